@@ -1,0 +1,20 @@
+# gengap with the pins of constraints.txt.
+#   docker build --tag gengap .
+#   docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD/results:/gengap/results" gengap
+FROM python:3.11-slim-bookworm
+
+WORKDIR /gengap
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY src src
+RUN pip install --no-cache-dir --constraint constraints.txt --editable ".[workflow,pgdl]"
+COPY Snakefile config.yaml ./
+COPY workflow workflow
+COPY profiles profiles
+COPY scripts scripts
+COPY studies studies
+
+# Whoever runs it may write Snakemake's notes, and the compiled persistence engine.
+ENV HOME=/tmp NUMBA_CACHE_DIR=/tmp/numba
+RUN chmod 777 /gengap
+ENTRYPOINT ["snakemake"]
+CMD ["--cores", "all"]

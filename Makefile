@@ -1,0 +1,54 @@
+# `make run` and `make test` need nothing but Python 3.11 or 3.12; each makes .venv if it is missing.
+
+PYTHON ?= python3
+CORES ?= all
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+
+TASK ?= digits
+PORT ?= 8051
+
+.PHONY: run report dashboard test test-slurm lint clean
+
+run: $(VENV)/.run  ## the default run: digits, about five minutes
+	$(SNAKEMAKE)
+
+report: run  ## results/report.html: every figure with its caption, in one file
+	$(SNAKEMAKE) --report results/report.html
+
+dashboard: $(VENV)/.dashboard  ## the results of one task in a browser (TASK=digits PORT=8051)
+	$(BIN)/python -m gengap.dashboard results/$(TASK) --port $(PORT)
+
+test: $(VENV)/.test  ## the tests, the pipeline itself among them
+	$(BIN)/python -m pytest
+
+test-slurm: $(VENV)/.test  ## the pipeline on a SLURM cluster of one node; needs root, slurm-wlm, munge
+	$(BIN)/python -m pytest tests/slurm
+
+lint: $(VENV)/.test  ## style, types, and Snakemake's own checks
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+# torch comes first and alone: where a CPU build is at hand, pip takes it only when asked by version.
+$(VENV)/.run: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) torch
+	$(PIP) --editable .[workflow]
+	$(BIN)/python -c "from gengap.topology.engine import warm; warm()"  # compiled once, then cached
+	touch $@
+
+$(VENV)/.dashboard: pyproject.toml constraints.txt $(VENV)/.run
+	$(PIP) --editable .[dashboard]
+	touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt $(VENV)/.run
+	$(PIP) --editable .[test]
+	touch $@
+
+clean:  ## remove results and the environment
+	rm -rf $(VENV) .snakemake results/*

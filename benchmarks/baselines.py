@@ -1,0 +1,59 @@
+"""CPU seconds of each measure of the family ``competition`` on one network, one thread.
+
+    python benchmarks/baselines.py
+
+Two settings: 2000 random images of 16x16x3 (the published TensorFlow code takes 33 CPU seconds
+there for Always Generalize, Interpex and BrAIn together), and scikit-learn's digits.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+import torch
+
+from gengap.datasets import Split, load
+from gengap.measures import compute
+from gengap.measures.registry import members
+from gengap.networks import build, convolutional
+from gengap.seeding import generator
+from gengap.training import Recipe, train
+
+FAMILY = "competition"
+PUBLISHED = ("always_generalize", "interpex", "brain")
+
+
+def settings() -> dict[str, Split]:
+    rng = generator(0, "benchmark")
+    images = rng.random((2000, 16, 16, 3), dtype=np.float32)
+    return {
+        "2000 images of 16x16x3": Split(images, rng.integers(0, 10, 2000), 10),
+        "600 digits of 8x8x1": load("digits", train_size=600, balanced=True).train,
+    }
+
+
+def seconds(data: Split) -> pd.Series:
+    """CPU seconds of each function of the family, by the first measure that it gives."""
+    network = build(convolutional(data.inputs.shape[1:], data.classes, width=32, depth=3)).eval()
+    train(network, data, Recipe(epochs=2))
+    functions = {function: name for name, function in reversed(members(FAMILY).items())}
+    taken = {}
+    for name in reversed(functions.values()):
+        start = time.process_time()
+        compute(f"{FAMILY}:{name}", network, None, data, generator(0, "benchmark", name))
+        taken[name] = time.process_time() - start
+    return pd.Series(taken)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    table = pd.DataFrame({name: seconds(data) for name, data in settings().items()})
+    table.loc["the three published entries"] = table.loc[list(PUBLISHED)].sum()
+    table.loc["the family"] = table.drop(index="the three published entries").sum()
+    print(table.round(2).to_string())
+
+
+if __name__ == "__main__":
+    main()

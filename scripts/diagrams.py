@@ -1,0 +1,27 @@
+"""Persistence diagrams of every draw of one network's neurons."""
+
+from typing import TYPE_CHECKING
+
+import checkout  # noqa: F401
+from gengap import jobs
+from gengap.activations import read_sample
+from gengap.topology import draw_diagrams, write_diagrams
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main() -> None:
+    sample = read_sample(snakemake.input.sample)
+    params = snakemake.params
+    draws = draw_diagrams(
+        sample,
+        max_dim=params.max_dimension,
+        threshold=params.threshold,
+        engine=params.engine,
+        threads=snakemake.threads,
+    )
+    write_diagrams(draws, snakemake.output.diagrams, sample.metadata())
+
+
+jobs.run(snakemake, main)

@@ -1,0 +1,34 @@
+"""Statistics of the gap: the leaderboard of a task's measures and what stands behind it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+import checkout  # noqa: F401
+from gengap import jobs, tasks
+from gengap.evaluation import evaluate
+from gengap.seeding import derive
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main() -> None:
+    task = tasks.load(Path(snakemake.input.task).parent)
+    params = snakemake.params
+    evaluation = evaluate(
+        pd.read_csv(snakemake.input.measures, dtype={"network": str, "component": str}),
+        task.gaps(),
+        task.hyper_parameters(),
+        training_accuracy=task.train_accuracies(),
+        within=params.within,
+        strata=params.strata,
+        replicates=params.bootstrap_replicates,
+        permutations=params.permutations,
+        seed=derive(params.seed, task.name, "evaluation"),
+    )
+    evaluation.write(Path(snakemake.output.ols).parent)
+
+
+jobs.run(snakemake, main)

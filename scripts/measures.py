@@ -1,0 +1,25 @@
+"""Gather the measures of all networks, and the list of networks that failed."""
+
+from typing import TYPE_CHECKING
+
+import checkout  # noqa: F401
+from gengap import jobs
+from gengap.files import writing
+from gengap.measures.gathering import gather
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main() -> None:
+    failures = {path: jobs.read_failure(path) for path in snakemake.input.tables}
+    gathered = gather(
+        [path for path, failure in failures.items() if failure is None],
+        [failure for failure in failures.values() if failure is not None],
+    )
+    for name, table in gathered.items():
+        with writing(snakemake.output[name]) as part:
+            table.to_csv(part, index=False)
+
+
+jobs.run(snakemake, main)

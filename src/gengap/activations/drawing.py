@@ -1,0 +1,85 @@
+"""Which inputs and neurons to look at: probabilities and draws without replacement."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.datasets import Split
+from gengap.errors import GengapError
+
+logger = logging.getLogger(__name__)
+
+
+def choose_inputs(split: Split, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Inputs drawn from a split without replacement, in the split's order.
+
+    Args:
+        split: the training split.
+        count: how many; where the split has fewer, all of them (which is logged).
+        rng: draws them. The same generator state gives every network of a task the same inputs.
+
+    Returns:
+        (count, *input_shape) float32.
+
+    Raises:
+        GengapError: ``count`` is below 1.
+    """
+    if count < 1:
+        raise GengapError(f"inputs is {count}: ask for at least 1.")
+    available = len(split.inputs)
+    if available < count:
+        logger.warning("The split has %d inputs, not the %d asked for.", available, count)
+    chosen = np.sort(rng.choice(available, min(count, available), replace=False))
+    inputs: NDArray[np.float32] = split.inputs[chosen]
+    return inputs
+
+
+def importance_probabilities(
+    most_active: NDArray[np.integer], population: int
+) -> NDArray[np.float64]:
+    """Probability of each neuron to be drawn first, by how often it is the most active one.
+
+    A neuron that is the most active one (argmax of |a|) for c of m inputs has c / (m + 1); all
+    others share the remaining 1 / (m + 1) equally (Ballester et al. 2023, arXiv:2203.12330). Where
+    every neuron is some input's most active one, the sum is brought to 1.
+
+    Args:
+        most_active: (m,) for each input, the most active neuron.
+        population: number of neurons.
+
+    Returns:
+        (population,) positive, with sum 1.
+    """
+    shares = np.bincount(most_active, minlength=population).astype(np.float64)
+    others = shares == 0
+    shares[others] = 1 / max(1, int(others.sum()))
+    shares /= shares.sum()
+    return shares
+
+
+def draw_neurons(
+    probabilities: NDArray[np.float64], size: int, draws: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Independent draws of neurons, each without replacement.
+
+    The ``size`` smallest of exponential variables with rates p are distributed as neurons drawn
+    one after the other with probabilities proportional to p among those left (Efraimidis and
+    Spirakis 2006), at the cost of one pass over the population.
+
+    Args:
+        probabilities: (population,) positive.
+        size: neurons per draw, at most the population.
+        draws: number of draws.
+        rng: the randomness.
+
+    Returns:
+        (draws, size) neurons, ascending within a draw.
+    """
+    chosen = np.empty((draws, size), dtype=np.int64)
+    for row in chosen:
+        arrivals = rng.standard_exponential(len(probabilities)) / probabilities
+        row[:] = np.sort(np.argpartition(arrivals, size - 1)[:size])
+    return chosen

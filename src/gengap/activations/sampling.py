@@ -1,0 +1,117 @@
+"""The front door: a network and inputs in, activations of sampled neurons out."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from gengap.activations.drawing import draw_neurons, importance_probabilities
+from gengap.activations.storage import Sample
+from gengap.activations.streaming import LayerStream
+from gengap.errors import GengapError
+
+logger = logging.getLogger(__name__)
+
+METHODS = ("importance", "uniform")
+
+
+def sample(
+    network: nn.Module,
+    inputs: NDArray[np.float32],
+    *,
+    neurons: int,
+    draws: int,
+    method: str = "importance",
+    skip_layers: int = 0,
+    rng: np.random.Generator,
+    batch_size: int | None = None,
+) -> Sample:
+    """Activations of B draws of neurons on all inputs.
+
+    Two forward passes for importance (the first finds each input's most active neuron), one for
+    uniform. Memory holds one batch and the sampled neurons, never all neurons.
+
+    Args:
+        network: made by ``gengap.networks.build``.
+        inputs: (m, *input_shape) training inputs.
+        neurons: to draw each time, without replacement; where the network has fewer, all of them
+            (which is logged once).
+        draws: number of draws B.
+        method: ``importance`` (see ``importance_probabilities``; of neurons with equal activation
+            the first counts) or ``uniform``.
+        skip_layers: observed layers to leave out at the front.
+        rng: draws the neurons.
+        batch_size: inputs per forward pass; by default what memory allows. The sample depends on
+            it only through floating-point rounding.
+
+    Raises:
+        GengapError: an argument out of range, or NaN/infinite activations (names the layer).
+    """
+    if method not in METHODS:
+        raise GengapError(f"Unknown method {method!r}: choose {' or '.join(METHODS)}.")
+    for name, value in (("neurons", neurons), ("draws", draws), ("batch_size", batch_size)):
+        if value is not None and value < 1:
+            raise GengapError(f"{name} is {value}: ask for at least 1.")
+    stream = LayerStream(network, inputs, skip_layers, batch_size)
+    population = sum(size for _, size in stream.layers)
+    if population < neurons:
+        logger.warning("The network has %d neurons, not the %d asked for.", population, neurons)
+    if method == "importance":
+        probabilities = importance_probabilities(_most_active(stream, len(inputs)), population)
+    else:
+        probabilities = np.full(population, 1 / population)
+    chosen = draw_neurons(probabilities, min(neurons, population), draws, rng)
+    drawn, rows = np.unique(chosen, return_inverse=True)
+    return Sample(
+        activations=_activations(stream, drawn, len(inputs)),
+        neurons=drawn,
+        draws=rows.reshape(chosen.shape).astype(np.int64),
+        population=population,
+        requested=neurons,
+        layers=stream.layers,
+    )
+
+
+def _first_neurons(stream: LayerStream) -> NDArray[np.int64]:
+    """(layers + 1,) the number of each layer's first neuron, and of one after the last."""
+    return np.cumsum([0, *(size for _, size in stream.layers)])
+
+
+def _most_active(stream: LayerStream, inputs: int) -> NDArray[np.int64]:
+    """(inputs,) the neuron with the largest |a| for each input; the first of equal ones."""
+    first = _first_neurons(stream)
+    largest = np.full(inputs, -1, dtype=np.float32)
+    winner = np.zeros(inputs, dtype=np.int64)
+
+    def visit(layer: int, batch: slice, activations: NDArray[np.float32]) -> None:
+        # Two searches cost less than one after writing |a| to memory.
+        each = np.arange(len(activations))
+        high, low = activations.argmax(axis=1), activations.argmin(axis=1)
+        above, below = activations[each, high], -activations[each, low]
+        size = np.maximum(above, below)
+        neuron = np.where(above == below, np.minimum(high, low), np.where(above > below, high, low))
+        better = size > largest[batch]
+        largest[batch][better] = size[better]
+        winner[batch][better] = first[layer] + neuron[better]
+
+    stream.visit(visit)
+    return winner
+
+
+def _activations(
+    stream: LayerStream, neurons: NDArray[np.int64], inputs: int
+) -> NDArray[np.float32]:
+    """(neurons, inputs) activations of the given neurons, ascending."""
+    first = _first_neurons(stream)
+    rows = np.searchsorted(neurons, first)
+    kept = np.empty((len(neurons), inputs), dtype=np.float32)
+
+    def visit(layer: int, batch: slice, activations: NDArray[np.float32]) -> None:
+        within = slice(rows[layer], rows[layer + 1])
+        kept[within, batch] = activations[:, neurons[within] - first[layer]].T
+
+    stream.visit(visit)
+    return kept

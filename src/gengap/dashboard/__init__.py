@@ -1,0 +1,12 @@
+"""A task's measures against its gap, to look into: a Dash app and one HTML file of the same view.
+
+``python -m gengap.dashboard results/<task>`` serves the app; ``write_static_page`` writes the file.
+Both take their tables from :mod:`gengap.dashboard.view` and draw them with ``assets/view.js``.
+"""
+
+from __future__ import annotations
+
+from gengap.dashboard.static import static_page, write_static_page
+from gengap.dashboard.view import View, read_view
+
+__all__ = ["View", "read_view", "static_page", "write_static_page"]

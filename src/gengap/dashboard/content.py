@@ -1,0 +1,313 @@
+"""The view's tables as what ``assets/view.js`` draws: JSON-ready dictionaries.
+
+``page`` is what does not change, ``column`` one component of a measure, ``network`` one network.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import to_hex
+
+from gengap.dashboard.view import CLUSTER, GAP, OUTCOMES, View
+from gengap.errors import GengapError
+from gengap.evaluation.designs import HYPER_PARAMETERS
+from gengap.figures import measure_label
+from gengap.figures.colouring import colour_by
+from gengap.figures.labels import number, value_label, words
+from gengap.figures.scatters import GAP_LABEL, least_squares_line
+from gengap.figures.style import MARKERS, ORDERED, PALETTE
+
+Content = dict[str, Any]
+
+MOST_LISTED = 100
+"""A vector with more components than this is named, not written out, in a network's table."""
+DECIMALS = 5
+"""Births and deaths are drawn, not computed with, so that a pixel's accuracy will do."""
+_SYMBOLS = dict(
+    zip(
+        MARKERS,
+        ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "pentagon"),
+        strict=True,
+    )
+)
+_CLUSTERS = {0: "0, smaller gap", 1: "1, larger gap"}
+CONFIG = {
+    "displaylogo": False,
+    "responsive": True,
+    # Plotly would offer to upload the figure to its own servers.
+    "showSendToCloud": False,
+    "plotlyServerURL": "",
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+}
+"""How plotly lets readers handle a figure."""
+
+
+def page(view: View) -> Content:
+    """Networks, colourings, choices and notes: what does not depend on a choice."""
+    colours = _colourings(view)
+    return {
+        "task": view.name,
+        "networks": list(view.networks.index),
+        "columns": [str(name) for name in view.networks.columns],
+        "rows": [[_plain(value) for value in row] for row in view.networks.itertuples(index=False)],
+        "gaps": [_plain(gap) for gap in view.networks[GAP]],
+        "gap_label": GAP_LABEL,
+        "hover": [_hover(view, network) for network in view.networks.index],
+        "colours": colours,
+        "measures": {name: list(design.components) for name, design in view.measures.items()},
+        "measure_options": [
+            {"value": name, "label": _measure_option(view, name)} for name in view.measures
+        ],
+        "colour_options": [
+            {"value": name, "label": words(name)} for name in _colour_names(view, colours)
+        ],
+        "network_options": [
+            {"value": network, "label": f"network {network}"} for network in view.networks.index
+        ],
+        "measure": view.default_measure(),
+        "colour": _colour_names(view, colours)[0],
+        "heading": f"{len(view.networks)} networks, {len(view.measures)} measures of the gap",
+        "notes": _notes(view, colours),
+        "config": CONFIG,
+    }
+
+
+def column(view: View, measure: str, component: str) -> Content:
+    """One component of a measure: values, clusters, least-squares line, statistics.
+
+    Raises:
+        GengapError: an unknown measure or component.
+    """
+    table = view.table(measure, component)
+    name = view.column_name(measure, component)
+    label = measure_label(measure)
+    clusters = table[CLUSTER]
+    named = clusters.dropna().astype(int).map(_CLUSTERS).rename(CLUSTER)
+    return {
+        "name": name,
+        "label": label if name == measure else f"{label} [{component}]",
+        "values": [_plain(value) for value in table[name]],
+        "clusters": [_plain(value) for value in clusters],
+        "colouring": _colouring(named) if len(named) else None,
+        "line": _line(table[name].to_numpy(), table[GAP].to_numpy()),
+        "statistics": _statistics(view, measure, component),
+    }
+
+
+def network(view: View, name: str, most_bars: int) -> Content:
+    """One network: facts, all its measures, and its diagrams or why there are none.
+
+    Args:
+        view: the task.
+        name: the network's id.
+        most_bars: for each dimension; of more, as many are kept, evenly spaced by length.
+    """
+    position = view.networks.index.get_loc(name)
+    measures = []
+    for design in view.measures.values():
+        listed = len(design.components) <= MOST_LISTED
+        measures.append(
+            {
+                "family": design.family,
+                "label": measure_label(design.name),
+                "components": list(design.components) if listed else [],
+                "values": [_plain(value) for value in design.values[position]] if listed else [],
+                "count": len(design.components),
+            }
+        )
+    return {
+        "name": name,
+        "facts": _facts(view, name),
+        "measures": sorted(measures, key=lambda entry: entry["family"]),
+        "diagrams": _diagrams(view, name, most_bars),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON has it; what is no number there is null."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return json.dumps(value) if isinstance(value, (list, dict)) else value
+
+
+def _facts(view: View, network: str) -> list[tuple[str, str]]:
+    row = view.networks.loc[network]
+    facts = [(words(name), value_label(row[name])) for name in view.hyper_parameters]
+    return facts + [(words(name), f"{row[name]:.4f}") for name in OUTCOMES]
+
+
+def _hover(view: View, network: str) -> str:
+    facts = "".join(
+        f"<br>{html.escape(name)}: {html.escape(value)}" for name, value in _facts(view, network)
+    )
+    return f"<b>network {html.escape(network)}</b>{facts}"
+
+
+def _measure_option(view: View, name: str) -> str:
+    rank = view.leaderboard["rank"][name]
+    place = "" if pd.isna(rank) else f", rank {rank}"
+    return f"{measure_label(name)} ({view.measures[name].family}{place})"
+
+
+def _colour_names(view: View, colours: dict[str, Content]) -> list[str]:
+    """Choices of colour: hyper-parameters first, then the clusters, then the gap."""
+    return [*(name for name in view.hyper_parameters if name in colours), CLUSTER, GAP]
+
+
+def _colourings(view: View) -> dict[str, Content]:
+    """Colours by the gap and by each hyper-parameter that has few enough values."""
+    found = {}
+    for name in (*view.hyper_parameters, GAP):
+        try:
+            found[name] = _colouring(view.networks[name])
+        except GengapError:
+            continue
+    return found
+
+
+def _colouring(values: pd.Series) -> Content:
+    """Groups of networks with their colour and symbol, or one number a network and its scale."""
+    colouring = colour_by(values)
+    groups = [
+        {
+            "label": group.label,
+            "colour": to_hex(group.colour),
+            "symbol": _SYMBOLS[group.marker],
+            "networks": sorted(group.networks),
+        }
+        for group in colouring.groups
+    ]
+    numbers = None
+    if colouring.scale is not None:
+        numbers = {str(name): _plain(value) for name, value in values.items()}
+    return {
+        "title": words(colouring.name),
+        "groups": groups,
+        "numbers": numbers,
+        "scale": ORDERED.capitalize(),
+    }
+
+
+def _line(x: np.ndarray, y: np.ndarray) -> list[list[float]] | None:
+    """Ends of the least-squares line: [[x, x], [y, y]]."""
+    finite = np.isfinite(x) & np.isfinite(y)
+    x, y = x[finite], y[finite]
+    if len(np.unique(x)) < 2:
+        return None
+    slope, intercept = least_squares_line(x, y)
+    ends = [float(x.min()), float(x.max())]
+    return [ends, [intercept + slope * end for end in ends]]
+
+
+def _statistics(view: View, measure: str, component: str) -> list[Content]:
+    """What the leaderboard says of a measure: label, value, explanation."""
+    row: dict[Any, Any] = view.leaderboard.loc[measure].to_dict()
+    scored = len(view.leaderboard)
+    place = "not ranked" if pd.isna(row["rank"]) else f"rank {row['rank']} of {scored}"
+    if row["underdetermined"]:
+        place += "; underdetermined: as many coefficients as networks to fit them"
+    elif not row["eligible"]:
+        place += "; constant over the networks"
+    alone = view.leaderboard["r2_mean"][HYPER_PARAMETERS]
+    cards = [
+        {
+            "label": "R² on networks held out",
+            "value": f"{_number(row['r2_mean'])} ± {_number(row['r2_std'])}",
+            "detail": f"5×2 cross-validation; {place}",
+        },
+        {
+            "label": "gain over hyper-parameters",
+            "value": _number(row["r2_increment"]),
+            "detail": f"in R², which is {_number(alone)} for hyper-parameters alone",
+        },
+    ]
+    if row["kind"] != "scalar":
+        tau = _number(view.kendall(measure, component))
+        detail = "of this component; no interval, since the vector is ranked as a whole"
+        return [*cards, {"label": "Kendall’s τ", "value": tau, "detail": detail}]
+    for statistic, label in (
+        ("kendall", "Kendall’s τ"),
+        ("spearman", "Spearman’s ρ"),
+        ("pearson", "Pearson’s r"),
+    ):
+        low, high = _number(row[f"{statistic}_low"]), _number(row[f"{statistic}_high"])
+        cards.append(
+            {
+                "label": label,
+                "value": _number(row[statistic]),
+                "detail": f"95 % interval [{low}, {high}]; p = {row[f'{statistic}_p']:.2g}",
+            }
+        )
+    return cards
+
+
+def _number(value: float) -> str:
+    return number(float(value)) if math.isfinite(value) else "not defined"
+
+
+def _notes(view: View, colours: dict[str, Content]) -> list[str]:
+    """What a reader must know of what is not on the page."""
+    notes = []
+    if len(view.failed):
+        reasons = "; ".join(
+            f"network {row.network} at {row.stage}: {row.reason}"
+            for row in view.failed.itertuples()
+        )
+        notes.append(f"Failed: {reasons}")
+    if len(view.left_out):
+        reasons = "; ".join(
+            f"network {row.network} ({row.reason})" for row in view.left_out.itertuples()
+        )
+        notes.append(f"Left out of the statistics: {reasons}.")
+    if view.diagrams is None:
+        notes.append("No persistence diagrams: the family topology was not run for this task.")
+    unused = [words(name) for name in view.hyper_parameters if name not in colours]
+    if unused:
+        notes.append(f"Too many values to colour by: {', '.join(unused)}.")
+    return notes
+
+
+def _diagrams(view: View, network: str, most_bars: int) -> Content:
+    try:
+        bars = view.bars(network)
+    except GengapError as error:
+        return {"missing": str(error), "draws": 0, "dimensions": []}
+    dimensions = []
+    for dimension, rows in bars.groupby("dimension"):
+        kept = thinned(rows, most_bars)
+        dimensions.append(
+            {
+                "label": f"H{dimension}",
+                "colour": PALETTE[int(str(dimension))],
+                "symbol": _SYMBOLS[MARKERS[int(str(dimension))]],
+                "total": len(rows),
+                "births": _rounded(kept["birth"]),
+                "deaths": _rounded(kept["death"]),
+                "draws": kept["draw"].tolist(),
+            }
+        )
+    return {"missing": None, "draws": int(bars["draw"].max()) + 1, "dimensions": dimensions}
+
+
+def thinned(bars: pd.DataFrame, most: int) -> pd.DataFrame:
+    """At most ``most`` bars, evenly spaced in their order by falling length."""
+    if len(bars) <= most:
+        return bars
+    lengths = (bars["death"] - bars["birth"]).rename("length")
+    order = pd.concat([lengths, bars], axis=1).sort_values(
+        ["length", "birth", "draw"], ascending=[False, True, True], kind="stable"
+    )
+    chosen = np.linspace(0, len(bars) - 1, most).round().astype(int)
+    return bars.loc[order.index[chosen]]
+
+
+def _rounded(values: pd.Series) -> list[float | None]:
+    return [_plain(value) for value in np.round(values.to_numpy(dtype=float), DECIMALS)]

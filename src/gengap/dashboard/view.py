@@ -1,0 +1,213 @@
+"""A finished task as plain tables: its networks, each measure, each network's diagrams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import kendalltau
+from threadpoolctl import threadpool_limits
+
+from gengap import jobs, tasks
+from gengap.errors import GengapError
+from gengap.evaluation import Evaluation, cluster
+from gengap.evaluation.designs import REFERENCE, Design, measure_designs
+from gengap.topology import read_diagrams
+
+GAP = "gap"
+CLUSTER = "cluster"
+OUTCOMES = ("train_accuracy", "test_accuracy", GAP)
+BAR_COLUMNS = ("dimension", "draw", "birth", "death")
+
+
+@dataclass(frozen=True)
+class View:
+    """What the pages show of one task.
+
+    Attributes:
+        name: the task's name.
+        networks: index network; the hyper-parameters, then ``OUTCOMES``.
+        hyper_parameters: names of the first columns of ``networks``.
+        measures: by name, best first; their rows are those of ``networks``, NaN where one is
+            missing.
+        leaderboard: as the evaluation wrote it, reference rows too, index measure.
+        failed: network, stage, reason.
+        left_out: network, reason: the networks that the leaderboard's statistics leave out.
+        diagrams: folder of the files of persistence diagrams, None where the task has none.
+    """
+
+    name: str
+    networks: pd.DataFrame
+    hyper_parameters: tuple[str, ...]
+    measures: dict[str, Design]
+    leaderboard: pd.DataFrame
+    failed: pd.DataFrame
+    left_out: pd.DataFrame
+    diagrams: Path | None
+
+    def column_name(self, measure: str, component: str) -> str:
+        """``measure``, or ``measure[component]`` where it has several components."""
+        return measure if len(self.measures[measure].components) == 1 else f"{measure}[{component}]"
+
+    def values(self, measure: str, component: str) -> pd.Series:
+        """One component of a measure, index network.
+
+        Raises:
+            GengapError: an unknown measure or component.
+        """
+        if measure not in self.measures:
+            raise GengapError(
+                f"Task '{self.name}' has no measure {measure!r}: choose one of its measures.csv."
+            )
+        design = self.measures[measure]
+        if component not in design.components:
+            raise GengapError(
+                f"Measure {measure!r} has no component {component!r}: "
+                f"choose among {', '.join(design.components[:8])}."
+            )
+        values = design.values[:, design.components.index(component)]
+        name = self.column_name(measure, component)
+        return pd.Series(values, index=self.networks.index, name=name)
+
+    def table(self, measure: str, component: str) -> pd.DataFrame:
+        """``networks``, one component of a measure, and K-means clusters of (component, gap).
+
+        Cluster 0 has the smaller mean gap; it is missing where the measure or the gap is.
+        """
+        values = self.values(measure, component)
+        tidy = pd.DataFrame(
+            {
+                "task": self.name,
+                "network": values.index,
+                "family": self.measures[measure].family,
+                "measure": values.name,
+                "component": component,
+                "value": values.to_numpy(),
+            }
+        )
+        # More threads would only make K-means on a few points slower, and its sums less sure.
+        with threadpool_limits(1):
+            found = cluster(tidy, self.networks[GAP]).set_index("network")[CLUSTER]
+        clusters = found.reindex(values.index).astype("Int64").rename(CLUSTER)
+        return pd.concat([self.networks, values, clusters], axis=1)
+
+    def kendall(self, measure: str, component: str) -> float:
+        """Kendall's tau-b of one component and the gap; NaN where it is not defined."""
+        both = pd.concat([self.values(measure, component), self.networks[GAP]], axis=1)
+        both = both[np.isfinite(both.to_numpy()).all(axis=1)]
+        if (both.nunique() < 2).any():
+            return float("nan")
+        return float(kendalltau(both.iloc[:, 0], both.iloc[:, 1]).statistic)
+
+    def default_measure(self) -> str:
+        """The best scalar measure that may be called best, or else the first."""
+        scalars = self.leaderboard[
+            (self.leaderboard["kind"] == "scalar") & self.leaderboard["eligible"]
+        ]
+        return str(scalars.index[0]) if len(scalars) else next(iter(self.measures))
+
+    def bars(self, network: str) -> pd.DataFrame:
+        """All bars of a network's diagrams: ``BAR_COLUMNS``; the death may be infinite.
+
+        Raises:
+            GengapError: the task or this network has no diagrams; the sentence says why.
+        """
+        if self.diagrams is None:
+            raise GengapError(
+                f"Task '{self.name}' has no persistence diagrams: add the family 'topology' to "
+                "its config and run the workflow."
+            )
+        path = self.diagrams / f"{network}.npz"
+        failure = jobs.read_failure(path) if path.is_file() else None
+        if failure is not None:
+            raise GengapError(
+                f"Network {network} has no persistence diagrams because its stage "
+                f"'{failure.stage}' failed: {failure.reason}"
+            )
+        draws, _ = read_diagrams(path)
+        tables = [
+            pd.DataFrame(
+                {"dimension": dimension, "draw": draw, "birth": bars[:, 0], "death": bars[:, 1]}
+            )
+            for draw, diagrams in enumerate(draws)
+            for dimension, bars in enumerate(diagrams)
+        ]
+        if not tables:
+            raise GengapError(f"{path} holds no diagram: delete it and run the workflow.")
+        return pd.concat(tables, ignore_index=True)[list(BAR_COLUMNS)]
+
+
+def read_view(folder: str | Path) -> View:
+    """Read a finished task.
+
+    Args:
+        folder: ``results/<task>``, with ``task.json``, ``measures.csv`` and ``evaluation``.
+
+    Raises:
+        GengapError: the folder is missing, not finished, or contradicts itself.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise GengapError(
+            f"There is no folder {folder}: give the results/<task> of a finished run."
+        )
+    task = tasks.load(folder)
+    measures = _read_table(folder / "measures.csv")
+    evaluation = Evaluation.read(folder / "evaluation")
+    leaderboard = evaluation.leaderboard.set_index("measure")
+    outcomes = pd.DataFrame(
+        {
+            name: (network.metrics.train_accuracy, network.metrics.test_accuracy, network.gap)
+            for name, network in task.networks.items()
+        },
+        index=list(OUTCOMES),
+    ).T
+    networks = pd.concat([task.hyper_parameters(), outcomes], axis=1).rename_axis("network")
+    diagrams = folder / "topology" / "diagrams"
+    return View(
+        name=task.name,
+        networks=networks,
+        hyper_parameters=tuple(task.grid),
+        measures=_ranked(measures, networks.index, leaderboard, folder),
+        leaderboard=leaderboard,
+        failed=_read_table(folder / "failed.csv"),
+        left_out=evaluation.left_out,
+        diagrams=diagrams if diagrams.is_dir() else None,
+    )
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype={"network": str, "component": str})
+    except FileNotFoundError:
+        raise GengapError(
+            f"{path} is missing, so the task is not finished: run the workflow."
+        ) from None
+    except (ValueError, OSError) as error:
+        raise GengapError(f"{path} is not a readable table: remove it and run again.") from error
+
+
+def _ranked(
+    measures: pd.DataFrame, networks: pd.Index, leaderboard: pd.DataFrame, folder: Path
+) -> dict[str, Design]:
+    """Designs over exactly these networks, in the order of the leaderboard."""
+    known, designs = measure_designs(measures, reduce=())
+    by_name = {design.name: design for design in designs}
+    ranked = list(leaderboard.index[leaderboard["kind"] != REFERENCE])
+    if set(by_name) != set(ranked):
+        one = min(set(by_name) ^ set(ranked))
+        raise GengapError(
+            f"Measure {one!r} is in only one of {folder / 'measures.csv'} and the leaderboard: "
+            "run the evaluation of this task again."
+        )
+    return {
+        name: Design(
+            name,
+            by_name[name].family,
+            by_name[name].components,
+            pd.DataFrame(by_name[name].values, index=known).reindex(networks).to_numpy(),
+        )
+        for name in ranked
+    }

@@ -1,0 +1,158 @@
+"""The datasets by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.datasets import cifar, idx, svhn, synthetic
+from gengap.datasets.official import folder_of
+from gengap.datasets.samples import (
+    Samples,
+    check_classes,
+    check_size,
+    divide,
+    keep_classes,
+    seeded_order,
+    subset,
+)
+from gengap.datasets.split import Dataset, Split
+from gengap.datasets.transforms import apply
+from gengap.errors import GengapError
+from gengap.seeding import generator
+
+DIGITS_WHITE = 16
+BYTE_WHITE = 255
+# So many points of a synthetic dataset are drawn, from which train and test split are taken.
+SYNTHETIC_SAMPLES = 10_000
+
+
+def _digits() -> Samples:
+    """scikit-learn's 1797 handwritten digits, (8, 8, 1), in [0, 1]."""
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    scaled = (images / DIGITS_WHITE).astype(np.float32)
+    return Samples(scaled.reshape(-1, 8, 8, 1), labels.astype(np.int64))
+
+
+def _iris() -> Samples:
+    """Fisher's 150 irises, (4,), in centimetres."""
+    from sklearn.datasets import load_iris
+
+    inputs, labels = load_iris(return_X_y=True)
+    return Samples(inputs.astype(np.float32), labels.astype(np.int64))
+
+
+EMBEDDED: dict[str, Callable[[], Samples]] = {"digits": _digits, "iris": _iris}
+OFFICIAL: dict[str, Callable[[Path], tuple[Samples, Samples]]] = {
+    "mnist": idx.read_folder,
+    "fashion_mnist": idx.read_folder,
+    "cifar10": cifar.read_cifar10,
+    "cifar100": cifar.read_cifar100,
+    "svhn": svhn.read_folder,
+}
+SYNTHETIC: dict[str, Callable[[int, np.random.Generator], Samples]] = {
+    "gaussians": synthetic.gaussians,
+    "two_spirals": synthetic.two_spirals,
+    "circles": synthetic.circles,
+    "moons": synthetic.moons,
+    "checkerboard": synthetic.checkerboard,
+}
+CLASSES = {
+    "digits": 10,
+    "mnist": idx.CLASSES,
+    "fashion_mnist": idx.CLASSES,
+    "cifar10": cifar.CIFAR10_CLASSES,
+    "cifar100": cifar.CIFAR100_CLASSES,
+    "svhn": svhn.CLASSES,
+    "iris": 3,
+    "gaussians": synthetic.GAUSSIAN_CLASSES,
+    "two_spirals": 2,
+    "circles": 2,
+    "moons": 2,
+    "checkerboard": 2,
+}
+NAMES: tuple[str, ...] = tuple(CLASSES)
+
+
+def load(
+    name: str,
+    *,
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+    train_size: int | None = None,
+    test_size: int | None = None,
+    balanced: bool = False,
+    transforms: Sequence[Mapping[str, Any]] = (),
+    classes: Sequence[int] | None = None,
+) -> Dataset:
+    """Load a dataset by name.
+
+    Args:
+        name: one of ``NAMES``.
+        data_dir: ``data_dir/name`` holds the official files of ``mnist`` and ``fashion_mnist``
+            (IDX, gzipped or unpacked), ``cifar10`` (binary batches, as many as there are),
+            ``cifar100`` (binary version), ``svhn`` (cropped digits). Left out, they are downloaded
+            once into the user's cache. The other datasets need no files.
+        seed: chooses the samples and their order, and draws the synthetic datasets.
+        train_size, test_size: numbers of samples, from the official train and test sets where there
+            are such. A smaller subset is the beginning of a larger one. Left out: all there are;
+            of a dataset without official test set, a fifth is for the test.
+        balanced: class counts of each split are equal, or differ by one where its size is no
+            multiple of the number of classes.
+        transforms: see ``gengap.datasets.transforms.apply``; images come in [0, 1].
+        classes: labels to keep, each relabelled by its position here.
+
+    Returns:
+        Two splits: inputs float32, images (n, H, W, C) or vectors (n, d); labels int64 (n,).
+
+    Raises:
+        GengapError: an unknown name, transform or class, more samples than there are, a missing or
+            damaged file, or a download that fails.
+    """
+    if name not in CLASSES:
+        raise GengapError(f"Unknown dataset {name!r}: choose one of {', '.join(NAMES)}.")
+    kept = range(CLASSES[name]) if classes is None else classes
+    check_classes(name, kept, CLASSES[name])
+    check_size(name, "train_size", train_size)
+    check_size(name, "test_size", test_size)
+
+    def order(samples: Samples, part: str) -> NDArray[np.intp]:
+        rng = generator(seed, "datasets", name, part)
+        return seeded_order(samples.labels, len(kept), balanced, rng)
+
+    if name in OFFICIAL:
+        parts = OFFICIAL[name](folder_of(name, data_dir))
+        train, test = parts if classes is None else (keep_classes(part, kept) for part in parts)
+        train = subset(name, "train_size", train, train_size, order(train, "train"))
+        test = subset(name, "test_size", test, test_size, order(test, "test"))
+    else:
+        pool = _pool(name, seed)
+        pool = pool if classes is None else keep_classes(pool, kept)
+        train, test = divide(name, pool, train_size, test_size, order(pool, "split"))
+    inputs = apply(transforms, _as_floats(train.inputs), _as_floats(test.inputs))
+    return Dataset(
+        name,
+        Split(inputs[0], train.labels, len(kept)),
+        Split(inputs[1], test.labels, len(kept)),
+    )
+
+
+def _pool(name: str, seed: int) -> Samples:
+    if name in EMBEDDED:
+        return EMBEDDED[name]()
+    return SYNTHETIC[name](SYNTHETIC_SAMPLES, generator(seed, "datasets", name, "points"))
+
+
+def _as_floats(inputs: np.ndarray) -> NDArray[np.float32]:
+    """Bytes become [0, 1]; a float32 array stays as it is."""
+    if inputs.dtype != np.uint8:
+        return inputs
+    scaled = inputs.astype(np.float32)
+    scaled /= BYTE_WHITE
+    return scaled

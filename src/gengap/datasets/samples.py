@@ -1,0 +1,129 @@
+"""Which samples: classes kept, and subsets in a seeded order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.errors import GengapError
+
+# Share of the test samples where a dataset has no official test set and no size is asked for.
+TEST_FRACTION = 0.2
+
+
+class Samples(NamedTuple):
+    """Inputs (n, ...) as stored, uint8 or float32, and labels int64 (n,)."""
+
+    inputs: np.ndarray
+    labels: NDArray[np.int64]
+
+    def take(self, rows: NDArray[np.intp]) -> Samples:
+        """The samples of the given rows, in their order."""
+        return Samples(self.inputs[rows], self.labels[rows])
+
+
+def check_classes(name: str, kept: Sequence[int], available: int) -> None:
+    """Refuse a selection of classes that is no set of two or more known labels.
+
+    Raises:
+        GengapError: a label is unknown or named twice, or fewer than two are kept.
+    """
+    known = all(not isinstance(label, bool) and label in range(available) for label in kept)
+    if not known or len(set(kept)) != len(kept) or len(kept) < 2:
+        raise GengapError(
+            f"classes={list(kept)} does not fit dataset {name}: "
+            f"name two or more different labels of 0..{available - 1}."
+        )
+
+
+def keep_classes(samples: Samples, kept: Sequence[int]) -> Samples:
+    """The samples whose label is in ``kept``, relabelled by its position there."""
+    position = np.full(max(samples.labels.max(), *kept) + 1, -1, dtype=np.int64)
+    position[list(kept)] = np.arange(len(kept))
+    relabelled = Samples(samples.inputs, position[samples.labels])
+    return relabelled.take(np.flatnonzero(relabelled.labels >= 0))
+
+
+def seeded_order(
+    labels: NDArray[np.int64], classes: int, balanced: bool, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Rows in random order; any stretch of it is a random subset.
+
+    Balanced, the order deals one sample of each class in turn, as long as every class has any: the
+    class counts of any stretch differ by one at most.
+    """
+    if not balanced:
+        return rng.permutation(len(labels))
+    dealt = [rng.permutation(np.flatnonzero(labels == k)) for k in rng.permutation(classes)]
+    rounds = min(len(rows) for rows in dealt)
+    return np.stack([rows[:rounds] for rows in dealt], axis=1).ravel()
+
+
+def check_size(name: str, key: str, size: int | None) -> None:
+    """Refuse a subset size that is no whole number of at least one.
+
+    Raises:
+        GengapError: as said.
+    """
+    if size is None:
+        return
+    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+        raise GengapError(
+            f"{key}={size!r} of dataset {name} must be a whole number of at least 1, "
+            "or left out for all samples."
+        )
+
+
+def subset(
+    name: str,
+    key: str,
+    samples: Samples,
+    size: int | None,
+    order: NDArray[np.intp],
+) -> Samples:
+    """The first ``size`` samples of an order; all of it where ``size`` is None.
+
+    Raises:
+        GengapError: the order has fewer samples.
+    """
+    size = len(order) if size is None else size
+    if not 1 <= size <= len(order):
+        raise GengapError(
+            f"Dataset {name} has {len(order)} samples for {key}={size}: ask for at most that many "
+            "(classes and balanced narrow the choice)."
+        )
+    return samples.take(order[:size])
+
+
+def divide(
+    name: str,
+    samples: Samples,
+    train_size: int | None,
+    test_size: int | None,
+    order: NDArray[np.intp],
+) -> tuple[Samples, Samples]:
+    """Disjoint train and test samples: the order starts with the test set.
+
+    A size left out means all that the other leaves; both left out, a fifth is for the test.
+
+    Raises:
+        GengapError: more is asked for than there is, or nothing is left for one of the two.
+    """
+    available = len(order)
+    if test_size is None:
+        rest = round(TEST_FRACTION * available) if train_size is None else available - train_size
+        test_size = rest
+    if train_size is None:
+        train_size = available - test_size
+    if train_size < 1 or test_size < 1 or train_size + test_size > available:
+        raise GengapError(
+            f"Dataset {name} has {available} samples, which do not make train_size={train_size} "
+            f"and test_size={test_size}: ask for at least one each and {available} in all at most."
+        )
+    return (
+        samples.take(order[test_size : test_size + train_size]),
+        samples.take(order[:test_size]),
+    )

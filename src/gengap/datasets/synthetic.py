@@ -1,0 +1,79 @@
+"""Points in the plane, drawn from a seed: (n, 2), with classes of equal size up to one sample."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.datasets.samples import Samples
+
+GAUSSIAN_CLASSES = 3
+# Centres lie on the unit circle, sqrt(3) apart: at this spread the best classifier errs on a few
+# percent of the samples.
+GAUSSIAN_SPREAD = 0.4
+SPIRAL_TURNS = 3
+SPIRAL_START = 1 / 13
+SPIRAL_NOISE = 0.02
+CIRCLE_NOISE = 0.08
+MOON_NOISE = 0.15
+BOARD_SIDE = 4
+
+
+def gaussians(count: int, rng: np.random.Generator) -> Samples:
+    """Three round Gaussian clouds whose centres are the corners of an equilateral triangle."""
+    labels = _labels(count, GAUSSIAN_CLASSES, rng)
+    angle = 2 * np.pi * labels / GAUSSIAN_CLASSES
+    centres = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return _samples(centres + GAUSSIAN_SPREAD * rng.standard_normal((count, 2)), labels)
+
+
+def two_spirals(count: int, rng: np.random.Generator) -> Samples:
+    """Two interlocked spirals of three turns (Lang and Witbrock 1988), scaled to the unit disc.
+
+    Their 97 points of radius 6.5 (104 - i) / 104 and angle i pi / 16, i = 0..96, become a position
+    drawn uniformly along i, with slight Gaussian noise; the second spiral is the first, mirrored
+    at the origin.
+    """
+    labels = _labels(count, 2, rng)
+    along = rng.random(count)
+    radius = 1 - along * (1 - SPIRAL_START)
+    angle = 2 * np.pi * SPIRAL_TURNS * along
+    sign = 1 - 2 * labels
+    points = (sign * radius) * np.stack([np.sin(angle), np.cos(angle)])
+    return _samples(points.T + SPIRAL_NOISE * rng.standard_normal((count, 2)), labels)
+
+
+def circles(count: int, rng: np.random.Generator) -> Samples:
+    """scikit-learn's ``make_circles``: a circle inside another, with noise."""
+    from sklearn.datasets import make_circles
+
+    return _samples(*make_circles(count, noise=CIRCLE_NOISE, factor=0.5, random_state=_seed(rng)))
+
+
+def moons(count: int, rng: np.random.Generator) -> Samples:
+    """scikit-learn's ``make_moons``: two interleaved half circles, with noise."""
+    from sklearn.datasets import make_moons
+
+    return _samples(*make_moons(count, noise=MOON_NOISE, random_state=_seed(rng)))
+
+
+def checkerboard(count: int, rng: np.random.Generator) -> Samples:
+    """Uniform points on the unit square, labelled by the colour of their field of 4 x 4."""
+    labels = _labels(count, 2, rng)
+    column = rng.integers(BOARD_SIDE, size=count)
+    row = 2 * rng.integers(BOARD_SIDE // 2, size=count) + (column + labels) % 2
+    corners = np.stack([column, row], axis=1)
+    return _samples((corners + rng.random((count, 2))) / BOARD_SIDE, labels)
+
+
+def _labels(count: int, classes: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    return rng.permutation(np.arange(count, dtype=np.int64) % classes)
+
+
+def _seed(rng: np.random.Generator) -> int:
+    """scikit-learn takes a seed of 32 bits instead of a generator."""
+    return int(rng.integers(2**32))
+
+
+def _samples(points: np.ndarray, labels: np.ndarray) -> Samples:
+    return Samples(points.astype(np.float32), labels.astype(np.int64))

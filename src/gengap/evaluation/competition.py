@@ -1,0 +1,56 @@
+"""Scoring a folder of ``.predict`` files, as the competition's scoring program does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gengap.errors import GengapError
+from gengap.evaluation.designs import natural_key
+from gengap.evaluation.mutual_information import conditional_mutual_information
+
+
+def score_folder(predictions: Path, reference: Path) -> pd.DataFrame:
+    """The conditional mutual information of each ``<task>.predict`` file.
+
+    Args:
+        predictions: folder of ``<task>.predict`` files (JSON: network to value), or of one such
+            folder per measure.
+        reference: folder with ``<task>/model_configs.json``.
+
+    Returns:
+        measure (name of the folder that holds the file), task, networks, score (0 to 1).
+
+    Raises:
+        GengapError: no predictions, no reference, a file that is not JSON, or values that
+            ``conditional_mutual_information`` refuses; the file is named.
+    """
+    files = [*predictions.glob("*.predict"), *predictions.glob("*/*.predict")]
+    if not files:
+        raise GengapError(f"{predictions} holds no .predict file: give the folder that does.")
+    rows = []
+    for file in sorted(files, key=lambda path: natural_key(path.as_posix())):
+        values = read_json(file)
+        configs = read_json(reference / file.stem / "model_configs.json")
+        try:
+            score = conditional_mutual_information(values, configs)
+        except GengapError as error:
+            raise GengapError(f"{file}: {error}") from error
+        rows.append((file.resolve().parent.name, file.stem, len(configs), score))
+    return pd.DataFrame(rows, columns=["measure", "task", "networks", "score"])
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise GengapError(f"{path} is missing: the task's reference data belong there.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise GengapError(f"{path} is not JSON ({error}): write it again.") from error
+    if not isinstance(content, dict):
+        raise GengapError(f"{path} holds no JSON object: it needs one entry per network.")
+    return content

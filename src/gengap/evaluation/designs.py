@@ -1,0 +1,290 @@
+"""From the tidy table of measures to one design matrix per measure, over networks in one order."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from gengap.errors import GengapError
+
+COLUMNS = ("task", "network", "family", "measure", "component", "value")
+REFERENCE = "reference"
+HYPER_PARAMETERS = f"{REFERENCE}.hyper_parameters"
+MOST_INDICATED_VALUES = 5
+"""A number with more values than this enters the hyper-parameters' model as a number."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """What one row of the leaderboard regresses the gap on.
+
+    Attributes:
+        name: the measure, or ``reference.<what>``.
+        family: the measure's family, or ``reference``.
+        components: names of the columns.
+        values: (networks, components) float64.
+        reduced: whether the columns are replaced by principal components inside each fold.
+    """
+
+    name: str
+    family: str
+    components: tuple[str, ...]
+    values: np.ndarray
+    reduced: bool = False
+
+    @property
+    def kind(self) -> str:
+        """``reference``, ``scalar`` (one component) or ``vector``."""
+        if self.family == REFERENCE:
+            return REFERENCE
+        return "scalar" if len(self.components) == 1 else "vector"
+
+    @property
+    def constant(self) -> bool:
+        """Whether no column varies over the networks, so nothing can be learnt from it."""
+        return bool(np.all(self.values == self.values[:1]))
+
+    def underdetermined(self, training: int) -> bool:
+        """Whether a line through ``training`` networks has more coefficients than networks."""
+        return not self.reduced and len(self.components) + 1 > training
+
+    def rows(self, chosen: np.ndarray) -> Design:
+        """The same design for some of the networks (indices or mask)."""
+        return replace(self, values=self.values[chosen])
+
+
+@dataclass(frozen=True)
+class Designs:
+    """All measures of a task over the networks that have every one of them.
+
+    Attributes:
+        networks: ids in natural order ("2" before "10"), whatever the order of the tables.
+        gaps: (networks,) float64.
+        grid: hyper-parameters, index ``networks``.
+        training_accuracy: (networks,) float64.
+        measures: one design per measure, in natural order of the names.
+        left_out: network, reason: the networks that are not evaluated.
+    """
+
+    networks: tuple[str, ...]
+    gaps: np.ndarray
+    grid: pd.DataFrame
+    training_accuracy: np.ndarray
+    measures: tuple[Design, ...]
+    left_out: pd.DataFrame
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key under which runs of digits compare as numbers: ``model_2`` before ``model_10``."""
+    parts = re.split(r"([0-9]+)", name)
+    return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts)
+
+
+def by_network(table: pd.Series, name: str) -> dict[str, float]:
+    """Numbers by network id (as text); the name is that of the table, for messages.
+
+    Raises:
+        GengapError: a network occurs twice, or a value is not a number.
+    """
+    networks = [str(network) for network in table.index]
+    index = pd.Index(networks)
+    if index.has_duplicates:
+        raise GengapError(
+            f"Network {index[index.duplicated()][0]} occurs more than once in the {name}: "
+            "keep one row per network."
+        )
+    return dict(zip(networks, numbers(table, name), strict=True))
+
+
+def numbers(column: pd.Series, name: str) -> np.ndarray:
+    """A column as (rows,) float64; missing values become NaN."""
+    try:
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise GengapError(
+            f"The {name} hold something that is not a number ({error}): "
+            "write numbers, or leave the row out."
+        ) from error
+
+
+def measure_designs(
+    measures: pd.DataFrame, reduce: Collection[str]
+) -> tuple[list[str], list[Design]]:
+    """Network ids and one design per measure; what a network lacks is NaN.
+
+    Components are in natural order of their names. Measures whose name starts with one of the
+    prefixes in ``reduce`` are marked for reduction inside the folds.
+
+    Raises:
+        GengapError: columns or rows are missing, several tasks, a value given twice, a measure in
+            two families, or a measure that takes the name of a reference row.
+    """
+    absent = [column for column in COLUMNS if column not in measures.columns]
+    if absent:
+        raise GengapError(
+            f"The table of measures lacks the column {absent[0]!r}: it needs {', '.join(COLUMNS)}."
+        )
+    if measures.empty:
+        raise GengapError("The table of measures is empty: choose at least one family of measures.")
+    for column in COLUMNS[:-1]:
+        if measures[column].isna().any():
+            raise GengapError(
+                f"The table of measures has a row without {column}: write the table again."
+            )
+    tasks = measures["task"].astype(str).unique()
+    if len(tasks) > 1:
+        raise GengapError(
+            f"The table of measures holds several tasks ({', '.join(sorted(tasks))}): "
+            "evaluate one task at a time."
+        )
+    # Text of distinct values only: the tables have many rows and few ids.
+    network_codes, network_values = pd.factorize(measures["network"])
+    networks = [str(value) for value in network_values]
+    values = numbers(measures["value"], "values of the measures")
+    component_codes, component_values = pd.factorize(measures["component"])
+    components = [str(value) for value in component_values]
+    family = measures["family"].to_numpy()
+    designs = []
+    for name, rows in measures.groupby("measure", sort=False).indices.items():
+        families = pd.unique(family[rows])
+        if len(families) > 1:
+            raise GengapError(
+                f"Measure {name} occurs in the families {families[0]} and {families[1]}: "
+                "give one of them another name."
+            )
+        if str(name).startswith(f"{REFERENCE}.") or families[0] == REFERENCE:
+            raise GengapError(
+                f"Measure {name} of the family {families[0]} looks like a reference row: choose "
+                f"another family than {REFERENCE!r}, and a name that does not start with it."
+            )
+        columns, positions = np.unique(component_codes[rows], return_inverse=True)
+        order = sorted(range(len(columns)), key=lambda c: natural_key(components[columns[c]]))
+        matrix = np.full((len(networks), len(columns)), np.nan)
+        matrix[network_codes[rows], positions] = values[rows]
+        cells = network_codes[rows] * len(columns) + positions
+        if len(np.unique(cells)) < len(rows):
+            first = int(np.flatnonzero(np.bincount(cells) > 1)[0])
+            raise GengapError(
+                f"Measure {name}, component {components[columns[first % len(columns)]]} is given "
+                f"twice for network {networks[first // len(columns)]}: keep one row of them."
+            )
+        designs.append(
+            Design(
+                name=str(name),
+                family=str(families[0]),
+                components=tuple(components[code] for code in columns[order]),
+                values=matrix[:, order],
+                reduced=str(name).startswith(tuple(reduce)),
+            )
+        )
+    return networks, sorted(designs, key=lambda design: natural_key(design.name))
+
+
+def prepare(
+    measures: pd.DataFrame,
+    gaps: pd.Series,
+    grid: pd.DataFrame,
+    training_accuracy: pd.Series,
+    reduce: Collection[str],
+) -> Designs:
+    """The measures of one task over the networks that have a gap and every measure.
+
+    A network without a gap, hyper-parameters, training accuracy or a finite value of some
+    component of some measure is left out of all of them, so that all are compared on the same
+    networks; ``left_out`` names it and says why.
+
+    Raises:
+        GengapError: the tables contradict themselves (see ``measure_designs``).
+    """
+    known, designs = measure_designs(measures, reduce)
+    known_gaps = by_network(gaps, "gaps")
+    known_accuracy = by_network(training_accuracy, "training accuracies")
+    configured = {str(network): position for position, network in enumerate(grid.index)}
+    if len(configured) < len(grid):
+        raise GengapError("A network occurs more than once in the grid: keep one row per network.")
+    candidates = sorted({*known, *known_gaps}, key=natural_key)
+    position = {network: index for index, network in enumerate(known)}
+    finite = {design.name: np.isfinite(design.values).all(axis=1) for design in designs}
+    kept, left_out = [], []
+    for network in candidates:
+        lacking = []
+        if not np.isfinite(known_gaps.get(network, np.nan)):
+            lacking.append("gap")
+        if not np.isfinite(known_accuracy.get(network, np.nan)):
+            lacking.append("training accuracy")
+        if network not in configured:
+            lacking.append("hyper-parameters")
+        row = position.get(network)
+        lacking += [name for name, good in finite.items() if row is None or not good[row]]
+        if lacking:
+            left_out.append((network, f"no finite {', '.join(lacking)}"))
+        else:
+            kept.append(network)
+    rows = np.array([position[network] for network in kept], dtype=np.int64)
+    places = [configured[network] for network in kept]
+    return Designs(
+        networks=tuple(kept),
+        gaps=np.array([known_gaps[network] for network in kept]),
+        grid=grid.iloc[places].set_axis(pd.Index(kept, name="network", dtype=object)),
+        training_accuracy=np.array([known_accuracy[network] for network in kept]),
+        measures=tuple(design.rows(rows) for design in designs),
+        left_out=pd.DataFrame(left_out, columns=["network", "reason"]),
+    )
+
+
+def levels(column: pd.Series) -> tuple[list[Hashable], np.ndarray]:
+    """Distinct values of a hyper-parameter in order, and (networks,) the index of each network's.
+
+    Numbers are ordered by size, everything else by its text; a missing value and a list count as
+    values like any other.
+    """
+    values = [value.item() if isinstance(value, np.generic) else value for value in column]
+    distinct: list[Hashable]
+    if all(isinstance(value, (int, float)) and not math.isnan(value) for value in values):
+        distinct = sorted(set(values))
+    else:
+        values = [str(value) for value in values]
+        distinct = sorted(set(values), key=lambda value: natural_key(str(value)))
+    index = {value: position for position, value in enumerate(distinct)}
+    return distinct, np.array([index[value] for value in values], dtype=np.int64)
+
+
+def hyper_parameter_design(grid: pd.DataFrame) -> Design:
+    """The reference row of the hyper-parameters alone: an additive model of their values.
+
+    A hyper-parameter with up to ``MOST_INDICATED_VALUES`` values, or whose values are not numbers,
+    gives one indicator column per value but the first, so any dependence on it can be fitted; a
+    number with more values enters as itself. One that does not vary gives nothing.
+    """
+    names: list[str] = []
+    columns: list[np.ndarray] = []
+    for name in sorted(grid.columns, key=lambda column: natural_key(str(column))):
+        distinct, index = levels(grid[name])
+        numeric = all(isinstance(value, (int, float)) for value in distinct)
+        if numeric and len(distinct) > MOST_INDICATED_VALUES:
+            names.append(str(name))
+            columns.append(np.array(distinct, dtype=np.float64)[index])
+        else:
+            names += [f"{name}={value}" for value in distinct[1:]]
+            columns += [(index == level).astype(np.float64) for level in range(1, len(distinct))]
+    values = np.column_stack(columns) if columns else np.zeros((len(grid), 0))
+    return Design(HYPER_PARAMETERS, REFERENCE, tuple(names), values)
+
+
+def reference_designs(grid: pd.DataFrame, training_accuracy: np.ndarray) -> tuple[Design, ...]:
+    """The rows that keep everyone honest: the mean, the hyper-parameters, the training accuracy."""
+    return (
+        Design(f"{REFERENCE}.mean", REFERENCE, (), np.zeros((len(grid), 0))),
+        hyper_parameter_design(grid),
+        Design(
+            f"{REFERENCE}.training_accuracy",
+            REFERENCE,
+            ("training_accuracy",),
+            training_accuracy[:, None],
+        ),
+    )

@@ -1,0 +1,66 @@
+"""A few feature sets against each other: R2 of every one, and the 5x2cv test of every pair."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from gengap.errors import GengapError
+from gengap.evaluation.comparison import holm, paired_t_test
+from gengap.evaluation.regression import REPEATS
+
+SET_COLUMNS = (
+    "components", "underdetermined", "r2_mean", "r2_std", "r2_median", "r2_min", "r2_max",
+    "kendall", "spearman", "pearson", "networks",
+)  # fmt: skip
+
+
+def compare_feature_sets(
+    leaderboard: pd.DataFrame, folds: pd.DataFrame, feature_sets: Mapping[str, str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores and pairwise tests of the chosen measures, on the folds of the leaderboard.
+
+    Every pair is tested by Dietterich's 5x2cv paired t test on the held-out R2
+    (:func:`gengap.evaluation.paired_t_test`); Holm's correction is over all pairs.
+
+    Args:
+        leaderboard: of :func:`gengap.evaluation.evaluate`.
+        folds: of the same evaluation.
+        feature_sets: the measure that each label stands for.
+
+    Returns:
+        feature_set, measure, and the leaderboard's columns, in the order of the labels; and
+        first, second (labels), difference (mean R2 of the first less that of the second), t
+        (positive where the first scored higher in the first fold), p, p_holm.
+
+    Raises:
+        GengapError: fewer than two feature sets, or a measure that is not in the leaderboard.
+    """
+    if len(feature_sets) < 2:
+        raise GengapError("'feature_sets' names fewer than two measures: there is no pair to test.")
+    rows = leaderboard.set_index("measure")
+    scores = {}
+    for label, measure in feature_sets.items():
+        if measure not in rows.index:
+            raise GengapError(
+                f"'feature_sets' names the measure '{measure}' ({label}), which this task does not "
+                "have: add its family to 'families', or correct the name."
+            )
+        ordered = folds[folds["measure"] == measure].sort_values(["repeat", "fold"])
+        scores[label] = ordered["r2"].to_numpy().reshape(REPEATS, 2)
+    table = rows.loc[list(feature_sets.values()), list(SET_COLUMNS)].reset_index()
+    table.insert(0, "feature_set", list(feature_sets))
+    return table, pair_tests(scores)
+
+
+def pair_tests(scores: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """The tests of all pairs of feature sets, by label; scores are (repeats, 2) held-out R2."""
+    tests = []
+    for first, second in itertools.combinations(scores, 2):
+        difference = scores[first].mean() - scores[second].mean()
+        tests.append((first, second, difference, *paired_t_test(scores[first], scores[second])))
+    table = pd.DataFrame(tests, columns=["first", "second", "difference", "t", "p"])
+    return table.assign(p_holm=holm(table["p"].to_numpy()))

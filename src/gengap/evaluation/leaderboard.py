@@ -1,0 +1,424 @@
+"""Which measures predict the generalisation gap, and how sure can one be?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gengap.errors import GengapError
+from gengap.evaluation.comparison import holm, paired_t_test
+from gengap.evaluation.designs import (
+    HYPER_PARAMETERS,
+    REFERENCE,
+    Design,
+    Designs,
+    levels,
+    natural_key,
+    prepare,
+    reference_designs,
+)
+from gengap.evaluation.linear_model import ordinary_least_squares
+from gengap.evaluation.rank_statistics import STATISTICS, correlate
+from gengap.evaluation.regression import cross_validate, halves
+from gengap.files import writing
+from gengap.planning import LEAST_NETWORKS
+from gengap.seeding import generator
+
+REDUCED = ("persistence_image", "persistence_landscape")
+"""Measures that are sampled functions: principal components stand for their many values."""
+TIE_DIGITS = 12
+"""Mean R2 that agree to this many digits rank as equal, by name."""
+ALL = "all"
+
+R2_COLUMNS = ("r2_mean", "r2_std", "r2_median", "r2_min", "r2_max", "r2_increment")
+TEST_COLUMNS = ("t_vs_best", "p_vs_best", "p_vs_best_holm")
+LEADERBOARD_COLUMNS = (
+    "rank", "measure", "family", "kind", "components", "underdetermined", "eligible",
+    *R2_COLUMNS, *TEST_COLUMNS,
+    *(f"{name}{suffix}" for name in STATISTICS for suffix in ("", "_low", "_high", "_p")),
+    "networks", "left_out",
+)  # fmt: skip
+FOLD_COLUMNS = ("measure", "repeat", "fold", "r2")
+COMPARISON_COLUMNS = ("measure", "against", "t", "p", "p_holm")
+CORRELATION_COLUMNS = (
+    "measure", "statistic", "stratum", "estimate", "low", "high", "p", "networks"
+)  # fmt: skip
+TYPES: Any = {"rank": "Int64", "network": str, "stratum": str, "measure": str, "family": str}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The tables of one task.
+
+    Attributes:
+        leaderboard: rank, measure, family, kind (scalar, vector, reference), components,
+            underdetermined, eligible, r2_mean, r2_std (n - 1), r2_median, r2_min, r2_max,
+            r2_increment, t_vs_best, p_vs_best, p_vs_best_holm, kendall, kendall_low,
+            kendall_high, kendall_p, the same for spearman and pearson, networks, left_out;
+            by falling r2_mean.
+        folds: measure, repeat, fold, r2.
+        tests: measure, against, t, p, p_holm: Dietterich's test against the best measure and each
+            reference row; t < 0 where the measure scored lower in the first fold.
+        correlations: measure, statistic, stratum, estimate, low, high, p, networks.
+        strata: stratum, then the leaderboard's columns.
+        left_out: network, reason.
+        best_ols: statsmodels' summary of the best measure.
+    """
+
+    leaderboard: pd.DataFrame
+    folds: pd.DataFrame
+    tests: pd.DataFrame
+    correlations: pd.DataFrame
+    strata: pd.DataFrame
+    left_out: pd.DataFrame
+    best_ols: str
+
+    def write(self, folder: Path) -> None:
+        """Write each table to ``<folder>/<name>.csv`` and the summary to ``best_ols.txt``."""
+        for field in fields(self):
+            content = getattr(self, field.name)
+            if isinstance(content, str):
+                with writing(folder / f"{field.name}.txt") as part:
+                    part.write_text(content, encoding="utf-8")
+            else:
+                with writing(folder / f"{field.name}.csv") as part:
+                    content.to_csv(part, index=False, lineterminator="\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Evaluation:
+        """Read what ``write`` wrote; floats come back bit for bit.
+
+        Raises:
+            GengapError: a table is missing.
+        """
+        names = [field.name for field in fields(cls) if field.name != "best_ols"]
+        try:
+            tables = {name: pd.read_csv(folder / f"{name}.csv", dtype=TYPES) for name in names}
+            return cls(**tables, best_ols=(folder / "best_ols.txt").read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise GengapError(
+                f"{error.filename} is missing: run the evaluation of this task again."
+            ) from error
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How random numbers are drawn: counts, and the seed that names the streams."""
+
+    seed: int
+    replicates: int
+    permutations: int
+
+    def generator(self, purpose: str, stratum: str) -> np.random.Generator:
+        """A stream of its own for each purpose and stratum."""
+        return generator(self.seed, "evaluation", purpose, stratum)
+
+
+def evaluate(
+    measures: pd.DataFrame,
+    gaps: pd.Series,
+    grid: pd.DataFrame,
+    *,
+    training_accuracy: pd.Series,
+    within: str | None = None,
+    strata: str | None = None,
+    reduce: Collection[str] = REDUCED,
+    replicates: int = 1000,
+    permutations: int = 1000,
+    seed: int = 0,
+) -> Evaluation:
+    """How well each measure predicts the gap over the networks of one task.
+
+    Each measure's components are regressed on by ordinary least squares with an intercept
+    (``regression.held_out_r2``) under 5x2 cross-validation whose seeded halvings all measures
+    share. A measure with more coefficients than training networks is ``underdetermined``; it is
+    scored, by the solution of minimum norm, but cannot be best, nor can one that is constant.
+    Three reference rows are scored in the same way: predicting the mean, hyper-parameters alone,
+    training accuracy alone. ``r2_increment`` is the mean over folds of R2 of hyper-parameters and
+    measure together less R2 of the hyper-parameters alone.
+
+    Each row is compared with the best measure and with each reference by Dietterich's test on the
+    R2 of the folds; Holm's correction is over all rows that are held against the same one. The
+    best measure against itself has t = 0 and p = 1. That it was chosen on the same folds favours
+    it, so a large p against it says "not shown to be worse".
+
+    Scalar measures also have Kendall's tau-b, Spearman's rho and Pearson's r with bootstrap
+    intervals and permutation p values (``rank_statistics.correlate``).
+
+    Nothing depends on the order of rows: networks are taken in the natural order of their ids.
+
+    Args:
+        measures: tidy table of one task: task, network, family, measure, component, value.
+        gaps: train minus test accuracy, index network.
+        grid: hyper-parameters, index network, one column each. Columns that tell nothing about
+            training (a seed, a replicate's number) do not belong in it.
+        training_accuracy: index network.
+        within: hyper-parameter within whose values the correlations are given again.
+        strata: hyper-parameter within whose values the whole ranking is given again. A value with
+            fewer than ``LEAST_NETWORKS`` networks, or where all gaps are equal, has correlations
+            and no R2 and rank.
+        reduce: prefixes of the names of measures that are replaced, inside each fold, by
+            principal components (``regression.principal_components``).
+        replicates: bootstrap samples.
+        permutations: permutations of the gaps.
+        seed: of the halvings, the bootstrap and the permutations.
+
+    Raises:
+        GengapError: contradictory tables, an unknown hyper-parameter, too few networks, or gaps
+            that are all equal.
+    """
+    for name in (within, strata):
+        if name is not None and name not in grid.columns:
+            raise GengapError(
+                f"Unknown hyper-parameter {name!r} to stratify by: choose one of "
+                f"{', '.join(map(str, grid.columns))}."
+            )
+    for label, count in (("replicates", replicates), ("permutations", permutations)):
+        if count < 1:
+            raise GengapError(f"{label} is {count}: ask for at least 1.")
+    designs = prepare(measures, gaps, grid, training_accuracy, reduce)
+    require_enough(designs)
+    draws = Draws(seed, replicates, permutations)
+    return tables(designs, grid, draws, within=within, strata=strata)
+
+
+def require_enough(designs: Designs) -> None:
+    """Refuse what cross-validation cannot work with.
+
+    Raises:
+        GengapError: too few networks, or gaps that are all equal.
+    """
+    count, dropped = len(designs.networks), len(designs.left_out)
+    if count < LEAST_NETWORKS:
+        lost = "" if not dropped else (
+            f" ({dropped} left out, e.g. network {designs.left_out['network'].iloc[0]}: "
+            f"{designs.left_out['reason'].iloc[0]})"
+        )  # fmt: skip
+        raise GengapError(
+            f"Only {count} networks have a gap and every measure{lost}, but cross-validation needs "
+            f"at least {LEAST_NETWORKS}: use more networks, or leave out the measures that failed."
+        )
+    if np.ptp(designs.gaps) == 0:
+        raise GengapError(
+            f"The gap is {designs.gaps[0]:g} for all {count} networks, so there is nothing to "
+            "predict: vary the hyper-parameters more."
+        )
+
+
+def tables(
+    designs: Designs, grid: pd.DataFrame, draws: Draws, *, within: str | None, strata: str | None
+) -> Evaluation:
+    """All tables of an evaluation whose input is known to be good."""
+    everyone = np.ones(len(designs.networks), dtype=bool)
+    leaderboard, folds, tests, overall = board(
+        designs, everyone, ALL, draws, left_out=len(designs.left_out)
+    )
+    correlations = [overall]
+    for label, rows in strata_of(designs.grid, within):
+        correlations.append(correlation_table(designs, rows, label, draws))
+    ranked = []
+    unused = grid.loc[grid.index.astype(str).isin(designs.left_out["network"])]
+    dropped = {label: int(rows.sum()) for label, rows in strata_of(unused, strata)}
+    for label, rows in strata_of(designs.grid, strata):
+        within_stratum, *_ = board(designs, rows, label, draws, left_out=dropped.get(label, 0))
+        within_stratum.insert(0, "stratum", label)
+        ranked.append(within_stratum)
+    columns = ["stratum", *LEADERBOARD_COLUMNS]
+    winner = best_of(leaderboard)
+    by_name = {design.name: design for design in designs.measures}
+    return Evaluation(
+        leaderboard=leaderboard,
+        folds=folds,
+        tests=tests,
+        correlations=pd.concat(correlations, ignore_index=True),
+        strata=pd.concat(ranked, ignore_index=True) if ranked else pd.DataFrame(columns=columns),
+        left_out=designs.left_out,
+        best_ols=(
+            "No measure is eligible for best: all are constant or underdetermined.\n"
+            if winner is None
+            else ordinary_least_squares(by_name[winner], designs.gaps)
+        ),
+    )
+
+
+def strata_of(grid: pd.DataFrame, name: str | None) -> list[tuple[str, np.ndarray]]:
+    """Label ``<name>=<value>`` and mask of each value of a hyper-parameter, in order."""
+    if name is None or grid.empty:
+        return []
+    distinct, index = levels(grid[name])
+    return [(f"{name}={value}", index == level) for level, value in enumerate(distinct)]
+
+
+def best_of(leaderboard: pd.DataFrame) -> str | None:
+    """The eligible measure with the largest mean R2, if any."""
+    eligible = leaderboard.loc[leaderboard["eligible"], "measure"]
+    return None if eligible.empty else str(eligible.iloc[0])
+
+
+def rows_of(designs: Designs, chosen: np.ndarray) -> list[Design]:
+    """Measures and reference rows for some of the networks."""
+    references = reference_designs(designs.grid.loc[chosen], designs.training_accuracy[chosen])
+    return [*(design.rows(chosen) for design in designs.measures), *references]
+
+
+def correlation_table(
+    designs: Designs, chosen: np.ndarray, stratum: str, draws: Draws
+) -> pd.DataFrame:
+    """The correlations of every scalar measure, and of training accuracy, with the gap."""
+    scalars = [row for row in rows_of(designs, chosen) if row.values.shape[1] == 1]
+    # The hyper-parameters may fill one column only, but are no measure with a sign.
+    scalars = [row for row in scalars if row.name != HYPER_PARAMETERS]
+    found = correlate(
+        np.array([row.values[:, 0] for row in scalars]),
+        designs.gaps[chosen],
+        replicates=draws.replicates,
+        permutations=draws.permutations,
+        rng=draws.generator("correlations", stratum),
+    )
+    return pd.DataFrame(
+        {
+            "measure": np.repeat([row.name for row in scalars], len(STATISTICS)),
+            "statistic": STATISTICS * len(scalars),
+            "stratum": stratum,
+            "estimate": found.estimate.ravel(),
+            "low": found.low.ravel(),
+            "high": found.high.ravel(),
+            "p": found.p.ravel(),
+            "networks": int(chosen.sum()),
+        },
+        columns=list(CORRELATION_COLUMNS),
+    )
+
+
+def board(
+    designs: Designs, chosen: np.ndarray, stratum: str, draws: Draws, *, left_out: int
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Leaderboard, folds, tests and correlations over some of the networks."""
+    rows = rows_of(designs, chosen)
+    gaps = designs.gaps[chosen]
+    count = len(gaps)
+    base = next(index for index, row in enumerate(rows) if row.name == HYPER_PARAMETERS)
+    scored = count >= LEAST_NETWORKS and np.ptp(gaps) > 0
+    scores = np.full((len(rows), 5, 2), np.nan)
+    increments = np.full(len(rows), np.nan)
+    if scored:
+        splits = halves(count, draws.generator("halves", stratum))
+        scores, together = cross_validate(rows, rows[base], gaps, splits)
+        increments = (together - scores[base]).mean(axis=(1, 2))
+        # With the hyper-parameters beside it, a measure of many components leaves nothing to test.
+        beside = count // 2 - len(rows[base].components)
+        increments[[row.underdetermined(beside) for row in rows]] = np.nan
+        increments[base] = 0.0
+    table = summarise_scores(rows, scores, increments, count)
+    table["networks"], table["left_out"] = count, left_out
+    correlations = correlation_table(designs, chosen, stratum, draws)
+    table = table.merge(widened(correlations), on="measure", how="left")
+    table, order = ranked(table, scored)
+    by_name = {row.name: scores[index] for index, row in enumerate(rows)}
+    tests = comparisons(by_name, list(table["measure"]), best_of(table)) if scored else None
+    table = with_tests(table, tests)
+    folds = pd.DataFrame(
+        {
+            "measure": np.repeat(table["measure"].to_numpy(), scores[0].size),
+            "repeat": np.tile(np.repeat(np.arange(5), 2), len(rows)),
+            "fold": np.tile([0, 1], 5 * len(rows)),
+            "r2": scores[order].ravel(),
+        },
+        columns=list(FOLD_COLUMNS),
+    )
+    if tests is None:
+        tests = pd.DataFrame(columns=list(COMPARISON_COLUMNS))
+    return table[list(LEADERBOARD_COLUMNS)], folds, tests, correlations
+
+
+def summarise_scores(
+    rows: list[Design], scores: np.ndarray, increments: np.ndarray, networks: int
+) -> pd.DataFrame:
+    """What the leaderboard says of each row by itself, from its ten folds alone."""
+    folds = scores.reshape(len(rows), -1)
+    underdetermined = [row.underdetermined(networks // 2) for row in rows]
+    return pd.DataFrame(
+        {
+            "measure": [row.name for row in rows],
+            "family": [row.family for row in rows],
+            "kind": [row.kind for row in rows],
+            "components": [len(row.components) for row in rows],
+            "underdetermined": underdetermined,
+            "eligible": [
+                row.kind != REFERENCE and not flagged and not row.constant
+                for row, flagged in zip(rows, underdetermined, strict=True)
+            ],
+            "r2_mean": folds.mean(axis=1),
+            "r2_std": folds.std(axis=1, ddof=1),
+            "r2_median": np.median(folds, axis=1),
+            "r2_min": folds.min(axis=1),
+            "r2_max": folds.max(axis=1),
+            "r2_increment": increments,
+        }
+    )
+
+
+def widened(correlations: pd.DataFrame) -> pd.DataFrame:
+    """One row per measure, columns ``kendall``, ``kendall_low``, ..., ``pearson_p``."""
+    columns: dict[str, object] = {"measure": correlations["measure"].unique()}
+    for statistic in STATISTICS:
+        chosen = correlations[correlations["statistic"] == statistic]
+        columns[statistic] = chosen["estimate"].to_numpy()
+        for suffix in ("low", "high", "p"):
+            columns[f"{statistic}_{suffix}"] = chosen[suffix].to_numpy()
+    return pd.DataFrame(columns)
+
+
+def ranked(table: pd.DataFrame, scored: bool) -> tuple[pd.DataFrame, np.ndarray]:
+    """The table by falling mean R2, equal ones by name, and the order that does it."""
+    keys = [
+        (-round(mean, TIE_DIGITS) if scored else 0.0, natural_key(name))
+        for mean, name in zip(table["r2_mean"], table["measure"], strict=True)
+    ]
+    order = np.array(sorted(range(len(table)), key=lambda row: keys[row]), dtype=np.int64)
+    table = table.iloc[order].reset_index(drop=True)
+    ranks = range(1, len(table) + 1) if scored else [pd.NA] * len(table)
+    table["rank"] = pd.array(list(ranks), dtype="Int64")
+    return table, order
+
+
+def comparisons(scores: dict[str, np.ndarray], names: list[str], best: str | None) -> pd.DataFrame:
+    """Dietterich's test of every row against the best one and against each reference row."""
+    against = [name for name in names if name.startswith(f"{REFERENCE}.")]
+    found = []
+    for other in ([] if best is None else [best]) + sorted(against):
+        held = [name for name in names if name != other]
+        results = np.array([paired_t_test(scores[name], scores[other]) for name in held])
+        found.append(
+            pd.DataFrame(
+                {
+                    "measure": held,
+                    "against": other,
+                    "t": results[:, 0],
+                    "p": results[:, 1],
+                    "p_holm": holm(results[:, 1]),
+                },
+                columns=list(COMPARISON_COLUMNS),
+            )
+        )
+    return pd.concat(found, ignore_index=True)
+
+
+def with_tests(table: pd.DataFrame, tests: pd.DataFrame | None) -> pd.DataFrame:
+    """The leaderboard with its columns of the tests against the best measure."""
+    best = best_of(table)
+    table[list(TEST_COLUMNS)] = np.nan
+    if tests is None or best is None:
+        return table
+    versus = tests[tests["against"] == best].set_index("measure")
+    names = table["measure"]
+    for column, source, own in zip(
+        TEST_COLUMNS, ("t", "p", "p_holm"), (0.0, 1.0, 1.0), strict=True
+    ):
+        table[column] = names.map(versus[source]).where(names != best, own)
+    return table

@@ -1,0 +1,40 @@
+"""The full regression table of one measure."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import numpy as np
+from statsmodels.regression.linear_model import OLS
+
+from gengap.evaluation.designs import Design
+from gengap.evaluation.regression import principal_components
+
+
+def ordinary_least_squares(design: Design, gaps: np.ndarray) -> str:
+    """statsmodels' summary of the least squares of the gap on a measure over all networks.
+
+    The date and time that statsmodels prints are blanked, so equal input gives equal text.
+    A measure that is reduced in cross-validation enters by its principal components, by the same
+    rule over all networks.
+
+    Args:
+        design: the measure, (networks, components).
+        gaps: (networks,).
+    """
+    values, names = design.values, [f"{design.name}[{name}]" for name in design.components]
+    if len(names) == 1:
+        names = [design.name]
+    if design.reduced:
+        values, _ = principal_components(values, values)
+        names = [f"{design.name}[PC{index + 1}]" for index in range(values.shape[1])]
+    columns = np.column_stack([np.ones(len(gaps)), values])
+    with warnings.catch_warnings():
+        # The normality tests of the residuals warn below 20 networks; the table shows how many.
+        warnings.simplefilter("ignore")
+        summary = OLS(gaps, columns).fit().summary(yname="gap", xname=["intercept", *names])
+    text = str(summary.as_text())
+    for stamp in (r"(?<=Date:)\s+\w{3}, \d{2} \w{3} \d{4}", r"(?<=Time:)\s+\d{2}:\d{2}:\d{2}"):
+        text = re.sub(stamp, lambda found: " " * len(found.group()), text)
+    return f"The gap on {design.name}, {len(gaps)} networks\n\n{text}\n"

@@ -1,0 +1,273 @@
+"""The competition's score: conditional mutual information of a measure and the gap.
+
+Jiang et al., "NeurIPS 2020 Competition: Predicting Generalization in Deep Learning" (arXiv
+2012.07976), and "Fantastic generalization measures and where to find them" (ICLR 2020), section
+2.2.3. Whether the measure orders two networks as the gap does is asked with two hyper-parameters
+held at given values; a measure scores as well as on the pair that it tells least about.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gengap.errors import GengapError
+from gengap.evaluation.designs import natural_key
+
+PREFIX = "model_"
+
+
+def conditional_mutual_information(
+    predictions: Mapping[str, float], reference: Mapping[str, Any]
+) -> float:
+    """The score, 0 to 1 (reports give 100 times it): the minimum over pairs of hyper-parameters.
+
+    The sign of the measure does not matter: its negative has the same score but for ties.
+
+    Args:
+        predictions: a measure's value per network; ids with or without ``model_``.
+        reference: content of a task's ``model_configs.json``, by network id:
+            ``hparams.<name>.{possible_values, current_value}`` and
+            ``metrics.{train_acc, test_acc}``.
+
+    Raises:
+        GengapError: see ``mutual_information_table``.
+    """
+    return float(mutual_information_table(predictions, reference)["score"].min())
+
+
+def mutual_information_table(
+    predictions: Mapping[str, float], reference: Mapping[str, Any]
+) -> pd.DataFrame:
+    """The score for each pair of hyper-parameters, each unordered pair once.
+
+    A cell is an ordered pair of value combinations of the two hyper-parameters. In it stand all
+    ordered pairs of networks with these values (a network with itself too), as a 2 x 2 table of
+    gap difference > 0 against measure difference > 0, so ties count as negative. The mutual
+    information of that table and the entropy of its gap signs, in bits, are averaged over the
+    cells without weights. A hyper-parameter with one value takes part like any other: its pairs
+    condition on the other one alone.
+
+    Args:
+        predictions: as in ``conditional_mutual_information``.
+        reference: as there.
+
+    Returns:
+        first, second (names of the hyper-parameters), mutual_information, gap_entropy (means over
+        cells, bits), score (their ratio).
+
+    Raises:
+        GengapError: a network is missing on one side or named twice, a value is not a finite
+            number, a hyper-parameter is missing or has an unlisted value, there are fewer than two
+            hyper-parameters, a combination of two values has no network, or no two networks can
+            be told apart by their gap within any cell of a pair.
+    """
+    models = {identifier(name): model for name, model in reference.items()}
+    if len(models) < len(reference):
+        raise GengapError("The reference names a network twice, with and without 'model_'.")
+    networks = sorted(models, key=natural_key)
+    measure = predicted(predictions, networks)
+    gap_larger = differs(np.array([gap(network, models[network]) for network in networks]))
+    measure_larger = differs(measure)
+    values = possible_values(networks, models)
+    codes = {
+        name: np.array([code(network, models[network], name, listed) for network in networks])
+        for name, listed in values.items()
+    }
+    both = gap_larger & measure_larger
+    rows = []
+    for first, second in itertools.combinations(values, 2):
+        columns = len(values[second])
+        combination = codes[first] * columns + codes[second]
+        members = np.bincount(combination, minlength=len(values[first]) * columns)
+        if not members.all():
+            empty = int(np.argmin(members))
+            raise GengapError(
+                f"No network has {first} = {values[first][empty // columns]} and "
+                f"{second} = {values[second][empty % columns]}, so the score is not defined: "
+                "complete the grid, or drop one of the values from possible_values."
+            )
+        indicator = np.eye(len(members))[combination]
+        counts = [indicator.T @ larger @ indicator for larger in (gap_larger, measure_larger, both)]
+        information, entropy = cells(np.outer(members, members), *counts)
+        if entropy == 0:
+            raise GengapError(
+                f"With {first} and {second} held fixed no two networks differ in which gap is "
+                "larger, so the score is not defined: vary a further hyper-parameter, or add "
+                "replicates."
+            )
+        rows.append((first, second, information, entropy, information / entropy))
+    return pd.DataFrame(
+        rows, columns=["first", "second", "mutual_information", "gap_entropy", "score"]
+    )
+
+
+def score_measures(
+    measures: pd.DataFrame,
+    gaps: pd.Series,
+    hyper_parameters: pd.DataFrame,
+    grid: Mapping[str, Sequence[Any]],
+) -> pd.DataFrame:
+    """The score of each scalar measure of a task, times 100 as in the competition's reports.
+
+    Where the score is not defined (a grid with a hole, a measure that a network lacks) it is NaN
+    and ``reason`` says why.
+
+    Args:
+        measures: tidy table of one task in which every measure has one component.
+        gaps: index network.
+        hyper_parameters: index network, with the columns in ``grid``.
+        grid: possible values of each hyper-parameter.
+
+    Returns:
+        measure, family, score (0 to 100), networks, reason ("" where there is a score); by falling
+        score.
+    """
+    reference = competition_reference(gaps, hyper_parameters, grid)
+    found: list[tuple[str, str, float, int, str]] = []
+    for (measure, family), rows in measures.groupby(["measure", "family"], sort=False):
+        values = dict(zip(rows["network"].astype(str), rows["value"].astype(float), strict=True))
+        score, reason = math.nan, ""
+        try:
+            score = 100 * conditional_mutual_information(values, reference)
+        except GengapError as error:
+            reason = str(error)
+        found.append((str(measure), str(family), score, len(values), reason))
+    table = pd.DataFrame(found, columns=["measure", "family", "score", "networks", "reason"])
+    return table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
+
+
+def competition_reference(
+    gaps: pd.Series, hyper_parameters: pd.DataFrame, grid: Mapping[str, Sequence[Any]]
+) -> dict[str, Any]:
+    """The content of ``model_configs.json`` for a task of ours.
+
+    Args:
+        gaps: index network; stands as ``train_acc``, with ``test_acc`` 0.
+        hyper_parameters: index network, with the columns in ``grid``.
+        grid: possible values of each hyper-parameter.
+    """
+    rows = hyper_parameters.set_axis(hyper_parameters.index.astype(str))
+    return {
+        str(network): {
+            "hparams": {
+                name: {"possible_values": list(listed), "current_value": rows[name][str(network)]}
+                for name, listed in grid.items()
+            },
+            "metrics": {"train_acc": float(value), "test_acc": 0.0},
+        }
+        for network, value in gaps.items()
+    }
+
+
+def identifier(name: object) -> str:
+    """A network's id without the prefix that predictions carry."""
+    return str(name).removeprefix(PREFIX)
+
+
+def number(value: object, what: str) -> float:
+    """A finite number, or a sentence that says what is none."""
+    if isinstance(value, (int, float, np.number)) and math.isfinite(value):
+        return float(value)
+    raise GengapError(f"The {what} is {value!r}: the score needs a finite number.")
+
+
+def predicted(predictions: Mapping[str, float], networks: Sequence[str]) -> np.ndarray:
+    """(networks,) values in the order of the networks."""
+    named = {identifier(name): value for name, value in predictions.items()}
+    if len(named) < len(predictions):
+        raise GengapError("The predictions name a network twice, with and without 'model_'.")
+    for wrong, remedy in (
+        (set(networks) - set(named), "has no prediction: compute the measure for it too"),
+        (set(named) - set(networks), "is not in the reference: give the task's own reference"),
+    ):
+        if wrong:
+            raise GengapError(
+                f"Network {min(wrong, key=natural_key)} (and {len(wrong) - 1} more) {remedy}."
+            )
+    return np.array(
+        [number(named[network], f"prediction for network {network}") for network in networks]
+    )
+
+
+def gap(network: str, model: Mapping[str, Any]) -> float:
+    """Training less test accuracy as the reference states them."""
+    metrics = model.get("metrics", {})
+    train, test = (
+        number(metrics.get(key), f"{key} of network {network} in the reference")
+        for key in ("train_acc", "test_acc")
+    )
+    return train - test
+
+
+def differs(values: np.ndarray) -> np.ndarray:
+    """(n, n) bool: whether the first of an ordered pair is strictly larger."""
+    return np.asarray(values[:, None] > values[None, :])
+
+
+def possible_values(
+    networks: Sequence[str], models: Mapping[str, Mapping[str, Any]]
+) -> dict[str, list[Any]]:
+    """The values of each hyper-parameter, as the first network lists them."""
+    if not networks:
+        raise GengapError("The reference names no network: give the task's model_configs.json.")
+    listed = models[networks[0]].get("hparams", {})
+    if len(listed) < 2:
+        raise GengapError(
+            f"The reference has {len(listed)} hyper-parameters, but the score conditions on pairs "
+            "of them: use a task with at least two."
+        )
+    return {name: list(entry["possible_values"]) for name, entry in listed.items()}
+
+
+def code(network: str, model: Mapping[str, Any], name: str, listed: Sequence[Any]) -> int:
+    """The position of a network's value among the possible ones."""
+    entry = model.get("hparams", {}).get(name)
+    if entry is None:
+        raise GengapError(
+            f"Network {network} has no hyper-parameter {name} in the reference: state it for all."
+        )
+    value = entry["current_value"]
+    if value not in listed:
+        raise GengapError(
+            f"Network {network} has {name} = {value}, which is not among the possible values "
+            f"{listed}: correct the reference."
+        )
+    return listed.index(value)
+
+
+def cells(
+    pairs: np.ndarray, gap_larger: np.ndarray, measure_larger: np.ndarray, both: np.ndarray
+) -> tuple[float, float]:
+    """Means over cells of the mutual information and of the gap signs' entropy, in bits.
+
+    Args:
+        pairs, gap_larger, measure_larger, both: (combinations, combinations) counts of ordered
+            pairs of networks: all, and those where the first has the larger gap, measure, both.
+    """
+    table = np.array(
+        [
+            [both, gap_larger - both],
+            [measure_larger - both, pairs - gap_larger - measure_larger + both],
+        ]
+    )
+    share = table / pairs
+    gap_share, measure_share = share.sum(axis=1), share.sum(axis=0)
+    entropy = np.sum(-plogp(gap_share), axis=0)
+    information = (
+        np.sum(plogp(share), axis=(0, 1))
+        - np.sum(plogp(gap_share), axis=0)
+        - np.sum(plogp(measure_share), axis=0)
+    )
+    # The information cannot be negative; differences of logarithms can, by rounding.
+    return max(0.0, float(information.mean())), float(entropy.mean())
+
+
+def plogp(share: np.ndarray) -> np.ndarray:
+    """p log2 p, 0 at 0."""
+    return np.asarray(share * np.log2(np.where(share > 0, share, 1.0)))

@@ -1,0 +1,79 @@
+"""Names of the tables, as words for a reader."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from numbers import Number
+from typing import Any
+
+import numpy as np
+
+_REFERENCES = {
+    "reference.mean": "predicting the mean",
+    "reference.hyper_parameters": "hyper-parameters alone",
+    "reference.training_accuracy": "training accuracy alone",
+}
+_PROPER_WORDS = {
+    "betti": "Betti", "brain": "BrAIn", "dbi": "DBI", "frobenius": "Frobenius",
+    "hessian": "Hessian", "interpex": "Interpex", "jacobian": "Jacobian", "l1": "L1", "l2": "L2",
+    "ntk": "NTK", "vc": "VC", "vpm": "VPM",
+}  # fmt: skip
+_DIMENSIONS = re.compile(r"(?:H\d+)+")
+_LABEL_WIDTH = 36  # characters: about 2 inches at the size of tick labels
+_VALUE_WIDTH = 24
+
+
+def words(name: str) -> str:
+    """``"label_corruption"`` -> ``"label corruption"``."""
+    text = " ".join(_PROPER_WORDS.get(word, word) for word in name.split("_") if word)
+    return text.replace("hyper parameter", "hyper-parameter")
+
+
+def dimensions_label(dimensions: str) -> str:
+    """``"H0H1"`` -> ``"H0 and H1"``."""
+    parts = re.findall(r"H\d+", dimensions)
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+
+
+def split_dimensions(measure: str) -> tuple[str, str] | None:
+    """``"<vectorisation>.<dims>"`` in its two parts; None for a measure without dimensions."""
+    stem, _, last = measure.rpartition(".")
+    return (stem, last) if stem and _DIMENSIONS.fullmatch(last) else None
+
+
+def measure_label(name: str) -> str:
+    """A measure's name for a reader, on one line.
+
+    ``"persistent_entropy.H0H1"`` -> ``"persistent entropy, H0 and H1"``;
+    ``"reference.mean"`` -> ``"predicting the mean"``.
+    """
+    if name in _REFERENCES:
+        return _REFERENCES[name]
+    split = split_dimensions(name)
+    if split is not None:
+        return f"{measure_label(split[0])}, {dimensions_label(split[1])}"
+    return ", ".join(words(part) for part in name.split(".") if part)
+
+
+def wrapped(label: str, letters: int = _LABEL_WIDTH) -> str:
+    """A label broken into lines of at most ``letters`` where its words allow."""
+    return textwrap.fill(label, letters, break_long_words=False)
+
+
+def value_label(value: Any) -> str:
+    """A hyper-parameter's value: ``0.1`` -> ``"0.1"``, ``True`` -> ``"yes"``, NaN -> ``"none"``."""
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "none"
+    text = f"{value:g}" if isinstance(value, Number) else words(str(value))
+    return text if len(text) <= _VALUE_WIDTH else text[: _VALUE_WIDTH - 1] + "…"
+
+
+def number(value: float) -> str:
+    """A number with two decimals, fewer when it is large, with a real minus sign."""
+    decimals = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    text = f"{value:.{decimals}f}" if abs(value) < 1e4 else f"{value:.0e}"
+    return text.replace("-", "−") if float(text) else f"{0:.{decimals}f}"

@@ -1,0 +1,169 @@
+"""How the networks of a task trained, and where their gaps come from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from gengap.errors import GengapError
+from gengap.figures.colouring import Colouring, colour_by, distinct
+from gengap.figures.labels import value_label, words, wrapped
+from gengap.figures.scatters import GAP_LABEL
+from gengap.figures.style import BLACK, DOUBLE_COLUMN, GREY, new_figure, styled
+from gengap.figures.tables import by_network, matching, require
+
+_MOST_COLUMNS = 4
+_STRIP_HALF_WIDTH = 0.3
+_STRIP_MEAN_HALF_WIDTH = 0.38
+_MOST_STRIPS = 12
+_STRIP_LETTERS = 26  # of all tick labels of a panel
+_TURNED_LETTERS = 14
+
+
+@styled
+def training_overview(
+    histories: Mapping[str, pd.DataFrame], outcomes: pd.DataFrame, colour: pd.Series
+) -> Figure:
+    """Loss and accuracy while training, final accuracies against the gap, and the gap's spread.
+
+    ``histories`` maps a network to its history (columns epoch, train_loss, train_accuracy);
+    ``outcomes`` (columns train_accuracy, test_accuracy) and ``colour`` (a hyper-parameter) are
+    indexed by network. The gap is train_accuracy - test_accuracy.
+
+    Raises:
+        GengapError: a table is empty or lacks a column, or networks do not match.
+    """
+    require(outcomes, ("train_accuracy", "test_accuracy"), "outcomes")
+    train = by_network(outcomes["train_accuracy"])
+    test = by_network(outcomes["test_accuracy"])
+    unknown = sorted(set(map(str, histories)) - set(train.index))
+    if not histories or unknown:
+        raise GengapError(
+            f"The training histories do not match the networks (unknown: {unknown[:5]}): "
+            "give one history for networks of the same task."
+        )
+    colouring = colour_by(matching(colour, train.index, f"Hyper-parameter {colour.name!r}"))
+    figure = new_figure(DOUBLE_COLUMN, 5.2)
+    (loss, accuracy), (final, spread) = figure.subplots(2, 2)
+    for network, history in histories.items():
+        require(history, ("epoch", "train_loss", "train_accuracy"), f"history of network {network}")
+        for axes, column in ((loss, "train_loss"), (accuracy, "train_accuracy")):
+            _curve(axes, history, column, colouring.colours[str(network)])
+    if all((history["train_loss"] > 0).all() for history in histories.values()):
+        loss.set_yscale("log")
+    for axes, label in ((loss, "training loss"), (accuracy, "training accuracy")):
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(label)
+    gaps = train - test
+    colouring.scatter(final, gaps, train)
+    colouring.scatter(final, gaps, test, hollow=True)
+    final.set_xlabel(GAP_LABEL)
+    final.set_ylabel("final accuracy")
+    final.set_title("filled: training; hollow: test")
+    _histogram(spread, gaps, colouring)
+    figure.align_ylabels()
+    colouring.explain(figure)
+    return figure
+
+
+def _curve(axes: Axes, history: pd.DataFrame, column: str, colour: tuple[float, ...]) -> None:
+    single = len(history) == 1
+    axes.plot(
+        history["epoch"].to_numpy(),
+        history[column].to_numpy(),
+        color=colour,
+        alpha=0.75,
+        linewidth=0.8,
+        marker="o" if single else "",
+        markersize=3,
+    )
+
+
+def _histogram(axes: Axes, gaps: pd.Series, colouring: Colouring) -> None:
+    finite = gaps[np.isfinite(gaps)]
+    bins = max(5, min(20, round(2 * math.sqrt(len(finite)))))
+    edges = np.histogram_bin_edges(finite, bins=bins).tolist()
+    if colouring.groups:
+        groups = [finite[finite.index.isin(group.networks)] for group in colouring.groups]
+        colours = [group.colour for group in colouring.groups]
+        axes.hist(groups, edges, stacked=True, color=colours, edgecolor="white", linewidth=0.4)
+    else:
+        axes.hist(finite, edges, color=GREY, edgecolor="white", linewidth=0.4)
+    axes.set_xlabel(GAP_LABEL)
+    axes.set_ylabel("networks")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_title(f"{len(finite)} networks, standard deviation {finite.std(ddof=0):.3f}")
+
+
+@styled
+def gap_by_hyper_parameter(gaps: pd.Series, grid: pd.DataFrame, *, colour: str) -> Figure:
+    """The gap of every network by the value of each hyper-parameter that varies.
+
+    A few values are strips with their mean as a bar, many numbers a plain scatter. ``gaps`` and
+    the rows of ``grid`` are indexed by network; ``colour`` is a column of ``grid``.
+
+    Raises:
+        GengapError: the grid lacks a network or ``colour``, or no hyper-parameter varies.
+    """
+    if colour not in grid.columns:
+        raise GengapError(
+            f"The grid has no hyper-parameter {colour!r}: choose among {', '.join(grid.columns)}."
+        )
+    gaps = by_network(gaps)
+    values = {name: matching(grid[name], gaps.index, f"Hyper-parameter {name!r}") for name in grid}
+    varying = {str(name): column for name, column in values.items() if len(distinct(column)) > 1}
+    if not varying:
+        raise GengapError("No hyper-parameter of the grid varies: there is nothing to compare.")
+    colouring = colour_by(values[colour])
+    columns = min(len(varying), _MOST_COLUMNS)
+    rows = math.ceil(len(varying) / columns)
+    figure = new_figure(max(3.5, DOUBLE_COLUMN * columns / _MOST_COLUMNS), 2.0 * rows + 0.6)
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    for axes, (name, column) in zip(panels, varying.items(), strict=False):
+        _strips(axes, column, gaps, colouring)
+        axes.set_xlabel(words(name))
+        if axes.get_subplotspec().is_first_col():
+            axes.set_ylabel(GAP_LABEL)
+    for axes in panels[len(varying) :]:
+        axes.remove()
+    figure.suptitle("Gap of each network; bars are means")
+    colouring.explain(figure)
+    return figure
+
+
+def _strips(axes: Axes, values: pd.Series, gaps: pd.Series, colouring: Colouring) -> None:
+    levels = distinct(values)
+    if len(levels) > _MOST_STRIPS and pd.api.types.is_numeric_dtype(values):
+        colouring.scatter(axes, values.astype(float), gaps)
+        return
+    labels = values.map(value_label)
+    positions = pd.Series(np.nan, index=gaps.index)
+    for i, level in enumerate(levels):
+        members = labels.index[labels == value_label(level)]
+        positions[members] = i + _spread(len(members))
+        mean = gaps[members].mean()
+        axes.hlines(
+            mean, i - _STRIP_MEAN_HALF_WIDTH, i + _STRIP_MEAN_HALF_WIDTH, color=BLACK, zorder=3
+        )
+    colouring.scatter(axes, positions, gaps)
+    names = [value_label(level) for level in levels]
+    letters = _STRIP_LETTERS // len(names)
+    if max(len(word) for name in names for word in name.split()) <= letters:
+        axes.set_xticks(range(len(levels)), [wrapped(name, letters) for name in names])
+    else:
+        turned = [wrapped(name, _TURNED_LETTERS) for name in names]
+        axes.set_xticks(range(len(levels)), turned, rotation=90)
+    axes.set_xlim(-0.6, len(levels) - 0.4)
+
+
+def _spread(count: int) -> np.ndarray:
+    """Offsets that keep points of one strip apart, the same on every run."""
+    if count == 1:
+        return np.zeros(1)
+    return np.linspace(-_STRIP_HALF_WIDTH, _STRIP_HALF_WIDTH, count)

@@ -1,0 +1,117 @@
+"""What every job of the workflow does around its own work: log, threads, recorded failures.
+
+A job that works on one network and fails for a reason that lies in that network writes a
+*failure record* under the names of its outputs, so that the other networks go on. Whatever reads
+such a file passes the record on, and the task's ``failed.csv`` lists it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from gengap.errors import GengapError, MachineError
+from gengap.files import writing
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+log = logging.getLogger("gengap")
+
+FIRST_LINE = b"gengap failure record\n"
+# What a network can cause by itself; anything else is a fault of the program and stops the run.
+NETWORK_FAULTS = (GengapError, ArithmeticError, MemoryError, np.linalg.LinAlgError)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a network has no result: the stage (rule) that failed and its one sentence."""
+
+    stage: str
+    network: str
+    reason: str
+
+
+def read_failure(path: str | Path) -> Failure | None:
+    """The failure recorded under ``path``, or None if the file holds a real result."""
+    with Path(path).open("rb") as file:
+        if file.read(len(FIRST_LINE)) != FIRST_LINE:
+            return None
+        return Failure(**json.load(file))
+
+
+def write_failure(path: str | Path, failure: Failure) -> None:
+    """Write a failure record where a result would lie."""
+    with writing(path) as part:
+        part.write_bytes(FIRST_LINE + json.dumps(asdict(failure), indent=1).encode() + b"\n")
+
+
+def run(snakemake: Snakemake, work: Callable[[], None]) -> None:
+    """Run the work of a job: one thread, a log file, and one sentence where the input is bad.
+
+    A rule whose params hold ``failures`` is a rule of one network: with ``record`` a fault of that
+    network is written as a failure record under the rule's outputs, with ``stop`` it stops the run.
+    """
+    _log_to(snakemake.log[0] if snakemake.log else None)
+    keep_going = snakemake.params.get("failures") == "record"
+    if keep_going and (failure := _first_failure(_paths(snakemake.input))):
+        log.warning("%s", failure.reason)
+        _record(snakemake, failure)
+        return
+    try:
+        with threadpool_limits(1):
+            if torch := sys.modules.get("torch"):
+                torch.set_num_threads(1)
+            work()
+    except NETWORK_FAULTS as error:
+        reason = str(error) or type(error).__name__
+        if keep_going and not isinstance(error, MachineError):
+            log.warning("left out: %s", reason, exc_info=not isinstance(error, GengapError))
+            network = snakemake.wildcards.get("network", "")
+            _record(snakemake, Failure(stage=snakemake.rule, network=network, reason=reason))
+            return
+        if not isinstance(error, GengapError):
+            log.exception("%s", reason)
+            raise
+        log.error("%s", reason)
+        sys.exit(1)
+    except Exception:
+        log.exception("rule %s failed", snakemake.rule)
+        raise
+
+
+def _log_to(path: str | None) -> None:
+    """Send the library's messages to the rule's log file and to the terminal."""
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if path:
+        handlers.append(logging.FileHandler(path, mode="w"))
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(name)s %(levelname)s: %(message)s",
+        handlers=handlers,
+        force=True,
+    )
+
+
+def _paths(named: Any) -> list[str]:
+    return [str(path) for path in named]
+
+
+def _first_failure(paths: Iterable[str]) -> Failure | None:
+    for path in paths:
+        if failure := read_failure(path):
+            return failure
+    return None
+
+
+def _record(snakemake: Snakemake, failure: Failure) -> None:
+    for path in _paths(snakemake.output):
+        write_failure(path, failure)

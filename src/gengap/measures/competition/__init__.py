@@ -1,0 +1,26 @@
+"""Measures of the PGDL competition (NeurIPS 2020): its best entries and its reference points.
+
+Always Generalize, Interpex (and its two factors alone), manifold mixup, the augmented margin,
+BrAIn, and the organisers' sharpness, Jacobian norm and VC-dimension. Each is defined as its authors
+did, except where its docstring says otherwise; all are such that larger predicts a larger gap, and
+all run on every network of the spec, on images and on vectors.
+"""
+
+from gengap.measures.competition.augmentation import always_generalize, negative_augmented_margin
+from gengap.measures.competition.capacity import vc_dimension
+from gengap.measures.competition.clustering import interpex
+from gengap.measures.competition.mixup import manifold_mixup_error
+from gengap.measures.competition.perturbation import jacobian_norm, sharpness
+from gengap.measures.competition.smoothness import brain, label_variation
+
+__all__ = [
+    "always_generalize",
+    "brain",
+    "interpex",
+    "jacobian_norm",
+    "label_variation",
+    "manifold_mixup_error",
+    "negative_augmented_margin",
+    "sharpness",
+    "vc_dimension",
+]

@@ -1,0 +1,114 @@
+"""How well the first layer's features of the training inputs cluster by class."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.measures.competition.drawing import draw
+from gengap.measures.competition.mixup import label_wise_mixup_error
+from gengap.measures.competition.outputs import all_observed
+from gengap.measures.registry import measure
+from gengap.networks import device_of, observed_layers, weight_layers
+from gengap.networks.layout import IMAGE_RANK
+
+log = logging.getLogger(__name__)
+
+POOL = 4
+ROUNDS = 10
+ROUND = 120
+"""Inputs of one round: the published code joins three batches of 40."""
+
+
+@measure("interpex", "davies_bouldin_index", "mixup_error")
+def interpex(
+    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
+) -> dict[str, float]:
+    """The winning entry and its two factors: Davies-Bouldin index times label-wise mixup error.
+
+    Natekar and Sharma 2020, "Representation based complexity measures for predicting generalization
+    in deep learning" (team Interpex). Larger predicts a larger gap, for all three; images and
+    vectors.
+
+    - ``davies_bouldin_index``: of the outputs of the first convolution (with its activation, 4x4
+      max-pooled, or less where the output is smaller), clustered by label; mean over 10 disjoint
+      rounds of 120 inputs, or as many as the training data give. Networks without a convolution:
+      outputs of the first layer with weights. At least 0; 0 where features are constant, as
+      published.
+    - ``mixup_error``: share of the means of two inputs of one class (mixup with alpha 0.5) that the
+      network takes for another class, mean over classes; on at most 100 inputs of each class, in
+      groups of 10, all 45 pairs of each. In [0, 1]. The published factor alone is the accuracy.
+    - ``interpex``: their product.
+
+    Raises:
+        GengapError: the training data are of one class, or no class has two training inputs.
+    """
+    index = _first_layer_index(network, train, rng)
+    error = label_wise_mixup_error(network, train, rng)
+    return {"interpex": index * error, "davies_bouldin_index": index, "mixup_error": error}
+
+
+def _first_layer_index(network: nn.Module, train: Split, rng: np.random.Generator) -> float:
+    inputs, labels = draw(train, ROUNDS * ROUND, rng, device_of(network))
+    if len(torch.unique(labels)) < 2:
+        raise GengapError(
+            "The Davies-Bouldin index needs training inputs of two classes: give such data, or "
+            "leave the family 'competition' out."
+        )
+    (outputs,) = all_observed(network, [_first_layer(network)], inputs)
+    features = _pooled(outputs).flatten(1)
+    used = len(labels) // ROUND * ROUND or len(labels)
+    rounds = zip(
+        torch.split(features[:used], ROUND), torch.split(labels[:used], ROUND), strict=True
+    )
+    # A rare class may be missing from a round.
+    indices = [
+        davies_bouldin(some, wanted) for some, wanted in rounds if len(torch.unique(wanted)) > 1
+    ] or [davies_bouldin(features, labels)]
+    log.info("Davies-Bouldin index: %d rounds, %d features", len(indices), features.shape[1])
+    return float(np.mean(indices))
+
+
+def _first_layer(network: nn.Module) -> nn.Module:
+    """The output of the first convolution if there is one, else of the first layer."""
+    observed = observed_layers(network)
+    convolutions = {name for name, layer in weight_layers(network) if isinstance(layer, nn.Conv2d)}
+    return next((module for name, module in observed if name in convolutions), observed[0][1])
+
+
+def _pooled(outputs: Tensor) -> Tensor:
+    if outputs.ndim != IMAGE_RANK:
+        return outputs
+    height, width = outputs.shape[2:]
+    return functional.max_pool2d(outputs, (min(POOL, height), min(POOL, width)))
+
+
+def davies_bouldin(features: Tensor, labels: Tensor) -> float:
+    """The Davies-Bouldin index of features (n, f) clustered by label (n,).
+
+    Davies and Bouldin 1979, "A cluster separation measure": the mean over classes i of
+    max_j (s_i + s_j) / d_ij, where s is the mean distance of a class from its centroid and d the
+    distance of two centroids. 0 if all s or all d are 0; classes whose centroids coincide are not
+    compared.
+    """
+    points = features.double()
+    members = [points[labels == label] for label in torch.unique(labels)]
+    centroids = torch.stack([group.mean(0) for group in members])
+    spreads = torch.stack(
+        [
+            (group - centre).norm(dim=1).mean()
+            for group, centre in zip(members, centroids, strict=True)
+        ]
+    )
+    distances = torch.cdist(centroids, centroids, compute_mode="donot_use_mm_for_euclid_dist")
+    none = torch.zeros((), dtype=points.dtype, device=points.device)
+    if torch.allclose(spreads, none) or torch.allclose(distances, none):
+        return 0.0
+    distances[distances == 0] = torch.inf
+    return float(((spreads[:, None] + spreads) / distances).amax(1).mean())

@@ -1,0 +1,132 @@
+"""How much a network changes when its weights or its activations do."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import logging
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gengap.datasets import Split
+from gengap.measures.competition.drawing import draw
+from gengap.measures.competition.outputs import all_scores, class_scores, observe
+from gengap.measures.registry import measure
+from gengap.networks import device_of, observed_layers, tensor_of
+
+log = logging.getLogger(__name__)
+
+JACOBIAN_INPUTS = 512
+JACOBIAN_BATCH = 64
+
+SMALLEST, LARGEST = 1e-4, 2.0
+"""Relative sizes of perturbation between which the one sought is bracketed."""
+BISECTIONS = 10
+ACCURACY_LOST = 0.1
+CLOSE_ENOUGH = 0.01
+ASCENT_STEPS = 20
+ASCENT_BATCH = 64
+ASCENT_STEP = 0.1
+SHARPNESS_INPUTS = 10 * ASCENT_BATCH
+
+
+@measure()
+def jacobian_norm(
+    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
+) -> float:
+    """Mean squared entry of the Jacobian of the logits with respect to the activations.
+
+    Mean over at most 512 inputs and all entries for each of: the input, and the output of each
+    layer with weights but the last; then over these layers (baseline of the PGDL competition, Jiang
+    et al. 2020, "NeurIPS 2020 competition: predicting generalization in deep learning"). Larger
+    predicts a larger gap, as published. For images and vectors.
+    """
+    inputs, _ = draw(train, JACOBIAN_INPUTS, rng, device_of(network))
+    layers = [layer for _, layer in observed_layers(network)[:-1]]
+    totals = np.zeros(len(layers) + 1)
+    for batch in torch.split(inputs, JACOBIAN_BATCH):
+        totals += len(batch) * _mean_squares(network, layers, batch)
+    log.info("Jacobian norm: %d inputs, %d layers", len(inputs), len(totals))
+    return float((totals / len(inputs)).mean())
+
+
+def _mean_squares(network: nn.Module, layers: list[nn.Module], inputs: Tensor) -> np.ndarray:
+    """Mean squared entry of the Jacobian with respect to the inputs and each layer's output."""
+    with torch.enable_grad():
+        scores, outputs = observe(network, layers, inputs.requires_grad_())
+        sources = [inputs, *outputs]
+        slopes = [
+            torch.autograd.grad(score.sum(), sources, retain_graph=True)
+            for score in scores.unbind(1)
+        ]
+    squares = np.array([[float(slope.square().mean()) for slope in row] for row in slopes])
+    return np.asarray(squares.mean(axis=0))
+
+
+@measure()
+def sharpness(
+    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
+) -> float:
+    """-log α, where weights w perturbed within α |w| lose a tenth of the training accuracy.
+
+    α is found by bisection of its logarithm between 1e-4 and 2. A perturbation starts uniform
+    within half of its bounds and then climbs the cross-entropy for 20 steps, each of a tenth of its
+    bounds in the direction of the gradient's sign, on batches of 64 of at most 640 training inputs;
+    it is held within its bounds. Magnitude-aware sharpness (Jiang et al. 2020, "Fantastic
+    generalization measures and where to find them"). The PGDL competition's baseline
+    gives α itself, smaller for a sharper network, and lowers the loss where the paper raises it:
+    this follows the paper. From -log 2 (nothing lost within the bounds) to log 1e4; larger predicts
+    a larger gap. For images and vectors.
+    """
+    inputs, labels = draw(train, SHARPNESS_INPUTS, rng, device_of(network))
+    target = _accuracy(network, inputs, labels) - ACCURACY_LOST
+    low, high = math.log(SMALLEST), math.log(LARGEST)
+    perturbed = copy.deepcopy(network)
+    noise = [
+        tensor_of(rng.uniform(-0.5, 0.5, tuple(p.shape)).astype(np.float32), p.device)
+        for p in network.parameters()
+    ]
+    for step in range(BISECTIONS):
+        middle = (low + high) / 2
+        _climb(perturbed, network, math.exp(middle), noise, inputs, labels)
+        difference = _accuracy(perturbed, inputs, labels) - target
+        log.info("Sharpness: step %d, size %.3g, excess %.3g", step, math.exp(middle), difference)
+        if abs(difference) < CLOSE_ENOUGH:
+            return -middle
+        low, high = (middle, high) if difference > 0 else (low, middle)
+    # A bound that was never moved is the answer itself.
+    return -high if high == math.log(LARGEST) else -low
+
+
+def _climb(
+    perturbed: nn.Module,
+    network: nn.Module,
+    size: float,
+    noise: list[Tensor],
+    inputs: Tensor,
+    labels: Tensor,
+) -> None:
+    """Set the weights of ``perturbed`` to those of the network, made worse within bounds."""
+    weights = list(perturbed.parameters())
+    centres = [parameter.detach() for parameter in network.parameters()]
+    bounds = [size * centre.abs() for centre in centres]
+    with torch.no_grad():
+        for weight, centre, bound, share in zip(weights, centres, bounds, noise, strict=True):
+            weight.requires_grad_().copy_(centre + bound * share)
+    batches = zip(torch.split(inputs, ASCENT_BATCH), torch.split(labels, ASCENT_BATCH), strict=True)
+    for some, wanted in itertools.islice(itertools.cycle(batches), ASCENT_STEPS):
+        with torch.enable_grad():
+            loss = functional.cross_entropy(class_scores(perturbed, some), wanted)
+            slopes = torch.autograd.grad(loss, weights)
+        with torch.no_grad():
+            for weight, centre, bound, slope in zip(weights, centres, bounds, slopes, strict=True):
+                moved = weight - centre + ASCENT_STEP * bound * slope.sign()
+                weight.copy_(centre + torch.minimum(torch.maximum(moved, -bound), bound))
+
+
+def _accuracy(network: nn.Module, inputs: Tensor, labels: Tensor) -> float:
+    return float((all_scores(network, inputs).argmax(1) == labels).double().mean())

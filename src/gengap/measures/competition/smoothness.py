@@ -1,0 +1,143 @@
+"""How the labels vary on graphs of nearest neighbours among a network's features."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gengap.datasets import Split
+from gengap.measures.competition.drawing import draw_balanced
+from gengap.measures.competition.outputs import all_observed
+from gengap.measures.registry import measure
+from gengap.networks import device_of, tensor_of, weight_layers
+from gengap.networks.layout import channels_last
+
+log = logging.getLogger(__name__)
+
+EXAMPLES = 500
+BETA = 2.0
+FEW, MANY = 1, 80
+LAST_PART = 3
+TOLERANCE = 1e-12
+"""Squared distances of unit vectors that differ by less are equal, in double precision."""
+BLOCK = 4096
+"""Features that are held in double precision at a time."""
+
+
+@measure("brain", "brain_80_neighbours")
+def brain(
+    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
+) -> dict[str, float]:
+    """Variation of the labels of mixed inputs on the graph of their penultimate features.
+
+    500 training inputs in all, equally many of each class, are each mixed with another one by a
+    weight from Beta(2, 2), their one-hot labels Y likewise. Each points to its k nearest neighbours
+    among the penultimate features (Euclidean distance of unit vectors; ties all count). With W the
+    graph's adjacency, entries divided by the square root of both nodes' numbers of neighbours, the
+    value is trace(Yᵀ (I - W) Y) / (4 n). Lassance et al. 2020, "Ranking deep learning
+    generalization using label variation in latent geometry graphs" (team BrAIn): ``brain`` is their
+    entry VPM with k = 1, ``brain_80_neighbours`` that with k = 80. In [0, 1/4]; larger predicts a
+    larger gap, as published. For images and vectors.
+
+    Raises:
+        GengapError: the training data are a single input.
+    """
+    inputs, labels = _examples(train, rng, device_of(network))
+    signal = functional.one_hot(labels, train.classes).float()
+    shares = tensor_of(rng.beta(BETA, BETA, len(labels)).astype(np.float32), inputs.device)
+    partners = tensor_of(rng.permutation(len(labels)), inputs.device)
+    mixed = _mix(inputs, inputs[partners], shares)
+    (features,) = _layer_inputs(network, 1, mixed)
+    targets = _mix(signal, signal[partners], shares)
+    log.info("BrAIn: graphs of %d mixed inputs", len(labels))
+    return {
+        "brain": variation(neighbours(features, FEW), targets),
+        "brain_80_neighbours": variation(neighbours(features, MANY), targets),
+    }
+
+
+@measure()
+def label_variation(
+    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
+) -> float:
+    """Variation of the labels on the graphs of the last layers' features, the largest of them.
+
+    As :func:`brain`, but of inputs that are not mixed, on the undirected graph of nearest
+    neighbours (k = 1, joined if either is the other's), for the inputs of the last layers with
+    weights: a third of them and one more. The entry WCV of team BrAIn (Lassance et al. 2020). In
+    [0, 1/4]; larger predicts a larger gap, as published. For images and vectors.
+
+    Raises:
+        GengapError: the training data are a single input.
+    """
+    inputs, labels = _examples(train, rng, device_of(network))
+    signal = functional.one_hot(labels, train.classes).float()
+    last = len(weight_layers(network)) // LAST_PART + 1
+    variations = []
+    for features in _layer_inputs(network, last, inputs):
+        directed = neighbours(features, FEW)
+        variations.append(variation(torch.maximum(directed, directed.T), signal))
+    log.info("Label variation: %d layers, %d inputs", len(variations), len(labels))
+    return max(variations)
+
+
+def neighbours(features: Tensor, count: int) -> Tensor:
+    """Adjacency (n, n) of 0 and 1, float64: row i has 1 at the nearest neighbours of i, not itself.
+
+    Args:
+        features: (n, f), n at least 2; compared by direction, so scaling a row changes nothing.
+        count: neighbours of each, at most n - 1; as many more as are equally near as the last.
+    """
+    products = torch.zeros(
+        len(features), len(features), dtype=torch.float64, device=features.device
+    )
+    for block in torch.split(features, BLOCK, dim=1):
+        products += block.double() @ block.double().T
+    norms = products.diagonal().sqrt()
+    cosines = products / torch.outer(norms, norms).clamp_min(torch.finfo(norms.dtype).tiny)
+    # A row of zeros stays one: its squared length is 0, those of the others are 1.
+    squares = (norms > 0).double()
+    distances = squares[:, None] + squares - 2 * cosines
+    distances.fill_diagonal_(torch.inf)
+    nearest = min(count, len(features) - 1)
+    limits = distances.kthvalue(nearest, dim=1, keepdim=True).values
+    return (distances <= limits + TOLERANCE).double()
+
+
+def variation(adjacency: Tensor, signal: Tensor) -> float:
+    """trace(Sᵀ (I - D^-1/2 A D^-1/2) S) / (4 n), at least 0, with D the row sums of A.
+
+    On a directed graph the trace itself may be negative, where many point to the same few.
+
+    Args:
+        adjacency: A (n, n), with at least one neighbour in each row.
+        signal: S (n, c).
+    """
+    values = signal.double()
+    scaled = values / adjacency.sum(1, keepdim=True).sqrt()
+    total = values.square().sum() - (scaled * (adjacency @ scaled)).sum()
+    return max(0.0, float(total)) / (4 * len(values))
+
+
+def _examples(
+    train: Split, rng: np.random.Generator, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    return draw_balanced(train, max(1, EXAMPLES // train.classes), rng, device)
+
+
+def _mix(first: Tensor, second: Tensor, shares: Tensor) -> Tensor:
+    weights = shares.reshape(-1, *[1] * (first.ndim - 1))
+    return weights * first + (1 - weights) * second
+
+
+def _layer_inputs(network: nn.Module, last: int, inputs: Tensor) -> list[Tensor]:
+    """Inputs (n, features) of the last layers with weights."""
+    layers = [layer for _, layer in weight_layers(network)[-last:]]
+    return [
+        channels_last(values).flatten(1)
+        for values in all_observed(network, layers, inputs, before=True)
+    ]

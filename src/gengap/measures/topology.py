@@ -1,0 +1,46 @@
+"""Persistent homology of the neurons' correlations, as one call.
+
+The workflow does the same in stages (activations, diagrams, summaries), each a file, by calling
+the same functions; this module is for a network in hand.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import nn
+
+from gengap.activations import choose_inputs, sample
+from gengap.datasets import Split
+from gengap.measures.registry import Value, measure
+from gengap.topology import COMPONENTS, draw_diagrams, summarise
+
+# The settings of Ballester et al. 2023; smaller networks and training sets are used whole.
+INPUTS = 2000
+NEURONS = 3000
+DRAWS = 20
+REPLICATES = 1000
+
+STABILITY = ("bottleneck_between_draws.H0", "bottleneck_between_draws.H1")
+
+
+@measure(*COMPONENTS, *STABILITY)
+def summaries(
+    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
+) -> dict[str, Value]:
+    """Every vectorisation of the Vietoris-Rips diagrams (H0, H1) of d = 1 - |r|, mean over draws.
+
+    Ballester et al. 2023 (arXiv:2203.12330). No sign is documented there: these are features for a
+    regression, and a rank correlation may have either sign.
+    """
+    inputs_rng, neurons_rng, bootstrap_rng = rng.spawn(3)
+    drawn = sample(
+        network,
+        choose_inputs(train, INPUTS, inputs_rng),
+        neurons=NEURONS,
+        draws=DRAWS,
+        rng=neurons_rng,
+    )
+    table = summarise(draw_diagrams(drawn), REPLICATES, bootstrap_rng)
+    return {
+        str(name): rows["value"].to_numpy() for name, rows in table.groupby("measure", sort=False)
+    }

@@ -1,0 +1,28 @@
+"""LeNet."""
+
+from __future__ import annotations
+
+from gengap.networks.sequential import SequentialNetwork
+
+
+def lenet(input_shape: tuple[int, ...], classes: int) -> SequentialNetwork:
+    """LeNet-5 of LeCun et al. (1998) with ReLU, for images of any size from 4x4.
+
+    Convolutions of 6 and 16 channels, 5x5, padded ``same`` so that small images pass, each with
+    2x2 average pooling; then dense layers of 120 and 84 units and one of the classes.
+    """
+    convolution = {"layer_name": "Conv2D", "kernel_size": 5, "padding": "same"}
+    pooling = {"layer_name": "AveragePooling2D", "pool_size": 2}
+    return SequentialNetwork(
+        [
+            {**convolution, "filters": 6, "activation": "relu"},
+            pooling,
+            {**convolution, "filters": 16, "activation": "relu"},
+            pooling,
+            {"layer_name": "Flatten"},
+            {"layer_name": "Dense", "units": 120, "activation": "relu"},
+            {"layer_name": "Dense", "units": 84, "activation": "relu"},
+            {"layer_name": "Dense", "units": classes},
+        ],
+        input_shape,
+    )

@@ -1,0 +1,79 @@
+"""ResNet-18 for small images, of any width."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from gengap.networks.keywords import KeywordError, integer
+from gengap.networks.layout import channels_first
+from gengap.networks.network import Network
+
+STAGES = 4
+BLOCKS_PER_STAGE = 2
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions with batch normalisation around a shortcut (He et al., 2016, fig. 2)."""
+
+    def __init__(self, channels: int, filters: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, filters, 3, stride, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(filters)
+        self.relu1 = nn.ReLU()
+        self.conv2 = nn.Conv2d(filters, filters, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(filters)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or channels != filters:
+            self.shortcut.append(nn.Conv2d(channels, filters, 1, stride, bias=False))
+            self.shortcut.append(nn.BatchNorm2d(filters))
+        self.relu2 = nn.ReLU()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        residual = self.relu1(self.norm1(self.conv1(inputs)))
+        residual = self.norm2(self.conv2(residual))
+        outputs: Tensor = self.relu2(residual + self.shortcut(inputs))
+        return outputs
+
+
+class ResNet18(Network):
+    """ResNet-18 (He et al., 2016) with the CIFAR stem: one 3x3 convolution and no pooling.
+
+    Four stages of two blocks with ``width``, 2, 4 and 8 times ``width`` channels; all but the first
+    halve the image. ``width`` 64 is the usual ResNet-18; others are ResNet18(k) of Nakkiran et al.
+    (2020) and Maddox et al. (2020). Observed are the outputs of the ReLU after each 3x3 convolution
+    (for a block's second one after the shortcut is added) and of the final linear layer.
+    """
+
+    def __init__(self, input_shape: tuple[int, ...], classes: int, *, width: Any = 64) -> None:
+        super().__init__(input_shape)
+        if len(input_shape) != 3:
+            raise KeywordError(
+                f"input_shape is {list(input_shape)}: give [height, width, channels]."
+            )
+        width = channels = integer(width, "width")
+        self.stem = nn.Conv2d(input_shape[-1], channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU()
+        self.observed["stem"] = "relu"
+        self.blocks = nn.Sequential()
+        for position in range(STAGES * BLOCKS_PER_STAGE):
+            stage, later = divmod(position, BLOCKS_PER_STAGE)
+            filters = width * 2**stage
+            stride = 2 if stage > 0 and not later else 1
+            self.blocks.append(BasicBlock(channels, filters, stride))
+            for half in (1, 2):
+                self.observed[f"blocks.{position}.conv{half}"] = f"blocks.{position}.relu{half}"
+            channels = filters
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.dense = nn.Linear(channels, classes)
+        self.observed["dense"] = "dense"
+        self.outputs = classes
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Outputs (n, classes) for images (n, H, W, C)."""
+        self.check_inputs(inputs.shape)
+        values = self.relu(self.norm(self.stem(channels_first(inputs))))
+        outputs: Tensor = self.dense(self.pool(self.blocks(values)).flatten(1))
+        return outputs

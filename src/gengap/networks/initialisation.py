@@ -1,0 +1,102 @@
+"""Initial weights from a generator, by the schemes that the literature compares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from gengap.errors import GengapError
+
+TRUNCATION = 2.0
+"""Truncated normals are cut at this many standard deviations, as Keras and JAX cut them."""
+
+TRUNCATED_STANDARD_DEVIATION = 0.87962566103423978
+"""Standard deviation of a standard normal cut there; dividing by it restores the stated one."""
+
+
+def initialise(network: nn.Module, scheme: str, generator: torch.Generator) -> None:
+    """Draw new weights in place, in the order of the network's modules.
+
+    ======== ====================================================== =====================
+    scheme   kernel                                                 bias
+    ======== ====================================================== =====================
+    torch    uniform, bound 1/sqrt(fan_in) (torch's default)        the same as the kernel
+    glorot   uniform, bound sqrt(6/(fan_in + fan_out)) (Keras')     0
+    lecun    normal cut at 2 sd, variance 1/fan_in (JAX/Flax')      0
+    he       normal cut at 2 sd, variance 2/fan_in                  0
+    ======== ====================================================== =====================
+
+    Batch normalisation starts as the identity. Draws are made on the CPU, so that a network starts
+    from the same weights on every device.
+
+    Raises:
+        GengapError: the scheme is unknown, or a module with parameters is of an unknown kind.
+    """
+    if scheme not in _SCHEMES:
+        known = ", ".join(_SCHEMES)
+        raise GengapError(f"Unknown initialisation {scheme!r}: choose one of {known}.")
+    with torch.no_grad():
+        for name, module in network.named_modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                _draw_layer(module, scheme, generator)
+            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                _reset_normalisation(module)
+            elif list(module.parameters(recurse=False)):
+                raise GengapError(
+                    f"The module {name} ({type(module).__name__}) has parameters that cannot be "
+                    "initialised: only convolutions, linear maps and batch normalisation can."
+                )
+
+
+def _draw_layer(module: nn.Conv2d | nn.Linear, scheme: str, generator: torch.Generator) -> None:
+    fan_in = module.weight[0].numel()
+    fan_out = module.weight.shape[0] * math.prod(module.weight.shape[2:])
+    kernel = torch.empty(module.weight.shape, dtype=module.weight.dtype, device="cpu")
+    _SCHEMES[scheme](kernel, fan_in, fan_out, generator)
+    module.weight.copy_(kernel)
+    if module.bias is not None:
+        bias = torch.zeros(module.bias.shape, dtype=module.bias.dtype, device="cpu")
+        if scheme == "torch":
+            _uniform_fan_in(bias, fan_in, fan_out, generator)
+        module.bias.copy_(bias)
+
+
+def _uniform_fan_in(values: Tensor, fan_in: int, fan_out: int, generator: torch.Generator) -> None:
+    bound = 1.0 / math.sqrt(fan_in)
+    values.uniform_(-bound, bound, generator=generator)
+
+
+def _glorot(values: Tensor, fan_in: int, fan_out: int, generator: torch.Generator) -> None:
+    bound = math.sqrt(6.0 / (fan_in + fan_out))
+    values.uniform_(-bound, bound, generator=generator)
+
+
+def _lecun(values: Tensor, fan_in: int, fan_out: int, generator: torch.Generator) -> None:
+    _truncated(values, 1.0 / fan_in, generator)
+
+
+def _he(values: Tensor, fan_in: int, fan_out: int, generator: torch.Generator) -> None:
+    _truncated(values, 2.0 / fan_in, generator)
+
+
+def _truncated(values: Tensor, variance: float, generator: torch.Generator) -> None:
+    std = math.sqrt(variance) / TRUNCATED_STANDARD_DEVIATION
+    nn.init.trunc_normal_(values, 0.0, std, -TRUNCATION * std, TRUNCATION * std, generator)
+
+
+_SCHEMES: dict[str, Callable[[Tensor, int, int, torch.Generator], None]] = {
+    "torch": _uniform_fan_in,
+    "glorot": _glorot,
+    "lecun": _lecun,
+    "he": _he,
+}
+
+
+def _reset_normalisation(module: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+    module.reset_running_stats()
+    for parameter, value in ((module.weight, 1.0), (module.bias, 0.0)):
+        if parameter is not None:
+            parameter.fill_(value)

@@ -1,0 +1,94 @@
+"""Reading the keywords of a layer or an architecture from JSON, refusing what does not make sense.
+
+PGDL's configs write some integers as floats (``"filters": 32.0``), which Keras' loader of the
+competition casts; so do the readers here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from gengap.errors import GengapError
+
+
+class KeywordError(GengapError):
+    """A keyword's value or its fit to the input, before it is known which layer it belongs to."""
+
+
+def integer(value: Any, key: str, *, minimum: int = 1) -> int:
+    """An integer of at least ``minimum``; an integral float stands for its integer."""
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if not whole or isinstance(value, bool) or value < minimum:
+        raise KeywordError(f"{key} is {value!r}: give an integer of at least {minimum}.")
+    return int(value)
+
+
+def pair(value: Any, key: str, *, minimum: int = 1) -> tuple[int, int]:
+    """Two integers (height, width), where one stands for both."""
+    if isinstance(value, list | tuple):
+        if len(value) != 2:
+            raise KeywordError(f"{key} is {value!r}: give an integer or two of them.")
+        return integer(value[0], key, minimum=minimum), integer(value[1], key, minimum=minimum)
+    one = integer(value, key, minimum=minimum)
+    return one, one
+
+
+def number(
+    value: Any, key: str, *, low: float = float("-inf"), high: float = float("inf")
+) -> float:
+    """A finite number in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        bounds = "" if (low, high) == (float("-inf"), float("inf")) else f" from {low} to {high}"
+        raise KeywordError(f"{key} is {value!r}: give a number{bounds}.")
+    return float(value)
+
+
+def flag(value: Any, key: str) -> bool:
+    """True or false; 0 and 1 stand for them."""
+    if value not in (True, False):
+        raise KeywordError(f"{key} is {value!r}: give true or false.")
+    return bool(value)
+
+
+def choice(value: Any, key: str, known: Collection[str]) -> str:
+    """One of the known words."""
+    if not isinstance(value, str) or value not in known:
+        raise KeywordError(f"{key} is {value!r}: choose one of {', '.join(sorted(known))}.")
+    return value
+
+
+def shape(value: Any, key: str) -> tuple[int, ...]:
+    """An input shape: (d,) for vectors or (height, width, channels) for images."""
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) not in (1, 3):
+        raise KeywordError(f"{key} is {value!r}: give [features] or [height, width, channels].")
+    return tuple(integer(size, key) for size in value)
+
+
+def refuse_unknown(
+    given: Collection[str], function: Callable[..., Any], *, also: Collection[str] = ()
+) -> None:
+    """Check names of keywords against the keyword-only parameters of ``function``.
+
+    Args:
+        given: names that the spec gives.
+        function: what the keywords are for; its keyword-only parameters are the known ones.
+        also: further names that are accepted.
+
+    Raises:
+        KeywordError: a keyword is unknown, or one without a default is missing.
+    """
+    parameters = [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+    known = {parameter.name for parameter in parameters} | set(also)
+    unknown = sorted(set(given) - known)
+    if unknown:
+        listed = ", ".join(sorted(known)) or "none"
+        raise KeywordError(f"unknown keyword {unknown[0]!r}: the known ones are {listed}.")
+    for parameter in parameters:
+        if parameter.default is inspect.Parameter.empty and parameter.name not in given:
+            raise KeywordError(f"the keyword {parameter.name!r} is missing: add it.")

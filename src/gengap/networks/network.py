@@ -1,0 +1,52 @@
+"""What every network of the library is: a module that takes channels-last inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from gengap.errors import GengapError
+
+
+class Network(nn.Module):
+    """A classifier of inputs (n, *input_shape), with outputs (n, outputs).
+
+    A subclass defines :meth:`logits`. It registers its modules in the order in which the input
+    passes them, and fills :attr:`observed`.
+
+    Attributes:
+        spec: the spec that it was built from.
+        input_shape: (d,) for vectors or (H, W, C) for images.
+        outputs: number of classes; 1 for a scalar output.
+        observed: for each weight layer whose activations count, by its name, the name of the
+            module whose output they are (the nonlinearity after it, or the layer itself).
+        ends_in_softmax: whether the outputs are probabilities.
+    """
+
+    spec: dict[str, Any]
+    outputs: int
+    ends_in_softmax: bool = False
+
+    def __init__(self, input_shape: Sequence[int]) -> None:
+        super().__init__()
+        self.input_shape = tuple(input_shape)
+        self.observed: dict[str, str] = {}
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Outputs (n, outputs) before a final softmax, if there is one."""
+        raise NotImplementedError
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Outputs (n, outputs)."""
+        return self.logits(inputs)
+
+    def check_inputs(self, shape: Sequence[int]) -> None:
+        """Refuse a batch whose shape is not (n, *input_shape)."""
+        if tuple(shape[1:]) != self.input_shape:
+            raise GengapError(
+                f"The network takes inputs of shape {list(self.input_shape)}, not "
+                f"{list(shape[1:])}: give the dataset a transform such as resize, "
+                "or change input_shape in the network's spec."
+            )

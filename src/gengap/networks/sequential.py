@@ -1,0 +1,101 @@
+"""From a list of Keras-style layers, as in PGDL's config.json, to a network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gengap.errors import GengapError
+from gengap.networks.keywords import KeywordError, refuse_unknown
+from gengap.networks.layers import LAYERS, Modules, Shape, neutral_keywords
+from gengap.networks.layout import channels_first, channels_last
+from gengap.networks.network import Network
+
+_WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+class SequentialNetwork(Network):
+    """Layers one after another.
+
+    The modules of layer ``i`` are named as Keras names its layers, with the position in
+    ``model_config``: ``conv2d_0`` (and ``conv2d_0_padding``, ``conv2d_0_relu`` around it),
+    ``batch_normalization_1``, ``dense_5``.
+
+    Raises:
+        GengapError: a layer or keyword is unknown, a value makes no sense or shapes do not fit; the
+            sentence names the layer by its position in ``model_config``.
+    """
+
+    def __init__(self, model_config: Sequence[Mapping[str, Any]], input_shape: Shape) -> None:
+        super().__init__(input_shape)
+        if not model_config:
+            raise GengapError("model_config lists no layers: give at least one Dense layer.")
+        shape = self.input_shape
+        for index, layer in enumerate(model_config):
+            try:
+                shape = self._add(index, layer, shape)
+            except KeywordError as error:
+                kind = layer.get("layer_name") if isinstance(layer, Mapping) else None
+                raise GengapError(f"Layer {index} ({kind}) of model_config: {error}") from None
+        if len(shape) != 1:
+            raise GengapError(
+                f"The last layer of model_config ({index}) gives outputs of shape {list(shape)} "
+                "instead of one number per class: add Flatten or GlobalAveragePooling2D."
+            )
+        if not self.observed:
+            raise GengapError("model_config has no Conv2D or Dense layer: add at least one.")
+        self.outputs = shape[0]
+        self.ends_in_softmax = isinstance(list(self.children())[-1], nn.Softmax)
+
+    def _add(self, index: int, layer: Mapping[str, Any], shape: Shape) -> Shape:
+        name, modules = _make(layer, shape)
+        prefix = f"{_WORD_START.sub('_', name).lower()}_{index}"
+        for suffix, module in modules:
+            self.add_module(prefix + suffix, module)
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                self.observed[prefix] = prefix + modules[-1][0]
+        return _output_shape(modules, shape)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Outputs (n, outputs) for inputs (n, *input_shape)."""
+        return self._through(list(self.children()), inputs)
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Outputs (n, outputs) before a final softmax, if there is one."""
+        modules = list(self.children())
+        return self._through(modules[:-1] if self.ends_in_softmax else modules, inputs)
+
+    def _through(self, modules: Sequence[nn.Module], inputs: Tensor) -> Tensor:
+        self.check_inputs(inputs.shape)
+        values = channels_first(inputs)
+        for module in modules:
+            values = module(values)
+        return values
+
+
+def _make(layer: Mapping[str, Any], shape: Shape) -> tuple[str, Modules]:
+    if not isinstance(layer, Mapping) or "layer_name" not in layer:
+        raise KeywordError("it is not a mapping with a layer_name: write one per layer.")
+    name = layer["layer_name"]
+    if not isinstance(name, str) or name not in LAYERS:
+        raise KeywordError(f"unknown layer {name!r}: the known ones are {', '.join(LAYERS)}.")
+    neutral = neutral_keywords(name)
+    given = {key: value for key, value in layer.items() if key != "layer_name"}
+    if given.pop("dtype", None) not in (None, "float32"):
+        raise KeywordError(f"dtype is {layer['dtype']!r}: only float32 is supported.")
+    refuse_unknown(given, LAYERS[name], also={*neutral, "dtype"})
+    keywords = {key: value for key, value in given.items() if key not in neutral}
+    return name, LAYERS[name](shape, **keywords)
+
+
+def _output_shape(modules: Modules, shape: Shape) -> Shape:
+    """The shape after a layer, found by sending an empty input through it."""
+    values = channels_first(torch.zeros(1, *shape))
+    with torch.no_grad():
+        for _, module in modules:
+            values = module.eval()(values)
+    return tuple(channels_last(values).shape[1:])

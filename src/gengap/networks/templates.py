@@ -1,0 +1,84 @@
+"""Specs of plain networks by width and depth, for grids of hyper-parameters. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+SMALLEST_POOLED_SIDE = 4
+"""Images are halved after a convolution while their shorter side has at least this many cells."""
+
+BATCH_MOMENTUM = 0.9
+"""Keras' default of 0.99 lags hundreds of steps behind, longer than a small zoo trains."""
+
+
+def convolutional(
+    input_shape: Sequence[int],
+    classes: int,
+    *,
+    width: int,
+    depth: int,
+    dropout: float = 0.0,
+    batch_normalization: bool = False,
+    activation: str = "relu",
+) -> dict[str, Any]:
+    """The spec of a plain convolutional network.
+
+    ``depth`` blocks, each a 3x3 ``same`` convolution of ``width`` channels, batch normalisation if
+    asked for, the activation, 2x2 max pooling while the image is large enough and dropout if above
+    0; then Flatten and Dense.
+    """
+    layers: list[dict[str, Any]] = []
+    side = min(input_shape[:2])
+    for _ in range(depth):
+        layers += _activated(
+            {"layer_name": "Conv2D", "filters": width, "kernel_size": [3, 3], "padding": "same"},
+            batch_normalization,
+            activation,
+        )
+        if side >= SMALLEST_POOLED_SIDE:
+            layers.append({"layer_name": "MaxPooling2D", "pool_size": [2, 2]})
+            side //= 2
+        layers += _dropout(dropout)
+    layers += [{"layer_name": "Flatten"}, {"layer_name": "Dense", "units": classes}]
+    return {"model_config": layers, "input_shape": list(input_shape)}
+
+
+def dense(
+    input_shape: Sequence[int],
+    classes: int,
+    *,
+    width: int,
+    depth: int,
+    dropout: float = 0.0,
+    batch_normalization: bool = False,
+    activation: str = "relu",
+) -> dict[str, Any]:
+    """The spec of a fully connected network: ``depth`` hidden layers of ``width`` units.
+
+    Each with batch normalisation if asked for, the activation, and dropout if above 0; then Dense.
+    """
+    layers: list[dict[str, Any]] = [{"layer_name": "Flatten"}] if len(input_shape) > 1 else []
+    for _ in range(depth):
+        layers += _activated(
+            {"layer_name": "Dense", "units": width}, batch_normalization, activation
+        )
+        layers += _dropout(dropout)
+    layers.append({"layer_name": "Dense", "units": classes})
+    return {"model_config": layers, "input_shape": list(input_shape)}
+
+
+def _activated(
+    layer: dict[str, Any], batch_normalization: bool, activation: str
+) -> list[dict[str, Any]]:
+    if not batch_normalization:
+        return [{**layer, "activation": activation}]
+    return [
+        layer,
+        {"layer_name": "BatchNormalization", "momentum": BATCH_MOMENTUM},
+        {"layer_name": "Activation", "activation": activation},
+    ]
+
+
+def _dropout(rate: float) -> list[dict[str, Any]]:
+    return [{"layer_name": "Dropout", "rate": rate}] if rate > 0 else []

@@ -1,0 +1,267 @@
+"""The folder of a task: its files, how they are read, how ``task.json`` is gathered.
+
+::
+
+    task.json                        name, grid, and one entry a network
+    dataset/{train,test}.safetensors inputs (n, *input_shape) float32 and labels (n,) int64
+    networks/<i>/config.json         the network's spec
+    networks/<i>/weights.safetensors final weights; weights_init.safetensors: initial ones
+    networks/<i>/labels.npy          (n,) int64, the training labels this network was trained on
+    networks/<i>/history.csv         epoch, train_loss, train_accuracy, learning_rate
+    networks/<i>/metrics.json        hyper-parameters, train and test accuracy and loss
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from gengap.datasets import Split, read_split
+from gengap.errors import GengapError
+from gengap.files import writing
+
+if TYPE_CHECKING:
+    from torch import nn
+
+TASK_FILE = "task.json"
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What is known of one trained network; accuracies are fractions, losses means.
+
+    Attributes:
+        hyper_parameters: its point of the grid.
+        replicate: which of the networks with these hyper-parameters it is.
+        train_accuracy, train_loss: on the labels that it was trained on.
+        test_accuracy, test_loss: on the test data. Losses may be unknown (None).
+        epochs: epochs trained (None: unknown).
+        source_id: the name its maker gave it, where that is not its position.
+    """
+
+    hyper_parameters: dict[str, Any]
+    train_accuracy: float
+    test_accuracy: float
+    train_loss: float | None = None
+    test_loss: float | None = None
+    epochs: int | None = None
+    replicate: int = 0
+    source_id: str | None = None
+
+    def write(self, path: str | Path) -> None:
+        """Write as JSON."""
+        with writing(path) as part:
+            part.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def read(cls, path: str | Path) -> Metrics:
+        """Read what :meth:`write` wrote.
+
+        Raises:
+            GengapError: the file is not JSON, or has other keys than a network's metrics.
+        """
+        return cls.from_mapping(_read_json(Path(path)), path)
+
+    @classmethod
+    def from_mapping(cls, content: Mapping[str, Any], path: str | Path) -> Metrics:
+        """The metrics in a JSON object read from ``path``."""
+        known = {field.name for field in fields(cls)}
+        required = {"hyper_parameters", "train_accuracy", "test_accuracy"}
+        wrong = sorted((set(content) - known) | (required - set(content)))
+        if wrong:
+            raise GengapError(
+                f"{path}: key '{wrong[0]}' is missing or unknown in a network's metrics; "
+                "remove the file and run again."
+            )
+        return cls(**content)
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """One network of a task.
+
+    Attributes:
+        id: its position in the task, "0", "1", ...
+        folder: the network's folder.
+        metrics: hyper-parameters, accuracies and losses.
+    """
+
+    id: str
+    folder: Path
+    metrics: Metrics
+
+    @property
+    def gap(self) -> float:
+        """Train accuracy minus test accuracy."""
+        return self.metrics.train_accuracy - self.metrics.test_accuracy
+
+    def network(self) -> nn.Module:
+        """The trained network, in eval mode."""
+        return read_network(self.folder / "config.json", self.folder / "weights.safetensors")
+
+    def initial(self) -> nn.Module:
+        """The network as it was before training, in eval mode."""
+        return read_network(self.folder / "config.json", self.folder / "weights_init.safetensors")
+
+    def train(self, split: Split) -> Split:
+        """The training split with the labels that this network was trained on."""
+        return with_labels(split, self.folder / "labels.npy")
+
+    def history(self) -> pd.DataFrame:
+        """One row an epoch: epoch, train_loss, train_accuracy, learning_rate."""
+        return pd.read_csv(self.folder / "history.csv")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task folder, read.
+
+    Attributes:
+        name: the task's name.
+        folder: where it lies.
+        grid: values of each hyper-parameter.
+        networks: by id, in the order of their positions; networks that failed are not here.
+    """
+
+    name: str
+    folder: Path
+    grid: dict[str, list[Any]]
+    networks: dict[str, TrainedNetwork]
+
+    @cached_property
+    def train(self) -> Split:
+        """The training data, with the labels of the dataset itself."""
+        return read_split(self.folder / "dataset" / "train.safetensors")
+
+    @cached_property
+    def test(self) -> Split:
+        """The test data: for measuring the gap, never for a measure."""
+        return read_split(self.folder / "dataset" / "test.safetensors")
+
+    def gaps(self) -> pd.Series[float]:
+        """Train minus test accuracy of each network, indexed by network id."""
+        return self._series({name: network.gap for name, network in self.networks.items()}, "gap")
+
+    def train_accuracies(self) -> pd.Series[float]:
+        """Training accuracy of each network, indexed by network id."""
+        return self._series(
+            {name: network.metrics.train_accuracy for name, network in self.networks.items()},
+            "train_accuracy",
+        )
+
+    def hyper_parameters(self) -> pd.DataFrame:
+        """One row a network, one column a hyper-parameter of the grid."""
+        rows = {name: network.metrics.hyper_parameters for name, network in self.networks.items()}
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=list(self.grid))
+        return table.rename_axis("network")
+
+    @staticmethod
+    def _series(values: dict[str, float], name: str) -> pd.Series[float]:
+        return pd.Series(values, name=name, dtype=float).rename_axis("network")
+
+
+def load(folder: str | Path) -> Task:
+    """Read a task folder; data and weights are read when they are asked for.
+
+    Args:
+        folder: the folder that holds ``task.json``.
+
+    Raises:
+        GengapError: no ``task.json``, or one that is broken.
+    """
+    folder = Path(folder)
+    content = _read_json(folder / TASK_FILE)
+    networks = {
+        name: TrainedNetwork(
+            name,
+            folder / "networks" / name,
+            Metrics.from_mapping(entry, folder / TASK_FILE),
+        )
+        for name, entry in content["networks"].items()
+    }
+    return Task(content["name"], folder, content["grid"], networks)
+
+
+def write_task(
+    path: str | Path,
+    name: str,
+    grid: Mapping[str, Sequence[Any]],
+    metrics: Mapping[str, Metrics],
+) -> None:
+    """Gather ``task.json``.
+
+    Args:
+        path: the file to write.
+        name: the task's name.
+        grid: values of each hyper-parameter.
+        metrics: of each network that was trained, by id.
+
+    Raises:
+        GengapError: no network at all, or a hyper-parameter outside the grid.
+    """
+    if not metrics:
+        raise GengapError(
+            f"Task '{name}' has no network that was trained: see the logs of its networks."
+        )
+    for network, entry in metrics.items():
+        for key, values in grid.items():
+            if entry.hyper_parameters.get(key) not in values:
+                raise GengapError(
+                    f"Network {network} of task '{name}' has {key} = "
+                    f"{entry.hyper_parameters.get(key)!r}, which is not in the grid "
+                    f"{list(values)}: complete the grid."
+                )
+    ordered = sorted(metrics, key=int)
+    content = {
+        "name": name,
+        "grid": {key: list(values) for key, values in grid.items()},
+        "networks": {network: asdict(metrics[network]) for network in ordered},
+    }
+    with writing(path) as part:
+        part.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def read_network(spec: str | Path, weights: str | Path) -> nn.Module:
+    """Build a network from its spec's file and its weights' file; eval mode."""
+    from gengap.networks import build, read_weights
+
+    network = build(_read_json(Path(spec)))
+    read_weights(network, weights)
+    return network.eval()
+
+
+def with_labels(split: Split, labels: str | Path) -> Split:
+    """A split with the labels in a ``labels.npy``.
+
+    Raises:
+        GengapError: the file does not hold one label an input.
+    """
+    try:
+        values = np.load(labels, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise GengapError(f"{labels} is not a readable .npy file: make it again.") from error
+    if values.shape != split.labels.shape:
+        raise GengapError(
+            f"{labels} holds {values.shape} labels for {len(split.labels)} training inputs: "
+            "make it again from the same dataset."
+        )
+    return Split(split.inputs, values.astype(np.int64), split.classes)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise GengapError(f"{path} cannot be read ({error.strerror}): run the workflow.") from error
+    except ValueError as error:
+        raise GengapError(f"{path} is not valid JSON: remove it and run again.") from error
+    if not isinstance(content, dict):
+        raise GengapError(f"{path} is not a JSON object: remove it and run again.")
+    return content

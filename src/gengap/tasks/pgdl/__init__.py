@@ -1,0 +1,47 @@
+"""PGDL's format: tasks of others are downloaded and imported, ours are exported.
+
+The organisers of "Predicting Generalization in Deep Learning" (NeurIPS 2020) published tasks as
+Keras configs, legacy HDF5 weights and TFRecords. One function a stage:
+
+``download`` (server, archive or folder) -> ``locate`` and ``read_reference`` (the files) ->
+``import_dataset`` and ``import_network`` (a task folder) ; ``export`` (the way back).
+"""
+
+from gengap.tasks.pgdl.download import Receipt, download
+from gengap.tasks.pgdl.exporting import export
+from gengap.tasks.pgdl.importing import (
+    Recomputed,
+    disagreements,
+    import_dataset,
+    import_network,
+    import_task,
+)
+from gengap.tasks.pgdl.layout import (
+    Reference,
+    StatedNetwork,
+    Tree,
+    locate,
+    read_reference,
+)
+from gengap.tasks.pgdl.published import BASE_URL, TASKS, PublishedTask
+from gengap.tasks.pgdl.remote import Patience
+
+__all__ = [
+    "BASE_URL",
+    "TASKS",
+    "Patience",
+    "PublishedTask",
+    "Receipt",
+    "Recomputed",
+    "Reference",
+    "StatedNetwork",
+    "Tree",
+    "disagreements",
+    "download",
+    "export",
+    "import_dataset",
+    "import_network",
+    "import_task",
+    "locate",
+    "read_reference",
+]

@@ -1,0 +1,106 @@
+"""From a task folder to PGDL's tree, which the competition's own code reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.files import writing
+from gengap.tasks.folder import Task, TrainedNetwork, load
+from gengap.tasks.pgdl.keras_weights import write_weights
+from gengap.tasks.pgdl.layout import CONFIG, INITIAL, REFERENCE, WEIGHTS, Tree, read_json
+from gengap.tasks.pgdl.records import write_examples
+
+
+def export(folder: str | Path, out: str | Path) -> Tree:
+    """Write a task in PGDL's format.
+
+    PGDL has one dataset a task, and judges a network against it. So a task whose networks were
+    trained on different labels (a zoo with label corruption) is refused: whichever labels were
+    written, the stated accuracies of some networks would not be theirs, and a measure would see
+    data that a network was not trained on. If all share the same corrupted labels, these are the
+    task's labels. Replicates become networks with the same hyper-parameters; histories, and the
+    number of batches that PyTorch's batch normalisation counts, have no place in the format.
+
+    Args:
+        folder: the task folder.
+        out: where ``input_data`` and ``reference_data`` are made.
+
+    Returns:
+        Where the task's files are. The same task gives the same bytes.
+
+    Raises:
+        GengapError: a network that is not a list of Keras layers; networks trained on different
+            labels; a task folder that is broken.
+    """
+    task = load(folder)
+    out = Path(out)
+    tree = Tree(
+        task.name,
+        out / "input_data" / task.name,
+        out / "reference_data" / task.name / REFERENCE,
+    )
+    for network in task.networks.values():
+        _refuse_named_architecture(network)
+    train = _shared_split(task)
+    for part, split in (("train", train), ("test", task.test)):
+        write_examples(split.inputs, split.labels, tree.models / "dataset_1" / part)
+    for name, network in task.networks.items():
+        target = tree.model(name)
+        _write_json(read_json(network.folder / "config.json"), target / CONFIG)
+        write_weights(network.network(), target / WEIGHTS)
+        write_weights(network.initial(), target / INITIAL)
+    reference = {name: _entry(network, task.grid) for name, network in task.networks.items()}
+    _write_json(reference, tree.reference)
+    return tree
+
+
+def _refuse_named_architecture(network: TrainedNetwork) -> None:
+    spec = read_json(network.folder / "config.json")
+    if "model_config" not in spec:
+        raise GengapError(
+            f"Network {network.id} is a '{spec.get('architecture')}', which PGDL's config.json, a "
+            "list of Keras layers, cannot say: export tasks with a model_config only."
+        )
+
+
+def _shared_split(task: Task) -> Split:
+    """The training data with the labels that all networks were trained on."""
+    first, *others = task.networks.values()
+    shared = first.train(task.train)
+    for network in others:
+        if not np.array_equal(network.train(task.train).labels, shared.labels):
+            raise GengapError(
+                f"Networks {first.id} and {network.id} of task '{task.name}' were trained on "
+                "different labels, but PGDL has one dataset a task: export a zoo without "
+                "label_corruption, or one task for each set of labels."
+            )
+    return shared
+
+
+def _entry(network: TrainedNetwork, grid: dict[str, list[Any]]) -> dict[str, Any]:
+    """What ``model_configs.json`` says of one network."""
+    metrics = network.metrics
+    stated = {
+        "train_acc": metrics.train_accuracy,
+        "test_acc": metrics.test_accuracy,
+        "train_loss": metrics.train_loss,
+        "test_loss": metrics.test_loss,
+    }
+    return {
+        "hparams": {
+            name: {"possible_values": values, "current_value": metrics.hyper_parameters[name]}
+            for name, values in grid.items()
+        },
+        "metrics": {name: value for name, value in stated.items() if value is not None},
+    }
+
+
+def _write_json(content: dict[str, Any], path: Path) -> None:
+    with writing(path) as part:
+        part.write_text(json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,259 @@
+"""From a PGDL task to a task folder (:mod:`gengap.tasks.folder`), one function a stage."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gengap.datasets import Split, read_split, write_split
+from gengap.errors import GengapError
+from gengap.files import writing
+from gengap.tasks.folder import TASK_FILE, Metrics, write_task
+from gengap.tasks.pgdl.keras_weights import load_weights
+from gengap.tasks.pgdl.layout import (
+    CONFIG,
+    INITIAL,
+    PARTS,
+    WEIGHTS,
+    Tree,
+    locate,
+    read_json,
+    read_reference,
+)
+from gengap.tasks.pgdl.records import read_examples
+
+if TYPE_CHECKING:
+    from gengap.networks import Network
+
+log = logging.getLogger(__name__)
+
+LARGEST_DIFFERENCE = 0.005
+RECOMPUTED_FILE = "recomputed.json"
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """Accuracies of one imported network, stated and recomputed (None: not recomputed).
+
+    Attributes:
+        id: the network's id in PGDL.
+        stated_train, stated_test: fractions, from the reference file.
+        train, test: fractions, from the weights and the data.
+    """
+
+    id: str
+    stated_train: float
+    stated_test: float
+    train: float | None
+    test: float | None
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether the train accuracy is off by more than 0.005."""
+        return self.train is not None and not (
+            abs(self.train - self.stated_train) <= LARGEST_DIFFERENCE
+        )
+
+
+def import_dataset(tree: Tree, folder: str | Path) -> None:
+    """Write ``dataset/train.safetensors`` and ``dataset/test.safetensors`` of a task folder.
+
+    The number of classes is the number of outputs of the task's first network that is there.
+
+    Args:
+        tree: the task's files.
+        folder: the task folder.
+
+    Raises:
+        GengapError: a shard is missing or broken, a label is outside the classes, or the inputs do
+            not have the networks' shape.
+    """
+    configs = [tree.model(id_) / CONFIG for id_ in read_reference(tree.reference).ids]
+    # Of a task that was downloaded in part, the first networks may not be there.
+    config = next((path for path in configs if path.is_file()), configs[0])
+    network = _build(config)
+    for part in PARTS:
+        shards = tree.shards(part)
+        inputs, labels = read_examples(shards)
+        source = shards[0].parent
+        outside = np.flatnonzero((labels < 0) | (labels >= network.outputs))
+        if outside.size:
+            raise GengapError(
+                f"{source}: example {outside[0]} has the label {labels[outside[0]]}, outside of "
+                f"the {network.outputs} classes of {config}: download the task again."
+            )
+        if inputs.shape[1:] != network.input_shape:
+            raise GengapError(
+                f"{source} has inputs of shape {inputs.shape[1:]}, but {config} takes "
+                f"{network.input_shape}: the two do not belong together."
+            )
+        try:
+            split = Split(inputs, labels, network.outputs)
+        except GengapError as error:
+            raise GengapError(f"{source}: {error}") from error
+        write_split(split, Path(folder) / "dataset" / f"{part}.safetensors")
+
+
+def import_network(
+    tree: Tree, position: int, folder: str | Path, *, recompute: bool = True
+) -> Recomputed:
+    """Write ``networks/<position>`` of a task folder.
+
+    Next to the files of every task folder (there is no ``history.csv``: PGDL has none) this writes
+    ``recomputed.json``, a :class:`Recomputed`. The metrics hold the *stated* accuracies, on which
+    published scores rest; losses are those of the reference file, else recomputed ones.
+
+    Args:
+        tree: the task's files.
+        position: of the network, in the numeric order of the ids.
+        folder: the task folder; :func:`import_dataset` has been there.
+        recompute: whether to compute accuracies and losses from the weights and all data. A train
+            accuracy that is off by more than 0.005 is logged as a warning.
+
+    Raises:
+        GengapError: a file is missing or broken, or config, weights and data do not fit.
+    """
+    reference = read_reference(tree.reference)
+    id_ = reference.id_at(position)
+    stated = reference.networks[id_]
+    folder = Path(folder)
+    target = folder / "networks" / str(position)
+    source = tree.model(id_)
+
+    network = _build(source / CONFIG)
+    load_weights(network, source / INITIAL)
+    _write_weights(network, target / "weights_init.safetensors")
+    load_weights(network, source / WEIGHTS)
+    _write_weights(network, target / "weights.safetensors")
+    with writing(target / "config.json") as part:
+        part.write_text(json.dumps(network.spec, indent=1) + "\n")
+
+    train = read_split(folder / "dataset" / "train.safetensors")
+    with writing(target / "labels.npy") as part, part.open("wb") as file:
+        np.save(file, train.labels, allow_pickle=False)
+    train_loss = test_loss = train_accuracy = test_accuracy = None
+    if recompute:
+        test = read_split(folder / "dataset" / "test.safetensors")
+        train_loss, train_accuracy = _evaluated(network, train)
+        test_loss, test_accuracy = _evaluated(network, test)
+    recomputed = Recomputed(
+        id_, stated.train_accuracy, stated.test_accuracy, train_accuracy, test_accuracy
+    )
+    if recomputed.disagrees:
+        log.warning("%s", _sentence(recomputed))
+    Metrics(
+        hyper_parameters=stated.hyper_parameters,
+        replicate=stated.replicate,
+        train_accuracy=stated.train_accuracy,
+        test_accuracy=stated.test_accuracy,
+        train_loss=train_loss if stated.train_loss is None else stated.train_loss,
+        test_loss=test_loss if stated.test_loss is None else stated.test_loss,
+        source_id=id_,
+    ).write(target / "metrics.json")
+    with writing(target / RECOMPUTED_FILE) as part:
+        part.write_text(json.dumps(asdict(recomputed), indent=1) + "\n")
+    return recomputed
+
+
+def disagreements(networks: Iterable[str | Path]) -> list[str]:
+    """One sentence for each imported network whose recomputed train accuracy is not the stated one.
+
+    Args:
+        networks: folders of imported networks.
+
+    Raises:
+        GengapError: a folder holds no ``recomputed.json``.
+    """
+    found = (_read_recomputed(Path(network) / RECOMPUTED_FILE) for network in networks)
+    return [_sentence(recomputed) for recomputed in found if recomputed.disagrees]
+
+
+def import_task(
+    source: str | Path,
+    task: str,
+    folder: str | Path,
+    *,
+    networks: Sequence[int] | None = None,
+    recompute: bool = True,
+) -> list[str]:
+    """All stages at once, for a task that fits one process: dataset, networks, ``task.json``.
+
+    Args:
+        source: the unpacked folder, see :func:`gengap.tasks.pgdl.locate`.
+        task: the task's name in it.
+        folder: the task folder to write; its name is the task's new name.
+        networks: positions; None for all.
+        recompute: see :func:`import_network`.
+
+    Returns:
+        The :func:`disagreements`.
+
+    Raises:
+        GengapError: as each stage does.
+    """
+    tree, folder = locate(source, task), Path(folder)
+    reference = read_reference(tree.reference, task)
+    positions = range(len(reference.networks)) if networks is None else networks
+    import_dataset(tree, folder)
+    for position in positions:
+        import_network(tree, position, folder, recompute=recompute)
+    folders = {str(position): folder / "networks" / str(position) for position in positions}
+    metrics = {name: Metrics.read(path / "metrics.json") for name, path in folders.items()}
+    write_task(folder / TASK_FILE, folder.name, reference.grid, metrics)
+    return disagreements(folders.values())
+
+
+def _build(config: Path) -> Network:
+    """The network of a config, integral floats read as integers."""
+    from gengap.networks import build
+
+    spec = _integral(read_json(config))
+    try:
+        return build(spec)
+    except GengapError as error:
+        raise GengapError(f"{config}: {error}") from error
+
+
+def _integral(value: Any) -> Any:
+    """JSON content in which floats without a fraction are integers, as PGDL's own loader reads."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_integral(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _integral(item) for key, item in value.items()}
+    return value
+
+
+def _write_weights(network: Network, path: Path) -> None:
+    from gengap.networks import write_weights
+
+    write_weights(network, path)
+
+
+def _evaluated(network: Network, split: Split) -> tuple[float, float]:
+    """Mean cross entropy and accuracy."""
+    from gengap.training import evaluate
+
+    return evaluate(network, split)
+
+
+def _read_recomputed(path: Path) -> Recomputed:
+    try:
+        return Recomputed(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise GengapError(f"{path} is not there or broken: import the network again.") from error
+
+
+def _sentence(recomputed: Recomputed) -> str:
+    return (
+        f"Network model_{recomputed.id} has train accuracy {recomputed.train:.4f}, recomputed from "
+        f"its weights and data, but {recomputed.stated_train:.4f} is stated: its files may not "
+        "belong together."
+    )

@@ -1,0 +1,219 @@
+"""Archives that members are fetched from: on a server, by byte ranges, or on a disk."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+from tqdm import tqdm
+
+from gengap.errors import GengapError
+from gengap.tasks.pgdl.archives import CorruptMemberError, Member, matches, unpack
+from gengap.tasks.pgdl.published import ETAGS, TASKS
+from gengap.tasks.pgdl.remote import Patience, RangeReader, RemoteFile
+
+log = logging.getLogger(__name__)
+
+DIRECTORY_BUFFER = 1 << 16
+MD5, SHA256 = 32, 64  # hexadecimal digits
+
+
+class Archive:
+    """An archive that members are fetched from.
+
+    Attributes:
+        name: its URL or path.
+        size: bytes.
+        etag, md5: what a server states of it; "" if nothing.
+    """
+
+    name: str
+    size: int
+    etag: str = ""
+    md5: str = ""
+
+    def directory(self) -> IO[bytes]:
+        """The archive as a seekable file, for reading its directory."""
+        raise NotImplementedError
+
+    def fetch_one(self, member: Member, target: Path, advance: Callable[[int], object]) -> None:
+        """Fetch and unpack one member; ``advance`` is told the packed bytes as they come."""
+        raise NotImplementedError
+
+    def fetch(self, members: Sequence[tuple[str, Member]], folder: Path) -> None:
+        """Fetch and unpack members under the given names in ``folder``; skip what is there.
+
+        Raises:
+            GengapError: a member is corrupt, the server fails, or the disk does.
+        """
+        missing = [
+            (folder / name, member)
+            for name, member in members
+            if not matches(member, folder / name)
+        ]
+        _refuse_small_disk(folder, sum(member.size for _, member in missing))
+        total = sum(member.stop - member.start for _, member in missing)
+        with tqdm(total=total, unit="B", unit_scale=True, disable=None) as progress:
+            for target, member in missing:
+                log.info("%s: %s, %d bytes", self.name, member.name, member.size)
+                try:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    self.fetch_one(member, target, progress.update)
+                except OSError as error:
+                    raise GengapError(
+                        f"Cannot copy {member.name} from {self.name} to {target} "
+                        f"({error.strerror}): make room or correct the folder and run again, "
+                        "what was received is kept."
+                    ) from error
+
+
+class RemoteArchive(Archive):
+    """An archive on a server; what is received of a member is kept until the member is whole."""
+
+    def __init__(self, url: str, patience: Patience) -> None:
+        self._remote = RemoteFile(url, patience)
+        self.name, self.size = url, self._remote.size
+        self.etag, self.md5 = self._remote.etag, self._remote.md5
+
+    def directory(self) -> IO[bytes]:
+        return io.BufferedReader(RangeReader(self._remote), DIRECTORY_BUFFER)
+
+    def fetch_one(self, member: Member, target: Path, advance: Callable[[int], object]) -> None:
+        # The CRC in the name keeps the rest of another version from being appended.
+        part = target.with_name(f".{target.name}.{member.crc:08x}.part")
+        for left_over in set(target.parent.glob(f".{target.name}.*.part")) - {part}:
+            left_over.unlink()
+        try:
+            self._receive(member, part, target, advance)
+        except CorruptMemberError:
+            log.warning("%s: %s arrived corrupt; once more from its start", self.name, member.name)
+            part.unlink()
+            try:
+                self._receive(member, part, target, advance)
+            except CorruptMemberError:
+                part.unlink()
+                raise
+        part.unlink()
+
+    def _receive(
+        self, member: Member, part: Path, target: Path, advance: Callable[[int], object]
+    ) -> None:
+        with part.open("ab") as file:
+            advance(file.tell())
+            for block in self._remote.stream(member.start + file.tell(), member.stop):
+                file.write(block)
+                advance(len(block))
+        with part.open("rb") as record:
+            unpack(record, member, target)
+
+
+class LocalArchive(Archive):
+    """An archive on a disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.name, self.size = str(path), path.stat().st_size
+
+    def directory(self) -> IO[bytes]:
+        return self._path.open("rb")
+
+    def fetch_one(self, member: Member, target: Path, advance: Callable[[int], object]) -> None:
+        with self._path.open("rb") as record:
+            record.seek(member.start)
+            unpack(record, member, target)
+        advance(member.stop - member.start)
+
+
+def open_archive(source: str, task: str, checksum: str | None, patience: Patience) -> Archive:
+    """The archive that holds a task, its checksum compared.
+
+    Args:
+        source: see :func:`gengap.tasks.pgdl.download`; not an unpacked folder.
+        task: the task's name.
+        checksum: hexadecimal, or None.
+        patience: with the server.
+
+    Raises:
+        GengapError: there is no such archive, or it has another checksum.
+    """
+    if is_url(source):
+        url = source
+        if not source.endswith(".zip"):
+            url = f"{source.rstrip('/')}/{_archive_name(task)}"
+        archive = RemoteArchive(url, patience)
+        _check_stated(archive, checksum)
+        return archive
+    path = archive_in(source, task) if Path(source).is_dir() else Path(source)
+    if not path.is_file():
+        raise GengapError(
+            f"{path} does not exist: give a URL, a zip archive or a folder as the source."
+        )
+    _check_computed(path, checksum)
+    return LocalArchive(path)
+
+
+def is_url(source: str) -> bool:
+    """Whether a source lies on a server."""
+    return re.match(r"[a-z][a-z0-9+.-]+://", source) is not None
+
+
+def _archive_name(task: str) -> str:
+    if task not in TASKS:
+        raise GengapError(
+            f"'{task}' is in none of the published archives (they hold {', '.join(TASKS)}): "
+            "give the zip archive itself as the source."
+        )
+    return TASKS[task].archive
+
+
+def archive_in(folder: str, task: str) -> Path:
+    """Where a folder of archives would have the one of a task."""
+    return Path(folder) / (TASKS[task].archive if task in TASKS else f"{task}.zip")
+
+
+def _check_stated(archive: Archive, checksum: str | None) -> None:
+    """Compare with what the server states: a hash of the whole is not to be had from parts."""
+    name = archive.name.rpartition("/")[2]
+    if checksum is None:
+        if archive.etag and ETAGS.get(name, archive.etag) != archive.etag:
+            log.warning("%s: ETag %s, formerly %s", archive.name, archive.etag, ETAGS[name])
+        log.info("%s: %d bytes, ETag %s", archive.name, archive.size, archive.etag or "none")
+    elif checksum.lower() not in (archive.etag.lower(), archive.md5):
+        raise GengapError(
+            f"{archive.name}: the server states ETag '{archive.etag}' and MD5 '{archive.md5}', but "
+            f"the configured checksum is '{checksum}': correct the checksum, or give a local "
+            "archive as the source to have its bytes checked."
+        )
+
+
+def _check_computed(path: Path, checksum: str | None) -> None:
+    if checksum is None:
+        return
+    if len(checksum) not in (MD5, SHA256):
+        raise GengapError(
+            f"The checksum '{checksum}' of {path} is neither an MD5 (32 hexadecimal digits) nor a "
+            "SHA-256 (64): correct it."
+        )
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "md5" if len(checksum) == MD5 else "sha256").hexdigest()
+    if found != checksum.lower():
+        raise GengapError(
+            f"{path} has the checksum {found}, but {checksum} is configured: fetch the archive "
+            "again, or correct the checksum."
+        )
+
+
+def _refuse_small_disk(folder: Path, needed: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise GengapError(
+            f"{folder} has {free} bytes free, but {needed} are needed: make room, choose another "
+            "folder or fewer networks."
+        )

@@ -1,0 +1,137 @@
+"""A zoo: a full grid of hyper-parameters, each point trained from its own seed."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.files import writing
+from gengap.networks import build, choose, convolutional, dense, write_weights
+from gengap.seeding import derive
+from gengap.tasks.folder import Metrics
+from gengap.training import Recipe, evaluate, train
+
+log = logging.getLogger(__name__)
+
+TEMPLATES = {"convolutional": convolutional, "dense": dense}
+
+
+def specify(network: Mapping[str, Any], input_shape: tuple[int, ...], classes: int) -> Any:
+    """The spec of a zoo's network.
+
+    Args:
+        network: ``{"template": "convolutional" | "dense", keywords}``,
+            ``{"architecture": name, keywords}`` or ``{"model_config": [...]}``.
+        input_shape: shape of one input, channels last.
+        classes: number of outputs.
+
+    Raises:
+        GengapError: none of the three, or a keyword that the template does not know.
+    """
+    keywords = dict(network)
+    if "template" in keywords:
+        name = keywords.pop("template")
+        if name not in TEMPLATES:
+            raise GengapError(
+                f"Unknown network template '{name}': choose one of {', '.join(sorted(TEMPLATES))}."
+            )
+        try:
+            return TEMPLATES[name](input_shape, classes, **keywords)
+        except TypeError as error:
+            raise GengapError(f"Network template '{name}': {error}.") from error
+    if "architecture" in keywords:
+        return {**keywords, "input_shape": list(input_shape), "classes": classes}
+    if "model_config" in keywords:
+        return {**keywords, "input_shape": list(input_shape)}
+    raise GengapError("A zoo's network names a 'template', an 'architecture' or a 'model_config'.")
+
+
+def check(network: Mapping[str, Any], training: Mapping[str, Any], data: Split) -> None:
+    """Stop before anything is trained if a grid point cannot be built or trained.
+
+    Raises:
+        GengapError: an unknown layer, keyword, loss, ...; or outputs that do not fit the classes.
+    """
+    Recipe.from_mapping({**training, "seed": 0})
+    with torch.device("meta"):
+        module = build(specify(network, data.inputs.shape[1:], data.classes)).eval()
+        outputs = module(torch.empty(2, *data.inputs.shape[1:])).shape
+    if tuple(outputs) != (2, data.classes):
+        raise GengapError(
+            f"The network {dict(network)} gives outputs of shape {tuple(outputs[1:])} for "
+            f"{data.classes} classes: make its last layer a Dense layer of {data.classes} units."
+        )
+
+
+def train_network(
+    folder: str | Path,
+    network: Mapping[str, Any],
+    training: Mapping[str, Any],
+    hyper_parameters: Mapping[str, Any],
+    data: tuple[Split, Split],
+    seed: int,
+    device: str = "cpu",
+) -> None:
+    """Train one network of a zoo and write its folder (see :mod:`gengap.tasks.folder`).
+
+    Args:
+        folder: ``networks/<i>``.
+        network: see :func:`specify`.
+        training: entries of a :class:`gengap.training.Recipe`; its seed is derived here.
+        hyper_parameters: the grid point, with ``replicate``.
+        data: training and test split; the test split serves to measure the gap alone.
+        seed: the config's seed; initial weights, batches and corruption follow from it, the
+            grid point and the replicate, so a network does not change when the grid grows.
+        device: where to train, see :func:`gengap.networks.choose`.
+
+    Raises:
+        GengapError: training diverged, or the network cannot be built.
+    """
+    folder = Path(folder)
+    train_split, test_split = data
+    point = dict(hyper_parameters)
+    replicate = point.pop("replicate")
+    words = [f"{name}={value!r}" for name, value in sorted(point.items())]
+    recipe = Recipe.from_mapping(
+        {**training, "seed": derive(seed, "train_network", *words, replicate)}
+    )
+    spec = specify(network, train_split.inputs.shape[1:], train_split.classes)
+    module = build(spec).to(choose(device))
+    result = train(module, train_split, recipe)
+    trained_on = Split(train_split.inputs, result.labels, train_split.classes)
+    train_loss, train_accuracy = evaluate(module, trained_on, recipe.loss)
+    test_loss, test_accuracy = evaluate(module, test_split, recipe.loss)
+    log.info(
+        "%s: %d epochs, train accuracy %.4f, test accuracy %.4f%s",
+        ", ".join(words),
+        result.epochs,
+        train_accuracy,
+        test_accuracy,
+        "" if result.reached_target or recipe.stop_at_loss is None else ", target loss not reached",
+    )
+    with writing(folder / "config.json") as part:
+        part.write_text(json.dumps(spec, indent=1) + "\n")
+    write_weights(result.initial, folder / "weights_init.safetensors")
+    write_weights(result.weights, folder / "weights.safetensors")
+    with writing(folder / "labels.npy") as part:
+        np.save(part, result.labels, allow_pickle=False)
+    with writing(folder / "history.csv") as part:
+        pd.DataFrame(result.history).to_csv(part, index=False)
+    Metrics(
+        hyper_parameters=point,
+        replicate=replicate,
+        train_accuracy=train_accuracy,
+        test_accuracy=test_accuracy,
+        train_loss=train_loss,
+        test_loss=test_loss,
+        epochs=result.epochs,
+    ).write(folder / "metrics.json")

@@ -1,0 +1,96 @@
+"""A network's summary over its draws of neurons, with bootstrap standard errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gengap.errors import GengapError
+from gengap.topology.stability import bottleneck_between_draws
+from gengap.topology.vectorisation import vectorise
+
+# Components per block: bounds the (replicates, components) matrix of resampled means.
+BLOCK_COMPONENTS = 512
+
+
+def summarise(
+    draws: Sequence[Sequence[NDArray[np.floating]]], replicates: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Mean over draws of every component of every vectorisation, and its standard error.
+
+    Also the mean bottleneck distance between consecutive draws, where there are two or more: the
+    smaller, the more stable are the network's diagrams.
+
+    Args:
+        draws: B draws, each with one (bars, 2) array per dimension.
+        replicates: bootstrap samples of the draws, at least 2.
+        rng: draws the samples.
+
+    Returns:
+        Columns measure, component (0, 1, ...), value, standard_error: the standard deviation of
+        the mean over bootstrap samples of the B draws (Efron 1979); NaN with a single draw, which
+        says nothing about the error.
+
+    Raises:
+        GengapError: no draws, draws with different numbers of dimensions, or replicates below 2.
+    """
+    if not draws:
+        raise GengapError("There are no draws to summarise: set draws to at least 1.")
+    if len({len(draw) for draw in draws}) != 1:
+        raise GengapError("The draws have different dimensions: compute them with one max_dim.")
+    if replicates < 2:
+        raise GengapError(f"replicates is {replicates}: a standard error needs at least 2.")
+    vectors = [vectorise(draw) for draw in draws]
+    measures = {key: np.stack([vector[key] for vector in vectors]) for key in vectors[0]}
+    if len(draws) > 1:
+        distances = bottleneck_between_draws(draws)
+        measures |= {key: values[:, None] for key, values in distances.items()}
+    errors = _standard_errors(measures, replicates, rng)
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "measure": key,
+                    "component": np.arange(values.shape[1]),
+                    "value": values.mean(axis=0),
+                    "standard_error": errors[key],
+                }
+            )
+            for key, values in measures.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def _standard_errors(
+    measures: dict[str, NDArray[np.float64]], replicates: int, rng: np.random.Generator
+) -> dict[str, NDArray[np.float64]]:
+    """The same samples serve all measures with the same number of rows."""
+    errors: dict[str, NDArray[np.float64]] = {}
+    for rows in sorted({len(values) for values in measures.values()}, reverse=True):
+        keys = [key for key, values in measures.items() if len(values) == rows]
+        together = np.concatenate([measures[key] for key in keys], axis=1)
+        ends = np.cumsum([measures[key].shape[1] for key in keys])[:-1]
+        errors |= dict(
+            zip(keys, np.split(_bootstrap(together, replicates, rng), ends), strict=True)
+        )
+    return errors
+
+
+def _bootstrap(
+    values: NDArray[np.float64], replicates: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """(C,) standard errors of the mean over the rows of (B, C) values."""
+    rows, components = values.shape
+    if rows == 1:
+        return np.full(components, np.nan)
+    weights = rng.multinomial(rows, np.full(rows, 1 / rows), size=replicates) / rows
+    # Centred, so that a component that never changes has an error of exactly 0.
+    centred = values - values[0]
+    blocks = range(0, components, BLOCK_COMPONENTS)
+    return np.concatenate(
+        [(weights @ centred[:, i : i + BLOCK_COMPONENTS]).std(axis=0, ddof=1) for i in blocks]
+    )

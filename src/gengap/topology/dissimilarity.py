@@ -1,0 +1,79 @@
+"""How unlike two neurons behave: one minus the absolute correlation of their activations."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.errors import GengapError
+
+# A neuron whose activations span no more than this many units in the last place of its largest
+# one shows rounding, not behaviour, and counts as constant.
+CONSTANT_SPAN_ULPS = 4
+
+# Rows per block: bounds the float64 temporaries to 512 rows whatever the number of neurons.
+BLOCK_ROWS = 512
+
+
+def correlation_dissimilarity(activations: NDArray[np.floating]) -> NDArray[np.float32]:
+    """d = 1 - |r| with r the Pearson correlation of two neurons over the inputs.
+
+    Ballester et al. 2023 (arXiv:2203.12330). A constant neuron has r = 0 with every
+    other, so it lies at distance 1 from all. Correlations are accumulated in float64 and rounded
+    to float32 before the subtraction: a float32 product of rarely active neurons is wrong in the
+    fifth digit, and rounding first puts perfectly correlated neurons at distance exactly 0.
+
+    Args:
+        activations: (k, m), one row per neuron, one column per input; m at least 2.
+
+    Returns:
+        (k, k) in [0, 1], exactly symmetric, zero diagonal; its values are multiples of 2**-24.
+
+    Raises:
+        GengapError: not a matrix, fewer than two inputs, or NaN/infinite values.
+    """
+    if activations.ndim != 2 or activations.shape[1] < 2:
+        raise GengapError(
+            f"Activations have shape {activations.shape}, but correlations need (neurons, inputs) "
+            "with at least two inputs: sample more inputs."
+        )
+    rows = _standardised(activations)
+    neurons = len(rows)
+    dissimilarity = np.empty((neurons, neurons), dtype=np.float32)
+    for start in range(0, neurons, BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        # Only the part right of the diagonal is computed; the rest is its mirror image.
+        correlation = (rows[block] @ rows[start:].T).astype(np.float32)
+        np.abs(correlation, out=correlation)
+        np.minimum(correlation, 1, out=correlation)
+        np.subtract(1, correlation, out=correlation)
+        width = len(correlation)
+        square = np.triu(correlation[:, :width], 1)
+        dissimilarity[block, block] = square + square.T
+        dissimilarity[block, start + width :] = correlation[:, width:]
+        dissimilarity[start + width :, block] = correlation[:, width:].T
+    return dissimilarity
+
+
+def _standardised(activations: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(k, m) rows of mean 0 and norm 1; rows of constant neurons are 0."""
+    rounding = CONSTANT_SPAN_ULPS * np.finfo(activations.dtype).eps
+    rows = np.empty(activations.shape, dtype=np.float64)
+    for start in range(0, len(rows), BLOCK_ROWS):
+        block = slice(start, start + BLOCK_ROWS)
+        part = rows[block]
+        part[...] = activations[block]
+        high, low = part.max(axis=1), part.min(axis=1)
+        if not np.isfinite(high).all() or not np.isfinite(low).all():
+            raise GengapError(
+                "Activations hold NaN or infinite values: remove the network that made them."
+            )
+        largest = np.maximum(np.abs(high), np.abs(low))
+        constant = high - low <= rounding * largest
+        # Dividing by the largest value first keeps the squares of huge and tiny values in range.
+        part /= np.where(constant, 1, largest)[:, None]
+        part -= part.mean(axis=1, keepdims=True)
+        norms = np.sqrt(np.einsum("ij,ij->i", part, part))
+        part /= np.where(constant, 1, norms)[:, None]
+        part[constant] = 0
+    return rows

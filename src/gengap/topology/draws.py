@@ -1,0 +1,46 @@
+"""The diagrams of every draw of a network's neurons."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.activations import Sample
+from gengap.topology.diagrams import Bars, persistence_diagrams, runs_in_threads
+from gengap.topology.dissimilarity import correlation_dissimilarity
+
+
+def draw_diagrams(
+    sample: Sample,
+    max_dim: int = 1,
+    threshold: float | None = None,
+    engine: str = "auto",
+    threads: int = 1,
+) -> list[list[Bars]]:
+    """Persistence diagrams of 1 - |r| for each draw.
+
+    Args:
+        sample: activations of B draws.
+        max_dim, threshold, engine: as for ``persistence_diagrams``.
+        threads: draws that are computed, and in memory, at a time. The diagrams do not depend on
+            it. Only our own engine makes use of it: Ripser holds Python's lock all the while, and
+            GUDHI takes too much memory to run beside itself.
+
+    Returns:
+        Per draw, per dimension, (bars, 2) births and deaths.
+
+    Raises:
+        GengapError: fewer than two inputs, or an argument that ``persistence_diagrams`` refuses.
+    """
+
+    def diagrams(rows: NDArray[np.int64]) -> list[Bars]:
+        dissimilarity = correlation_dissimilarity(sample.activations[rows])
+        return persistence_diagrams(dissimilarity, max_dim, threshold, engine)
+
+    # Where a network has no more neurons than asked for, all its draws are the same.
+    different = {rows.tobytes(): rows for rows in sample.draws}
+    with ThreadPoolExecutor(threads if runs_in_threads(engine, max_dim) else 1) as pool:
+        known = dict(zip(different, pool.map(diagrams, different.values()), strict=True))
+    return [known[rows.tobytes()] for rows in sample.draws]

@@ -1,0 +1,192 @@
+"""Degree 0 and 1 Vietoris-Rips persistence of a dense dissimilarity matrix, in bounded memory.
+
+The edges are put into one strict order (value, then position in the matrix) and added one by
+one. An edge whose end points have no common neighbour yet either joins two connected components
+(a death in H0, as in Kruskal's algorithm) or closes a new loop (a birth in H1). For any other
+edge, the triangles over one connected component of its *lune* (the common neighbours of its end
+points) impose the same relation on the loops, so one triangle a component is enough: the reduced
+Vietoris-Rips filtration of Koyama, Memoli, Robins and Turner ("Faster computation of degree-1
+persistent homology using the reduced Vietoris-Rips filtration", arXiv:2307.16333, 2023). The first
+of them says which loops the new edge is homologous to, its *annotation* (Busaryev, Cabello, Chen,
+Dey and Wang, "Annotating simplices with a homology basis and its applications", SWAT 2012); each
+other one can kill the youngest loop of its relation. On the activations of trained networks few
+loops are alive at a time and nearly all annotations are zero, so nearly every edge is settled by a
+few words of bit sets.
+
+The diagrams are those of Ripser (Bauer, "Ripser: efficient computation of Vietoris-Rips
+persistence barcodes", J. Appl. Comput. Topol. 5, 2021) on the same float32 values, bit for bit.
+Besides the matrix, about 1.5 * n**2 bytes are in use (more if many edges are nearly tied), and
+what the loops and the edges that are not homologous to zero need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from gengap.errors import GengapError
+
+Keys = npt.NDArray[np.uint32]
+Diagram = npt.NDArray[np.float32]
+
+# A non-negative float32 and its bit pattern read as an integer, its key, are in the same order.
+INFINITE_KEY = 0x7F800000
+# Edges are counted in buckets of neighbouring keys, and taken in windows of whole buckets.
+BUCKET_SHIFT = 14
+WINDOWS = 8
+SMALLEST_WINDOW = 1 << 16
+LARGEST_WINDOW = (1 << 32) - 1
+# A closed chain of so many points uses every kernel, also those that make room.
+POINTS_TO_WARM = 24
+
+
+def vietoris_rips(
+    dissimilarity: npt.ArrayLike, threshold: float | None = None
+) -> tuple[Diagram, Diagram]:
+    """Persistence diagrams H0 and H1 over the field of two elements.
+
+    Args:
+        dissimilarity: (n, n) real, symmetric, non-negative, with zero diagonal; the triangle
+            inequality need not hold and infinity means that the edge never enters. Other
+            types than float32 are rounded to it once, as Ripser does, before the checks.
+        threshold: edges longer than this (rounded to float32) never enter; None for no limit.
+
+    Returns:
+        Two float32 arrays (b0, 2) and (b1, 2) of births and deaths, sorted by (birth, death), in
+        the unit of the dissimilarity, without bars of zero length. Bars that never end have
+        death infinity.
+
+    Raises:
+        GengapError: the matrix is not square, real, symmetric and non-negative with zero
+            diagonal, or holds NaN, or the threshold is NaN.
+    """
+    from gengap.topology import engine_kernels as kernels
+
+    values = _rounded(dissimilarity)
+    n = len(values)
+    keys = values.view(np.uint32)
+    fault, row, column = kernels.examine(keys)
+    if fault != kernels.SOUND:
+        raise GengapError(_complaint(fault, values, row, column))
+    farthest = np.empty(n, np.uint32)
+    closeness = np.empty(n, np.float64)
+    kernels.survey(values, farthest, closeness)
+    # From the enclosing radius on, some point is joined to all others and the complex is a cone:
+    # its edges at or beyond that radius change nothing but end what is still alive.
+    radius = int(farthest.min(initial=INFINITE_KEY))
+    end, last = _limits(radius, threshold)
+    # Points in the middle of the cloud come first: they are found soonest in a lune.
+    rank = np.empty(n, np.uint64)
+    rank[np.argsort(closeness, kind="stable")] = np.arange(n, dtype=np.uint64)
+
+    sweep = kernels.Sweep(n)
+    windows = list(_windows(keys, end))
+    room = 1 + max((count for _, _, count in windows), default=0)
+    packed, pairs = np.empty(room, np.uint64), np.empty(room, np.uint64)
+    for low, high, count in windows:
+        kernels.gather(keys, rank, np.uint32(low), np.uint32(high), packed, pairs)
+        edges = packed[:count]
+        edges.sort()
+        sweep.add(edges, pairs)
+    return _h0(sweep.merges(), n, last), _h1(*sweep.loops(), last)
+
+
+def warm() -> None:
+    """Compile the engine, or load it from Numba's cache, by a run on a tiny matrix."""
+    steps = np.abs(np.subtract.outer(np.arange(POINTS_TO_WARM), np.arange(POINTS_TO_WARM)))
+    vietoris_rips(np.minimum(steps, POINTS_TO_WARM - steps))
+
+
+def _rounded(dissimilarity: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """The matrix as C-contiguous float32, not copied if it is one."""
+    matrix = np.asarray(dissimilarity)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise GengapError(
+            f"The dissimilarity has shape {matrix.shape}: pass a square (n, n) matrix."
+        )
+    if matrix.dtype.kind not in "fiub":
+        raise GengapError(
+            f"The dissimilarity has type {matrix.dtype}: pass a matrix of real numbers."
+        )
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(matrix, dtype=np.float32)
+
+
+def _complaint(fault: int, values: npt.NDArray[np.float32], row: int, column: int) -> str:
+    from gengap.topology import engine_kernels as kernels
+
+    place = f"The dissimilarity of points {row} and {column} is {values[row, column]}"
+    return {
+        kernels.NOT_A_NUMBER: f"{place}: remove or impute missing values first.",
+        kernels.NEGATIVE: f"{place}: pass non-negative dissimilarities.",
+        kernels.NONZERO_DIAGONAL: f"{place}: set the diagonal to zero.",
+        kernels.ASYMMETRIC: (
+            f"{place} but that of points {column} and {row} is {values[column, row]}: "
+            "symmetrise the matrix first."
+        ),
+    }[fault]
+
+
+def _limits(radius: int, threshold: float | None) -> tuple[int, int]:
+    """The key that all edges to be added lie below, and the key at which what is left ends."""
+    if threshold is None:
+        return radius, radius
+    if np.isnan(threshold):
+        raise GengapError("The threshold is NaN: pass a number, or None for no limit.")
+    if threshold < 0:
+        return 0, INFINITE_KEY
+    with np.errstate(over="ignore"):
+        key = int(np.float32(abs(threshold)).view(np.uint32))
+    return (key + 1, INFINITE_KEY) if key < radius else (radius, radius)
+
+
+def _windows(keys: Keys, end: int) -> Iterator[tuple[int, int, int]]:
+    """Ranges [low, high) of keys below ``end``, each with its number of edges.
+
+    Sorting window by window bounds the memory: about 1/8 of all pairs are held at a time, more
+    only where more are (almost) tied.
+    """
+    from gengap.topology import engine_kernels as kernels
+
+    counts = np.zeros((max(end - 1, 0) >> BUCKET_SHIFT) + 1, np.int64)
+    kernels.count(keys, np.uint32(end), np.uint32(BUCKET_SHIFT), counts)
+    size = max(len(keys) * (len(keys) - 1) // 2 // WINDOWS, SMALLEST_WINDOW)
+    size = min(size, LARGEST_WINDOW)
+    if counts.max() > LARGEST_WINDOW:
+        raise GengapError(
+            f"More than {LARGEST_WINDOW} dissimilarities are (nearly) equal: sample fewer points."
+        )
+    low = held = 0
+    for bucket in np.flatnonzero(counts):
+        if held and held + counts[bucket] > size:
+            high = int(bucket) << BUCKET_SHIFT
+            yield low, high, held
+            low, held = high, 0
+        held += int(counts[bucket])
+    if held:
+        yield low, end, held
+
+
+def _h0(merges: Keys, n: int, last: int) -> Diagram:
+    """One bar a point; ``merges`` are the keys of the deaths seen, the others but one end last."""
+    if n == 0:
+        return np.empty((0, 2), np.float32)
+    unmerged = np.full(n - len(merges), last, np.uint32)
+    unmerged[-1] = INFINITE_KEY
+    deaths = np.concatenate([merges, unmerged])
+    return _diagram(np.zeros(n, np.uint32), deaths)
+
+
+def _h1(births: Keys, deaths: Keys, last: int) -> Diagram:
+    from gengap.topology import engine_kernels as kernels
+
+    return _diagram(births, np.where(deaths == kernels.ALIVE, np.uint32(last), deaths))
+
+
+def _diagram(births: Keys, deaths: Keys) -> Diagram:
+    proper = births < deaths
+    births, deaths = births[proper], deaths[proper]
+    order = np.lexsort((deaths, births))
+    return np.stack([births[order], deaths[order]], axis=1).view(np.float32)

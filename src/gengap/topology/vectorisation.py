@@ -1,0 +1,171 @@
+"""Persistence diagrams as vectors of fixed length.
+
+The eleven summaries of Ballester et al. 2023 (arXiv:2203.12330), as their published
+code computes them, with persistence images and landscapes added. "And squared" ("and log") means
+the numbers themselves followed by their squares (log(1 + x)); the squares are of the averages,
+not averages of squares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.errors import GengapError
+from gengap.topology.images import (
+    persistence_image,
+    persistence_landscape,
+)
+
+Vector = NDArray[np.float64]
+
+LONGEST_LIVES = 10
+POLYNOMIAL_COEFFICIENTS = 10
+
+
+def vectorise(diagrams: Sequence[NDArray[np.floating]]) -> dict[str, Vector]:
+    """Every vectorisation of one draw's diagrams, for each set of dimensions.
+
+    Infinite bars are left out; a diagram without finite bars gives zeros.
+
+    Args:
+        diagrams: per dimension 0, 1, ... a (bars, 2) array of births and deaths.
+
+    Returns:
+        float64 vectors by ``"<vectorisation>.<dimensions>"``: ``"persistent_entropy.H0"``,
+        ``".H1"``, ``".H0H1"`` (the vectors of the dimensions, one after the other); their lengths
+        are in ``COMPONENTS``. With H2 there are also ``".H2"``, ``".H0H2"`` and so on.
+
+    Raises:
+        GengapError: no diagram, or one that is not (bars, 2).
+    """
+    if not diagrams:
+        raise GengapError("There is no persistence diagram to vectorise: give at least H0.")
+    bars = [_finite(diagram) for diagram in diagrams]
+    subsets = [
+        subset
+        for size in range(1, len(bars) + 1)
+        for subset in combinations(range(len(bars)), size)
+    ]
+    vectors: dict[str, Vector] = {}
+    for name, of_dimension in _VECTORISATIONS.items():
+        parts = [of_dimension(part, dimension) for dimension, part in enumerate(bars)]
+        for subset in subsets:
+            key = f"{name}.{''.join(f'H{dimension}' for dimension in subset)}"
+            vectors[key] = np.concatenate([parts[dimension] for dimension in subset])
+    return vectors
+
+
+def _finite(diagram: NDArray[np.floating]) -> Vector:
+    bars = np.asarray(diagram, dtype=np.float64)
+    if bars.ndim != 2 or bars.shape[1] != 2:
+        raise GengapError(
+            f"A persistence diagram has shape {bars.shape}: give (bars, 2), births and deaths."
+        )
+    return bars[np.isfinite(bars[:, 1]) & (bars[:, 1] > bars[:, 0])]
+
+
+def _mean(values: Vector) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+def _deviation(values: Vector) -> float:
+    return float(values.std()) if len(values) else 0.0
+
+
+def _with_squares(vector: Vector) -> Vector:
+    return np.concatenate([vector, vector**2])
+
+
+def _persistence_pooling(bars: Vector) -> Vector:
+    """The longest lives, in descending order, padded with zeros."""
+    lives = np.sort(bars[:, 1] - bars[:, 0])[::-1][:LONGEST_LIVES]
+    return np.pad(lives, (0, LONGEST_LIVES - len(lives)))
+
+
+def _lives_and_midlives(bars: Vector) -> Vector:
+    return np.array([_mean(bars[:, 1] - bars[:, 0]), _mean((bars[:, 0] + bars[:, 1]) / 2)])
+
+
+def _births_and_deaths(bars: Vector) -> Vector:
+    return np.array([_mean(bars[:, 0]), _mean(bars[:, 1])])
+
+
+def _births_and_deaths_log(bars: Vector) -> Vector:
+    averages = _births_and_deaths(bars)
+    return np.concatenate([averages, np.log1p(averages)])
+
+
+def _lives_midlives_births_deaths_squared(bars: Vector) -> Vector:
+    return np.concatenate(
+        [_with_squares(_lives_and_midlives(bars)), _with_squares(_births_and_deaths(bars))]
+    )
+
+
+def _persistent_entropy(bars: Vector) -> Vector:
+    """-sum p log p (natural logarithm) of the lives' shares p."""
+    lives = bars[:, 1] - bars[:, 0]
+    shares = lives / lives.sum()
+    return np.array([-(shares * np.log(shares)).sum() + 0.0])
+
+
+def _deviations_and_averages(bars: Vector) -> Vector:
+    """Standard deviations (of the population, not estimates) and averages of births and deaths."""
+    deviations = [_deviation(bars[:, 0]), _deviation(bars[:, 1])]
+    return np.concatenate([deviations, _births_and_deaths(bars)])
+
+
+def _complex_polynomial(bars: Vector) -> Vector:
+    """Coefficients of the monic polynomial with roots T(birth, death), highest degrees first.
+
+    T(u, v) = (v - u)/2 * (cos a - sin a + i (cos a + sin a)), a = sqrt(u^2 + v^2): Di Fabio and
+    Ferri 2015 (arXiv:1505.01335). The leading 1 is left out; real parts, then imaginary parts, of
+    the next ten (zero where the degree is lower), as in giotto-tda's ``ComplexPolynomial``.
+    """
+    births, deaths = bars[:, 0], bars[:, 1]
+    angle = np.hypot(births, deaths)
+    roots = (deaths - births) / 2 * (np.sqrt(2) * np.exp(1j * (angle + np.pi / 4)))
+    coefficients = np.zeros(POLYNOMIAL_COEFFICIENTS + 1, dtype=np.complex128)
+    coefficients[0] = 1
+    for root in roots:
+        coefficients[1:] -= root * coefficients[:-1]
+    return np.concatenate([coefficients[1:].real, coefficients[1:].imag])
+
+
+def _of_any_dimension(function: Callable[[Vector], Vector]) -> Callable[[Vector, int], Vector]:
+    return lambda bars, _dimension: function(bars)
+
+
+_VECTORISATIONS: Mapping[str, Callable[[Vector, int], Vector]] = {
+    "persistence_pooling": _of_any_dimension(_persistence_pooling),
+    "average_lives_and_midlives": _of_any_dimension(_lives_and_midlives),
+    "average_lives_and_midlives_squared": _of_any_dimension(
+        lambda bars: _with_squares(_lives_and_midlives(bars))
+    ),
+    "average_births_and_deaths": _of_any_dimension(_births_and_deaths),
+    "average_births_and_deaths_squared": _of_any_dimension(
+        lambda bars: _with_squares(_births_and_deaths(bars))
+    ),
+    "average_births_and_deaths_log": _of_any_dimension(_births_and_deaths_log),
+    "lives_midlives_births_deaths_squared": _of_any_dimension(
+        _lives_midlives_births_deaths_squared
+    ),
+    "persistent_entropy": _of_any_dimension(_persistent_entropy),
+    "deviations_and_averages_of_births_and_deaths": _of_any_dimension(_deviations_and_averages),
+    "deviations_and_averages_of_births_and_deaths_squared": _of_any_dimension(
+        lambda bars: _with_squares(_deviations_and_averages(bars))
+    ),
+    "complex_polynomial": _of_any_dimension(_complex_polynomial),
+    "persistence_image": persistence_image,
+    "persistence_landscape": _of_any_dimension(persistence_landscape),
+}
+
+_NO_BARS = np.empty((0, 2))
+
+COMPONENTS: Mapping[str, int] = {
+    key: len(vector) for key, vector in vectorise([_NO_BARS, _NO_BARS]).items()
+}
+"""Number of components of every vectorisation of H0 and H1, in the order of ``vectorise``."""

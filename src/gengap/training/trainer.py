@@ -1,0 +1,234 @@
+"""The one trainer."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gengap.errors import GengapError
+from gengap.networks import (
+    device_of,
+    initialise,
+    read_weights,
+    set_weights,
+    tensor_of,
+    weights_of,
+)
+from gengap.seeding import derive, generator, torch_generator
+from gengap.training.augmentation import augment
+from gengap.training.corruption import corrupt_labels
+from gengap.training.losses import (
+    check_fit,
+    evaluate_tensors,
+    loss_inputs,
+    sample_losses,
+)
+from gengap.training.optimisers import Schedule, optimiser
+from gengap.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from gengap.datasets import Split
+
+EVALUATION_BATCH = 1024
+
+IMAGE_AXES = 4
+"""Of a batch of images; vectors have two."""
+
+Weights = dict[str, Tensor]
+OnEpoch = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What training leaves.
+
+    Attributes:
+        initial: weights at the start, by name, on the CPU.
+        weights: weights at the end.
+        history: one row per epoch 1, 2, ...: ``epoch``; ``train_loss`` (the recipe's) and
+            ``train_accuracy`` at its end, in eval mode, without augmentation, on the labels trained
+            on; ``learning_rate`` during it.
+        checkpoints: weights after the asked epochs; epoch 0 is the start. Epochs that training did
+            not reach are missing.
+        labels: (n,) int64, the labels trained on (corrupted if the recipe says so).
+        epochs: how many were trained.
+        reached_target: whether ``stop_at_loss`` was reached.
+    """
+
+    initial: Weights
+    weights: Weights
+    history: list[dict[str, Any]]
+    checkpoints: dict[int, Weights]
+    labels: np.ndarray
+    epochs: int
+    reached_target: bool
+
+
+def train(
+    network: nn.Module,
+    data: Split,
+    recipe: Recipe,
+    *,
+    start: Mapping[str, Tensor] | str | Path | None = None,
+    checkpoints: Sequence[int] = (),
+    on_epoch: OnEpoch | None = None,
+) -> TrainingResult:
+    """Train a network in place, on the device that it is on.
+
+    The same network, data, recipe and start give the same bytes on the same kind of machine (on one
+    thread); torch's global random state is neither used nor changed.
+
+    Args:
+        network: from :func:`gengap.networks.build`; afterwards it has the final weights and is in
+            eval mode.
+        data: training inputs (n, *input_shape) and labels (n,).
+        recipe: how.
+        start: weights to start from, by name or as a safetensors file; without it they are drawn
+            by ``recipe.initialisation`` and ``recipe.seed``.
+        checkpoints: epochs after which to keep the weights; 0 is the start.
+        on_epoch: called with each new row of the history, e.g. to show progress.
+
+    Raises:
+        GengapError: the network, data, recipe, start and checkpoints do not fit, or training
+            diverged.
+    """
+    _check(network, data, recipe, checkpoints)
+    device = device_of(network)
+    labels = corrupt_labels(
+        data.labels,
+        data.classes,
+        recipe.label_corruption,
+        generator(recipe.seed, "label corruption"),
+    )
+    _start(network, recipe, start)
+    initial = weights_of(network)
+    kept = {0: initial} if 0 in checkpoints else {}
+    history: list[dict[str, Any]] = []
+    inputs = tensor_of(data.inputs, device)
+    reached = False
+    with _own_random_state(recipe.seed, device), _deterministic_convolutions():
+        for row in _epochs(network, inputs, tensor_of(labels, device), recipe):
+            history.append(row)
+            if row["epoch"] in checkpoints:
+                kept[row["epoch"]] = weights_of(network)
+            if on_epoch is not None:
+                on_epoch(dict(row))
+            reached = recipe.stop_at_loss is not None and row["train_loss"] <= recipe.stop_at_loss
+            if reached:
+                break
+    network.eval()
+    return TrainingResult(
+        initial=initial,
+        weights=weights_of(network),
+        history=history,
+        checkpoints=kept,
+        labels=labels,
+        epochs=len(history),
+        reached_target=reached,
+    )
+
+
+def _check(network: nn.Module, data: Split, recipe: Recipe, checkpoints: Sequence[int]) -> None:
+    check_fit(network, data, recipe.loss)
+    if min(recipe.batch_size, len(data.labels)) == 1 and _normalises(network):
+        raise GengapError(
+            "The network has batch normalisation, which cannot work on one input at a time: "
+            "use a larger batch_size (and training set)."
+        )
+    if recipe.augmentation and data.inputs.ndim != IMAGE_AXES:
+        raise GengapError(
+            f"The recipe's augmentation ({', '.join(recipe.augmentation)}) is for images, but the "
+            f"inputs have the shape {list(data.inputs.shape[1:])}: leave it out."
+        )
+    for epoch in checkpoints:
+        if not 0 <= epoch <= recipe.epochs:
+            raise GengapError(
+                f"A checkpoint is asked for at epoch {epoch}, but the recipe trains for "
+                f"{recipe.epochs} epochs: choose epochs from 0 to {recipe.epochs}."
+            )
+
+
+def _normalises(network: nn.Module) -> bool:
+    return any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in network.modules())
+
+
+def _start(
+    network: nn.Module, recipe: Recipe, start: Mapping[str, Tensor] | str | Path | None
+) -> None:
+    if start is None:
+        initialise(network, recipe.initialisation, torch_generator(recipe.seed, "initialisation"))
+    elif isinstance(start, str | Path):
+        read_weights(network, start)
+    else:
+        set_weights(network, start, source="the given start weights")
+
+
+@contextlib.contextmanager
+def _own_random_state(seed: int, device: torch.device) -> Iterator[None]:
+    """Give dropout, which draws from the global state of its device, a state of its own."""
+    cuda = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.default_generator.manual_seed(derive(seed, "dropout"))
+        if cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(derive(seed, "dropout"))
+        yield
+
+
+def _deterministic_convolutions() -> contextlib.AbstractContextManager[None]:
+    """Let cuDNN choose only algorithms that give the same bits again; no effect on a CPU."""
+    cudnn = torch.backends.cudnn
+    return cudnn.flags(enabled=cudnn.enabled, deterministic=True, allow_tf32=cudnn.allow_tf32)
+
+
+def _epochs(
+    network: nn.Module, inputs: Tensor, labels: Tensor, recipe: Recipe
+) -> Iterator[dict[str, Any]]:
+    """Train epoch by epoch, yielding each one's row of the history."""
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    steps = optimiser(parameters, recipe)
+    order = torch_generator(recipe.seed, "order")
+    chance = torch_generator(recipe.seed, "augmentation")
+    schedule = Schedule(steps, recipe)
+    for epoch in range(1, recipe.epochs + 1):
+        rate = float(steps.param_groups[0]["lr"])
+        network.train()
+        shuffled = torch.randperm(len(labels), generator=order).to(inputs.device)
+        for batch in batches(shuffled, recipe.batch_size):
+            some = inputs[batch]
+            if recipe.augmentation:
+                some = augment(some, recipe.augmentation, chance)
+            outputs = loss_inputs(network, some, recipe.loss)
+            loss = sample_losses(outputs, labels[batch], recipe.loss).mean()
+            steps.zero_grad()
+            torch.autograd.backward(loss)
+            steps.step()
+        mean, accuracy = evaluate_tensors(network, inputs, labels, recipe.loss, EVALUATION_BATCH)
+        if not math.isfinite(mean):
+            raise GengapError(
+                f"Training diverged (the training loss is {mean} after epoch {epoch}): "
+                f"lower the recipe's learning_rate, now {recipe.learning_rate}."
+            )
+        schedule.end_of_epoch(mean)
+        yield {
+            "epoch": epoch,
+            "train_loss": mean,
+            "train_accuracy": accuracy,
+            "learning_rate": rate,
+        }
+
+
+def batches(indices: Tensor, size: int) -> list[Tensor]:
+    """Split indices (n,) into batches; a rest of one joins the batch before it."""
+    parts = list(torch.split(indices, size))
+    if size > 1 and len(parts) > 1 and len(parts[-1]) == 1:
+        parts[-2:] = [torch.cat(parts[-2:])]
+    return parts

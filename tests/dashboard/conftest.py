@@ -1,0 +1,283 @@
+"""A small finished task, and a browser to look at it with."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gengap import jobs, tasks
+from gengap.dashboard import View, read_view, write_static_page
+from gengap.evaluation import evaluate
+from gengap.tasks.folder import Metrics
+from gengap.topology import (
+    correlation_dissimilarity,
+    persistence_diagrams,
+    vectorise,
+    write_diagrams,
+)
+
+NAME = "small"
+GRID: dict[str, list[Any]] = {
+    "width": [8, 16],
+    "label_corruption": [0.0, 0.1, 0.2, 0.3],
+    "augmentation": ["none", "crop, flip </script>"],
+}
+FAILED = "5"  # the network whose diagrams could not be computed
+VECTORS = ("persistent_entropy", "average_births_and_deaths", "persistence_image")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--window-size=1500,1300",
+)  # fmt: skip
+PATIENCE = 60.0  # seconds; the browser is slow on a busy machine
+
+
+def metrics_of_all() -> dict[str, Metrics]:
+    rng = np.random.default_rng(1)
+    found = {}
+    for index, point in enumerate(itertools.product(*GRID.values())):
+        hyper_parameters = dict(zip(GRID, point, strict=True))
+        train = 1 - 0.02 * rng.random()
+        test = train - 0.1 - 0.5 * hyper_parameters["label_corruption"] - 0.05 * rng.random()
+        found[str(index)] = Metrics(hyper_parameters, train, test)
+    return found
+
+
+def draws_of(network: str, width: int) -> list[list[np.ndarray]]:
+    rng = np.random.default_rng(int(network))
+    samples = (rng.normal(size=(width + 4, 12)) for _ in range(2))
+    return [persistence_diagrams(correlation_dissimilarity(sample)) for sample in samples]
+
+
+def tidy(network: str, family: str, vectors: dict[str, np.ndarray]) -> pd.DataFrame:
+    tables = [
+        pd.DataFrame(
+            {
+                "task": NAME,
+                "network": network,
+                "family": family,
+                "measure": name,
+                "component": [str(component) for component in range(np.size(values))],
+                "value": np.ravel(values),
+            }
+        )
+        for name, values in vectors.items()
+    ]
+    return pd.concat(tables)
+
+
+@pytest.fixture(scope="session")
+def task_folder(tmp_path_factory) -> Path:
+    """16 networks, scalar and vector measures, the diagrams of all but one."""
+    folder = tmp_path_factory.mktemp("results") / NAME
+    metrics = metrics_of_all()
+    tasks.write_task(folder / "task.json", NAME, GRID, metrics)
+    task = tasks.load(folder)
+    rng = np.random.default_rng(2)
+    tables = []
+    for network, entry in metrics.items():
+        corruption = entry.hyper_parameters["label_corruption"]
+        signal = corruption + 0.1 * rng.normal()
+        tables.append(tidy(network, "baseline", {"signal": signal, "noise": rng.normal()}))
+        path = folder / "topology" / "diagrams" / f"{network}.npz"
+        if network == FAILED:
+            jobs.write_failure(path, jobs.Failure("activations", network, "a weight is NaN"))
+            continue
+        draws = draws_of(network, entry.hyper_parameters["width"])
+        write_diagrams(draws, path, {})
+        vectors = vectorise(draws[0])
+        chosen = {name: vectors[name] for name in vectors if name.split(".")[0] in VECTORS}
+        tables.append(tidy(network, "topology", chosen))
+    measures = pd.concat(tables)
+    measures.to_csv(folder / "measures.csv", index=False)
+    failed = [(FAILED, "activations", "a weight is NaN")]
+    pd.DataFrame(failed, columns=["network", "stage", "reason"]).to_csv(
+        folder / "failed.csv", index=False
+    )
+    evaluate(
+        measures,
+        task.gaps(),
+        task.hyper_parameters(),
+        training_accuracy=task.train_accuracies(),
+        replicates=20,
+        permutations=20,
+    ).write(folder / "evaluation")
+    return folder
+
+
+@pytest.fixture
+def copy(task_folder, tmp_path) -> Path:
+    """The same task, to break."""
+    return Path(shutil.copytree(task_folder, tmp_path / NAME))
+
+
+@pytest.fixture(scope="session")
+def view(task_folder) -> View:
+    return read_view(task_folder)
+
+
+@pytest.fixture(scope="session")
+def served(task_folder) -> Iterator[str]:
+    """The address of the Dash app, started as a user starts it."""
+    command = [sys.executable, "-m", "gengap.dashboard", str(task_folder), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        yield line.split()[1]
+        server.terminate()
+
+
+@pytest.fixture(scope="session")
+def static_file(task_folder, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("static") / "dashboard.html"
+    write_static_page(task_folder, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def downloads(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory, downloads) -> Iterator[Any]:
+    """A headless Chromium without a profile, that saves files in ``downloads``."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if program is None or driver is None:
+        pytest.skip("chromium and chromedriver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    opened.set_script_timeout(PATIENCE)
+    yield opened
+    opened.quit()
+
+
+@dataclass
+class Page:
+    """One of the two pages, open in the browser; both name their parts alike."""
+
+    browser: Any
+    downloads: Path
+    origin: str
+    dash: bool
+
+    def until(self, condition: Callable[[], Any]) -> Any:
+        """Wait until the condition holds; parts that are being redrawn do not count."""
+        from selenium.common.exceptions import WebDriverException
+
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                if found := condition():
+                    return found
+            except WebDriverException:
+                if time.monotonic() > end:
+                    raise
+            assert time.monotonic() < end, f"still waiting; the browser says {self.errors()}"
+            time.sleep(0.1)
+
+    def errors(self) -> list[dict[str, Any]]:
+        return list(self.browser.get_log("browser"))
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.browser.execute_script(script, *arguments)
+
+    def text(self, name: str) -> str:
+        return str(self.run("return document.getElementById(arguments[0]).innerText", name))
+
+    def traces(self, name: str) -> list[dict[str, Any]]:
+        """The traces that plotly has drawn with marks, as plain data."""
+        found = self.run(
+            """const part = document.getElementById(arguments[0]);
+            const graph = part.classList.contains("js-plotly-plot")
+              ? part : part.querySelector(".js-plotly-plot");
+            return JSON.stringify(graph.data.filter((trace) => trace.mode === "markers"))""",
+            name,
+        )
+        return list(json.loads(found))
+
+    def choose(self, name: str, label: str) -> None:
+        """Choose the option of this label as a reader does."""
+        from selenium.webdriver.common.by import By
+        from selenium.webdriver.support.ui import Select
+
+        chooser = self.browser.find_element(By.ID, name)
+        if not self.dash:
+            Select(chooser).select_by_visible_text(label)
+            return
+        chooser.click()
+
+        def option() -> Any:
+            found = self.browser.find_elements(By.CSS_SELECTOR, ".dash-dropdown-option")
+            return next((each for each in found if each.text == label), None)
+
+        self.run("arguments[0].scrollIntoView({block: 'center'})", self.until(option))
+        self.until(option).click()
+        self.until(lambda: label in self.text(name))
+
+    def click(self, name: str) -> None:
+        """Click as a reader does: the browser saves no second file that only a script asked for."""
+        from selenium.webdriver.common.by import By
+
+        element = self.browser.find_element(By.ID, name)
+        self.run("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.click()
+
+    def click_network(self, network: str) -> None:
+        """Click the network's point of the scatter."""
+        from selenium.webdriver import ActionChains
+
+        point = self.until(
+            lambda: self.run(
+                """return [...document.querySelectorAll("#scatter .points path")]
+                .find((path) => path.__data__.data === arguments[0])""",
+                network,
+            )
+        )
+        self.run("arguments[0].scrollIntoView({block: 'center'})", point)
+        ActionChains(self.browser).move_to_element(point).pause(0.3).click().perform()
+
+    def requests(self) -> list[str]:
+        """Addresses that were asked for since the last call."""
+        messages = [
+            json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance")
+        ]
+        return [
+            message["params"]["request"]["url"]
+            for message in messages
+            if message["method"] == "Network.requestWillBeSent"
+        ]
+
+
+@pytest.fixture(scope="module", params=["dash", "static"])
+def page(request, browser, downloads) -> Page:
+    """Each of the two pages, opened once for all tests of a module."""
+    dash = request.param == "dash"
+    if dash:
+        origin = request.getfixturevalue("served")
+    else:
+        origin = request.getfixturevalue("static_file").as_uri()
+    opened = Page(browser, downloads, origin, dash)
+    browser.get("about:blank")
+    opened.requests()
+    browser.get(origin)
+    opened.until(lambda: opened.traces("scatter") and opened.traces("diagrams"))
+    return opened

@@ -1,0 +1,180 @@
+"""Both pages in a real browser: what a reader does, and what the tables say must be there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+from gengap.figures import measure_label
+from gengap.figures.labels import number
+from gengap.figures.style import PALETTE
+
+VECTOR = "average_births_and_deaths.H1"
+
+
+def option(view, measure):
+    rank = view.leaderboard.loc[measure, "rank"]
+    return f"{measure_label(measure)} ({view.measures[measure].family}, rank {rank})"
+
+
+def drawn(page):
+    """x of each network's point, by network."""
+    return {
+        network: x
+        for trace in page.traces("scatter")
+        for network, x in zip(trace.get("customdata", []), trace["x"], strict=False)
+    }
+
+
+def finite(series):
+    return {network: value for network, value in series.items() if np.isfinite(value)}
+
+
+def show(page, view, measure, component="0"):
+    page.choose("measure", option(view, measure))
+    if len(view.measures[measure].components) > 1:
+        page.until(lambda: page.text("component-chooser").strip())
+        page.choose("component", component)
+    expected = finite(view.values(measure, component))
+    page.until(lambda: drawn(page) == pytest.approx(expected))
+
+
+def test_page_opens_with_the_best_scalar_and_says_what_failed(page, view):
+    best = view.default_measure()
+    assert drawn(page) == pytest.approx(finite(view.values(best, "0")))
+    assert page.run("return document.title") == "small · gengap"
+    assert "a weight is NaN" in page.text("notes")
+    assert "Left out of the statistics: network 5" in page.text("notes")
+
+
+@pytest.mark.parametrize(
+    ("measure", "component"),
+    [("noise", "0"), ("persistent_entropy.H0", "0"), (VECTOR, "1"), ("signal", "0")],
+)
+def test_choosing_a_measure_draws_it_with_its_statistics(page, view, measure, component):
+    show(page, view, measure, component)
+    row = view.leaderboard.loc[measure]
+    page.until(lambda: number(row["r2_mean"]) in page.text("statistics"))
+    statistics = page.text("statistics")
+    assert f"rank {row['rank']} of {len(view.leaderboard)}" in statistics
+    if row["kind"] == "scalar":
+        low, high = number(row["kendall_low"]), number(row["kendall_high"])
+        assert f"{number(row['kendall'])}\n95 % interval [{low}, {high}]" in statistics
+    else:
+        assert number(view.kendall(measure, component)) in statistics
+
+
+@pytest.mark.parametrize(
+    ("label", "groups"),
+    [
+        ("label corruption", ["0", "0.1", "0.2", "0.3"]),
+        ("augmentation", ["crop, flip </script>", "none"]),
+        ("cluster", ["0, smaller gap", "1, larger gap"]),
+    ],
+)
+def test_colouring_groups_the_networks(page, view, label, groups):
+    show(page, view, "signal")
+    page.choose("colour", label)
+
+    def named():
+        return {trace["name"]: trace for trace in page.traces("scatter") if "customdata" in trace}
+
+    page.until(lambda: sorted(named()) == groups)
+    if label != "label corruption":
+        colours = [named()[group]["marker"]["color"] for group in groups]
+        assert colours == [to_hex(colour) for colour in PALETTE[:2]]
+    for group, trace in named().items():
+        if label == "cluster":
+            clusters = view.table("signal", "0")["cluster"]
+            expected = clusters.index[clusters == int(group[0])]
+        else:
+            column = view.networks[label.replace(" ", "_")]
+            expected = column.index[
+                column.map(lambda value: f"{value}".replace("0.0", "0")) == group
+            ]
+        assert sorted(trace["customdata"]) == sorted(expected)
+
+
+def test_colouring_by_the_gap_is_a_scale(page, view):
+    page.choose("colour", "gap")
+
+    def scale():
+        marker = page.traces("scatter")[0]["marker"]
+        return marker.get("colorscale") == "Viridis" and marker["color"]
+
+    assert page.until(scale) == pytest.approx(list(view.networks["gap"]))
+
+
+def test_hover_names_the_hyper_parameters(page, view):
+    traces = page.traces("scatter")
+    hover = dict(zip(traces[0]["customdata"], traces[0]["text"], strict=True))["3"]
+    facts = dict(line.split(": ", 1) for line in hover.split("<br>")[1:])
+    row = view.networks.loc["3"]
+    assert facts["width"] == str(row["width"])
+    assert facts["augmentation"] == "crop, flip &lt;/script&gt;"
+    assert float(facts["gap"]) == pytest.approx(row["gap"], abs=1e-4)
+
+
+def test_clicking_a_point_shows_its_diagrams_and_measures(page, view):
+    page.choose("measure", option(view, "noise"))
+    page.until(lambda: drawn(page) == pytest.approx(finite(view.values("noise", "0"))))
+    page.click_network("9")
+    page.until(lambda: "Network 9" in page.text("facts"))
+    bars = view.bars("9")
+    sizes = bars.groupby("dimension").size()
+
+    def counts():
+        return [len(trace["x"]) for trace in page.traces("diagrams")]
+
+    page.until(lambda: counts() == list(sizes))
+    first = page.traces("diagrams")[1]
+    assert first["x"] == pytest.approx(bars.loc[bars["dimension"] == 1, "birth"], abs=1e-5)
+    assert first["y"] == pytest.approx(bars.loc[bars["dimension"] == 1, "death"], abs=1e-5)
+    table = page.text("measures")
+    for measure in view.measures:
+        assert measure_label(measure) in table
+    assert f"{float(view.values('noise', '0')['9']):.5g}".replace("-", "−") in table
+    page.choose("draw", "draw 2")
+    second = bars[bars["draw"] == 1].groupby("dimension").size()
+    page.until(lambda: counts() == list(second))
+
+
+def test_a_network_without_diagrams_says_why(page):
+    page.choose("network", "network 5")
+    page.until(lambda: "a weight is NaN" in page.text("diagrams-note"))
+    assert not page.run("return document.getElementById('diagrams').checkVisibility()")
+    page.choose("network", "network 6")
+    page.until(lambda: page.run("return document.getElementById('diagrams').checkVisibility()"))
+
+
+@pytest.mark.parametrize(
+    ("measure", "component"), [("signal", "0"), (VECTOR, "1"), ("persistent_entropy.H1", "0")]
+)
+def test_download_is_the_table(page, view, measure, component):
+    show(page, view, measure, component)
+    expected = view.table(measure, component).reset_index()
+    page.until(lambda: expected.columns[-2] in page.text("table"))
+    path = page.downloads / f"{view.name}.{expected.columns[-2]}.csv"
+    path.unlink(missing_ok=True)
+    page.click("download")
+    page.until(path.exists)
+    found = pd.read_csv(path, dtype={"network": str})
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False, check_exact=True)
+
+
+def test_figures_cannot_be_sent_away(page):
+    buttons = page.run(
+        """return [...document.querySelectorAll(".modebar-btn")]
+        .map((button) => button.dataset.title)"""
+    )
+    assert "Download plot as a PNG" in buttons
+    assert not [title for title in buttons if "Share" in title or "Cloud" in title]
+
+
+def test_nothing_is_asked_of_anyone_else(page):
+    allowed = (page.origin, "data:", "blob:", "chrome:", "chrome-extension:")
+    strangers = [address for address in page.requests() if not address.startswith(allowed)]
+    assert strangers == []
+    assert [entry for entry in page.errors() if entry["level"] == "SEVERE"] == []

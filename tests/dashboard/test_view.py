@@ -1,0 +1,171 @@
+"""The tables behind the pages, against what they were made from."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gengap import tasks
+from gengap.dashboard import content, read_view
+from gengap.dashboard.view import CLUSTER, GAP
+from gengap.errors import GengapError
+from gengap.evaluation import cluster
+from gengap.figures.tables import component_values
+from gengap.topology import read_diagrams
+
+
+@pytest.fixture(scope="module")
+def measures(task_folder):
+    return pd.read_csv(task_folder / "measures.csv", dtype={"network": str, "component": str})
+
+
+def test_networks_are_those_of_the_task(view, task_folder):
+    task = tasks.load(task_folder)
+    pd.testing.assert_series_equal(view.networks[GAP], task.gaps())
+    pd.testing.assert_series_equal(view.networks["train_accuracy"], task.train_accuracies())
+    columns = list(view.hyper_parameters)
+    pd.testing.assert_frame_equal(view.networks[columns], task.hyper_parameters())
+
+
+def test_values_are_those_of_the_tidy_table(view, measures):
+    assert set(view.measures) == set(measures["measure"])
+    for name, design in view.measures.items():
+        assert set(design.components) == set(measures.loc[measures["measure"] == name, "component"])
+        for component in design.components[:3]:
+            expected = component_values(measures, name, component)
+            found = view.values(name, component)
+            assert found.dropna().to_dict() == expected.to_dict()
+            assert list(found.index) == list(view.networks.index)
+
+
+def test_measures_come_best_first(view):
+    ranks = [view.leaderboard.loc[name, "rank"] for name in view.measures]
+    assert ranks == sorted(ranks)
+    best = view.default_measure()
+    scalars = [name for name, design in view.measures.items() if len(design.components) == 1]
+    assert best == scalars[0]
+
+
+def test_clusters_are_those_of_the_evaluation(view, measures):
+    expected = cluster(measures, view.networks[GAP])
+    for name, rows in expected.groupby("measure"):
+        found = view.table(str(name), "0")[CLUSTER].dropna()
+        assert found.to_dict() == dict(zip(rows["network"], rows["cluster"], strict=True))
+
+
+def test_components_of_a_vector_are_clustered_with_the_gap(view):
+    table = view.table("average_births_and_deaths.H0H1", "3")
+    assert table.columns[-2] == "average_births_and_deaths.H0H1[3]"
+    means = table.groupby(CLUSTER)[GAP].mean()
+    assert means[0] < means[1]
+    assert table[CLUSTER].isna().to_dict() == table.iloc[:, -2].isna().to_dict()
+
+
+def test_kendall_counts_pairs(view):
+    table = view.table("persistent_entropy.H0", "0").dropna()
+    values, gaps = table["persistent_entropy.H0"].to_numpy(), table[GAP].to_numpy()
+    signs = [
+        np.sign((values[i] - values[j]) * (gaps[i] - gaps[j]))
+        for i, j in itertools.combinations(range(len(table)), 2)
+    ]
+    assert view.kendall("persistent_entropy.H0", "0") == pytest.approx(np.mean(signs))
+
+
+def test_bars_are_those_of_the_file(view, task_folder):
+    draws, _ = read_diagrams(task_folder / "topology" / "diagrams" / "9.npz")
+    bars = view.bars("9")
+    assert len(bars) == sum(len(part) for draw in draws for part in draw)
+    for draw, dimension in itertools.product(range(2), range(2)):
+        rows = bars[(bars["draw"] == draw) & (bars["dimension"] == dimension)]
+        np.testing.assert_array_equal(rows[["birth", "death"]], draws[draw][dimension])
+    assert np.isinf(bars["death"]).sum() == 2  # the one component that never dies, in each draw
+
+
+@pytest.mark.parametrize("most", [1, 2, 5, 40])
+def test_thinning_keeps_the_spread_of_lengths(view, most):
+    bars = view.bars("9")
+    bars = bars[bars["dimension"] == 0].reset_index(drop=True)
+    kept = content.thinned(bars, most)
+    assert len(kept) == min(most, len(bars))
+    assert kept.index.is_unique
+    lengths = bars["death"] - bars["birth"]
+    assert lengths[kept.index].max() == lengths.max()
+    if most > 1:
+        assert lengths[kept.index].min() == lengths.min()
+
+
+def test_content_is_strict_json(view):
+    page = content.page(view)
+    json.dumps(page, allow_nan=False)
+    for name in view.measures:
+        json.dumps(content.column(view, name, "0"), allow_nan=False)
+    for network in view.networks.index:
+        json.dumps(content.network(view, network, 10), allow_nan=False)
+
+
+def test_line_is_the_least_squares_line(view):
+    (left, right), (low, high) = content.column(view, "signal", "0")["line"]
+    slope, intercept = np.polyfit(view.values("signal", "0"), view.networks[GAP], 1)
+    assert (left, right) == (view.values("signal", "0").min(), view.values("signal", "0").max())
+    assert low == pytest.approx(intercept + slope * left)
+    assert high == pytest.approx(intercept + slope * right)
+
+
+def test_task_without_topology_says_so(copy):
+    (copy / "topology").rename(copy / "elsewhere")
+    view = read_view(copy)
+    assert any("No persistence diagrams" in note for note in content.page(view)["notes"])
+    missing = content.network(view, "0", 10)["diagrams"]["missing"]
+    assert "family 'topology'" in missing
+
+
+def test_one_missing_file_of_diagrams_is_said_by_name(copy):
+    (copy / "topology" / "diagrams" / "3.npz").unlink()
+    with pytest.raises(GengapError, match=r"3\.npz does not exist"):
+        read_view(copy).bars("3")
+
+
+def test_many_names_cannot_be_colours(copy):
+    content_of_task = json.loads((copy / "task.json").read_text())
+    content_of_task["grid"]["name"] = [f"run {index}" for index in range(16)]
+    for index, entry in content_of_task["networks"].items():
+        entry["hyper_parameters"]["name"] = f"run {index}"
+    (copy / "task.json").write_text(json.dumps(content_of_task))
+    page = content.page(read_view(copy))
+    assert "name" not in {option["value"] for option in page["colour_options"]}
+    assert "Too many values to colour by: name." in page["notes"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "sentence"),
+    [
+        (".", "There is no folder"),
+        ("task.json", r"task\.json cannot be read"),
+        ("measures.csv", r"measures\.csv is missing, so the task is not finished"),
+        ("failed.csv", r"failed\.csv is missing, so the task is not finished"),
+        ("evaluation/leaderboard.csv", r"leaderboard\.csv is missing"),
+    ],
+)
+def test_unfinished_task_is_refused(copy, lost, sentence):
+    (copy / lost).rename(copy.parent / "lost")
+    with pytest.raises(GengapError, match=sentence):
+        read_view(copy)
+
+
+def test_tables_of_different_runs_are_refused(copy):
+    path = copy / "measures.csv"
+    table = pd.read_csv(path)
+    table[table["measure"] != "noise"].to_csv(path, index=False)
+    with pytest.raises(GengapError, match="'noise' is in only one of"):
+        read_view(copy)
+
+
+def test_unknown_measure_and_component_are_refused(view):
+    with pytest.raises(GengapError, match="no measure 'nothing'"):
+        view.values("nothing", "0")
+    with pytest.raises(GengapError, match="'signal' has no component '1'"):
+        view.values("signal", "1")

@@ -1,0 +1,142 @@
+"""Which samples ``load`` gives, of the datasets that need no files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits, load_iris
+
+from gengap.datasets import NAMES, load
+from gengap.errors import GengapError
+
+
+def rows(inputs: np.ndarray, labels: np.ndarray) -> list[tuple[float, ...]]:
+    """Samples as sortable tuples that end in the label."""
+    flat = np.column_stack([inputs.reshape(len(inputs), -1), labels])
+    return sorted(map(tuple, flat.tolist()))
+
+
+def test_digits_are_scikit_learns_each_once() -> None:
+    data = load("digits")
+    assert data.input_shape == (8, 8, 1)
+    assert (len(data.train.labels), len(data.test.labels)) == (1797 - 359, 359)
+    images, labels = load_digits(return_X_y=True)
+    inputs = np.concatenate([data.train.inputs, data.test.inputs])
+    joined = np.concatenate([data.train.labels, data.test.labels])
+    assert rows(inputs, joined) == rows(np.float32(images) / np.float32(16), labels)
+    assert not np.array_equal(joined, labels)
+
+
+def test_iris_is_scikit_learns_each_once() -> None:
+    data = load("iris", train_size=100)
+    assert data.input_shape == (4,)
+    assert len(data.test.labels) == 50
+    inputs, labels = load_iris(return_X_y=True)
+    joined = np.concatenate([data.train.inputs, data.test.inputs])
+    all_labels = np.concatenate([data.train.labels, data.test.labels])
+    assert rows(joined, all_labels) == rows(np.float32(inputs), labels)
+
+
+@pytest.mark.parametrize("name", ["digits", "iris", "moons"])
+def test_the_seed_alone_decides(name: str) -> None:
+    one, same, other = (load(name, seed=seed, train_size=40) for seed in (3, 3, 4))
+    for part in ("train", "test"):
+        assert np.array_equal(getattr(one, part).inputs, getattr(same, part).inputs)
+        assert np.array_equal(getattr(one, part).labels, getattr(same, part).labels)
+    assert not np.array_equal(one.train.inputs, other.train.inputs)
+
+
+def test_a_smaller_subset_is_the_beginning_of_a_larger_one() -> None:
+    for balanced in (False, True):
+        small = load("digits", train_size=30, test_size=200, balanced=balanced)
+        large = load("digits", train_size=900, test_size=200, balanced=balanced)
+        assert np.array_equal(small.train.inputs, large.train.inputs[:30])
+        assert np.array_equal(small.test.inputs, large.test.inputs)
+
+
+@pytest.mark.parametrize(("train_size", "test_size"), [(600, 400), (603, 397), (7, 13)])
+def test_balanced_counts_differ_by_one_at_most(train_size: int, test_size: int) -> None:
+    data = load("digits", train_size=train_size, test_size=test_size, balanced=True, seed=1)
+    for split, size in ((data.train, train_size), (data.test, test_size)):
+        counts = np.bincount(split.labels, minlength=10)
+        assert counts.sum() == size
+        assert counts.max() - counts.min() == (1 if size % 10 else 0)
+    both = rows(data.train.inputs, data.train.labels) + rows(data.test.inputs, data.test.labels)
+    assert len(set(both)) == train_size + test_size
+
+
+def test_balanced_subsets_of_two_seeds_hold_other_samples() -> None:
+    one, other = (load("digits", train_size=50, balanced=True, seed=s).train for s in (0, 1))
+    shared = set(rows(one.inputs, one.labels)) & set(rows(other.inputs, other.labels))
+    assert len(shared) < 10  # 50 * 50 / 1797 = 1.4 are expected
+
+
+def test_balanced_all_takes_as_many_as_the_rarest_class_has() -> None:
+    rarest = np.bincount(load_digits().target).min()
+    data = load("digits", balanced=True)
+    assert len(data.train.labels) + len(data.test.labels) == 10 * rarest
+
+
+def test_unbalanced_subsets_are_a_fair_draw() -> None:
+    """Over seeds, the share of a class in a small subset has the mean and spread of a draw."""
+    share = np.mean(load_digits().target == 0)
+    counts = [
+        int(np.sum(load("digits", seed=s, train_size=60).train.labels == 0)) for s in range(80)
+    ]
+    spread = np.sqrt(60 * share * (1 - share))
+    assert abs(np.mean(counts) - 60 * share) < 4 * spread / np.sqrt(80)
+    assert np.std(counts) > 0.5 * spread
+
+
+def test_classes_are_kept_and_relabelled_by_position() -> None:
+    data = load("digits", classes=(7, 2), test_size=100)
+    images, labels = load_digits(return_X_y=True)
+    kept = np.isin(labels, (2, 7))
+    expected = rows(np.float32(images[kept]) / np.float32(16), np.where(labels[kept] == 7, 0, 1))
+    inputs = np.concatenate([data.train.inputs, data.test.inputs])
+    assert rows(inputs, np.concatenate([data.train.labels, data.test.labels])) == expected
+    assert (data.classes, data.test.classes) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "keywords", "sentence"),
+    [
+        ("digit", {}, "Unknown dataset 'digit': choose one of digits, mnist,"),
+        ("digits", {"train_size": 1500, "test_size": 400}, "digits has 1797 samples.*1500.*400"),
+        ("digits", {"train_size": 1797}, "digits has 1797 samples.*test_size=0"),
+        ("digits", {"train_size": 2000}, "digits has 1797 samples"),
+        ("digits", {"train_size": 1740, "balanced": True, "test_size": 1}, "digits has 1740"),
+        ("iris", {"test_size": 60, "classes": (0, 1), "train_size": 60}, "iris has 100 samples"),
+        ("digits", {"train_size": 0}, "train_size=0 of dataset digits must be"),
+        ("digits", {"test_size": 10.0}, r"test_size=10\.0 of dataset digits must be"),
+        ("digits", {"test_size": True}, "test_size=True of dataset digits must be"),
+        ("digits", {"classes": (3, 10)}, r"classes=\[3, 10\] does not fit dataset digits.*0\.\.9"),
+        ("digits", {"classes": (3, 3)}, r"classes=\[3, 3\]"),
+        ("digits", {"classes": ("3", "4")}, r"classes=\['3', '4'\]"),
+        ("digits", {"classes": (3,)}, "two or more"),
+        ("digits", {"classes": ()}, "two or more"),
+    ],
+)
+def test_what_cannot_be_given_is_refused(
+    name: str, keywords: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(GengapError, match=sentence):
+        load(name, **keywords)
+
+
+NEED_FILES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_leads_to_samples_or_to_the_folder_for_its_files(
+    name: str, tmp_path: Path
+) -> None:
+    if name in NEED_FILES:
+        with pytest.raises(GengapError, match=f"{tmp_path / name} is no folder: put .* there"):
+            load(name, data_dir=tmp_path)
+    else:
+        data = load(name, data_dir=tmp_path, train_size=10, test_size=20)
+        assert (len(data.train.inputs), len(data.test.inputs)) == (10, 20)

@@ -1,0 +1,103 @@
+"""Split's checks and its file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from gengap.datasets import Dataset, Split, read_split, write_split
+from gengap.errors import GengapError
+
+
+def a_split() -> Split:
+    rng = np.random.default_rng(0)
+    return Split(rng.random((6, 2, 3, 1), dtype=np.float32), np.arange(6) % 3, 3)
+
+
+VECTORS = np.zeros((3, 2), dtype=np.float32)
+LABELS = np.array([0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "sentence"),
+    [
+        (VECTORS.astype(np.float64), LABELS, "inputs are float64.*float32"),
+        (VECTORS, LABELS.astype(np.int32), "labels are int32.*int64"),
+        (VECTORS[:, 0], LABELS, r"shape \(3,\).*reshape"),
+        (VECTORS[:0], LABELS[:0], "empty"),
+        (VECTORS, LABELS[:2], r"shape \(2,\) for 3 inputs"),
+        (VECTORS, LABELS[:, np.newaxis], r"shape \(3, 1\) for 3 inputs"),
+        (np.full_like(VECTORS, np.nan), LABELS, "NaN or infinity"),
+        (np.full_like(VECTORS, np.inf), LABELS, "NaN or infinity"),
+        (VECTORS, LABELS + 1, r"span 1\.\.2 but there are 2 classes.*0\.\.1"),
+        (VECTORS, LABELS - 1, r"span -1\.\.0"),
+    ],
+)
+def test_arrays_that_make_no_split_are_refused(
+    inputs: np.ndarray, labels: np.ndarray, sentence: str
+) -> None:
+    with pytest.raises(GengapError, match=sentence):
+        Split(inputs, labels, 2)
+
+
+def test_splits_of_different_shape_make_no_dataset() -> None:
+    with pytest.raises(GengapError, match=r"toy do not belong together.*\(2, 3, 1\) and \(2,\)"):
+        Dataset("toy", a_split(), Split(VECTORS, LABELS, 3))
+
+
+def test_a_file_gives_back_the_split_and_the_same_bytes(tmp_path: Path) -> None:
+    split = a_split()
+    write_split(split, tmp_path / "a.safetensors")
+    write_split(split, tmp_path / "b.safetensors")
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    back = read_split(tmp_path / "a.safetensors")
+    assert np.array_equal(back.inputs, split.inputs)
+    assert np.array_equal(back.labels, split.labels)
+    assert back.classes == 3
+    assert set(load_file(tmp_path / "a.safetensors")) == {"inputs", "labels"}
+
+
+def test_strided_arrays_are_written_as_they_read(tmp_path: Path) -> None:
+    split = a_split()
+    mirrored = Split(split.inputs[:, ::-1].transpose(0, 2, 1, 3), split.labels[::-1], 3)
+    write_split(mirrored, tmp_path / "m.safetensors")
+    back = read_split(tmp_path / "m.safetensors")
+    assert np.array_equal(back.inputs, mirrored.inputs)
+    assert np.array_equal(back.labels, mirrored.labels)
+
+
+def test_unusable_files_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "train.safetensors"
+    with pytest.raises(GengapError, match=r"train\.safetensors does not exist: run"):
+        read_split(path)
+    write_split(a_split(), path)
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(GengapError, match=r"train\.safetensors holds no usable split.*delete"):
+        read_split(path)
+    save_file({"inputs": VECTORS, "labels": LABELS}, path)
+    with pytest.raises(GengapError, match=r"train\.safetensors holds no usable split"):
+        read_split(path)
+    save_file({"inputs": VECTORS}, path, metadata={"classes": "2"})
+    with pytest.raises(GengapError, match=r"train\.safetensors holds no usable split.*labels"):
+        read_split(path)
+    save_file(
+        {"inputs": np.full_like(VECTORS, np.nan), "labels": LABELS}, path, metadata={"classes": "2"}
+    )
+    with pytest.raises(GengapError, match=r"train\.safetensors holds no usable split.*NaN"):
+        read_split(path)
+
+
+def test_reading_needs_neither_torch_nor_scikit_learn(tmp_path: Path) -> None:
+    write_split(a_split(), tmp_path / "s.safetensors")
+    code = (
+        "import sys; from gengap.datasets import NAMES, read_split; read_split(sys.argv[1]);"
+        "assert 'digits' in NAMES;"
+        "print(*{'torch', 'sklearn', 'scipy', 'pooch'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "s.safetensors")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "\n"

@@ -1,0 +1,98 @@
+"""Diagrams and barcodes draw every bar, the infinite ones marked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gengap import figures
+from gengap.errors import GengapError
+
+H0 = np.array([[0.0, 0.6], [0.0, np.inf], [0.0, 0.2]], dtype=np.float32)
+H1 = np.array([[0.4, 0.8], [0.3, 0.5]], dtype=np.float32)
+
+
+def test_every_bar_of_every_draw_is_a_point_above_the_diagonal() -> None:
+    figure = figures.persistence_diagram([[H0, H1], [H0[:1], H1[:1]]], title="network 3")
+    axes = figure.axes[0]
+    zero, one = axes.collections
+    assert len(zero.get_offsets()) == 4
+    assert sorted(map(tuple, one.get_offsets())) == sorted(
+        map(tuple, np.concatenate([H1, H1[:1]]).astype(float))
+    )
+    for collection in (zero, one):
+        births, deaths = np.asarray(collection.get_offsets()).T
+        assert (deaths > births).all()
+        assert deaths.max() <= axes.get_ylim()[1]
+        assert axes.get_xlim()[0] <= births.min() <= births.max() <= axes.get_xlim()[1]
+    infinity = axes.lines[1].get_ydata()[0]
+    assert infinity > H1[0, 1]
+    assert np.asarray(zero.get_offsets())[1, 1] == infinity
+    assert [text.get_text() for text in axes.texts] == ["∞"]
+    assert axes.get_title() == "network 3\n2 draws of neurons"
+    assert zero.get_edgecolors()[0][:3].tolist() != one.get_edgecolors()[0][:3].tolist()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "H0 (4 bars)", "H1 (3 bars)"
+    ]  # fmt: skip
+
+
+def test_without_infinite_bars_there_is_no_line_at_infinity() -> None:
+    axes = figures.persistence_diagram([[H0[[0, 2]], H1]]).axes[0]
+    assert len(axes.lines) == 1
+    assert not axes.texts
+
+
+def test_bars_are_sorted_by_birth_then_death() -> None:
+    zero, one = figures.barcodes([H0, H1], title="network 3, draw 0").axes
+    segments = np.array(zero.collections[0].get_segments())
+    assert segments[:, 0, 0].tolist() == [0, 0, 0]
+    assert segments[:2, 1, 0] == pytest.approx([0.2, 0.6])
+    edge = segments[2, 1, 0]
+    assert H1[:, 1].max() < edge <= zero.get_xlim()[1]
+    (arrow,) = zero.lines
+    assert (arrow.get_xdata()[0], arrow.get_ydata()[0]) == (edge, 2)
+    segments = np.array(one.collections[0].get_segments())
+    assert segments[:, :, 0] == pytest.approx(H1[::-1])
+    assert segments[:, 0, 1].tolist() == segments[:, 1, 1].tolist() == [0, 1]
+    low, high = sorted(one.get_ylim())
+    assert low < 0 < 1 < high
+    assert one.get_title(loc="right") == "2 bars"
+
+
+def test_an_empty_dimension_keeps_its_panel() -> None:
+    figure = figures.barcodes([H0, np.zeros((0, 2))])
+    assert len(figure.axes) == 2
+    assert [text.get_text() for text in figure.axes[1].texts] == ["no bars"]
+
+
+def test_only_infinite_bars_can_be_drawn() -> None:
+    axes = figures.persistence_diagram([[H0[1:2]]]).axes[0]
+    assert len(axes.collections[0].get_offsets()) == 1
+    assert len(figures.barcodes([H0[1:2]]).axes[0].lines) == 1
+
+
+def test_many_marks_are_not_written_one_by_one(synthetic, tmp_path) -> None:
+    figure = figures.persistence_diagram([synthetic.draw(3000, i) for i in range(4)])
+    figures.save(figure, tmp_path / "diagram.pdf")
+    assert (tmp_path / "diagram.pdf").stat().st_size < 300_000
+
+
+def test_bad_diagrams_are_refused() -> None:
+    with pytest.raises(GengapError, match="no bars"):
+        figures.persistence_diagram([])
+    with pytest.raises(GengapError, match="no bars"):
+        figures.barcodes([np.zeros((0, 2))])
+    with pytest.raises(GengapError, match=r"draw 1, H0 has shape \(2, 3\)"):
+        figures.persistence_diagram([[H0], [np.zeros((2, 3))]])
+
+
+def test_a_network_without_diagrams_is_said_to_be_left_out(tmp_path: Path) -> None:
+    reason = "The weights of networks/3/weights.safetensors are not finite: train it again."
+    figure = figures.left_out(reason, title="network 3")
+    (axes,) = figure.axes
+    assert axes.get_title() == "network 3"
+    assert axes.texts[0].get_text().replace("\n", " ") == f"left out: {reason}"
+    figures.save(figure, tmp_path / "left_out.png")
+    assert (tmp_path / "left_out.png").stat().st_size > 0

@@ -1,0 +1,115 @@
+"""Saving: the same bytes always, nothing half-written, no global state."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+from gengap import figures
+from gengap.errors import GengapError
+from gengap.figures import style
+
+SUFFIXES = ("png", "svg", "pdf")
+DRAW = """
+import sys, numpy as np
+from gengap import figures
+bars = np.array([[0.0, 0.5], [0.0, np.inf]])
+for suffix in ("png", "svg", "pdf"):
+    figure = figures.persistence_diagram([[bars, bars[:1] + 0.1]], title="τ and R²")
+    figures.save(figure, f"{sys.argv[1]}/figure.{suffix}")
+print("matplotlib.pyplot" in sys.modules, "torch" in sys.modules)
+"""
+
+
+def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
+    # Hash seeds, a reader's own matplotlibrc and the clock must not reach the files.
+    for name, seed, lines in (("a", "1", ""), ("b", "2", "font.size: 20\nsvg.hashsalt: other")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "matplotlibrc").write_text(lines)
+        done = subprocess.run(
+            [sys.executable, "-c", DRAW, str(tmp_path / name)],
+            env={**os.environ, "PYTHONHASHSEED": seed, "SOURCE_DATE_EPOCH": seed + "000000000"},
+            cwd=tmp_path / name,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.split() == ["False", "False"]
+    for suffix in SUFFIXES:
+        first, second = (tmp_path / name / f"figure.{suffix}" for name in "ab")
+        assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_one_figure_saved_twice_has_the_same_bytes(synthetic, tmp_path: Path, suffix: str) -> None:
+    figure = figures.leaderboard(synthetic.leaderboard(synthetic.OTHERS))
+    for name in ("first", "second"):
+        figures.save(figure, tmp_path / f"{name}.{suffix}")
+    first, second = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in ("first", "second"))
+    assert first == second
+    start = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[suffix]
+    assert first.startswith(start)
+    assert b"CreationDate" not in first
+    assert b"<dc:date>" not in first
+
+
+def test_png_has_200_dots_per_inch_of_the_printed_width(synthetic, tmp_path: Path) -> None:
+    figure = figures.leaderboard(synthetic.leaderboard(synthetic.OTHERS))
+    figures.save(figure, tmp_path / "figure.png")
+    header = (tmp_path / "figure.png").read_bytes()[16:20]
+    assert int.from_bytes(header, "big") == round(style.DOUBLE_COLUMN * 200)
+
+
+def test_an_unknown_suffix_is_refused_and_nothing_written(tmp_path: Path) -> None:
+    figure = style.new_figure(1, 1)
+    with pytest.raises(GengapError, match=r"figure\.jpg: end its name in \.png, \.svg, \.pdf"):
+        figures.save(figure, tmp_path / "figure.jpg")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_drawing_leaves_the_readers_settings_alone(synthetic) -> None:
+    before = dict(matplotlib.rcParams)
+    figures.r2_heatmap({"digits": synthetic.leaderboard(synthetic.topological())})
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_no_text_leaves_the_figure_or_is_too_small_for_print(synthetic) -> None:
+    names = {**synthetic.topological(), **synthetic.OTHERS}
+    table = synthetic.leaderboard(names)
+    table.loc[4, ["r2_mean", "r2_min"]] = [-30.2, -210.0]
+    strata = {"all": 32, "label_corruption=0.0": 8, "label_corruption=0.3": 1}
+    drawn = (
+        figures.leaderboard(table, top=45),
+        figures.r2_heatmap({"task 1": table, "task 2": synthetic.leaderboard(names, 1)}),
+        figures.r2_heatmap({"x": synthetic.leaderboard({"persistent_entropy.H0": "topology"})}),
+        figures.kendall_by_stratum(synthetic.correlations(list(names), strata)),
+        figures.kendall_by_stratum(synthetic.correlations(["output_margin"], strata)),
+        figures.gap_by_hyper_parameter(synthetic.gaps(96), synthetic.grid(96), colour="depth"),
+    )
+    for figure in drawn:
+        drawn_box = figure.get_tightbbox()
+        assert min(drawn_box.x0, drawn_box.y0) >= 0
+        assert drawn_box.x1 <= figure.get_figwidth()
+        assert drawn_box.y1 <= figure.get_figheight()
+        sizes = [text.get_fontsize() for text in figure.findobj(matplotlib.text.Text)]
+        assert min(sizes) >= style.SMALL_SIZE
+
+
+def test_row_labels_do_not_touch_each_other(synthetic) -> None:
+    names = {f"{'a_very_long_name_' * 5}{i}.H0H1": "topology" for i in range(6)}
+    for figure in (
+        figures.leaderboard(synthetic.leaderboard(names)),
+        figures.r2_heatmap({"digits": synthetic.leaderboard(names)}),
+    ):
+        figure.draw_without_rendering()
+        boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
+        boxes.sort(key=lambda box: box.y0)
+        assert len(boxes) >= 6
+        for lower, upper in itertools.pairwise(boxes):
+            assert lower.y1 <= upper.y0

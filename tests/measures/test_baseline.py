@@ -1,0 +1,137 @@
+"""Baselines against closed forms, dense computations and their invariances."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.measures import baseline, compute
+from gengap.networks import build, convolutional, initialise, weight_layers
+from gengap.seeding import torch_generator
+
+
+def seeded(spec: dict[str, object], seed: int = 0) -> nn.Module:
+    network = build(spec)
+    initialise(network, "glorot", torch_generator(seed, "test"))
+    return network.eval()
+
+
+@pytest.fixture
+def train() -> Split:
+    rng = np.random.default_rng(0)
+    return Split(rng.standard_normal((50, 6, 6, 1)).astype(np.float32), rng.integers(0, 3, 50), 3)
+
+
+def values(network: nn.Module, initial: nn.Module, train: Split) -> dict[str, float]:
+    computed = compute("baseline", network, initial, train, np.random.default_rng(0))
+    return {name: float(value) for name, value in computed.items()}  # type: ignore[arg-type]
+
+
+def linear(weight: list[list[float]], bias: list[float]) -> nn.Module:
+    """A network that is one affine map."""
+    network = build(
+        {
+            "model_config": [{"layer_name": "Dense", "units": len(weight)}],
+            "input_shape": [len(weight[0])],
+        }
+    )
+    ((_, layer),) = weight_layers(network)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor(weight))
+        layer.bias.copy_(torch.tensor(bias))  # type: ignore[union-attr]
+    return network.eval()
+
+
+def test_a_linear_network_worked_by_hand() -> None:
+    final = linear([[3.0, 0.0], [0.0, 4.0]], [0.0, 1.0])
+    initial = linear([[0.0, 0.0], [0.0, 4.0]], [4.0, 1.0])
+    train = Split(np.array([[1, 0], [0, 1], [1, 1]], np.float32), np.array([0, 1, 0]), 2)
+    found = values(final, initial, train)
+    assert found["parameter_count"] == 6
+    assert found["sum_of_squared_weights"] == 9 + 16 + 1
+    assert found["distance_from_initialisation"] == 5.0
+    assert found["log_spectral_norm_product"] == pytest.approx(math.log(4))
+    # Logits (3, 1), (0, 5), (3, 5): margins 2, 5, -2.
+    spread = math.sqrt(2 + np.var([1, 5, 5]))
+    expected = -np.percentile([2, 5, -2], 10) / spread
+    assert found["negative_normalised_margin"] == pytest.approx(expected)
+    assert found["training_accuracy"] == pytest.approx(2 / 3)
+    losses = [math.log(1 + math.exp(-margin)) for margin in (2, 5, -2)]
+    assert found["negative_training_loss"] == pytest.approx(-np.mean(losses), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"filters": 3, "kernel_size": [3, 3], "padding": "same"},
+        {"filters": 3, "kernel_size": [3, 3], "padding": "valid"},
+        {"filters": 2, "kernel_size": [2, 3], "padding": "same", "strides": [2, 2]},
+    ],
+)
+def test_operator_norms_equal_those_of_the_dense_matrix(layer: dict[str, object]) -> None:
+    spec = {
+        "model_config": [
+            {"layer_name": "Conv2D", **layer},
+            {"layer_name": "Flatten"},
+            {"layer_name": "Dense", "units": 3},
+        ],
+        "input_shape": [5, 5, 2],
+    }
+    network = seeded(spec)
+    example = torch.zeros(1, 5, 5, 2)
+    (_, convolution), (_, last) = weight_layers(network)
+    seen: list[torch.Size] = []
+    handle = convolution.register_forward_pre_hook(
+        lambda module, inputs: seen.append(inputs[0].shape[1:])
+    )
+    network(example)
+    handle.remove()
+    basis = torch.eye(seen[0].numel()).reshape(-1, *seen[0])
+    with torch.no_grad():
+        matrix = (convolution(basis) - convolution(torch.zeros_like(basis))).flatten(1).double()
+        expected = [
+            float(torch.linalg.matrix_norm(matrix, ord=2)),
+            float(torch.linalg.matrix_norm(last.weight.double(), ord=2)),
+        ]
+    norms = baseline.layer_norms(network, example, np.random.default_rng(0))
+    np.testing.assert_allclose(norms, expected, rtol=1e-3)
+
+
+def test_scaling_the_last_layer_scales_what_it_should(train: Split) -> None:
+    initial = seeded(convolutional((6, 6, 1), 3, width=4, depth=1))
+    final = seeded(convolutional((6, 6, 1), 3, width=4, depth=1), seed=1)
+    before = values(final, initial, train)
+    _, last = weight_layers(final)[-1]
+    with torch.no_grad():
+        last.weight.mul_(10)
+        last.bias.mul_(10)  # type: ignore[union-attr]
+    after = values(final, initial, train)
+    margin = "negative_normalised_margin"
+    assert after[margin] == pytest.approx(before[margin], rel=1e-4)
+    assert after["training_accuracy"] == before["training_accuracy"]
+    product = "log_spectral_norm_product"
+    assert after[product] == pytest.approx(before[product] + math.log(10), rel=1e-5)
+
+
+def test_constant_outputs_have_no_margin(train: Split) -> None:
+    network = seeded(convolutional((6, 6, 1), 3, width=4, depth=1))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    found = values(network, network, train)
+    assert found["negative_normalised_margin"] == 0.0
+    assert found["distance_from_initialisation"] == 0.0
+    assert found["negative_training_loss"] == pytest.approx(-math.log(3), rel=1e-6)
+    assert math.isfinite(found["log_spectral_norm_product"])
+
+
+def test_the_distance_needs_the_initial_weights(train: Split) -> None:
+    network = seeded(convolutional((6, 6, 1), 3, width=4, depth=1))
+    with pytest.raises(GengapError, match="needs the initial weights"):
+        compute("baseline", network, None, train, np.random.default_rng(0))

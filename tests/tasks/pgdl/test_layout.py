@@ -1,0 +1,152 @@
+"""Where a task's files lie, and what its reference file says."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gengap.errors import GengapError
+from gengap.tasks.pgdl import TASKS, locate, read_reference
+
+ENTRY = {
+    "hparams": {
+        "width": {"possible_values": [8, 16], "current_value": 8},
+        "rate": {"possible_values": [0.1, 0.0], "current_value": 0.0},
+    },
+    "metrics": {"train_acc": 0.75, "test_acc": 0.5},
+}
+
+
+def entry(width: Any = 8, **metrics: Any) -> dict[str, Any]:
+    """An entry of a reference file."""
+    made = copy.deepcopy(ENTRY)
+    made["hparams"]["width"]["current_value"] = width
+    made["metrics"] |= metrics
+    return made
+
+
+def written(folder: Path, content: Any) -> Path:
+    """A reference file."""
+    path = folder / "model_configs.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def test_the_published_tasks_are_the_competitions() -> None:
+    assert [task.number for task in TASKS.values()] == [1, 2, 4, 5, 6, 7, 8, 9]
+    assert [task.networks for task in TASKS.values()] == [96, 54, 96, 64, 96, 48, 64, 32]
+
+
+def test_positions_are_the_numeric_order_of_the_ids(tmp_path: Path) -> None:
+    path = written(tmp_path, {"100": entry(16), "9": entry(), "20": entry()})
+    reference = read_reference(path)
+    assert reference.ids == ["9", "20", "100"]
+    assert reference.id_at(2) == "100"
+    with pytest.raises(GengapError, match="3 networks, so none at position -1"):
+        reference.id_at(-1)
+
+
+def test_reference_states_grid_accuracies_losses_and_replicates(tmp_path: Path) -> None:
+    content = {"1": entry(16), "0": entry(train_loss=0.25), "2": entry(16), "3": entry(16)}
+    reference = read_reference(written(tmp_path, content))
+    assert reference.grid == {"width": [8, 16], "rate": [0.1, 0.0]}
+    networks = reference.networks
+    assert networks["1"].hyper_parameters == {"width": 16, "rate": 0.0}
+    assert (networks["0"].train_accuracy, networks["0"].test_accuracy) == (0.75, 0.5)
+    assert (networks["0"].train_loss, networks["0"].test_loss) == (0.25, None)
+    assert [networks[id_].replicate for id_ in "0123"] == [0, 0, 1, 2]
+
+
+def test_another_number_of_networks_than_published_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = written(tmp_path, {str(id_): entry() for id_ in range(54)})
+    with caplog.at_level(logging.WARNING):
+        read_reference(path, "task2_v1")
+        assert not caplog.records
+        read_reference(path, "task1_v4")
+    assert "has 54 networks, published: 96" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "is not valid JSON"),
+        ("[]", "is not a JSON object"),
+        ({}, "names no network"),
+        ({"model_1": entry()}, "must be the networks' numbers"),
+        ({"1": []}, "network 1 lacks hparams"),
+        ({"1": {"hparams": {}}}, "network 1 lacks hparams"),
+        ({"1": entry(test_acc="high")}, "network 1 lacks hparams"),
+        ({"1": entry(test_acc=float("nan"))}, "accuracy of network 1 is not finite"),
+        ({"1": entry(32)}, "network 1 has width = 32, which is not among its possible values"),
+        ({"1": entry(), "2": ENTRY | {"hparams": {}}}, "network 2 has other hyper-parameters"),
+    ],
+)
+def test_broken_reference(tmp_path: Path, content: Any, said: str) -> None:
+    path = written(tmp_path, content)
+    with pytest.raises(GengapError, match=said) as caught:
+        read_reference(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_reference(tmp_path: Path) -> None:
+    with pytest.raises(GengapError, match=r"model_configs\.json cannot be read \(No such file"):
+        read_reference(tmp_path / "model_configs.json")
+
+
+@pytest.mark.parametrize("prefix", ["", "public_data", "phase_one_data", "phase_two_data"])
+def test_layouts(tmp_path: Path, prefix: str) -> None:
+    models = tmp_path / prefix / "input_data" / "task4"
+    with pytest.raises(GengapError, match="holds no input_data/task4"):
+        locate(tmp_path, "task4")
+    (models / "model_3").mkdir(parents=True)
+    with pytest.raises(GengapError, match=r"holds no reference_data/task4/model_configs\.json"):
+        locate(tmp_path, "task4")
+    reference = tmp_path / prefix / "reference_data" / "task4"
+    reference.mkdir(parents=True)
+    written(reference, {"3": entry()})
+    tree = locate(tmp_path, "task4")
+    assert tree.model("3") == models / "model_3"
+    assert tree.reference == reference / "model_configs.json"
+
+
+def test_flat_layout(tmp_path: Path) -> None:
+    (tmp_path / "model_3").mkdir()
+    written(tmp_path, {"3": entry()})
+    tree = locate(tmp_path, "any name")
+    assert tree.model("3") == tmp_path / "model_3"
+    assert tree.reference == tmp_path / "model_configs.json"
+
+
+def test_shards_are_in_numeric_order_without_holes(tmp_path: Path) -> None:
+    (tmp_path / "model_3").mkdir()
+    written(tmp_path, {"3": entry()})
+    tree = locate(tmp_path, "task")
+    with pytest.raises(GengapError, match=r"shard_0\.tfrecord is missing"):
+        tree.shards("train")
+    folder = tmp_path / "dataset_1" / "train"
+    folder.mkdir(parents=True)
+    for number in range(12):
+        (folder / f"shard_{number}.tfrecord").touch()
+    (folder / "shard_9.tfrecord.part").touch()
+    assert [path.name for path in tree.shards("train")] == [
+        f"shard_{number}.tfrecord" for number in range(12)
+    ]
+    (folder / "shard_7.tfrecord").unlink()
+    with pytest.raises(GengapError, match=r"shard_7\.tfrecord is missing"):
+        tree.shards("train")
+
+
+def test_published_reference_of_task_1(shared: Path) -> None:
+    path = shared / "pgdl" / "published" / "reference_data" / "task1_v4" / "model_configs.json"
+    reference = read_reference(path, "task1_v4")
+    assert len(reference.networks) == 96
+    assert reference.ids == sorted(reference.ids, key=int)
+    assert reference.grid["num_conv_blocks"] == [1, 3]

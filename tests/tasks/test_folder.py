@@ -1,0 +1,78 @@
+"""The task folder: what is written is read, and what is broken is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gengap import tasks
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.tasks.folder import Metrics, with_labels
+
+
+def metrics(width: int, train: float = 1.0, test: float = 0.9) -> Metrics:
+    return Metrics({"width": width}, train_accuracy=train, test_accuracy=test, epochs=3)
+
+
+def test_metrics_round_trip(tmp_path: Path) -> None:
+    written = metrics(4, 0.975, 0.5)
+    written.write(tmp_path / "metrics.json")
+    assert Metrics.read(tmp_path / "metrics.json") == written
+
+
+def test_a_task_is_read_as_it_was_gathered(tmp_path: Path) -> None:
+    entries = {str(i): metrics(width, 1.0, 1.0 - i / 20) for i, width in enumerate([4, 8] * 6)}
+    tasks.write_task(tmp_path / "task.json", "zoo", {"width": [4, 8]}, entries)
+    task = tasks.load(tmp_path)
+    assert task.name == "zoo"
+    assert list(task.networks) == [str(i) for i in range(12)]
+    np.testing.assert_allclose(task.gaps(), np.arange(12) / 20)
+    assert task.gaps().index[10] == "10"
+    assert list(task.hyper_parameters()["width"]) == [4, 8] * 6
+    assert task.networks["3"].folder == tmp_path / "networks" / "3"
+
+
+def test_a_hyper_parameter_outside_the_grid_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GengapError, match=r"Network 0 of task 'zoo' has width = 5.*\[4, 8\]"):
+        tasks.write_task(tmp_path / "task.json", "zoo", {"width": [4, 8]}, {"0": metrics(5)})
+    with pytest.raises(GengapError, match=r"'zoo' has no network that was trained"):
+        tasks.write_task(tmp_path / "task.json", "zoo", {"width": [4, 8]}, {})
+    assert not (tmp_path / "task.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, r"task\.json cannot be read .*run the workflow"),
+        ("{", r"task\.json is not valid JSON"),
+        ("[]", r"task\.json is not a JSON object"),
+    ],
+)
+def test_a_broken_task_file_is_named(tmp_path: Path, content: str | None, sentence: str) -> None:
+    if content is not None:
+        (tmp_path / "task.json").write_text(content)
+    with pytest.raises(GengapError, match=sentence):
+        tasks.load(tmp_path)
+
+
+def test_metrics_with_a_missing_key_are_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps({"hyper_parameters": {}, "train_accuracy": 1.0}))
+    with pytest.raises(GengapError, match=r"metrics\.json: key 'test_accuracy' is missing"):
+        Metrics.read(path)
+
+
+def test_labels_replace_those_of_the_split(tmp_path: Path) -> None:
+    split = Split(np.zeros((3, 2), np.float32), np.array([0, 1, 2]), 3)
+    np.save(tmp_path / "labels.npy", np.array([2, 2, 0]))
+    assert list(with_labels(split, tmp_path / "labels.npy").labels) == [2, 2, 0]
+    np.save(tmp_path / "labels.npy", np.array([2, 2]))
+    with pytest.raises(GengapError, match=r"labels\.npy holds \(2,\) labels for 3"):
+        with_labels(split, tmp_path / "labels.npy")
+    (tmp_path / "labels.npy").write_bytes(b"not an array")
+    with pytest.raises(GengapError, match=r"labels\.npy is not a readable"):
+        with_labels(split, tmp_path / "labels.npy")

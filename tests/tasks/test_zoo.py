@@ -1,0 +1,135 @@
+"""A zoo's networks: specs, checks before training, training to the files of the task folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gengap.datasets import Split, load
+from gengap.errors import GengapError
+from gengap.tasks import zoo
+from gengap.tasks.folder import Metrics, TrainedNetwork
+
+RECIPE = {"optimiser": "adam", "learning_rate": 0.01, "batch_size": 32, "epochs": 4}
+POINT = {"width": 4, "label_corruption": 0.25, "replicate": 0}
+
+
+@pytest.fixture(scope="module")
+def data() -> tuple[Split, Split]:
+    digits = load("digits", train_size=160, test_size=200, balanced=True, seed=0)
+    return digits.train, digits.test
+
+
+def trained(folder: Path, data: tuple[Split, Split], **changes: Any) -> TrainedNetwork:
+    point = POINT | changes
+    zoo.train_network(
+        folder,
+        {"template": "convolutional", "depth": 1, "width": point["width"]},
+        RECIPE | {"label_corruption": point["label_corruption"]},
+        point,
+        data,
+        seed=0,
+    )
+    return TrainedNetwork("0", folder, Metrics.read(folder / "metrics.json"))
+
+
+def test_the_folder_of_a_trained_network_tells_what_happened(
+    data: tuple[Split, Split], tmp_path: Path
+) -> None:
+    network = trained(tmp_path, data)
+    train, test = data
+    own = network.train(train)
+    assert np.sum(own.labels != train.labels) == 40
+    with torch.inference_mode():
+        on_train = network.network()(torch.from_numpy(train.inputs)).argmax(1).numpy()
+        on_test = network.network()(torch.from_numpy(test.inputs)).argmax(1).numpy()
+    assert network.metrics.train_accuracy == np.mean(on_train == own.labels)
+    assert network.metrics.test_accuracy == np.mean(on_test == test.labels)
+    assert network.gap == network.metrics.train_accuracy - network.metrics.test_accuracy
+    assert network.metrics.hyper_parameters == {"width": 4, "label_corruption": 0.25}
+    assert len(network.history()) == network.metrics.epochs == 4
+    assert network.history()["train_loss"].iloc[-1] < network.history()["train_loss"].iloc[0]
+    moved = [
+        not torch.equal(first, last)
+        for first, last in zip(
+            network.initial().parameters(), network.network().parameters(), strict=True
+        )
+    ]
+    assert all(moved)
+
+
+def test_the_same_point_gives_the_same_bytes_and_another_seed_does_not(
+    data: tuple[Split, Split], tmp_path: Path
+) -> None:
+    trained(tmp_path / "a", data)
+    trained(tmp_path / "b", data)
+    trained(tmp_path / "c", data, replicate=1)
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert files == [
+        "config.json", "history.csv", "labels.npy", "metrics.json", "weights.safetensors",
+        "weights_init.safetensors",
+    ]  # fmt: skip
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    for name in ("weights_init.safetensors", "weights.safetensors", "labels.npy"):
+        assert (tmp_path / "a" / name).read_bytes() != (tmp_path / "c" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("network", "training", "sentence"),
+    [
+        ({"template": "conv"}, {}, r"Unknown network template 'conv'"),
+        ({"template": "dense", "width": 4, "depth": 1, "knobs": 2}, {}, r"'dense'.*knobs"),
+        ({"model_config": [{"layer_name": "Konv"}]}, {}, r"Konv"),
+        ({"architecture": "lenett"}, {}, r"lenett"),
+        ({"width": 3}, {}, r"'template', an 'architecture' or a 'model_config'"),
+        ({"template": "dense", "width": 4, "depth": 1}, {"loss": "l1"}, r"loss is 'l1'"),
+        (
+            {"model_config": [{"layer_name": "Flatten"}, {"layer_name": "Dense", "units": 7}]},
+            {},
+            r"shape \(7,\) for 10 classes: make its last layer a Dense layer of 10 units",
+        ),
+    ],
+)
+def test_a_point_that_cannot_work_is_refused_before_training(
+    data: tuple[Split, Split],
+    network: dict[str, Any],
+    training: dict[str, Any],
+    sentence: str,
+) -> None:
+    with pytest.raises(GengapError, match=sentence):
+        zoo.check(network, RECIPE | training, data[0])
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"template": "convolutional", "width": 4, "depth": 2},
+        {"template": "dense", "width": 8, "depth": 2, "dropout": 0.1},
+        {"architecture": "lenet"},
+        {"model_config": [{"layer_name": "Flatten"}, {"layer_name": "Dense", "units": 10}]},
+    ],
+)
+def test_every_way_to_name_a_network_passes_the_check(
+    data: tuple[Split, Split], network: dict[str, Any]
+) -> None:
+    zoo.check(network, RECIPE, data[0])
+
+
+def test_divergence_is_said_with_the_learning_rate(
+    data: tuple[Split, Split], tmp_path: Path
+) -> None:
+    with pytest.raises(GengapError, match=r"diverged.*learning_rate"):
+        zoo.train_network(
+            tmp_path / "0",
+            {"template": "dense", "width": 8, "depth": 2},
+            {"optimiser": "sgd", "learning_rate": 1e12, "epochs": 5},
+            {"width": 8, "replicate": 0},
+            data,
+            seed=0,
+        )
+    assert not (tmp_path / "0").exists()

@@ -1,0 +1,98 @@
+"""1 - |r| against NumPy in float64, its invariances, and neurons that never change."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gengap.errors import GengapError
+from gengap.topology import correlation_dissimilarity
+from gengap.topology.dissimilarity import BLOCK_ROWS
+
+ULP = 2.0**-24
+
+
+def rarely_active(rng: np.random.Generator, neurons: int, inputs: int) -> np.ndarray:
+    values = rng.standard_normal((neurons, inputs)) + rng.uniform(-3, 1, (neurons, 1))
+    return np.maximum(values, 0).astype(np.float32)
+
+
+@pytest.mark.parametrize("neurons", [1, 2, 60, BLOCK_ROWS + 3, 2 * BLOCK_ROWS])
+def test_is_one_minus_the_absolute_correlation(neurons):
+    activations = rarely_active(np.random.default_rng(neurons), neurons, 300)
+    alive = np.ptp(activations, axis=1) > 0
+    expected = np.ones((neurons, neurons))
+    expected[np.ix_(alive, alive)] = 1 - np.abs(np.corrcoef(activations[alive].astype(np.float64)))
+    np.fill_diagonal(expected, 0)
+    found = correlation_dissimilarity(activations)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=0, atol=ULP)
+
+
+def test_is_exactly_symmetric_with_zero_diagonal_and_in_range():
+    found = correlation_dissimilarity(rarely_active(np.random.default_rng(0), 700, 50))
+    np.testing.assert_array_equal(found, found.T)
+    assert not np.diagonal(found).any()
+    assert found.min() >= 0
+    assert found.max() <= 1
+
+
+def test_affine_images_of_a_neuron_lie_at_distance_zero_and_change_no_other_distance():
+    rng = np.random.default_rng(1)
+    activations = rarely_active(rng, 40, 2000)
+    scales = rng.choice([-4.0, -0.5, 0.25, 1024.0], (40, 1)).astype(np.float32)
+    images = activations * scales
+    found = correlation_dissimilarity(np.concatenate([activations, images]))
+    alive = np.ptp(activations, axis=1) > 0
+    assert not np.diagonal(found[40:, :40])[alive].any()
+    original = correlation_dissimilarity(activations)
+    np.testing.assert_allclose(found[40:, 40:], original, rtol=0, atol=ULP)
+    shifted = correlation_dissimilarity(images.astype(np.float64) - 7)
+    np.testing.assert_allclose(shifted, original, rtol=0, atol=ULP)
+
+
+def test_constant_neurons_lie_at_distance_one_from_everything():
+    rng = np.random.default_rng(2)
+    activations = rng.standard_normal((6, 200)).astype(np.float32)
+    activations[1] = 0
+    activations[2] = 3.7
+    ulp = np.spacing(np.float32(1e8))
+    activations[3] = np.float32(1e8) + ulp * rng.integers(-1, 2, 200).astype(np.float32)
+    found = correlation_dissimilarity(activations)
+    for constant in (1, 2, 3):
+        np.testing.assert_array_equal(np.delete(found[constant], constant), np.ones(5))
+        assert found[constant, constant] == 0
+
+
+@pytest.mark.parametrize("scale", [1e-42, 1e-30, 1e30])
+def test_scale_alone_makes_no_neuron_constant(scale):
+    activations = np.array([[0, 1, 2, 4], [4, 1, 3, 0]], dtype=np.float64) * 10
+    expected = correlation_dissimilarity(activations)
+    found = correlation_dissimilarity((activations * scale).astype(np.float32))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-2 if scale < 1e-38 else 1e-6)
+    assert found[0, 1] < 1
+
+
+def test_a_large_offset_with_real_variation_is_not_constant():
+    rng = np.random.default_rng(3)
+    activations = 1000 + rng.standard_normal((2, 500)).astype(np.float32)
+    expected = 1 - abs(np.corrcoef(activations.astype(np.float64))[0, 1])
+    assert correlation_dissimilarity(activations)[0, 1] == pytest.approx(expected, abs=ULP)
+
+
+def test_no_neurons_give_an_empty_matrix():
+    assert correlation_dissimilarity(np.empty((0, 5), dtype=np.float32)).shape == (0, 0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_refuses_activations_that_are_not_finite(bad):
+    activations = np.ones((3, 4), dtype=np.float32)
+    activations[1, 2] = bad
+    with pytest.raises(GengapError, match="NaN or infinite"):
+        correlation_dissimilarity(activations)
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 1), (5, 0), (2, 3, 4)])
+def test_refuses_other_shapes(shape):
+    with pytest.raises(GengapError, match="at least two inputs"):
+        correlation_dissimilarity(np.zeros(shape, dtype=np.float32))

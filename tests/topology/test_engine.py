@@ -1,0 +1,431 @@
+"""The fast engine against Ripser, GUDHI's Ripser, closed forms and its own symmetries."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from gudhi.sklearn import RipsPersistence
+from ripser import ripser
+from sklearn.datasets import load_digits
+from sklearn.neural_network import MLPClassifier
+
+from gengap.errors import GengapError
+from gengap.topology.engine import vietoris_rips
+
+Matrix = npt.NDArray[np.float32]
+Generator = np.random.Generator
+
+# Matrices of each of the seven kinds; raise it for a longer fuzz.
+FUZZ = int(os.environ.get("GENGAP_FUZZ", "300"))
+LARGEST = 60
+
+
+def tidy(bars: npt.ArrayLike) -> Matrix:
+    proper = np.asarray(bars, np.float32).reshape(-1, 2)
+    proper = proper[proper[:, 0] < proper[:, 1]]
+    return proper[np.lexsort((proper[:, 1], proper[:, 0]))]
+
+
+def by_ripser(matrix: Matrix, threshold: float | None) -> list[Matrix]:
+    limit = np.inf if threshold is None else threshold
+    return [tidy(d) for d in ripser(matrix, thresh=limit, distance_matrix=True)["dgms"]]
+
+
+def by_gudhi(matrix: Matrix, threshold: float | None) -> list[Matrix]:
+    persistence = RipsPersistence(
+        homology_dimensions=[0, 1],
+        threshold=np.inf if threshold is None else threshold,
+        input_type="full distance matrix",
+        num_collapses=0,
+        homology_coeff_field=2,
+    )
+    return [tidy(d) for d in persistence.fit_transform([matrix])[0]]
+
+
+def assert_as_oracles(matrix: Matrix, threshold: float | None, what: str) -> None:
+    ours = vietoris_rips(matrix, threshold)
+    for oracle in (by_ripser, by_gudhi):
+        for dimension, (mine, theirs) in enumerate(
+            zip(ours, oracle(matrix, threshold), strict=True)
+        ):
+            assert mine.dtype == np.float32
+            assert mine.tobytes() == theirs.tobytes(), (what, oracle.__name__, dimension)
+
+
+def symmetric(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    matrix = np.maximum(matrix, matrix.T)
+    np.fill_diagonal(matrix, 0)
+    return matrix
+
+
+def distances(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return symmetric(np.linalg.norm(points[:, None] - points[None], axis=2))
+
+
+# ---- kinds of matrices -------------------------------------------------------------------------
+
+
+def uniform(n: int, rng: Generator) -> npt.NDArray[np.float64]:
+    return symmetric(rng.random((n, n)))
+
+
+def cloud(n: int, rng: Generator) -> npt.NDArray[np.float64]:
+    return distances(rng.standard_normal((n, int(rng.integers(1, 4)))))
+
+
+def noisy_circle(n: int, rng: Generator) -> npt.NDArray[np.float64]:
+    angle = 2 * np.pi * rng.random(n)
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return distances(circle + 0.1 * rng.standard_normal((n, 2)))
+
+
+def lattice(n: int, rng: Generator) -> npt.NDArray[np.float64]:
+    """Many ties and duplicates."""
+    points = rng.integers(0, 4, (n, 2))
+    return symmetric(np.abs(points[:, None] - points[None]).sum(axis=2).astype(float))
+
+
+def two_camps(n: int, rng: Generator) -> npt.NDArray[np.float64]:
+    """Near to all of the other camp, far from one's own: lunes fall apart, loops abound."""
+    camp = rng.integers(0, 2, n)
+    return symmetric((camp[:, None] == camp[None]) + 1 + rng.random((n, n)))
+
+
+def correlations(n: int, rng: Generator) -> npt.NDArray[np.float64]:
+    rows = np.maximum(rng.standard_normal((n, int(rng.integers(3, 30)))), 0)
+    rows -= rows.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows /= np.where(norms > 0, norms, 1)
+    return symmetric(np.maximum(1 - np.abs(rows @ rows.T), 0))
+
+
+def missing_edges(n: int, rng: Generator) -> npt.NDArray[np.float64]:
+    matrix = rng.random((n, n))
+    matrix[rng.random((n, n)) < rng.random()] = np.inf
+    return symmetric(matrix)
+
+
+KINDS: list[Callable[[int, Generator], npt.NDArray[np.float64]]] = [
+    uniform,
+    cloud,
+    noisy_circle,
+    lattice,
+    two_camps,
+    correlations,
+    missing_edges,
+]
+
+
+def spoilt(matrix: npt.NDArray[np.float64], rng: Generator) -> Matrix:
+    """Quantise, duplicate points, and put points at the maximal distance from all, at random."""
+    n = len(matrix)
+    if rng.random() < 0.4:
+        step = 10.0 ** -rng.integers(0, 3)
+        matrix = np.round(matrix / step) * step
+    if n > 1 and rng.random() < 0.3:
+        chosen = rng.integers(0, n, n)
+        matrix = matrix[chosen][:, chosen]
+    if n > 1 and rng.random() < 0.3:
+        dead = rng.random(n) < 0.3
+        matrix[dead] = matrix.max()
+        matrix = symmetric(matrix)
+    return matrix.astype(np.float32)
+
+
+def random_threshold(matrix: Matrix, rng: Generator) -> float | None:
+    finite = matrix[np.isfinite(matrix)]
+    if len(matrix) < 2 or rng.random() < 0.5:
+        return None
+    exactly_an_edge = rng.random() < 0.5
+    return float(rng.choice(finite) if exactly_an_edge else np.float32(rng.random() * finite.max()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_agrees_bitwise_with_both_oracles_on_small_matrices(
+    kind: Callable[[int, Generator], npt.NDArray[np.float64]],
+) -> None:
+    for seed in range(FUZZ):
+        rng = np.random.default_rng(seed)
+        # Up to LARGEST points, mostly fewer: the oracles' time grows with the cube.
+        matrix = spoilt(kind(int(np.ceil(LARGEST * rng.random() ** 1.5)), rng), rng)
+        assert_as_oracles(matrix, random_threshold(matrix, rng), f"seed {seed}")
+
+
+def hidden_activations(network: MLPClassifier, inputs: npt.NDArray[np.float64]) -> Matrix:
+    layers = []
+    for weights, bias in zip(network.coefs_[:-1], network.intercepts_[:-1], strict=True):
+        inputs = np.maximum(inputs @ weights + bias, 0)
+        layers.append(inputs)
+    return np.concatenate(layers, axis=1).T
+
+
+@pytest.mark.parametrize("case", ["true labels", "random labels", "dead neurons"])
+def test_agrees_bitwise_with_both_oracles_on_trained_networks(case: str) -> None:
+    inputs, labels = load_digits(return_X_y=True)
+    inputs = inputs / 16
+    if case == "random labels":
+        labels = np.random.default_rng(0).permutation(labels)
+    network = MLPClassifier((200, 200), max_iter=15, random_state=0)
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        network.fit(inputs, labels)
+    if case == "dead neurons":
+        network.intercepts_[0][::3] -= 100
+    rows = hidden_activations(network, inputs)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows /= np.where(norms > 0, norms, 1)
+    matrix = symmetric(np.maximum(1 - np.abs(rows @ rows.T), 0)).astype(np.float32)
+    if case == "dead neurons":
+        assert np.sum(np.sum(matrix == 1, axis=1) == len(matrix) - 1) >= 66
+    h1 = vietoris_rips(matrix)[1]
+    assert len(h1) > 50
+    assert_as_oracles(matrix, None, case)
+    assert_as_oracles(matrix, float(np.median(h1)), case)
+
+
+# ---- closed forms ------------------------------------------------------------------------------
+
+
+def test_no_point_has_no_bar() -> None:
+    h0, h1 = vietoris_rips(np.zeros((0, 0)))
+    assert h0.shape == h1.shape == (0, 2)
+    assert h0.dtype == h1.dtype == np.float32
+
+
+def test_one_point_never_dies() -> None:
+    h0, h1 = vietoris_rips([[0.0]])
+    assert h0.tolist() == [[0, np.inf]]
+    assert h1.shape == (0, 2)
+
+
+@pytest.mark.parametrize(("threshold", "death"), [(None, 3), (3, 3), (5, 3), (2, np.inf)])
+def test_two_points_merge_at_their_distance(threshold: float | None, death: float) -> None:
+    h0, h1 = vietoris_rips([[0, 3], [3, 0]], threshold)
+    assert h0.tolist() == [[0, death], [0, np.inf]]
+    assert h1.shape == (0, 2)
+
+
+def test_a_square_has_one_loop_from_side_to_diagonal() -> None:
+    corners = np.array([[0, 0], [0, 1], [1, 1], [1, 0]], float)
+    h0, h1 = vietoris_rips(distances(corners))
+    assert h0.tolist() == [[0, 1], [0, 1], [0, 1], [0, np.inf]]
+    assert h1.tolist() == [[1, float(np.float32(np.sqrt(2)))]]
+
+
+@pytest.mark.parametrize("n", [4, 5, 6, 9, 20, 64, 65, 130])
+def test_a_closed_chain_has_one_loop_until_a_third_of_its_length(n: int) -> None:
+    """Adamaszek and Adams, "The Vietoris-Rips complexes of a circle" (2017)."""
+    steps = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    h0, h1 = vietoris_rips(np.minimum(steps, n - steps))
+    assert h0.tolist() == [[0, 1]] * (n - 1) + [[0, np.inf]]
+    assert h1.tolist() == [[1, np.ceil(n / 3)]]
+
+
+@pytest.mark.parametrize("n", [3, 40])
+def test_equally_distant_points_have_no_loop(n: int) -> None:
+    h0, h1 = vietoris_rips(1 - np.eye(n))
+    assert h0.tolist() == [[0, 1]] * (n - 1) + [[0, np.inf]]
+    assert h1.shape == (0, 2)
+
+
+@pytest.mark.parametrize(("left", "right"), [(2, 2), (5, 7), (30, 40)])
+def test_a_complete_bipartite_graph_has_all_its_loops(left: int, right: int) -> None:
+    camp = np.arange(left + right) < left
+    matrix = np.where(camp[:, None] == camp[None], 2.0, 1.0) - 2 * np.eye(left + right)
+    h1 = vietoris_rips(matrix)[1]
+    assert h1.tolist() == [[1, 2]] * ((left - 1) * (right - 1))
+
+
+def test_the_projective_plane_has_a_loop_over_two_elements() -> None:
+    """The loop is twice itself a boundary: it lives over F2 only."""
+    corners = (123, 134, 145, 156, 126, 235, 346, 245, 356, 246)
+    triangles = [frozenset(map(int, str(three))) for three in corners]
+    edges = {frozenset(e) for t in triangles for e in itertools.combinations(t, 2)}
+    vertices = [frozenset([v]) for v in range(1, 7)]
+    assert all(sum(e < t for t in triangles) == 2 for e in edges)
+    faces = [*vertices, *sorted(edges, key=sorted), *triangles]
+    matrix = [[0 if a == b else 1 if a < b or b < a else 2 for b in faces] for a in faces]
+    assert vietoris_rips(matrix)[1].tolist() == [[1, 2]]
+
+
+def test_points_at_distance_zero_count_once() -> None:
+    rng = np.random.default_rng(0)
+    matrix = noisy_circle(30, rng)
+    copies = np.repeat(np.arange(30), rng.integers(1, 5, 30))
+    once, often = vietoris_rips(matrix), vietoris_rips(matrix[copies][:, copies])
+    for one, many in zip(once, often, strict=True):
+        np.testing.assert_array_equal(one, many)
+
+
+# ---- symmetries --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_order_of_points_and_the_unit_do_not_matter(
+    kind: Callable[[int, Generator], npt.NDArray[np.float64]],
+) -> None:
+    rng = np.random.default_rng(1)
+    matrix = kind(150, rng).astype(np.float32)
+    order = rng.permutation(150)
+    diagrams = vietoris_rips(matrix)
+    for bars, same, scaled in zip(
+        diagrams,
+        vietoris_rips(matrix[order][:, order]),
+        vietoris_rips(2**-9 * matrix),
+        strict=True,
+    ):
+        assert bars.tobytes() == same.tobytes()
+        assert (2**-9 * bars).tobytes() == scaled.tobytes()
+
+
+def test_a_threshold_cuts_the_diagram() -> None:
+    matrix = noisy_circle(120, np.random.default_rng(2)).astype(np.float32)
+    whole = vietoris_rips(matrix)
+    for threshold in np.quantile(whole[1], [0.05, 0.3, 0.7]):
+        for bars, cut in zip(whole, vietoris_rips(matrix, threshold), strict=True):
+            expected = bars[bars[:, 0] <= np.float32(threshold)]
+            expected[expected[:, 1] > np.float32(threshold), 1] = np.inf
+            assert cut.tobytes() == tidy(expected).tobytes()
+
+
+def test_just_below_the_enclosing_radius_no_cone_is_complete() -> None:
+    matrix = noisy_circle(60, np.random.default_rng(5)).astype(np.float32)
+    radius = matrix.max(axis=1).min()
+    for threshold in (np.nextafter(radius, np.float32(0)), radius):
+        assert_as_oracles(matrix, float(threshold), str(threshold))
+    # Two far points: no edge lies between the threshold and the radius, yet they do not merge.
+    h0, _ = vietoris_rips([[0, 3], [3, 0]], float(np.nextafter(np.float32(3), np.float32(0))))
+    assert h0.tolist() == [[0, np.inf], [0, np.inf]]
+
+
+def test_only_the_float32_values_count() -> None:
+    matrix = cloud(50, np.random.default_rng(3))
+    expected = vietoris_rips(matrix.astype(np.float32))
+    kept = matrix.copy()
+    # Too small for float32: no negative value is left, nor any asymmetry.
+    blurred = matrix - 1e-60 * np.eye(50)
+    blurred[3, 4] *= 1 + 1e-12
+    for variant in (matrix, np.asfortranarray(matrix), np.repeat(matrix, 2, axis=1)[:, ::2]):
+        for mine, theirs in zip(vietoris_rips(variant), expected, strict=True):
+            assert mine.tobytes() == theirs.tobytes()
+    for mine, theirs in zip(vietoris_rips(blurred), expected, strict=True):
+        assert mine.tobytes() == theirs.tobytes()
+    np.testing.assert_array_equal(matrix, kept)
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    matrices = [uniform(100, np.random.default_rng(seed)).astype(np.float32) for seed in range(8)]
+    alone = [vietoris_rips(matrix) for matrix in matrices]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(vietoris_rips, matrices))
+    for one, other in zip(alone, together, strict=True):
+        assert [d.tobytes() for d in one] == [d.tobytes() for d in other]
+
+
+# ---- refusals ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "sentence"),
+    [
+        ((3, 70), np.nan, "points 3 and 70 is nan: remove"),
+        ((70, 3), -np.nan, "points 70 and 3 is nan: remove"),
+        ((70, 3), -1, r"points 70 and 3 is -1.0: pass non-negative"),
+        ((3, 70), -np.inf, "points 3 and 70 is -inf: pass non-negative"),
+        ((5, 5), 1, "points 5 and 5 is 1.0: set the diagonal"),
+        ((3, 70), 5, "points 3 and 70 is 5.0 but that of points 70 and 3 is 1.0: symmetrise"),
+        ((70, 3), np.inf, "is 1.0 but that of points 70 and 3 is inf: symmetrise"),
+    ],
+)
+def test_refuses_bad_entries(place: tuple[int, int], value: float, sentence: str) -> None:
+    matrix = 1 - np.eye(100)
+    matrix[place] = value
+    with pytest.raises(GengapError, match=sentence):
+        vietoris_rips(matrix)
+
+
+@pytest.mark.parametrize("shape", [(0,), (3,), (2, 3), (2, 2, 2)])
+def test_refuses_what_is_not_a_square_matrix(shape: tuple[int, ...]) -> None:
+    with pytest.raises(GengapError, match="square"):
+        vietoris_rips(np.zeros(shape))
+
+
+def test_refuses_complex_values_and_a_threshold_that_is_nan() -> None:
+    with pytest.raises(GengapError, match="real numbers"):
+        vietoris_rips(np.zeros((2, 2), complex))
+    with pytest.raises(GengapError, match="threshold is NaN"):
+        vietoris_rips(np.zeros((2, 2)), np.nan)
+
+
+# ---- compilation -------------------------------------------------------------------------------
+
+
+def run(program: str, **environment: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **environment},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def test_importing_the_engine_loads_neither_numba_nor_torch() -> None:
+    loaded = run("import sys, gengap.topology.engine; print({'numba', 'torch'} & set(sys.modules))")
+    assert loaded.strip() == "set()"
+
+
+def test_warm_leaves_nothing_to_compile() -> None:
+    program = """
+import numpy as np
+from gengap.topology import engine, engine_kernels
+engine.warm()
+kernels = [f for f in vars(engine_kernels).values() if hasattr(f, "stats")]
+def ready():
+    return sum(len(f.signatures) for f in kernels)
+before = ready()
+camp = np.arange(200) % 2
+engine.vietoris_rips(np.where(camp[:, None] == camp, 2.0, 1.0) - 2 * np.eye(200), 1.5)
+print(before > 0, ready() - before)
+"""
+    assert run(program).split() == ["True", "0"]
+
+
+SMALL_KERNEL = """
+import numpy as np
+from gengap.topology import engine_kernels as kernels
+assert kernels.root(np.array([0, 0, 1], np.uint64), np.uint64(2)) == 0
+print(kernels.__file__, kernels.root.stats.cache_path)
+"""
+
+
+def test_compiled_code_is_kept_where_numba_is_told(tmp_path: Path) -> None:
+    run(SMALL_KERNEL, NUMBA_CACHE_DIR=str(tmp_path))
+    assert list(tmp_path.rglob("engine_kernels.root-*.nbi"))
+
+
+def test_works_where_nothing_can_be_written(tmp_path: Path, root: Path) -> None:
+    """A file where a folder is needed stops even the superuser."""
+    package = tmp_path / "gengap"
+    shutil.copytree(root / "src" / "gengap", package, ignore=shutil.ignore_patterns("__pycache__"))
+    blocker = package / "topology" / "__pycache__"
+    blocker.touch()
+    nowhere = str(blocker / "below")
+    printed = run(
+        SMALL_KERNEL,
+        PYTHONPATH=str(tmp_path),
+        NUMBA_CACHE_DIR=nowhere,
+        HOME=nowhere,
+        XDG_CACHE_HOME=nowhere,
+    )
+    assert printed.split() == [str(package / "topology" / "engine_kernels.py"), "None"]

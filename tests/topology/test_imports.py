@@ -1,0 +1,19 @@
+"""What the stages without a network need not load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = ("torch", "sklearn", "persim", "ripser", "matplotlib")
+
+
+def test_the_room_loads_none_of_the_heavy_libraries():
+    code = (
+        "import sys, numpy as np, gengap.topology as t;"
+        "bars = np.array([[0, .5]]); t.summarise([[bars, bars]] * 2, 5, np.random.default_rng(0));"
+        "t.correlation_dissimilarity(np.eye(3));"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -1,0 +1,209 @@
+"""Every vectorisation against numbers worked out by hand or by a second library."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from gudhi.representations import ComplexPolynomial
+from persim import PersistenceImager, PersLandscapeExact
+
+from gengap.errors import GengapError
+from gengap.topology import COMPONENTS, vectorise
+from gengap.topology.images import (
+    LANDSCAPE_LAYERS,
+    LANDSCAPE_POINTS,
+    PIXEL_SIZE,
+    PIXELS,
+    SPREAD,
+)
+
+H0 = np.array([[0, 0.25], [0, 0.75], [0, np.inf]], dtype=np.float32)
+H1 = np.array([[0.25, 0.5], [0.5, 1.0], [0.5, 0.75], [0.75, 1.0]], dtype=np.float32)
+
+NAMES = (
+    "persistence_pooling",
+    "average_lives_and_midlives",
+    "average_lives_and_midlives_squared",
+    "average_births_and_deaths",
+    "average_births_and_deaths_squared",
+    "average_births_and_deaths_log",
+    "lives_midlives_births_deaths_squared",
+    "persistent_entropy",
+    "deviations_and_averages_of_births_and_deaths",
+    "deviations_and_averages_of_births_and_deaths_squared",
+    "complex_polynomial",
+    "persistence_image",
+    "persistence_landscape",
+)
+
+
+def random_bars(seed: int, count: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    births = rng.uniform(0, 0.8, count)
+    return np.stack([births, births + rng.uniform(0.01, 0.2, count)], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "of_h0", "of_h1"),
+    [
+        ("persistence_pooling", [0.75, 0.25] + [0] * 8, [0.5, 0.25, 0.25, 0.25] + [0] * 6),
+        ("average_lives_and_midlives", [0.5, 0.25], [0.3125, 0.65625]),
+        (
+            "average_lives_and_midlives_squared",
+            [0.5, 0.25, 0.25, 0.0625],
+            [0.3125, 0.65625, 0.3125**2, 0.65625**2],
+        ),
+        ("average_births_and_deaths", [0, 0.5], [0.5, 0.8125]),
+        ("average_births_and_deaths_squared", [0, 0.5, 0, 0.25], [0.5, 0.8125, 0.25, 0.8125**2]),
+        (
+            "average_births_and_deaths_log",
+            [0, 0.5, 0, math.log(1.5)],
+            [0.5, 0.8125, math.log(1.5), math.log(1.8125)],
+        ),
+        (
+            "lives_midlives_births_deaths_squared",
+            [0.5, 0.25, 0.25, 0.0625, 0, 0.5, 0, 0.25],
+            [0.3125, 0.65625, 0.3125**2, 0.65625**2, 0.5, 0.8125, 0.25, 0.8125**2],
+        ),
+        (
+            "persistent_entropy",
+            [-(0.25 * math.log(0.25) + 0.75 * math.log(0.75))],
+            [-(0.4 * math.log(0.4) + 3 * 0.2 * math.log(0.2))],
+        ),
+        (
+            "deviations_and_averages_of_births_and_deaths",
+            [0, 0.25, 0, 0.5],
+            [math.sqrt(0.03125), math.sqrt(0.171875 / 4), 0.5, 0.8125],
+        ),
+        (
+            "deviations_and_averages_of_births_and_deaths_squared",
+            [0, 0.25, 0, 0.5, 0, 0.0625, 0, 0.25],
+            [
+                *(math.sqrt(0.03125), math.sqrt(0.171875 / 4), 0.5, 0.8125),
+                *(0.03125, 0.171875 / 4, 0.25, 0.8125**2),
+            ],
+        ),
+    ],
+)
+def test_against_numbers_worked_out_by_hand(name, of_h0, of_h1):
+    found = vectorise([H0, H1])
+    np.testing.assert_allclose(found[f"{name}.H0"], of_h0, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(found[f"{name}.H1"], of_h1, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(found[f"{name}.H0H1"], of_h0 + of_h1, rtol=1e-12, atol=1e-15)
+
+
+def test_pooling_keeps_the_ten_longest_lives():
+    bars = random_bars(0, 25)
+    expected = np.sort(bars[:, 1] - bars[:, 0])[:-11:-1]
+    np.testing.assert_allclose(vectorise([bars])["persistence_pooling.H0"], expected)
+
+
+def test_complex_polynomial_of_two_bars_by_hand():
+    """(z - p)(z - q): coefficients -(p + q) and pq."""
+
+    def root(birth: float, death: float) -> complex:
+        angle = math.hypot(birth, death)
+        cosine, sine = math.cos(angle), math.sin(angle)
+        return (death - birth) / 2 * complex(cosine - sine, cosine + sine)
+
+    p, q = root(0.1, 0.4), root(0.2, 0.9)
+    found = vectorise([np.array([[0.1, 0.4], [0.2, 0.9]])])["complex_polynomial.H0"]
+    expected = np.zeros(20)
+    expected[[0, 1]] = [-(p + q).real, (p * q).real]
+    expected[[10, 11]] = [-(p + q).imag, (p * q).imag]
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("count", [1, 9, 10, 11, 150])
+def test_complex_polynomial_against_gudhi(count):
+    bars = random_bars(count, count)
+    expected = ComplexPolynomial(polynomial_type="T", threshold=10)(bars)
+    found = vectorise([bars])["complex_polynomial.H0"]
+    np.testing.assert_allclose(found[:10] + 1j * found[10:], expected, rtol=1e-9, atol=1e-14)
+
+
+def test_persistence_image_against_persim():
+    bars = random_bars(1, 40)
+    imager = PersistenceImager(
+        birth_range=(0, 1),
+        pers_range=(0, 1),
+        pixel_size=PIXEL_SIZE,
+        kernel_params={"sigma": SPREAD**2},
+    )
+    found = vectorise([H0, bars])["persistence_image.H1"].reshape(PIXELS, PIXELS)
+    np.testing.assert_allclose(found, imager.transform(bars), atol=1e-12)
+
+
+def test_persistence_image_of_h0_is_the_marginal_over_births():
+    finite = H0[:2].astype(np.float64)
+    imager = PersistenceImager(
+        birth_range=(-1, 1),
+        pers_range=(0, 1),
+        pixel_size=PIXEL_SIZE,
+        kernel_params={"sigma": SPREAD**2},
+    )
+    found = vectorise([H0, H1])["persistence_image.H0"]
+    np.testing.assert_allclose(found, imager.transform(finite).sum(axis=0), atol=1e-12)
+
+
+def test_persistence_landscape_against_persim():
+    bars = random_bars(2, 12)
+    found = vectorise([bars])["persistence_landscape.H0"].reshape(LANDSCAPE_LAYERS, -1)
+    points = (np.arange(LANDSCAPE_POINTS) + 0.5) / LANDSCAPE_POINTS
+    exact = PersLandscapeExact(dgms=[bars], hom_deg=0).critical_pairs
+    assert len(exact) > 2
+    for layer in range(LANDSCAPE_LAYERS):
+        pairs = np.array(exact[layer]) if layer < len(exact) else np.zeros((1, 2))
+        np.testing.assert_allclose(found[layer], np.interp(points, *pairs.T), atol=1e-12)
+
+
+def test_persistence_landscape_of_one_bar_is_a_tent():
+    found = vectorise([np.array([[0.2, 0.6]])])["persistence_landscape.H0"]
+    points = (np.arange(LANDSCAPE_POINTS) + 0.5) / LANDSCAPE_POINTS
+    np.testing.assert_allclose(
+        found[:LANDSCAPE_POINTS], np.clip(0.2 - np.abs(points - 0.4), 0, None), atol=1e-15
+    )
+    assert not found[LANDSCAPE_POINTS:].any()
+
+
+def test_names_and_lengths_are_those_of_the_constant():
+    found = vectorise([H0, H1])
+    assert list(found) == [f"{name}.{dims}" for name in NAMES for dims in ("H0", "H1", "H0H1")]
+    assert {key: vector.shape for key, vector in found.items()} == {
+        key: (components,) for key, components in COMPONENTS.items()
+    }
+    assert all(vector.dtype == np.float64 for vector in found.values())
+
+
+def test_h2_adds_its_combinations():
+    found = vectorise([H0, H1, H1])
+    dims = {key.split(".")[1] for key in found}
+    assert dims == {"H0", "H1", "H2", "H0H1", "H0H2", "H1H2", "H0H1H2"}
+
+
+@pytest.mark.parametrize(
+    "empty", [np.empty((0, 2)), np.array([[0, np.inf]]), np.array([[0.5, 0.5]])]
+)
+def test_a_diagram_without_bars_gives_zeros(empty):
+    for vector in vectorise([empty, empty]).values():
+        np.testing.assert_array_equal(vector, np.zeros_like(vector))
+
+
+def test_infinite_and_zero_bars_and_the_order_of_bars_change_nothing():
+    bars = random_bars(3, 30)
+    more = np.concatenate([[[0, np.inf], [0.3, 0.3]], bars[::-1]])
+    for one, other in zip(vectorise([bars]).values(), vectorise([more]).values(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-13)
+
+
+def test_many_bars_stay_finite():
+    assert all(np.isfinite(v).all() for v in vectorise([random_bars(4, 5000)]).values())
+
+
+def test_refuses_no_diagrams_and_other_shapes():
+    with pytest.raises(GengapError, match="no persistence diagram"):
+        vectorise([])
+    with pytest.raises(GengapError, match=r"shape \(3, 3\)"):
+        vectorise([np.zeros((3, 3))])

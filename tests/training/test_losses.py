@@ -1,0 +1,144 @@
+"""Losses against torch's own and by hand; evaluation by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.networks import build, set_weights
+from gengap.training import evaluate, loss_inputs, predictions, sample_losses
+
+
+def outputs_and_labels(classes: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    outputs = 3 * torch.randn(50, classes, generator=generator, dtype=torch.float64)
+    return outputs, torch.randint(0, classes, (50,), generator=generator)
+
+
+def test_losses_equal_torchs() -> None:
+    outputs, labels = outputs_and_labels()
+    one_hot = functional.one_hot(labels, 4).double()
+    for name, wanted in (
+        ("cross_entropy", functional.cross_entropy(outputs, labels)),
+        ("mse", functional.mse_loss(outputs, one_hot)),
+        ("hinge", functional.multi_margin_loss(outputs, labels)),
+        ("nll", functional.nll_loss(outputs.softmax(1).log(), labels)),
+    ):
+        torch.testing.assert_close(sample_losses(outputs, labels, name).mean(), wanted)
+
+
+def test_scalar_losses_equal_torchs() -> None:
+    outputs, labels = outputs_and_labels(2)
+    scalar = outputs[:, :1]
+    logistic = functional.binary_cross_entropy_with_logits(scalar[:, 0], labels.double())
+    torch.testing.assert_close(sample_losses(scalar, labels, "cross_entropy").mean(), logistic)
+    signs = 2.0 * labels - 1.0
+    squared = functional.mse_loss(scalar[:, 0], signs)
+    torch.testing.assert_close(sample_losses(scalar, labels, "mse").mean(), squared)
+    by_hand = torch.tensor(
+        [max(0.0, 1.0 - s * f) for s, f in zip(signs.tolist(), scalar[:, 0].tolist(), strict=True)],
+        dtype=torch.float64,
+    )
+    torch.testing.assert_close(sample_losses(scalar, labels, "hinge"), by_hand)
+
+
+def test_scalar_cross_entropy_is_that_of_two_outputs_that_differ_by_it() -> None:
+    outputs, labels = outputs_and_labels(2)
+    difference = outputs[:, 1:] - outputs[:, :1]
+    torch.testing.assert_close(
+        sample_losses(difference, labels, "cross_entropy"),
+        sample_losses(outputs, labels, "cross_entropy"),
+    )
+    assert torch.equal(predictions(difference), predictions(outputs))
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse", "hinge"])
+@pytest.mark.parametrize("classes", [1, 3])
+def test_losses_are_twice_differentiable(loss: str, classes: int) -> None:
+    outputs, labels = outputs_and_labels(max(classes, 2))
+    outputs = outputs[:3, :classes].clone().requires_grad_()
+
+    def mean(values: torch.Tensor) -> torch.Tensor:
+        return sample_losses(values, labels[:3], loss).mean()
+
+    assert torch.autograd.gradcheck(mean, (outputs,))
+    assert torch.autograd.gradgradcheck(mean, (outputs,))
+
+
+def linear(classes: int, softmax: bool = False) -> torch.nn.Module:
+    layer = {"layer_name": "Dense", "units": classes, "activation": "softmax" if softmax else None}
+    return build({"model_config": [layer], "input_shape": [2]})
+
+
+def split(classes: int = 2, n: int = 7) -> Split:
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(n, 2)).astype(np.float32)
+    return Split(inputs, rng.integers(0, classes, n), classes)
+
+
+def test_evaluation_by_hand() -> None:
+    network = linear(2)
+    weights = {"dense_0.weight": torch.eye(2), "dense_0.bias": torch.zeros(2)}
+    set_weights(network, weights, source="test")
+    data = Split(np.array([[1, 0], [0, 2], [3, 0]], np.float32), np.array([0, 1, 1]), 2)
+    losses = [math.log(1 + math.exp(-1)), math.log(1 + math.exp(-2)), math.log(1 + math.exp(3))]
+    loss, accuracy = evaluate(network, data)
+    assert loss == pytest.approx(sum(losses) / 3, rel=1e-6)
+    assert accuracy == pytest.approx(2 / 3)
+    assert evaluate(network, data, "mse")[0] == pytest.approx((0 + 0.5 + (9 + 1) / 2) / 3)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 100])
+def test_evaluation_does_not_depend_on_batches(batch_size: int) -> None:
+    network = linear(2)
+    whole = evaluate(network, split())
+    assert evaluate(network, split(), batch_size=batch_size) == pytest.approx(whole, rel=1e-6)
+
+
+def test_evaluation_is_in_eval_mode_and_restores_the_mode() -> None:
+    layers = [
+        {"layer_name": "BatchNormalization"},
+        {"layer_name": "Dropout", "rate": 0.9},
+        {"layer_name": "Dense", "units": 2},
+    ]
+    network = build({"model_config": layers, "input_shape": [2]})
+    network.train()
+    assert evaluate(network, split()) == evaluate(network, split())
+    assert network.training
+    assert not network.get_buffer("batch_normalization_0.running_mean").any()
+
+
+def test_arrays_of_any_layout_are_taken() -> None:
+    network = linear(2)
+    data = split()
+    strided = np.zeros((2, 14), np.float32).T[::-2]
+    strided[:] = data.inputs
+    strided.setflags(write=False)
+    assert evaluate(network, Split(strided, data.labels, 2)) == evaluate(network, data)
+
+
+def test_cross_entropy_of_a_softmax_network_is_that_of_its_logits() -> None:
+    plain, probabilistic = linear(3), linear(3, softmax=True)
+    probabilistic.load_state_dict(plain.state_dict())
+    wanted = evaluate(plain, split(3))
+    assert evaluate(probabilistic, split(3)) == wanted
+    assert evaluate(probabilistic, split(3), "nll") == wanted
+    inputs = torch.from_numpy(split(3).inputs)
+    torch.testing.assert_close(loss_inputs(probabilistic, inputs, "mse").sum(1), torch.ones(7))
+
+
+def test_nll_of_a_network_without_softmax_is_refused() -> None:
+    with pytest.raises(GengapError, match=r"nll.*softmax"):
+        evaluate(linear(2), split(), "nll")
+
+
+@pytest.mark.parametrize(("outputs", "classes"), [(2, 3), (1, 3)])
+def test_too_few_outputs_are_refused(outputs: int, classes: int) -> None:
+    with pytest.raises(GengapError, match=f"{outputs} outputs.*{classes} classes"):
+        evaluate(linear(outputs), split(classes))

@@ -1,0 +1,24 @@
+"""What the tests of the pipeline share: the reduced config, and the results of a run."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+REDUCED = Path(__file__).with_name("reduced.yaml")
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def results_of(folder: Path) -> dict[str, bytes]:
+    """Every result by its path; logs and benchmarks hold times, so they are left out.
+
+    So are files that a killed job was writing beside their names.
+    """
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted((folder / "results").rglob("*"))
+        if path.is_file()
+        and not path.name.startswith(".part-")
+        and not {"logs", "benchmarks"} & set(path.parts)
+    }

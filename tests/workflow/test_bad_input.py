@@ -1,0 +1,214 @@
+"""Bad input: one clear sentence, as early as possible, and no half-written result."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from safetensors.numpy import load_file, save_file
+from tests.workflow.runs import REDUCED, Run
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def with_change(folder: Path, change: Change) -> Path:
+    """The reduced config after a change."""
+    config = yaml.safe_load(REDUCED.read_text())
+    change(config)
+    path = folder / "changed.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    return path
+
+
+def zoo(config: dict[str, Any]) -> dict[str, Any]:
+    return config["tasks"][0]["zoo"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda c: c.update(sead=1), "'sead' was unexpected"),
+        (lambda c: c["activations"].update(neuron=5), "'neuron' was unexpected"),
+        (lambda c: c["activations"].update(draws=1), "'$.activations.draws': 1 is less than"),
+        (lambda c: zoo(c)["network"].update(widht=5), "'widht' is not one of ['template', 'width'"),
+        (lambda c: zoo(c)["training"].update(loss="l1"), "'l1' is not one of ['cross_entropy'"),
+        (lambda c: zoo(c)["grid"].update(width=[]), "zoo.grid.width"),
+        (lambda c: zoo(c)["grid"].update(width=[8, 8]), "The grid's 'width' is [8, 8]"),
+        (lambda c: zoo(c)["grid"].update(hight=[1]), "The grid names 'hight', which is neither"),
+        (lambda c: c["tasks"][0].update(strata="depth"), "'strata' of task 'reduced' is 'depth'"),
+        (lambda c: c["tasks"][0].update(example=8), "numbered 0 to 7: choose one of them"),
+        (lambda c: c["tasks"].append(c["tasks"][0]), "do not all differ in name"),
+        (lambda c: c.update(families=["basline"]), "Unknown family of measures 'basline'"),
+        (lambda c: c.update(families=["mine.py"]), "Unknown family of measures 'mine.py'"),
+        (lambda c: zoo(c)["dataset"].update(name="mnits"), "'mnits' is not one of ['digits'"),
+        (
+            lambda c: zoo(c)["dataset"].update(transforms=[{"name": "blur"}]),
+            "'blur' is not one of ['resize'",
+        ),
+        (lambda c: zoo(c)["grid"].update(replicates=[1]), "The grid names 'replicates'"),
+        (lambda c: zoo(c).update(replicates=1), "at least 8 networks"),
+    ],
+)
+def test_a_config_that_cannot_work_is_refused_before_any_job(
+    change: Change, sentence: str, snakemake: Run, tmp_path: Path
+) -> None:
+    result = snakemake(tmp_path, "-n", config=with_change(tmp_path, change))
+    assert result.returncode != 0
+    said = [line for line in (result.stdout + result.stderr).splitlines() if sentence in line]
+    assert len(said) == 1, result.stderr
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda c: zoo(c).update(network={"model_config": [{"layer_name": "Konv2D"}]}),
+            "Konv2D",
+        ),
+        (lambda c: zoo(c)["dataset"].update(train_size=9999), "digits"),
+    ],
+)
+def test_a_network_or_dataset_that_cannot_be_made_stops_the_run(
+    change: Change, sentence: str, snakemake: Run, tmp_path: Path
+) -> None:
+    config = yaml.safe_load(REDUCED.read_text())
+    zoo(config)["grid"] = {"label_corruption": [0.0, 0.3], "learning_rate": [0.01, 0.02]}
+    config["tasks"][0]["within"] = None
+    path = tmp_path / "changed.yaml"
+    change(config)
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    result = snakemake(tmp_path, config=path, cores=1)
+    assert result.returncode != 0
+    said = [
+        line for line in result.stderr.splitlines()
+        if line.startswith("gengap ERROR") and sentence in line
+    ]  # fmt: skip
+    assert len(said) == 1, result.stderr
+    assert not list((tmp_path / "results").rglob("*.safetensors")) or sentence == "Konv2D"
+    assert not list((tmp_path / "results").rglob("metrics.json"))
+
+
+@pytest.mark.parametrize("damage", ["truncated", "altered"])
+def test_a_damaged_dataset_file_is_named(damage: str, snakemake: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "mnist"
+    folder.mkdir(parents=True)
+    # An official name promises the official content: the first file that is read is found out.
+    content = gzip.compress(bytes(60000))
+    for part in ("train", "t10k"):
+        for kind in ("images-idx3", "labels-idx1"):
+            path = folder / f"{part}-{kind}-ubyte.gz"
+            path.write_bytes(content if damage == "altered" else content[:20])
+
+    def change(config: dict[str, Any]) -> None:
+        zoo(config)["dataset"] = {"name": "mnist", "train_size": 50, "test_size": 50}
+        config["data_dir"] = str(tmp_path / "data")
+
+    config = with_change(tmp_path, change)
+    target = "results/reduced/dataset/train.safetensors"
+    result = snakemake(tmp_path, target, config=config)
+    assert result.returncode != 0
+    said = [line for line in result.stderr.splitlines() if line.startswith("gengap ERROR")]
+    assert len(said) == 1
+    assert "-ubyte.gz" in said[0]
+    assert not list((tmp_path / "results").rglob("*.safetensors"))
+
+
+@pytest.fixture
+def broken(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run in which network 3 has a weight that is not a number."""
+    shutil.copytree(finished, tmp_path / "run")
+    path = tmp_path / "run" / "results" / "reduced" / "networks" / "3" / "weights.safetensors"
+    weights = load_file(path)
+    name = next(name for name, tensor in weights.items() if tensor.dtype == np.float32)
+    weights[name].flat[0] = np.nan
+    save_file(weights, path)
+    return tmp_path / "run"
+
+
+def test_a_network_with_nan_weights_is_left_out_and_listed(broken: Path, snakemake: Run) -> None:
+    # Eight networks are the least that the evaluation takes, so the table is as far as this goes.
+    result = snakemake(broken, "results/reduced/measures.csv")
+    assert result.returncode == 0, result.stderr
+    failed = pd.read_csv(broken / "results" / "reduced" / "failed.csv", dtype=str)
+    assert set(failed["network"]) == {"3"}
+    assert failed["reason"].str.contains("weights.safetensors").all()
+    measures = pd.read_csv(broken / "results" / "reduced" / "measures.csv", dtype=str)
+    assert sorted(set(measures["network"])) == ["0", "1", "2", "4", "5", "6", "7"]
+
+    refused = snakemake(broken)
+    assert refused.returncode != 0
+    said = [line for line in refused.stderr.splitlines() if line.startswith("gengap ERROR")]
+    assert len(said) == 1
+    assert "7 networks" in said[0]
+
+
+def test_failures_stop_makes_it_an_error(snakemake: Run, tmp_path: Path) -> None:
+    def diverge(config: dict[str, Any]) -> None:
+        config["failures"] = "stop"
+        zoo(config)["training"] = {"optimiser": "sgd", "learning_rate": 1e12, "epochs": 5}
+
+    result = snakemake(tmp_path, cores=1, config=with_change(tmp_path, diverge))
+    assert result.returncode != 0
+    said = [line for line in result.stderr.splitlines() if line.startswith("gengap ERROR")]
+    assert len(said) == 1
+    assert "diverged" in said[0]
+    assert not list((tmp_path / "results").rglob("metrics.json"))
+
+
+def test_a_read_only_results_folder_is_said_at_once(snakemake: Run, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    results.mkdir()
+    immutable = shutil.which("chattr") and os.geteuid() == 0
+    if immutable:
+        subprocess.run(["chattr", "+i", str(results)], check=True)
+    else:
+        results.chmod(0o555)
+    try:
+        if os.access(results, os.W_OK) and not immutable:
+            pytest.skip("this user may write to read-only folders")
+        result = snakemake(tmp_path)
+    finally:
+        if immutable:
+            subprocess.run(["chattr", "-i", str(results)], check=True)
+        else:
+            results.chmod(0o755)
+    assert result.returncode != 0
+    said = [
+        line for line in (result.stdout + result.stderr).splitlines()
+        if "Cannot write" in line and "writable" in line
+    ]  # fmt: skip
+    assert len(said) == 1, result.stderr
+    assert list(results.iterdir()) == []
+
+
+def test_a_measure_of_ones_own_is_named_in_the_config(
+    finished: Path, snakemake: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    (tmp_path / "run" / "mine.py").write_text(
+        "from gengap.measures import measure\n\n\n"
+        "@measure()\n"
+        "def largest_weight(network, initial, train, rng):\n"
+        "    return max(float(p.detach().abs().max()) for p in network.parameters())\n"
+    )
+    config = with_change(
+        tmp_path / "run", lambda c: c.update(families=["topology", "baseline", "mine.py"])
+    )
+    result = snakemake(
+        tmp_path / "run", "results/reduced/evaluation/leaderboard.csv", config=config
+    )
+    assert result.returncode == 0, result.stderr
+    path = tmp_path / "run" / "results" / "reduced" / "evaluation" / "leaderboard.csv"
+    board = pd.read_csv(path).set_index("measure")
+    assert board.loc["largest_weight", "family"] == "mine"
+    assert np.isfinite(board.loc["largest_weight", "kendall"])

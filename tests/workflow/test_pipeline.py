@@ -1,0 +1,190 @@
+"""The numbers of a finished run, each against a computation of its own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import struct
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from ripser import ripser
+from scipy import stats
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import r2_score
+from tests.workflow.runs import Run
+
+from gengap import tasks
+from gengap.activations import choose_inputs, sample
+from gengap.evaluation.regression import halves
+from gengap.seeding import derive, generator
+from gengap.topology import read_diagrams
+
+SEED = 0
+
+
+@pytest.fixture(scope="module")
+def task(finished: Path) -> tasks.Task:
+    return tasks.load(finished / "results" / "reduced")
+
+
+@pytest.fixture(scope="module")
+def measures(finished: Path) -> pd.DataFrame:
+    path = finished / "results" / "reduced" / "measures.csv"
+    return pd.read_csv(path, dtype={"network": str, "component": str})
+
+
+@pytest.fixture(scope="module")
+def leaderboard(finished: Path) -> pd.DataFrame:
+    return pd.read_csv(finished / "results" / "reduced" / "evaluation" / "leaderboard.csv")
+
+
+def test_every_network_is_what_the_grid_says(task: tasks.Task) -> None:
+    points = [
+        (network.metrics.hyper_parameters["width"],
+         network.metrics.hyper_parameters["label_corruption"],
+         network.metrics.replicate)
+        for network in task.networks.values()
+    ]  # fmt: skip
+    assert points == [(w, c, r) for w in (8, 16) for c in (0.0, 0.3) for r in (0, 1)]
+    labels = task.train.labels
+    for network in task.networks.values():
+        fraction = np.mean(network.train(task.train).labels != labels)
+        assert fraction == network.metrics.hyper_parameters["label_corruption"]
+
+
+def test_accuracies_are_those_of_the_saved_weights(task: tasks.Task) -> None:
+    for network in task.networks.values():
+        module = network.network()
+        for split, stated in (
+            (network.train(task.train), network.metrics.train_accuracy),
+            (task.test, network.metrics.test_accuracy),
+        ):
+            with torch.inference_mode():
+                predicted = module(torch.from_numpy(split.inputs)).argmax(dim=1).numpy()
+            assert np.mean(predicted == split.labels) == pytest.approx(stated, abs=1e-12)
+
+
+def test_diagrams_are_ripsers_on_the_networks_own_activations(
+    finished: Path, task: tasks.Task
+) -> None:
+    network = task.networks["5"]
+    inputs = choose_inputs(task.train, 50, generator(SEED, "reduced", "inputs"))
+    drawn = sample(
+        network.network(), inputs, neurons=16, draws=2,
+        rng=generator(SEED, "reduced", "5", "activations"),
+    )  # fmt: skip
+    path = finished / "results" / "reduced" / "topology" / "diagrams" / "5.npz"
+    draws, metadata = read_diagrams(path)
+    assert metadata["population"] == 26
+    for rows, diagrams in zip(drawn.draws, draws, strict=True):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            r = np.nan_to_num(np.corrcoef(drawn.activations[rows].astype(float)))
+        dissimilarity = 1 - np.abs(r)
+        np.fill_diagonal(dissimilarity, 0)
+        for ours, theirs in zip(
+            diagrams, ripser(dissimilarity, distance_matrix=True, maxdim=1)["dgms"], strict=True
+        ):
+            kept = theirs[theirs[:, 1] - theirs[:, 0] > 1e-6]
+            kept = kept[np.lexsort((kept[:, 1], kept[:, 0]))]
+            ours = ours[ours[:, 1] - ours[:, 0] > 1e-6]
+            np.testing.assert_allclose(ours, kept, atol=1e-6)
+
+
+def test_every_network_has_every_measure(task: tasks.Task, measures: pd.DataFrame) -> None:
+    assert list(measures.columns) == [
+        "task", "network", "family", "measure", "component", "value",
+    ]  # fmt: skip
+    counts = measures.groupby("network").size()
+    assert sorted(counts.index, key=int) == list(task.networks)
+    assert counts.nunique() == 1
+    assert np.isfinite(measures["value"]).all()
+    assert set(measures["family"]) == {"topology", "baseline"}
+    count = measures[measures["measure"] == "parameter_count"].set_index("network")["value"]
+    assert count["0"] == 64 * 8 + 8 + 8 * 10 + 10
+    assert count["7"] == 64 * 16 + 16 + 16 * 10 + 10
+    stated = measures[measures["measure"] == "training_accuracy"].set_index("network")["value"]
+    np.testing.assert_allclose(stated, task.train_accuracies())
+
+
+def test_r2_is_that_of_scikit_learn_on_the_same_halves(
+    task: tasks.Task, measures: pd.DataFrame, finished: Path
+) -> None:
+    folds = pd.read_csv(finished / "results" / "reduced" / "evaluation" / "folds.csv")
+    name = "average_births_and_deaths.H0"
+    table = measures[measures["measure"] == name].pivot(
+        index="network", columns="component", values="value"
+    )
+    networks = list(task.networks)
+    x, y = table.loc[networks].to_numpy(), task.gaps().loc[networks].to_numpy()
+    found = folds[folds["measure"] == name].sort_values(["repeat", "fold"])["r2"].to_numpy()
+    seed = derive(SEED, "reduced", "evaluation")
+    assert len(found) == 10
+    expected = []
+    for first in halves(len(networks), generator(seed, "evaluation", "halves", "all")):
+        for test in (first, ~first):
+            model = LinearRegression().fit(x[~test], y[~test])
+            expected.append(r2_score(y[test], model.predict(x[test])))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_rank_correlations_are_those_of_scipy(
+    task: tasks.Task, measures: pd.DataFrame, leaderboard: pd.DataFrame
+) -> None:
+    for name in ("sum_of_squared_weights", "persistent_entropy.H1", "negative_training_loss"):
+        values = measures[measures["measure"] == name].set_index("network")["value"]
+        gaps = task.gaps().loc[values.index]
+        row = leaderboard.set_index("measure").loc[name]
+        assert row["kendall"] == pytest.approx(stats.kendalltau(values, gaps).statistic)
+        assert row["spearman"] == pytest.approx(stats.spearmanr(values, gaps).statistic)
+        assert row["pearson"] == pytest.approx(stats.pearsonr(values, gaps).statistic)
+        assert row["kendall_low"] <= row["kendall"] <= row["kendall_high"]
+
+
+def test_standard_errors_belong_to_the_topological_summaries(finished: Path) -> None:
+    errors = pd.read_csv(finished / "results" / "reduced" / "standard_errors.csv")
+    assert set(errors["family"]) == {"topology"}
+    assert (errors["standard_error"] >= 0).all()
+    assert (errors["standard_error"] > 0).any()
+
+
+def test_figures_are_pictures_of_this_run(finished: Path) -> None:
+    folder = finished / "results" / "reduced" / "figures"
+    names = sorted(path.stem for path in folder.glob("*.png"))
+    assert names == sorted(path.stem for path in folder.glob("*.svg"))
+    assert {"leaderboard", "r2_heatmap", "scatter", "barcodes", "training"} <= set(names)
+    for path in folder.glob("*.png"):
+        content = path.read_bytes()
+        assert content[:8] == b"\x89PNG\r\n\x1a\n"
+        width, height = struct.unpack(">II", content[16:24])
+        assert width > 500
+        assert height > 250
+    assert "predicting the mean" in (folder / "leaderboard.svg").read_text()
+
+
+def test_the_run_ends_with_the_five_best_measures(finished: Path) -> None:
+    with (finished / "results" / "reduced" / "evaluation" / "leaderboard.csv").open() as file:
+        best = [row["measure"] for row in csv.DictReader(file) if row["eligible"] == "True"][:5]
+    output = (finished / "output.txt").read_text()
+    for place, name in enumerate(best, start=1):
+        assert f"{place}. {name}" in output
+    assert "results/reduced/figures" in output
+
+
+def test_nothing_failed(finished: Path) -> None:
+    failed = (finished / "results" / "reduced" / "failed.csv").read_text()
+    assert failed == "network,stage,reason\n"
+    plan = json.loads((finished / "results" / "reduced" / "plan.json").read_text())
+    assert len(plan) == 8
+
+
+def test_report_is_one_offline_page(finished: Path, snakemake: Run) -> None:
+    result = snakemake(finished, "--report", str(finished / "report.html"))
+    assert result.returncode == 0, result.stderr
+    page = (finished / "report.html").read_text()
+    assert "Which measures predict the generalisation gap" in page
+    assert re.search(r"data:image/png;[^,]*base64,", page)

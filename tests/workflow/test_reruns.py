@@ -1,0 +1,131 @@
+"""What runs again, and what does not."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.workflow.runs import REDUCED, Run, results_of
+
+
+def planned(output: str) -> dict[str, int]:
+    """Jobs of a dry run, by rule."""
+    table = output.split("Job stats:")[-1].split("\n\n")[0]
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+
+
+def changed(folder: Path, **sections: dict[str, object]) -> Path:
+    """The reduced config with other values in some sections."""
+    config = yaml.safe_load(REDUCED.read_text())
+    for name, values in sections.items():
+        config[name] |= values
+    path = folder / "changed.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    return path
+
+
+def test_a_second_run_has_nothing_to_do(finished: Path, snakemake: Run) -> None:
+    result = snakemake(finished)
+    assert result.returncode == 0
+    assert "Nothing to be done" in result.stdout + result.stderr
+
+
+def test_more_bootstrap_replicates_touch_the_summaries_alone(
+    finished: Path, snakemake: Run, tmp_path: Path
+) -> None:
+    config = changed(tmp_path, topology={"bootstrap_replicates": 30})
+    result = snakemake(finished, "-n", config=config)
+    jobs = planned(result.stdout + result.stderr)
+    assert jobs["summaries"] == 8
+    assert jobs["measures"] == jobs["evaluate"] == 1
+    before = {"dataset", "check_zoo", "train_network", "activations", "diagrams", "measure"}
+    assert not before & set(jobs)
+    assert not {"task", "figure_training", "figure_barcodes"} & set(jobs)
+
+
+def test_other_permutations_touch_the_evaluation_alone(
+    finished: Path, snakemake: Run, tmp_path: Path
+) -> None:
+    config = changed(tmp_path, evaluation={"permutations": 30})
+    jobs = planned(snakemake(finished, "-n", config=config).stdout)
+    assert jobs["evaluate"] == 1
+    drawn = {name for name in jobs if name.startswith("figure_")}
+    assert set(jobs) == {"evaluate", "dashboard", "all", "total"} | drawn
+    assert not {"figure_training", "figure_gaps", "figure_barcodes"} & drawn
+
+
+def test_a_grid_that_grows_keeps_the_networks_that_it_had(
+    finished: Path, snakemake: Run, tmp_path: Path
+) -> None:
+    config = yaml.safe_load(REDUCED.read_text())
+    config["tasks"][0]["zoo"]["grid"]["width"].append(32)
+    path = tmp_path / "grown.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    jobs = planned(snakemake(finished, "-n", config=path).stdout)
+    assert jobs["train_network"] == 4
+
+
+def test_an_edit_of_the_library_reruns_what_it_reaches(
+    root: Path, finished: Path, snakemake: Run, tmp_path: Path
+) -> None:
+    checkout = tmp_path / "checkout"
+    for name in ("workflow", "scripts", "src", "envs", "studies"):
+        shutil.copytree(root / name, checkout / name)
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy(root / name, checkout / name)
+    same = planned(snakemake(finished, "-n", checkout=checkout).stdout)
+    # The page's own files are inputs, and they lie elsewhere in the copy.
+    assert set(same) == {"dashboard", "all", "total"}
+    with (checkout / "src" / "gengap" / "topology" / "vectorisation.py").open("a") as file:
+        file.write("# edited\n")
+    edited = planned(snakemake(finished, "-n", checkout=checkout).stdout)
+    assert edited["summaries"] == 8
+    assert not {"train_network", "activations", "measure"} & set(edited)
+
+
+def test_a_killed_run_is_finished_by_the_next_to_the_same_bytes(
+    root: Path, finished: Path, snakemake: Run, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
+    command += ["--directory", str(tmp_path), "--cores", "2", "--configfile", str(REDUCED)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    networks = tmp_path / "results" / "reduced" / "networks"
+    deadline = time.monotonic() + 300
+    while len(list(networks.glob("*/metrics.json"))) < 2:
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, "no network was trained within five minutes"
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert len(list(networks.glob("*/metrics.json"))) < 8
+
+    refused = snakemake(tmp_path)
+    assert refused.returncode != 0
+    assert "--unlock" in refused.stdout + refused.stderr
+    assert snakemake(tmp_path, "--unlock").returncode == 0
+    result = snakemake(tmp_path, cores=1)
+    assert result.returncode == 0, result.stderr
+    undisturbed, resumed = results_of(finished), results_of(tmp_path)
+    assert list(resumed) == list(undisturbed)
+    different = [name for name, content in undisturbed.items() if resumed[name] != content]
+    assert different == []
+
+
+@pytest.mark.parametrize("option", ["--dag", "--rulegraph"])
+def test_the_graph_of_the_workflow_can_be_drawn(
+    option: str, snakemake: Run, tmp_path: Path
+) -> None:
+    result = snakemake(tmp_path, option)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("digraph snakemake_dag") == 1
+    assert "train_network" in result.stdout

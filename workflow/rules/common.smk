@@ -1,0 +1,295 @@
+# What the rules share: functions of wildcards, and what a run is for.
+
+import csv
+import tempfile
+
+STAGED = planning.STAGED_FAMILY
+EVALUATION_FILES = [
+    "leaderboard",
+    "folds",
+    "tests",
+    "correlations",
+    "strata",
+    "left_out",
+]
+STUDY_FIGURES = ["r2_heatmap", "moments"]
+
+
+wildcard_constraints:
+    task=one_of(KINDS),
+    study=one_of(STUDIES),
+    network=r"\d+",
+    family=r"\w+",
+    table=r"\w+",
+
+
+@cache
+def code(script, *modules):
+    """Digest of a script and of all library code that it reaches: an edit makes its jobs stale."""
+    return planning.code_version(ROOT / "scripts" / f"{script}.py", *modules)
+
+
+def setting(*keys):
+    """A function of wildcards: one of the settings under which the task is run."""
+
+    def value(wildcards):
+        found = settings_of(wildcards.task)
+        for key in keys:
+            found = found[key]
+        return found
+
+    return value
+
+
+def section(name):
+    """Every key of a section of the settings, for a rule's params."""
+    return {key: setting(name, key) for key in config[name]}
+
+
+def of_task(key):
+    """A function of wildcards: what the task itself is set to."""
+    return lambda wildcards: task_named(wildcards.task)[key]
+
+
+def family_entry(wildcards):
+    """How the settings name a family of the library, or the path of a module of the user's."""
+    families = families_of(wildcards.task)
+    if wildcards.family not in families or wildcards.family == STAGED:
+        raise WorkflowError(
+            f"Task '{wildcards.task}' has no measures of family '{wildcards.family}': "
+            "add it to 'families'."
+        )
+    return families[wildcards.family]
+
+
+def check_position(wildcards):
+    """Refuse a network that the task does not have."""
+    count = len(positions_of(wildcards.task))
+    if int(wildcards.network) >= count:
+        raise WorkflowError(
+            f"Task '{wildcards.task}' has networks 0 to {count - 1}, "
+            f"not {wildcards.network}."
+        )
+
+
+def entry_of(wildcards):
+    """The plan of one network of a zoo."""
+    check_position(wildcards)
+    return plan_of(wildcards.task)[int(wildcards.network)]
+
+
+def position_of(wildcards):
+    """The position of one network of an imported task."""
+    check_position(wildcards)
+    return int(wildcards.network)
+
+
+def exported_from(task):
+    """Full name of the zoo whose export an imported task is, or None."""
+    zoo = task_named(task)["pgdl"].get("exported")
+    return zoo and f"{task.rpartition('/')[0]}/{zoo}".lstrip("/")
+
+
+def exported_task(wildcards):
+    """The receipt of the export that an imported task waits for, if any."""
+    zoo = exported_from(wildcards.task)
+    return [f"results/{zoo}/pgdl/exported.txt"] if zoo else []
+
+
+def pgdl_name(wildcards):
+    """An imported task's name in PGDL's tree."""
+    pgdl = task_named(wildcards.task)["pgdl"]
+    return pgdl.get("exported") or pgdl["task"]
+
+
+def pgdl_source(wildcards):
+    """Where an imported task's files come from."""
+    zoo = exported_from(wildcards.task)
+    source = task_named(wildcards.task)["pgdl"]["source"]
+    return f"results/{zoo}/pgdl" if zoo else source
+
+
+def each_network(pattern):
+    """An input function: the pattern for every network of the task."""
+    return lambda wildcards: [
+        pattern.format(task=wildcards.task, network=network)
+        for network in positions_of(wildcards.task)
+    ]
+
+
+def measure_tables(wildcards):
+    """The tables of every network and family that the settings ask for."""
+    families = families_of(wildcards.task)
+    folders = [f"measures/{family}" for family in families if family != STAGED]
+    if STAGED in families:
+        folders.insert(0, "topology/summaries")
+    return [
+        f"results/{wildcards.task}/{folder}/{network}.csv"
+        for folder in folders
+        for network in positions_of(wildcards.task)
+    ]
+
+
+def colour_of(wildcards):
+    """The hyper-parameter that colours a task's figures; None where only its files tell."""
+    task = task_named(wildcards.task)
+    return task["colour"] or next(iter(task.get("zoo", {}).get("grid", [None])))
+
+
+def figure_names(task):
+    """The figures of one task."""
+    names = ["leaderboard", "scatter", "correlations", "gaps"]
+    if KINDS[task] == "zoo":
+        names.append("training")
+    if task_named(task)["strata"]:
+        names.append("strata")
+    if STAGED in families_of(task):
+        names += ["r2_heatmap", "persistence_diagrams", "barcodes"]
+    return names
+
+
+def statistics_names(task):
+    """The tables of one task that stand beside its leaderboard; a study has more of them."""
+    names = ["clusters", "mutual_information"]
+    if "/" in task:
+        names += ["summary_correlations", "strongest"]
+    if settings_of(task)["feature_sets"]:
+        names += ["feature_sets", "feature_set_tests"]
+    return names
+
+
+def of_each_task(pattern):
+    """An input function: the pattern for every task of the study."""
+    return lambda wildcards: [
+        pattern.format(task=task) for task in tasks_of_study(wildcards.study)
+    ]
+
+
+def compared_tasks(study):
+    """The tasks that a study's figures show side by side."""
+    names = settings_of_study(study)["figures"]["compared"]
+    tasks = tasks_of_study(study)
+    # Where only some tasks are run, these are shown, whichever they are.
+    chosen = [task for task in tasks if names and task.rpartition("/")[2] in names]
+    return chosen or tasks
+
+
+def of_compared_tasks(name):
+    """An input function: a file of every task that the study's figures compare."""
+    return lambda wildcards: [
+        f"results/{task}/{name}" for task in compared_tasks(wildcards.study)
+    ]
+
+
+def picture(name, category, of="task"):
+    """A figure's two files; the PNG goes into the report with its caption."""
+    image = report(
+        f"results/{{{of}}}/figures/{name}.png",
+        caption=f"../report/{name}.rst",
+        category=f"{{{of}}}",
+        subcategory=category,
+        labels={"figure": name.replace("_", " ")},
+    )
+    return [image, f"results/{{{of}}}/figures/{name}.{config['figures']['format']}"]
+
+
+def example_diagrams(wildcards):
+    network = task_named(wildcards.task)["example"]
+    return f"results/{wildcards.task}/topology/diagrams/{network}.npz"
+
+
+def all_diagrams(wildcards):
+    """The diagrams of every network, where the settings ask for topology."""
+    if STAGED not in families_of(wildcards.task):
+        return []
+    pattern = "results/{task}/topology/diagrams/{network}.npz"
+    return each_network(pattern)(wildcards)
+
+
+def files_of_the_page():
+    """The script, style and template of the dashboard's page."""
+    folder = ROOT / "src" / "gengap" / "dashboard"
+    return sorted(str(path) for path in folder.glob("[ap]*/*") if path.is_file())
+
+
+def megabytes(amount, a_thread=0):
+    """A memory request that grows with the threads and when a job is tried again."""
+    return lambda wildcards, threads, attempt: (amount + a_thread * threads) * attempt
+
+
+def diagram_threads(wildcards):
+    """Draws of one network at a time: jobs of seconds go faster beside each other, one thread each."""
+    neurons = settings_of(wildcards.task)["activations"]["neurons"]
+    return 4 if neurons >= 1000 else 1
+
+
+def table_files(task):
+    """The tables and texts of one task."""
+    files = ["measures.csv", "failed.csv", "evaluation/best_ols.txt"]
+    files += [f"evaluation/{name}.csv" for name in EVALUATION_FILES]
+    return files + [f"evaluation/{name}.csv" for name in statistics_names(task)]
+
+
+def final_files(task):
+    """What a run of one task is for."""
+    files = [*table_files(task), "dashboard.html"]
+    files += [f"figures/{name}.png" for name in figure_names(task)]
+    return [f"results/{task}/{name}" for name in files]
+
+
+def study_files(study):
+    """What a run of a study is for."""
+    tasks = tasks_of_study(study)
+    files = [f"results/{study}/figures/{name}.png" for name in STUDY_FIGURES]
+    for name in ["leaderboard", *statistics_names(tasks[0])]:
+        files.append(f"results/{study}/tables/{name}.csv")
+    return [*files, *(file for task in tasks for file in final_files(task))]
+
+
+def tasks_asked_for():
+    """The tasks of the studies named on the command line, or else the config's."""
+    studies = [name for name in workflow.dag_settings.targets if name in STUDIES]
+    if not studies:
+        return [task["name"] for task in config["tasks"]]
+    return [task for study in studies for task in tasks_of_study(study)]
+
+
+def require_writable_results():
+    """Stop before the first job where nothing can be written."""
+    results = Path("results")
+    try:
+        results.mkdir(exist_ok=True)
+        tempfile.TemporaryFile(dir=results).close()
+    except OSError as error:
+        raise WorkflowError(
+            f"Cannot write to {results.resolve()} ({error.strerror}): make it writable, or choose "
+            "another folder with --directory."
+        ) from None
+
+
+def line_of(row, place=""):
+    """A row of a leaderboard as it is printed at the end of a run."""
+    score = f"{float(row['r2_mean']):7.3f} +- {float(row['r2_std']):.3f}"
+    return f"  {place:>2} {row['measure']:<60} {score}"
+
+
+def summary():
+    """The five best measures of each task, what needs none, and where the figures lie."""
+    lines = []
+    for name in tasks_asked_for():
+        path = Path("results", name, "evaluation", "leaderboard.csv")
+        if not path.is_file():
+            continue
+        with path.open() as file:
+            rows = list(csv.DictReader(file))
+        best = [row for row in rows if row["eligible"] == "True"][:5]
+        lines.append(
+            f"\n{name}: the best measures of the gap (R2 under 5x2 cross-validation)"
+        )
+        lines += [line_of(row, f"{place}.") for place, row in enumerate(best, start=1)]
+        lines.append("  and without any measure:")
+        lines += [line_of(row) for row in rows if row["kind"] == "reference"]
+        lines.append(
+            f"  leaderboard: {path}\n  figures:     {path.parents[1] / 'figures'}/"
+        )
+    return "\n".join(lines)

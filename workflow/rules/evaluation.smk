@@ -1,0 +1,32 @@
+# Which measures predict the gap.
+
+
+rule evaluate:
+    input:
+        task="results/{task}/task.json",
+        measures="results/{task}/measures.csv",
+    output:
+        *[f"results/{{task}}/evaluation/{name}.csv" for name in EVALUATION_FILES],
+        ols="results/{task}/evaluation/best_ols.txt",
+    log:
+        "results/{task}/logs/evaluate.log",
+    benchmark:
+        "results/{task}/benchmarks/evaluate.tsv"
+    group:
+        "statistics"
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=60,
+    params:
+        **section("evaluation"),
+        within=of_task("within"),
+        strata=of_task("strata"),
+        seed=setting("seed"),
+        code=code("evaluate"),
+    message:
+        "{wildcards.task}: evaluating the measures"
+    script:
+        "../../scripts/evaluate.py"

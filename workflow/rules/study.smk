@@ -1,0 +1,196 @@
+# Statistics beside the leaderboard of a task, and what a study says of all its tasks together.
+
+
+rule clusters:
+    input:
+        task="results/{task}/task.json",
+        measures="results/{task}/measures.csv",
+    output:
+        clusters="results/{task}/evaluation/clusters.csv",
+    log:
+        "results/{task}/logs/clusters.log",
+    benchmark:
+        "results/{task}/benchmarks/clusters.tsv"
+    group:
+        "statistics"
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=10,
+    params:
+        seed=setting("seed"),
+        code=code("clusters"),
+    message:
+        "{wildcards.task}: clusters of networks by each summary and the gap"
+    script:
+        "../../scripts/clusters.py"
+
+
+rule mutual_information:
+    input:
+        task="results/{task}/task.json",
+        measures="results/{task}/measures.csv",
+    output:
+        scores="results/{task}/evaluation/mutual_information.csv",
+    log:
+        "results/{task}/logs/mutual_information.log",
+    benchmark:
+        "results/{task}/benchmarks/mutual_information.tsv"
+    group:
+        "statistics"
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=30,
+    params:
+        code=code("mutual_information"),
+    message:
+        "{wildcards.task}: the competition's score of each measure"
+    script:
+        "../../scripts/mutual_information.py"
+
+
+rule summary_correlations:
+    input:
+        task="results/{task}/task.json",
+        measures="results/{task}/measures.csv",
+    output:
+        correlations="results/{task}/evaluation/summary_correlations.csv",
+        strongest="results/{task}/evaluation/strongest.csv",
+    log:
+        "results/{task}/logs/summary_correlations.log",
+    benchmark:
+        "results/{task}/benchmarks/summary_correlations.tsv"
+    group:
+        "statistics"
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=30,
+    params:
+        **section("evaluation"),
+        within=of_task("within"),
+        seed=setting("seed"),
+        code=code("summary_correlations"),
+    message:
+        "{wildcards.task}: rank correlations of each summary with the gap"
+    script:
+        "../../scripts/summary_correlations.py"
+
+
+rule feature_sets:
+    input:
+        leaderboard="results/{task}/evaluation/leaderboard.csv",
+        folds="results/{task}/evaluation/folds.csv",
+    output:
+        feature_sets="results/{task}/evaluation/feature_sets.csv",
+        tests="results/{task}/evaluation/feature_set_tests.csv",
+    log:
+        "results/{task}/logs/feature_sets.log",
+    benchmark:
+        "results/{task}/benchmarks/feature_sets.tsv"
+    group:
+        "statistics"
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=10,
+    params:
+        feature_sets=setting("feature_sets"),
+        code=code("feature_sets"),
+    message:
+        "{wildcards.task}: testing the feature sets against each other"
+    script:
+        "../../scripts/feature_sets.py"
+
+
+rule study_table:
+    input:
+        tables=of_each_task("results/{task}/evaluation/{{table}}.csv"),
+    output:
+        table=report(
+            "results/{study}/tables/{table}.csv",
+            caption="../report/study_table.rst",
+            category="{study}",
+            subcategory="Tables",
+            labels={"table": "{table}"},
+        ),
+    log:
+        "results/{study}/logs/tables/{table}.log",
+    benchmark:
+        "results/{study}/benchmarks/tables/{table}.tsv"
+    localrule: True
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=10,
+    params:
+        code=code("study_table"),
+    message:
+        "{wildcards.study}: table {wildcards.table}"
+    script:
+        "../../scripts/study_table.py"
+
+
+rule figure_study_r2_heatmap:
+    input:
+        leaderboards=of_compared_tasks("evaluation/leaderboard.csv"),
+    output:
+        picture("r2_heatmap", "Figures", of="study"),
+    log:
+        "results/{study}/logs/figure_r2_heatmap.log",
+    benchmark:
+        "results/{study}/benchmarks/figure_r2_heatmap.tsv"
+    group:
+        "statistics"
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=10,
+    params:
+        code=code("figure_study_r2_heatmap"),
+    message:
+        "{wildcards.study}: figure r2 heatmap"
+    script:
+        "../../scripts/figure_study_r2_heatmap.py"
+
+
+rule figure_study_moments:
+    input:
+        tasks=of_compared_tasks("task.json"),
+        measures=of_compared_tasks("measures.csv"),
+    output:
+        picture("moments", "Figures", of="study"),
+    log:
+        "results/{study}/logs/figure_moments.log",
+    benchmark:
+        "results/{study}/benchmarks/figure_moments.tsv"
+    group:
+        "statistics"
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=10,
+    params:
+        colours=lambda wildcards: [
+            task_named(task)["colour"] for task in compared_tasks(wildcards.study)
+        ],
+        code=code("figure_study_moments"),
+    message:
+        "{wildcards.study}: figure moments"
+    script:
+        "../../scripts/figure_study_moments.py"

@@ -1,0 +1,89 @@
+# From networks to the summaries of their persistence diagrams; one job a network and stage.
+
+
+rule activations:
+    input:
+        train="results/{task}/dataset/train.safetensors",
+        config="results/{task}/networks/{network}/config.json",
+        weights="results/{task}/networks/{network}/weights.safetensors",
+    output:
+        sample=temp("results/{task}/topology/activations/{network}.safetensors"),
+    log:
+        "results/{task}/logs/activations/{network}.log",
+    benchmark:
+        "results/{task}/benchmarks/activations/{network}.tsv"
+    group:
+        "topology"
+    conda:
+        "../../envs/networks.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=15,
+    params:
+        **section("activations"),
+        device=config["device"],
+        seed=setting("seed"),
+        failures=setting("failures"),
+        code=code("activations"),
+    message:
+        "{wildcards.task}: activations of network {wildcards.network}"
+    script:
+        "../../scripts/activations.py"
+
+
+rule diagrams:
+    input:
+        sample="results/{task}/topology/activations/{network}.safetensors",
+    output:
+        diagrams="results/{task}/topology/diagrams/{network}.npz",
+    log:
+        "results/{task}/logs/diagrams/{network}.log",
+    benchmark:
+        "results/{task}/benchmarks/diagrams/{network}.tsv"
+    group:
+        "topology"
+    conda:
+        "../../envs/topology.yaml"
+    threads: diagram_threads
+    resources:
+        mem_mb=megabytes(1200, a_thread=200),
+        runtime=30,
+    params:
+        max_dimension=setting("topology", "max_dimension"),
+        threshold=setting("topology", "threshold"),
+        engine=setting("topology", "engine"),
+        failures=setting("failures"),
+        code=code("diagrams"),
+    message:
+        "{wildcards.task}: persistence diagrams of network {wildcards.network}"
+    script:
+        "../../scripts/diagrams.py"
+
+
+rule summaries:
+    input:
+        diagrams="results/{task}/topology/diagrams/{network}.npz",
+    output:
+        summaries="results/{task}/topology/summaries/{network}.csv",
+    log:
+        "results/{task}/logs/summaries/{network}.log",
+    benchmark:
+        "results/{task}/benchmarks/summaries/{network}.tsv"
+    group:
+        "topology"
+    conda:
+        "../../envs/topology.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=30,
+    params:
+        replicates=setting("topology", "bootstrap_replicates"),
+        seed=setting("seed"),
+        failures=setting("failures"),
+        code=code("summaries"),
+    message:
+        "{wildcards.task}: summaries of network {wildcards.network}'s diagrams"
+    script:
+        "../../scripts/summaries.py"
