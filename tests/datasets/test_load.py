@@ -101,6 +101,28 @@ def test_classes_are_kept_and_relabelled_by_position() -> None:
     assert (data.classes, data.test.classes) == (2, 2)
 
 
+def test_groups_of_labels_become_classes() -> None:
+    data = load("digits", groups=[[1, 8], [3], [0, 9]], test_size=100)
+    images, labels = load_digits(return_X_y=True)
+    group = np.array([2, 0, -1, 1, -1, -1, -1, -1, 0, 2])[labels]
+    expected = rows(np.float32(images[group >= 0]) / np.float32(16), group[group >= 0])
+    inputs = np.concatenate([data.train.inputs, data.test.inputs])
+    assert rows(inputs, np.concatenate([data.train.labels, data.test.labels])) == expected
+    assert (data.classes, data.test.classes) == (3, 3)
+
+
+def test_balanced_groups_have_equal_counts() -> None:
+    rest = [label for label in range(10) if label != 4]
+    data = load("digits", groups=[[4], rest], train_size=200, test_size=40, balanced=True)
+    assert np.bincount(data.train.labels).tolist() == [100, 100]
+
+
+def test_groups_of_one_label_are_classes() -> None:
+    one, other = load("digits", groups=[[7], [2]]), load("digits", classes=[7, 2])
+    assert np.array_equal(one.train.inputs, other.train.inputs)
+    assert np.array_equal(one.train.labels, other.train.labels)
+
+
 @pytest.mark.parametrize(
     ("name", "keywords", "sentence"),
     [
@@ -118,6 +140,11 @@ def test_classes_are_kept_and_relabelled_by_position() -> None:
         ("digits", {"classes": ("3", "4")}, r"classes=\['3', '4'\]"),
         ("digits", {"classes": (3,)}, "two or more"),
         ("digits", {"classes": ()}, "two or more"),
+        ("digits", {"groups": [[0, 1]]}, r"groups=\[\[0, 1\]\] does not fit dataset digits"),
+        ("digits", {"groups": [[0, 1], []]}, "none empty"),
+        ("digits", {"groups": [[0, 1], [1, 2]]}, "no label in two"),
+        ("digits", {"groups": [[0], [10]]}, r"labels of 0\.\.9"),
+        ("digits", {"groups": [[0], [1]], "classes": (0, 1)}, "both classes and groups"),
     ],
 )
 def test_what_cannot_be_given_is_refused(

@@ -14,9 +14,10 @@ from gengap.datasets.official import folder_of
 from gengap.datasets.samples import (
     Samples,
     check_classes,
+    check_groups,
     check_size,
     divide,
-    keep_classes,
+    keep_groups,
     seeded_order,
     subset,
 )
@@ -90,6 +91,7 @@ def load(
     balanced: bool = False,
     transforms: Sequence[Mapping[str, Any]] = (),
     classes: Sequence[int] | None = None,
+    groups: Sequence[Sequence[int]] | None = None,
 ) -> Dataset:
     """Load a dataset by name.
 
@@ -107,18 +109,20 @@ def load(
             multiple of the number of classes.
         transforms: see ``gengap.datasets.transforms.apply``; images come in [0, 1].
         classes: labels to keep, each relabelled by its position here.
+        groups: groups of labels, each of which becomes one class, relabelled by its position here;
+            labels in none are left out. ``[[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]`` makes CIFAR-2 of
+            ``cifar10``. Not together with ``classes``, which is the case of one label a group.
 
     Returns:
         Two splits: inputs float32, images (n, H, W, C) or vectors (n, d); labels int64 (n,).
 
     Raises:
-        GengapError: an unknown name, transform or class, more samples than there are, a missing or
-            damaged file, or a download that fails.
+        GengapError: an unknown name, transform, class or group, more samples than there are, a
+            missing or damaged file, or a download that fails.
     """
     if name not in CLASSES:
         raise GengapError(f"Unknown dataset {name!r}: choose one of {', '.join(NAMES)}.")
-    kept = range(CLASSES[name]) if classes is None else classes
-    check_classes(name, kept, CLASSES[name])
+    kept = _groups(name, classes, groups)
     check_size(name, "train_size", train_size)
     check_size(name, "test_size", test_size)
 
@@ -128,12 +132,11 @@ def load(
 
     if name in OFFICIAL:
         parts = OFFICIAL[name](folder_of(name, data_dir))
-        train, test = parts if classes is None else (keep_classes(part, kept) for part in parts)
+        train, test = (keep_groups(part, kept) for part in parts)
         train = subset(name, "train_size", train, train_size, order(train, "train"))
         test = subset(name, "test_size", test, test_size, order(test, "test"))
     else:
-        pool = _pool(name, seed)
-        pool = pool if classes is None else keep_classes(pool, kept)
+        pool = keep_groups(_pool(name, seed), kept)
         train, test = divide(name, pool, train_size, test_size, order(pool, "split"))
     inputs = apply(transforms, _as_floats(train.inputs), _as_floats(test.inputs))
     return Dataset(
@@ -141,6 +144,23 @@ def load(
         Split(inputs[0], train.labels, len(kept)),
         Split(inputs[1], test.labels, len(kept)),
     )
+
+
+def _groups(
+    name: str, classes: Sequence[int] | None, groups: Sequence[Sequence[int]] | None
+) -> list[list[int]]:
+    """The labels that make up each class of what is loaded."""
+    if groups is None:
+        kept = range(CLASSES[name]) if classes is None else classes
+        check_classes(name, kept, CLASSES[name])
+        return [[label] for label in kept]
+    if classes is not None:
+        raise GengapError(
+            f"Dataset {name} is given both classes and groups: give one of them, "
+            "since groups of one label each are classes."
+        )
+    check_groups(name, groups, CLASSES[name])
+    return [list(group) for group in groups]
 
 
 def _pool(name: str, seed: int) -> Samples:

@@ -39,12 +39,32 @@ def check_classes(name: str, kept: Sequence[int], available: int) -> None:
         )
 
 
-def keep_classes(samples: Samples, kept: Sequence[int]) -> Samples:
-    """The samples whose label is in ``kept``, relabelled by its position there."""
-    position = np.full(max(samples.labels.max(), *kept) + 1, -1, dtype=np.int64)
-    position[list(kept)] = np.arange(len(kept))
+def check_groups(name: str, groups: Sequence[Sequence[int]], available: int) -> None:
+    """Refuse groups of classes that are not two or more disjoint, non-empty sets of known labels.
+
+    Raises:
+        GengapError: as said.
+    """
+    members = [label for group in groups for label in group]
+    known = all(not isinstance(label, bool) and label in range(available) for label in members)
+    apart = len(set(members)) == len(members)
+    if not known or not apart or len(groups) < 2 or not all(len(group) for group in groups):
+        raise GengapError(
+            f"groups={[list(group) for group in groups]} does not fit dataset {name}: give two or "
+            f"more groups of labels of 0..{available - 1}, none empty and no label in two."
+        )
+
+
+def keep_groups(samples: Samples, groups: Sequence[Sequence[int]]) -> Samples:
+    """The samples whose label is in one of the groups, relabelled by the group's position."""
+    highest = max(label for group in groups for label in group)
+    position = np.full(max(samples.labels.max(), highest) + 1, -1, dtype=np.int64)
+    for index, group in enumerate(groups):
+        position[list(group)] = index
     relabelled = Samples(samples.inputs, position[samples.labels])
-    return relabelled.take(np.flatnonzero(relabelled.labels >= 0))
+    # Without a choice to make, the images are not copied: they may be the most of the memory.
+    chosen = relabelled.labels >= 0
+    return relabelled if chosen.all() else relabelled.take(np.flatnonzero(chosen))
 
 
 def seeded_order(
