@@ -24,6 +24,7 @@ include: "workflow/rules/measures.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/study.smk"
+include: "workflow/rules/experiments.smk"
 
 
 rule all:
@@ -36,6 +37,30 @@ rule all:
 rule ballester2023:
     input:
         lambda wildcards: study_files("ballester2023"),
+
+
+# The functional graph while a network trains; early stopping; a law for the gap.
+rule corneanu2020:
+    input:
+        lambda wildcards: study_files("corneanu2020"),
+
+
+# Tangent kernels, their eigenfunctions, and linearised training.
+rule ortizjimenez2021:
+    input:
+        lambda wildcards: study_files("ortizjimenez2021"),
+
+
+# The Hessian's eigenvectors and the decision boundary.
+rule sabanayagam2023:
+    input:
+        lambda wildcards: study_files("sabanayagam2023"),
+
+
+# Effective dimensionality of the Hessian.
+rule maddox2020:
+    input:
+        lambda wildcards: study_files("maddox2020"),
 
 
 onstart:

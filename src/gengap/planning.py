@@ -28,6 +28,9 @@ FAMILIES = {
     "topology": "gengap.measures.topology",
     "baseline": "gengap.measures.baseline",
     "competition": "gengap.measures.competition",
+    "curvature": "gengap.curvature.measures",
+    "tangent": "gengap.tangent.measures",
+    "functional_graph": "gengap.measures.functional_graph",
 }
 STAGED_FAMILY = "topology"
 
@@ -195,7 +198,7 @@ def code_version(*sources: Path | str) -> str:
     pending = [
         path
         for source in sources
-        for path in ([Path(source)] if str(source).endswith(".py") else _module_files(str(source)))
+        for path in ([Path(source)] if _is_file(source) else _module_files(str(source)))
     ]
     seen: set[Path] = set()
     while pending:
@@ -208,6 +211,10 @@ def code_version(*sources: Path | str) -> str:
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _is_file(source: Path | str) -> bool:
+    return isinstance(source, Path) or source.endswith(".py")
 
 
 @cache

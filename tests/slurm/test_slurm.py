@@ -37,7 +37,7 @@ WORKFLOW = [
 ]
 # What a user of this cluster would write into the profile: its partition, no account, no sacct.
 CLUSTER = [
-    f"--workflow-profile={ROOT / 'workflow' / 'profiles' / 'slurm'}",
+    f"--workflow-profile={ROOT / 'profiles' / 'slurm'}",
     "--default-resources=slurm_partition=main",
     "--slurm-no-account",
     "--slurm-status-command=squeue",

@@ -20,6 +20,8 @@ wildcard_constraints:
     study=one_of(STUDIES),
     network=r"\d+",
     family=r"\w+",
+    experiment=r"\w+",
+    run=r"\d+",
     table=r"\w+",
 
 
@@ -158,6 +160,84 @@ def statistics_names(task):
     return names
 
 
+@cache
+def settings_of_experiment(study, name):
+    """Of each run of an experiment, its place among the seeds and its keywords."""
+    entry = experiments_of(study)[name]
+    entries = []
+    for point in planning.grid_points(entry["grid"], entry["seeds"]):
+        seed = point.pop("replicate")
+        entries.append((seed, {**entry["settings"], **point}))
+    return entries
+
+
+def experiment_entry(wildcards):
+    """The settings of an experiment; one that the study does not have is refused."""
+    if wildcards.experiment not in experiments_of(wildcards.study):
+        raise WorkflowError(
+            f"{wildcards.study} has no experiment '{wildcards.experiment}': choose among "
+            f"{', '.join(experiments_of(wildcards.study))}."
+        )
+    return experiments_of(wildcards.study)[wildcards.experiment]
+
+
+def module_of_experiment(wildcards):
+    """The module of an experiment."""
+    return experiment_entry(wildcards)["experiment"]
+
+
+def settings_of_runs(wildcards):
+    """Of each run of an experiment, its place among the seeds and its keywords."""
+    experiment_entry(wildcards)
+    return settings_of_experiment(wildcards.study, wildcards.experiment)
+
+
+def run_entry(wildcards):
+    """The place of one run among the seeds and its keywords."""
+    entries = settings_of_runs(wildcards)
+    if int(wildcards.run) >= len(entries):
+        raise WorkflowError(
+            f"The experiment {wildcards.experiment} of {wildcards.study} has runs 0 to "
+            f"{len(entries) - 1}, not {wildcards.run}."
+        )
+    return entries[int(wildcards.run)]
+
+
+def settings_of_run(wildcards):
+    """The keywords of one run."""
+    return run_entry(wildcards)[1]
+
+
+def place_of_run(wildcards):
+    """The place of one run among the seeds of its grid point."""
+    return run_entry(wildcards)[0]
+
+
+def code_of_experiment(script):
+    """A function of wildcards: digest of a script and of the experiment's module."""
+    return lambda wildcards: code(
+        script, f"gengap.studies.{wildcards.study}.{module_of_experiment(wildcards)}"
+    )
+
+
+def run_files(study, name):
+    """The outcomes of an experiment's runs."""
+    count = len(settings_of_experiment(study, name))
+    return [f"results/{study}/runs/{name}/{run}.npz" for run in range(count)]
+
+
+def runs_of_experiment(wildcards):
+    """The outcomes of an experiment's runs."""
+    experiment_entry(wildcards)
+    return run_files(wildcards.study, wildcards.experiment)
+
+
+def runs_of_all_experiments(wildcards):
+    """The outcomes of a study's runs, by experiment."""
+    study = wildcards.study
+    return {name: run_files(study, name) for name in experiments_of(study)}
+
+
 def of_each_task(pattern):
     """An input function: the pattern for every task of the study."""
     return lambda wildcards: [
@@ -209,7 +289,7 @@ def all_diagrams(wildcards):
 def files_of_the_page():
     """The script, style and template of the dashboard's page."""
     folder = ROOT / "src" / "gengap" / "dashboard"
-    return sorted(str(path) for path in folder.glob("[ap]*/*") if path.is_file())
+    return sorted(path for path in folder.glob("[ap]*/*") if path.is_file())
 
 
 def megabytes(amount, a_thread=0):
@@ -239,6 +319,11 @@ def final_files(task):
 
 def study_files(study):
     """What a run of a study is for."""
+    if study in EXPERIMENT_STUDIES:
+        figures = [f"results/{study}/figures/{name}" for name in experiments_of(study)]
+        # The claims rest on all experiments together.
+        complete = len(figures) == len(settings_of_study(study)["experiments"])
+        return [f"results/{study}/claims.csv"] * complete + figures
     tasks = tasks_of_study(study)
     files = [f"results/{study}/figures/{name}.png" for name in STUDY_FIGURES]
     for name in ["leaderboard", *statistics_names(tasks[0])]:
@@ -251,7 +336,12 @@ def tasks_asked_for():
     studies = [name for name in workflow.dag_settings.targets if name in STUDIES]
     if not studies:
         return [task["name"] for task in config["tasks"]]
-    return [task for study in studies for task in tasks_of_study(study)]
+    return [
+        task
+        for study in studies
+        if study in TASK_STUDIES
+        for task in tasks_of_study(study)
+    ]
 
 
 def require_writable_results():

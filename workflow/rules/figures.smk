@@ -248,7 +248,6 @@ rule dashboard:
             f"results/{wildcards.task}/{name}" for name in table_files(wildcards.task)
         ],
         diagrams=all_diagrams,
-        page=files_of_the_page(),
     output:
         page=report(
             "results/{task}/dashboard.html",
@@ -269,7 +268,7 @@ rule dashboard:
         mem_mb=megabytes(2000),
         runtime=30,
     params:
-        code=code("dashboard"),
+        code=code("dashboard", *files_of_the_page()),
     message:
         "{wildcards.task}: dashboard"
     script:

@@ -13,7 +13,9 @@ from snakemake.utils import update_config, validate
 import yaml
 
 ROOT = Path(workflow.basedir)
-SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+SCHEMAS = ROOT / "workflow" / "schemas"
+SCHEMA = SCHEMAS / "config.schema.yaml"
+EXPERIMENTS_SCHEMA = SCHEMAS / "experiments.schema.yaml"
 sys.path.insert(0, str(ROOT / "src"))
 
 from gengap import planning
@@ -34,18 +36,39 @@ ROLES = ("within", "strata", "colour")
 OF_THE_RUN = ("setting", "only", "studies", "data_dir", "device")
 
 
-def checked(settings, origin):
+def validated(settings, origin, schema):
     """Settings with defaults filled in; a fault is said in one sentence that names its key."""
     try:
-        validate(settings, str(SCHEMA))
+        validate(settings, str(schema))
     except WorkflowError as error:
         fault = error.__context__
         if not hasattr(fault, "json_path"):
             raise
         raise WorkflowError(
             f"{origin} is not valid at '{fault.json_path}': {fault.message}; "
-            f"every key is described in {SCHEMA}."
+            f"every key is described in {schema}."
         ) from None
+    return in_order(settings)
+
+
+def in_order(settings):
+    """The same settings with sorted keys, so that their order in a file does not matter.
+
+    It matters in a grid, where it numbers the networks, and in feature_sets, where it is shown.
+    """
+    if isinstance(settings, list):
+        return [in_order(value) for value in settings]
+    if not isinstance(settings, dict):
+        return settings
+    return {
+        key: value if key in ("grid", "feature_sets") else in_order(value)
+        for key, value in sorted(settings.items())
+    }
+
+
+def checked(settings, origin):
+    """The validated settings of tasks; a fault is said in one sentence that names its key."""
+    settings = validated(settings, origin, SCHEMA)
     try:
         tasks = {task["name"]: task for task in settings["tasks"]}
         if len(tasks) < len(settings["tasks"]):
@@ -64,6 +87,33 @@ def checked(settings, origin):
                 )
     except GengapError as error:
         raise WorkflowError(str(error)) from None
+    return settings
+
+
+def checked_experiments(study, settings, origin):
+    """The validated settings of a study of experiments."""
+    settings = validated(settings, origin, EXPERIMENTS_SCHEMA)
+    names = [entry["name"] for entry in settings["experiments"]]
+    if len(set(names)) < len(names):
+        raise WorkflowError(
+            f"The experiments {names} of {study} do not all differ in name: rename one."
+        )
+    for entry in settings["experiments"]:
+        entry["experiment"] = entry["experiment"] or entry["name"]
+        source = (
+            ROOT / "src" / "gengap" / "studies" / study / f"{entry['experiment']}.py"
+        )
+        if not source.is_file():
+            raise WorkflowError(
+                f"{origin} names the experiment '{entry['experiment']}': choose a module of "
+                f"{source.parent}."
+            )
+        try:
+            planning.grid_points(entry["grid"], entry["seeds"])
+        except GengapError as error:
+            raise WorkflowError(
+                f"{origin}, experiment {entry['name']}: {error}"
+            ) from None
     return settings
 
 
@@ -153,7 +203,10 @@ def settings_of_study(study):
         raise WorkflowError(
             f"{path} sets '{key}', which is for a whole run: set it in the config."
         )
-    settings = checked(settings, f"The setting '{config['setting']}' of {path}")
+    origin = f"The setting '{config['setting']}' of {path}"
+    if study in EXPERIMENT_STUDIES:
+        return checked_experiments(study, settings, origin)
+    settings = checked(settings, origin)
     settings["data_dir"] = config["data_dir"]
     settings["figures"]["format"] = config["figures"]["format"]
     return settings
@@ -200,14 +253,30 @@ def tasks_of_study(study):
     tasks = settings_of_study(study)["tasks"]
     sources = {task["pgdl"].get("exported") for task in tasks if "pgdl" in task}
     names = [task["name"] for task in tasks if task["name"] not in sources]
+    return [f"{study}/{name}" for name in asked_for(study, "task", names)]
+
+
+@cache
+def experiments_of(study):
+    """The experiments of a study that are asked for, by name."""
+    entries = {
+        entry["name"]: entry for entry in settings_of_study(study)["experiments"]
+    }
+    return {
+        name: entries[name] for name in asked_for(study, "experiment", list(entries))
+    }
+
+
+def asked_for(study, kind, names):
+    """Those of a study's tasks or experiments that 'only' asks for."""
     only = [config["only"]] if isinstance(config["only"], str) else config["only"]
     for name in only:
         if name not in [*names, "all"]:
             raise WorkflowError(
-                f"'only' names '{name}', which is no task of {study}: choose among "
+                f"'only' names '{name}', which is no {kind} of {study}: choose among "
                 f"{', '.join(names)}, or all."
             )
-    return [f"{study}/{name}" for name in names if name in only or "all" in only]
+    return [name for name in names if name in only or "all" in only]
 
 
 config = checked(config, "The config")
@@ -228,6 +297,8 @@ for name in KINDS:
         )
 for name in STUDIES:
     KINDS |= kinds(STUDIES[name], f"{name}/")
+EXPERIMENT_STUDIES = [name for name in STUDIES if "experiments" in STUDIES[name]]
+TASK_STUDIES = [name for name in STUDIES if name not in EXPERIMENT_STUDIES]
 ZOOS = [task for task, kind in KINDS.items() if kind == "zoo"]
 IMPORTED = [task for task, kind in KINDS.items() if kind == "pgdl"]
 

@@ -1,0 +1,77 @@
+"""Running one experiment of a study from its settings."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gengap.errors import GengapError
+from gengap.studies.claims import Claim
+from gengap.studies.outcomes import Outcome, Run
+
+if TYPE_CHECKING:
+    import torch
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a run draws its randomness from, finds data, and computes.
+
+    Attributes:
+        seed: of this run, from which every random choice is derived.
+        data_dir: folder of official dataset files, or None for the cache of downloads.
+        device: of the networks.
+    """
+
+    seed: int
+    data_dir: str | None
+    device: torch.device
+
+
+def perform(study: str, experiment: str, context: Context, settings: Mapping[str, Any]) -> Outcome:
+    """Run an experiment once.
+
+    Args:
+        study: name of the package in ``gengap.studies``.
+        experiment: name of the module in it.
+        context: seed, data and device.
+        settings: keywords of the experiment's ``run``.
+
+    Raises:
+        GengapError: an unknown or missing keyword, or what the experiment itself refuses.
+    """
+    run = importlib.import_module(f"gengap.studies.{study}.{experiment}").run
+    keywords = {
+        name: parameter
+        for name, parameter in inspect.signature(run).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    for name in settings:
+        if name not in keywords:
+            raise GengapError(
+                f"The experiment {experiment} of {study} has no setting '{name}': "
+                f"choose among {', '.join(keywords)}."
+            )
+    for name, parameter in keywords.items():
+        if parameter.default is parameter.empty and name not in settings:
+            raise GengapError(f"The experiment {experiment} of {study} needs '{name}': set it.")
+    outcome: Outcome = run(context, **settings)
+    return outcome
+
+
+def draw(study: str, experiment: str, runs: Sequence[Run]) -> dict[str, Figure]:
+    """The figures of an experiment's runs, by name."""
+    module = importlib.import_module(f"gengap.studies.{study}.{experiment}")
+    figures: dict[str, Figure] = module.draw(runs)
+    return figures
+
+
+def judge(study: str, runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
+    """What the runs of a study, by experiment, say of its paper's claims."""
+    module = importlib.import_module(f"gengap.studies.{study}.claims")
+    claims: list[Claim] = module.claims(runs)
+    return claims
