@@ -6,13 +6,24 @@ import numpy as np
 import pytest
 
 from gengap.datasets import load, synthetic
+from gengap.errors import GengapError
 
 COUNT = 6000
 
 
 @pytest.mark.parametrize(
     ("name", "classes"),
-    [("gaussians", 3), ("two_spirals", 2), ("circles", 2), ("moons", 2), ("checkerboard", 2)],
+    [
+        ("gaussians", 3),
+        ("two_spirals", 2),
+        ("circles", 2),
+        ("moons", 2),
+        ("checkerboard", 2),
+        ("gauss_mixture", 3),
+        ("hierarchical", 4),
+        ("checkerboard_linear", 2),
+        ("checkerboard_noisy", 2),
+    ],
 )
 def test_points_repeat_and_classes_are_of_equal_size(name: str, classes: int) -> None:
     draw = getattr(synthetic, name)
@@ -72,3 +83,42 @@ def test_circles_and_moons_lie_where_they_should() -> None:
     lower = np.hypot(*(points[labels == 1] - [1, 0.5]).T)
     assert upper.mean() == pytest.approx(1, abs=0.03)
     assert lower.mean() == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("name", "centres", "spreads"),
+    [
+        ("gauss_mixture", [(2, -1), (-2, 0), (0, 2)], [(0.5, 0.5), (0.5, 1.0), (0.5, 0.5)]),
+        ("hierarchical", [(2, -1), (2, 1), (-2, 1), (-2, -1)], [(0.5, 0.55)] * 4),
+    ],
+)
+def test_clouds_have_the_published_centres_and_spreads(
+    name: str, centres: list[tuple[float, float]], spreads: list[tuple[float, float]]
+) -> None:
+    points, labels = getattr(synthetic, name)(COUNT, np.random.default_rng(0))
+    for label, (centre, spread) in enumerate(zip(centres, spreads, strict=True)):
+        cloud = points[labels == label]
+        assert np.allclose(cloud.mean(axis=0), centre, atol=5 * max(spread) / np.sqrt(len(cloud)))
+        assert np.allclose(cloud.std(axis=0), spread, rtol=0.1)
+
+
+@pytest.mark.parametrize(("name", "offset"), [("linear", 0.8), ("noisy", 0.5)])
+def test_zigzag_clouds_take_turns_along_y(name: str, offset: float) -> None:
+    points, labels = getattr(synthetic, f"checkerboard_{name}")(COUNT, np.random.default_rng(0))
+    heights = {0: (-3, 1), 1: (-1, 3)}
+    for label, side in ((0, offset), (1, -offset)):
+        for height in heights[label]:
+            cloud = points[(labels == label) & (np.abs(points[:, 1] - height) < 1)]
+            assert len(cloud) == pytest.approx(COUNT / 4, rel=0.1)
+            assert np.allclose(cloud.mean(axis=0), [side, height], atol=0.05)
+            assert np.allclose(cloud.std(axis=0), [0.3, 0.1], rtol=0.1)
+
+
+def test_intro1d_is_six_points_for_both_splits() -> None:
+    data = load("intro1d")
+    order = np.argsort(data.train.inputs[:, 0])
+    assert np.allclose(data.train.inputs[order, 0], [0.5, 1.0, 1.1, 1.3, 1.4, 1.45])
+    assert data.train.labels[order].tolist() == [0, 1, 1, 1, 0, 0]
+    assert sorted(data.test.inputs[:, 0]) == sorted(data.train.inputs[:, 0])
+    with pytest.raises(GengapError, match="has 6 samples"):
+        load("intro1d", train_size=7)

@@ -49,7 +49,18 @@ def _iris() -> Samples:
     return Samples(inputs.astype(np.float32), labels.astype(np.int64))
 
 
+def _intro1d() -> tuple[Samples, Samples]:
+    """Six points on a line in three stretches, (1,): the introduction of Sabanayagam et al. (2023).
+
+    The test split is the same six.
+    """
+    inputs = np.array([[0.5], [1.0], [1.1], [1.3], [1.4], [1.45]], dtype=np.float32)
+    samples = Samples(inputs, np.array([0, 1, 1, 1, 0, 0]))
+    return samples, samples
+
+
 EMBEDDED: dict[str, Callable[[], Samples]] = {"digits": _digits, "iris": _iris}
+WITH_TEST: dict[str, Callable[[], tuple[Samples, Samples]]] = {"intro1d": _intro1d}
 OFFICIAL: dict[str, Callable[[Path], tuple[Samples, Samples]]] = {
     "mnist": idx.read_folder,
     "fashion_mnist": idx.read_folder,
@@ -63,6 +74,10 @@ SYNTHETIC: dict[str, Callable[[int, np.random.Generator], Samples]] = {
     "circles": synthetic.circles,
     "moons": synthetic.moons,
     "checkerboard": synthetic.checkerboard,
+    "gauss_mixture": synthetic.gauss_mixture,
+    "hierarchical": synthetic.hierarchical,
+    "checkerboard_linear": synthetic.checkerboard_linear,
+    "checkerboard_noisy": synthetic.checkerboard_noisy,
 }
 CLASSES = {
     "digits": 10,
@@ -77,6 +92,11 @@ CLASSES = {
     "circles": 2,
     "moons": 2,
     "checkerboard": 2,
+    "intro1d": 2,
+    "gauss_mixture": len(synthetic.MIXTURE_CENTRES),
+    "hierarchical": len(synthetic.HIERARCHICAL_CENTRES),
+    "checkerboard_linear": 2,
+    "checkerboard_noisy": 2,
 }
 NAMES: tuple[str, ...] = tuple(CLASSES)
 
@@ -130,8 +150,8 @@ def load(
         rng = generator(seed, "datasets", name, part)
         return seeded_order(samples.labels, len(kept), balanced, rng)
 
-    if name in OFFICIAL:
-        parts = OFFICIAL[name](folder_of(name, data_dir))
+    if name in OFFICIAL or name in WITH_TEST:
+        parts = _parts(name, data_dir)
         train, test = (keep_groups(part, kept) for part in parts)
         train = subset(name, "train_size", train, train_size, order(train, "train"))
         test = subset(name, "test_size", test, test_size, order(test, "test"))
@@ -161,6 +181,12 @@ def _groups(
         )
     check_groups(name, groups, CLASSES[name])
     return [list(group) for group in groups]
+
+
+def _parts(name: str, data_dir: str | Path | None) -> tuple[Samples, Samples]:
+    if name in WITH_TEST:
+        return WITH_TEST[name]()
+    return OFFICIAL[name](folder_of(name, data_dir))
 
 
 def _pool(name: str, seed: int) -> Samples:

@@ -18,6 +18,18 @@ CIRCLE_NOISE = 0.08
 MOON_NOISE = 0.15
 BOARD_SIDE = 4
 
+# Centres and standard deviations (x, y) of the clouds of Sabanayagam et al. (2023,
+# arXiv:2306.07104), from their published code; one cloud per class unless said otherwise.
+MIXTURE_CENTRES = ((2, -1), (-2, 0), (0, 2))
+MIXTURE_SPREADS = ((0.5, 0.5), (0.5, 1), (0.5, 0.5))
+HIERARCHICAL_CENTRES = ((2, -1), (2, 1), (-2, 1), (-2, -1))
+HIERARCHICAL_SPREAD = (0.5, 0.55)
+# Two clouds a class: those of class 0 lie right, those of class 1 left, in turns along y.
+ZIGZAG_HEIGHTS = ((-3, 1), (-1, 3))
+ZIGZAG_SPREAD = (0.3, 0.1)
+LINEAR_OFFSET = 0.8
+NOISY_OFFSET = 0.5
+
 
 def gaussians(count: int, rng: np.random.Generator) -> Samples:
     """Three round Gaussian clouds whose centres are the corners of an equilateral triangle."""
@@ -64,6 +76,49 @@ def checkerboard(count: int, rng: np.random.Generator) -> Samples:
     row = 2 * rng.integers(BOARD_SIDE // 2, size=count) + (column + labels) % 2
     corners = np.stack([column, row], axis=1)
     return _samples((corners + rng.random((count, 2))) / BOARD_SIDE, labels)
+
+
+def gauss_mixture(count: int, rng: np.random.Generator) -> Samples:
+    """Three Gaussian clouds, one of them stretched (``gauss`` of Sabanayagam et al. 2023)."""
+    labels = _labels(count, len(MIXTURE_CENTRES), rng)
+    return _clouds(
+        np.array(MIXTURE_CENTRES)[labels], np.array(MIXTURE_SPREADS)[labels], labels, rng
+    )
+
+
+def hierarchical(count: int, rng: np.random.Generator) -> Samples:
+    """Four Gaussian clouds in two far pairs, classes 0 and 1 right, 2 and 3 left (ibid.)."""
+    labels = _labels(count, len(HIERARCHICAL_CENTRES), rng)
+    return _clouds(np.array(HIERARCHICAL_CENTRES)[labels], HIERARCHICAL_SPREAD, labels, rng)
+
+
+def checkerboard_linear(count: int, rng: np.random.Generator) -> Samples:
+    """Four flat clouds in zigzag: a vertical line separates the classes, with little room (ibid.).
+
+    The wide margin belongs to the boundary that winds between the clouds' heights.
+    """
+    return _zigzag(count, LINEAR_OFFSET, rng)
+
+
+def checkerboard_noisy(count: int, rng: np.random.Generator) -> Samples:
+    """The same clouds nearer to the middle, where no line separates the classes (ibid.)."""
+    return _zigzag(count, NOISY_OFFSET, rng)
+
+
+def _zigzag(count: int, offset: float, rng: np.random.Generator) -> Samples:
+    labels = _labels(count, 2, rng)
+    heights = np.array(ZIGZAG_HEIGHTS)[labels, rng.integers(2, size=count)]
+    centres = np.stack([offset * (1 - 2 * labels), heights], axis=1)
+    return _clouds(centres, ZIGZAG_SPREAD, labels, rng)
+
+
+def _clouds(
+    centres: np.ndarray,
+    spreads: np.ndarray | tuple[float, float],
+    labels: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> Samples:
+    return _samples(centres + np.array(spreads) * rng.standard_normal(centres.shape), labels)
 
 
 def _labels(count: int, classes: int, rng: np.random.Generator) -> NDArray[np.int64]:
