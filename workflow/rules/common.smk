@@ -331,14 +331,18 @@ def study_files(study):
     return [*files, *(file for task in tasks for file in final_files(task))]
 
 
+def studies_asked_for():
+    """The studies named on the command line."""
+    return [name for name in workflow.dag_settings.targets if name in STUDIES]
+
+
 def tasks_asked_for():
     """The tasks of the studies named on the command line, or else the config's."""
-    studies = [name for name in workflow.dag_settings.targets if name in STUDIES]
-    if not studies:
+    if not studies_asked_for():
         return [task["name"] for task in config["tasks"]]
     return [
         task
-        for study in studies
+        for study in studies_asked_for()
         if study in TASK_STUDIES
         for task in tasks_of_study(study)
     ]
@@ -363,23 +367,40 @@ def line_of(row, place=""):
     return f"  {place:>2} {row['measure']:<60} {score}"
 
 
+def rows_of(path):
+    """The rows of a table; none where it is not there."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def summary():
-    """The five best measures of each task, what needs none, and where the figures lie."""
+    """What was found, in a few lines, and where the figures lie."""
     lines = []
     for name in tasks_asked_for():
         path = Path("results", name, "evaluation", "leaderboard.csv")
-        if not path.is_file():
-            continue
-        with path.open() as file:
-            rows = list(csv.DictReader(file))
-        best = [row for row in rows if row["eligible"] == "True"][:5]
-        lines.append(
-            f"\n{name}: the best measures of the gap (R2 under 5x2 cross-validation)"
-        )
-        lines += [line_of(row, f"{place}.") for place, row in enumerate(best, start=1)]
-        lines.append("  and without any measure:")
-        lines += [line_of(row) for row in rows if row["kind"] == "reference"]
-        lines.append(
-            f"  leaderboard: {path}\n  figures:     {path.parents[1] / 'figures'}/"
-        )
+        if rows := rows_of(path):
+            lines += summary_of_task(name, path, rows)
+    for study in studies_asked_for():
+        path = Path("results", study, "claims.csv")
+        if rows := rows_of(path):
+            verdicts = {row["claim"]: row["verdict"] for row in rows}
+            lines.append(f"\n{study}: what the runs say of the paper's claims")
+            lines += [f"  {verdict:>9}  {claim}" for claim, verdict in verdicts.items()]
+            lines.append(f"  claims:  {path.with_suffix('.md')}")
+            lines.append(f"  figures: {path.with_name('figures')}/")
     return "\n".join(lines)
+
+
+def summary_of_task(name, path, rows):
+    """The five best measures of a task, what needs none, and where the figures lie."""
+    best = [row for row in rows if row["eligible"] == "True"][:5]
+    return [
+        f"\n{name}: the best measures of the gap (R2 under 5x2 cross-validation)",
+        *(line_of(row, f"{place}.") for place, row in enumerate(best, start=1)),
+        "  and without any measure:",
+        *(line_of(row) for row in rows if row["kind"] == "reference"),
+        f"  leaderboard: {path}",
+        f"  figures:     {path.parents[1] / 'figures'}/",
+    ]
