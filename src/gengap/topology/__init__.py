@@ -3,27 +3,49 @@
 ``correlation_dissimilarity`` turns activations into a matrix, ``persistence_diagrams`` the matrix
 into diagrams (``draw_diagrams`` does both for every draw of a network), ``vectorise`` the diagrams
 of one draw into named vectors (``COMPONENTS`` lists them) and ``summarise`` those of all draws into
-a table. Nothing here needs torch.
+a table. The functional graph of a network while it trains is in
+``functional_graph`` (graphs and their summaries), ``partitions`` (parts of large networks),
+``betti`` (curves and summaries), ``dipha`` (DIPHA's scale and files) and ``budget`` (what diagrams
+will cost). Nothing here needs torch.
 """
 
 from __future__ import annotations
 
+from gengap.topology.betti import betti_curve, in_density, summarise_bars
 from gengap.topology.bootstrap import summarise
+from gengap.topology.budget import Budget, affordable_diagrams
 from gengap.topology.diagrams import persistence_diagrams
+from gengap.topology.dipha import dipha_bars
 from gengap.topology.dissimilarity import correlation_dissimilarity
 from gengap.topology.draws import draw_diagrams
+from gengap.topology.functional_graph import (
+    discriminative_nodes,
+    graph_summaries,
+    per_sample_graph,
+    sampled_summaries,
+)
 from gengap.topology.stability import bottleneck_between_draws
 from gengap.topology.storage import read_diagrams, write_diagrams
 from gengap.topology.vectorisation import COMPONENTS, vectorise
 
 __all__ = [
     "COMPONENTS",
+    "Budget",
+    "affordable_diagrams",
+    "betti_curve",
     "bottleneck_between_draws",
     "correlation_dissimilarity",
+    "dipha_bars",
+    "discriminative_nodes",
     "draw_diagrams",
+    "graph_summaries",
+    "in_density",
+    "per_sample_graph",
     "persistence_diagrams",
     "read_diagrams",
+    "sampled_summaries",
     "summarise",
+    "summarise_bars",
     "vectorise",
     "write_diagrams",
 ]

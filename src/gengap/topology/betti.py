@@ -1,0 +1,163 @@
+"""Betti curves as exact step functions, and the numbers that summarise a diagram.
+
+Corneanu, Madadi, Escalera and Martinez, "What does it mean to learn in deep networks? And, how does
+one detect adversarial attacks?" (CVPR 2019) look at the curves while a network trains, and
+"Computing the testing error without a testing set" (CVPR 2020) at averages over the bars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.errors import GengapError
+
+Curve = NDArray[np.float64]
+
+SUMMARIES = (
+    "life",
+    "midlife",
+    "peak",
+    "argmax",
+    "death_birth_ratio",
+    "integral",
+    "count",
+    "entropy",
+)
+
+
+def betti_curve(bars: NDArray[np.floating], grid: NDArray[np.floating], nodes: int = 1) -> Curve:
+    """Bars alive at each point of a grid: #{i: birth_i <= e < death_i}, divided by ``nodes``.
+
+    Exact whatever the order of the bars. (The published conversion assumed sorted deaths.)
+
+    Args:
+        bars: (bars, 2) births and deaths; a death may be infinite.
+        grid: (points,) filtration values, in any order.
+        nodes: 1, or the number of the graph's nodes for a curve per node.
+
+    Returns:
+        (points,) float64.
+
+    Raises:
+        GengapError: bars of another shape, or fewer than one node.
+    """
+    births, deaths = _ends(bars)
+    if nodes < 1:
+        raise GengapError(
+            f"A Betti curve per node of {nodes} nodes has no meaning: give 1 or more."
+        )
+    born = np.searchsorted(births, grid, side="right")
+    dead = np.searchsorted(deaths, grid, side="right")
+    return (born - dead) / nodes
+
+
+def betti_steps(bars: NDArray[np.floating]) -> tuple[Curve, Curve]:
+    """Where the Betti curve changes, ascending (steps,), and its value from there on (steps,)."""
+    births, deaths = _ends(bars)
+    steps = np.unique(np.concatenate([births, deaths[np.isfinite(deaths)]]))
+    return steps, betti_curve(bars, steps)
+
+
+def smoothed(curve: NDArray[np.floating], points: float) -> Curve:
+    """A curve under a Gaussian window of that standard deviation in grid points: to look at only.
+
+    Raises:
+        GengapError: ``points`` is not above 0.
+    """
+    if not points > 0:
+        raise GengapError(f"A window of {points} points smooths nothing: give a number above 0.")
+    reach = int(np.ceil(3 * points))
+    window = np.exp(-0.5 * (np.arange(-reach, reach + 1) / points) ** 2)
+    padded = np.pad(np.asarray(curve, dtype=np.float64), reach, mode="edge")
+    return np.convolve(padded, window / window.sum(), mode="valid")
+
+
+def in_density(
+    diagrams: Sequence[NDArray[np.floating]], dissimilarity: NDArray[np.floating]
+) -> list[Curve]:
+    """The same bars with the share of all edges that are present as filtration value.
+
+    A density filtration adds edges by rank, so that graphs whose correlations differ in strength
+    are compared at equal numbers of edges. Its diagrams are those of the dissimilarity with each
+    value e replaced by #{edges <= e} / #{edges}; bars between tied values stay apart.
+
+    Args:
+        diagrams: per dimension, (bars, 2) births and deaths in the dissimilarity's unit.
+        dissimilarity: (n, n) from which they were computed.
+
+    Returns:
+        Per dimension, (bars, 2) float64 in [0, 1]; infinite deaths stay infinite.
+    """
+    lengths = np.asarray(dissimilarity, dtype=np.float32)
+    edges = np.sort(lengths[np.triu_indices(len(lengths), 1)])
+    dense = []
+    for bars in diagrams:
+        values = np.asarray(bars, dtype=np.float32)
+        share = np.searchsorted(edges, values, side="right") / max(1, len(edges))
+        share = np.where(np.isinf(values), np.inf, share)
+        # Births of points come before the first edge, also where that has length 0.
+        dense.append(np.where(values == 0, 0.0, share).reshape(-1, 2))
+    return dense
+
+
+def summarise_bars(bars: NDArray[np.floating], nodes: int = 1) -> dict[str, float]:
+    """Numbers that describe a diagram; zeros where it has no finite bar.
+
+    Over the finite bars (b, d):
+
+    ==================  =========================================================================
+    life                mean of d - b
+    midlife             mean of (b + d) / 2 (the published code computes the mean of d + b / 2)
+    peak                the Betti curve's largest value, divided by ``nodes``
+    argmax              the smallest filtration value at which the curve reaches it
+    death_birth_ratio   mean of d / b over the bars with b > 0
+    integral            of the Betti curve over the filtration value, divided by ``nodes``
+    count               number of bars, divided by ``nodes``
+    entropy             -sum p log p (natural logarithm) of the lives' shares p
+    ==================  =========================================================================
+
+    Args:
+        bars: (bars, 2) births and deaths; infinite ones and those of no length are left out.
+        nodes: 1, or the number of the graph's nodes.
+
+    Returns:
+        One number for each name in ``SUMMARIES``.
+
+    Raises:
+        GengapError: bars of another shape.
+    """
+    _ends(bars)
+    finite = np.asarray(bars, dtype=np.float64)
+    finite = finite[np.isfinite(finite[:, 1]) & (finite[:, 1] > finite[:, 0])]
+    if len(finite) == 0:
+        return dict.fromkeys(SUMMARIES, 0.0)
+    births, deaths = finite.T
+    lives = deaths - births
+    steps, curve = betti_steps(finite)
+    top = int(np.argmax(curve))
+    shares = lives / lives.sum()
+    late = births > 0
+    values = (
+        lives.mean(),
+        ((births + deaths) / 2).mean(),
+        curve[top] / nodes,
+        steps[top],
+        (deaths[late] / births[late]).mean() if late.any() else 0.0,
+        lives.sum() / nodes,
+        len(finite) / nodes,
+        -(shares * np.log(shares)).sum() + 0.0,
+    )
+    return dict(zip(SUMMARIES, map(float, values), strict=True))
+
+
+def _ends(bars: NDArray[np.floating]) -> tuple[Curve, Curve]:
+    """Births and deaths, each sorted by itself."""
+    checked = np.asarray(bars, dtype=np.float64)
+    if checked.ndim != 2 or checked.shape[1] != 2:
+        raise GengapError(
+            f"A persistence diagram has shape {checked.shape}: give (bars, 2), births and deaths."
+        )
+    return np.sort(checked[:, 0]), np.sort(checked[:, 1])

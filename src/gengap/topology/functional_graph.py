@@ -1,0 +1,167 @@
+"""The functional graph of a network: its nodes' activations as a dissimilarity.
+
+Corneanu et al. (CVPR 2019, CVPR 2020): nodes are neurons, or channels by their spatial means; two
+are as far apart as their activations over the inputs are unlike, d = 1 - |r|
+(``correlation_dissimilarity``). Activations come as arrays, from ``gengap.activations``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gengap.errors import GengapError
+from gengap.topology.betti import summarise_bars
+from gengap.topology.budget import Budget
+from gengap.topology.dipha import EPS_MAX, SHORTEST, dipha_bars
+from gengap.topology.dissimilarity import correlation_dissimilarity
+
+DISCRIMINATIVE_SHARE = 0.1
+# Of the covariance in the discriminant analysis, as in the published code.
+SHRINKAGE = 0.001
+CONFIDENCE = 0.95
+
+
+def per_sample_graph(values: NDArray[np.floating], join: str = "unlike") -> NDArray[np.float32]:
+    """The graph of one input: |a_i - a_j| of the nodes' activations, scaled to [0, 1].
+
+    The published code joins the nodes that differ *most* first (``unlike``: d = 1 - |a_i - a_j|).
+    With |a_i - a_j| itself as the length (``alike``) the nodes are points on a line, whose
+    Vietoris-Rips complexes have no homology above dimension 0.
+
+    Args:
+        values: (k,) activations of one input.
+        join: ``unlike`` or ``alike``.
+
+    Returns:
+        (k, k) symmetric, in [0, 1], zero diagonal. Where all activations are equal, differences
+        count as 0.
+
+    Raises:
+        GengapError: not a vector of at least two finite values, or an unknown ``join``.
+    """
+    flat = np.asarray(values, dtype=np.float64)
+    if flat.ndim != 1 or len(flat) < 2 or not np.isfinite(flat).all():
+        raise GengapError(
+            f"Activations of one input have shape {flat.shape} or are not finite: "
+            "give a vector of two or more finite numbers."
+        )
+    if join not in ("unlike", "alike"):
+        raise GengapError(f"Unknown join {join!r}: choose unlike or alike.")
+    span = flat.max() - flat.min()
+    differences = np.abs(np.subtract.outer(flat, flat)) / (span or 1.0)
+    graph = differences if join == "alike" else 1 - differences
+    np.fill_diagonal(graph, 0)
+    return graph.astype(np.float32)
+
+
+def discriminative_nodes(
+    activations: NDArray[np.floating],
+    right: NDArray[np.bool_],
+    share: float = DISCRIMINATIVE_SHARE,
+) -> NDArray[np.int64]:
+    """The nodes that tell right from wrong predictions, by a linear discriminant's coefficients.
+
+    Args:
+        activations: (k, m), one row per node, one column per input.
+        right: (m,) whether the network's prediction of each input is right.
+        share: of the nodes to keep, those with the largest absolute coefficients; at least two.
+
+    Returns:
+        Nodes, ascending.
+
+    Raises:
+        GengapError: predictions are all right or all wrong, or ``share`` is not in (0, 1].
+    """
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    if not 0 < share <= 1:
+        raise GengapError(f"share is {share}: give the part of the nodes to keep, in (0, 1].")
+    right = np.asarray(right, dtype=bool)
+    if right.all() or not right.any():
+        raise GengapError(
+            f"All predictions are {'right' if right.all() else 'wrong'}, so no nodes tell right "
+            "from wrong: give inputs of both kinds, or use all nodes."
+        )
+    analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE)
+    analysis.fit(np.asarray(activations, dtype=np.float64).T, right)
+    strength = np.abs(analysis.coef_[0])
+    kept = max(2, round(share * len(strength)))
+    return np.sort(np.argsort(-strength, kind="stable")[:kept]).astype(np.int64)
+
+
+def graph_summaries(
+    activations: NDArray[np.floating],
+    max_dim: int = 2,
+    eps_max: float = EPS_MAX,
+    shortest: float = SHORTEST,
+    budget: Budget | None = None,
+) -> dict[str, float]:
+    """Every summary of the functional graph's diagrams on DIPHA's scale, counts per node.
+
+    Args:
+        activations: (k, m), one row per node, one column per input.
+        max_dim, eps_max, shortest, budget: see ``dipha_bars``.
+
+    Returns:
+        ``"life.H0"``, ``"midlife.H0"``, ..., for each dimension.
+    """
+    diagrams = dipha_bars(
+        correlation_dissimilarity(activations), max_dim, eps_max, shortest, budget
+    )
+    return {
+        f"{name}.H{dimension}": value
+        for dimension, bars in enumerate(diagrams)
+        for name, value in summarise_bars(bars, len(activations)).items()
+    }
+
+
+def sampled_summaries(
+    activations: NDArray[np.floating],
+    nodes: int,
+    draws: int,
+    rng: np.random.Generator,
+    max_dim: int = 2,
+    replicates: int = 1000,
+    budget: Budget | None = None,
+) -> pd.DataFrame:
+    """``graph_summaries`` of uniform samples of nodes, for networks that are too large as a whole.
+
+    Args:
+        activations: (k, m), one row per node, one column per input.
+        nodes: of each sample, drawn without replacement; at most k.
+        draws: independent samples, at least 2.
+        rng: draws the nodes, then the bootstrap samples.
+        max_dim, budget: see ``graph_summaries``.
+        replicates: bootstrap samples of the draws (Efron 1979, percentile intervals).
+
+    Returns:
+        Columns measure, value (mean over draws), low, high (95% bootstrap interval of the mean).
+
+    Raises:
+        GengapError: more nodes than there are, or fewer than two draws.
+    """
+    if not 2 <= nodes <= len(activations):
+        raise GengapError(
+            f"nodes is {nodes}, but the network has {len(activations)}: "
+            f"sample 2 to {len(activations)}."
+        )
+    if draws < 2:
+        raise GengapError(f"draws is {draws}: an interval needs at least 2.")
+    rows = [
+        graph_summaries(
+            activations[np.sort(rng.choice(len(activations), nodes, replace=False))],
+            max_dim,
+            budget=budget,
+        )
+        for _ in range(draws)
+    ]
+    table = pd.DataFrame(rows)
+    values = table.to_numpy()
+    weights = rng.multinomial(draws, np.full(draws, 1 / draws), size=replicates) / draws
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(weights @ values, [tail, 1 - tail], axis=0)
+    return pd.DataFrame(
+        {"measure": table.columns, "value": values.mean(axis=0), "low": low, "high": high}
+    )

@@ -1,0 +1,163 @@
+"""Parts of a network too large for one graph: how to divide it, and graphs between the parts.
+
+Corneanu et al. (CVPR 2019) divide the nodes of VGG16 and look at each part by itself, at the graph
+of the parts' mean activations, and at the graph of how unlike the parts' correlations are
+distributed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.errors import GengapError
+from gengap.topology.dissimilarity import correlation_dissimilarity
+
+Parts = list[NDArray[np.int64]]
+
+STRONG_CORRELATION = 0.5
+CORRELATION_BINS = 10
+# Stands for an empty bin of a histogram, as in the published code.
+EMPTY_BIN = 1e-5
+
+DIVERGENCES = ("kl", "js")
+
+
+def equal_chunks(layers: Sequence[int], size: int) -> Parts:
+    """Consecutive nodes of one layer, in chunks of nearly equal size, about ``size`` each.
+
+    Args:
+        layers: number of nodes of each layer; nodes are numbered through.
+        size: nodes per chunk; a layer that is smaller is one chunk.
+
+    Raises:
+        GengapError: ``size`` is below 1.
+    """
+    if size < 1:
+        raise GengapError(f"A chunk of {size} nodes is empty: give a size of at least 1.")
+    return [
+        chunk
+        for layer in by_structure(layers)
+        for chunk in np.array_split(layer, max(1, len(layer) // size))
+    ]
+
+
+def by_structure(layers: Sequence[int]) -> Parts:
+    """The nodes of each layer; empty layers are left out."""
+    ends = np.cumsum([0, *layers])
+    blocks = [np.arange(low, high) for low, high in itertools.pairwise(ends)]
+    return [block for block in blocks if len(block)]
+
+
+def communities(dissimilarity: NDArray[np.floating], rng: np.random.Generator) -> Parts:
+    """Communities of the graph that joins nodes with |r| > 0.5 (Louvain's method, networkx).
+
+    The published code cuts the same graph with METIS into a given number of parts; communities
+    choose their number by modularity. Nodes that are joined to no other are one part, the last.
+
+    Args:
+        dissimilarity: (n, n) 1 - |r|.
+        rng: the order in which nodes are visited.
+
+    Returns:
+        Parts, each ascending, ordered by their first nodes; together all nodes.
+    """
+    import networkx  # slow to import, and only this partition needs it
+
+    joined = np.asarray(dissimilarity) < 1 - STRONG_CORRELATION
+    np.fill_diagonal(joined, False)
+    alone = np.flatnonzero(~joined.any(axis=1))
+    graph = networkx.Graph()
+    graph.add_edges_from(np.argwhere(np.triu(joined)).tolist())
+    found = (
+        networkx.community.louvain_communities(graph, seed=int(rng.integers(2**32)))
+        if len(graph)
+        else []
+    )
+    parts = [np.array(sorted(part), dtype=np.int64) for part in found]
+    parts.sort(key=lambda part: int(part[0]))
+    return [*parts, alone] if len(alone) else parts
+
+
+def partition_means(activations: NDArray[np.floating], parts: Parts) -> NDArray[np.float32]:
+    """The functional graph of the parts' mean activations.
+
+    Args:
+        activations: (k, m), one row per node, one column per input.
+        parts: p parts of the nodes.
+
+    Returns:
+        (p, p) 1 - |r| of the means.
+    """
+    _check(parts, len(activations))
+    means = np.stack([activations[part].mean(axis=0, dtype=np.float64) for part in parts])
+    return correlation_dissimilarity(means)
+
+
+def partition_divergences(
+    dissimilarity: NDArray[np.floating], parts: Parts, kind: str = "js"
+) -> NDArray[np.float64]:
+    """How unlike the distributions of |r| within any two parts are.
+
+    Each part's distribution is a histogram of |r| over its pairs of nodes, in ten bins over [0, 1]
+    (the published code chose the bins for each part anew, so that equal bins meant different
+    correlations). ``js`` is the Jensen-Shannon divergence over log 2, in [0, 1]; ``kl`` is the mean
+    of the Kullback-Leibler divergences of one from the other and back (which the published code
+    calls js), divided by the largest found.
+
+    Args:
+        dissimilarity: (k, k) 1 - |r|.
+        parts: p parts of the nodes; those of a single node have no pair and are left out.
+        kind: ``kl`` or ``js``.
+
+    Returns:
+        (q, q) symmetric, in [0, 1], zero diagonal, for the q parts of two nodes or more.
+
+    Raises:
+        GengapError: an unknown kind, or fewer than two parts with pairs of nodes.
+    """
+    if kind not in DIVERGENCES:
+        raise GengapError(f"Unknown divergence {kind!r}: choose {' or '.join(DIVERGENCES)}.")
+    _check(parts, len(dissimilarity))
+    densities = [_density(dissimilarity, part) for part in parts if len(part) > 1]
+    if len(densities) < 2:
+        raise GengapError(
+            "Fewer than two parts have a pair of nodes, so there is nothing to compare: "
+            "make fewer, larger parts."
+        )
+    p = np.stack(densities)
+    ratio = np.log(p[:, None] / p[None])
+    if kind == "kl":
+        one_way = (p[:, None] * ratio).sum(axis=-1)
+        divergence = (one_way + one_way.T) / 2
+        return _scaled(divergence / max(divergence.max(), np.finfo(float).tiny))
+    middle = (p[:, None] + p[None]) / 2
+    half = (p[:, None] * np.log(p[:, None] / middle)).sum(axis=-1)
+    return _scaled((half + half.T) / (2 * np.log(2)))
+
+
+def _scaled(divergence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Exactly symmetric, with a zero diagonal and nothing below zero by rounding."""
+    upper = np.triu(np.clip(divergence, 0, 1), 1)
+    return upper + upper.T
+
+
+def _density(dissimilarity: NDArray[np.floating], part: NDArray[np.int64]) -> NDArray[np.float64]:
+    within = dissimilarity[np.ix_(part, part)][np.triu_indices(len(part), 1)]
+    counts, _ = np.histogram(1 - within, bins=CORRELATION_BINS, range=(0, 1))
+    shares = np.maximum(counts / counts.sum(), EMPTY_BIN)
+    density: NDArray[np.float64] = shares / shares.sum()
+    return density
+
+
+def _check(parts: Parts, nodes: int) -> None:
+    if not parts or any(len(part) == 0 for part in parts):
+        raise GengapError("A partition has no parts, or an empty one: give each part a node.")
+    if max(int(part.max()) for part in parts) >= nodes:
+        raise GengapError(
+            f"A partition names nodes beyond the {nodes} of the graph: "
+            "divide the graph that it is used on."
+        )

@@ -1,0 +1,161 @@
+"""Graphs per sample, discriminative nodes, partitions, and samples of nodes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gengap.errors import GengapError
+from gengap.topology import (
+    correlation_dissimilarity,
+    discriminative_nodes,
+    graph_summaries,
+    per_sample_graph,
+    persistence_diagrams,
+    sampled_summaries,
+)
+from gengap.topology.partitions import (
+    by_structure,
+    communities,
+    equal_chunks,
+    partition_divergences,
+    partition_means,
+)
+
+
+def clustered(seed: int, groups: int, size: int, noise: float = 0.1) -> np.ndarray:
+    """Activations (groups * size, 80): the nodes of a group follow one signal."""
+    rng = np.random.default_rng(seed)
+    signals = np.repeat(rng.standard_normal((groups, 80)), size, axis=0)
+    return signals + noise * rng.standard_normal(signals.shape)
+
+
+def test_per_sample_by_hand() -> None:
+    values = np.array([1.0, 3.0, 5.0])
+    alike = per_sample_graph(values, join="alike")
+    np.testing.assert_array_equal(alike, [[0, 0.5, 1], [0.5, 0, 0.5], [1, 0.5, 0]])
+    np.testing.assert_array_equal(
+        per_sample_graph(values), [[0, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0]]
+    )
+    np.testing.assert_array_equal(per_sample_graph(np.ones(3)), 1 - np.eye(3))
+
+
+def test_nodes_on_a_line_have_no_loops_but_joined_when_unlike_they_have() -> None:
+    rng = np.random.default_rng(0)
+    values = np.maximum(rng.standard_normal(40), 0)
+    alike = persistence_diagrams(per_sample_graph(values, join="alike"), 2, engine="gudhi")
+    assert [len(bars) for bars in alike[1:]] == [0, 0]
+    unlike = persistence_diagrams(per_sample_graph(np.sort(rng.random(40))), 1)
+    assert len(unlike[1]) > 0
+
+
+def test_discriminative_nodes_are_those_that_differ() -> None:
+    rng = np.random.default_rng(1)
+    activations = rng.standard_normal((40, 300))
+    right = rng.random(300) < 0.5
+    activations[[7, 30]] += 3 * right
+    np.testing.assert_array_equal(discriminative_nodes(activations, right, 0.05), [7, 30])
+    assert len(discriminative_nodes(activations, right)) == 4
+
+
+def test_chunks_and_blocks_cover_every_node_once() -> None:
+    layers = [10, 0, 3, 25]
+    for parts in (equal_chunks(layers, 5), by_structure(layers)):
+        np.testing.assert_array_equal(np.concatenate(parts), np.arange(38))
+    assert [len(part) for part in by_structure(layers)] == [10, 3, 25]
+    assert [len(part) for part in equal_chunks(layers, 5)] == [5, 5, 3, 5, 5, 5, 5, 5]
+
+
+def test_communities_are_the_groups_that_were_made() -> None:
+    activations = np.concatenate([clustered(2, 4, 8), np.zeros((3, 80))])
+    parts = communities(correlation_dissimilarity(activations), np.random.default_rng(0))
+    assert [part.tolist() for part in parts[:-1]] == [
+        list(range(8 * group, 8 * group + 8)) for group in range(4)
+    ]
+    assert parts[-1].tolist() == [32, 33, 34]
+    alone = communities(1 - np.eye(3), np.random.default_rng(0))
+    assert [part.tolist() for part in alone] == [[0, 1, 2]]
+
+
+def test_means_of_parts_are_their_signals() -> None:
+    activations = clustered(3, 3, 50, noise=0.01)
+    parts = by_structure([50, 50, 50])
+    wanted = 1 - np.abs(np.corrcoef([activations[part].mean(0) for part in parts]))
+    np.testing.assert_allclose(partition_means(activations, parts), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["kl", "js"])
+def test_divergences_between_distributions_of_correlations(kind: str) -> None:
+    """Two parts of strongly correlated nodes are alike, a part of independent ones is not."""
+    from scipy.spatial.distance import jensenshannon
+    from scipy.stats import entropy
+
+    rng = np.random.default_rng(4)
+    activations = np.concatenate([clustered(4, 2, 12), rng.standard_normal((12, 80))])
+    graph = correlation_dissimilarity(activations)
+    parts = [*by_structure([12, 12, 12]), np.array([3])]
+    found = partition_divergences(graph, parts, kind)
+    assert found.shape == (3, 3)
+    np.testing.assert_array_equal(found, found.T)
+    assert found[0, 1] < 0.1 < 0.5 < found[0, 2]
+    p = []
+    for part in parts[:3]:
+        within = np.abs(np.corrcoef(activations[part]))[np.triu_indices(12, 1)]
+        shares = np.maximum(np.histogram(within, 10, (0, 1))[0] / len(within), 1e-5)
+        p.append(shares / shares.sum())
+    if kind == "js":
+        wanted = [[jensenshannon(one, two, base=2) ** 2 for one in p] for two in p]
+    else:
+        wanted = np.array([[(entropy(a, b) + entropy(b, a)) / 2 for a in p] for b in p])
+        wanted /= wanted.max()
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    # It is a graph like any other.
+    assert len(persistence_diagrams(found, 1)[0]) > 0
+
+
+def test_summaries_are_those_of_the_published_scale() -> None:
+    activations = clustered(5, 6, 6, noise=0.6)
+    found = graph_summaries(activations, max_dim=1)
+    h0 = persistence_diagrams(correlation_dissimilarity(activations), 1, threshold=0.6)[0] / 2
+    h0 = h0[np.isfinite(h0[:, 1]) & (h0[:, 1] >= 0.02)]
+    assert found["life.H0"] == pytest.approx(h0[:, 1].mean(), rel=1e-6)
+    assert found["midlife.H0"] == pytest.approx(h0[:, 1].mean() / 2, rel=1e-6)
+    assert found["count.H0"] == pytest.approx(len(h0) / 36)
+    assert set(found) == {f"{name.split('.')[0]}.H{dim}" for name in found for dim in (0, 1)}
+
+
+def test_samples_of_nodes_enclose_their_mean_and_shrink_to_a_point_on_all_nodes() -> None:
+    activations = clustered(6, 8, 6, noise=0.6)
+    table = sampled_summaries(activations, 30, 6, np.random.default_rng(0), max_dim=1)
+    assert (table["low"] <= table["value"]).all()
+    assert (table["value"] <= table["high"]).all()
+    row = table.set_index("measure").loc["life.H0"]
+    assert row["low"] < row["high"]
+    whole = sampled_summaries(activations, 48, 3, np.random.default_rng(0), max_dim=1)
+    expected = graph_summaries(activations, max_dim=1)
+    np.testing.assert_allclose(whole["value"], [expected[name] for name in whole["measure"]])
+    np.testing.assert_allclose(whole["low"], whole["high"])
+    again = sampled_summaries(activations, 30, 6, np.random.default_rng(0), max_dim=1)
+    assert table.equals(again)
+
+
+def test_bad_input_is_refused() -> None:
+    graph = np.zeros((3, 3))
+    rng = np.random.default_rng(0)
+    for call, sentence in (
+        (lambda: per_sample_graph(np.zeros((2, 2))), "vector of two or more"),
+        (lambda: per_sample_graph(np.array([0.0, np.nan])), "not finite"),
+        (lambda: per_sample_graph(np.zeros(3), join="near"), "Unknown join 'near'"),
+        (lambda: discriminative_nodes(graph, np.ones(3, bool)), "All predictions are right"),
+        (lambda: discriminative_nodes(graph, np.zeros(3, bool)), "All predictions are wrong"),
+        (lambda: discriminative_nodes(graph, np.ones(3, bool), 0), "share is 0"),
+        (lambda: equal_chunks([3], 0), "chunk of 0 nodes"),
+        (lambda: partition_divergences(graph, [np.arange(3)], "l2"), "Unknown divergence 'l2'"),
+        (lambda: partition_divergences(graph, [np.arange(3)]), "Fewer than two parts"),
+        (lambda: partition_means(graph, []), "no parts"),
+        (lambda: partition_means(graph, [np.array([5])]), "beyond the 3"),
+        (lambda: sampled_summaries(graph, 4, 2, rng), "nodes is 4"),
+        (lambda: sampled_summaries(graph, 2, 1, rng), "draws is 1"),
+    ):
+        with pytest.raises(GengapError, match=sentence):
+            call()
