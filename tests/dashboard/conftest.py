@@ -19,7 +19,7 @@ import pytest
 
 from gengap import jobs, tasks
 from gengap.dashboard import View, read_view, write_static_page
-from gengap.evaluation import evaluate
+from gengap.evaluation import cluster, evaluate
 from gengap.tasks.folder import Metrics
 from gengap.topology import (
     correlation_dissimilarity,
@@ -114,6 +114,8 @@ def task_folder(tmp_path_factory) -> Path:
         replicates=20,
         permutations=20,
     ).write(folder / "evaluation")
+    clusters = cluster(measures, task.gaps(), seed=5)
+    clusters.to_csv(folder / "evaluation" / "clusters.csv", index=False)
     return folder
 
 

@@ -35,6 +35,8 @@ class View:
         leaderboard: as the evaluation wrote it, reference rows too, index measure.
         failed: network, stage, reason.
         left_out: network, reason: the networks that the leaderboard's statistics leave out.
+        clusters: measure, network, cluster: those of the scalar measures, as the evaluation wrote
+            them.
         diagrams: folder of the files of persistence diagrams, None where the task has none.
     """
 
@@ -45,6 +47,7 @@ class View:
     leaderboard: pd.DataFrame
     failed: pd.DataFrame
     left_out: pd.DataFrame
+    clusters: pd.DataFrame
     diagrams: Path | None
 
     def column_name(self, measure: str, component: str) -> str:
@@ -77,21 +80,28 @@ class View:
         Cluster 0 has the smaller mean gap; it is missing where the measure or the gap is.
         """
         values = self.values(measure, component)
+        rows = self.clusters[self.clusters["measure"] == measure]
+        if rows.empty:
+            rows = self._clusters_of(measure, values)
+        found = rows.set_index("network")[CLUSTER]
+        clusters = found.reindex(values.index).astype("Int64").rename(CLUSTER)
+        return pd.concat([self.networks, values, clusters], axis=1)
+
+    def _clusters_of(self, measure: str, values: pd.Series) -> pd.DataFrame:
+        """Clusters of one component of a vector, which the evaluation does not write."""
         tidy = pd.DataFrame(
             {
                 "task": self.name,
                 "network": values.index,
                 "family": self.measures[measure].family,
                 "measure": values.name,
-                "component": component,
+                "component": "0",
                 "value": values.to_numpy(),
             }
         )
         # More threads would only make K-means on a few points slower, and its sums less sure.
         with threadpool_limits(1):
-            found = cluster(tidy, self.networks[GAP]).set_index("network")[CLUSTER]
-        clusters = found.reindex(values.index).astype("Int64").rename(CLUSTER)
-        return pd.concat([self.networks, values, clusters], axis=1)
+            return cluster(tidy, self.networks[GAP])
 
     def kendall(self, measure: str, component: str) -> float:
         """Kendall's tau-b of one component and the gap; NaN where it is not defined."""
@@ -174,6 +184,7 @@ def read_view(folder: str | Path) -> View:
         leaderboard=leaderboard,
         failed=_read_table(folder / "failed.csv"),
         left_out=evaluation.left_out,
+        clusters=_read_table(folder / "evaluation" / "clusters.csv"),
         diagrams=diagrams if diagrams.is_dir() else None,
     )
 

@@ -21,7 +21,9 @@ class Network(nn.Module):
         input_shape: (d,) for vectors or (H, W, C) for images.
         outputs: number of classes; 1 for a scalar output.
         observed: for each weight layer whose activations count, by its name, the name of the
-            module whose output they are (the nonlinearity after it, or the layer itself).
+            module whose output they are (the nonlinearity after it, or the layer itself). In a
+            list of layers it is the layer with its own ``activation``: the outputs of batch
+            normalisation and of nonlinearities that are layers by themselves do not count.
         ends_in_softmax: whether the outputs are probabilities.
     """
 
