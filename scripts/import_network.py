@@ -19,6 +19,7 @@ def main() -> None:
         params.position,
         Path(snakemake.output.metrics).parents[2],
         recompute=params.recompute,
+        device=params.device,
     )
 
 

@@ -297,6 +297,11 @@ def megabytes(amount, a_thread=0):
     return lambda wildcards, threads, attempt: (amount + a_thread * threads) * attempt
 
 
+def gpus(wildcards):
+    """One for a job whose networks run on a GPU by name; `auto` asks for none, and takes what it finds."""
+    return int(config["device"].startswith("cuda"))
+
+
 def diagram_threads(wildcards):
     """Draws of one network at a time: jobs of seconds go faster beside each other, one thread each."""
     neurons = settings_of(wildcards.task)["activations"]["neurons"]

@@ -18,6 +18,7 @@ rule experiment:
     resources:
         mem_mb=megabytes(3000),
         runtime=240,
+        gpu=gpus,
     params:
         module=module_of_experiment,
         settings=settings_of_run,

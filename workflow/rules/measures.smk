@@ -22,6 +22,7 @@ rule measure:
     resources:
         mem_mb=megabytes(2000),
         runtime=60,
+        gpu=gpus,
     params:
         family=family_entry,
         device=config["device"],

@@ -113,9 +113,11 @@ rule import_network:
     resources:
         mem_mb=megabytes(4000),
         runtime=60,
+        gpu=gpus,
     params:
         position=position_of,
         recompute=lambda wildcards: task_named(wildcards.task)["pgdl"]["recompute"],
+        device=config["device"],
         failures=setting("failures"),
         code=code("import_network"),
     message:

@@ -20,6 +20,7 @@ rule activations:
     resources:
         mem_mb=megabytes(2000),
         runtime=15,
+        gpu=gpus,
     params:
         **section("activations"),
         device=config["device"],

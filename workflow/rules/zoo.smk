@@ -84,6 +84,7 @@ rule train_network:
     resources:
         mem_mb=megabytes(2000),
         runtime=240,
+        gpu=gpus,
     params:
         entry=entry_of,
         device=config["device"],

@@ -101,7 +101,12 @@ def import_dataset(tree: Tree, folder: str | Path) -> None:
 
 
 def import_network(
-    tree: Tree, position: int, folder: str | Path, *, recompute: bool = True
+    tree: Tree,
+    position: int,
+    folder: str | Path,
+    *,
+    recompute: bool = True,
+    device: str = "cpu",
 ) -> Recomputed:
     """Write ``networks/<position>`` of a task folder.
 
@@ -115,6 +120,7 @@ def import_network(
         folder: the task folder; :func:`import_dataset` has been there.
         recompute: whether to compute accuracies and losses from the weights and all data. A train
             accuracy that is off by more than 0.005 is logged as a warning.
+        device: where they are recomputed, see :func:`gengap.networks.choose`.
 
     Raises:
         GengapError: a file is missing or broken, or config, weights and data do not fit.
@@ -139,7 +145,10 @@ def import_network(
         np.save(file, train.labels, allow_pickle=False)
     train_loss = test_loss = train_accuracy = test_accuracy = None
     if recompute:
+        from gengap.networks import choose
+
         test = read_split(folder / "dataset" / "test.safetensors")
+        network.to(choose(device))
         train_loss, train_accuracy = _evaluated(network, train)
         test_loss, test_accuracy = _evaluated(network, test)
     recomputed = Recomputed(
