@@ -1,7 +1,7 @@
-"""From a network and its training inputs to the activations of sampled neurons.
+"""From a network and its training inputs to the activations of its neurons or channels.
 
-``sample`` runs the network and needs torch, which is imported when ``sample`` is first asked for
-(PEP 562): stages that only read a sample's file do not pay for it.
+``sample`` and ``node_activations`` run the network and need torch, which is imported when one of
+them is first asked for (PEP 562): stages that only read a sample's file do not pay for it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from gengap.activations.drawing import choose_inputs, importance_probabilities
 from gengap.activations.storage import Sample, read_sample, write_sample
 
 if TYPE_CHECKING:
+    from gengap.activations.nodes import NodeActivations, node_activations
     from gengap.activations.sampling import sample
 
 __all__ = [
+    "NodeActivations",
     "Sample",
     "choose_inputs",
     "importance_probabilities",
+    "node_activations",
     "read_sample",
     "sample",
     "write_sample",
@@ -29,4 +32,8 @@ def __getattr__(name: str) -> Any:
         from gengap.activations.sampling import sample
 
         return sample
+    if name in ("NodeActivations", "node_activations"):
+        from gengap.activations import nodes
+
+        return getattr(nodes, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,80 @@
+"""The activations of all nodes of a network: neurons, or channels by their spatial means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from gengap.activations.streaming import LayerStream
+from gengap.errors import GengapError
+from gengap.networks import weight_layers
+
+NODES = ("channels", "neurons")
+LARGEST_BYTES = 2**32
+
+
+@dataclass(frozen=True)
+class NodeActivations:
+    """What every node of a network does on given inputs.
+
+    Attributes:
+        activations: (k, m) float32, one row per node, one column per input. Nodes are numbered
+            through the observed layers, in the order of the forward pass.
+        layers: name and number of nodes of each layer.
+    """
+
+    activations: NDArray[np.float32]
+    layers: tuple[tuple[str, int], ...]
+
+
+def node_activations(
+    network: nn.Module,
+    inputs: NDArray[np.float32],
+    nodes: str = "channels",
+    skip_layers: int = 0,
+) -> NodeActivations:
+    """Activations of every node of the observed layers, in one forward pass.
+
+    Args:
+        network: made by ``gengap.networks.build``.
+        inputs: (m, *input_shape).
+        nodes: ``channels`` (each channel's mean over the image; a dense layer's units) or
+            ``neurons`` (every scalar of every layer).
+        skip_layers: observed layers to leave out at the front.
+
+    Raises:
+        GengapError: an argument out of range, NaN or infinite activations (names the layer), or
+            more than 4 GiB of them.
+    """
+    if nodes not in NODES:
+        raise GengapError(f"Unknown nodes {nodes!r}: choose {' or '.join(NODES)}.")
+    stream = LayerStream(network, inputs, skip_layers)
+    sizes = [
+        _channels(network, name) if nodes == "channels" else size for name, size in stream.layers
+    ]
+    needed = sum(sizes) * len(inputs) * np.dtype(np.float32).itemsize
+    if needed > LARGEST_BYTES:
+        raise GengapError(
+            f"The activations of {sum(sizes)} {nodes} on {len(inputs)} inputs take "
+            f"{needed / 2**30:.1f} GiB: take channels, fewer inputs, or sample neurons "
+            "(gengap.activations.sample)."
+        )
+    first = np.cumsum([0, *sizes])
+    kept = np.empty((sum(sizes), len(inputs)), dtype=np.float32)
+
+    def visit(layer: int, batch: slice, activations: NDArray[np.float32]) -> None:
+        # Channels-last: a layer's neurons are (place, channel), the channel fastest.
+        by_place = activations.reshape(len(activations), -1, sizes[layer])
+        kept[first[layer] : first[layer + 1], batch] = by_place.mean(axis=1).T
+
+    stream.visit(visit)
+    names = [name for name, _ in stream.layers]
+    return NodeActivations(kept, tuple(zip(names, sizes, strict=True)))
+
+
+def _channels(network: nn.Module, layer: str) -> int:
+    """Output channels of a layer with weights."""
+    return len(dict(weight_layers(network))[layer].weight)

@@ -1,0 +1,95 @@
+"""DenseNet-121 for small images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gengap.networks.keywords import KeywordError, integer
+from gengap.networks.layout import channels_first
+from gengap.networks.network import Network
+
+BLOCKS = (6, 12, 24, 16)
+BOTTLENECK = 4
+SMALLEST_POOLED_SIDE = 2
+
+
+class DenseLayer(nn.Module):
+    """A 1x1 and a 3x3 convolution, each after batch normalisation and ReLU; adds its channels."""
+
+    def __init__(self, channels: int, growth: int) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv1 = nn.Conv2d(channels, BOTTLENECK * growth, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(BOTTLENECK * growth)
+        self.relu2 = nn.ReLU()
+        self.conv2 = nn.Conv2d(BOTTLENECK * growth, growth, 3, padding=1, bias=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        inner = self.conv1(functional.relu(self.norm1(inputs)))
+        return torch.cat([self.conv2(self.relu2(self.norm2(inner))), inputs], dim=1)
+
+
+class Transition(nn.Module):
+    """Halves the channels and, where it has two cells or more, the image."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
+        self.conv = nn.Conv2d(channels, channels // 2, 1, bias=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.conv(functional.relu(self.norm(inputs)))
+        if min(outputs.shape[2:]) < SMALLEST_POOLED_SIDE:
+            return outputs
+        return functional.avg_pool2d(outputs, 2)
+
+
+class DenseNet121(Network):
+    """DenseNet-121 (Huang et al. 2017, table 1) with one 3x3 convolution and no pooling at first.
+
+    Four blocks of 6, 12, 24 and 16 layers that each add ``growth`` channels, with transitions that
+    halve channels and image between them. Observed are the output of the stem, of the ReLU after
+    each 1x1 convolution in a block, of each 3x3 convolution and each transition's (whose ReLU comes
+    after they are concatenated or normalised again), and of the final linear layer.
+    """
+
+    def __init__(self, input_shape: tuple[int, ...], classes: int, *, growth: Any = 32) -> None:
+        super().__init__(input_shape)
+        if len(input_shape) != 3:
+            raise KeywordError(
+                f"input_shape is {list(input_shape)}: give [height, width, channels]."
+            )
+        growth = integer(growth, "growth")
+        channels = 2 * growth
+        self.stem = nn.Conv2d(input_shape[-1], channels, 3, padding=1, bias=False)
+        self.observed["stem"] = "stem"
+        self.blocks = nn.Sequential()
+        for block, depth in enumerate(BLOCKS):
+            for _ in range(depth):
+                name = f"blocks.{len(self.blocks)}"
+                self.blocks.append(DenseLayer(channels, growth))
+                self.observed[f"{name}.conv1"] = f"{name}.relu2"
+                self.observed[f"{name}.conv2"] = f"{name}.conv2"
+                channels += growth
+            if block < len(BLOCKS) - 1:
+                name = f"blocks.{len(self.blocks)}"
+                self.blocks.append(Transition(channels))
+                self.observed[f"{name}.conv"] = f"{name}.conv"
+                channels //= 2
+        self.norm = nn.BatchNorm2d(channels)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.dense = nn.Linear(channels, classes)
+        self.observed["dense"] = "dense"
+        self.outputs = classes
+
+    def logits(self, inputs: Tensor) -> Tensor:
+        """Outputs (n, classes) for images (n, H, W, C)."""
+        self.check_inputs(inputs.shape)
+        values = self.blocks(self.stem(channels_first(inputs)))
+        values = self.pool(functional.relu(self.norm(values)))
+        outputs: Tensor = self.dense(values.flatten(1))
+        return outputs

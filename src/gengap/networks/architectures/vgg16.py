@@ -1,0 +1,37 @@
+"""VGG16 for small images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gengap.networks.keywords import integer
+from gengap.networks.sequential import SequentialNetwork
+from gengap.networks.templates import BATCH_MOMENTUM
+
+# Convolutions of each stage, and their channels as multiples of the width.
+STAGES = ((2, 1), (2, 2), (3, 4), (3, 8), (3, 8))
+
+
+def vgg16(input_shape: tuple[int, ...], classes: int, *, width: Any = 64) -> SequentialNetwork:
+    """VGG16 (Simonyan and Zisserman 2015, table 1, D) with batch normalisation and one dense layer.
+
+    Thirteen 3x3 ``same`` convolutions in stages of ``width``, 2, 4, 8 and 8 times ``width``
+    channels, each with batch normalisation and ReLU; 2x2 max pooling after each stage (padded, so
+    that small images pass); then the mean over the image and one dense layer, as is usual for
+    images of 32x32.
+    """
+    width = integer(width, "width")
+    layers: list[dict[str, Any]] = []
+    for depth, times in STAGES:
+        convolution = {
+            "layer_name": "Conv2D",
+            "filters": width * times,
+            "kernel_size": 3,
+            "padding": "same",
+        }
+        normalisation = {"layer_name": "BatchNormalization", "momentum": BATCH_MOMENTUM}
+        activation = {"layer_name": "Activation", "activation": "relu"}
+        layers += [convolution, normalisation, activation] * depth
+        layers.append({"layer_name": "MaxPooling2D", "pool_size": 2, "padding": "same"})
+    layers += [{"layer_name": "GlobalAveragePooling2D"}, {"layer_name": "Dense", "units": classes}]
+    return SequentialNetwork(layers, input_shape)

@@ -1,0 +1,120 @@
+"""The architectures of Corneanu et al.: published sizes, and one step of training each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from gengap.activations import node_activations
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.networks import build
+from gengap.training import Recipe, train
+
+SMALL = {
+    "lenet_300_100": {},
+    "lenet": {},
+    "conv_2": {"width": 4},
+    "conv_4": {"width": 4},
+    "conv_6": {"width": 4},
+    "alexnet": {"width": 4},
+    "vgg16": {"width": 4},
+    "resnet18": {"width": 4},
+    "densenet121": {"growth": 4},
+    "inception": {"width": 4},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("lenet_300_100", 3072 * 300 + 300 + 300 * 100 + 100 + 100 * 10 + 10),
+        ("vgg16", 14_728_266),
+        ("densenet121", 6_956_298),
+        ("inception", 6_166_250),
+    ],
+)
+def test_sizes_are_the_usual_ones_for_cifar(name: str, parameters: int) -> None:
+    spec = {"architecture": name, "input_shape": [32, 32, 3], "classes": 10}
+    with torch.device("meta"):
+        network = build(spec)
+    assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes"),
+    [("lenet_300_100", 410), ("conv_2", 650), ("conv_4", 906), ("conv_6", 1418), ("alexnet", 1162)],
+)
+def test_channels_are_as_many_as_the_published_code_counts(name: str, nodes: int) -> None:
+    network = build({"architecture": name, "input_shape": [8, 8, 1], "classes": 10})
+    images = np.random.default_rng(0).random((2, 8, 8, 1), dtype=np.float32)
+    assert len(node_activations(network, images).activations) == nodes
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("side", [8, 28, 32])
+def test_one_step_of_training(name: str, side: int) -> None:
+    channels = 1 if side == 28 else 3
+    spec = {"architecture": name, "input_shape": [side, side, channels], "classes": 4}
+    network = build({**spec, **SMALL[name]})
+    rng = np.random.default_rng(0)
+    inputs = rng.random((6, side, side, channels), dtype=np.float32)
+    data = Split(inputs, rng.integers(0, 4, 6), 4)
+    result = train(
+        network, data, Recipe(batch_size=6, epochs=1, learning_rate=0.01, augmentation=("flip",))
+    )
+    assert any(not torch.equal(result.initial[key], result.weights[key]) for key in result.weights)
+    found = node_activations(network, inputs)
+    assert len(found.layers) == len(network.observed)
+    assert found.layers[-1] == (list(network.observed)[-1], 4)
+
+
+def test_lenet_300_100_takes_vectors() -> None:
+    network = build({"architecture": "lenet_300_100", "input_shape": [2], "classes": 3})
+    assert network(torch.zeros(5, 2)).shape == (5, 3)
+
+
+def test_a_dense_layer_passes_its_input_on() -> None:
+    """Channels of the first block: the new ones in front, then the stem's."""
+    network = build(
+        {"architecture": "densenet121", "input_shape": [4, 4, 1], "classes": 2, "growth": 2}
+    )
+    values = torch.rand(2, 1, 4, 4)
+    stem = network.get_submodule("stem")(values)
+    layer = network.get_submodule("blocks.0")
+    outputs = layer(stem)
+    assert torch.equal(outputs[:, 2:], stem)
+    inner = functional.conv2d(layer.norm1(stem).relu(), layer.conv1.weight)
+    inner = functional.conv2d(layer.norm2(inner).relu(), layer.conv2.weight, padding=1)
+    torch.testing.assert_close(outputs[:, :2], inner)
+
+
+def test_an_inception_module_puts_its_branches_side_by_side() -> None:
+    network = build(
+        {"architecture": "inception", "input_shape": [4, 4, 1], "classes": 2, "width": 4}
+    )
+    module = network.get_submodule("blocks.0")
+    values = torch.rand(2, module.branches[0][0].conv.in_channels, 4, 4)
+    outputs = module(values)
+    pooled = functional.max_pool2d(functional.pad(values, (1, 1, 1, 1), value=-1e9), 3, 1)
+    last = module.branches[3][1](pooled)
+    torch.testing.assert_close(outputs[:, -last.shape[1] :], last)
+    torch.testing.assert_close(outputs[:, :4], module.branches[0](values))
+
+
+@pytest.mark.parametrize(
+    ("name", "keywords", "sentence"),
+    [
+        ("densenet121", {"input_shape": [9]}, "Architecture densenet121: input_shape is"),
+        ("inception", {"input_shape": [9]}, "Architecture inception: input_shape is"),
+        ("inception", {"width": 0}, "width"),
+        ("conv_2", {"input_shape": [9]}, "Architecture conv_2: .*takes images"),
+        ("vgg16", {"depth": 3}, "unknown keyword 'depth'"),
+    ],
+)
+def test_bad_specs_are_refused(name: str, keywords: dict, sentence: str) -> None:
+    spec = {"architecture": name, "input_shape": [8, 8, 1], "classes": 2} | keywords
+    with pytest.raises(GengapError, match=sentence):
+        build(spec)
