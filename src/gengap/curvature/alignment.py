@@ -1,0 +1,180 @@
+"""How the gradients of single inputs align with vectors in parameter space (eigenvectors, mostly).
+
+After M. Sabanayagam, F. Behrens, U. Adomaityte, A. Dawid, "Unveiling the Hessian's connection to
+the decision boundary" (2023), arXiv:2306.07104.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gengap.curvature.per_sample import input_batches, outputs_of, parameter_count, pull_back
+from gengap.errors import GengapError
+from gengap.networks import Network, device_of
+
+RANDOM_VECTORS = 5
+"""So many random unit vectors make the threshold of G_theta, as in the published code."""
+
+UNIT_TOLERANCE = 1e-3
+
+Statistic = Literal["mean", "min", "max"]
+STATISTICS: dict[str, Callable[[np.ndarray], Any]] = {
+    "mean": np.mean,
+    "min": np.min,
+    "max": np.max,
+}
+
+
+def output_direction(outputs: Tensor) -> Tensor:
+    """Direction of the gradient of the predicted class's cross-entropy in the outputs.
+
+    With the softmax p of the logits and c the predicted class, the gradient is p - e_c =
+    (1 - p_c) (q - e_c), where q is the softmax over the other classes. Its length 1 - p_c vanishes
+    as the network grows certain; q - e_c does not, so that the direction is exact however saturated
+    the loss. q is computed in float64.
+
+    Args:
+        outputs: logits (n, k); with k = 1 the logits of the two classes are 0 and this one.
+
+    Returns:
+        q - e_c, (n, k), in the type of ``outputs``; differentiable in them where k > 2.
+    """
+    if outputs.shape[1] == 1:
+        return torch.where(outputs > 0, -1.0, 1.0).to(outputs.dtype)
+    predicted = outputs.argmax(1, keepdim=True)
+    others = outputs.double().scatter(1, predicted, -torch.inf)
+    return torch.softmax(others, 1).scatter(1, predicted, -1.0).to(outputs.dtype)
+
+
+def gradient_direction(network: nn.Module, inputs: Tensor) -> Tensor:
+    """g(x) up to a positive factor: the gradient of the predicted class's cross-entropy.
+
+    Returns:
+        J^T (q - e_c), (n, p); differentiable in the inputs (n, *input_shape).
+    """
+    return pull_back(network, inputs, output_direction(outputs_of(network, inputs)))
+
+
+def unit_gradients(network: nn.Module, inputs: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
+    """g(x) / |g(x)| of inputs (n, *input_shape), in batches of rows: float64 (b, p).
+
+    A gradient that is zero (an output without bias that no unit reaches) stays zero.
+
+    Raises:
+        GengapError: the inputs do not fit the network, or a gradient is not finite.
+    """
+    if isinstance(network, Network):
+        network.check_inputs(inputs.shape)
+    for rows, batch in input_batches(network, inputs):
+        gradients = gradient_direction(network, batch).detach().double()
+        lengths = gradients.norm(dim=1, keepdim=True)
+        if not bool(torch.isfinite(lengths).all()):
+            raise GengapError(
+                "A gradient of this network is not finite: look at its weights, and at the inputs "
+                "that they meet."
+            )
+        yield rows, gradients / torch.where(lengths > 0, lengths, 1.0)
+
+
+def alignments(network: nn.Module, inputs: np.ndarray, vectors: np.ndarray) -> NDArray[np.float64]:
+    """A_i(x) = <v_i, g(x)> / |g(x)| of each input with each unit vector.
+
+    Args:
+        network: in eval mode.
+        inputs: (n, *input_shape).
+        vectors: unit vectors, (p, m), parameters in the order of ``network.parameters()``.
+
+    Returns:
+        (n, m), in [-1, 1].
+
+    Raises:
+        GengapError: the vectors are not (p, m) or not of unit length, or the inputs do not fit.
+    """
+    checked = _checked(vectors, parameter_count(network))
+    basis = torch.from_numpy(checked).to(device_of(network))
+    parts = [(part @ basis).numpy(force=True) for _, part in unit_gradients(network, inputs)]
+    clipped: NDArray[np.float64] = np.clip(np.concatenate(parts), -1.0, 1.0)
+    return clipped
+
+
+@dataclass(frozen=True)
+class GTheta:
+    """How many vectors the gradients of the training data reach.
+
+    Attributes:
+        count: vectors whose largest |alignment| over the inputs exceeds the threshold.
+        fraction: count / p, with all p parameters; vectors that were not given count as not
+            reached.
+        threshold: what random unit vectors reach.
+        largest: largest |alignment| of each given vector, (m,).
+    """
+
+    count: int
+    fraction: float
+    threshold: float
+    largest: NDArray[np.float64]
+
+
+def g_theta(
+    network: nn.Module,
+    inputs: np.ndarray,
+    eigenvectors: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    threshold: Statistic | float = "mean",
+    random_vectors: int = RANDOM_VECTORS,
+) -> GTheta:
+    """The generalisation measure G_theta of Sabanayagam et al. (2023): count and fraction.
+
+    One definition, that of their figures: an eigenvector counts if max over x of |A_i(x)| exceeds
+    the mean, over five random unit vectors, of the same maximum. Their code knows two others: the
+    least of the five in place of the mean (``threshold="min"``), and a fixed number (1e-6 there).
+
+    Args:
+        network: in eval mode.
+        inputs: training inputs (n, *input_shape).
+        eigenvectors: all p of the Hessian, or the leading m: (p, m) columns of unit length.
+        rng: draws the random vectors, Gaussian and normalised.
+        threshold: ``mean``, ``min`` or ``max`` over the random vectors, or a number.
+        random_vectors: how many.
+
+    Raises:
+        GengapError: as :func:`alignments` says, or an unknown threshold.
+    """
+    if isinstance(threshold, str) and threshold not in STATISTICS:
+        raise GengapError(
+            f"The threshold of G_theta is {threshold!r}: give {', '.join(STATISTICS)} or a number."
+        )
+    size = parameter_count(network)
+    random = rng.standard_normal((size, random_vectors))
+    random /= np.linalg.norm(random, axis=0)
+    found = alignments(network, inputs, np.concatenate([eigenvectors, random], axis=1))
+    largest = np.abs(found).max(axis=0)
+    given, reached = largest[: eigenvectors.shape[1]], largest[eigenvectors.shape[1] :]
+    limit = (
+        float(STATISTICS[threshold](reached)) if isinstance(threshold, str) else float(threshold)
+    )
+    count = int((given > limit).sum())
+    return GTheta(count, count / size, limit, given)
+
+
+def _checked(vectors: np.ndarray, size: int) -> NDArray[np.float64]:
+    """The vectors in float64, contiguous."""
+    if vectors.ndim != 2 or vectors.shape[0] != size or vectors.shape[1] < 1:
+        raise GengapError(
+            f"The vectors have the shape {vectors.shape}, but the network has {size} parameters: "
+            f"give one column of {size} numbers per vector."
+        )
+    checked = np.ascontiguousarray(vectors, dtype=np.float64)
+    if not np.allclose(np.linalg.norm(checked, axis=0), 1.0, atol=UNIT_TOLERANCE):
+        raise GengapError(
+            "Vectors to align gradients with are not of unit length: divide each by its norm."
+        )
+    return checked

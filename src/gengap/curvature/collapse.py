@@ -1,0 +1,97 @@
+"""Neural collapse: how far the last features are from one point per class in a simplex.
+
+V. Papyan, X. Y. Han, D. L. Donoho, "Prevalence of neural collapse during the terminal phase of deep
+learning training", PNAS 117 (2020), arXiv:2008.08186.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.networks import device_of, logits, penultimate, tensor_of, weight_layers
+from gengap.training import predictions
+
+BATCH = 1024
+
+
+def neural_collapse(
+    features: np.ndarray, labels: np.ndarray, kernel: np.ndarray, predicted: np.ndarray
+) -> dict[str, float]:
+    """The four quantities of Papyan et al. (2020); all are 0 at complete collapse.
+
+    With C classes, M the (C, d) class means less the mean of these means, and the covariances
+    S_W within and S_B between classes (of the means, over C):
+
+    - ``nc1``: tr(S_W S_B^+) / C, variability within classes;
+    - ``nc2_norms``: standard deviation over mean of the lengths of M's rows;
+    - ``nc2_angles``: mean |cos + 1/(C-1)| over pairs of M's rows, from maximal equal angles;
+    - ``nc3``: |W/|W| - M/|M||^2 (Frobenius) of the last kernel W, self-duality;
+    - ``nc4``: fraction of inputs whose prediction is not the class of the nearest mean.
+
+    Args:
+        features: penultimate features (n, d).
+        labels: (n,), in 0..C-1.
+        kernel: of the last layer, (C, d).
+        predicted: the network's classes, (n,).
+
+    Raises:
+        GengapError: a class without inputs, or fewer than two; all means are equal.
+    """
+    features, kernel = features.astype(np.float64), kernel.astype(np.float64)
+    classes = len(kernel)
+    counts = np.bincount(labels, minlength=classes)
+    if classes < 2 or counts.min() == 0:
+        raise GengapError(
+            f"Neural collapse needs inputs of each of two or more classes, but the {classes} "
+            f"classes have {counts.tolist()} inputs: use a larger training set or fewer classes."
+        )
+    means = np.stack([features[labels == label].mean(axis=0) for label in range(classes)])
+    centred = means - means.mean(axis=0)
+    lengths = np.linalg.norm(centred, axis=1)
+    if lengths.min() == 0:
+        raise GengapError(
+            "A class mean of the last features is the mean of all classes, so angles between them "
+            "are not defined: train the network further."
+        )
+    within = features - means[labels]
+    between = centred.T @ centred / classes
+    cosines = (centred / lengths[:, np.newaxis]) @ (centred / lengths[:, np.newaxis]).T
+    pairs = cosines[np.triu_indices(classes, 1)]
+    duality = kernel / np.linalg.norm(kernel) - centred / np.linalg.norm(centred)
+    distances = np.linalg.norm(features[:, np.newaxis] - means, axis=2)
+    spread = within.T @ within / len(features)
+    return {
+        "nc1": float(np.trace(spread @ np.linalg.pinv(between, hermitian=True)) / classes),
+        "nc2_norms": float(lengths.std() / lengths.mean()),
+        "nc2_angles": float(np.abs(pairs + 1 / (classes - 1)).mean()),
+        "nc3": float(np.square(duality).sum()),
+        "nc4": float((distances.argmin(axis=1) != predicted).mean()),
+    }
+
+
+def collapse_of(network: nn.Module, data: Split) -> dict[str, float]:
+    """:func:`neural_collapse` of a network's penultimate features on data.
+
+    Raises:
+        GengapError: as there; or the last layer does not have one unit per class.
+    """
+    _, last = weight_layers(network)[-1]
+    kernel = last.weight.detach().flatten(1).numpy(force=True)
+    if len(kernel) != data.classes:
+        raise GengapError(
+            f"Neural collapse needs a last layer of {data.classes} units, one per class, not "
+            f"{len(kernel)}: change the last layer of the network's spec."
+        )
+    features: list[NDArray[np.float32]] = []
+    predicted: list[NDArray[np.int64]] = []
+    with torch.inference_mode():
+        for start in range(0, len(data.inputs), BATCH):
+            inputs = tensor_of(data.inputs[start : start + BATCH], device_of(network))
+            features.append(penultimate(network, inputs).numpy(force=True))
+            predicted.append(predictions(logits(network, inputs)).numpy(force=True))
+    return neural_collapse(np.concatenate(features), data.labels, kernel, np.concatenate(predicted))

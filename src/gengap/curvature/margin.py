@@ -1,0 +1,293 @@
+"""Distances to the decision boundary: by direct search, and from points of alignment 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gengap.curvature.alignment import alignments, gradient_direction
+from gengap.curvature.per_sample import batch_size, parameter_count
+from gengap.errors import GengapError
+from gengap.networks import device_of, logits, tensor_of
+
+DIRECTIONS = 64
+SCANNED = 32
+"""Points along a ray at which the prediction is looked at before bisection."""
+
+BISECTIONS = 24
+REFINEMENTS = 4
+"""Rounds over all classes, each as the rival."""
+
+OVERSHOOT = 1.25
+"""How far beyond the linearised boundary a crossing is looked for."""
+
+FORWARD_BATCH = 8192
+ALIGNED = 0.99
+"""A point of at least this |alignment| counts as one of alignment 1."""
+
+Predict = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class BoundarySearch:
+    """Nearest points of the decision boundary.
+
+    Attributes:
+        distances: (n,) Euclidean distances of the inputs, in the units of the inputs.
+        points: (n, *input_shape) points on the boundary, just beyond it.
+    """
+
+    distances: NDArray[np.float64]
+    points: NDArray[np.float64]
+
+
+def boundary_search(
+    network: nn.Module,
+    inputs: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    others: np.ndarray | None = None,
+    directions: int = DIRECTIONS,
+) -> BoundarySearch:
+    """Distance of each input to the nearest point with another prediction, by direct search.
+
+    From each input, rays run in random directions (the same for all) and towards the nearest known
+    input with another prediction, no further than that one; the first crossing on a ray is
+    bisected. The nearest crossing is refined by the iteration of Hasofer-Lind and Rackwitz-Fiessler
+    (project the input onto the boundary with each other class, linearised at the last crossing),
+    each step kept where it comes nearer. So distances are upper bounds; for a linear classifier
+    they are exact.
+
+    Args:
+        network: any classifier, in eval mode.
+        inputs: (n, *input_shape).
+        rng: draws the directions.
+        others: (m, *input_shape), inputs that bound the search; left out, ``inputs`` themselves.
+        directions: random ones per input.
+
+    Raises:
+        GengapError: all inputs have the same prediction.
+    """
+    search = _Search(network, inputs.shape[1:])
+    start = search.flat(inputs)
+    known = start if others is None else search.flat(others)
+    source, targets = search.predict(start), search.predict(known)
+    reach, nearest = _nearest_other(start, source, known, targets)
+    random = rng.standard_normal((directions, start.shape[1]))
+    random /= np.linalg.norm(random, axis=1, keepdims=True)
+    rays = torch.from_numpy(random).to(start)[None].expand(len(start), -1, -1)
+    towards = (nearest - start) / reach[:, None]
+    best = torch.full_like(reach, torch.inf)
+    points = start.clone()
+    for index in range(directions + 1):
+        ray = towards if index == directions else rays[:, index]
+        distance = search.crossing(start, ray, reach, source)
+        nearer = distance < best
+        best = torch.where(nearer, distance, best)
+        points = torch.where(nearer[:, None], start + distance[:, None] * ray, points)
+    for rival in search.classes * REFINEMENTS:
+        ray, length = search.projection(start, points, source, rival)
+        limit = torch.minimum(OVERSHOOT * length, best)
+        distance = search.crossing(start, ray, limit, source)
+        nearer = distance < best
+        best = torch.where(nearer, distance, best)
+        points = torch.where(nearer[:, None], start + distance[:, None] * ray, points)
+    return BoundarySearch(
+        best.numpy(force=True), points.numpy(force=True).reshape(inputs.shape).astype(np.float64)
+    )
+
+
+class _Search:
+    """Predictions and crossings of flat inputs (n, d) in float64."""
+
+    def __init__(self, network: nn.Module, shape: tuple[int, ...]) -> None:
+        self._network, self._shape = network, shape
+        self._device = device_of(network)
+        self._dtype = next(network.parameters()).dtype
+        example = self.flat(np.zeros((1, *shape)))
+        self.classes = list(range(self.logits(example).shape[1]))
+
+    def flat(self, inputs: np.ndarray) -> Tensor:
+        return tensor_of(inputs.reshape(len(inputs), -1).astype(np.float64), self._device)
+
+    def logits(self, points: Tensor) -> Tensor:
+        outputs = logits(self._network, points.to(self._dtype).reshape(-1, *self._shape))
+        if outputs.shape[1] == 1:  # two classes, whose logits are 0 and this one
+            return torch.cat([torch.zeros_like(outputs), outputs], 1)
+        return outputs
+
+    def predict(self, points: Tensor) -> Tensor:
+        with torch.no_grad():
+            parts = torch.split(points, FORWARD_BATCH)
+            return torch.cat([self.logits(part).argmax(1) for part in parts])
+
+    def crossing(self, start: Tensor, ray: Tensor, reach: Tensor, source: Tensor) -> Tensor:
+        """Distance (n,) of the first crossing that a scan along each ray meets; inf if none."""
+        steps = torch.arange(1, SCANNED + 1, device=start.device, dtype=start.dtype) / SCANNED
+        radii = steps * reach[:, None]
+        scanned = start[:, None] + radii[:, :, None] * ray[:, None]
+        changed = self.predict(scanned.flatten(0, 1)).reshape(radii.shape) != source[:, None]
+        found = changed.any(1)
+        first = changed.int().argmax(1)
+        high = radii.gather(1, first[:, None])[:, 0]
+        low = high - reach / SCANNED
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            beyond = self.predict(start + middle[:, None] * ray) != source
+            high, low = torch.where(beyond, middle, high), torch.where(beyond, low, middle)
+        return torch.where(found, high, torch.inf)
+
+    def projection(
+        self, start: Tensor, points: Tensor, source: Tensor, rival: int
+    ) -> tuple[Tensor, Tensor]:
+        """Unit ray and distance from each start to the boundary with a class, linearised there.
+
+        Where the rival is the start's own class, the step is of length 0.
+        """
+        at = points.detach().requires_grad_()
+        outputs = self.logits(at)
+        own = outputs.gather(1, source[:, None])[:, 0]
+        difference = (own - outputs[:, rival]).double()
+        (normal,) = torch.autograd.grad(difference.sum(), at)
+        square = normal.square().sum(1).clamp_min(torch.finfo(normal.dtype).tiny)
+        along = ((normal * (at - start)).sum(1) - difference) / square
+        step = (along[:, None] * normal).detach()
+        length = step.norm(dim=1)
+        return step / length.clamp_min(torch.finfo(step.dtype).tiny)[:, None], length
+
+
+def _nearest_other(
+    start: Tensor, source: Tensor, known: Tensor, targets: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Distance (n,) to, and place (n, d) of, the nearest known input with another prediction."""
+    distances = torch.cdist(start, known)
+    distances = distances.masked_fill(source[:, None] == targets, torch.inf)
+    reach, index = distances.min(1)
+    if not bool(torch.isfinite(reach).all()):
+        raise GengapError(
+            "The network predicts one class for all inputs, so there is no boundary between them: "
+            "train it further, or give inputs of other classes."
+        )
+    return reach, known[index]
+
+
+@dataclass(frozen=True)
+class AlignedPoints:
+    """Points in input space whose gradient aligns with a vector, one per start.
+
+    Attributes:
+        points: (s, *input_shape).
+        alignments: A(x) there, (s,), in [-1, 1].
+    """
+
+    points: NDArray[np.float64]
+    alignments: NDArray[np.float64]
+
+
+def aligned_points(
+    network: nn.Module,
+    vector: np.ndarray,
+    starts: np.ndarray,
+    *,
+    steps: int = 300,
+    learning_rate: float = 0.02,
+) -> AlignedPoints:
+    """Move points until their gradient is parallel to a vector: Adam on 1 - A(x)^2, all at once.
+
+    Args:
+        network: in eval mode.
+        vector: unit vector (p,).
+        starts: (s, *input_shape), as many as fit into one batch of gradients.
+        steps: of Adam; the best point on the way is kept.
+        learning_rate: in units of the inputs.
+
+    Raises:
+        GengapError: a vector of another size, or too many starts.
+    """
+    if vector.shape != (parameter_count(network),):
+        raise GengapError(
+            f"The vector has the shape {vector.shape}, but the network has "
+            f"{parameter_count(network)} parameters: give one number for each."
+        )
+    if len(starts) > batch_size(network):
+        raise GengapError(
+            f"{len(starts)} starts are more than the {batch_size(network)} gradients of this "
+            "network that fit into memory: use fewer."
+        )
+    dtype, device = next(network.parameters()).dtype, device_of(network)
+    direction = torch.from_numpy(vector.astype(np.float64)).to(device, dtype)
+    points = tensor_of(starts, device).to(dtype).requires_grad_()
+    optimiser = torch.optim.Adam([points], lr=learning_rate)
+    best = torch.zeros(len(starts), device=device, dtype=dtype)
+    kept = points.detach().clone()
+    for _ in range(steps + 1):
+        gradients = gradient_direction(network, points)
+        lengths = gradients.norm(dim=1).clamp_min(torch.finfo(dtype).tiny)
+        found = (gradients @ direction) / lengths
+        better = found.detach().abs() > best.abs()
+        best = torch.where(better, found.detach(), best)
+        mask = better.reshape(-1, *[1] * (points.ndim - 1))
+        kept = torch.where(mask, points.detach(), kept)
+        optimiser.zero_grad()
+        torch.autograd.backward((1 - found.square()).sum(), inputs=[points])
+        optimiser.step()
+    return AlignedPoints(
+        kept.numpy(force=True).astype(np.float64), best.numpy(force=True).astype(np.float64)
+    )
+
+
+@dataclass(frozen=True)
+class MarginEstimate:
+    """A margin from points of alignment 1.
+
+    Attributes:
+        margin: the median over the starts that came to |A| of at least :data:`ALIGNED`; NaN if
+            none did.
+        margins: of each of these, (a,).
+        aligned: the points from all starts.
+        extremes: rows of the inputs with the largest and the least alignment.
+    """
+
+    margin: float
+    margins: NDArray[np.float64]
+    aligned: AlignedPoints
+    extremes: tuple[int, int]
+
+
+def estimate_margin(
+    network: nn.Module,
+    vector: np.ndarray,
+    inputs: np.ndarray,
+    starts: np.ndarray,
+    *,
+    steps: int = 300,
+    learning_rate: float = 0.02,
+) -> MarginEstimate:
+    """The margin estimate of Sabanayagam et al. (2023), from several starts.
+
+    A point x_b with |A(x_b)| = 1 stands for the boundary that the eigenvector encodes; the training
+    inputs of largest and of least alignment are the nearest on its two sides; the margin is the
+    smaller distance of the two to x_b. The paper takes one x_b; here it is the median over starts.
+
+    Args:
+        network: in eval mode.
+        vector: an eigenvector of the Hessian, mostly the first, (p,).
+        inputs: training inputs (n, *input_shape).
+        starts: (s, *input_shape).
+        steps, learning_rate: see :func:`aligned_points`.
+    """
+    aligned = aligned_points(network, vector, starts, steps=steps, learning_rate=learning_rate)
+    found = alignments(network, inputs, vector[:, np.newaxis])[:, 0]
+    extremes = int(found.argmax()), int(found.argmin())
+    ends = inputs[list(extremes)].reshape(2, -1).astype(np.float64)
+    reached = np.abs(aligned.alignments) >= ALIGNED
+    points = aligned.points[reached].reshape(int(reached.sum()), -1)
+    margins = np.linalg.norm(points[:, np.newaxis] - ends, axis=2).min(axis=1)
+    return MarginEstimate(
+        float(np.median(margins)) if len(margins) else float("nan"), margins, aligned, extremes
+    )

@@ -1,0 +1,136 @@
+"""Gradients of single inputs with respect to all parameters, in batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.networks import device_of, tensor_of
+from gengap.training import loss_inputs, sample_losses
+from gengap.training.losses import check_fit
+
+BATCH_BYTES = 1 << 26
+"""Gradients of one batch take at most this, unless those of a single input take more."""
+
+
+class _Outputs(nn.Module):
+    """What a loss looks at, as a module of its own: ``functional_call`` knows ``forward`` alone."""
+
+    def __init__(self, network: nn.Module, loss: str) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = loss
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return loss_inputs(self.network, inputs, self.loss)
+
+
+def parameter_count(network: nn.Module) -> int:
+    """p: all parameters of a network, in the order of ``network.parameters()``."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def pull_back(
+    network: nn.Module, inputs: Tensor, cotangents: Tensor, loss: str = "cross_entropy"
+) -> Tensor:
+    """J_i^T u_i of each input: a direction in the outputs, brought to the parameters.
+
+    Differentiable in the inputs and in the cotangents.
+
+    Args:
+        network: in eval mode, so that batch normalisation uses its running statistics.
+        inputs: (n, *input_shape).
+        cotangents: u, (n, k) for k outputs.
+        loss: whose outputs are meant, see :func:`gengap.training.loss_inputs`: logits but for
+            ``mse``.
+
+    Returns:
+        (n, p), parameters in the order of ``network.parameters()``, each flattened.
+
+    Raises:
+        GengapError: the network is in training mode, or has a part that cannot be differentiated
+            for single inputs.
+    """
+    if network.training:
+        raise GengapError(
+            "Gradients of single inputs need a network in eval mode, since batch normalisation "
+            "mixes inputs in training mode: call network.eval() first."
+        )
+    module = _Outputs(network, loss)
+    parameters = {name: value.detach() for name, value in module.named_parameters()}
+    buffers = dict(module.named_buffers())
+
+    def projected(values: dict[str, Tensor], one: Tensor, cotangent: Tensor) -> Tensor:
+        outputs = torch.func.functional_call(module, (values, buffers), (one[None],))
+        total: Tensor = (outputs[0] * cotangent).sum()
+        return total
+
+    try:
+        gradients: dict[str, Tensor] = torch.func.vmap(
+            torch.func.grad(projected), in_dims=(None, 0, 0)
+        )(parameters, inputs, cotangents)
+    except RuntimeError as error:
+        first = str(error).strip().splitlines()[0].rstrip(".")
+        raise GengapError(
+            f"The network has a part that cannot be differentiated for single inputs ({first}): "
+            "replace it by layers of the spec."
+        ) from error
+    return torch.cat([gradient.flatten(1) for gradient in gradients.values()], dim=1)
+
+
+def outputs_of(network: nn.Module, inputs: Tensor, loss: str = "cross_entropy") -> Tensor:
+    """What the loss looks at, (n, k); differentiable in the inputs."""
+    return loss_inputs(network, inputs, loss)
+
+
+def batch_size(network: nn.Module) -> int:
+    """How many gradients fit into :data:`BATCH_BYTES`."""
+    size = next(network.parameters()).element_size()
+    return max(1, BATCH_BYTES // (size * parameter_count(network)))
+
+
+def input_batches(network: nn.Module, inputs: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
+    """Inputs (n, *input_shape) in batches for gradients: the rows, and a tensor on the device."""
+    step = batch_size(network)
+    dtype = next(network.parameters()).dtype
+    for start in range(0, len(inputs), step):
+        rows = slice(start, min(start + step, len(inputs)))
+        yield rows, tensor_of(inputs[rows], device_of(network)).to(dtype)
+
+
+def per_sample_gradients(
+    network: nn.Module, data: Split, loss: str = "cross_entropy"
+) -> Iterator[tuple[slice, Tensor]]:
+    """Gradient of the loss of each input, batch by batch.
+
+    Args:
+        network: in eval mode.
+        data: n inputs and labels.
+        loss: one of :data:`gengap.training.recipe.LOSSES`.
+
+    Yields:
+        The rows of ``data`` and their gradients (b, p), see :func:`pull_back`; b is such that a
+        batch takes at most :data:`BATCH_BYTES`.
+
+    Raises:
+        GengapError: network, data and loss do not fit, or a gradient is not finite.
+    """
+    check_fit(network, data, loss)
+    for rows, inputs in input_batches(network, data.inputs):
+        labels = tensor_of(data.labels[rows], device_of(network))
+        outputs = outputs_of(network, inputs, loss).detach().requires_grad_()
+        total = sample_losses(outputs, labels, loss).sum()
+        (cotangents,) = torch.autograd.grad(total, outputs)
+        gradients = pull_back(network, inputs, cotangents, loss)
+        if not math.isfinite(float(gradients.sum())):
+            raise GengapError(
+                f"A gradient of the loss {loss} is not finite for this network: look at its "
+                "weights, and at the inputs that they meet."
+            )
+        yield rows, gradients
