@@ -154,7 +154,7 @@ def test_what_cannot_be_given_is_refused(
         load(name, **keywords)
 
 
-NEED_FILES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn")
+NEED_FILES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn", "tiny_imagenet")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.datasets import cifar, idx, svhn, synthetic
+from gengap.datasets import cifar, idx, svhn, synthetic, tiny_imagenet
 from gengap.datasets.official import folder_of
 from gengap.datasets.samples import (
     Samples,
@@ -68,6 +68,9 @@ OFFICIAL: dict[str, Callable[[Path], tuple[Samples, Samples]]] = {
     "cifar100": cifar.read_cifar100,
     "svhn": svhn.read_folder,
 }
+LOCAL: dict[str, Callable[[Path], tuple[Samples, Samples]]] = {
+    "tiny_imagenet": tiny_imagenet.read_folder,
+}
 SYNTHETIC: dict[str, Callable[[int, np.random.Generator], Samples]] = {
     "gaussians": synthetic.gaussians,
     "two_spirals": synthetic.two_spirals,
@@ -86,6 +89,7 @@ CLASSES = {
     "cifar10": cifar.CIFAR10_CLASSES,
     "cifar100": cifar.CIFAR100_CLASSES,
     "svhn": svhn.CLASSES,
+    "tiny_imagenet": tiny_imagenet.CLASSES,
     "iris": 3,
     "gaussians": synthetic.GAUSSIAN_CLASSES,
     "two_spirals": 2,
@@ -120,7 +124,8 @@ def load(
         data_dir: ``data_dir/name`` holds the official files of ``mnist`` and ``fashion_mnist``
             (IDX, gzipped or unpacked), ``cifar10`` (binary batches, as many as there are),
             ``cifar100`` (binary version), ``svhn`` (cropped digits). Left out, they are downloaded
-            once into the user's cache. The other datasets need no files.
+            once into the user's cache. ``tiny_imagenet`` (the unpacked archive) is not downloaded.
+            The other datasets need no files.
         seed: chooses the samples and their order, and draws the synthetic datasets.
         train_size, test_size: numbers of samples, from the official train and test sets where there
             are such. A smaller subset is the beginning of a larger one. Left out: all there are;
@@ -150,7 +155,7 @@ def load(
         rng = generator(seed, "datasets", name, part)
         return seeded_order(samples.labels, len(kept), balanced, rng)
 
-    if name in OFFICIAL or name in WITH_TEST:
+    if name in OFFICIAL or name in LOCAL or name in WITH_TEST:
         parts = _parts(name, data_dir)
         train, test = (keep_groups(part, kept) for part in parts)
         train = subset(name, "train_size", train, train_size, order(train, "train"))
@@ -186,6 +191,8 @@ def _groups(
 def _parts(name: str, data_dir: str | Path | None) -> tuple[Samples, Samples]:
     if name in WITH_TEST:
         return WITH_TEST[name]()
+    if name in LOCAL:
+        return LOCAL[name](tiny_imagenet.local_folder(name, data_dir))
     return OFFICIAL[name](folder_of(name, data_dir))
 
 
