@@ -1,6 +1,6 @@
 """The persistence engine against the others that are installed, on trained networks.
 
-    python benchmarks/engine.py [--giotto-python PATH] [--sizes 1000 2000 3000]
+    python benchmarks/engine.py [--giotto-python PATH] [--sizes 500 1000 2000 3000]
 
 Trains four networks on scikit-learn's digits (kept under results/benchmarks/engine/matrices), takes
 1 - |correlation| of n sampled neurons' activations on all 1797 images, and runs each engine in a
@@ -235,7 +235,7 @@ def figure(table: pd.DataFrame):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--giotto-python", default=sys.executable, help="Python with giotto-ph")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 2000, 3000])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[500, 1000, 2000, 3000])
     chosen = parser.parse_args()
     pythons = {e: chosen.giotto_python if e == REFERENCE else sys.executable for e in ENGINES}
     interpreters = {e: python for e, python in pythons.items() if installed(python, e)}

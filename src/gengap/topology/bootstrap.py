@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
 from gengap.topology.stability import bottleneck_between_draws
 from gengap.topology.vectorisation import vectorise
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Components per block: bounds the (replicates, components) matrix of resampled means.
 BLOCK_COMPONENTS = 512
@@ -37,6 +40,9 @@ def summarise(
     Raises:
         GengapError: no draws, draws with different numbers of dimensions, or replicates below 2.
     """
+    # Here, since whoever wants diagrams alone should not load it.
+    import pandas as pd
+
     if not draws:
         raise GengapError("There are no draws to summarise: set draws to at least 1.")
     if len({len(draw) for draw in draws}) != 1:

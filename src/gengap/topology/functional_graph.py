@@ -7,8 +7,9 @@ are as far apart as their activations over the inputs are unlike, d = 1 - |r|
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
@@ -16,6 +17,9 @@ from gengap.topology.betti import summarise_bars
 from gengap.topology.budget import Budget
 from gengap.topology.dipha import EPS_MAX, SHORTEST, dipha_bars
 from gengap.topology.dissimilarity import correlation_dissimilarity
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DISCRIMINATIVE_SHARE = 0.1
 # Of the covariance in the discriminant analysis, as in the published code.
@@ -142,6 +146,9 @@ def sampled_summaries(
     Raises:
         GengapError: more nodes than there are, or fewer than two draws.
     """
+    # Here, since whoever wants diagrams alone should not load it.
+    import pandas as pd
+
     if not 2 <= nodes <= len(activations):
         raise GengapError(
             f"nodes is {nodes}, but the network has {len(activations)}: "

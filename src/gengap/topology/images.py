@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 PIXELS = 20
 PIXEL_SIZE = 1 / PIXELS
@@ -63,4 +62,7 @@ def persistence_landscape(bars: NDArray[np.float64]) -> NDArray[np.float64]:
 def _mass_per_pixel(centres: NDArray[np.float64]) -> NDArray[np.float64]:
     """(bars, PIXELS): the mass of a Gaussian around each centre that falls into each pixel."""
     edges = np.arange(PIXELS + 1) * PIXEL_SIZE
+    # Here, since whoever wants diagrams alone should not load it.
+    from scipy.special import ndtr
+
     return np.diff(ndtr((edges - centres[:, None]) / SPREAD), axis=1)
