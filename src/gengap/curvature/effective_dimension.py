@@ -1,0 +1,87 @@
+"""How many directions of weight space a spectrum determines. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gengap.curvature.spectra import Negatives, negatives
+from gengap.errors import GengapError
+
+NOISE = 1e-6
+"""Eigenvalues below this share of the largest are rounding (of float32 products), not structure."""
+
+
+@dataclass(frozen=True, eq=False)
+class EffectiveDimensionality:
+    """N_eff over a range of alpha, and what it leaves out.
+
+    Attributes:
+        alphas: (m,).
+        values: N_eff (m,).
+        negatives: number and mass of the eigenvalues below zero, which N_eff leaves out.
+    """
+
+    alphas: np.ndarray
+    values: np.ndarray
+    negatives: Negatives
+
+
+def effective_dimensionality(eigenvalues: np.ndarray, alpha: float) -> float:
+    """N_eff = sum of lambda / (lambda + alpha) over the positive eigenvalues.
+
+    MacKay 1992; Maddox et al. 2020, equation 3. ``alpha`` is the precision of an isotropic Gaussian
+    prior. With the Hessian of the *mean* loss over n inputs, it is the weight decay w of training
+    (the penalty w/2 |theta|^2 on the mean loss); with that of the *summed* loss the same number
+    comes from alpha = n w. Of some of the largest eigenvalues it is a lower bound. Eigenvalues
+    below zero are left out: :func:`sweep` counts them.
+
+    Args:
+        eigenvalues: (k,), finite, in any order.
+        alpha: above 0.
+
+    Raises:
+        GengapError: alpha is not above 0, or an eigenvalue is not finite.
+    """
+    if not alpha > 0 or not np.isfinite(alpha):
+        raise GengapError(
+            f"alpha of the effective dimensionality is {alpha}: give a finite number above 0."
+        )
+    if not np.isfinite(eigenvalues).all():
+        raise GengapError(
+            "An eigenvalue of the effective dimensionality is NaN or infinite: compute them again."
+        )
+    return float(determined(np.asarray(eigenvalues, float), alpha).sum())
+
+
+def determined(eigenvalues: np.ndarray, alpha: float) -> np.ndarray:
+    """lambda / (lambda + alpha) of each eigenvalue; 0 where it is not positive."""
+    positive = np.maximum(eigenvalues, 0.0)
+    return np.asarray(positive / (positive + alpha))
+
+
+def sweep(eigenvalues: np.ndarray, alphas: Sequence[float]) -> EffectiveDimensionality:
+    """:func:`effective_dimensionality` at several alphas, with the negatives beside it."""
+    values = [effective_dimensionality(eigenvalues, alpha) for alpha in alphas]
+    return EffectiveDimensionality(
+        np.asarray(alphas, float), np.array(values), negatives(np.asarray(eigenvalues, float))
+    )
+
+
+def outliers(eigenvalues: np.ndarray) -> int:
+    """How many eigenvalues stand above the largest gap of the logarithms.
+
+    Of the largest eigenvalues, those above :data:`NOISE` times the largest are compared, each with
+    the next; 0 where fewer than two are left, or where all are equal and there is no gap.
+
+    Args:
+        eigenvalues: (k,), in any order; it depends on k, so compare spectra of the same k.
+    """
+    ordered = np.sort(np.asarray(eigenvalues, float))[::-1]
+    kept = ordered[ordered > max(NOISE * ordered.max(initial=0.0), 0.0)]
+    gaps = -np.diff(np.log(kept))
+    if not len(gaps) or gaps.max() <= NOISE:
+        return 0
+    return int(np.argmax(gaps)) + 1

@@ -1,0 +1,169 @@
+"""Krylov bases of a symmetric matrix, and its outermost eigenpairs from them. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gengap.errors import GengapError
+
+Product = Callable[[np.ndarray], np.ndarray]
+
+EXTRA_BASIS = 60
+"""Vectors of the basis beyond twice the eigenpairs that are wanted."""
+STRIDE = 10
+"""Steps between looks at the residuals; also those from a fresh vector that check a result."""
+BREAKDOWN = 8.0
+"""A next vector shorter than so many roundings of the matrix's norm is taken for zero."""
+PASSES = 2
+"""Gram-Schmidt, once more, is orthogonal to rounding (Giraud et al. 2005, "twice is enough")."""
+
+
+class KrylovBasis:
+    """Orthonormal rows v_1, ..., v_m, each from the product with the one before it.
+
+    Every new row is orthogonalised against all others, so the projection T = V A V^T is kept in
+    full and may start from any rows (a thick restart, Wu and Simon 2000).
+
+    Attributes:
+        rows: (capacity, p).
+        projection: T (capacity, capacity), float64.
+        filled: m.
+        coupling: length of the part of A v_m that is orthogonal to the rows; 0 at a breakdown.
+        used: products taken.
+    """
+
+    def __init__(
+        self,
+        product: Product,
+        size: int,
+        capacity: int,
+        rng: np.random.Generator,
+        dtype: np.dtype[np.floating],
+        avoid: np.ndarray | None = None,
+    ) -> None:
+        self._product, self._rng, self._avoid = product, rng, avoid
+        self.rows = np.zeros((capacity, size), dtype)
+        self.projection = np.zeros((capacity, capacity))
+        self.filled = self.used = 0
+        self.coupling = 0.0
+        self._next = self.fresh()
+
+    def fresh(self) -> np.ndarray:
+        """A random unit vector orthogonal to all rows, and to those to avoid."""
+        vector = self._rng.standard_normal(self.rows.shape[1]).astype(self.rows.dtype)
+        vector /= np.linalg.norm(vector)
+        _, vector = self._orthogonalise(vector)
+        length = np.linalg.norm(vector)
+        return np.asarray(vector / length) if length > 0 else vector
+
+    def extend(self, until: int) -> None:
+        """Add rows until there are so many."""
+        for row in range(self.filled, until):
+            self.rows[row] = self._next
+            self.filled = row + 1
+            image = self._product(self.rows[row])
+            self.used += 1
+            part, rest = self._orthogonalise(image)
+            self.projection[row, : row + 1] = self.projection[: row + 1, row] = part
+            self.coupling = float(np.linalg.norm(rest))
+            norm = np.linalg.norm(self.projection[: row + 1, : row + 1], ord="fro")
+            if self.coupling <= BREAKDOWN * np.finfo(self.rows.dtype).eps * norm:
+                # An invariant subspace: what is outside it is reached from a new vector.
+                self.coupling = 0.0
+                self._next = self.fresh()
+            else:
+                self._next = rest / self.rows.dtype.type(self.coupling)
+
+    def ritz(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Ritz values (m,), descending; their coordinates (m, m) as columns; residuals (m,)."""
+        values, coordinates = np.linalg.eigh(self.projection[: self.filled, : self.filled])
+        values, coordinates = values[::-1], coordinates[:, ::-1]
+        return values, coordinates, self.coupling * np.abs(coordinates[-1])
+
+    def restart(self, values: np.ndarray, coordinates: np.ndarray, *, fresh: bool) -> None:
+        """Keep these Ritz vectors alone; go on from the next row, or from a fresh one."""
+        kept = len(values)
+        self.rows[:kept] = coordinates.T.astype(self.rows.dtype) @ self.rows[: self.filled]
+        self.projection[:] = 0.0
+        self.projection[:kept, :kept] = np.diag(values)
+        self.filled = kept
+        if fresh:
+            self._next = self.fresh()
+
+    def _orthogonalise(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = self.rows[: self.filled]
+        total = np.zeros(self.filled)
+        for _ in range(PASSES):
+            if self._avoid is not None:
+                vector = vector - (self._avoid @ vector) @ self._avoid
+            part = rows @ vector
+            vector = vector - part @ rows
+            total += part
+        return total, vector
+
+
+def largest_eigenpairs(
+    product: Product,
+    size: int,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    dtype: np.dtype[np.floating],
+    tolerance: float,
+    limit: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The algebraically largest eigenpairs of a symmetric matrix, by thick-restart Lanczos.
+
+    A Krylov space holds one vector of each eigenspace, so pairs that have converged are checked
+    from a fresh random vector: the further copies of a repeated eigenvalue turn up there.
+
+    Args:
+        product: of the matrix with a vector (p,).
+        size: p.
+        count: how many, at most p.
+        rng: draws the starting vectors.
+        dtype: of the vectors.
+        tolerance: of the residuals |A v - lambda v|, relative to the largest |lambda| seen.
+        limit: products that may be taken.
+
+    Returns:
+        Values (count,), descending; vectors (p, count); bounds of the residuals (count,).
+
+    Raises:
+        GengapError: a residual is above the tolerance after that many products.
+    """
+    capacity = min(size, 2 * count + EXTRA_BASIS)
+    basis = KrylovBasis(product, size, capacity, rng, dtype)
+    missed = np.zeros(0)  # parts of residuals that restarts from a fresh vector dropped
+    confirmed = np.full(count, np.inf)
+    basis.extend(min(count, capacity - 1))
+    while True:
+        basis.extend(min(capacity, basis.filled + STRIDE))
+        values, coordinates, coupled = basis.ritz()
+        dropped = missed @ np.abs(coordinates[: len(missed)])
+        residuals, allowed = coupled + dropped, tolerance * float(np.abs(values).max())
+        converged = bool((residuals[:count] <= allowed).all())
+        same = converged and np.abs(values[:count] - confirmed).max() <= allowed
+        if same or (converged and basis.filled == size):
+            vectors = basis.rows[: basis.filled].T @ coordinates[:, :count].astype(dtype)
+            return values[:count].copy(), np.asarray(vectors), residuals[:count].copy()
+        if basis.used >= limit:
+            raise GengapError(_not_converged(residuals[:count], allowed, basis.used))
+        if converged:
+            confirmed = values[:count].copy()
+            missed = residuals[:count]
+            basis.restart(values[:count], coordinates[:, :count], fresh=True)
+        elif basis.filled == capacity:
+            kept = min(count + (capacity - count) // 2, capacity - 1)
+            missed = dropped[:kept]
+            basis.restart(values[:kept], coordinates[:, :kept], fresh=False)
+
+
+def _not_converged(residuals: np.ndarray, allowed: float, used: int) -> str:
+    return (
+        f"{int((residuals <= allowed).sum())} of {len(residuals)} eigenpairs converged in {used} "
+        f"products with the matrix: the largest residual is {residuals.max():.3g}, where "
+        f"{allowed:.3g} is wanted; ask for fewer pairs, a larger tolerance or a higher limit."
+    )

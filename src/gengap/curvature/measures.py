@@ -1,0 +1,148 @@
+"""Measures of the gap from the curvature of the training loss.
+
+All are of the mean cross-entropy on at most 1000 training inputs, at the labels trained on.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gengap.curvature.effective_dimension import determined, outliers
+from gengap.curvature.operators import hessian
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.measures.registry import measure
+from gengap.networks import tensor_of
+from gengap.training import evaluate
+
+log = logging.getLogger(__name__)
+
+LOSS = "cross_entropy"
+INPUTS = 1000
+
+TOP = 20
+"""Eigenvalues that are computed one by one; sums over the others are estimated."""
+RUNS, STEPS = 2, 30
+"""Of the estimate: random vectors, and Lanczos steps of each."""
+ALPHAS = {"tenth": 0.1, "one": 1.0, "ten": 10.0}
+"""As measures' names have them. Smaller ones would need more steps: the quadrature of
+lambda / (lambda + alpha) is biased upwards where many eigenvalues lie within alpha of zero."""
+
+LOSS_INCREASE = 0.1
+DRAWS = 5
+SMALLEST, LARGEST = 1e-5, 10.0
+"""Standard deviations of the weights' noise between which the one sought is bracketed."""
+BISECTIONS = 14
+
+
+@measure(
+    "lambda_max",
+    "hessian_trace",
+    *(f"effective_dimensionality_{name}" for name in ALPHAS),
+    "hessian_outliers",
+)
+def hessian_spectrum(
+    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
+) -> dict[str, float]:
+    """Sums over the spectrum of the Hessian of the mean loss; for each, larger predicts a larger
+    gap.
+
+    ``lambda_max`` is the largest eigenvalue, ``hessian_trace`` the sum of all (sharp minima: Keskar
+    et al. 2017). ``effective_dimensionality_{tenth, one, ten}`` is the sum of lambda /
+    (lambda + alpha) over the positive ones, alpha = 0.1, 1, 10 the weight decay of a mean loss
+    (Maddox et al. 2020: fewer determined
+    directions generalise better, among networks that fit). ``hessian_outliers`` counts the
+    eigenvalues above the largest gap of the logarithms of the 20 largest (Sabanayagam et al. 2023:
+    it grows with the complexity of the decision boundary).
+
+    The 20 largest eigenvalues are computed, sums over the others estimated by stochastic Lanczos
+    quadrature from two random vectors of 30 steps.
+
+    Raises:
+        GengapError: the loss is 0 in float32, the eigenvalues do not converge, or a part of the
+            network cannot be differentiated twice.
+    """
+    operator = hessian(network, LOSS, some_inputs(train, rng))
+    top = operator.eigsh(min(TOP, operator.size), seed=int(rng.integers(2**32)))
+    density = operator.spectral_density(RUNS, STEPS, known=top, seed=int(rng.integers(2**32)))
+    values = {
+        "lambda_max": float(top.values[0]),
+        "hessian_trace": density.total(lambda nodes: nodes).value,
+        "hessian_outliers": float(outliers(top.values)),
+    }
+    for name, alpha in ALPHAS.items():
+        estimate = density.total(partial(determined, alpha=alpha))
+        values[f"effective_dimensionality_{name}"] = estimate.value
+        log.info(
+            "N_eff(%g) = %.4g, standard error %.2g", alpha, estimate.value, estimate.standard_error
+        )
+    return values
+
+
+@measure()
+def loss_sharpness(
+    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
+) -> float:
+    """-log sigma, where Gaussian noise of standard deviation sigma on all weights raises the loss
+    by 0.1.
+
+    The increase is the mean over five fixed directions of noise; sigma is found by bisection of its
+    logarithm between 1e-5 and 10 (the sharpness of PAC-Bayesian bounds, Neyshabur et al. 2017,
+    "Exploring generalization in deep learning", of the loss in place of the error). Unlike the
+    ``sharpness`` of the family ``competition``, it neither looks for the worst direction nor scales
+    with the weights. Larger predicts a larger gap.
+    """
+    data = some_inputs(train, rng)
+    noisy = copy.deepcopy(network)
+    weights = list(noisy.parameters())
+    centres = [weight.detach().clone() for weight in weights]
+    draws = [
+        [
+            tensor_of(rng.standard_normal(tuple(centre.shape), np.float32), centre.device)
+            for centre in centres
+        ]
+        for _ in range(DRAWS)
+    ]
+    target = evaluate(network, data, LOSS)[0] + LOSS_INCREASE
+    if not math.isfinite(target):
+        raise GengapError(
+            f"The training loss is {target - LOSS_INCREASE}, so it cannot be perturbed: look at "
+            "the network's weights."
+        )
+
+    def loss(sigma: float) -> float:
+        total = 0.0
+        for draw in draws:
+            _move(weights, centres, draw, sigma)
+            total += evaluate(noisy, data, LOSS)[0]
+        return total / DRAWS
+
+    low, high = math.log(SMALLEST), math.log(LARGEST)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        # A loss that overflowed compares as false, and is too large.
+        low, high = (middle, high) if loss(math.exp(middle)) <= target else (low, middle)
+    return -(low + high) / 2
+
+
+def some_inputs(train: Split, rng: np.random.Generator) -> Split:
+    """At most :data:`INPUTS` of the training inputs, without replacement, in their order."""
+    if len(train.labels) <= INPUTS:
+        return train
+    rows = np.sort(rng.permutation(len(train.labels))[:INPUTS])
+    return Split(train.inputs[rows], train.labels[rows], train.classes)
+
+
+@torch.no_grad()
+def _move(
+    weights: list[nn.Parameter], centres: list[Tensor], draw: list[Tensor], sigma: float
+) -> None:
+    for weight, centre, noise in zip(weights, centres, draw, strict=True):
+        weight.copy_(centre + sigma * noise)

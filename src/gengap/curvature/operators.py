@@ -1,0 +1,411 @@
+"""Matrices of second order of a loss, as linear operators that are never formed.
+
+All are of the loss over a whole split, at the weights that a network has when the operator is made,
+in eval mode, so that batch normalisation uses its running statistics. With p parameters theta (in
+the order of ``network.parameters()``, each flattened), losses l_i of n inputs and outputs f_i:
+
+====================== ==========================================================
+hessian                d^2/dtheta^2 of L
+ggn                    sum or mean of J_i^T (d^2 l_i / df_i^2) J_i, J_i = df_i/dtheta
+gradient_second_moment sum or mean of g_i g_i^T, g_i = dl_i/dtheta
+====================== ==========================================================
+
+``reduction`` says whether L is the mean of the l_i (the default, everywhere in the library) or
+their sum, n times as large. The generalised Gauss-Newton matrix (Schraudolph 2002) of the
+cross-entropy of logits is the Fisher information of the model; the second moment of the gradients
+is the "empirical Fisher" (Kunstner et al. 2019, "Limitations of the empirical Fisher
+approximation").
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from scipy.sparse.linalg import LinearOperator
+from torch import Tensor, nn
+
+from gengap.curvature import spectra, stochastic
+from gengap.curvature.spectra import EigenPairs, End
+from gengap.curvature.stochastic import Estimate, SpectralDensity
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.networks import device_of, tensor_of
+from gengap.training import loss_inputs, sample_losses
+from gengap.training.losses import check_fit
+from gengap.training.recipe import LOSSES
+
+Reduction = Literal["mean", "sum"]
+Dtype = Literal["float32", "float64"]
+Product = Callable[[tuple[Tensor, ...]], Sequence[Tensor]]
+"""From a vector, split as the parameters are, to its product with a mini-batch's matrix."""
+
+BATCH = 1024
+GRAPH_BYTES = 1 << 30
+"""Graphs of all mini-batches are kept between products while they take no more than this."""
+
+DEAD_ENDS = ("Error", "NotImplemented")
+"""Nodes of torch's graph in place of a derivative that is not there."""
+
+DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
+
+
+class CurvatureOperator(LinearOperator):
+    """A symmetric (p, p) matrix of a loss; also a SciPy ``LinearOperator``.
+
+    The graph of a first backward pass is kept and each product is one backward pass through it,
+    where the graphs of all mini-batches fit into :data:`GRAPH_BYTES`; otherwise each mini-batch's
+    graph is built again for each product, so that memory is bounded by one mini-batch.
+
+    Attributes:
+        kind: ``hessian``, ``ggn`` or ``gradient_second_moment``.
+        reduction: whether the loss is a ``mean`` or a ``sum`` over the inputs.
+        loss: the loss itself, at the weights.
+        count: n, the number of inputs.
+        retained: whether graphs are kept between products.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        network: nn.Module,
+        loss: str,
+        data: Split,
+        reduction: Reduction = "mean",
+        dtype: Dtype = "float32",
+        batch_size: int = BATCH,
+    ) -> None:
+        _check(network, loss, data, reduction, dtype, batch_size)
+        self.kind, self.reduction, self.count = kind, reduction, len(data.labels)
+        self._loss = loss
+        # A copy: the operator stays that of these weights, whatever happens to the network.
+        self._network = copy.deepcopy(network).to(DTYPES[dtype]).eval().requires_grad_()
+        self._parameters = dict(self._network.named_parameters())
+        self._device = device_of(self._network)
+        self._batches = _batches(data, batch_size, self._device, DTYPES[dtype])
+        self._scale = 1.0 / self.count if reduction == "mean" else 1.0
+        size = sum(parameter.numel() for parameter in self._parameters.values())
+        super().__init__(np.dtype(dtype), (size, size))  # type: ignore[call-arg]
+        self.loss = self._total_loss()
+        self.retained = self._graph_bytes() <= GRAPH_BYTES
+        self._kept = [self._product(*batch) for batch in self._batches] if self.retained else []
+
+    @property
+    def size(self) -> int:
+        """p, the number of parameters."""
+        return int(self.shape[0])
+
+    def eigsh(
+        self,
+        count: int,
+        which: End = "top",
+        *,
+        tolerance: float | None = None,
+        limit: int | None = None,
+        seed: int = 0,
+    ) -> EigenPairs:
+        """The outermost eigenpairs of one end: :func:`gengap.curvature.spectra.eigsh`."""
+        return spectra.eigsh(self, count, which, tolerance=tolerance, limit=limit, seed=seed)
+
+    def dense(self) -> np.ndarray:
+        """The matrix (p, p), for few parameters: :func:`gengap.curvature.spectra.dense`."""
+        return spectra.dense(self)
+
+    def spectrum(self) -> np.ndarray:
+        """All eigenvalues, for few parameters: :func:`gengap.curvature.spectra.spectrum`."""
+        return spectra.spectrum(self)
+
+    def trace(self, products: int = 60, *, sketch: bool = True, seed: int = 0) -> Estimate:
+        """The trace with its standard error: :func:`gengap.curvature.stochastic.trace`."""
+        return stochastic.trace(self, products, sketch=sketch, seed=seed)
+
+    def spectral_density(
+        self, runs: int = 5, steps: int = 50, *, known: EigenPairs | None = None, seed: int = 0
+    ) -> SpectralDensity:
+        """The whole spectrum: :func:`gengap.curvature.stochastic.spectral_density`."""
+        return stochastic.spectral_density(self, runs, steps, known=known, seed=seed)
+
+    def _matvec(self, vector: np.ndarray) -> np.ndarray:
+        split = self._split(vector)
+        total = [torch.zeros_like(part) for part in split]
+        for product in self._products():
+            for part, more in zip(total, product(split), strict=True):
+                part += more.detach()
+        joined = torch.cat([part.reshape(-1) for part in total])
+        return np.asarray(joined.mul_(self._scale).numpy(force=True))
+
+    def _adjoint(self) -> CurvatureOperator:
+        return self
+
+    def _split(self, vector: np.ndarray) -> tuple[Tensor, ...]:
+        flat = tensor_of(np.asarray(vector, self.dtype).reshape(-1), self._device)
+        shapes = [parameter.shape for parameter in self._parameters.values()]
+        parts = torch.split(flat, [shape.numel() for shape in shapes])
+        return tuple(part.view(shape) for part, shape in zip(parts, shapes, strict=True))
+
+    def _products(self) -> Iterator[Product]:
+        if self.retained:
+            yield from self._kept
+        else:
+            for batch in self._batches:
+                yield self._product(*batch)
+
+    def _product(self, inputs: Tensor, labels: Tensor) -> Product:
+        return _PRODUCTS[self.kind](self._network, self._parameters, self._loss, inputs, labels)
+
+    def _total_loss(self) -> float:
+        """The loss.
+
+        Raises:
+            GengapError: it is not finite, or exactly 0.
+        """
+        with torch.no_grad():
+            total = sum(
+                float(_losses(self._network, self._loss, *batch).double().sum())
+                for batch in self._batches
+            )
+        if not math.isfinite(total):
+            raise GengapError(
+                f"The loss {self._loss} of this network on these data is {total}, so it has no "
+                "curvature: look at its weights, and at the inputs that they meet."
+            )
+        if total == 0:
+            raise GengapError(
+                f"The loss {self._loss} of this network on these data is exactly 0 in {self.dtype},"
+                " so its curvature is 0 in all directions: ask for float64, or use weights from an "
+                "earlier epoch."
+            )
+        return total * self._scale
+
+    def _graph_bytes(self) -> int:
+        """Memory that the graphs of all mini-batches would take, judged from one of them."""
+        held: dict[int, int] = {}
+
+        def note(tensor: Tensor) -> Tensor:
+            held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor.detach()  # the graph of this pass is thrown away
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            # Made to be dropped: what counts is what making it saves.
+            _ = self._product(*self._batches[0])
+        return sum(held.values()) * len(self._batches)
+
+
+def hessian(
+    network: nn.Module,
+    loss: str,
+    data: Split,
+    *,
+    reduction: Reduction = "mean",
+    dtype: Dtype = "float32",
+    batch_size: int = BATCH,
+) -> CurvatureOperator:
+    """The Hessian of a loss over a split.
+
+    Args:
+        network: from :func:`gengap.networks.build`; neither it nor its mode is changed.
+        loss: one of ``gengap.training.recipe.LOSSES``.
+        data: inputs (n, *input_shape) and labels (n,).
+        reduction: of the ``mean`` or of the ``sum`` of the losses.
+        dtype: in which it is computed.
+        batch_size: inputs per mini-batch; it changes memory and rounding alone.
+
+    Raises:
+        GengapError: the network, data and loss do not fit, a part of the network cannot be
+            differentiated twice, or the loss is 0 or not finite.
+    """
+    return CurvatureOperator("hessian", network, loss, data, reduction, dtype, batch_size)
+
+
+def ggn(
+    network: nn.Module,
+    loss: str,
+    data: Split,
+    *,
+    reduction: Reduction = "mean",
+    dtype: Dtype = "float32",
+    batch_size: int = BATCH,
+) -> CurvatureOperator:
+    """The generalised Gauss-Newton matrix, positive semi-definite; as :func:`hessian` otherwise."""
+    return CurvatureOperator("ggn", network, loss, data, reduction, dtype, batch_size)
+
+
+def gradient_second_moment(
+    network: nn.Module,
+    loss: str,
+    data: Split,
+    *,
+    reduction: Reduction = "mean",
+    dtype: Dtype = "float32",
+    batch_size: int = BATCH,
+) -> CurvatureOperator:
+    """The uncentred second moment of the gradients; as :func:`hessian` otherwise."""
+    return CurvatureOperator(
+        "gradient_second_moment", network, loss, data, reduction, dtype, batch_size
+    )
+
+
+def _check(
+    network: nn.Module, loss: str, data: Split, reduction: str, dtype: str, batch_size: int
+) -> None:
+    for key, value, known in (
+        ("loss", loss, LOSSES),
+        ("reduction", reduction, ("mean", "sum")),
+        ("dtype", dtype, tuple(DTYPES)),
+    ):
+        if value not in known:
+            raise GengapError(f"The curvature's {key} is {value!r}: choose {' or '.join(known)}.")
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise GengapError(
+            f"The curvature's batch_size is {batch_size!r}: give an integer of at least 1."
+        )
+    check_fit(network, data, loss)
+
+
+def _batches(
+    data: Split, size: int, device: torch.device, dtype: torch.dtype
+) -> list[tuple[Tensor, Tensor]]:
+    inputs, labels = tensor_of(data.inputs, device).to(dtype), tensor_of(data.labels, device)
+    return list(zip(torch.split(inputs, size), torch.split(labels, size), strict=True))
+
+
+def _losses(network: nn.Module, loss: str, inputs: Tensor, labels: Tensor) -> Tensor:
+    return sample_losses(loss_inputs(network, inputs, loss), labels, loss)
+
+
+def _twice_differentiable(make: Callable[..., Product]) -> Callable[..., Product]:
+    """Say in a sentence what torch cannot differentiate, when a product is made or taken."""
+
+    def guarded(call: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return call(*arguments)
+        except NotImplementedError as error:
+            raise _not_differentiable(str(error)) from error
+        except RuntimeError as error:
+            if "derivative" not in str(error) and "does not require grad" not in str(error):
+                raise
+            raise _not_differentiable(str(error)) from error
+
+    @functools.wraps(make)
+    def wrapped(*arguments: Any) -> Product:
+        with torch.enable_grad():
+            product = guarded(make, *arguments)
+        return functools.partial(guarded, product)
+
+    return wrapped
+
+
+def _not_differentiable(reason: str) -> GengapError:
+    return GengapError(
+        f"A part of the network or the loss cannot be differentiated twice ({reason.rstrip('.')}): "
+        "replace it by one that can."
+    )
+
+
+def _gradient(
+    outputs: Tensor, parameters: dict[str, Tensor], seed: Tensor | None = None
+) -> list[Tensor]:
+    """J^T seed with a graph of its own, refusing parameters that the outputs do not hang on."""
+    if not outputs.requires_grad:
+        raise _not_differentiable("the loss does not depend on the weights through gradients")
+    slopes = torch.autograd.grad(
+        outputs, list(parameters.values()), seed, create_graph=True, allow_unused=True
+    )
+    for name, slope in zip(parameters, slopes, strict=True):
+        if slope is None:
+            raise GengapError(
+                f"No gradient of the loss reaches the parameter {name}: a part of the network "
+                "after it cannot be differentiated, or does not use it; replace or remove it."
+            )
+    _refuse_dead_ends(slopes)
+    return list(slopes)
+
+
+def _refuse_dead_ends(slopes: Sequence[Tensor]) -> None:
+    """Find what raises only when it is reached, since torch takes what lies beyond for unused."""
+    pending = [slope.grad_fn for slope in slopes]
+    seen = set(pending)
+    while pending:
+        node = pending.pop()
+        if node is None:
+            continue
+        if node.name() in DEAD_ENDS:
+            raise _not_differentiable("it has no derivative of its gradient")
+        following = {after for after, _ in node.next_functions} - seen
+        seen |= following
+        pending.extend(following)
+
+
+def _second_derivative(slopes: Sequence[Tensor], wanted: Sequence[Tensor]) -> Product:
+    """The product with the Jacobian of slopes, transposed; slopes without a graph are constant."""
+    kept = [position for position, slope in enumerate(slopes) if slope.requires_grad]
+
+    def product(vector: tuple[Tensor, ...]) -> Sequence[Tensor]:
+        if not kept:
+            return [torch.zeros_like(tensor) for tensor in wanted]
+        return torch.autograd.grad(
+            [slopes[position] for position in kept],
+            wanted,
+            [vector[position] for position in kept],
+            retain_graph=True,
+            materialize_grads=True,
+            allow_unused=True,
+        )
+
+    return product
+
+
+@_twice_differentiable
+def _hessian_product(
+    network: nn.Module, parameters: dict[str, Tensor], loss: str, inputs: Tensor, labels: Tensor
+) -> Product:
+    """H v = d(g . v)/dtheta (Pearlmutter 1994)."""
+    slopes = _gradient(_losses(network, loss, inputs, labels).sum(), parameters)
+    return _second_derivative(slopes, list(parameters.values()))
+
+
+@_twice_differentiable
+def _ggn_product(
+    network: nn.Module, parameters: dict[str, Tensor], loss: str, inputs: Tensor, labels: Tensor
+) -> Product:
+    """J^T (d^2 l/df^2) J v; J v is the derivative of J^T u with respect to a dummy u."""
+    outputs = loss_inputs(network, inputs, loss)
+    dummy = torch.zeros_like(outputs).requires_grad_()
+    forward = _second_derivative(_gradient(outputs, parameters, dummy), [dummy])
+    free = outputs.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(sample_losses(free, labels, loss).sum(), free, create_graph=True)
+    middle = _second_derivative([slope], [free])
+
+    def product(vector: tuple[Tensor, ...]) -> Sequence[Tensor]:
+        (bent,) = middle(tuple(forward(vector)))
+        return torch.autograd.grad(outputs, list(parameters.values()), bent, retain_graph=True)
+
+    return product
+
+
+@_twice_differentiable
+def _second_moment_product(
+    network: nn.Module, parameters: dict[str, Tensor], loss: str, inputs: Tensor, labels: Tensor
+) -> Product:
+    """G^T G v with the gradients of the inputs as rows of G, by the same dummy as the GGN."""
+    losses = _losses(network, loss, inputs, labels)
+    dummy = torch.zeros_like(losses).requires_grad_()
+    forward = _second_derivative(_gradient(losses, parameters, dummy), [dummy])
+
+    def product(vector: tuple[Tensor, ...]) -> Sequence[Tensor]:
+        (along,) = forward(vector)
+        return torch.autograd.grad(losses, list(parameters.values()), along, retain_graph=True)
+
+    return product
+
+
+_PRODUCTS: dict[str, Callable[..., Product]] = {
+    "hessian": _hessian_product,
+    "ggn": _ggn_product,
+    "gradient_second_moment": _second_moment_product,
+}

@@ -1,0 +1,142 @@
+"""Eigenvalues of symmetric linear operators: all of them, or the outermost with their vectors."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator
+
+from gengap.curvature.lanczos import largest_eigenpairs
+from gengap.errors import GengapError
+
+log = logging.getLogger(__name__)
+
+End = Literal["top", "bottom"]
+
+DENSE_LIMIT = 3000
+"""Parameters up to which a matrix is formed: 72 MB in float64."""
+TOLERANCE = {"float32": 1e-5, "float64": 1e-8}
+"""Of residuals, relative to the largest eigenvalue; eigenvalues are closer by far."""
+PRODUCTS, PRODUCTS_PER_PAIR = 1000, 100
+"""The default limit is the sum of the first and as many of the second as there are pairs."""
+
+
+@dataclass(frozen=True, eq=False)
+class EigenPairs:
+    """Eigenvalues of one end of a spectrum.
+
+    Attributes:
+        values: (k,), from the outermost inwards.
+        vectors: (p, k), orthonormal columns.
+        residuals: (k,), bounds of |A v - lambda v|.
+    """
+
+    values: np.ndarray
+    vectors: np.ndarray
+    residuals: np.ndarray
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """How much of a spectrum is below zero.
+
+    Attributes:
+        count: eigenvalues below zero by more than the rounding of the largest.
+        mass: the sum of the absolute values of all eigenvalues below zero.
+    """
+
+    count: int
+    mass: float
+
+
+def eigsh(
+    operator: LinearOperator,
+    count: int,
+    which: End = "top",
+    *,
+    tolerance: float | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+) -> EigenPairs:
+    """The largest (``top``) or smallest (``bottom``) eigenvalues of a symmetric operator.
+
+    Args:
+        operator: (p, p), symmetric, float32 or float64.
+        count: k, from 1 to p.
+        which: the end of the spectrum, by signed value: ``bottom`` finds the most negative.
+        tolerance: of the residuals, relative to the largest |eigenvalue|: 1e-5 in float32 and 1e-8
+            in float64 by default.
+        limit: products with the operator that may be taken; 1000 and a hundred a pair by default.
+        seed: of the starting vectors.
+
+    Raises:
+        GengapError: more pairs than parameters (or none) are asked for, or they do not converge;
+            the sentence gives the residual.
+    """
+    size = operator.shape[0]
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+        raise GengapError(f"{count!r} eigenpairs are asked for: ask for at least 1.")
+    if count > size:
+        raise GengapError(
+            f"{count} eigenpairs are asked for, but there are {size} parameters: ask for at most "
+            "that many."
+        )
+    if which not in ("top", "bottom"):
+        raise GengapError(f"The end of the spectrum is {which!r}: choose top or bottom.")
+    sign = 1 if which == "top" else -1
+    values, vectors, residuals = largest_eigenpairs(
+        lambda vector: sign * operator.matvec(vector),
+        size,
+        int(count),
+        np.random.default_rng(seed),
+        dtype=operator.dtype,
+        tolerance=TOLERANCE[operator.dtype.name] if tolerance is None else tolerance,
+        limit=PRODUCTS + PRODUCTS_PER_PAIR * int(count) if limit is None else limit,
+    )
+    log.info(
+        "%d eigenvalues from %.4g to %.4g, largest residual %.2g, %d below zero",
+        count,
+        sign * values[0],
+        sign * values[-1],
+        residuals.max(),
+        negatives(sign * values).count,
+    )
+    return EigenPairs(sign * values, vectors, residuals)
+
+
+def dense(operator: LinearOperator) -> np.ndarray:
+    """The matrix itself, (p, p) float64, made symmetric.
+
+    Raises:
+        GengapError: more than :data:`DENSE_LIMIT` parameters.
+    """
+    size = operator.shape[0]
+    if size > DENSE_LIMIT:
+        raise GengapError(
+            f"A matrix of {size} parameters is too large to be formed (at most {DENSE_LIMIT}): ask "
+            "for its outermost eigenvalues, its trace or its spectral density."
+        )
+    matrix = operator.matmat(np.eye(size, dtype=operator.dtype)).astype(np.float64)
+    return np.asarray((matrix + matrix.T) / 2)
+
+
+def spectrum(operator: LinearOperator) -> np.ndarray:
+    """All eigenvalues (p,), descending, float64; refuses what :func:`dense` refuses."""
+    values = np.linalg.eigvalsh(dense(operator))[::-1].copy()
+    found = negatives(values)
+    log.info("%d eigenvalues, %d below zero, of mass %.3g", len(values), found.count, found.mass)
+    return values
+
+
+def negatives(values: np.ndarray) -> Negatives:
+    """Number and mass of the eigenvalues (k,) below zero.
+
+    Those that are zero but for rounding (below p times float32's spacing of the largest, as
+    matrix ranks are judged) have mass but do not count.
+    """
+    below = values[values < 0]
+    rounding = len(values) * np.finfo(np.float32).eps * np.abs(values).max(initial=0.0)
+    return Negatives(int((below < -rounding).sum()), float(-below.sum()))

@@ -1,0 +1,143 @@
+"""Traces and spectral densities of symmetric linear operators from random vectors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator
+
+from gengap.curvature.lanczos import KrylovBasis
+from gengap.curvature.spectra import EigenPairs
+from gengap.errors import GengapError
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value, and its standard error over the random vectors (NaN from one of them)."""
+
+    value: float
+    standard_error: float
+
+
+@dataclass(frozen=True, eq=False)
+class SpectralDensity:
+    """A quadrature of the spectrum: sums over it of any function, each node by its weight.
+
+    Attributes:
+        nodes: (runs, steps) Ritz values.
+        weights: (runs, steps); each run's sum is the number of eigenvalues that are not ``exact``.
+        exact: (k,) eigenvalues that are known, each of weight 1.
+    """
+
+    nodes: np.ndarray
+    weights: np.ndarray
+    exact: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def total(self, function: Callable[[np.ndarray], np.ndarray]) -> Estimate:
+        """The sum of a function over all eigenvalues."""
+        runs = (self.weights * function(self.nodes)).sum(axis=1)
+        return _estimate(runs, float(function(self.exact).sum()))
+
+    def density(self, grid: np.ndarray, width: float) -> np.ndarray:
+        """Eigenvalues per unit, over their number, at a grid (m,): Gaussians of standard deviation
+        ``width`` around the nodes.
+        """
+        nodes = np.concatenate([self.nodes.ravel(), self.exact])
+        shares = np.concatenate([self.weights.ravel() / len(self.nodes), np.ones(len(self.exact))])
+        bells = np.exp(-0.5 * ((grid[:, None] - nodes) / width) ** 2)
+        return np.asarray(bells @ shares / (shares.sum() * width * math.sqrt(2 * math.pi)))
+
+
+def trace(
+    operator: LinearOperator, products: int = 60, *, sketch: bool = True, seed: int = 0
+) -> Estimate:
+    """The trace, from products with random vectors of +-1.
+
+    Args:
+        operator: (p, p), symmetric.
+        products: matrix products that may be taken.
+        sketch: Hutch++ (Meyer et al. 2021, algorithm 1): a third of the products finds the range
+            of the matrix, where a third takes the trace exactly; the last third estimates the rest.
+            Otherwise Hutchinson's estimator (1989).
+        seed: of the random vectors.
+
+    Raises:
+        GengapError: fewer than two random vectors would be left, so there is no standard error.
+    """
+    if products < (6 if sketch else 2):
+        raise GengapError(
+            f"A trace from {products} products has no standard error: allow at least 6, or 2 "
+            "without sketch."
+        )
+    rng = np.random.default_rng(seed)
+    size = operator.shape[0]
+    rank = min(products // 3, size) if sketch else 0
+    basis = np.zeros((size, 0), operator.dtype)
+    known = 0.0
+    if rank:
+        images = operator.matmat(_signs(rng, size, rank, operator.dtype))
+        basis = np.linalg.qr(images)[0]
+        known = float((basis * operator.matmat(basis)).sum(dtype=np.float64))
+    samples = np.empty(products - 2 * rank)
+    for position in range(len(samples)):
+        vector = _signs(rng, size, 1, operator.dtype)[:, 0]
+        vector = vector - basis @ (vector @ basis)
+        samples[position] = vector.astype(np.float64) @ operator.matvec(vector)
+    return _estimate(samples, known)
+
+
+def spectral_density(
+    operator: LinearOperator,
+    runs: int = 5,
+    steps: int = 50,
+    *,
+    known: EigenPairs | None = None,
+    seed: int = 0,
+) -> SpectralDensity:
+    """Stochastic Lanczos quadrature (Ubaru et al. 2017; Ghorbani et al. 2019).
+
+    Args:
+        operator: (p, p), symmetric.
+        runs: random starting vectors.
+        steps: Lanczos steps, thus products with the operator, of each.
+        known: eigenpairs that are counted as they are; the rest alone is estimated, with as much
+            less variance.
+        seed: of the starting vectors.
+
+    Raises:
+        GengapError: no run, or fewer than one step.
+    """
+    if runs < 1 or steps < 1:
+        raise GengapError(
+            f"A spectral density from {runs} runs of {steps} steps: ask for at least one of each."
+        )
+    size = operator.shape[0]
+    avoid = None if known is None else np.ascontiguousarray(known.vectors.T)
+    exact = np.zeros(0) if known is None else known.values
+    left = size - len(exact)
+    if left == 0:
+        return SpectralDensity(np.zeros((runs, 1)), np.zeros((runs, 1)), exact)
+    rng = np.random.default_rng(seed)
+    nodes = np.empty((runs, min(steps, left)))
+    weights = np.empty_like(nodes)
+    for run in range(runs):
+        basis = KrylovBasis(operator.matvec, size, nodes.shape[1], rng, operator.dtype, avoid=avoid)
+        basis.extend(nodes.shape[1])
+        nodes[run], coordinates, _ = basis.ritz()
+        weights[run] = left * coordinates[0] ** 2
+    return SpectralDensity(nodes, weights, exact)
+
+
+def _signs(
+    rng: np.random.Generator, size: int, count: int, dtype: np.dtype[np.floating]
+) -> np.ndarray:
+    return rng.choice(np.array([-1, 1], dtype), (size, count))
+
+
+def _estimate(samples: np.ndarray, known: float) -> Estimate:
+    count = len(samples)
+    error = samples.std(ddof=1) / math.sqrt(count) if count > 1 else math.nan
+    return Estimate(known + float(samples.mean()), float(error))
