@@ -49,7 +49,7 @@ BATCH = 1024
 GRAPH_BYTES = 1 << 30
 """Graphs of all mini-batches are kept between products while they take no more than this."""
 
-DEAD_ENDS = ("Error", "NotImplemented")
+DEAD_ENDS = ("Error", "NotImplemented", "DelayedError")
 """Nodes of torch's graph in place of a derivative that is not there."""
 
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
@@ -334,7 +334,7 @@ def _refuse_dead_ends(slopes: Sequence[Tensor]) -> None:
         node = pending.pop()
         if node is None:
             continue
-        if node.name() in DEAD_ENDS:
+        if node.name().rpartition("::")[2] in DEAD_ENDS:
             raise _not_differentiable("it has no derivative of its gradient")
         following = {after for after, _ in node.next_functions} - seen
         seen |= following
