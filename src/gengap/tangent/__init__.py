@@ -1,0 +1,65 @@
+"""Tangent kernels: the network to first order in its weights.
+
+Front doors: :func:`empirical_ntk` (the kernel, in blocks), :func:`kernel_operator` (its products,
+matrix-free), :func:`eigenfunctions`, :func:`nystrom` and :func:`extend`; the alignments
+:func:`raw_alignment`, :func:`normalised_alignment` and :func:`centred_alignment`;
+:func:`train_linearised`, with :func:`ridge_regression` and :func:`gradient_flow` beside it; and
+:func:`anisotropy_directions` with :func:`separable_along`. :mod:`gengap.tangent.measures` is the
+family ``tangent`` of measures of the gap.
+"""
+
+from gengap.tangent.alignment import (
+    centred_alignment,
+    normalised_alignment,
+    one_hot,
+    raw_alignment,
+    raw_alignments,
+    signs,
+)
+from gengap.tangent.directions import Directions, anisotropy_directions, separable_along
+from gengap.tangent.eigenfunctions import (
+    Eigenfunctions,
+    eigenfunctions,
+    extend,
+    nystrom,
+    read_eigenfunctions,
+    write_eigenfunctions,
+)
+from gengap.tangent.kernel import empirical_ntk, kernel_operator
+from gengap.tangent.linearised import (
+    Held,
+    LinearisedResult,
+    gradient_flow,
+    linearised_outputs,
+    ridge_regression,
+    train_linearised,
+)
+from gengap.tangent.outputs import Of, scalar_outputs
+
+__all__ = [
+    "Directions",
+    "Eigenfunctions",
+    "Held",
+    "LinearisedResult",
+    "Of",
+    "anisotropy_directions",
+    "centred_alignment",
+    "eigenfunctions",
+    "empirical_ntk",
+    "extend",
+    "gradient_flow",
+    "kernel_operator",
+    "linearised_outputs",
+    "normalised_alignment",
+    "nystrom",
+    "one_hot",
+    "raw_alignment",
+    "raw_alignments",
+    "read_eigenfunctions",
+    "ridge_regression",
+    "scalar_outputs",
+    "separable_along",
+    "signs",
+    "train_linearised",
+    "write_eigenfunctions",
+]

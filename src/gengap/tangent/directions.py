@@ -1,0 +1,219 @@
+"""Neural anisotropy directions, and data that are separable along one direction.
+
+Ortiz-Jimenez et al. (2021), section 3.2, after Ortiz-Jimenez et al. (2020, "Neural anisotropy
+directions"): the right singular vectors of the mixed derivative d^2 f / (d theta d x) at
+initialisation, averaged over Gaussian inputs. By falling singular value, they order the directions
+in input space from those along which the network separates data best to those along which worst.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import torch
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator, svds
+from torch import Tensor, nn
+
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.networks import Network, device_of
+from gengap.tangent.kernel import GIB
+from gengap.tangent.outputs import Of, check_network, inputs_tensor, parameters_of, pure
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Directions:
+    """Directions in input space, from the most to the least separable.
+
+    Attributes:
+        values: (k,), singular values, falling.
+        directions: (k, *input_shape), orthonormal as vectors; each one's entry of largest magnitude
+            is positive.
+    """
+
+    values: Floats
+    directions: Floats
+
+
+def anisotropy_directions(
+    network: Network,
+    *,
+    sigma: float,
+    samples: int = 1,
+    rng: np.random.Generator,
+    count: int | None = None,
+    of: Of = "scalar",
+    memory_budget: int = 2 * GIB,
+) -> Directions:
+    """The network's anisotropy directions at its weights.
+
+    Args:
+        network: in eval mode.
+        sigma: standard deviation of the Gaussian inputs; 0 is the origin alone.
+        samples: how many inputs to average over; 1 is enough for ``sigma`` 0.
+        rng: draws the inputs, and the starting vector of the matrix-free path.
+        count: how many directions; all d input dimensions if left out.
+        of: as for :func:`gengap.tangent.empirical_ntk`, but not ``trace``.
+        memory_budget: bytes. The mixed derivative is formed if it fits; the leading directions are
+            found by products alone (``svds``) otherwise.
+
+    Raises:
+        GengapError: the derivative vanishes (a ReLU network without biases has none at the origin),
+            all directions are asked for where only the leading ones can be found, or a number makes
+            no sense.
+    """
+    check_network(network)
+    width = int(np.prod(network.input_shape))
+    wanted = width if count is None else count
+    if sigma < 0 or samples < 1 or not 1 <= wanted <= width:
+        raise GengapError(
+            f"sigma={sigma}, samples={samples} and count={count} make no anisotropy directions of "
+            f"inputs with {width} numbers: give sigma >= 0, samples >= 1 and 1 <= count <= {width}."
+        )
+    drawn = sigma * rng.standard_normal((samples, *network.input_shape))
+    derivative = _MixedDerivative(network, drawn.astype(np.float32), of)
+    if width * derivative.parameters * np.dtype(np.float32).itemsize <= memory_budget:
+        values, vectors = _dense(derivative, wanted)
+    else:
+        values, vectors = _matrix_free(derivative, wanted, rng)
+    if not values[0] > 0:
+        raise GengapError(
+            f"The mixed derivative of the network vanishes for sigma={sigma}, so it has no "
+            "anisotropy directions (ReLU networks with zero biases have none at the origin): "
+            "choose a sigma above 0, or an initialisation with biases such as 'torch'."
+        )
+    vectors = vectors * np.sign(vectors[np.arange(wanted), np.abs(vectors).argmax(1)])[:, None]
+    return Directions(values, vectors.reshape(wanted, *network.input_shape))
+
+
+def separable_along(
+    direction: np.ndarray, count: int, *, epsilon: float, sigma: float, rng: np.random.Generator
+) -> Split:
+    """Points x = (epsilon/2) y v + (I - v v') w whose label y = -1, +1 shows along v alone.
+
+    Args:
+        direction: v, of the shape of an input; its length is made 1.
+        count: number of points.
+        epsilon: distance of the two classes along v.
+        sigma: w is Gaussian with this standard deviation.
+        rng: draws labels (0 or 1, with equal chance) and noise.
+
+    Returns:
+        Inputs (count, *direction.shape) float32 and labels.
+
+    Raises:
+        GengapError: the direction is zero.
+    """
+    length = float(np.linalg.norm(direction))
+    if not length > 0:
+        raise GengapError("The direction is zero: give one that is not.")
+    unit = direction.ravel() / length
+    labels = rng.integers(0, 2, count)
+    noise = sigma * rng.standard_normal((count, unit.size))
+    noise -= np.outer(noise @ unit, unit)
+    points = epsilon / 2 * np.outer(2 * labels - 1, unit) + noise
+    return Split(points.reshape(count, *direction.shape).astype(np.float32), labels, 2)
+
+
+class _MixedDerivative:
+    """D = d/dtheta d/dx of the mean output over a batch, (parameters, input dimensions)."""
+
+    def __init__(self, network: nn.Module, inputs: np.ndarray, of: Of) -> None:
+        points = inputs_tensor(network, inputs).requires_grad_()
+        leaves = {k: v.clone().requires_grad_() for k, v in parameters_of(network).items()}
+        function = pure(network, of)
+        with torch.enable_grad():
+            outputs = function(leaves, points)
+        if outputs.shape[1] != 1:
+            raise GengapError(
+                "'of' is 'trace', which keeps every logit, where a scalar is needed: "
+                "choose 'scalar', 'sum' or the index of a logit."
+            )
+        self._points, self._leaves = points, list(leaves.values())
+        self.parameters = sum(leaf.numel() for leaf in self._leaves)
+        self.width = points[0].numel()
+        mean = outputs.mean()
+        (by_input,) = torch.autograd.grad(mean, points, create_graph=True)
+        by_weight = torch.autograd.grad(mean, self._leaves, create_graph=True)
+        self._by_input = by_input.sum(0).flatten()
+        self._by_weight = by_weight
+        self.device = device_of(network)
+
+    def columns(self, vectors: Tensor) -> list[Tensor]:
+        """D v for rows v of (m, width): for each parameter, (m, its size)."""
+        if not self._by_input.requires_grad:
+            return [torch.zeros(len(vectors), leaf.numel()) for leaf in self._leaves]
+        gradients = torch.autograd.grad(
+            self._by_input,
+            self._leaves,
+            vectors,
+            retain_graph=True,
+            allow_unused=True,
+            is_grads_batched=True,
+            materialize_grads=True,
+        )
+        return [gradient.flatten(1) for gradient in gradients]
+
+    def rows(self, direction: Tensor) -> Tensor:
+        """D' u for one u (parameters,): (width,)."""
+        pieces = torch.split(direction, [leaf.numel() for leaf in self._leaves])
+        terms = [
+            (gradient.flatten() * piece).sum()
+            for gradient, piece in zip(self._by_weight, pieces, strict=True)
+        ]
+        (gradient,) = torch.autograd.grad(
+            torch.stack(terms).sum(), self._points, retain_graph=True, materialize_grads=True
+        )
+        return gradient.sum(0).flatten()
+
+
+def _dense(derivative: _MixedDerivative, count: int) -> tuple[Floats, Floats]:
+    """Singular values and right singular vectors from D'D, summed in float64."""
+    columns = derivative.columns(torch.eye(derivative.width, device=derivative.device))
+    gram = np.zeros((derivative.width, derivative.width))
+    for part in columns:
+        some = part.detach().double()
+        gram += (some @ some.T).numpy(force=True)
+    squares, vectors = scipy.linalg.eigh(gram)
+    values = np.sqrt(np.maximum(squares[::-1][:count], 0.0))
+    return values, vectors.T[::-1][:count]
+
+
+def _matrix_free(
+    derivative: _MixedDerivative, count: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    if count >= derivative.width:
+        raise GengapError(
+            f"The mixed derivative does not fit the memory_budget, and without forming it fewer "
+            f"than all {derivative.width} directions can be found: raise the budget or set count."
+        )
+
+    def tensor(vector: np.ndarray) -> Tensor:
+        return torch.as_tensor(vector.ravel(), dtype=torch.float32, device=derivative.device)
+
+    def matvec(vector: np.ndarray) -> np.ndarray:
+        parts = derivative.columns(tensor(vector)[None])
+        return torch.cat([part[0] for part in parts]).double().numpy(force=True)
+
+    def rmatvec(vector: np.ndarray) -> np.ndarray:
+        return derivative.rows(tensor(vector)).double().numpy(force=True)
+
+    operator = LinearOperator(
+        (derivative.parameters, derivative.width),
+        matvec=matvec,
+        rmatvec=rmatvec,
+        dtype=np.float64,
+    )
+    start = rng.standard_normal(derivative.width)
+    # scipy-stubs know the value "v", but not "vh", which spares the left vectors.
+    kept: Any = "vh"
+    _, found, vectors = svds(operator, k=count, v0=start, return_singular_vectors=kept)
+    values: Floats = np.asarray(found, dtype=np.float64)
+    order = np.argsort(values)[::-1]
+    return values[order], vectors[order]

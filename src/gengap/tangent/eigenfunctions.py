@@ -1,0 +1,335 @@
+"""Eigenfunctions of a kernel on a set of points: exact, the leading ones, and by Nystrom's method.
+
+An eigenvector u of the kernel's matrix on n points is an eigenfunction's values there, and its
+value anywhere else is Nystrom's extension K(x, points) u / lambda.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from scipy.sparse.linalg import LinearOperator, eigsh, lobpcg
+from torch import nn
+
+from gengap.errors import GengapError
+from gengap.files import writing
+from gengap.networks import weights_of
+from gengap.tangent.kernel import GIB, Kernel, Method, empirical_ntk, kernel_operator
+from gengap.tangent.outputs import Of
+
+Floats = NDArray[np.float64]
+Solver = Literal["auto", "exact", "lanczos", "lobpcg"]
+
+MOST_EXACT = 4000
+"""Points up to which ``auto`` decomposes the whole matrix."""
+LOBPCG_ITERATIONS = 200
+LOBPCG_TOLERANCE = 1e-8
+ROUNDING = 10.0
+"""A kernel counts as positive semi-definite if its lowest eigenvalue is above minus this many times
+n eps lambda_max, the size of the rounding errors of its entries in its type."""
+
+WEIGHTS = "weights."
+
+
+@dataclass(frozen=True, eq=False)
+class Eigenfunctions:
+    """Eigenvalues in falling order, and eigenfunctions on n points.
+
+    Attributes:
+        values: (k,), at least 0.
+        functions: (n, k), orthonormal columns; each one's entry of largest magnitude is positive.
+        residuals: (k,), |K u - lambda u|, in the units of the eigenvalues.
+    """
+
+    values: Floats
+    functions: Floats
+    residuals: Floats
+
+    def labels(self, index: int) -> NDArray[np.int64]:
+        """The binary labels (n,) of the sign of one eigenfunction: 1 where it is above 0.
+
+        Raises:
+            GengapError: there is no eigenfunction of this index.
+        """
+        check_index(index, len(self.values))
+        return (self.functions[:, index] > 0).astype(np.int64)
+
+
+def check_index(index: int, count: int) -> None:
+    """Refuse an index that is not from 0 to count - 1."""
+    if isinstance(index, bool) or not 0 <= index < count:
+        raise GengapError(
+            f"The eigenfunction of index {index} is asked for, but {count} were computed: "
+            f"choose an index from 0 to {count - 1}, or compute more."
+        )
+
+
+def eigenfunctions(
+    kernel: Kernel | LinearOperator,
+    count: int | None = None,
+    *,
+    solver: Solver = "auto",
+    rng: np.random.Generator | None = None,
+) -> Eigenfunctions:
+    """The leading eigenfunctions of a symmetric positive semi-definite kernel.
+
+    Args:
+        kernel: (n, n), or an operator such as :func:`gengap.tangent.kernel_operator`.
+        count: how many, largest eigenvalues first; all (of a matrix) if left out.
+        solver: ``exact`` decomposes the matrix (LAPACK's syevr); ``lanczos`` (ARPACK's eigsh) and
+            ``lobpcg`` find the leading ones by products alone; ``auto`` is exact for a matrix of up
+            to 4000 points and ``lanczos`` otherwise.
+        rng: draws the starting vectors of ``lanczos`` and ``lobpcg``; needed for them alone.
+
+    Raises:
+        GengapError: the kernel is not square, not symmetric, not finite, or not positive
+            semi-definite by more than rounding, or ``count`` is not from 1 to n.
+    """
+    size = _checked_size(kernel)
+    operator = isinstance(kernel, LinearOperator)
+    if solver == "auto":
+        solver = "lanczos" if operator or size > MOST_EXACT else "exact"
+    if count is None and not operator:
+        count = size
+    if count is None or not 1 <= count <= size:
+        raise GengapError(
+            f"{count} eigenfunctions of a kernel on {size} points are asked for: "
+            f"choose from 1 to {size}."
+        )
+    if solver == "exact":
+        values, functions = _exact(kernel, count)
+    else:
+        if rng is None:
+            raise GengapError(f"The solver '{solver}' starts at random: give it an rng.")
+        values, functions = _leading(kernel, count, solver, rng)
+    kind = np.float64 if operator else kernel.dtype
+    check_positive(values, size, kind)
+    functions = _signed(functions)
+    return Eigenfunctions(np.maximum(values, 0.0), functions, _residuals(kernel, values, functions))
+
+
+def nystrom(
+    network: nn.Module,
+    inputs: np.ndarray,
+    count: int,
+    *,
+    landmarks: int,
+    rng: np.random.Generator,
+    of: Of = "scalar",
+    method: Method = "auto",
+    memory_budget: int = 2 * GIB,
+    residuals: bool = True,
+) -> Eigenfunctions:
+    """The leading eigenfunctions of Nystrom's approximation of a network's kernel.
+
+    With C the kernel between all points and m landmarks drawn at random, and W that among the
+    landmarks, the approximation is C W^+ C' (Williams and Seeger 2001). Its own eigenvectors are
+    found, orthonormal, from the QR decomposition of C W^(-1/2), and not the landmarks' extended to
+    all points, which are not orthogonal.
+
+    Args:
+        network: in eval mode.
+        inputs: (n, *input_shape) float32.
+        count: how many.
+        landmarks: m, from ``count`` to n.
+        rng: draws the landmarks.
+        of, method, memory_budget: as for :func:`gengap.tangent.empirical_ntk`.
+        residuals: whether to compute |K u - lambda u| with the network's own kernel, matrix-free;
+            NaN otherwise.
+
+    Raises:
+        GengapError: the numbers do not fit, or as :func:`gengap.tangent.empirical_ntk` does.
+    """
+    size = len(inputs)
+    if not 1 <= count <= landmarks <= size:
+        raise GengapError(
+            f"{count} eigenfunctions from {landmarks} landmarks of {size} points are asked for: "
+            "choose at least as many landmarks as eigenfunctions, and at most as many as points."
+        )
+    chosen = np.sort(rng.permutation(size)[:landmarks])
+    cross = empirical_ntk(
+        network, inputs, inputs[chosen], of=of, method=method, memory_budget=memory_budget
+    )
+    among = cross[chosen].astype(np.float64)
+    own_values, own = scipy.linalg.eigh((among + among.T) / 2)
+    check_positive(own_values, landmarks, cross.dtype)
+    kept = own_values > landmarks * np.finfo(cross.dtype).eps * own_values.max()
+    if count > kept.sum():
+        raise GengapError(
+            f"{count} eigenfunctions are asked for, but the kernel among the {landmarks} landmarks "
+            f"has rank {kept.sum()}: ask for fewer, or take more landmarks."
+        )
+    root = own[:, kept] / np.sqrt(own_values[kept])
+    orthonormal, triangle = scipy.linalg.qr(cross @ root, mode="economic")
+    left, singular, _ = scipy.linalg.svd(triangle)
+    values, functions = singular[:count] ** 2, _signed(orthonormal @ left[:, :count])
+    errors = np.full(count, np.nan)
+    if residuals:
+        errors = _residuals(kernel_operator(network, inputs, of=of), values, functions)
+    return Eigenfunctions(values, functions, errors)
+
+
+def extend(eigen: Eigenfunctions, cross: np.ndarray) -> Floats:
+    """Nystrom's extension of eigenfunctions to new points: K(new, points) u / lambda.
+
+    Args:
+        eigen: on n points.
+        cross: the kernel between the new points and these, (m, n).
+
+    Returns:
+        (m, k): with the points themselves for new ones it gives back the eigenfunctions.
+
+    Raises:
+        GengapError: the shapes do not fit, or an eigenvalue is zero.
+    """
+    if cross.ndim != 2 or cross.shape[1] != len(eigen.functions):
+        raise GengapError(
+            f"A kernel of shape {list(cross.shape)} does not extend eigenfunctions on "
+            f"{len(eigen.functions)} points: give one of shape (new points, those points)."
+        )
+    if (eigen.values <= 0).any():
+        raise GengapError(
+            "An eigenfunction of eigenvalue 0 has no extension: compute fewer eigenfunctions."
+        )
+    extended: Floats = cross.astype(np.float64) @ eigen.functions / eigen.values
+    return extended
+
+
+def check_positive(values: np.ndarray, size: int, kind: np.dtype | type) -> None:
+    """Refuse eigenvalues that are negative by more than rounding.
+
+    Args:
+        values: of a kernel.
+        size: its number of points.
+        kind: the type of its entries.
+
+    Raises:
+        GengapError: as said.
+    """
+    rounding = ROUNDING * size * np.finfo(kind).eps * np.abs(values).max()
+    if values.min() < -rounding:
+        raise GengapError(
+            f"The kernel is not positive semi-definite: its eigenvalue {values.min():.3g} is below "
+            f"what rounding explains ({-rounding:.1g}), so it is no tangent kernel; compute it "
+            "again with double=True."
+        )
+
+
+def write_eigenfunctions(
+    eigen: Eigenfunctions, path: str | Path, *, network: nn.Module | None = None
+) -> None:
+    """Write eigenfunctions, and the weights that they belong to, as safetensors.
+
+    Tensors ``values`` (k,), ``functions`` (n, k) and ``residuals`` (k,), and one for each weight by
+    its name after ``weights.``. The same content gives the same bytes.
+
+    Raises:
+        GengapError: the folder cannot be written to.
+    """
+    tensors: dict[str, np.ndarray] = {
+        "values": eigen.values,
+        "functions": np.ascontiguousarray(eigen.functions),
+        "residuals": eigen.residuals,
+    }
+    if network is not None:
+        tensors |= {WEIGHTS + name: value.numpy() for name, value in weights_of(network).items()}
+    with writing(path) as part:
+        save_file(tensors, part)
+
+
+def read_eigenfunctions(path: str | Path) -> tuple[Eigenfunctions, dict[str, np.ndarray]]:
+    """What :func:`write_eigenfunctions` wrote: eigenfunctions, and weights by name.
+
+    Raises:
+        GengapError: the file is missing or is not such a file.
+    """
+    try:
+        tensors = load_file(path)
+        found = Eigenfunctions(tensors["values"], tensors["functions"], tensors["residuals"])
+    except (OSError, SafetensorError, KeyError) as error:
+        raise GengapError(
+            f"{path} holds no eigenfunctions ({error}): compute and write them again."
+        ) from error
+    return found, {
+        name.removeprefix(WEIGHTS): value
+        for name, value in tensors.items()
+        if name.startswith(WEIGHTS)
+    }
+
+
+def _checked_size(kernel: Kernel | LinearOperator) -> int:
+    shape = tuple(kernel.shape)
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise GengapError(
+            f"A kernel of shape {list(shape)} has no eigenfunctions: give a square one."
+        )
+    if isinstance(kernel, np.ndarray):
+        if not np.isfinite(kernel).all():
+            raise GengapError("The kernel holds NaN or infinity: look at the network's weights.")
+        rounding = ROUNDING * np.finfo(kernel.dtype).eps * np.abs(kernel).max()
+        if np.abs(kernel - kernel.T).max() > rounding:
+            raise GengapError(
+                "The kernel is not symmetric: give that of one set of points with itself."
+            )
+    return int(shape[0])
+
+
+def _exact(kernel: Kernel | LinearOperator, count: int) -> tuple[Floats, Floats]:
+    if isinstance(kernel, LinearOperator):
+        raise GengapError(
+            "An operator cannot be decomposed exactly: choose the solver 'lanczos' or 'lobpcg', "
+            "or compute the kernel with empirical_ntk."
+        )
+    # All eigenvalues are found, whatever the count, since a negative one is at the other end.
+    values, functions = scipy.linalg.eigh(kernel.astype(np.float64))
+    check_positive(values, len(kernel), kernel.dtype)
+    return values[::-1][:count].copy(), functions[:, ::-1][:, :count].copy()
+
+
+def _leading(
+    kernel: Kernel | LinearOperator, count: int, solver: Solver, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    size = kernel.shape[0]
+    matrix: Any = kernel if isinstance(kernel, LinearOperator) else kernel.astype(np.float64)
+    if solver == "lobpcg":
+        if 5 * count >= size:
+            raise GengapError(
+                f"LOBPCG finds fewer than a fifth of all {size} eigenfunctions, not {count}: "
+                "choose the solver 'exact' or 'lanczos'."
+            )
+        start = rng.standard_normal((size, count))
+        scale = float(np.linalg.norm(matrix @ start[:, 0]) / np.linalg.norm(start[:, 0]))
+        values, functions = lobpcg(
+            matrix, start, tol=LOBPCG_TOLERANCE * scale, maxiter=LOBPCG_ITERATIONS
+        )
+    elif solver == "lanczos":
+        if count >= size:
+            raise GengapError(
+                f"Lanczos finds fewer than all {size} eigenfunctions, not {count}: "
+                "choose the solver 'exact'."
+            )
+        first: Any = rng.standard_normal(size)
+        values, functions = eigsh(matrix, count, v0=first)
+    else:
+        raise GengapError(f"Unknown solver {solver!r}: choose one of auto, exact, lanczos, lobpcg.")
+    order = np.argsort(values)[::-1]
+    return values[order], np.asarray(functions[:, order], dtype=np.float64)
+
+
+def _signed(functions: Floats) -> Floats:
+    """Columns whose entry of largest magnitude is positive, so that signs are no accident."""
+    largest = np.abs(functions).argmax(0)
+    signed: Floats = functions * np.sign(functions[largest, np.arange(functions.shape[1])])
+    return signed
+
+
+def _residuals(kernel: Kernel | LinearOperator, values: Floats, functions: Floats) -> Floats:
+    errors: Floats = np.linalg.norm(kernel @ functions - functions * values, axis=0)
+    return errors

@@ -1,0 +1,237 @@
+"""What a tangent kernel is made of: for each input, factors whose products are its entries.
+
+A layer with weights W whose input has positions t (one for a dense layer on vectors, the pixels of
+its output for a convolution) with patches a_t, and whose output there is z_t = W a_t + b, has the
+gradient sum_t g_t a_t' with respect to W, where g_t is that of the network's output with respect to
+z_t. So its share of the kernel is (Novak et al. 2022, "Fast finite width neural tangent kernel",
+section 3, "structured derivatives")
+
+    sum_{t,t'} <a_t(x), a_t'(x')> <g_t(x), g_t'(x')>,
+
+a product of two Gram matrices, which is cheaper than the gradients' own product where the layer is
+large and has few positions. A bias is a one that is appended to every patch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.func import grad, vmap
+from torch.nn import functional
+
+from gengap.networks import logits
+from gengap.tangent.outputs import Of, chosen, parameters_of, pure
+
+Normalisation = nn.BatchNorm1d | nn.BatchNorm2d
+LARGEST_PRODUCT = 1 << 22
+"""Entries of the largest intermediate matrix of a product over positions."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One layer's share for a tile of n inputs.
+
+    Attributes:
+        left: (n, p) gradients, flattened; or (n, t, d) patches, together with ``right``.
+        right: (n, t, o) gradients at the layer's outputs, or None.
+    """
+
+    left: Tensor
+    right: Tensor | None = None
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers it holds for each input."""
+        held = self.left[0].numel()
+        return held if self.right is None else held + self.right[0].numel()
+
+
+Features = list[Factor]
+Extractor = Callable[[Tensor], Features]
+
+
+def product(first: Features, second: Features) -> Tensor:
+    """The kernel (n1, n2) between the inputs of two tiles."""
+    total = _share(first[0], second[0])
+    for one, other in zip(first[1:], second[1:], strict=True):
+        total += _share(one, other)
+    return total
+
+
+def _share(first: Factor, second: Factor) -> Tensor:
+    if first.right is None or second.right is None:
+        return first.left @ second.left.T
+    positions = first.left.shape[1]
+    if positions == 1:
+        patches = first.left[:, 0] @ second.left[:, 0].T
+        return patches * (first.right[:, 0] @ second.right[:, 0].T)
+    rows = max(1, LARGEST_PRODUCT // (positions**2 * len(second.left)))
+    parts = []
+    for start in range(0, len(first.left), rows):
+        some = slice(start, start + rows)
+        patches = first.left[some].flatten(0, 1) @ second.left.flatten(0, 1).T
+        patches *= first.right[some].flatten(0, 1) @ second.right.flatten(0, 1).T
+        parts.append(patches.reshape(-1, positions, len(second.left), positions).sum((1, 3)))
+    return torch.cat(parts)
+
+
+def jacobian(network: nn.Module, of: Of) -> Extractor:
+    """Each input's gradient with respect to all parameters, for any network of torch."""
+    parameters = parameters_of(network)
+    function = pure(network, of)
+
+    def one(values: dict[str, Tensor], single: Tensor, output: Tensor) -> Tensor:
+        return (function(values, single[None])[0] * output).sum()
+
+    per_input = vmap(grad(one), in_dims=(None, 0, None))
+
+    def features(inputs: Tensor) -> Features:
+        with torch.no_grad():
+            count = function(parameters, inputs[:1]).shape[1]
+        rows = [
+            torch.cat(
+                [
+                    g.reshape(len(inputs), -1)
+                    for g in per_input(parameters, inputs, output).values()
+                ],
+                1,
+            )
+            for output in torch.eye(count, dtype=inputs.dtype, device=inputs.device)
+        ]
+        return [Factor(rows[0] if count == 1 else torch.cat(rows, 1))]
+
+    return features
+
+
+def supports(network: nn.Module, example: Tensor) -> bool:
+    """Whether every trainable parameter belongs to a layer of a kind with a structured form.
+
+    Args:
+        network: any network.
+        example: an input, (1, *input_shape): a layer that it passes twice has no such form.
+    """
+    owners = _owners(network)
+    own = [parameter for module in owners for parameter in module.parameters(recurse=False)]
+    in_place = any(getattr(module, "inplace", False) for module in network.modules())
+    plain = all(
+        module.padding_mode == "zeros" and not isinstance(module.padding, str)
+        for module in owners
+        if isinstance(module, nn.Conv2d)
+    )
+    known = all(isinstance(module, nn.Linear | nn.Conv2d | Normalisation) for module in owners)
+    # A frozen weight beside a trainable bias, or a weight of two layers, has no such form.
+    whole = all(p.requires_grad for p in own) and len({id(p) for p in own}) == len(own)
+    return known and plain and whole and not in_place and _each_once(network, owners, example)
+
+
+def _owners(network: nn.Module) -> list[nn.Module]:
+    """The modules that own a trainable parameter."""
+    return [
+        module
+        for module in network.modules()
+        if any(parameter.requires_grad for parameter in module.parameters(recurse=False))
+    ]
+
+
+def _each_once(network: nn.Module, layers: list[nn.Module], example: Tensor) -> bool:
+    passes: list[nn.Module] = []
+
+    def count(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
+        passes.append(module)
+
+    handles = [layer.register_forward_hook(count) for layer in layers]
+    try:
+        with torch.no_grad():
+            logits(network, example)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return len(set(passes)) == len(passes) == len(layers)
+
+
+def structured(network: nn.Module, of: Of) -> Extractor:
+    """Per layer the cheaper of the gradients themselves and the two factors of their products."""
+    layers = _owners(network)
+
+    def features(inputs: Tensor) -> Features:
+        seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+
+        def remember(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
+            seen[module] = (arguments[0].detach(), output)
+
+        handles = [layer.register_forward_hook(remember) for layer in layers]
+        try:
+            with torch.enable_grad():
+                outputs = chosen(logits(network, inputs), of).sum(0)
+        finally:
+            for handle in handles:
+                handle.remove()
+        at = [seen[layer][1] for layer in layers]
+        gradients = [
+            torch.autograd.grad(output, at, retain_graph=place + 1 < len(outputs))
+            for place, output in enumerate(outputs)
+        ]
+        return [
+            _factor(layer, seen[layer][0], [each[place] for each in gradients])
+            for place, layer in enumerate(layers)
+        ]
+
+    return features
+
+
+def _factor(layer: nn.Module, inputs: Tensor, gradients: list[Tensor]) -> Factor:
+    """The share of a layer from its inputs and each output's gradient at the layer's outputs."""
+    if isinstance(layer, Normalisation):
+        return Factor(torch.cat([_normalisation(layer, inputs, each) for each in gradients], 1))
+    if isinstance(layer, nn.Conv2d):
+        assert not isinstance(layer.padding, str)
+        patches = functional.unfold(
+            inputs, layer.kernel_size, layer.dilation, layer.padding, layer.stride
+        ).transpose(1, 2)
+        at = [each.flatten(2).transpose(1, 2) for each in gradients]
+        groups = layer.groups
+    else:
+        assert isinstance(layer, nn.Linear)
+        patches = inputs.reshape(len(inputs), -1, inputs.shape[-1])
+        at = [each.reshape(len(inputs), -1, each.shape[-1]) for each in gradients]
+        groups = 1
+    return _of_patches(patches, at, groups, layer.bias is not None)
+
+
+def _of_patches(patches: Tensor, at: list[Tensor], groups: int, biased: bool) -> Factor:
+    """Gradients, or patches and gradients at the outputs: whichever makes the cheaper products."""
+    positions, width, outputs = patches.shape[1], patches.shape[2], at[0].shape[2]
+    of_gradients = len(at) * outputs * (width // groups + biased)
+    of_factors = positions**2 * (width + biased + len(at) * outputs)
+    if groups == 1:
+        if biased:
+            patches = functional.pad(patches, (0, 1), value=1.0)
+        if of_factors < of_gradients:
+            return Factor(patches.contiguous(), torch.cat(at, 2))
+        return Factor(torch.cat([(each.transpose(1, 2) @ patches).flatten(1) for each in at], 1))
+    shape = (len(patches), positions, groups, -1)
+    split = patches.reshape(shape)
+    weights = [
+        torch.einsum("ntgo,ntgd->ngod", each.reshape(shape), split).flatten(1) for each in at
+    ]
+    biases = [each.sum(1) for each in at] if biased else []
+    return Factor(torch.cat([*weights, *biases], 1))
+
+
+def _normalisation(layer: nn.Module, inputs: Tensor, gradient: Tensor) -> Tensor:
+    """Gradients (n, p) with respect to the scale and shift of batch normalisation in eval mode."""
+    assert isinstance(layer, Normalisation)
+    parts = []
+    positions = tuple(range(2, inputs.ndim))
+    if layer.weight is not None:
+        standard = functional.batch_norm(
+            inputs, layer.running_mean, layer.running_var, eps=layer.eps
+        )
+        scaled = gradient * standard
+        parts.append(scaled.sum(positions) if positions else scaled)
+    if layer.bias is not None:
+        parts.append(gradient.sum(positions) if positions else gradient)
+    return torch.cat(parts, 1)

@@ -1,0 +1,240 @@
+"""Training a linearised network, f0(x) + J(x) (theta - theta0), in dual form.
+
+Gradient descent on its loss keeps theta - theta0 = J' a, with one coefficient a_i for each training
+input, so that a step costs a product with rows of the kernel, whatever the number of parameters:
+f(x) = f0(x) + Theta(x, training inputs) a. Momentum is linear in past gradients and acts on a
+alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gengap.errors import GengapError
+from gengap.seeding import torch_generator
+from gengap.tangent.kernel import Kernel, jacobian_product
+from gengap.tangent.outputs import Of, check_network, inputs_tensor, parameters_of, pure
+from gengap.training import Recipe, predictions, sample_losses
+from gengap.training.optimisers import Schedule, optimiser
+from gengap.training.trainer import batches
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Inputs that a linearised network is evaluated on while it trains.
+
+    Attributes:
+        kernel: (m, n), between them and the n training inputs.
+        start: (m,), f0 there.
+        labels: (m,), 0 or 1.
+    """
+
+    kernel: Kernel
+    start: Floats
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearisedResult:
+    """What training a linearised network leaves.
+
+    Attributes:
+        coefficients: (n,), a in theta - theta0 = J' a.
+        outputs: (n,), at the training inputs.
+        history: one row per epoch 1, 2, ...: ``epoch``, ``train_loss``, ``train_accuracy`` and
+            ``learning_rate`` as :func:`gengap.training.train` has them, and ``test_loss`` and
+            ``test_accuracy`` where held-out inputs were given.
+    """
+
+    coefficients: Floats
+    outputs: Floats
+    history: list[dict[str, Any]]
+
+
+def train_linearised(
+    kernel: Kernel,
+    start: np.ndarray,
+    labels: NDArray[np.int64],
+    recipe: Recipe,
+    *,
+    held: Held | None = None,
+) -> LinearisedResult:
+    """Train a linearised network with one output as :func:`gengap.training.train` would.
+
+    Loss, optimiser, schedule, batches and their order are the recipe's: a network that is linear in
+    its parameters goes through the same outputs in both, but for rounding.
+
+    Args:
+        kernel: (n, n), of the training inputs.
+        start: (n,), f0 there; zeros leave it out ("differential" linearisation).
+        labels: (n,), 0 or 1.
+        recipe: ``sgd`` without weight decay, augmentation or label corruption; its
+            ``initialisation`` has no effect.
+        held: held-out inputs to evaluate after each epoch.
+
+    Raises:
+        GengapError: the recipe asks for what has no dual form, the shapes do not fit, or training
+            diverged.
+    """
+    _check_recipe(recipe)
+    _check_shapes(kernel, start, labels)
+    matrix, first = _double(kernel), _double(start)
+    wanted = torch.from_numpy(labels)
+    coefficients = nn.Parameter(torch.zeros(len(labels), dtype=torch.float64))
+    steps = optimiser([coefficients], recipe)
+    schedule = Schedule(steps, recipe)
+    order = torch_generator(recipe.seed, "order")
+    history: list[dict[str, Any]] = []
+    for epoch in range(1, recipe.epochs + 1):
+        rate = float(steps.param_groups[0]["lr"])
+        for batch in batches(torch.randperm(len(labels), generator=order), recipe.batch_size):
+            outputs = first[batch] + matrix[batch] @ coefficients.detach()
+            gradient = torch.zeros_like(coefficients)
+            gradient[batch] = _loss_gradient(outputs, wanted[batch], recipe.loss)
+            coefficients.grad = gradient
+            steps.step()
+        row = _row(coefficients, matrix, first, wanted, recipe.loss, "train")
+        if not math.isfinite(row["train_loss"]):
+            raise GengapError(
+                f"Training of the linearised network diverged after epoch {epoch}: "
+                f"lower the recipe's learning_rate, now {recipe.learning_rate}."
+            )
+        if held is not None:
+            row |= _row(
+                coefficients,
+                _double(held.kernel),
+                _double(held.start),
+                torch.from_numpy(held.labels),
+                recipe.loss,
+                "test",
+            )
+        schedule.end_of_epoch(row["train_loss"])
+        history.append({"epoch": epoch, **row, "learning_rate": rate})
+        if recipe.stop_at_loss is not None and row["train_loss"] <= recipe.stop_at_loss:
+            break
+    final = coefficients.detach()
+    return LinearisedResult(final.numpy(), (first + matrix @ final).numpy(), history)
+
+
+def ridge_regression(kernel: Kernel, residuals: np.ndarray, ridge: float) -> Floats:
+    """Coefficients a = (K + ridge I)^-1 (y - f0) of kernel ridge regression; (n,).
+
+    The minimum of |K a - (y - f0)|^2 + ridge a' K a; what gradient descent on the squared error
+    converges to as ``ridge`` goes to 0.
+
+    Args:
+        kernel: (n, n).
+        residuals: y - f0, (n,).
+        ridge: above 0, in the units of the kernel.
+
+    Raises:
+        GengapError: the ridge is not above 0.
+    """
+    if not ridge > 0:
+        raise GengapError(f"The ridge is {ridge}: give a number above 0.")
+    matrix = kernel.astype(np.float64) + ridge * np.eye(len(kernel))
+    coefficients: Floats = scipy.linalg.solve(matrix, residuals, assume_a="pos")
+    return coefficients
+
+
+def gradient_flow(kernel: Kernel, residuals: np.ndarray, time: float) -> Floats:
+    """Coefficients a(t) of gradient flow on the mean squared error from f0; (n,).
+
+    df/dt = -(2/n) K (f - y) at the training inputs (Lee et al. 2019, "Wide neural networks of any
+    depth evolve as linear models", equation 8), so a(t) = K^-1 (I - exp(-2 K t / n)) (y - f0).
+    Gradient descent of learning rate h follows it at t = h times its number of steps, for small h.
+
+    Args:
+        kernel: (n, n).
+        residuals: y - f0, (n,).
+        time: t, at least 0.
+    """
+    values, vectors = scipy.linalg.eigh(kernel.astype(np.float64))
+    rate = 2 * time / len(kernel)
+    slow = np.abs(values) * rate < np.finfo(np.float64).eps
+    safe = np.where(slow, 1.0, values)
+    gain = np.where(slow, rate, -np.expm1(-safe * rate) / safe)
+    coefficients: Floats = vectors @ (gain * (vectors.T @ residuals))
+    return coefficients
+
+
+def linearised_outputs(
+    network: nn.Module,
+    inputs: np.ndarray,
+    displacement: Mapping[str, Tensor],
+    *,
+    of: Of = "scalar",
+) -> Floats:
+    """f0 + J (theta - theta0) for a displacement of the parameters by name; (n, k) float64.
+
+    Args:
+        network: at theta0, in eval mode.
+        inputs: (n, *input_shape) float32.
+        displacement: theta - theta0, for each trainable parameter.
+        of: as for :func:`gengap.tangent.empirical_ntk`; k is 1 but for ``trace``.
+    """
+    check_network(network)
+    points = inputs_tensor(network, inputs)
+    function, parameters = pure(network, of), parameters_of(network)
+    with torch.no_grad():
+        start = function(parameters, points)
+    moved = jacobian_product(function, parameters, points, dict(displacement))
+    outputs: Floats = (start + moved).double().numpy(force=True)
+    return outputs
+
+
+def _row(
+    coefficients: Tensor, matrix: Tensor, start: Tensor, labels: Tensor, loss: str, part: str
+) -> dict[str, float]:
+    outputs = (start + matrix @ coefficients.detach())[:, None]
+    return {
+        f"{part}_loss": float(sample_losses(outputs, labels, loss).mean()),
+        f"{part}_accuracy": float((predictions(outputs) == labels).double().mean()),
+    }
+
+
+def _loss_gradient(outputs: Tensor, labels: Tensor, loss: str) -> Tensor:
+    leaf = outputs.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(sample_losses(leaf[:, None], labels, loss).mean(), leaf)
+    return gradient
+
+
+def _double(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
+
+
+def _check_recipe(recipe: Recipe) -> None:
+    unfit = {
+        "optimiser": recipe.optimiser != "sgd",
+        "weight_decay": recipe.weight_decay != 0,
+        "augmentation": bool(recipe.augmentation),
+        "label_corruption": recipe.label_corruption != 0,
+    }
+    for key, refused in unfit.items():
+        if refused:
+            raise GengapError(
+                f"The recipe's {key} is {getattr(recipe, key)!r}, which training in dual form "
+                "cannot do: use sgd without weight decay, augmentation and label corruption."
+            )
+
+
+def _check_shapes(kernel: Kernel, start: np.ndarray, labels: np.ndarray) -> None:
+    count = len(labels)
+    if kernel.shape != (count, count) or start.shape != (count,):
+        raise GengapError(
+            f"A kernel of shape {list(kernel.shape)}, outputs of shape {list(start.shape)} and "
+            f"{count} labels do not belong together: give one of each for each training input."
+        )
+    if not np.isin(labels, (0, 1)).all():
+        raise GengapError("A linearised network has one output: give labels 0 and 1 alone.")

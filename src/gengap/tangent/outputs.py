@@ -1,0 +1,162 @@
+"""Which scalar of a network's outputs is differentiated, and the network as a pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gengap.errors import GengapError
+from gengap.networks import Network, device_of, logits, tensor_of
+
+Of = int | Literal["scalar", "sum", "trace"]
+"""What a kernel is of: ``scalar``, the only output of a network that has one; an index, one logit;
+``sum``, the sum of the logits; ``trace``, every logit by itself, their kernels summed."""
+
+Parameters = dict[str, Tensor]
+PureFunction = Callable[[Parameters, Tensor], Tensor]
+
+BATCH = 256
+"""Inputs of one pass that keeps no gradients."""
+
+_RANDOM = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+_NORMALISING = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+class _Logits(nn.Module):
+    """A network whose forward pass ends before its softmax."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return logits(self.network, inputs)
+
+
+def parameters_of(network: nn.Module) -> Parameters:
+    """The trainable parameters by name, detached, sharing the network's memory."""
+    return {
+        name: parameter.detach()
+        for name, parameter in network.named_parameters()
+        if parameter.requires_grad
+    }
+
+
+def pure(network: nn.Module, of: Of) -> PureFunction:
+    """The network as a function of its parameters.
+
+    Args:
+        network: in eval mode.
+        of: see :data:`Of`.
+
+    Returns:
+        (parameters by name, inputs (n, *input_shape)) to the chosen outputs (n, k): k is the
+        number of logits for ``trace`` and 1 otherwise.
+    """
+    module = _Logits(network)
+
+    def function(parameters: Parameters, inputs: Tensor) -> Tensor:
+        named = {f"network.{name}": value for name, value in parameters.items()}
+        outputs: Tensor = torch.func.functional_call(module, named, (inputs,))
+        return chosen(outputs, of)
+
+    return function
+
+
+def chosen(outputs: Tensor, of: Of) -> Tensor:
+    """The chosen outputs (n, k) of logits (n, outputs); see :data:`Of`.
+
+    Raises:
+        GengapError: the outputs are not what ``of`` needs.
+    """
+    if outputs.ndim != 2:
+        raise GengapError(
+            f"The network's outputs have the shape {list(outputs.shape)} instead of one row of "
+            "numbers per input: give its last layer one unit per class."
+        )
+    count = outputs.shape[1]
+    if of == "scalar":
+        if count != 1:
+            raise GengapError(
+                f"The network has {count} outputs where a scalar is needed: give its last layer "
+                "one unit, or choose 'of': the index of a logit, 'sum' or 'trace'."
+            )
+        return outputs
+    if of == "trace":
+        return outputs
+    if of == "sum":
+        return outputs.sum(1, keepdim=True)
+    if isinstance(of, bool) or not isinstance(of, int):
+        raise GengapError(
+            f"'of' is {of!r}: choose 'scalar', 'sum', 'trace' or the index of a logit."
+        )
+    if not 0 <= of < count:
+        raise GengapError(
+            f"The kernel of logit {of} is asked for, but the network has {count}: "
+            f"choose an index from 0 to {count - 1}."
+        )
+    return outputs[:, of : of + 1]
+
+
+def check_network(network: nn.Module) -> None:
+    """Refuse a network that has no tangent kernel.
+
+    Raises:
+        GengapError: nothing in it can be trained, or dropout or batch normalisation is in train
+            mode, so that outputs are random or hang on the other inputs of a batch.
+    """
+    if not parameters_of(network):
+        raise GengapError(
+            "The network has no trainable parameter, so no tangent kernel: "
+            "set requires_grad of the weights that count."
+        )
+    for name, module in network.named_modules():
+        if module.training and isinstance(module, (*_RANDOM, *_NORMALISING)):
+            kind = "dropout" if isinstance(module, _RANDOM) else "batch normalisation"
+            raise GengapError(
+                f"The module {name} ({kind}) is in train mode, where a network has no tangent "
+                "kernel: call the network's eval() first."
+            )
+
+
+def inputs_tensor(network: nn.Module, inputs: np.ndarray) -> Tensor:
+    """Inputs (n, *input_shape) on the network's device, in the type of its weights.
+
+    Raises:
+        GengapError: they do not fit the network, there are none, or one is not finite.
+    """
+    if isinstance(network, Network):
+        network.check_inputs(inputs.shape)
+    if len(inputs) == 0 or not np.isfinite(inputs).all():
+        raise GengapError(
+            f"The inputs of shape {list(inputs.shape)} are empty or hold NaN or infinity: "
+            "give at least one, and repair or remove those."
+        )
+    kind = next(network.parameters()).dtype
+    return tensor_of(inputs, device_of(network)).to(kind)
+
+
+def scalar_outputs(
+    network: nn.Module, inputs: np.ndarray, *, of: Of = "scalar"
+) -> NDArray[np.float64]:
+    """The chosen output of each input, (n,); ``of`` as for :func:`chosen`, but not ``trace``.
+
+    Raises:
+        GengapError: the network's outputs are not what ``of`` needs, or as for the inputs.
+    """
+    check_network(network)
+    if of == "trace":
+        raise GengapError(
+            "'of' is 'trace', which keeps every logit, where a scalar is needed: "
+            "choose 'scalar', 'sum' or the index of a logit."
+        )
+    points = inputs_tensor(network, inputs)
+    with torch.inference_mode():
+        parts = [chosen(logits(network, some), of)[:, 0] for some in torch.split(points, BATCH)]
+    outputs: NDArray[np.float64] = torch.cat(parts).double().numpy(force=True)
+    return outputs

@@ -1,0 +1,314 @@
+"""The kernel against a loop over single inputs, closed forms, and its own two paths."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.tangent.conftest import layers, loop_jacobian, points, seeded
+from torch import nn
+
+from gengap.errors import GengapError
+from gengap.networks import Network, build
+from gengap.tangent import empirical_ntk, kernel_operator, scalar_outputs
+from gengap.tangent import features as features_module
+from gengap.tangent.features import structured, supports
+
+CONV = {"layer_name": "Conv2D", "filters": 4, "kernel_size": 3}
+FLAT = {"layer_name": "Flatten"}
+SCALAR = {"layer_name": "Dense", "units": 1}
+
+SPECS: dict[str, dict[str, Any]] = {
+    "dense": layers({"layer_name": "Dense", "units": 5, "activation": "relu"}, SCALAR,
+                    input_shape=(7,)),
+    "dense without bias": layers({"layer_name": "Dense", "units": 5, "use_bias": False}, SCALAR,
+                                 input_shape=(7,)),
+    "wide dense": layers({"layer_name": "Dense", "units": 40, "activation": "gelu"},
+                         {"layer_name": "Dense", "units": 40, "activation": "selu"}, SCALAR,
+                         input_shape=(30,)),
+    "dense on images": layers({"layer_name": "Dense", "units": 3, "activation": "tanh"}, FLAT,
+                              SCALAR),
+    "convolution": layers({**CONV, "activation": "relu"}, FLAT, SCALAR),
+    "convolution without bias": layers({**CONV, "use_bias": False}, FLAT, SCALAR),
+    "same": layers({**CONV, "padding": "same", "activation": "elu"}, FLAT, SCALAR),
+    "uneven same": layers({**CONV, "kernel_size": 4, "padding": "same", "strides": 2}, FLAT,
+                          SCALAR),
+    "dilated": layers({**CONV, "dilation_rate": 2, "activation": "softplus"}, FLAT, SCALAR),
+    "grouped": layers({**CONV, "groups": 2, "activation": "swish"}, FLAT, SCALAR),
+    "few positions": layers({**CONV, "filters": 30, "kernel_size": 5, "activation": "relu"},
+                            {"layer_name": "GlobalAveragePooling2D"}, SCALAR,
+                            input_shape=(6, 6, 8)),
+    "pooling": layers({**CONV, "activation": "leaky_relu"}, {"layer_name": "MaxPooling2D"},
+                      {"layer_name": "ZeroPadding2D"}, {"layer_name": "AveragePooling2D"}, FLAT,
+                      SCALAR),
+    "same average": layers(CONV, {"layer_name": "AveragePooling2D", "padding": "same",
+                                  "pool_size": 3}, {"layer_name": "GlobalMaxPooling2D"}, SCALAR),
+    "normalised convolution": layers(CONV, {"layer_name": "BatchNormalization"},
+                                     {"layer_name": "ReLU"}, FLAT, SCALAR),
+    "normalised dense": layers({"layer_name": "Dense", "units": 6},
+                               {"layer_name": "BatchNormalization"},
+                               {"layer_name": "LeakyReLU"}, SCALAR, input_shape=(5,)),
+    "shift alone": layers(CONV, {"layer_name": "BatchNormalization", "scale": False},
+                          {"layer_name": "ReLU"}, FLAT, SCALAR),
+    "scale alone": layers(CONV, {"layer_name": "BatchNormalization", "center": False},
+                          {"layer_name": "Activation", "activation": "sigmoid"}, FLAT, SCALAR),
+    "dropout": layers(CONV, {"layer_name": "Dropout", "rate": 0.5}, FLAT, SCALAR),
+    "lenet": {"architecture": "lenet", "input_shape": [8, 8, 1], "classes": 1},
+    "mlp": layers(FLAT, {"layer_name": "Dense", "units": 100, "activation": "relu"},
+                  {"layer_name": "Dense", "units": 100, "activation": "relu"}, SCALAR,
+                  input_shape=(8, 8, 1)),
+    "resnet18": {"architecture": "resnet18", "input_shape": [8, 8, 3], "classes": 1, "width": 2},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_both_paths_and_the_products_equal_the_loop(name: str) -> None:
+    network = seeded(SPECS[name])
+    inputs = points(network)
+    jacobian = loop_jacobian(network, inputs, [0])[:, 0]
+    expected = jacobian @ jacobian.T
+    tolerance = 1e-5 * np.abs(expected).max()
+    assert supports(network, torch.from_numpy(inputs[:1]))
+    for method in ("structured", "jacobian"):
+        found = empirical_ntk(network, inputs, method=method)  # type: ignore[arg-type]
+        np.testing.assert_allclose(found, expected, atol=tolerance)
+        assert np.array_equal(found, found.T)
+    vector = np.random.default_rng(1).standard_normal(len(inputs))
+    product = kernel_operator(network, inputs) @ vector
+    np.testing.assert_allclose(product, expected @ vector, atol=10 * tolerance)
+
+
+def test_a_layer_with_few_positions_is_not_expanded_to_its_gradients() -> None:
+    """The cheaper of the two forms is held, so the test above has tried both on convolutions."""
+    network = seeded(SPECS["few positions"])
+    convolution, dense = structured(network, "scalar")(torch.from_numpy(points(network)))
+    assert convolution.right is not None
+    assert convolution.right.shape == (5, 4, 30)
+    assert dense.right is None or dense.right.shape[1] == 1
+    network = seeded(SPECS["convolution"])
+    convolution, _ = structured(network, "scalar")(torch.from_numpy(points(network)))
+    assert convolution.right is None
+
+
+@pytest.mark.parametrize("method", ["structured", "jacobian"])
+@pytest.mark.parametrize("name", ["dense", "convolution", "few positions", "grouped", "resnet18"])
+def test_logits_their_sum_and_their_trace(name: str, method: Any) -> None:
+    spec = dict(SPECS[name])
+    if "architecture" in spec:
+        spec["classes"] = 3
+    else:
+        spec["model_config"] = [
+            *spec["model_config"][:-1],
+            {"layer_name": "Dense", "units": 3, "activation": "softmax"},
+        ]
+    network = seeded(spec)
+    inputs = points(network, 4)
+    jacobian = loop_jacobian(network, inputs, [0, 1, 2])
+    summed = jacobian.sum(1)
+    expected = {
+        1: jacobian[:, 1] @ jacobian[:, 1].T,
+        "sum": summed @ summed.T,
+        "trace": np.einsum("ikp,jkp->ij", jacobian, jacobian),
+    }
+    vector = np.arange(4.0)
+    for of, kernel in expected.items():
+        tolerance = 1e-5 * np.abs(kernel).max()
+        found = empirical_ntk(network, inputs, of=of, method=method)  # type: ignore[arg-type]
+        np.testing.assert_allclose(found, kernel, atol=tolerance)
+        product = kernel_operator(network, inputs, of=of) @ vector  # type: ignore[arg-type]
+        np.testing.assert_allclose(product, kernel @ vector, atol=20 * tolerance)
+
+
+def test_a_linear_model_has_the_kernel_of_its_inputs() -> None:
+    network = seeded(layers({"layer_name": "Dense", "units": 1, "use_bias": False},
+                            input_shape=(6,)))  # fmt: skip
+    inputs = points(network, 9)
+    np.testing.assert_allclose(empirical_ntk(network, inputs), inputs @ inputs.T, atol=1e-5)
+    biased = seeded(layers({"layer_name": "Dense", "units": 1}, input_shape=(6,)))
+    expected = inputs @ inputs.T + 1
+    np.testing.assert_allclose(empirical_ntk(biased, inputs), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["lenet", "few positions", "normalised convolution"])
+def test_blocks_give_the_kernel_whatever_the_budget(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = seeded(SPECS[name])
+    first, second = points(network, 23), points(network, 17, seed=1)
+    whole, cross = empirical_ntk(network, first), empirical_ntk(network, first, second)
+    monkeypatch.setattr(features_module, "LARGEST_PRODUCT", 64)
+    monkeypatch.setattr("gengap.tangent.kernel.LARGEST_PRODUCT", 64)
+    least = needed(network, first)
+    for budget in (least, 2 * least, 6 * least):
+        blocked = empirical_ntk(network, first, memory_budget=budget)
+        np.testing.assert_allclose(blocked, whole, rtol=1e-4, atol=1e-5 * np.abs(whole).max())
+        assert np.array_equal(blocked, blocked.T)
+        found = empirical_ntk(network, first, second, memory_budget=budget)
+        np.testing.assert_allclose(found, cross, rtol=1e-4, atol=1e-5 * np.abs(cross).max())
+
+
+def needed(network: Network, inputs: np.ndarray) -> int:
+    """The budget that the refusal of a budget of one byte names, in bytes."""
+    with pytest.raises(GengapError, match="needs a memory_budget of at least") as refusal:
+        empirical_ntk(network, inputs, memory_budget=1)
+    words = str(refusal.value).split()
+    return int(float(words[words.index("least") + 1]) * 1.01 * 2**30)
+
+
+def test_each_gradient_is_computed_once_where_the_budget_allows(small: Network) -> None:
+    passes: list[int] = []
+    small.register_forward_pre_hook(lambda module, inputs: None)
+    handle = next(m for m in small.modules() if isinstance(m, nn.Conv2d)).register_forward_hook(
+        lambda module, inputs, output: passes.append(len(output))
+    )
+    empirical_ntk(small, points(small, 300))
+    handle.remove()
+    assert sum(passes) == 300 + 3  # two probes of one input, and the check of the layers
+
+
+def test_float64_sums_are_closer_to_the_exact_kernel() -> None:
+    network = seeded(SPECS["mlp"])
+    inputs = 30 * points(network, 40)
+    exact = loop_jacobian(network, inputs, [0])[:, 0]
+    expected = exact @ exact.T
+    single = empirical_ntk(network, inputs)
+    double = empirical_ntk(network, inputs, double=True, method="jacobian")
+    assert (single.dtype, double.dtype) == (np.float32, np.float64)
+    assert np.abs(double - expected).max() < np.abs(single - expected).max()
+    np.testing.assert_allclose(double, expected, rtol=1e-5, atol=1e-6 * expected.max())
+
+
+class Shared(nn.Module):
+    """A layer that the input passes twice, and a parameter of no layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.scale = nn.Parameter(torch.tensor(1.5))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.scale * self.layer(torch.tanh(self.layer(inputs)))[:, :1]
+
+
+def test_any_other_network_takes_the_path_of_gradients() -> None:
+    network = Shared().eval()
+    inputs = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
+    jacobian = loop_jacobian(network, inputs, [0])[:, 0]
+    np.testing.assert_allclose(empirical_ntk(network, inputs), jacobian @ jacobian.T, rtol=1e-4)
+    with pytest.raises(GengapError, match=r"no structured kernel.*'auto' or 'jacobian'"):
+        empirical_ntk(network, inputs, method="structured")
+
+
+def test_frozen_parameters_do_not_count() -> None:
+    network = seeded(SPECS["dense"])
+    first, last = (m for m in network.modules() if isinstance(m, nn.Linear))
+    first.requires_grad_(False)
+    inputs = points(network)
+    with torch.no_grad():
+        hidden = torch.relu(first(torch.from_numpy(inputs))).numpy()
+    for method in ("structured", "jacobian"):
+        found = empirical_ntk(network, inputs, method=method)  # type: ignore[arg-type]
+        np.testing.assert_allclose(found, hidden @ hidden.T + 1, rtol=1e-5)
+    last.requires_grad_(False)
+    with pytest.raises(GengapError, match="no trainable parameter"):
+        empirical_ntk(network, inputs)
+
+
+def test_the_scalar_outputs_are_the_networks() -> None:
+    network = seeded({**SPECS["resnet18"], "classes": 3})
+    inputs = points(network)
+    with torch.no_grad():
+        outputs = network(torch.from_numpy(inputs)).numpy()
+    np.testing.assert_allclose(scalar_outputs(network, inputs, of=2), outputs[:, 2], rtol=1e-6)
+    np.testing.assert_allclose(scalar_outputs(network, inputs, of="sum"), outputs.sum(1), rtol=1e-5)
+    with pytest.raises(GengapError, match="'trace', which keeps every logit"):
+        scalar_outputs(network, inputs, of="trace")
+
+
+@pytest.mark.parametrize(
+    ("of", "sentence"),
+    [
+        ("scalar", "3 outputs where a scalar is needed"),
+        (3, "logit 3 is asked for, but the network has 3"),
+        (-1, "choose an index from 0 to 2"),
+        ("mean", "'of' is 'mean'"),
+    ],
+)
+def test_outputs_that_are_not_there_are_refused(of: Any, sentence: str) -> None:
+    network = seeded({**SPECS["lenet"], "classes": 3})
+    with pytest.raises(GengapError, match=sentence):
+        empirical_ntk(network, points(network), of=of)
+
+
+@pytest.mark.parametrize("name", ["dropout", "normalised convolution"])
+def test_train_mode_is_refused(name: str) -> None:
+    network = seeded(SPECS[name]).train()
+    kind = "dropout" if name == "dropout" else "batch normalisation"
+    for call in (empirical_ntk, kernel_operator, scalar_outputs):
+        with pytest.raises(GengapError, match=rf"\({kind}\) is in train mode.*eval\(\)"):
+            call(network, points(network))
+    assert empirical_ntk(seeded(SPECS["convolution"]).train(), points(network)).shape == (5, 5)
+
+
+def test_inputs_that_do_not_fit_are_refused(small: Network) -> None:
+    with pytest.raises(GengapError, match=r"takes inputs of shape \[5, 5, 1\]"):
+        empirical_ntk(small, np.zeros((3, 4, 4, 1), np.float32))
+    with pytest.raises(GengapError, match="empty or hold NaN"):
+        empirical_ntk(small, np.full((3, 5, 5, 1), np.nan, np.float32))
+    with pytest.raises(GengapError, match="empty or hold NaN"):
+        empirical_ntk(small, np.zeros((0, 5, 5, 1), np.float32))
+
+
+def test_outputs_that_are_no_rows_are_refused() -> None:
+    network = nn.Conv2d(1, 1, 1).eval()
+    with pytest.raises(GengapError, match="instead of one row of numbers per input"):
+        empirical_ntk(network, np.zeros((2, 1, 3, 3), np.float32))
+
+
+def test_too_many_inputs_name_the_budget_that_they_need(small: Network) -> None:
+    inputs = np.zeros((40_000, 5, 5, 1), np.float32)
+    with pytest.raises(GengapError) as refusal:
+        empirical_ntk(small, inputs)
+    assert "40000 x 40000 inputs needs a memory_budget of at least 5.9" in str(refusal.value)
+    assert "GiB, but it is 2 GiB" in str(refusal.value)
+
+
+PEAK = """
+import re, sys, numpy as np, torch
+from gengap.networks import build
+from gengap.tangent import empirical_ntk
+torch.set_num_threads(1)
+network = build({"architecture": "resnet18", "input_shape": [8, 8, 1], "classes": 1, "width": 16})
+inputs = np.random.default_rng(0).standard_normal((150, 8, 8, 1)).astype(np.float32)
+def memory(key):
+    text = open("/proc/self/status").read()
+    return int(re.search(rf"{key}:\\s+(\\d+)", text)[1]) << 10
+empirical_ntk(network, inputs[:2], method=sys.argv[2])
+before = memory("VmRSS")
+empirical_ntk(network, inputs, memory_budget=int(sys.argv[1]) << 20, method=sys.argv[2])
+print(max(memory("VmHWM") - before, 0) >> 20)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(("method", "budget"), [("structured", 60), ("jacobian", 250)])
+def test_memory_stays_under_the_budget(method: str, budget: int) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", PEAK, str(budget), method],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert int(run.stdout) <= budget
+
+
+def test_building_does_not_change_the_network(small: Network) -> None:
+    inputs = points(small)
+    before = {name: value.clone() for name, value in small.state_dict().items()}
+    empirical_ntk(small, inputs)
+    kernel_operator(small, inputs) @ np.ones(len(inputs))
+    assert all(torch.equal(before[name], value) for name, value in small.state_dict().items())
+    assert all(parameter.grad is None for parameter in small.parameters())
+    assert build(small.spec).outputs == 1
