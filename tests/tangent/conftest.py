@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from gengap.networks import Network, build, initialise
+from gengap.networks import Network, build, initialise, logits
 from gengap.seeding import torch_generator
 
 
@@ -40,8 +40,6 @@ def points(network: Network, count: int = 5, seed: int = 0) -> np.ndarray:
 
 def loop_jacobian(network: nn.Module, inputs: np.ndarray, outputs: list[int]) -> np.ndarray:
     """(n, len(outputs), parameters) by one backward pass for each input and output."""
-    from gengap.networks import logits
-
     rows = []
     for single in torch.from_numpy(inputs):
         found = logits(network, single[None])[0]

@@ -22,7 +22,14 @@ from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.networks import Network, device_of
 from gengap.tangent.kernel import GIB
-from gengap.tangent.outputs import Of, check_network, inputs_tensor, parameters_of, pure
+from gengap.tangent.outputs import (
+    Of,
+    check_network,
+    check_scalar,
+    inputs_tensor,
+    parameters_of,
+    pure,
+)
 
 Floats = NDArray[np.float64]
 
@@ -69,6 +76,7 @@ def anisotropy_directions(
             no sense.
     """
     check_network(network)
+    check_scalar(of)
     width = int(np.prod(network.input_shape))
     wanted = width if count is None else count
     if sigma < 0 or samples < 1 or not 1 <= wanted <= width:
@@ -130,11 +138,6 @@ class _MixedDerivative:
         function = pure(network, of)
         with torch.enable_grad():
             outputs = function(leaves, points)
-        if outputs.shape[1] != 1:
-            raise GengapError(
-                "'of' is 'trace', which keeps every logit, where a scalar is needed: "
-                "choose 'scalar', 'sum' or the index of a logit."
-            )
         self._points, self._leaves = points, list(leaves.values())
         self.parameters = sum(leaf.numel() for leaf in self._leaves)
         self.width = points[0].numel()
@@ -148,7 +151,9 @@ class _MixedDerivative:
     def columns(self, vectors: Tensor) -> list[Tensor]:
         """D v for rows v of (m, width): for each parameter, (m, its size)."""
         if not self._by_input.requires_grad:
-            return [torch.zeros(len(vectors), leaf.numel()) for leaf in self._leaves]
+            return [
+                torch.zeros(len(vectors), leaf.numel(), device=self.device) for leaf in self._leaves
+            ]
         gradients = torch.autograd.grad(
             self._by_input,
             self._leaves,
@@ -156,9 +161,13 @@ class _MixedDerivative:
             retain_graph=True,
             allow_unused=True,
             is_grads_batched=True,
-            materialize_grads=True,
         )
-        return [gradient.flatten(1) for gradient in gradients]
+        return [
+            torch.zeros(len(vectors), leaf.numel(), device=self.device)
+            if gradient is None
+            else gradient.reshape(len(vectors), -1)
+            for leaf, gradient in zip(self._leaves, gradients, strict=True)
+        ]
 
     def rows(self, direction: Tensor) -> Tensor:
         """D' u for one u (parameters,): (width,)."""
@@ -211,6 +220,8 @@ def _matrix_free(
         dtype=np.float64,
     )
     start = rng.standard_normal(derivative.width)
+    if not matvec(start).any():  # ARPACK does not start from there; the caller refuses it
+        return np.zeros(count), np.eye(derivative.width)[:count]
     # scipy-stubs know the value "v", but not "vh", which spares the left vectors.
     kept: Any = "vh"
     _, found, vectors = svds(operator, k=count, v0=start, return_singular_vectors=kept)

@@ -103,6 +103,15 @@ def chosen(outputs: Tensor, of: Of) -> Tensor:
     return outputs[:, of : of + 1]
 
 
+def check_scalar(of: Of) -> None:
+    """Refuse ``trace`` where one number for each input is needed."""
+    if of == "trace":
+        raise GengapError(
+            "'of' is 'trace', which keeps every logit, where a scalar is needed: "
+            "choose 'scalar', 'sum' or the index of a logit."
+        )
+
+
 def check_network(network: nn.Module) -> None:
     """Refuse a network that has no tangent kernel.
 
@@ -150,11 +159,7 @@ def scalar_outputs(
         GengapError: the network's outputs are not what ``of`` needs, or as for the inputs.
     """
     check_network(network)
-    if of == "trace":
-        raise GengapError(
-            "'of' is 'trace', which keeps every logit, where a scalar is needed: "
-            "choose 'scalar', 'sum' or the index of a logit."
-        )
+    check_scalar(of)
     points = inputs_tensor(network, inputs)
     with torch.inference_mode():
         parts = [chosen(logits(network, some), of)[:, 0] for some in torch.split(points, BATCH)]
