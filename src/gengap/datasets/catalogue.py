@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.datasets import cifar, idx, svhn, synthetic, tiny_imagenet
+from gengap.datasets import cifar, fake, idx, svhn, synthetic, tiny_imagenet
 from gengap.datasets.official import folder_of
 from gengap.datasets.samples import (
     Samples,
@@ -81,6 +81,7 @@ SYNTHETIC: dict[str, Callable[[int, np.random.Generator], Samples]] = {
     "hierarchical": synthetic.hierarchical,
     "checkerboard_linear": synthetic.checkerboard_linear,
     "checkerboard_noisy": synthetic.checkerboard_noisy,
+    "fake_images": fake.fake_images,
 }
 CLASSES = {
     "digits": 10,
@@ -101,6 +102,7 @@ CLASSES = {
     "hierarchical": len(synthetic.HIERARCHICAL_CENTRES),
     "checkerboard_linear": 2,
     "checkerboard_noisy": 2,
+    "fake_images": fake.FAKE_CLASSES,
 }
 NAMES: tuple[str, ...] = tuple(CLASSES)
 

@@ -11,10 +11,13 @@ from collections.abc import Callable
 
 from gengap.networks.architectures.alexnet import alexnet
 from gengap.networks.architectures.conv_x import conv_2, conv_4, conv_6
+from gengap.networks.architectures.convnet import convnet
 from gengap.networks.architectures.densenet121 import DenseNet121
 from gengap.networks.architectures.inception import Inception
 from gengap.networks.architectures.lenet import lenet
 from gengap.networks.architectures.lenet_300_100 import lenet_300_100
+from gengap.networks.architectures.masked_dense import MaskedDense
+from gengap.networks.architectures.preresnet import PreResNet
 from gengap.networks.architectures.resnet18 import ResNet18
 from gengap.networks.architectures.vgg16 import vgg16
 from gengap.networks.network import Network
@@ -24,10 +27,13 @@ ARCHITECTURES: dict[str, Callable[..., Network]] = {
     "conv_2": conv_2,
     "conv_4": conv_4,
     "conv_6": conv_6,
+    "convnet": convnet,
     "densenet121": DenseNet121,
     "inception": Inception,
     "lenet": lenet,
     "lenet_300_100": lenet_300_100,
+    "masked_dense": MaskedDense,
+    "preresnet": PreResNet,
     "resnet18": ResNet18,
     "vgg16": vgg16,
 }
