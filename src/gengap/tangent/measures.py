@@ -1,0 +1,101 @@
+"""The family ``tangent``: how a network's tangent kernel fits its labels, and how it has moved.
+
+The kernel is that of all logits (trace form) in eval mode, on a fixed number of training inputs;
+the labels are those that the network was trained on, as centred one-hot targets Y. Theta_0 is the
+kernel at the initial weights, Theta_T at the final ones.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import scipy.linalg
+from torch import nn
+
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.measures.registry import measure
+from gengap.tangent.alignment import normalised_alignment, one_hot
+from gengap.tangent.eigenfunctions import check_positive
+from gengap.tangent.kernel import Kernel, empirical_ntk
+
+INPUTS = 200
+"""Training inputs on which kernels are computed; all of them, if there are fewer."""
+
+JITTER = 1e-6
+"""Added to a kernel's spectrum where it is inverted, as a share of the mean eigenvalue: the kernel
+of equal inputs has eigenvalues 0, and rounding makes others of that size."""
+
+
+@measure(
+    "negative_initial_alignment",
+    "negative_final_alignment",
+    "alignment_growth",
+    "kernel_effective_rank",
+    "log_largest_kernel_eigenvalue",
+    "log_label_complexity",
+    "kernel_drift",
+)
+def tangent(
+    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
+) -> dict[str, float]:
+    """Alignment, size, spread and movement of the tangent kernel on training inputs.
+
+    * ``negative_initial_alignment``, ``negative_final_alignment``: minus tr(Y' Theta Y) /
+      (tr(Y' Y) tr(Theta)) of Theta_0 and of Theta_T. Negative, because a kernel that fits the
+      target learns it from few samples (Ortiz-Jimenez et al. 2021, section 3).
+    * ``alignment_growth``: natural logarithm of the final over the initial alignment. A kernel that
+      turns to its labels fits also what is wrong in them (ibid., section 4.2).
+    * ``kernel_effective_rank``: exp of the entropy of the eigenvalues of Theta_T over their sum
+      (Roy and Vetterli 2007, "The effective rank"), from 1 to the number of inputs.
+    * ``log_largest_kernel_eigenvalue``: natural logarithm of that of Theta_T.
+    * ``log_label_complexity``: natural logarithm of tr(Y' Theta_0^-1 Y) / n, the square of the
+      generalisation bound of Arora et al. (2019, "Fine-grained analysis of optimization and
+      generalization for overparameterized two-layer neural networks", equation 3) up to a factor.
+    * ``kernel_drift``: |Theta_T - Theta_0| / |Theta_0|, Frobenius norms (Fort et al. 2020, "Deep
+      learning versus kernel learning").
+
+    Raises:
+        GengapError: the initial weights are unknown, all labels are equal, or a kernel vanishes.
+    """
+    if initial is None:
+        raise GengapError(
+            "The family 'tangent' compares the kernel with that at the initial weights: add them "
+            "to the task, or leave the family 'tangent' out."
+        )
+    chosen = np.sort(rng.permutation(len(train.labels))[:INPUTS])
+    inputs, targets = train.inputs[chosen], one_hot(train.labels[chosen], train.classes)
+    first = empirical_ntk(initial, inputs, of="trace", double=True)
+    last = empirical_ntk(network, inputs, of="trace", double=True)
+    before, after = (normalised_alignment(kernel, targets) for kernel in (first, last))
+    spectrum = _spectrum(last)
+    return {
+        "negative_initial_alignment": -before,
+        "negative_final_alignment": -after,
+        "alignment_growth": math.log(after / before),
+        "kernel_effective_rank": effective_rank(spectrum),
+        "log_largest_kernel_eigenvalue": math.log(spectrum[-1]),
+        "log_label_complexity": math.log(label_complexity(first, targets) / len(inputs)),
+        "kernel_drift": float(np.linalg.norm(last - first) / np.linalg.norm(first)),
+    }
+
+
+def effective_rank(eigenvalues: np.ndarray) -> float:
+    """exp(-sum_i p_i log p_i), p_i = lambda_i / sum of them; eigenvalues (n,) at least 0."""
+    shares = eigenvalues[eigenvalues > 0] / eigenvalues.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def label_complexity(kernel: Kernel, targets: np.ndarray) -> float:
+    """tr(Y' (Theta + jitter I)^-1 Y) for targets (n, classes)."""
+    jitter = JITTER * float(np.trace(kernel)) / len(kernel)
+    regular = kernel + jitter * np.eye(len(kernel))
+    return float(np.vdot(targets, scipy.linalg.solve(regular, targets, assume_a="pos")))
+
+
+def _spectrum(kernel: Kernel) -> np.ndarray:
+    values: np.ndarray = scipy.linalg.eigvalsh(kernel)
+    # The sums are in float64, but the gradients have the precision of the weights, float32.
+    check_positive(values, len(kernel), np.float32)
+    return np.maximum(values, 0.0)

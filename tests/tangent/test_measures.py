@@ -1,0 +1,110 @@
+"""The family against a loop over single inputs, and what its measures are free of."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from tests.tangent.conftest import layers, loop_jacobian, points, seeded
+
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.networks import Network
+from gengap.tangent import measures
+
+SPEC = layers(
+    {"layer_name": "Conv2D", "filters": 3, "kernel_size": 3, "activation": "relu"},
+    {"layer_name": "Flatten"},
+    {"layer_name": "Dense", "units": 3},
+    input_shape=(4, 4, 1),
+)
+
+
+@pytest.fixture
+def pair() -> tuple[Network, Network]:
+    return seeded(SPEC, seed=1), seeded(SPEC, seed=2)
+
+
+def split(network: Network, count: int = 12) -> Split:
+    return Split(points(network, count), np.arange(count) % 3, 3)
+
+
+def compute(network: Network, initial: Network | None, train: Split) -> dict[str, float]:
+    return measures.tangent(network, initial, train, np.random.default_rng(0))
+
+
+def test_the_values_by_hand(pair: tuple[Network, Network]) -> None:
+    network, initial = pair
+    train = split(network)
+    first, last = (
+        np.einsum("ikp,jkp->ij", jacobian, jacobian)
+        for jacobian in (
+            loop_jacobian(each, train.inputs, [0, 1, 2]) for each in (initial, network)
+        )
+    )
+    targets = np.eye(3)[train.labels] - 1 / 3
+    before, after = (
+        np.trace(targets.T @ kernel @ targets) / np.trace(kernel) / (targets**2).sum()
+        for kernel in (first, last)
+    )
+    values = np.linalg.eigvalsh(last)
+    shares = values / values.sum()
+    regular = first + 1e-6 * np.trace(first) / 12 * np.eye(12)
+    complexity = np.trace(targets.T @ np.linalg.inv(regular) @ targets) / 12
+    expected = {
+        "negative_initial_alignment": -before,
+        "negative_final_alignment": -after,
+        "alignment_growth": math.log(after / before),
+        "kernel_effective_rank": np.exp(-(shares * np.log(shares)).sum()),
+        "log_largest_kernel_eigenvalue": math.log(values[-1]),
+        "log_label_complexity": math.log(complexity),
+        "kernel_drift": np.linalg.norm(last - first) / np.linalg.norm(first),
+    }
+    assert compute(network, initial, train) == pytest.approx(expected, rel=1e-4)
+    assert vars(measures.tangent)["gengap_measures"] == tuple(expected)
+
+
+def test_a_network_that_did_not_move(pair: tuple[Network, Network]) -> None:
+    found = compute(pair[0], pair[0], split(pair[0]))
+    assert (found["kernel_drift"], found["alignment_growth"]) == (0, 0)
+
+
+def test_alignment_and_rank_are_free_of_the_scale_of_the_last_layer_alone() -> None:
+    """Where the kernel is that of the last layer's inputs, its scale changes nothing."""
+    network, initial = (
+        seeded(layers({"layer_name": "Dense", "units": 3}, input_shape=(6,)), seed)
+        for seed in (1, 2)
+    )
+    train = split(network)
+    before = compute(network, initial, train)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(10)
+    assert compute(network, initial, train) == before
+
+
+def test_effective_rank_counts_equal_eigenvalues() -> None:
+    assert measures.effective_rank(np.array([0.0, 0, 3, 3, 3])) == pytest.approx(3)
+    assert measures.effective_rank(np.array([0.0, 5])) == pytest.approx(1)
+
+
+def test_only_so_many_inputs_are_used(
+    pair: tuple[Network, Network], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measures, "INPUTS", 5)
+    train = split(pair[0], 40)
+    chosen = np.sort(np.random.default_rng(0).permutation(40)[:5])
+    few = Split(train.inputs[chosen], train.labels[chosen], 3)
+    expected = compute(*pair, few)
+    assert compute(*pair, train) == pytest.approx(expected)
+    assert compute(*pair, train) != pytest.approx(compute(*pair, split(pair[0], 10)))
+
+
+def test_what_cannot_be_measured_is_refused(pair: tuple[Network, Network]) -> None:
+    with pytest.raises(GengapError, match="at the initial weights: add them to the task"):
+        compute(pair[0], None, split(pair[0]))
+    equal = Split(points(pair[0], 4), np.zeros(4, np.int64), 3)
+    with pytest.raises(GengapError, match="All labels are equal"):
+        compute(*pair, equal)
