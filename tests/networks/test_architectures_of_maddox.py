@@ -46,7 +46,7 @@ def test_a_convnet_takes_small_images() -> None:
 
 @pytest.mark.parametrize(("depth", "parameters"), [(20, 0.27e6), (164, 1.7e6)])
 def test_preresnets_have_the_published_number_of_parameters(depth: int, parameters: float) -> None:
-    """He et al. (2016) give 0.27 million for 20 layers, and 1.7 million for 164 with bottlenecks."""
+    """He et al. (2016) give 0.27 million for 20 layers, 1.7 million for 164 (bottlenecks)."""
     with torch.device("meta"):
         found = count(build(spec("preresnet", [32, 32, 3], depth=depth)))
     assert found == pytest.approx(parameters, rel=0.02)
@@ -108,7 +108,7 @@ def test_keywords_that_make_no_sense(name: str, keywords: dict[str, Any], senten
 
 
 def test_a_preresnet_is_for_images() -> None:
-    with pytest.raises(GengapError, match="give .height, width, channels."):
+    with pytest.raises(GengapError, match=r"give \[height, width, channels\]"):
         build(spec("preresnet", [8]))
 
 
