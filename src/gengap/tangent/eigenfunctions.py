@@ -35,6 +35,9 @@ ROUNDING = 10.0
 """A kernel counts as positive semi-definite if its lowest eigenvalue is above minus this many times
 n eps lambda_max, the size of the rounding errors of its entries in its type."""
 
+ROWS = 1024
+"""Rows of a kernel that are looked at together."""
+
 WEIGHTS = "weights."
 
 
@@ -273,8 +276,9 @@ def _checked_size(kernel: Kernel | LinearOperator) -> int:
     if isinstance(kernel, np.ndarray):
         if not np.isfinite(kernel).all():
             raise GengapError("The kernel holds NaN or infinity: look at the network's weights.")
-        rounding = ROUNDING * np.finfo(kernel.dtype).eps * np.abs(kernel).max()
-        if np.abs(kernel - kernel.T).max() > rounding:
+        rounding = ROUNDING * np.finfo(kernel.dtype).eps * np.abs(np.diagonal(kernel)).max()
+        rows = (slice(start, start + ROWS) for start in range(0, len(kernel), ROWS))
+        if any(np.abs(kernel[some] - kernel[:, some].T).max() > rounding for some in rows):
             raise GengapError(
                 "The kernel is not symmetric: give that of one set of points with itself."
             )
@@ -297,7 +301,9 @@ def _leading(
     kernel: Kernel | LinearOperator, count: int, solver: Solver, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
     size = kernel.shape[0]
-    matrix: Any = kernel if isinstance(kernel, LinearOperator) else kernel.astype(np.float64)
+    matrix: Any = LinearOperator(
+        kernel.shape, matvec=lambda vector: _times(kernel, vector), dtype=np.float64
+    )
     if solver == "lobpcg":
         if 5 * count >= size:
             raise GengapError(
@@ -331,5 +337,12 @@ def _signed(functions: Floats) -> Floats:
 
 
 def _residuals(kernel: Kernel | LinearOperator, values: Floats, functions: Floats) -> Floats:
-    errors: Floats = np.linalg.norm(kernel @ functions - functions * values, axis=0)
+    errors: Floats = np.linalg.norm(_times(kernel, functions) - functions * values, axis=0)
     return errors
+
+
+def _times(kernel: Kernel | LinearOperator, vectors: Floats) -> Floats:
+    """A product in the kernel's own type, which may be too large to be held in another."""
+    kind = vectors.dtype if isinstance(kernel, LinearOperator) else kernel.dtype
+    times: Floats = (kernel @ vectors.astype(kind)).astype(np.float64)
+    return times

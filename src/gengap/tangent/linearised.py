@@ -89,7 +89,7 @@ def train_linearised(
     """
     _check_recipe(recipe)
     _check_shapes(kernel, start, labels)
-    matrix, first = _double(kernel), _double(start)
+    matrix, first = torch.from_numpy(kernel), torch.from_numpy(start.astype(np.float64))
     wanted = torch.from_numpy(labels)
     coefficients = nn.Parameter(torch.zeros(len(labels), dtype=torch.float64))
     steps = optimiser([coefficients], recipe)
@@ -99,7 +99,7 @@ def train_linearised(
     for epoch in range(1, recipe.epochs + 1):
         rate = float(steps.param_groups[0]["lr"])
         for batch in batches(torch.randperm(len(labels), generator=order), recipe.batch_size):
-            outputs = first[batch] + matrix[batch] @ coefficients.detach()
+            outputs = first[batch] + _times(matrix[batch], coefficients)
             gradient = torch.zeros_like(coefficients)
             gradient[batch] = _loss_gradient(outputs, wanted[batch], recipe.loss)
             coefficients.grad = gradient
@@ -113,8 +113,8 @@ def train_linearised(
         if held is not None:
             row |= _row(
                 coefficients,
-                _double(held.kernel),
-                _double(held.start),
+                torch.from_numpy(held.kernel),
+                torch.from_numpy(held.start.astype(np.float64)),
                 torch.from_numpy(held.labels),
                 recipe.loss,
                 "test",
@@ -123,8 +123,8 @@ def train_linearised(
         history.append({"epoch": epoch, **row, "learning_rate": rate})
         if recipe.stop_at_loss is not None and row["train_loss"] <= recipe.stop_at_loss:
             break
-    final = coefficients.detach()
-    return LinearisedResult(final.numpy(), (first + matrix @ final).numpy(), history)
+    outputs = first + _times(matrix, coefficients)
+    return LinearisedResult(coefficients.detach().numpy(), outputs.numpy(), history)
 
 
 def ridge_regression(kernel: Kernel, residuals: np.ndarray, ridge: float) -> Floats:
@@ -197,7 +197,7 @@ def linearised_outputs(
 def _row(
     coefficients: Tensor, matrix: Tensor, start: Tensor, labels: Tensor, loss: str, part: str
 ) -> dict[str, float]:
-    outputs = (start + matrix @ coefficients.detach())[:, None]
+    outputs = (start + _times(matrix, coefficients))[:, None]
     return {
         f"{part}_loss": float(sample_losses(outputs, labels, loss).mean()),
         f"{part}_accuracy": float((predictions(outputs) == labels).double().mean()),
@@ -210,8 +210,9 @@ def _loss_gradient(outputs: Tensor, labels: Tensor, loss: str) -> Tensor:
     return gradient
 
 
-def _double(array: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
+def _times(matrix: Tensor, coefficients: Tensor) -> Tensor:
+    """A product in the kernel's own type, which may be too large to be held in another."""
+    return (matrix @ coefficients.detach().to(matrix.dtype)).double()
 
 
 def _check_recipe(recipe: Recipe) -> None:

@@ -95,7 +95,7 @@ def label_complexity(kernel: Kernel, targets: np.ndarray) -> float:
 
 
 def _spectrum(kernel: Kernel) -> np.ndarray:
-    values: np.ndarray = scipy.linalg.eigvalsh(kernel)
+    values = np.asarray(scipy.linalg.eigvalsh(kernel), dtype=np.float64)
     # The sums are in float64, but the gradients have the precision of the weights, float32.
     check_positive(values, len(kernel), np.float32)
     return np.maximum(values, 0.0)
