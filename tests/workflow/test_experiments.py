@@ -1,0 +1,104 @@
+"""Studies whose experiments make their own networks and data."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.workflow.runs import Run, results_of
+
+STUDIES = ("corneanu2020", "maddox2020", "ortizjimenez2021", "sabanayagam2023")
+# The cheapest experiment of all, with fewer seeds than the study's.
+CONTRACTION = {"name": "posterior_contraction", "seeds": 2}
+
+
+def with_experiments(folder: Path, *experiments: dict[str, object]) -> Path:
+    path = folder / "changed.yaml"
+    change = {"studies": {"maddox2020": {"experiments": list(experiments)}}}
+    path.write_text(yaml.safe_dump(change))
+    return path
+
+
+@pytest.mark.parametrize("setting", ["small", "paper"])
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_is_planned_in_each_setting(
+    study: str, setting: str, snakemake: Run, tmp_path: Path
+) -> None:
+    result = snakemake(tmp_path, "-n", study, "--config", f"setting={setting}", config=None)
+    assert result.returncode == 0, result.stderr
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", result.stdout, re.M))
+    assert jobs["claims"] == "1"
+    # Every experiment has its figures, and three seeds at least where intervals are given.
+    assert int(jobs["experiment"]) >= 3 * int(jobs["experiment_figures"])
+
+
+@pytest.fixture(scope="module")
+def contracted(snakemake: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("experiment")
+    config = with_experiments(folder, CONTRACTION)
+    result = snakemake(folder, "results/maddox2020/figures/posterior_contraction", config=config)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def test_an_experiment_leaves_runs_and_figures(contracted: Path) -> None:
+    study = contracted / "results" / "maddox2020"
+    runs = sorted(path.name for path in (study / "runs" / "posterior_contraction").iterdir())
+    assert runs == ["0.npz", "1.npz"]
+    figures = study / "figures" / "posterior_contraction"
+    assert (figures / "posterior_contraction.png").stat().st_size > 10_000
+    assert (figures / "posterior_contraction.svg").read_text().count("<svg") == 1
+
+
+def test_a_run_that_is_lost_is_made_again_alone(contracted: Path, snakemake: Run) -> None:
+    config = contracted / "changed.yaml"
+    target = "results/maddox2020/figures/posterior_contraction"
+    again = snakemake(contracted, target, config=config)
+    assert "Nothing to be done" in again.stdout + again.stderr
+    before = results_of(contracted)
+    (contracted / "results/maddox2020/runs/posterior_contraction/1.npz").unlink()
+    result = snakemake(contracted, target, config=config)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"^experiment +1$", result.stdout + result.stderr, re.M)
+    assert results_of(contracted) == before
+
+
+@pytest.mark.parametrize(
+    ("experiment", "sentence"),
+    [
+        ({"name": "contraction"}, "names the experiment 'contraction'"),
+        (CONTRACTION | {"sedes": 2}, "'sedes' was unexpected"),
+        (CONTRACTION | {"grid": {"sizes": [1, 1]}}, "give each value once"),
+    ],
+)
+def test_a_fault_in_a_study_is_said_before_any_job(
+    experiment: dict[str, object], sentence: str, snakemake: Run, tmp_path: Path
+) -> None:
+    result = snakemake(tmp_path, "-n", "maddox2020", config=with_experiments(tmp_path, experiment))
+    assert result.returncode != 0
+    said = [line for line in (result.stdout + result.stderr).splitlines() if sentence in line]
+    assert len(said) == 1, result.stderr
+
+
+def test_an_unknown_setting_of_an_experiment_is_named(snakemake: Run, tmp_path: Path) -> None:
+    config = with_experiments(tmp_path, CONTRACTION | {"settings": {"aplha": 5}})
+    target = "results/maddox2020/runs/posterior_contraction/0.npz"
+    result = snakemake(tmp_path, target, config=config)
+    assert result.returncode != 0
+    said = [line for line in result.stderr.splitlines() if line.startswith("gengap ERROR")]
+    assert len(said) == 1
+    assert "posterior_contraction of maddox2020 has no setting 'aplha'" in said[0]
+    assert not list((tmp_path / "results").rglob("*.npz"))
+
+
+def test_some_experiments_can_be_asked_for(snakemake: Run, tmp_path: Path) -> None:
+    only = "only=[posterior_contraction]"
+    result = snakemake(tmp_path, "-n", "maddox2020", "--config", only, config=None)
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", result.stdout, re.M))
+    assert jobs["experiment_figures"] == "1"
+    assert "claims" not in jobs
+    wrong = snakemake(tmp_path, "-n", "maddox2020", "--config", "only=contraction", config=None)
+    assert wrong.returncode != 0
+    assert "'only' names 'contraction', which is no experiment" in wrong.stdout + wrong.stderr
