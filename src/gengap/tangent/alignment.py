@@ -2,7 +2,7 @@
 
 For targets Y (n, c), or y (n,), a kernel K on n points:
 
-* raw, tr(Y' K Y) / tr(Y' Y) (Ortiz-Jimenez et al. 2021, section 3): the Rayleigh quotient, which
+* raw, tr(Y' K Y) / tr(Y' Y) (Ortiz-Jimenez et al. 2021): the Rayleigh quotient, which
   grows with the scale of the gradients alone;
 * normalised, the raw one over tr(K): the share of the kernel's spectrum along the target, in
   [0, 1], free of that scale;

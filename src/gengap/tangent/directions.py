@@ -1,6 +1,6 @@
 """Neural anisotropy directions, and data that are separable along one direction.
 
-Ortiz-Jimenez et al. (2021), section 3.2, after Ortiz-Jimenez et al. (2020, "Neural anisotropy
+Ortiz-Jimenez et al. (2021), after Ortiz-Jimenez et al. (2020, "Neural anisotropy
 directions"): the right singular vectors of the mixed derivative d^2 f / (d theta d x) at
 initialisation, averaged over Gaussian inputs. By falling singular value, they order the directions
 in input space from those along which the network separates data best to those along which worst.

@@ -44,9 +44,9 @@ def tangent(
 
     * ``negative_initial_alignment``, ``negative_final_alignment``: minus tr(Y' Theta Y) /
       (tr(Y' Y) tr(Theta)) of Theta_0 and of Theta_T. Negative, because a kernel that fits the
-      target learns it from few samples (Ortiz-Jimenez et al. 2021, section 3).
+      target learns it from few samples (Ortiz-Jimenez et al. 2021).
     * ``alignment_growth``: natural logarithm of the final over the initial alignment. A kernel that
-      turns to its labels fits also what is wrong in them (ibid., section 4.2).
+      turns to its labels fits also what is wrong in them (ibid.).
     * ``kernel_effective_rank``: exp of the entropy of the eigenvalues of Theta_T over their sum
       (Roy and Vetterli 2007, "The effective rank"), from 1 to the number of inputs.
     * ``log_largest_kernel_eigenvalue``: natural logarithm of that of Theta_T.

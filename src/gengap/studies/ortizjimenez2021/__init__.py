@@ -1,0 +1,8 @@
+"""Ortiz-Jimenez, Moosavi-Dezfooli and Frossard 2021, "What can linearized neural networks actually
+say about generalization?", NeurIPS, arXiv:2106.06770.
+
+The experiments compare a network with its linearisation at the initial weights, trained alike: on
+the eigenfunctions of its tangent kernel (:mod:`.eigentasks`), on classes of images
+(:mod:`.classtasks`), on data separable along its anisotropy directions (:mod:`.directions`), and
+with the kernel of a trained network (:mod:`.pretrained`). All of them evaluate on test data.
+"""

@@ -1,0 +1,195 @@
+"""The paper's claims against the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from gengap.studies import Claim, Run, interval
+from gengap.studies.ortizjimenez2021.arms import LOSS, TEST_ACCURACY
+from gengap.studies.ortizjimenez2021.panels import accuracies, grouped, spearman
+
+Estimates = dict[str, list[float]]
+
+
+def claims(runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
+    """One claim after another; those whose experiments were not run are left out.
+
+    Each claim says that a number is above 0, in every group of runs that differ by seed alone. It
+    agrees if the 95% interval over seeds is above 0 in every group, disagrees if it is below 0, or
+    is 0 for all seeds, in one, and is undecided otherwise.
+    """
+    found = []
+    for name, some in runs.items():
+        for prefix, (setting, judge) in _JUDGES.items():
+            if name.startswith(prefix):
+                rest = name.removeprefix(prefix).replace("_", " ")
+                found += judge(some, setting + (f" ({rest.strip()})" if rest else ""))
+    return found
+
+
+def _on_eigenfunctions(runs: Sequence[Run], setting: str) -> list[Claim]:
+    rank = _by_group(
+        runs,
+        lambda run: spearman(accuracies([run], "linear")[0], accuracies([run], "network")[0]),
+    )
+    lead = _by_group(
+        runs, lambda run: float((accuracies([run], "linear") - accuracies([run], "network")).mean())
+    )
+    growth = _by_group(
+        runs,
+        lambda run: float(
+            np.log(run.outcome.arrays["alignment_after"] / run.outcome.arrays["alignment_before"])
+            .mean()
+        ),
+    )  # fmt: skip
+    indices = ", ".join(map(str, runs[0].settings["indices"]))
+    return [
+        _claim(
+            f"The linearisation ranks the eigenfunctions as the network does{setting}",
+            "Linear approximations rank the learning complexity of tasks for networks, even when "
+            "the two reach very different accuracies.",
+            f"Spearman correlation of the two arms' test accuracies over the indices {indices}",
+            rank,
+        ),
+        _claim(
+            f"On eigenfunctions the linearisation beats the network{setting}",
+            "Networks do not always do better than their linear approximations: on eigenfunctions "
+            "of the kernel at initialisation they do worse.",
+            "Test accuracy of the linearisation minus that of the network, mean over the indices",
+            lead,
+        ),
+        _claim(
+            f"The kernel turns to the labels in training{setting}",
+            "While a network is trained, the alignment of its kernel with the target rises (the "
+            "paper's alignment is not normalised).",
+            "Natural logarithm of the normalised alignment with the labels after training over "
+            "that before, mean over the indices",
+            growth,
+        ),
+    ]
+
+
+def _on_classes(runs: Sequence[Run], setting: str) -> list[Claim]:
+    lead = _by_group(
+        runs, lambda run: float((accuracies([run], "network") - accuracies([run], "linear")).mean())
+    )
+    growth = _by_group(
+        runs,
+        lambda run: float(
+            np.log(run.outcome.values["alignment_after"] / run.outcome.values["alignment_before"])
+        ),
+    )
+    return [
+        _claim(
+            f"On groups of classes the network beats its linearisation{setting}",
+            "On CIFAR-2 (classes 0-4 of CIFAR-10 against 5-9) networks do better than their linear "
+            "approximations.",
+            "Test accuracy of the network minus that of its linearisation",
+            lead,
+        ),
+        _claim(
+            f"The kernel turns to groups of classes in training{setting}",
+            "While a network is trained, the alignment of its kernel with the target rises.",
+            "Natural logarithm of the normalised alignment with the training labels after training "
+            "over that before",
+            growth,
+        ),
+    ]
+
+
+def _pretrained(runs: Sequence[Run], setting: str) -> list[Claim]:
+    def faster(run: Run) -> float:
+        losses = run.outcome.arrays["curves"][1:, :, LOSS].mean(1)
+        return float(losses[0] - losses[1])
+
+    def overfits(run: Run) -> float:
+        final = run.outcome.arrays["curves"][1:, -1, TEST_ACCURACY]
+        return float(final[0] - final[1])
+
+    return [
+        _claim(
+            f"The kernel of the trained network learns faster{setting}",
+            "Linearised at its trained weights, a network learns the task faster than linearised "
+            "at its initial ones.",
+            "Training loss with the initial kernel minus that with the trained network's, mean "
+            "over all epochs",
+            _by_group(runs, faster),
+        ),
+        _claim(
+            f"The kernel of the trained network generalises worse on the eigenfunction{setting}",
+            "Networks overfit to the eigenfunctions mostly because their kernel evolves in "
+            "training.",
+            "Test accuracy with the initial kernel minus that with the trained network's",
+            _by_group(runs, overfits),
+        ),
+    ]
+
+
+def _on_directions(runs: Sequence[Run], setting: str) -> list[Claim]:
+    def falls(arm: str) -> Callable[[Run], float]:
+        return lambda run: (
+            -spearman(np.asarray(run.settings["indices"], dtype=float), accuracies([run], arm)[0])
+        )
+
+    paper = (
+        "Data that are separable along an anisotropy direction are learnt the worse the higher "
+        "its index."
+    )
+    measured = "Minus the Spearman correlation of index and test accuracy"
+    return [
+        _claim(
+            f"The network's accuracy falls with the index of the direction{setting}",
+            paper,
+            f"{measured} of the network",
+            _by_group(runs, falls("network")),
+        ),
+        _claim(
+            f"The linearisation's accuracy falls with the index of the direction{setting}",
+            paper,
+            f"{measured} of the linearisation",
+            _by_group(runs, falls("linear")),
+        ),
+        _claim(
+            f"The linearisation ranks the directions as the network does{setting}",
+            "The linear approximation tells which directions the network prefers.",
+            "Spearman correlation of the two arms' test accuracies over the indices",
+            _by_group(
+                runs,
+                lambda run: spearman(
+                    accuracies([run], "linear")[0], accuracies([run], "network")[0]
+                ),
+            ),
+        ),
+    ]
+
+
+_JUDGES: dict[str, tuple[str, Callable[[Sequence[Run], str], list[Claim]]]] = {
+    "eigentasks": ("", _on_eigenfunctions),
+    "torch_initialisation": (", torch's default initialisation", _on_eigenfunctions),
+    "held_out_labels": (", test labels by Nystrom's extension", _on_eigenfunctions),
+    "classtasks": ("", _on_classes),
+    "directions": ("", _on_directions),
+    "pretrained": ("", _pretrained),
+}
+"""What an experiment whose name starts so is judged by, and what is added to its claims' titles."""
+
+
+def _by_group(runs: Sequence[Run], estimate: Callable[[Run], float]) -> Estimates:
+    return {name: [estimate(run) for run in group] for name, group in grouped(runs).items()}
+
+
+def _claim(title: str, paper: str, quantity: str, estimates: Estimates) -> Claim:
+    """A claim that the estimates are above 0, in every group."""
+    intervals = {name: interval(values) for name, values in estimates.items()}
+    numbers = "; ".join(
+        f"{mean:.3g} ({low:.3g} to {high:.3g}) for {name}"
+        for name, (mean, low, high) in intervals.items()
+    )
+    holds: bool | None = None
+    if all(low > 0 for _, low, _ in intervals.values()):
+        holds = True
+    elif any(high < 0 or low == high == 0 for _, low, high in intervals.values()):
+        holds = False
+    return Claim(title, paper, f"{quantity}: {numbers}.", holds, estimates)

@@ -1,0 +1,96 @@
+"""The kernel at initialisation against the kernel of the trained network.
+
+A network learns an eigenfunction of its initial kernel. Then its linearisations at the initial and
+at the trained weights learn the same task, both from zero output, so that the second inherits
+nothing of the trained network but its kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from gengap.datasets import Split, load
+from gengap.networks import set_weights, weights_of
+from gengap.seeding import generator
+from gengap.studies import Context, Outcome, Run
+from gengap.studies.ortizjimenez2021 import panels
+from gengap.studies.ortizjimenez2021.arms import (
+    Training,
+    initial_network,
+    train_linear,
+    train_network,
+)
+from gengap.tangent import eigenfunctions, empirical_ntk, normalised_alignment, signs
+
+GIB = 1 << 30
+
+
+def run(
+    context: Context,
+    *,
+    dataset: Mapping[str, Any],
+    architecture: str,
+    width: int | None = None,
+    index: int = 10,
+    epochs: int = 100,
+    learning_rate: float = 0.05,
+    batch_size: int = 128,
+    initialisation: str = "lecun",
+    memory_gib: float = 2.0,
+) -> Outcome:
+    """One network and one task, learnt three times.
+
+    Args:
+        context: seed, data and device.
+        dataset: keywords of :func:`gengap.datasets.load`; the labels are not used.
+        architecture, width: of the network, see :func:`.arms.initial_network`.
+        index: of the eigenfunction that is learnt.
+        epochs, learning_rate, batch_size, initialisation: of the training of all arms.
+        memory_gib: budget for each kernel.
+
+    Returns:
+        Values ``alignment_initial`` and ``alignment_pretrained`` (normalised); array ``curves``
+        (3 arms, epochs, 4): the network, the linearisation at its initial weights, and that at its
+        trained ones. Batch statistics are the initial ones in both, as in the published code.
+    """
+    data = load(**dataset, data_dir=context.data_dir, seed=context.seed)
+    count = len(data.train.labels)
+    inputs = np.concatenate([data.train.inputs, data.test.inputs])
+    network = initial_network(context, architecture, width, data.input_shape, initialisation)
+    start = weights_of(network)
+    budget = int(memory_gib * GIB)
+    kernel = empirical_ntk(network, inputs, memory_budget=budget)
+    rng = generator(context.seed, "eigenfunctions")
+    labels = eigenfunctions(kernel, index + 1, rng=rng).labels(index)
+    recipe = Training(epochs, learning_rate, batch_size, initialisation).recipe(
+        context.seed, f"eigenfunction {index}"
+    )
+    train_split = Split(data.train.inputs, labels[:count], 2)
+    test_split = Split(data.test.inputs, labels[count:], 2)
+    mine = train_network(network, train_split, test_split, recipe, start)
+    learnt = dict(network.named_parameters())
+    moved = {name: learnt[name].detach() if name in learnt else start[name] for name in start}
+    set_weights(network, moved, source="the trained network")
+    turned = empirical_ntk(network, inputs, memory_budget=budget)
+    zeros = np.zeros(len(inputs))
+    linear = [
+        train_linear(each, zeros, labels[:count], labels[count:], recipe)
+        for each in (kernel, turned)
+    ]
+    target = signs(labels)
+    return Outcome(
+        {
+            "alignment_initial": normalised_alignment(kernel, target),
+            "alignment_pretrained": normalised_alignment(turned, target),
+        },
+        {"curves": np.array([mine, *linear])},
+    )
+
+
+def draw(runs: Sequence[Run]) -> dict[str, Figure]:
+    """Loss and accuracy of the three while they train."""
+    return {"curves": panels.three_curves(runs)}
