@@ -27,8 +27,8 @@ OVERSHOOT = 1.25
 """How far beyond the linearised boundary a crossing is looked for."""
 
 FORWARD_BATCH = 8192
-ALIGNED = 0.99
-"""A point of at least this |alignment| counts as one of alignment 1."""
+ALIGNED = 0.01
+"""Points whose |alignment| comes as near as this to the best of all starts are kept."""
 
 Predict = Callable[[Tensor], Tensor]
 
@@ -246,8 +246,8 @@ class MarginEstimate:
     """A margin from points of alignment 1.
 
     Attributes:
-        margin: the median over the starts that came to |A| of at least :data:`ALIGNED`; NaN if
-            none did.
+        margin: the median over the starts whose |A| came within :data:`ALIGNED` of the best, which
+            should be 1; look at ``aligned`` whether it is.
         margins: of each of these, (a,).
         aligned: the points from all starts.
         extremes: rows of the inputs with the largest and the least alignment.
@@ -285,9 +285,7 @@ def estimate_margin(
     found = alignments(network, inputs, vector[:, np.newaxis])[:, 0]
     extremes = int(found.argmax()), int(found.argmin())
     ends = inputs[list(extremes)].reshape(2, -1).astype(np.float64)
-    reached = np.abs(aligned.alignments) >= ALIGNED
-    points = aligned.points[reached].reshape(int(reached.sum()), -1)
+    reached = np.abs(aligned.alignments)
+    points = aligned.points[reached >= reached.max() - ALIGNED].reshape(-1, ends.shape[1])
     margins = np.linalg.norm(points[:, np.newaxis] - ends, axis=2).min(axis=1)
-    return MarginEstimate(
-        float(np.median(margins)) if len(margins) else float("nan"), margins, aligned, extremes
-    )
+    return MarginEstimate(float(np.median(margins)), margins, aligned, extremes)

@@ -1,0 +1,368 @@
+"""The paper's claims, judged by intervals over seeds.
+
+Each estimate is one number per seed. A claim holds if the 95% t intervals of its estimates lie on
+its side, does not if one lies on the other side, and is undecided where an interval has both:
+
+- sign: flips at the boundary above 0.9, flips elsewhere below 0.1, and the jump of the top
+  eigenvectors' alignment above that of random vectors;
+- outliers, and G_theta: the difference or rank correlation above 0;
+- sharpness misleads: log10 of the ratio adversarial / normal below 0 for trace and lambda_1;
+- reparameterisation: log10 of the ratio of lambda_1 above 0.3 (a factor of two), both rank
+  correlations of alignments above 0.9, and the difference of G_theta still above 0;
+- margin: the difference of the estimated margins above 0, as that of the direct ones is;
+- selection: the share of seeds in which G_theta orders the two solutions by the length of their
+  boundary, and the estimated margin by the direct one, above 1/2 (chance is 1/4).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from gengap.studies import Claim, Run, interval
+from gengap.studies.sabanayagam2023.complexity import COMPARED
+
+Estimates = dict[str, Sequence[float]]
+
+FLIPS_AT_BOUNDARY = 0.9
+FLIPS_ELSEWHERE = 0.1
+FACTOR_OF_TWO = 0.3
+SAME_RANKING = 0.9
+
+
+def claims(runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
+    """The claims that the given experiments bear on."""
+    found: list[Claim] = []
+    if "boundary" in runs:
+        found.append(_signs(runs["boundary"]))
+    if "complexity" in runs:
+        matched, published = (_of(runs["complexity"], p) for p in ("matched", "published"))
+        found += [_outliers(matched)] if matched else []
+        found += [_g_theta(matched, "at matched cross-entropy")] if matched else []
+        found += [_g_theta(published, "as trained")] if published else []
+        found += [_sharpness(published, "as trained")] if published else []
+        found += [_sharpness(matched, "at matched cross-entropy")] if matched else []
+        found += [_reparameterised(matched)] if matched else []
+    if "images" in runs:
+        found.append(_images(runs["images"]))
+    if "simplicity" in runs:
+        least = min(each.settings.get("loss", 0.0) for each in runs["simplicity"])
+        chosen = [r for r in runs["simplicity"] if r.settings.get("loss", 0.0) == least]
+        found += [_margin(chosen, least), _selection(chosen, least)]
+    return found
+
+
+def _signs(runs: Sequence[Run]) -> Claim:
+    names = {
+        "flips_at_boundary": "share of active crossings with a change of sign",
+        "flips_elsewhere": "the same between neighbours of one prediction",
+        "flips_random": "share of crossings with a change of sign, random vectors",
+        "jump": "mean jump of the alignment at a crossing, top eigenvectors",
+        "jump_random": "the same, random vectors",
+    }
+    estimates = {text: _by_seed(runs, _value(name)) for name, text in names.items()}
+    at, elsewhere, random, jump, other = estimates.values()
+    difference = [a - b for a, b in zip(jump, other, strict=True)]
+    return Claim(
+        title="Alignment with top eigenvectors changes its sign across sections of the boundary",
+        paper="The alignment of the predicted class's gradient with a top eigenvector is large and "
+        "of opposite sign on the two sides of a section of the decision boundary, so top "
+        "eigenvectors encode the boundary.",
+        measured=f"The sign changes at {_text(at)} of the crossings where a top eigenvector is "
+        f"active and at {_text(elsewhere)} of the pairs of neighbours elsewhere. With two classes "
+        "the change is an identity of any vector (the two gradients are opposite at the boundary): "
+        f"random vectors change sign at {_text(random)} of the crossings too. What marks top "
+        f"eigenvectors is the jump, {_text(jump)} against {_text(other)}.",
+        holds=_all(
+            _above(at, FLIPS_AT_BOUNDARY), _below(elsewhere, FLIPS_ELSEWHERE), _above(difference)
+        ),
+        estimates=estimates,
+    )
+
+
+def _outliers(runs: Sequence[Run]) -> Claim:
+    length = "boundary_length"
+    estimates: Estimates = {
+        "rank correlation of outliers with the length of the boundary": _correlation(
+            runs, length, "outliers"
+        ),
+        "rank correlation of G_theta (count) with it": _correlation(runs, length, "g_theta_count"),
+        "rank correlation of the trace with it": _correlation(runs, length, "trace"),
+        "outliers, adversarial less normal": _difference(runs, "outliers"),
+        "length, adversarial less normal": _difference(runs, length),
+    }
+    outliers, g, trace, *_ = estimates.values()
+    solutions = len({str(each.settings.get("dataset")) for each in runs}) * len(COMPARED)
+    return Claim(
+        title="The number of outliers grows with the complexity of the boundary",
+        paper="The number of outliers of the Hessian's spectrum is proportional to the complexity "
+        "of the decision boundary.",
+        measured=f"Over the {solutions} solutions of a seed, at one cross-entropy, the rank "
+        f"correlation of the boundary's length with the number of outliers (largest logarithmic "
+        f"gap) is {_text(outliers)}, with G_theta {_text(g)}, with the trace {_text(trace)}.",
+        holds=_above(outliers),
+        estimates=estimates,
+    )
+
+
+def _g_theta(runs: Sequence[Run], how: str) -> Claim:
+    estimates: Estimates = {
+        "G_theta (count), normal": _by_seed(runs, _value("normal_g_theta_count")),
+        "G_theta (count), adversarial": _by_seed(runs, _value("adversarial_g_theta_count")),
+        "G_theta (count), large norm": _by_seed(runs, _value("large_norm_g_theta_count")),
+        "adversarial less normal": _difference(runs, "g_theta_count"),
+        "large norm less normal": _difference(runs, "g_theta_count", "large_norm"),
+        "test accuracy, adversarial less normal": _difference(runs, "test_accuracy"),
+    }
+    normal, adversarial, large, difference, _, accuracy = estimates.values()
+    return Claim(
+        title=f"G_theta ranks the normal below the adversarial solution, {how}",
+        paper="G_theta is smaller for the simple boundary of normal training than for the complex "
+        "one from the adversarial start, and so ranks them by how they generalise.",
+        measured=f"G_theta counts {_text(normal)} eigenvectors after normal training, "
+        f"{_text(adversarial)} from the adversarial start and {_text(large)} from the large norm "
+        f"(mean over datasets); the difference adversarial less normal is {_text(difference)}, "
+        f"that of the test accuracies {_text(accuracy)}.",
+        holds=_above(difference),
+        estimates=estimates,
+    )
+
+
+def _sharpness(runs: Sequence[Run], how: str) -> Claim:
+    estimates: Estimates = {
+        "log10 of trace, adversarial / normal": _log_ratio(runs, "trace"),
+        "log10 of lambda_1, adversarial / normal": _log_ratio(runs, "lambda_1"),
+        "log10 of training loss, adversarial / normal": _log_ratio(runs, "train_loss"),
+    }
+    trace, top, loss = estimates.values()
+    return Claim(
+        title=f"Trace and lambda_1 mislead, {how}",
+        paper="Trace and largest eigenvalue are smaller for the adversarial solution, which "
+        "generalises worse, so flatness ranks the two the wrong way round."
+        + ("" if how == "as trained" else " (The paper does not match the cross-entropy.)"),
+        measured=f"log10 of the ratio adversarial / normal is {_text(trace)} for the trace and "
+        f"{_text(top)} for lambda_1"
+        + (
+            f", while that of the training losses reached is {_text(loss)}."
+            if how == "as trained"
+            else ": above 0, they rank the adversarial solution as the sharper one."
+            if _above(top) and _above(trace)
+            else "."
+        ),
+        holds=_all(_below(trace, 0.0), _below(top, 0.0)),
+        estimates=estimates,
+    )
+
+
+def _reparameterised(runs: Sequence[Run]) -> Claim:
+    estimates: Estimates = {
+        "log10 of lambda_1, rescaled / as it was": _by_seed(
+            runs,
+            lambda run: float(
+                np.log10(
+                    run.outcome.values["normal_rescaled_lambda_1"]
+                    / run.outcome.values["normal_lambda_1"]
+                )
+            ),
+        ),
+        "rank correlation of the samples' |A_1|": _by_seed(
+            runs, _value("normal_ranking_of_samples")
+        ),
+        "rank correlation of the eigenvectors' mean |A_i|": _by_seed(
+            runs, _value("normal_ranking_of_vectors")
+        ),
+        "G_theta (count), adversarial less normal, both rescaled": _by_seed(
+            runs,
+            lambda run: (
+                run.outcome.values["adversarial_rescaled_g_theta_count"]
+                - run.outcome.values["normal_rescaled_g_theta_count"]
+            ),
+        ),
+    }
+    top, samples, vectors, difference = estimates.values()
+    return Claim(
+        title="Scaling layers changes lambda_1 but not the ranking by alignment",
+        paper="Scaling the layers of a ReLU network leaves its function and changes the sharpness "
+        "at will; the alignment with top eigenvectors tells the same.",
+        measured="With the first layer times five and the second divided by five, log10 of "
+        f"lambda_1 changes by {_text(top)}; the rank correlation with what it was is "
+        f"{_text(samples)} for the samples' |A_1| and {_text(vectors)} for the eigenvectors' mean "
+        f"|A_i|; G_theta still counts {_text(difference)} more for the adversarial solution.",
+        holds=_all(
+            _above(top, FACTOR_OF_TWO),
+            _above(samples, SAME_RANKING),
+            _above(vectors, SAME_RANKING),
+            _above(difference),
+        ),
+        estimates=estimates,
+    )
+
+
+def _images(runs: Sequence[Run]) -> Claim:
+    estimates: Estimates = {
+        "G_theta (count), adversarial less normal": _difference(runs, "g_theta_count"),
+        "log10 of lambda_1, adversarial / normal": _log_ratio(runs, "lambda_1"),
+        "test accuracy, adversarial less normal": _difference(runs, "test_accuracy"),
+        "variance of alignments between classes, top eigenvectors": _by_seed(
+            runs, _value("normal_split")
+        ),
+        "the same, random vectors": _by_seed(runs, _value("normal_split_random")),
+    }
+    difference, top, accuracy, split, random = estimates.values()
+    return Claim(
+        title="On images, too, G_theta ranks the normal below the adversarial solution",
+        paper="On MNIST-017 G_theta is smaller after normal training than from the adversarial "
+        "start, and the top eigenvectors tell the classes apart.",
+        measured=f"The difference of G_theta (count) is {_text(difference)}, log10 of the ratio of "
+        f"lambda_1 {_text(top)}, the difference of test accuracies {_text(accuracy)}; "
+        f"{_text(split)} of the variance of the top eigenvectors' alignments lies between classes, "
+        f"of random vectors' {_text(random)}.",
+        holds=_above(difference),
+        estimates=estimates,
+    )
+
+
+def _margin(runs: Sequence[Run], loss: float) -> Claim:
+    estimates: Estimates = {
+        "estimated margin, noisy start less normal": _difference(
+            runs, "margin_estimate", "noisy_init"
+        ),
+        "direct margin of the same inputs, noisy start less normal": _difference(
+            runs, "margin_extremes", "noisy_init"
+        ),
+        "mean distance to the boundary, noisy start less normal": _difference(
+            runs, "margin_mean", "noisy_init"
+        ),
+        "estimated over direct margin, normal": _by_seed(runs, _margin_ratio("normal")),
+        "estimated over direct margin, noisy start": _by_seed(runs, _margin_ratio("noisy_init")),
+        "best |A_1|, normal": _by_seed(runs, _value("normal_best_alignment")),
+        "best |A_1|, noisy start": _by_seed(runs, _value("noisy_init_best_alignment")),
+    }
+    estimated, direct, _, normal, noisy, best, other = estimates.values()
+    return Claim(
+        title="Points of alignment 1 give the margin",
+        paper="The distance of a point whose gradient aligns perfectly with the top eigenvector to "
+        "the training inputs of extreme alignment estimates the margin, and tells the wide-margin "
+        "solution (noisy start) from the other.",
+        measured=f"At cross-entropy {loss:g} the estimate differs by {_text(estimated)} where the "
+        f"direct search finds {_text(direct)}; estimate over direct margin is {_text(normal)} "
+        f"(normal) and {_text(noisy)} (noisy start); the best |A_1| reached is {_text(best)} and "
+        f"{_text(other)}.",
+        holds=_all(_above(estimated), _above(direct)),
+        estimates=estimates,
+    )
+
+
+def _selection(runs: Sequence[Run], loss: float) -> Claim:
+    estimates: Estimates = {
+        "G_theta (count), noisy start less normal": _difference(
+            runs, "g_theta_count", "noisy_init"
+        ),
+        "length of the boundary, noisy start less normal": _difference(
+            runs, "boundary_length", "noisy_init"
+        ),
+        "share of seeds ordered rightly by both": _by_seed(runs, _ordered_rightly),
+    }
+    g, length, share = estimates.values()
+    return Claim(
+        title="G_theta and the margin together pick the simple wide-margin solution",
+        paper="G_theta says how simple a boundary is and the estimated margin how wide, which "
+        "together identify minima with simple wide-margin boundaries.",
+        measured=f"On the linear checkerboard at cross-entropy {loss:g}, G_theta differs by "
+        f"{_text(g)} between the winding wide-margin and the straight narrow boundary, whose "
+        f"lengths differ by {_text(length)} sides; both quantities order the two solutions rightly "
+        f"in a share of {_text(share)} of the seeds.",
+        holds=_above(share, 0.5),
+        estimates=estimates,
+    )
+
+
+def _ordered_rightly(run: Run) -> float:
+    values = run.outcome.values
+
+    def sign(name: str) -> float:
+        return float(np.sign(values[f"noisy_init_{name}"] - values[f"normal_{name}"]))
+
+    simple = sign("g_theta_count") == sign("boundary_length")
+    return float(simple and sign("margin_estimate") == sign("margin_mean"))
+
+
+def _margin_ratio(setup: str) -> Callable[[Run], float]:
+    def ratio(run: Run) -> float:
+        values = run.outcome.values
+        return values[f"{setup}_margin_estimate"] / values[f"{setup}_margin_extremes"]
+
+    return ratio
+
+
+def _of(runs: Sequence[Run], protocol: str) -> list[Run]:
+    return [each for each in runs if each.settings.get("protocol", "matched") == protocol]
+
+
+def _value(name: str) -> Callable[[Run], float]:
+    return lambda run: run.outcome.values[name]
+
+
+def _by_seed(runs: Sequence[Run], quantity: Callable[[Run], float]) -> list[float]:
+    """Mean over the grid points of each seed, in the order of the seeds."""
+    collected: dict[int, list[float]] = defaultdict(list)
+    for each in runs:
+        collected[each.seed].append(quantity(each))
+    return [float(np.mean(collected[seed])) for seed in sorted(collected)]
+
+
+def _difference(runs: Sequence[Run], name: str, setup: str = "adversarial") -> list[float]:
+    return _by_seed(
+        runs,
+        lambda run: run.outcome.values[f"{setup}_{name}"] - run.outcome.values[f"normal_{name}"],
+    )
+
+
+def _log_ratio(runs: Sequence[Run], name: str) -> list[float]:
+    tiny = float(np.finfo(float).tiny)
+    return _by_seed(
+        runs,
+        lambda run: float(
+            np.log10(
+                max(run.outcome.values[f"adversarial_{name}"], tiny)
+                / max(run.outcome.values[f"normal_{name}"], tiny)
+            )
+        ),
+    )
+
+
+def _correlation(runs: Sequence[Run], first: str, second: str) -> list[float]:
+    """Spearman's correlation over all solutions of each seed; NaN where one is constant."""
+    pairs: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for each in runs:
+        values = each.outcome.values
+        pairs[each.seed] += [(values[f"{s}_{first}"], values[f"{s}_{second}"]) for s in COMPARED]
+    found = []
+    for seed in sorted(pairs):
+        left, right = np.array(pairs[seed]).T
+        found.append(float(spearmanr(left, right).statistic))
+    return found
+
+
+def _text(values: Sequence[float]) -> str:
+    """Mean and interval, e.g. ``0.52 (0.41 to 0.63)``."""
+    mean, low, high = interval(values)
+    return f"{mean:.3g} ({low:.3g} to {high:.3g})"
+
+
+def _above(values: Sequence[float], limit: float = 0.0) -> bool | None:
+    _, low, high = interval(values)
+    return True if low > limit else False if high < limit else None
+
+
+def _below(values: Sequence[float], limit: float) -> bool | None:
+    above = _above(values, limit)
+    return None if above is None else not above
+
+
+def _all(*verdicts: bool | None) -> bool | None:
+    """False if one is, undecided if one is, else true."""
+    return False if False in verdicts else None if None in verdicts else True

@@ -1,0 +1,407 @@
+"""Every dataset, network, start, loss and experiment of sabanayagam2023, in reduced jobs."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from gengap.curvature.alignment import alignments
+from gengap.datasets import Dataset, load
+from gengap.errors import GengapError
+from gengap.networks import build, dense, logits, write_weights
+from gengap.studies import Claim, Context, Outcome, Run, perform
+from gengap.studies.experiments import draw, judge
+from gengap.studies.sabanayagam2023 import claims as claims_module
+from gengap.studies.sabanayagam2023 import images, quantities, solutions
+
+STUDY = "sabanayagam2023"
+CPU = torch.device("cpu")
+CONTEXT = Context(seed=5, data_dir=None, device=CPU)
+TINY = {"template": "dense", "width": 6, "depth": 2}
+TRAINING = {"optimiser": "adam", "learning_rate": 0.02, "batch_size": 20, "epochs": 25}
+GAUSS = {"name": "gauss_mixture", "train_size": 30, "test_size": 30, "balanced": True}
+DIGITS = {
+    "name": "digits",
+    "groups": [[0], [1], [7]],
+    "train_size": 30,
+    "test_size": 30,
+    "balanced": True,
+    "transforms": [{"name": "resize", "size": 10}],
+}
+
+
+def run(experiment: str, seed: int = 0, **settings: Any) -> Run:
+    context = dataclasses.replace(CONTEXT, seed=CONTEXT.seed + seed)
+    return Run(seed, settings, perform(STUDY, experiment, context, settings))
+
+
+@pytest.fixture
+def few_eigenpairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leading eigenpairs only, also of small networks."""
+    monkeypatch.setattr(quantities, "DENSE_LIMIT", 50)
+
+
+BOUNDARY = {"network": TINY, "training": TRAINING, "side": 12, "leading": 3}
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        {"name": "gauss_mixture"},
+        {"name": "hierarchical"},
+        {"name": "hierarchical", "groups": [[0, 1], [2, 3]]},
+        {"name": "circles"},
+        {"name": "moons"},
+        {"name": "checkerboard_linear"},
+        {"name": "checkerboard_noisy"},
+        {"name": "iris"},
+    ],
+)
+def test_boundary_of_every_dataset(dataset: dict[str, Any]) -> None:
+    settings = {**dataset, "train_size": 40, "test_size": 20}
+    components = [2, 3] if dataset["name"] == "iris" else [0, 1]
+    found = run("boundary", dataset=settings, components=components, **BOUNDARY)
+    values, arrays = found.outcome.values, found.outcome.arrays
+    assert values["boundary_length"] > 0
+    assert np.abs(arrays["map"]).max() <= 1
+    assert arrays["map"].shape == (3, 12, 12)
+    assert list(draw(STUDY, "boundary", [found])) == ["boundary"]
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"template": "dense", "width": 10, "depth": 1},
+        *(
+            {"template": "dense", "width": width, "depth": 2, "activation": activation}
+            for width in (100, 50, 30)
+            for activation in ("relu", "sigmoid")
+        ),
+    ],
+)
+def test_boundary_of_every_dense_network(few_eigenpairs: None, network: dict[str, Any]) -> None:
+    settings = {**BOUNDARY, "network": network, "side": 6}
+    outcome = run("boundary", dataset=GAUSS, **settings).outcome
+    assert np.isfinite(outcome.values["lambda_1"])
+    assert outcome.values["g_theta_count"] <= 3
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "nll", "mse", "hinge"])
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+def test_boundary_of_every_loss_and_optimiser(loss: str, optimiser: str) -> None:
+    other = {"optimiser": optimiser, "learning_rate": 0.05 if optimiser == "sgd" else 0.01}
+    # A hinge loss of exactly 0 has no curvature.
+    settings = {**BOUNDARY, "training": {**TRAINING, "stop_at_loss": 0.05}}
+    outcome = run("boundary", dataset=GAUSS, loss=loss, optimiser=other, **settings).outcome
+    assert outcome.values["train_accuracy"] > 0.5
+    assert outcome.values["flips_at_boundary"] > 0.5
+
+
+def test_a_file_of_weights_is_a_start(tmp_path: Path) -> None:
+    spec = dense((2,), 3, width=6, depth=2)
+    write_weights(build(spec), tmp_path / "first.safetensors")
+    settings = {**BOUNDARY, "setup": "file", "start": str(tmp_path / "first.safetensors")}
+    first = run("boundary", dataset=GAUSS, **settings).outcome
+    assert np.array_equal(
+        first.arrays["curve"], run("boundary", dataset=GAUSS, **settings).outcome.arrays["curve"]
+    )
+    with pytest.raises(GengapError, match="and its first weights do not fit: give them"):
+        run("boundary", dataset=GAUSS, **{**BOUNDARY, "setup": "file"})
+
+
+def test_introduction() -> None:
+    training = {"optimiser": "adam", "learning_rate": 0.02, "batch_size": 6, "epochs": 200}
+    network = {"template": "dense", "width": 10, "depth": 1}
+    found = run("intro", network=network, training=training, points=40, surface=5)
+    arrays = found.outcome.arrays
+    assert arrays["surface"].shape == (5, 5)
+    assert arrays["surface"][2, 2] == pytest.approx(found.outcome.values["train_loss"], rel=1e-4)
+    assert arrays["surface"].min() == arrays["surface"][2, 2] or arrays["surface"][2, 2] > 0
+    assert list(draw(STUDY, "intro", [found])) == ["introduction"]
+
+
+COMPLEXITY = {
+    "network": TINY,
+    "training": {**TRAINING, "epochs": 150},
+    "random_training": {"epochs": 60, "stop_at_loss": 0.1},
+    "epochs": {"normal": 60, "adversarial": 60, "large_norm": 20},
+    "side": 12,
+    "loss": 0.3,
+}
+SIMPLICITY = {
+    "dataset": {"name": "checkerboard_linear", "train_size": 40, "test_size": 20},
+    "noisy": {"name": "checkerboard_noisy", "train_size": 40, "test_size": 20},
+    "network": TINY,
+    "training": {**TRAINING, "epochs": 60},
+    "side": 12,
+    "starts": 3,
+    "steps": 5,
+    "loss": 0.2,
+}
+IMAGES = {
+    "dataset": DIGITS,
+    "network": {"template": "small_cnn"},
+    "training": {"learning_rate": 0.02, "batch_size": 16, "epochs": 6},
+    "random_training": {"optimiser": "adam", "learning_rate": 0.003, "epochs": 4},
+    "leading": 4,
+}
+
+
+@pytest.mark.parametrize("protocol", ["matched", "published"])
+def test_complexity_of_every_start(protocol: str) -> None:
+    found = run("complexity", dataset=GAUSS, protocol=protocol, **COMPLEXITY)
+    values = found.outcome.values
+    for setup in ("normal", "adversarial", "large_norm"):
+        assert values[f"{setup}_rescaled_boundary_length"] == values[f"{setup}_boundary_length"]
+        assert values[f"{setup}_rescaled_lambda_1"] != pytest.approx(values[f"{setup}_lambda_1"])
+        assert 0 < values[f"{setup}_g_theta"] <= 1
+    figures = draw(STUDY, "complexity", [found])
+    assert list(figures) == [
+        "complex_boundaries",
+        "spectra",
+        "alignment_of_samples",
+        "quantities",
+        "outliers",
+    ]
+
+
+def test_simplicity_of_the_checkerboards() -> None:
+    found = run("simplicity", **SIMPLICITY)
+    values = found.outcome.values
+    for setup in ("normal", "noisy_init"):
+        assert 0 < values[f"{setup}_margin_least"] <= values[f"{setup}_margin_mean"]
+        assert 0 < values[f"{setup}_best_alignment"] <= 1
+        assert values[f"{setup}_margin_estimate"] > 0
+    figures = draw(STUDY, "simplicity", [found])
+    assert list(figures) == ["simplicity_bias", "margin_estimation", "margins"]
+
+
+@pytest.mark.parametrize(
+    ("network", "training", "loss"),
+    [
+        ({"template": "small_cnn"}, {}, "cross_entropy"),
+        ({"template": "small_cnn"}, {"augmentation": ["crop", "flip"]}, "nll"),
+        ({"architecture": "lenet"}, {"optimiser": "adam", "learning_rate": 0.003}, "mse"),
+        ({"architecture": "resnet18", "width": 2}, {}, "cross_entropy"),
+    ],
+)
+def test_images_of_every_network(
+    network: dict[str, Any], training: dict[str, Any], loss: str
+) -> None:
+    setups = ["normal", "adversarial", "large_norm"]
+    settings = {**IMAGES, "network": network, "training": {**IMAGES["training"], **training}}
+    found = run("images", setups=setups, loss=loss, **settings)
+    assert found.outcome.arrays["embedding"].shape == (30, 2)
+    assert found.outcome.arrays["large_norm_alignments"].shape == (30, 4)
+    assert list(draw(STUDY, "images", [found])) == ["tsne"]
+
+
+@pytest.mark.parametrize("digits", ["017", "179", "0179", "1379", None])
+def test_images_of_mnist(shared: Path, digits: str | None) -> None:
+    dataset: dict[str, Any] = {"name": "mnist", "train_size": 20, "test_size": 20}
+    if digits:
+        dataset["groups"] = [[int(digit)] for digit in digits]
+    settings = {**IMAGES, "dataset": dataset, "leading": 2}
+    settings["training"] = {**IMAGES["training"], "epochs": 2}
+    context = dataclasses.replace(CONTEXT, data_dir=str(shared / "data"))
+    outcome = perform(STUDY, "images", context, {**settings, "setups": ["normal"]})
+    assert outcome.values["normal_lambda_1"] > 0
+    assert len(np.unique(outcome.arrays["labels"])) <= (len(digits) if digits else 10)
+
+
+@pytest.mark.parametrize(
+    "network", [{"architecture": "lenet"}, {"architecture": "resnet18", "width": 2}]
+)
+def test_images_of_cifar10(shared: Path, network: dict[str, Any]) -> None:
+    dataset = {"name": "cifar10", "train_size": 12, "test_size": 12}
+    settings = {**IMAGES, "dataset": dataset, "network": network, "leading": 2}
+    settings["training"] = {**IMAGES["training"], "epochs": 1, "augmentation": ["crop", "flip"]}
+    context = dataclasses.replace(CONTEXT, data_dir=str(shared / "data"))
+    outcome = perform(STUDY, "images", context, {**settings, "setups": ["normal"]})
+    assert outcome.arrays["normal_alignments"].shape == (12, 2)
+
+
+def test_too_many_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "LARGEST_EMBEDDED", 20)
+    with pytest.raises(GengapError, match="set 'train_size' of the dataset to at most 20"):
+        run("images", **IMAGES)
+
+
+def test_dynamics_measures_every_checkpoint() -> None:
+    settings = {
+        "network": TINY,
+        "training": TRAINING,
+        "random_training": {"epochs": 20},
+        "checkpoints": [0, 5, 25],
+    }
+    found = run("dynamics", dataset=GAUSS, **settings)
+    arrays = found.outcome.arrays
+    for name in ("nc1", "nc2_norms", "nc2_angles", "nc3", "nc4", "g_theta_count", "lambda_1"):
+        assert arrays[f"adversarial_{name}"].shape == (3,)
+        assert found.outcome.values[f"normal_{name}"] == arrays[f"normal_{name}"][-1]
+    assert arrays["normal_train_loss"][0] > arrays["normal_train_loss"][-1]
+    assert list(draw(STUDY, "dynamics", [found])) == ["dynamics"]
+
+
+def test_claims_of_reduced_runs() -> None:
+    made = {
+        "boundary": [run("boundary", k, dataset=GAUSS, **BOUNDARY) for k in range(2)],
+        "complexity": [
+            run("complexity", k, dataset=GAUSS, protocol=protocol, **COMPLEXITY)
+            for protocol in ("matched", "published")
+            for k in range(2)
+        ],
+        "simplicity": [run("simplicity", k, **SIMPLICITY) for k in range(2)],
+        "images": [run("images", k, **IMAGES) for k in range(2)],
+    }
+    found = judge(STUDY, made)
+    assert len(found) == 10
+    assert len({claim.title for claim in found}) == 10
+    for claim in found:
+        assert all(len(values) == 2 for values in claim.estimates.values())
+        assert "nan" not in claim.measured
+    assert judge(STUDY, {}) == []
+
+
+def with_values(seed: int, settings: dict[str, Any], **values: float) -> Run:
+    return Run(seed, settings, Outcome(values))
+
+
+def margin_claims(estimate: list[float]) -> list[Claim]:
+    runs = []
+    for seed, value in enumerate(estimate):
+        own = {"normal": 0.0, "noisy_init": value}
+        values = {"normal_best_alignment": 1.0, "noisy_init_best_alignment": 1.0}
+        for setup, shift in own.items():
+            values |= {
+                f"{setup}_margin_estimate": 1 + shift,
+                f"{setup}_margin_extremes": 1 + 0.01 * seed + (shift != 0),
+                f"{setup}_margin_mean": 1.0 + (shift != 0),
+                f"{setup}_g_theta_count": 10 + 5 * (shift != 0),
+                f"{setup}_boundary_length": 1.0 + (shift != 0),
+            }
+        runs.append(with_values(seed, {"loss": 0.1}, **values))
+    return judge(STUDY, {"simplicity": runs})
+
+
+@pytest.mark.parametrize(
+    ("estimate", "margin", "selection"),
+    [
+        ([0.5, 0.6, 0.55], True, True),
+        ([-0.5, -0.6, -0.55], False, False),
+        ([0.5, -0.6, 0.1], None, None),
+    ],
+)
+def test_verdicts_follow_the_intervals(
+    estimate: list[float], margin: bool | None, selection: bool | None
+) -> None:
+    assert [claim.holds for claim in margin_claims(estimate)] == [margin, selection]
+
+
+def test_estimates_are_means_over_grid_points_by_seed() -> None:
+    runs = [
+        with_values(seed, {"dataset": name}, quantity=10.0 * seed + shift)
+        for name, shift in (("a", 0.0), ("b", 2.0))
+        for seed in (1, 0)
+    ]
+    assert claims_module._by_seed(runs, claims_module._value("quantity")) == [1.0, 11.0]
+
+
+def gauss(count: int = 60) -> Dataset:
+    return load("gauss_mixture", seed=1, train_size=count, test_size=20, balanced=True)
+
+
+def test_matched_solutions_have_one_cross_entropy_and_their_own_boundaries() -> None:
+    data = gauss()
+    inputs, labels = torch.from_numpy(data.train.inputs), torch.from_numpy(data.train.labels)
+    good = solutions.solve(CONTEXT, data, TINY, TRAINING, "normal").network
+    bad = solutions.solve(CONTEXT, data, TINY, {**TRAINING, "epochs": 4}, "normal").network
+    for loss, names in ((0.5, "good"), (0.1, "good"), (1e-4, "both")):
+        networks = {"good": good} if names == "good" else {"good": good, "bad": bad}
+        found, level = solutions.matched(networks, data.train, loss)
+        assert level == loss if names == "good" else level > 0.1
+        for name, network in found.items():
+            outputs = logits(network, inputs).detach().double()
+            value = torch.nn.functional.cross_entropy(outputs, labels)
+            assert float(value) == pytest.approx(level, rel=1e-4)
+            before = logits(networks[name], inputs)
+            assert torch.equal(outputs.argmax(1), before.argmax(1))
+
+
+def test_setups_start_where_they_should() -> None:
+    data = gauss()
+    random = solutions.solve(CONTEXT, data, TINY, TRAINING, "random_labels")
+    assert sorted(random.train.labels) == sorted(data.train.labels)
+    assert not np.array_equal(random.train.labels, data.train.labels)
+    first = random.result.weights
+    normal = solutions.solve(CONTEXT, data, TINY, TRAINING, "normal")
+    adversarial = solutions.solve(CONTEXT, data, TINY, TRAINING, "adversarial", first=first)
+    large = solutions.solve(CONTEXT, data, TINY, TRAINING, "large_norm", first=first)
+    assert all(torch.equal(adversarial.result.initial[n], first[n]) for n in first)
+    assert solutions.norm(large.result.initial) == pytest.approx(solutions.norm(first), rel=1e-5)
+    factor = solutions.norm(first) / solutions.norm(normal.result.initial)
+    for name, weight in normal.result.initial.items():
+        assert torch.allclose(large.result.initial[name], factor * weight, rtol=1e-5)
+
+
+def test_rescaled_networks_compute_the_same() -> None:
+    data = gauss()
+    network = solutions.network_of(CONTEXT, TINY, data)
+    found = solutions.rescaled(network, 7.0)
+    inputs = torch.from_numpy(data.train.inputs)
+    assert torch.allclose(logits(network, inputs), logits(found, inputs), atol=1e-5)
+    changed = [
+        not torch.equal(one, other)
+        for one, other in zip(found.parameters(), network.parameters(), strict=True)
+    ]
+    assert changed == [True, True, True, False, False, False]
+    sigmoid = solutions.network_of(CONTEXT, {**TINY, "activation": "sigmoid"}, data)
+    with pytest.raises(GengapError, match="Only a network with a ReLU"):
+        solutions.rescaled(sigmoid, 2.0)
+
+
+def test_a_straight_boundary_has_its_length_and_flips_everywhere() -> None:
+    network = build({"model_config": [{"layer_name": "Dense", "units": 2}], "input_shape": [2]})
+    with torch.no_grad():
+        weight, bias = network.parameters()
+        weight.copy_(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]))
+        bias.zero_()
+    inputs = np.float32([[-1, -1], [1, 1], [0.5, -0.5]])
+    plane = quantities.plane_of(network, inputs, 100)
+    assert plane.length == pytest.approx(np.pi / 4, rel=0.02)
+    vector = np.float64([[1], [0], [-1], [0], [0], [0]]) / np.sqrt(2)
+    found = quantities.crossings(plane, alignments(network, plane.points, vector), 0.0)
+    assert found.elsewhere <= 0.01
+    with pytest.raises(GengapError, match="inputs of two or more components"):
+        quantities.plane_of(network, inputs[:, :1], 10)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"setup": "hostile"}, "Unknown setup 'hostile'"),
+        ({"dataset": {"train_size": 3}}, "has no 'name'"),
+        ({"vectors_mapped": 3}, "has no setting 'vectors_mapped'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(GengapError, match=sentence):
+        run("boundary", **{"dataset": GAUSS, **BOUNDARY, **settings})
+    with pytest.raises(GengapError, match="choose matched or published"):
+        run("complexity", dataset=GAUSS, protocol="both", **COMPLEXITY)
+
+
+def test_the_committed_settings_are_keywords_of_their_experiments(root: Path) -> None:
+    config = yaml.safe_load((root / "studies" / f"{STUDY}.yaml").read_text())
+    for setting in ("small", "paper"):
+        for entry in config[setting]["experiments"]:
+            module = entry.get("experiment") or entry["name"]
+            names = [*entry.get("settings", {}), *entry.get("grid", {})]
+            with pytest.raises(GengapError, match="has no setting 'unknown'"):
+                perform(STUDY, module, CONTEXT, {**dict.fromkeys(names), "unknown": 1})
