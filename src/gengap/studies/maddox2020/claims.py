@@ -1,0 +1,269 @@
+"""The paper's claims, judged by the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from gengap.studies import Claim, Run, interval
+from gengap.studies.maddox2020.degenerate_directions import known
+from gengap.studies.maddox2020.double_descent import HEADLINE_ALPHA, INTERPOLATION, Sweep
+from gengap.studies.maddox2020.width_depth import EXPLANATIONS, LOW_TRAIN_LOSS, Grid
+
+DEGENERATE = "degenerate_"
+"""Names of the experiments on directions begin so."""
+SAME = 0.95
+"""Predictions count as the same where so large a part of them is."""
+
+Estimates = dict[str, list[float]]
+
+
+def claims(runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
+    """Every claim that the experiments with runs decide.
+
+    A claim states that one number or several are above a bound (0, unless it says otherwise). It
+    holds if the 95% intervals of all of them are, does not hold if that of one is below, and is
+    undecided otherwise.
+    """
+    found = []
+    for name, judge in _JUDGES.items():
+        if runs.get(name):
+            found += judge(runs[name])
+    for name, some in runs.items():
+        if name.startswith(DEGENERATE):
+            found.append(_degenerate(name.removeprefix(DEGENERATE).replace("_", " "), some))
+    return found
+
+
+def above(bounds: Mapping[str, float], estimates: Mapping[str, Sequence[float]]) -> bool | None:
+    """Whether the interval of each named estimate is above its bound; see :func:`claims`."""
+    intervals = {name: interval(estimates[name]) for name in bounds}
+    if any(high < bounds[name] for name, (_, _, high) in intervals.items()):
+        return False
+    if all(low > bounds[name] for name, (_, low, _) in intervals.items()):
+        return True
+    return None
+
+
+def _said(estimates: Mapping[str, Sequence[float]], names: Sequence[str]) -> str:
+    """``"name 0.52 (0.41 to 0.63), ..."``."""
+    parts = []
+    for name in names:
+        mean, low, high = interval(estimates[name])
+        parts.append(f"{name} {mean:.3g} ({low:.3g} to {high:.3g})")
+    return ", ".join(parts)
+
+
+def _rank_correlations(
+    first: NDArray[np.float64], second: NDArray[np.float64], columns: NDArray[np.bool_]
+) -> list[float]:
+    """Spearman's, of each seed's row, over the chosen columns."""
+    if columns.sum() < 3:
+        return [float("nan")] * len(first)
+    pairs = zip(first[:, columns], second[:, columns], strict=True)
+    return [float(spearmanr(one, other).statistic) for one, other in pairs]
+
+
+def _double_descent(runs: Sequence[Run]) -> list[Claim]:
+    sweep = Sweep.of(runs)
+    test_loss, test_error = sweep.quantities["test_loss"], sweep.quantities["test_error"]
+    fits = sweep.interpolating
+    if fits.sum() < 3:
+        return []
+    first = int(np.argmax(fits))
+    descent: Estimates = {
+        "test loss, first fitting minus widest": (test_loss[:, first] - test_loss[:, -1]).tolist(),
+        "test error, first fitting minus widest": (
+            test_error[:, first] - test_error[:, -1]
+        ).tolist(),
+    }
+    if first:
+        best = int(np.argmin(test_loss[:, :first].mean(axis=0)))
+        descent["test loss, first fitting minus best narrower"] = (
+            test_loss[:, first] - test_loss[:, best]
+        ).tolist()
+    losses = [name for name in descent if name.startswith("test loss")]
+    dimension = sweep.dimension()
+    names = {"test loss": test_loss, "test error": test_error}
+    tracking: Estimates = {
+        f"N_eff with {name}": _rank_correlations(dimension, values, fits)
+        for name, values in names.items()
+    }
+    tracking["N_eff with parameters"] = _rank_correlations(
+        dimension, sweep.quantities["parameters"], fits
+    )
+    tracking["smaller with more parameters"] = [
+        -value for value in tracking["N_eff with parameters"]
+    ]
+    widths = f"widths {sweep.widths[fits][0]} to {sweep.widths[-1]}"
+    negative = float((sweep.quantities["lambda_min"][:, fits]).min())
+    return [
+        Claim(
+            "The test loss descends twice",
+            "As the width grows, the test loss falls, rises up to where the network just fits its "
+            "training labels, and falls again.",
+            f"{_said(descent, list(descent))}; the first width at which training errors are at "
+            f"most {INTERPOLATION:g} with every seed is {sweep.widths[first]}.",
+            above(dict.fromkeys(losses, 0.0), descent),
+            descent,
+        ),
+        Claim(
+            "N_eff falls with width among networks that fit",
+            "In the overparametrised regime wider networks have a lower effective dimensionality.",
+            f"Spearman's correlation, {widths}: {_said(tracking, ['N_eff with parameters'])}.",
+            above({"smaller with more parameters": 0.0}, tracking),
+            {"N_eff with parameters": tracking["N_eff with parameters"]},
+        ),
+        Claim(
+            "N_eff follows the test loss among networks that fit",
+            "In the overparametrised regime the effective dimensionality tracks the test loss.",
+            f"Spearman's correlation, {widths}, α = {HEADLINE_ALPHA:g}: "
+            f"{_said(tracking, ['N_eff with test loss', 'N_eff with test error'])}; the most "
+            f"negative eigenvalue of these networks is {negative:.2g}.",
+            above({"N_eff with test loss": 0.0}, tracking),
+            {name: tracking[name] for name in ("N_eff with test loss", "N_eff with test error")},
+        ),
+    ]
+
+
+def _width_depth(runs: Sequence[Run]) -> list[Claim]:
+    grid = Grid.of(runs)
+    estimates: Estimates = {}
+    for title, name in EXPLANATIONS.items():
+        for against in ("test_loss", "test_error"):
+            key = f"{title} with {against.replace('_', ' ')}"
+            estimates[key] = grid.correlations(name, against).tolist()
+    leader = "effective dimensionality with test loss"
+    ahead: Estimates = {
+        f"ahead of {title}": (
+            np.abs(estimates[leader]) - np.abs(estimates[f"{title} with test loss"])
+        ).tolist()
+        for title in list(EXPLANATIONS)[1:]
+    }
+    fitting = int(grid.fitting.all(axis=0).sum())
+    with_loss = [name for name in estimates if name.endswith("test loss")]
+    return [
+        Claim(
+            "N_eff explains the test loss over width and depth",
+            "Among networks of low training loss, over width and depth, the effective "
+            "dimensionality is strongly and positively correlated with the test loss.",
+            f"Spearman's correlation among networks with training loss up to {LOW_TRAIN_LOSS:g} "
+            f"({fitting} of {grid.fitting[0].size} with every seed): "
+            f"{_said(estimates, with_loss)}.",
+            above({leader: 0.0}, estimates),
+            estimates,
+        ),
+        Claim(
+            "N_eff explains more than counting parameters, norms and sharpness do",
+            "The effective dimensionality is a better guide than the number of parameters and than "
+            "norms or flatness.",
+            f"|correlation| of N_eff minus that of the other: {_said(ahead, list(ahead))}.",
+            above(dict.fromkeys(ahead, 0.0), ahead),
+            ahead,
+        ),
+    ]
+
+
+def _contraction(runs: Sequence[Run], model: str) -> Claim:
+    counts = runs[0].outcome.arrays["counts"]
+    series = {
+        name: np.stack([run.outcome.arrays[name] for run in runs])
+        for name in ("covariance", "hessian")
+    }
+    falls = [-float(spearmanr(counts, row).statistic) for row in series["covariance"]]
+    rises = [float(spearmanr(counts, row).statistic) for row in series["hessian"]]
+    shown = [n for n in (10, 100, 200, 300) if n in counts]
+    shown = shown if len(shown) > 1 else [int(counts[0]), int(counts[-1])]
+    estimates: Estimates = {"covariance falls": falls, "Hessian rises": rises}
+    for name, values in series.items():
+        for count in shown:
+            column = values[:, int(np.argmax(counts == count))]
+            estimates[f"N_eff of the {name}, n = {count}"] = column.tolist()
+    return Claim(
+        f"Posterior contraction: {model}",
+        "With more data the effective dimensionality of the posterior's covariance falls while "
+        "that of the Hessian rises.",
+        "Rank correlations with the number of data, each in the direction of the claim: "
+        f"{_said(estimates, ['covariance falls', 'Hessian rises'])}; N_eff at n = "
+        f"{', '.join(map(str, shown))}: covariance "
+        f"{_means(estimates, 'covariance', shown)}, Hessian {_means(estimates, 'hessian', shown)}.",
+        above({"covariance falls": 0.0, "Hessian rises": 0.0}, estimates),
+        estimates,
+    )
+
+
+def _means(estimates: Estimates, name: str, counts: Sequence[int]) -> str:
+    values = [interval(estimates[f"N_eff of the {name}, n = {count}"])[0] for count in counts]
+    return ", ".join(f"{value:.3g}" for value in values)
+
+
+def _posterior_contraction(runs: Sequence[Run]) -> list[Claim]:
+    return [_contraction(runs, "Bayesian linear regression")]
+
+
+def _bayesian_network(runs: Sequence[Run]) -> list[Claim]:
+    return [_contraction(runs, "a small Bayesian network")]
+
+
+def _random_features(runs: Sequence[Run]) -> list[Claim]:
+    estimates: Estimates = {"N_eff with test error": [], "min(n, d) - N_eff with test error": []}
+    for run in runs:
+        arrays = run.outcome.arrays
+        wide = arrays["features"] >= run.outcome.values["samples"]
+        for name, key in zip(estimates, ("effective_dimensionality", "published"), strict=True):
+            found = spearmanr(arrays[key][wide], arrays["test_error"][wide]).statistic
+            estimates[name].append(float(found))
+    return [
+        Claim(
+            "Random features: N_eff follows the test error in the overparametrised regime",
+            "In a linear model on weakly informative features the effective dimensionality falls "
+            "with the test error beyond d = n; the figure shows min(n, d) - N_eff.",
+            f"Spearman's correlation over d from n on: {_said(estimates, list(estimates))}; so "
+            "the difference that the figure shows follows the test error, and N_eff itself, of the "
+            "opposite sign, does not.",
+            above({"N_eff with test error": 0.0}, estimates),
+            estimates,
+        )
+    ]
+
+
+def _degenerate(data: str, runs: Sequence[Run]) -> Claim:
+    others = [name for name in known(runs) if name != "top"]
+    agreement = {
+        name: np.stack([run.outcome.arrays[f"train_agreement_{name}"] for run in runs])
+        for name in ("top", *others)
+    }
+    scales = runs[0].outcome.arrays["scales"]
+    moved = agreement["top"].mean(axis=0) < SAME
+    place = int(np.argmax(moved)) if moved.any() else len(scales) - 1
+    estimates: Estimates = {}
+    bounds: dict[str, float] = {}
+    for name in others:
+        ahead = f"{name} minus top, over all lengths"
+        estimates[ahead] = (agreement[name] - agreement["top"]).mean(axis=1).tolist()
+        same = f"{name}, at {scales[place]:g} |w|"
+        estimates[same] = agreement[name][:, place].tolist()
+        bounds |= {ahead: 0.0, same: SAME}
+    estimates[f"top, at {scales[place]:g} |w|"] = agreement["top"][:, place].tolist()
+    return Claim(
+        f"Degenerate directions: {data}",
+        "Moves along directions of low curvature leave the predictions as they are, at lengths at "
+        "which moves along the leading eigenvectors of the Hessian change them.",
+        f"Part of the training inputs with the same prediction: {_said(estimates, list(estimates))}"
+        f" ({scales[place]:g} |w| is the first length at which the leading directions change more "
+        f"than {1 - SAME:.0%}).",
+        above(bounds, estimates),
+        estimates,
+    )
+
+
+_JUDGES = {
+    "double_descent": _double_descent,
+    "width_depth": _width_depth,
+    "posterior_contraction": _posterior_contraction,
+    "bayesian_network": _bayesian_network,
+    "random_features": _random_features,
+}
