@@ -1,0 +1,74 @@
+"""Adversarial images: the fast gradient sign method and projected gradient descent."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gengap.networks import logits
+
+
+def fgsm(
+    network: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    epsilon: float,
+    limits: tuple[float, float],
+) -> Tensor:
+    """x + epsilon sign(grad of the cross-entropy) (Goodfellow, Shlens and Szegedy 2015).
+
+    Args:
+        network: in eval mode.
+        inputs: (n, *input_shape).
+        labels: (n,) the classes to lead away from.
+        epsilon: the largest change of an entry.
+        limits: the smallest and the largest value of an entry.
+
+    Returns:
+        (n, *input_shape).
+    """
+    return (inputs + epsilon * _slope(network, inputs, labels).sign()).clamp(*limits)
+
+
+def pgd(
+    network: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    epsilon: float,
+    limits: tuple[float, float],
+    steps: int,
+    generator: torch.Generator,
+) -> Tensor:
+    """Steps of the gradient's sign from a random start, held within epsilon (Madry et al. 2018).
+
+    Args:
+        network, inputs, labels, epsilon, limits: as for :func:`fgsm`.
+        steps: each of 2.5 epsilon / steps, as there.
+        generator: on the CPU; draws the start.
+
+    Returns:
+        (n, *input_shape).
+    """
+    start = 2 * torch.rand(inputs.shape, generator=generator) - 1
+    changed = (inputs + epsilon * start.to(inputs.device)).clamp(*limits)
+    for _ in range(steps):
+        stepped = changed + 2.5 * epsilon / steps * _slope(network, changed, labels).sign()
+        changed = torch.minimum(torch.maximum(stepped, inputs - epsilon), inputs + epsilon)
+        changed = changed.clamp(*limits)
+    return changed
+
+
+def noise(
+    inputs: Tensor, epsilon: float, limits: tuple[float, float], generator: torch.Generator
+) -> Tensor:
+    """x + epsilon times random signs: as large a change as :func:`fgsm`'s, in no direction."""
+    signs = 2 * torch.randint(0, 2, inputs.shape, generator=generator) - 1
+    return (inputs + epsilon * signs.to(inputs.device)).clamp(*limits)
+
+
+def _slope(network: nn.Module, inputs: Tensor, labels: Tensor) -> Tensor:
+    with torch.enable_grad():
+        leaves = inputs.detach().clone().requires_grad_()
+        loss = functional.cross_entropy(logits(network, leaves), labels, reduction="sum")
+        return torch.autograd.grad(loss, leaves)[0]

@@ -1,0 +1,59 @@
+"""The early-stopping rule of Corneanu et al. (CVPR 2019), made explicit.
+
+The paper says: while a network learns to generalise, the mode of beta_1 moves to lower densities
+and cavities of dimension 2 and 3 appear; when it memorises, they return to higher densities. It
+gives no algorithm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.errors import GengapError
+
+Numbers = Sequence[float] | NDArray[np.floating]
+
+
+def stopping_checkpoint(modes: Numbers, cavities: Numbers) -> int:
+    """The last checkpoint before the first regression, or the last one of all.
+
+    A regression is a step after which the mode of beta_1 lies at a higher density than before while
+    there are no more cavities of dimension 2 and 3. The first step, from the random start, is not
+    looked at, since a network that has learnt nothing yet memorises nothing. The rule needs no more
+    than the checkpoints so far, so training can be stopped by it.
+
+    Args:
+        modes: (checkpoints,) density at which beta_1 is largest, at the start and later.
+        cavities: (checkpoints,) number of bars of dimension 2 and above, per node.
+
+    Returns:
+        The position among the checkpoints.
+
+    Raises:
+        GengapError: fewer than two checkpoints, or of different numbers.
+    """
+    density, count = _checked(modes, cavities)
+    back = (density[2:] > density[1:-1]) & (count[2:] <= count[1:-1])
+    return int(np.argmax(back)) + 1 if back.any() else len(density) - 1
+
+
+def lowest_checkpoint(modes: Numbers, cavities: Numbers) -> int:
+    """The checkpoint after the start with the mode of beta_1 at the lowest density, in hindsight.
+
+    Of equal ones the one with the most cavities, then the earliest. Arguments, result and errors
+    are those of :func:`stopping_checkpoint`.
+    """
+    density, count = _checked(modes, cavities)
+    return 1 + int(np.lexsort((-count[1:], density[1:]))[0])
+
+
+def _checked(modes: Numbers, cavities: Numbers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    if len(modes) != len(cavities) or len(modes) < 2:
+        raise GengapError(
+            f"The rule is given {len(modes)} modes and {len(cavities)} counts of cavities: "
+            "give both for the same two checkpoints or more."
+        )
+    return np.asarray(modes, dtype=np.float64), np.asarray(cavities, dtype=np.float64)

@@ -1,0 +1,148 @@
+"""Graphs of parts of a network beside the graph of the whole, before and after training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from gengap.activations import node_activations
+from gengap.networks import set_weights
+from gengap.seeding import generator
+from gengap.studies import Context, Outcome, Run
+from gengap.studies.corneanu2020 import figures
+from gengap.studies.corneanu2020.setting import graph_inputs, load_data, train_network
+from gengap.topology import (
+    correlation_dissimilarity,
+    dipha_bars,
+    graph_summaries,
+    sampled_summaries,
+    summarise_bars,
+)
+from gengap.topology.partitions import (
+    DIVERGENCES,
+    Parts,
+    by_structure,
+    communities,
+    equal_chunks,
+    partition_divergences,
+    partition_means,
+)
+
+PARTITIONS = ("equal", "communities", "structure")
+GRAPHS = ("parts", "means", *DIVERGENCES)
+SUMMARIES = ("life", "midlife")
+MAX_DIMENSION = 1
+
+
+def run(
+    context: Context,
+    *,
+    dataset: Mapping[str, Any],
+    network: Mapping[str, Any],
+    training: Mapping[str, Any],
+    inputs: int = 300,
+    nodes: str = "neurons",
+    chunk: int = 32,
+    sampled: int = 200,
+    draws: int = 5,
+) -> Outcome:
+    """Life and midlife in H0 and H1 of each graph at the start and the end of training.
+
+    Graphs: of all nodes (``whole``); of uniform samples of them (``sampled``, with bootstrap
+    intervals); and for each partition (``equal`` chunks of layers, ``communities`` of |r| > 0.5,
+    ``structure``: layers) the mean over the graphs of its parts (``parts``), the graph of the
+    parts' mean activations (``means``), and of the divergences between the parts' distributions of
+    correlations (``kl``, ``js``). A graph that cannot be made, since there are too few parts, has
+    no value.
+
+    Args:
+        context: seed, data and device.
+        dataset: ``name`` and keywords of ``gengap.datasets.load``.
+        network: a template or an architecture.
+        training: entries of the recipe.
+        inputs: on which correlations are computed.
+        nodes: ``neurons`` or ``channels``.
+        chunk: nodes in an equal chunk.
+        sampled: nodes in a sample.
+        draws: samples.
+    """
+    data = load_data(context, dataset)
+    last = int(training["epochs"])
+    trained = train_network(context, data, network, training, (0, last))
+    points = graph_inputs(context, trained, "train", inputs)
+    values: dict[str, float] = {}
+    for moment, epoch in (("start", 0), ("end", last)):
+        set_weights(trained.network, trained.result.checkpoints[epoch], source="the checkpoint")
+        found = node_activations(trained.network, points, nodes)
+        whole = graph_summaries(found.activations, MAX_DIMENSION)
+        values |= {f"whole.{moment}.{key}": whole[key] for key in _keys()}
+        table = sampled_summaries(
+            found.activations,
+            min(sampled, len(found.activations)),
+            draws,
+            generator(context.seed, "nodes", moment),
+            MAX_DIMENSION,
+        ).set_index("measure")
+        for column, name in (("value", "sampled"), ("low", "low"), ("high", "high")):
+            values |= {f"{name}.{moment}.{key}": float(table[column][key]) for key in _keys()}
+        graph = correlation_dissimilarity(found.activations)
+        for partition, parts in _partitions(context, graph, found.layers, chunk, moment).items():
+            values[f"{partition}.{moment}.count"] = float(len(parts))
+            for kind, some in _graphs(found.activations, graph, parts).items():
+                values |= {f"{partition}.{kind}.{moment}.{key}": some[key] for key in _keys()}
+    return Outcome(values)
+
+
+def _keys() -> list[str]:
+    return [f"{name}.H{dim}" for dim in range(MAX_DIMENSION + 1) for name in SUMMARIES]
+
+
+def _partitions(
+    context: Context,
+    graph: NDArray[np.float32],
+    layers: Sequence[tuple[str, int]],
+    chunk: int,
+    moment: str,
+) -> dict[str, Parts]:
+    sizes = [size for _, size in layers]
+    return {
+        "equal": equal_chunks(sizes, chunk),
+        "communities": communities(graph, generator(context.seed, "communities", moment)),
+        "structure": by_structure(sizes),
+    }
+
+
+def _graphs(
+    activations: NDArray[np.float32], graph: NDArray[np.float32], parts: Parts
+) -> dict[str, dict[str, float]]:
+    """The summaries of each of the graphs that a partition allows."""
+    large = [part for part in parts if len(part) > 1]
+    found = {
+        "parts": _mean([graph_summaries(activations[part], MAX_DIMENSION) for part in large]),
+        "means": _summaries(partition_means(activations, parts)),
+    }
+    if len(large) > 1:
+        for kind in DIVERGENCES:
+            found[kind] = _summaries(partition_divergences(graph, parts, kind))
+    return found
+
+
+def _summaries(graph: NDArray[np.floating]) -> dict[str, float]:
+    return {
+        f"{name}.H{dimension}": value
+        for dimension, bars in enumerate(dipha_bars(graph, MAX_DIMENSION))
+        for name, value in summarise_bars(bars, len(graph)).items()
+    }
+
+
+def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {key: float(np.mean([row[key] for row in rows])) for key in _keys()}
+
+
+def draw(runs: Sequence[Run]) -> dict[str, Figure]:
+    """Life in H0 of every graph at the start and the end."""
+    return {"partitions": figures.partitions(runs, PARTITIONS, GRAPHS)}

@@ -1,0 +1,117 @@
+"""The data and the trained network of a run, from its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from gengap.activations import choose_inputs
+from gengap.datasets import Dataset, Split, load
+from gengap.errors import GengapError
+from gengap.networks import build
+from gengap.seeding import derive, generator
+from gengap.studies import Context
+from gengap.tasks.zoo import specify
+from gengap.training import Recipe, TrainingResult, evaluate, train
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network that was trained, and on what.
+
+    Attributes:
+        network: with its final weights, eval mode.
+        result: the weights at checkpoints and the history.
+        train: the training inputs with the labels trained on.
+        test: the test split.
+    """
+
+    network: nn.Module
+    result: TrainingResult
+    train: Split
+    test: Split
+
+
+def load_data(context: Context, dataset: Mapping[str, Any]) -> Dataset:
+    """The dataset of a run: keywords of ``gengap.datasets.load`` with its ``name``.
+
+    Raises:
+        GengapError: no name, or a keyword that ``load`` does not know.
+    """
+    keywords = dict(dataset)
+    if "name" not in keywords:
+        raise GengapError("The setting 'dataset' has no 'name': name the dataset.")
+    try:
+        return load(data_dir=context.data_dir, seed=context.seed, **keywords)
+    except TypeError as error:
+        raise GengapError(f"The setting 'dataset' does not fit: {error}.") from error
+
+
+def train_network(
+    context: Context,
+    data: Dataset,
+    network: Mapping[str, Any],
+    training: Mapping[str, Any],
+    checkpoints: Sequence[int] = (),
+) -> Trained:
+    """Train a network of a run; equal seeds start from equal weights and batches.
+
+    Args:
+        context: of the run.
+        data: see :func:`load_data`.
+        network: a template or an architecture, see ``gengap.tasks.zoo.specify``.
+        training: entries of a ``gengap.training.Recipe`` but the seed.
+        checkpoints: epochs after which weights are kept.
+    """
+    module = build(specify(network, data.input_shape, data.classes)).to(context.device)
+    recipe = Recipe.from_mapping({**training, "seed": derive(context.seed, "training")})
+    result = train(module, data.train, recipe, checkpoints=checkpoints)
+    trained_on = Split(data.train.inputs, result.labels, data.classes)
+    return Trained(module, result, trained_on, data.test)
+
+
+def accuracies(trained: Trained) -> tuple[float, float]:
+    """Training accuracy, on the labels trained on, and test accuracy, in [0, 1]."""
+    return evaluate(trained.network, trained.train)[1], evaluate(trained.network, trained.test)[1]
+
+
+def graph_inputs(context: Context, trained: Trained, split: str, count: int) -> NDArray[np.float32]:
+    """Inputs (count, *input_shape) on which graphs are computed.
+
+    Args:
+        context: of the run.
+        trained: see :func:`train_network`.
+        split: ``train``; or ``test``, as the published code does, to compare with.
+        count: how many; all, if there are fewer.
+
+    Raises:
+        GengapError: another split.
+    """
+    if split not in SPLITS:
+        raise GengapError(f"The setting 'split' is {split!r}: choose {' or '.join(SPLITS)}.")
+    source = trained.train if split == "train" else trained.test
+    rng = generator(context.seed, "graph inputs", split)
+    return choose_inputs(source, min(count, len(source.labels)), rng)
+
+
+def sampled_nodes(
+    context: Context, activations: NDArray[np.float32], most: int | None
+) -> NDArray[np.float32]:
+    """At most so many nodes, drawn uniformly: the same ones at every checkpoint of a run.
+
+    Args:
+        context: of the run.
+        activations: (k, m), one row per node.
+        most: nodes to keep, or None for all.
+    """
+    if most is None or len(activations) <= most:
+        return activations
+    rng = generator(context.seed, "nodes")
+    return activations[np.sort(rng.choice(len(activations), most, replace=False))]

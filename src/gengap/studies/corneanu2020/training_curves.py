@@ -1,0 +1,163 @@
+"""Betti curves, life and midlife while a network trains, with true or corrupted labels."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from gengap.activations import node_activations
+from gengap.errors import GengapError
+from gengap.networks import set_weights
+from gengap.studies import Context, Outcome, Run
+from gengap.studies.corneanu2020 import figures
+from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
+from gengap.studies.corneanu2020.setting import (
+    Trained,
+    accuracies,
+    graph_inputs,
+    load_data,
+    sampled_nodes,
+    train_network,
+)
+from gengap.topology import (
+    Budget,
+    betti_curve,
+    correlation_dissimilarity,
+    dipha_bars,
+    in_density,
+    summarise_bars,
+)
+from gengap.topology.betti import SUMMARIES
+from gengap.topology.dipha import EPS_MAX
+
+GRID_POINTS = 121
+GRID = np.linspace(0, EPS_MAX, GRID_POINTS)
+LOWEST_DENSITY = 1e-3
+DENSITY_GRID = np.geomspace(LOWEST_DENSITY, 1, GRID_POINTS)
+SCALES = ("epsilon", "density")
+RULES = {"stop": stopping_checkpoint, "lowest": lowest_checkpoint}
+CAVITY = 2
+"""The lowest dimension whose bars count as cavities."""
+
+
+def run(
+    context: Context,
+    *,
+    dataset: Mapping[str, Any],
+    network: Mapping[str, Any],
+    training: Mapping[str, Any],
+    checkpoints: Sequence[int],
+    label_corruption: float = 0.0,
+    inputs: int = 400,
+    nodes: str = "channels",
+    nodes_at_most: int | None = None,
+    split: str = "train",
+    max_dim: int = 2,
+    seconds: float = 300.0,
+) -> Outcome:
+    """Train one network and look at its functional graph at checkpoints.
+
+    Args:
+        context: seed, data and device.
+        dataset: ``name`` and keywords of ``gengap.datasets.load``.
+        network: a template or an architecture.
+        training: entries of the recipe.
+        checkpoints: epochs, ascending, from 0.
+        label_corruption: part of the training labels that are replaced.
+        inputs: on which correlations are computed.
+        nodes: ``channels`` or ``neurons``.
+        nodes_at_most: where there are more, so many are drawn uniformly.
+        split: of these inputs; ``test`` only to compare with the published code.
+        max_dim: highest dimension of homology, 1 to 3.
+        seconds: of CPU that the diagrams of one checkpoint may take.
+
+    Raises:
+        GengapError: ``max_dim`` is 0, or a value that training, data or topology refuse.
+    """
+    if max_dim < 1:
+        raise GengapError(f"The setting 'max_dim' is {max_dim}: give 1 to 3, to look at beta_1.")
+    data = load_data(context, dataset)
+    recipe = {**training, "label_corruption": label_corruption}
+    trained = train_network(context, data, network, recipe, checkpoints)
+    points = graph_inputs(context, trained, split, inputs)
+    budget = Budget(seconds=seconds)
+    rows = []
+    for epoch in checkpoints:
+        set_weights(trained.network, trained.result.checkpoints[epoch], source="the checkpoint")
+        found = node_activations(trained.network, points, nodes).activations
+        rows.append(
+            _checkpoint(trained, sampled_nodes(context, found, nodes_at_most), max_dim, budget)
+        )
+    arrays = {key: np.array([row[key] for row in rows]) for key in rows[0]}
+    arrays["epochs"] = np.asarray(checkpoints)
+    arrays["grid"] = GRID
+    arrays["density_grid"] = DENSITY_GRID
+    return Outcome(_stopping(arrays), arrays)
+
+
+def _checkpoint(
+    trained: Trained, activations: NDArray[np.float32], max_dim: int, budget: Budget
+) -> dict[str, Any]:
+    train_accuracy, test_accuracy = accuracies(trained)
+    graph = correlation_dissimilarity(activations)
+    count = len(graph)
+    bars = dipha_bars(graph, max_dim, budget=budget)
+    dense = in_density([2 * some for some in bars], graph)
+    return {
+        "train_accuracy": train_accuracy,
+        "test_accuracy": test_accuracy,
+        "nodes": count,
+        "curves": [betti_curve(some, GRID, count) for some in bars],
+        "density_curves": [betti_curve(some, DENSITY_GRID, count) for some in dense],
+        "summaries": [[summarise_bars(some, count)[name] for name in SUMMARIES] for some in bars],
+        "density_modes": [summarise_bars(some, count)["argmax"] for some in dense],
+    }
+
+
+def _stopping(arrays: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+    """Where each rule stops on each scale, and the test accuracy there, at best and at the end."""
+    epochs, accuracy = arrays["epochs"], arrays["test_accuracy"]
+    best = int(np.argmax(accuracy))
+    values = {
+        "best_epoch": float(epochs[best]),
+        "best_accuracy": float(accuracy[best]),
+        "last_accuracy": float(accuracy[-1]),
+    }
+    counts = arrays["summaries"][:, CAVITY:, SUMMARIES.index("count")].sum(axis=1)
+    for scale, (name, rule) in itertools.product(SCALES, RULES.items()):
+        chosen = rule(modes(arrays, scale), counts)
+        values[f"{name}_epoch.{scale}"] = float(epochs[chosen])
+        values[f"{name}_accuracy.{scale}"] = float(accuracy[chosen])
+    return values
+
+
+def modes(arrays: Mapping[str, NDArray[Any]], scale: str) -> NDArray[np.float64]:
+    """Where beta_1 is largest at each checkpoint: in epsilon, or in density (share of edges)."""
+    if scale == "density":
+        return np.asarray(arrays["density_modes"][:, 1])
+    return np.asarray(arrays["summaries"][:, 1, SUMMARIES.index("argmax")])
+
+
+def summary(run_: Run, name: str, dimension: int) -> NDArray[np.float64]:
+    """A summary of ``gengap.topology.betti.SUMMARIES`` at each checkpoint of a run."""
+    values: NDArray[np.float64] = run_.outcome.arrays["summaries"][
+        :, dimension, SUMMARIES.index(name)
+    ]
+    return values
+
+
+def draw(runs: Sequence[Run]) -> dict[str, Figure]:
+    """One figure of Betti curves per dimension, of the summaries, and of accuracies and stops."""
+    dimensions = runs[0].outcome.arrays["curves"].shape[1]
+    drawn = {
+        f"betti_{dimension}": figures.betti_curves(runs, dimension)
+        for dimension in range(dimensions)
+    }
+    drawn["life_and_midlife"] = figures.life_and_midlife(runs, summary)
+    drawn["early_stopping"] = figures.early_stopping(runs, modes)
+    return drawn

@@ -1,0 +1,391 @@
+"""The study of Corneanu et al.: reduced jobs, the law and the rules by hand, attacks."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from PIL import Image
+from scipy.io import savemat
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+
+from gengap.datasets.sources import SOURCES
+from gengap.errors import GengapError
+from gengap.figures import save
+from gengap.networks import build, dense
+from gengap.studies import Context, Run, draw, judge, perform
+from gengap.studies.corneanu2020 import attacks, gap_law
+from gengap.studies.corneanu2020.adversarial import auc, auc_interval, roc
+from gengap.studies.corneanu2020.claims import verdict
+from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
+from gengap.training import Recipe
+
+DIGITS = {"name": "digits", "train_size": 60, "test_size": 60}
+ADAM = {"optimiser": "adam", "learning_rate": 0.005, "batch_size": 20}
+SMALL_NETWORKS = [
+    {"architecture": "lenet_300_100"},
+    {"architecture": "lenet"},
+    {"architecture": "conv_2", "width": 2},
+    {"architecture": "conv_4", "width": 2},
+    {"architecture": "conv_6", "width": 2},
+    {"architecture": "alexnet", "width": 2},
+    {"architecture": "vgg16", "width": 2},
+    {"architecture": "resnet18", "width": 2},
+    {"architecture": "densenet121", "growth": 2},
+    {"architecture": "inception", "width": 4},
+]
+
+
+def context(seed: int = 0, data_dir: Path | None = None) -> Context:
+    return Context(seed, None if data_dir is None else str(data_dir), torch.device("cpu"))
+
+
+def curves_settings(**changes) -> dict:
+    settings = {
+        "dataset": DIGITS,
+        "network": {"template": "dense", "width": 16, "depth": 2},
+        "training": {**ADAM, "epochs": 2},
+        "checkpoints": [0, 1, 2],
+        "inputs": 40,
+    }
+    return settings | changes
+
+
+def check_figures(study_experiment: str, runs: list[Run], names: list[str], folder: Path) -> None:
+    figures = draw("corneanu2020", study_experiment, runs)
+    assert sorted(figures) == sorted(names)
+    for name, figure in figures.items():
+        save(figure, folder / f"{name}.png")
+
+
+@pytest.mark.parametrize("network", SMALL_NETWORKS, ids=lambda spec: spec["architecture"])
+def test_training_curves_of_every_architecture(network: dict) -> None:
+    settings = curves_settings(
+        network=network, training={**ADAM, "epochs": 1}, checkpoints=[0, 1], max_dim=1
+    )
+    found = perform("corneanu2020", "training_curves", context(), settings)
+    assert found.arrays["curves"].shape == (2, 2, 121)
+    assert np.isfinite(found.arrays["summaries"]).all()
+    assert not np.array_equal(found.arrays["curves"][0], found.arrays["curves"][1])
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10"])
+def test_training_curves_of_official_datasets(name: str, shared: Path) -> None:
+    settings = curves_settings(
+        dataset={"name": name, "train_size": 40, "test_size": 40},
+        network={"architecture": "conv_2", "width": 2},
+        training={**ADAM, "epochs": 1, "augmentation": ["crop", "flip"]},
+        checkpoints=[0, 1],
+        max_dim=1,
+    )
+    found = perform("corneanu2020", "training_curves", context(0, shared / "data"), settings)
+    assert found.arrays["nodes"].tolist() == [2 + 2 + 8 + 8 + 10] * 2
+
+
+@pytest.fixture
+def made_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A few images of SVHN and Tiny ImageNet, in their formats."""
+    rng = np.random.default_rng(0)
+    monkeypatch.setitem(SOURCES, "svhn", ())
+    (tmp_path / "svhn").mkdir()
+    for part in ("train", "test"):
+        images = rng.integers(0, 256, (32, 32, 3, 20), dtype=np.uint8)
+        labels = np.arange(20).reshape(-1, 1) % 10 + 1
+        savemat(tmp_path / "svhn" / f"{part}_32x32.mat", {"X": images, "y": labels})
+    root = tmp_path / "tiny_imagenet"
+    (root / "val" / "images").mkdir(parents=True)
+    lines = []
+    for place in range(20):
+        name = f"n{place % 2}"
+        pixels = Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))
+        (root / "train" / name / "images").mkdir(parents=True, exist_ok=True)
+        pixels.save(root / "train" / name / "images" / f"{place}.JPEG", "JPEG")
+        pixels.save(root / "val" / "images" / f"{place}.JPEG", "JPEG")
+        lines.append(f"{place}.JPEG\t{name}\t0\t0\t1\t1")
+    (root / "val" / "val_annotations.txt").write_text("\n".join(lines))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["svhn", "tiny_imagenet"])
+def test_training_curves_of_datasets_with_files(name: str, made_files: Path) -> None:
+    settings = curves_settings(
+        dataset={"name": name},
+        network={"architecture": "alexnet", "width": 1},
+        training={**ADAM, "epochs": 1},
+        checkpoints=[0, 1],
+        max_dim=1,
+    )
+    found = perform("corneanu2020", "training_curves", context(0, made_files), settings)
+    assert found.arrays["test_accuracy"].shape == (2,)
+
+
+def test_training_curves_their_figures_and_claims(tmp_path: Path) -> None:
+    runs = []
+    for corruption in (0.0, 0.5):
+        for seed in range(3):
+            settings = curves_settings(label_corruption=corruption, max_dim=3)
+            found = perform("corneanu2020", "training_curves", context(seed), settings)
+            runs.append(Run(seed, settings, found))
+    arrays = runs[0].outcome.arrays
+    assert arrays["curves"].shape == arrays["density_curves"].shape == (3, 4, 121)
+    # All nodes are alive at the start of the filtration but those that merge at once or leave no
+    # bar; the counts are what the curves show there.
+    assert (arrays["curves"][:, 0, 0] <= 1).all()
+    names = ["betti_0", "betti_1", "betti_2", "betti_3", "life_and_midlife", "early_stopping"]
+    check_figures("training_curves", runs, names, tmp_path)
+    claims = judge("corneanu2020", {"training_curves": runs})
+    assert len(claims) == 2 + 2 + 1 + 2 + 2
+    assert all(len(values) == 3 for claim in claims for values in claim.estimates.values())
+
+
+def test_a_run_is_the_same_twice_and_another_with_another_seed_or_split() -> None:
+    one, same, seed, split = (
+        perform("corneanu2020", "training_curves", context(seed), curves_settings(**changes))
+        for seed, changes in ((0, {}), (0, {}), (1, {}), (0, {"split": "test"}))
+    )
+    for name, array in one.arrays.items():
+        np.testing.assert_array_equal(array, same.arrays[name])
+    for other in (seed, split):
+        assert not np.array_equal(one.arrays["curves"], other.arrays["curves"])
+    np.testing.assert_array_equal(one.arrays["test_accuracy"], split.arrays["test_accuracy"])
+
+
+def test_neurons_one_against_rest_and_the_plateau_schedule() -> None:
+    settings = curves_settings(
+        dataset={**DIGITS, "groups": [[3], [0, 1, 2, 4, 5, 6, 7, 8, 9]]},
+        training={**ADAM, "epochs": 2, "schedule": {"name": "plateau"}},
+        network={"architecture": "conv_2", "width": 1},
+        nodes="neurons",
+        max_dim=1,
+    )
+    found = perform("corneanu2020", "training_curves", context(), settings)
+    assert found.arrays["nodes"][0] == 8 * 8 * 2 + 4 + 4 + 2
+
+
+def test_partitions_of_a_network(tmp_path: Path) -> None:
+    settings = {
+        "dataset": DIGITS,
+        "network": {"architecture": "conv_2", "width": 2},
+        "training": {**ADAM, "epochs": 1},
+        "inputs": 40,
+        "sampled": 60,
+        "draws": 3,
+    }
+    runs = [
+        Run(seed, settings, perform("corneanu2020", "partitions", context(seed), settings))
+        for seed in range(2)
+    ]
+    values = runs[0].outcome.values
+    for graph in ("whole", "sampled", "equal.parts", "structure.means", "structure.js"):
+        for key in ("life.H0", "midlife.H0", "life.H1", "midlife.H1"):
+            assert 0 <= values[f"{graph}.end.{key}"] <= 0.3
+    assert values["structure.end.count"] == 5
+    assert values["equal.end.count"] == 4 + 4 + 1 + 1 + 1
+    assert values["low.end.life.H0"] <= values["sampled.end.life.H0"] <= values["high.end.life.H0"]
+    check_figures("partitions", runs, ["partitions"], tmp_path)
+    claims = judge("corneanu2020", {"partitions": runs})
+    assert [set(claim.estimates) for claim in claims[:2]] == [
+        {"equal", "communities", "structure"}
+    ] * 2
+
+
+def law_runs() -> list[Run]:
+    runs = []
+    for name in ("moons", "checkerboard"):
+        for seed in range(2):
+            settings = {
+                "dataset": {"name": name, "test_size": 100},
+                "networks": [
+                    {"template": "dense", "width": 8, "depth": 1},
+                    {"architecture": "lenet_300_100"},
+                ],
+                "training": {**ADAM, "epochs": 3},
+                "train_sizes": [30, 60],
+                "label_corruptions": [0.0, 0.3],
+                "inputs": 30,
+            }
+            found = perform("corneanu2020", "law", context(seed), settings)
+            runs.append(Run(seed, settings, found))
+    return runs
+
+
+def test_the_law_over_a_grid(tmp_path: Path) -> None:
+    runs = law_runs()
+    arrays = runs[0].outcome.arrays
+    assert len(arrays["gap"]) == 8
+    np.testing.assert_allclose(arrays["gap"], arrays["train_accuracy"] - arrays["test_accuracy"])
+    sizes = [2 * 8 + 8 + 8 * 2 + 2, 2 * 300 + 300 + 300 * 100 + 100 + 100 * 2 + 2]
+    np.testing.assert_allclose(np.exp(arrays["log_parameters"]), np.repeat(sizes, 4))
+    check_figures("law", runs, ["gap_law", "predicted_accuracy", "law_errors"], tmp_path)
+    claims = judge("corneanu2020", {"law_vectors": runs[:2], "law_other": runs[2:]})
+    assert len(claims) == 1 + 2 * 3
+    one = draw("corneanu2020", "law", runs[:2])
+    assert len(one["law_errors"].axes) == 2
+
+
+def grid_table() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.random((24, 4)), columns=["life.H1", "midlife.H1", "margin", "noise"])
+    table["gap"] = 0.1 + 0.5 * table["life.H1"] - 0.3 * table["midlife.H1"] + 0.01 * table["noise"]
+    table["train_accuracy"] = rng.random(24)
+    table["log_parameters"] = rng.random(24)
+    table["architecture"] = np.repeat(["a", "b", "c"], 8)
+    table["dataset"] = np.tile(["x", "y"], 12)
+    return table
+
+
+@pytest.mark.parametrize("left_out", ["network", "architecture", "dataset"])
+def test_left_out_predictions_are_scikit_learns(left_out: str) -> None:
+    table = grid_table()
+    groups = np.arange(24) if left_out == "network" else table[left_out]
+    found = gap_law.left_out_predictions(table, left_out)
+    for model, columns in gap_law.MODELS.items():
+        features = table[list(columns)].to_numpy() if columns else np.zeros((24, 1))
+        wanted = cross_val_predict(
+            LinearRegression(), features, table["gap"], groups=groups, cv=LeaveOneGroupOut()
+        )
+        np.testing.assert_allclose(found[model], wanted)
+    error = gap_law.errors(table)[left_out]
+    assert error["life and midlife"] < 1 < error["constant gap"]
+
+
+def test_a_law_needs_something_to_leave_out() -> None:
+    table = grid_table().assign(dataset="x")
+    assert set(gap_law.errors(table)) == {"network", "architecture"}
+    with pytest.raises(GengapError, match="share one dataset"):
+        gap_law.left_out_predictions(table, "dataset")
+    with pytest.raises(GengapError, match="Unknown grouping 'seed'"):
+        gap_law.left_out_predictions(table, "seed")
+
+
+def test_the_stopping_rules_by_hand() -> None:
+    falling = [0.9, 0.5, 0.4, 0.3]
+    assert stopping_checkpoint(falling, [0, 1, 2, 3]) == 3
+    back = [0.2, 0.5, 0.4, 0.6, 0.1]
+    # Back to higher densities at position 3, with fewer cavities; with more it goes on.
+    assert stopping_checkpoint(back, [0, 1, 2, 2, 0]) == 2
+    assert stopping_checkpoint(back, [0, 1, 2, 3, 0]) == 4
+    assert lowest_checkpoint(back, [0, 1, 2, 2, 0]) == 4
+    assert lowest_checkpoint([0, 0.4, 0.4, 0.4], [0, 1, 3, 3]) == 2
+    with pytest.raises(GengapError, match="2 modes and 3 counts"):
+        stopping_checkpoint([0, 1], [0, 1, 2])
+    with pytest.raises(GengapError, match="1 modes"):
+        lowest_checkpoint([0], [0])
+
+
+def test_adversarial_detector(tmp_path: Path) -> None:
+    settings = {
+        "dataset": {"name": "digits", "train_size": 300, "test_size": 100},
+        "network": {"template": "dense", "width": 24, "depth": 2},
+        "training": {**ADAM, "epochs": 20},
+        "epsilon": 0.15,
+        "images": 40,
+        "share": 0.3,
+    }
+    runs = [
+        Run(seed, settings, perform("corneanu2020", "adversarial", context(seed), settings))
+        for seed in range(2)
+    ]
+    values = runs[0].outcome.values
+    assert values["test_accuracy"] > 0.8
+    assert values["success.pgd"] > 0.3
+    for key in ("topology.fgsm.clean", "topology.pgd.noisy", "doubt.fgsm.noisy"):
+        assert 0 <= values[f"low.{key}"] <= values[f"auc.{key}"] <= values[f"high.{key}"] <= 1
+    check_figures("adversarial", runs, ["adversarial_curves", "adversarial_roc"], tmp_path)
+    assert len(judge("corneanu2020", {"adversarial": runs})) == 3
+    with pytest.raises(GengapError, match="raise epsilon"):
+        perform("corneanu2020", "adversarial", context(), settings | {"epsilon": 1e-6})
+
+
+def test_attacks_on_a_linear_network() -> None:
+    """There the gradient's sign is the same everywhere, so both attacks end in the same corner."""
+    network = build({"model_config": [{"layer_name": "Dense", "units": 2}], "input_shape": [3]})
+    weights = torch.tensor([[1.0, -2.0, 0.5], [0.0, 1.0, 2.0]])
+    with torch.no_grad():
+        network.get_submodule("dense_0").weight.copy_(weights)
+    inputs = torch.tensor([[0.5, 0.5, 0.5], [0.05, 0.5, 0.95]])
+    labels = torch.tensor([0, 1])
+    signs = torch.stack([weights[1] - weights[0], weights[0] - weights[1]]).sign()
+    wanted = (inputs + 0.1 * signs).clamp(0, 1)
+    torch.testing.assert_close(attacks.fgsm(network, inputs, labels, 0.1, (0.0, 1.0)), wanted)
+    generator = torch.Generator().manual_seed(0)
+    found = attacks.pgd(network, inputs, labels, 0.1, (0.0, 1.0), 10, generator)
+    torch.testing.assert_close(found, wanted)
+    noisy = attacks.noise(inputs, 0.02, (0.0, 1.0), generator)
+    torch.testing.assert_close((noisy - inputs).abs(), torch.full((2, 3), 0.02))
+
+
+def test_pgd_raises_the_loss_within_its_bounds() -> None:
+    network = build(dense((6,), 3, width=8, depth=2))
+    rng = torch.Generator().manual_seed(1)
+    inputs, labels = torch.rand(20, 6, generator=rng), torch.randint(0, 3, (20,), generator=rng)
+    found = attacks.pgd(network, inputs, labels, 0.2, (0.0, 1.0), 10, rng)
+    assert float((found - inputs).abs().max()) <= 0.2 + 1e-6
+    assert 0 <= float(found.min()) <= float(found.max()) <= 1
+    losses = [
+        torch.nn.functional.cross_entropy(network(some), labels).item() for some in (inputs, found)
+    ]
+    assert losses[1] > losses[0]
+
+
+def test_auc_is_scikit_learns_and_its_curve_ends_at_one() -> None:
+    rng = np.random.default_rng(0)
+    positive, negative = rng.integers(2, 9, 40), rng.integers(0, 7, 60)
+    labels = np.repeat([1, 0], [40, 60])
+    wanted = roc_auc_score(labels, np.concatenate([positive, negative]))
+    assert auc(positive, negative) == pytest.approx(wanted)
+    middle, low, high = auc_interval(positive, negative, rng)
+    assert low < middle < high
+    assert middle == pytest.approx(wanted)
+    curve = roc(positive, negative)
+    assert (np.diff(curve) >= 0).all()
+    assert curve[-1] == 1
+    assert auc(negative, negative) == pytest.approx(0.5)
+
+
+def test_verdicts_come_from_the_intervals() -> None:
+    assert verdict({"a": [1.0, 1.1, 0.9], "b": [2.0, 2.1, 1.9]}) is True
+    assert verdict({"a": [1.0, 1.1, 0.9], "b": [-2.0, -2.1, -1.9]}) is False
+    assert verdict({"a": [1.0, -1.1, 0.9], "b": [2.0, 2.1, 1.9]}) is None
+    assert verdict({"a": [-0.01, -0.011, -0.009]}, at_least=-0.02) is True
+
+
+@pytest.mark.parametrize(
+    ("experiment", "settings", "sentence"),
+    [
+        ("training_curves", curves_settings(dataset={}), "'dataset' has no 'name'"),
+        ("training_curves", curves_settings(dataset={**DIGITS, "colour": 1}), "does not fit"),
+        ("training_curves", curves_settings(split="valid"), "'split' is 'valid'"),
+        ("training_curves", curves_settings(nodes="pixels"), "Unknown nodes 'pixels'"),
+        ("training_curves", curves_settings(checkpoints=[0, 9]), "checkpoint is asked for"),
+        ("training_curves", curves_settings(seconds=1e-9), "more than the budget"),
+        ("training_curves", curves_settings(max_dim=4), "max_dim is 4"),
+        ("training_curves", curves_settings(max_dim=0), "'max_dim' is 0"),
+        ("training_curves", curves_settings(width=3), "no setting 'width'"),
+    ],
+)
+def test_bad_settings_are_refused(experiment: str, settings: dict, sentence: str) -> None:
+    with pytest.raises(GengapError, match=sentence):
+        perform("corneanu2020", experiment, context(), settings)
+
+
+def test_the_committed_settings_fit_the_experiments(root: Path) -> None:
+    config = yaml.safe_load((root / "studies" / "corneanu2020.yaml").read_text())
+    assert set(config) == {"small", "paper"}
+    for entry in [entry for setting in config.values() for entry in setting["experiments"]]:
+        name = entry.get("experiment", entry["name"])
+        module = importlib.import_module(f"gengap.studies.corneanu2020.{name}")
+        parameters = inspect.signature(module.run).parameters
+        known = {key for key, value in parameters.items() if value.kind is value.KEYWORD_ONLY}
+        needed = {key for key in known if parameters[key].default is inspect.Parameter.empty}
+        assert needed <= {*entry["settings"], *entry["grid"]} <= known
+        assert entry["seeds"] >= 3
+        Recipe.from_mapping(entry["settings"]["training"])
