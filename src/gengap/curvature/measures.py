@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from gengap.curvature.effective_dimension import determined, outliers
+from gengap.curvature.gauss_newton import gauss_newton_g_theta
 from gengap.curvature.operators import hessian
+from gengap.curvature.per_sample import parameter_count
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures.registry import measure
@@ -34,6 +36,9 @@ RUNS, STEPS = 2, 30
 ALPHAS = {"tenth": 0.1, "one": 1.0, "ten": 10.0}
 """As measures' names have them. Smaller ones would need more steps: the quadrature of
 lambda / (lambda + alpha) is biased upwards where many eigenvalues lie within alpha of zero."""
+
+G_THETA_INPUTS = 50
+G_THETA_BYTES = 1 << 30
 
 LOSS_INCREASE = 0.1
 DRAWS = 5
@@ -130,6 +135,23 @@ def loss_sharpness(
         # A loss that overflowed compares as false, and is too large.
         low, high = (middle, high) if loss(math.exp(middle)) <= target else (low, middle)
     return -(low + high) / 2
+
+
+@measure()
+def g_theta(
+    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
+) -> float:
+    """How many eigenvectors the gradients of training inputs reach (Sabanayagam et al. 2023).
+
+    Those of the Gauss-Newton matrix of at most 50 training inputs, in place of the Hessian of all
+    (see :func:`gengap.curvature.gauss_newton.gauss_newton_g_theta`), so that they are all computed;
+    fewer inputs where their outputs' gradients would take more than a gigabyte. More eigenvectors
+    mean a more complex decision boundary, and so predict a larger gap.
+    """
+    gradients = 4 * parameter_count(network) * max(train.classes, 1)
+    count = max(2, min(G_THETA_INPUTS, len(train.labels), G_THETA_BYTES // gradients))
+    rows = np.sort(rng.permutation(len(train.labels))[:count])
+    return float(gauss_newton_g_theta(network, train.inputs[rows], rng).count)
 
 
 def some_inputs(train: Split, rng: np.random.Generator) -> Split:
