@@ -13,7 +13,7 @@ Product = Callable[[np.ndarray], np.ndarray]
 EXTRA_BASIS = 60
 """Vectors of the basis beyond twice the eigenpairs that are wanted."""
 STRIDE = 10
-"""Steps between looks at the residuals; also those from a fresh vector that check a result."""
+"""Steps between looks at the residuals; also those from a random vector that check a result."""
 BREAKDOWN = 8.0
 """A next vector shorter than so many roundings of the matrix's norm is taken for zero."""
 PASSES = 2
@@ -82,15 +82,18 @@ class KrylovBasis:
         values, coordinates = values[::-1], coordinates[:, ::-1]
         return values, coordinates, self.coupling * np.abs(coordinates[-1])
 
-    def restart(self, values: np.ndarray, coordinates: np.ndarray, *, fresh: bool) -> None:
-        """Keep these Ritz vectors alone; go on from the next row, or from a fresh one."""
+    def restart(
+        self, values: np.ndarray, coordinates: np.ndarray, following: np.ndarray | None = None
+    ) -> None:
+        """Keep these Ritz vectors alone; go on from the next row, or from a given vector (p,)."""
         kept = len(values)
         self.rows[:kept] = coordinates.T.astype(self.rows.dtype) @ self.rows[: self.filled]
         self.projection[:] = 0.0
         self.projection[:kept, :kept] = np.diag(values)
         self.filled = kept
-        if fresh:
-            self._next = self.fresh()
+        if following is not None:
+            _, rest = self._orthogonalise(following / np.linalg.norm(following))
+            self._next = (rest / np.linalg.norm(rest)).astype(self.rows.dtype)
 
     def _orthogonalise(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rows = self.rows[: self.filled]
@@ -117,7 +120,8 @@ def largest_eigenpairs(
     """The algebraically largest eigenpairs of a symmetric matrix, by thick-restart Lanczos.
 
     A Krylov space holds one vector of each eigenspace, so pairs that have converged are checked
-    from a fresh random vector: the further copies of a repeated eigenvalue turn up there.
+    from another random vector, orthogonal to them: the further copies of a repeated eigenvalue turn
+    up there, and the search goes on from what does.
 
     Args:
         product: of the matrix with a vector (p,).
@@ -136,29 +140,60 @@ def largest_eigenpairs(
     """
     capacity = min(size, 2 * count + EXTRA_BASIS)
     basis = KrylovBasis(product, size, capacity, rng, dtype)
-    missed = np.zeros(0)  # parts of residuals that restarts from a fresh vector dropped
-    confirmed = np.full(count, np.inf)
     basis.extend(min(count, capacity - 1))
+    exact = True  # whether the basis is a Krylov space still, which makes residuals known
+    probed = 0
     while True:
         basis.extend(min(capacity, basis.filled + STRIDE))
-        values, coordinates, coupled = basis.ritz()
-        dropped = missed @ np.abs(coordinates[: len(missed)])
-        residuals, allowed = coupled + dropped, tolerance * float(np.abs(values).max())
-        converged = bool((residuals[:count] <= allowed).all())
-        same = converged and np.abs(values[:count] - confirmed).max() <= allowed
-        if same or (converged and basis.filled == size):
+        values, coordinates, residuals = basis.ritz()
+        allowed = tolerance * float(np.abs(values).max())
+        if (residuals[:count] <= allowed).all():
+            found = values[:count].copy()
             vectors = basis.rows[: basis.filled].T @ coordinates[:, :count].astype(dtype)
-            return values[:count].copy(), np.asarray(vectors), residuals[:count].copy()
-        if basis.used >= limit:
-            raise GengapError(_not_converged(residuals[:count], allowed, basis.used))
-        if converged:
-            confirmed = values[:count].copy()
-            missed = residuals[:count]
-            basis.restart(values[:count], coordinates[:, :count], fresh=True)
+            residuals, worst = residuals[:count].copy(), None
+            if not exact:
+                residuals, worst = _residuals(product, found, vectors)
+                probed += count
+            if (residuals <= allowed).all():
+                if basis.filled == size:
+                    return found, vectors, residuals
+                larger, worst = _larger(product, size, vectors, rng, dtype)
+                probed += min(STRIDE, size - count)
+                if larger <= found[-1] + allowed:
+                    return found, vectors, residuals
+            basis.restart(found, coordinates[:, :count], worst)
+            exact = False
         elif basis.filled == capacity:
             kept = min(count + (capacity - count) // 2, capacity - 1)
-            missed = dropped[:kept]
-            basis.restart(values[:kept], coordinates[:, :kept], fresh=False)
+            basis.restart(values[:kept], coordinates[:, :kept])
+        if basis.used + probed >= limit:
+            raise GengapError(_not_converged(residuals[:count], allowed, basis.used + probed))
+
+
+def _residuals(
+    product: Product, values: np.ndarray, vectors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths (k,) of A v - lambda v, and the longest of these vectors (p,)."""
+    left = np.stack(
+        [product(vector) - value * vector for value, vector in zip(values, vectors.T, strict=True)]
+    )
+    lengths = np.linalg.norm(left, axis=1)
+    return lengths, left[np.argmax(lengths)].astype(vectors.dtype)
+
+
+def _larger(
+    product: Product,
+    size: int,
+    vectors: np.ndarray,
+    rng: np.random.Generator,
+    dtype: np.dtype[np.floating],
+) -> tuple[float, np.ndarray]:
+    """The largest Ritz value of a few steps orthogonal to vectors (p, k), and its vector (p,)."""
+    steps = min(STRIDE, size - vectors.shape[1])
+    probe = KrylovBasis(product, size, steps, rng, dtype, avoid=np.ascontiguousarray(vectors.T))
+    probe.extend(steps)
+    values, coordinates, _ = probe.ritz()
+    return float(values[0]), probe.rows.T @ coordinates[:, 0].astype(dtype)
 
 
 def _not_converged(residuals: np.ndarray, allowed: float, used: int) -> str:

@@ -171,7 +171,7 @@ def hamiltonian(
             proposal = proposal + step * momentum
             proposed, proposed_slope = posterior.density(proposal)
             momentum = momentum + 0.5 * step * proposed_slope
-        gain = proposed - 0.5 * momentum @ momentum - energy
+        gain = float(proposed - 0.5 * momentum @ momentum - energy)
         probability = math.exp(min(0.0, gain)) if math.isfinite(gain) else 0.0
         if rng.random() < probability:
             position, value, slope = proposal, proposed, proposed_slope

@@ -1,0 +1,104 @@
+"""``python -m gengap.curvature CONFIG.json WEIGHTS.safetensors --dataset ...``: any checkpoint.
+
+Computes the largest eigenvalues of the Hessian of the training loss of any saved network, prints
+its effective dimensionality at several alpha, and writes all of it to an npz file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from gengap.curvature.checkpoint import MATRICES, report
+from gengap.curvature.operators import DTYPES
+from gengap.datasets import Split, load, read_split
+from gengap.errors import GengapError
+from gengap.networks import choose
+from gengap.tasks.folder import read_network, with_labels
+from gengap.training.recipe import LOSSES
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    found = argparse.ArgumentParser(
+        prog="python -m gengap.curvature",
+        description="Eigenvalues of the loss's Hessian, and N_eff, of a saved network.",
+    )
+    add = found.add_argument
+    add("config", type=Path, help="the network's spec, JSON (config.json of a task's network)")
+    add("weights", type=Path, help="its weights, safetensors")
+    add(
+        "--dataset",
+        required=True,
+        help="name of a dataset of gengap, or a split's file (dataset/train.safetensors of a task)",
+    )
+    add("--labels", type=Path, help="labels trained on, .npy (labels.npy of a task's network)")
+    add("--split", choices=("train", "test"), default="train", help="of a named dataset")
+    add("--data-dir", type=Path, help="folder of official dataset files; else downloaded")
+    add("--train-size", type=int, help="inputs of the train split; all there are")
+    add("--test-size", type=int, help="inputs of the test split; all there are")
+    add("--data-seed", type=int, default=0, help="chooses the inputs, as `seed` of a dataset (0)")
+    add("--loss", choices=LOSSES, default="cross_entropy", help="(cross_entropy)")
+    add("--matrix", choices=tuple(MATRICES), default="hessian", help="(hessian)")
+    add(
+        "--reduction",
+        choices=("mean", "sum"),
+        default="mean",
+        help="the loss is a mean or a sum over inputs; alpha is a weight decay w of the mean loss, "
+        "or n w of the sum (mean)",
+    )
+    add("--dtype", choices=tuple(DTYPES), default="float32", help="(float32)")
+    count = found.add_mutually_exclusive_group()
+    count.add_argument("--top", type=int, default=100, help="largest eigenvalues (100)")
+    count.add_argument("--all", action="store_true", help="all, of up to 3000 parameters")
+    add("--bottom", type=int, default=0, help="smallest eigenvalues beside --top (0)")
+    add("--alpha", type=float, nargs="+", default=[0.01, 0.1, 1.0, 10.0], help="of N_eff")
+    add("--seed", type=int, default=0, help="of the random vectors (0)")
+    add("--device", default="cpu", help="cpu, cuda, cuda:N or auto (cpu)")
+    add("--output", type=Path, default=Path("eigenvalues.npz"), help="(eigenvalues.npz)")
+    return found
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read, compute, print, write; a sentence and exit status 1 where the input is bad."""
+    chosen = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        network = read_network(chosen.config, chosen.weights).to(choose(chosen.device))
+        found = report(
+            network,
+            chosen.loss,
+            _data(chosen),
+            matrix=chosen.matrix,
+            reduction=chosen.reduction,
+            dtype=chosen.dtype,
+            top=None if chosen.all else chosen.top,
+            bottom=chosen.bottom,
+            alphas=chosen.alpha,
+            seed=chosen.seed,
+        )
+        found.write(chosen.output)
+    except GengapError as error:
+        sys.exit(f"error: {error}")
+    print(found.text())
+
+
+def _data(chosen: argparse.Namespace) -> Split:
+    if chosen.dataset.endswith(".safetensors"):
+        split = read_split(chosen.dataset)
+    else:
+        data = load(
+            chosen.dataset,
+            data_dir=chosen.data_dir,
+            seed=chosen.data_seed,
+            train_size=chosen.train_size,
+            test_size=chosen.test_size,
+        )
+        split = data.train if chosen.split == "train" else data.test
+    return split if chosen.labels is None else with_labels(split, chosen.labels)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Eigenvalues and effective dimensionality of any saved network."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from gengap.curvature.effective_dimension import determined, sweep
+from gengap.curvature.operators import CurvatureOperator, Dtype, Reduction, ggn, hessian
+from gengap.curvature.spectra import DENSE_LIMIT
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.files import writing
+
+log = logging.getLogger(__name__)
+
+Matrix = Literal["hessian", "ggn"]
+MATRICES = {"hessian": hessian, "ggn": ggn}
+
+
+@dataclass(frozen=True, eq=False)
+class CurvatureReport:
+    """What the eigenvalues of a network say.
+
+    Attributes:
+        eigenvalues: (k,), descending: all of them, or the largest.
+        residuals: (k,), bounds of |A v - lambda v|; 0 where all eigenvalues are known.
+        smallest: (b,), ascending: the smallest eigenvalues; empty where all are known.
+        parameters: p.
+        loss: the loss, of the same reduction.
+        trace, trace_error: and its standard error, 0 where all eigenvalues are known.
+        alphas: (m,).
+        effective_dimensionality: (m,), of the ``eigenvalues``: a lower bound unless they are all.
+        negatives, negative_mass: eigenvalues below zero among all that are computed.
+    """
+
+    eigenvalues: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+    smallest: NDArray[np.float64]
+    parameters: int
+    loss: float
+    trace: float
+    trace_error: float
+    alphas: NDArray[np.float64]
+    effective_dimensionality: NDArray[np.float64]
+    negatives: int
+    negative_mass: float
+
+    def write(self, path: str | Path) -> None:
+        """Write every attribute as an array of an npz file; equal reports give equal bytes."""
+        with writing(path) as part, part.open("wb") as file:
+            np.savez(file, allow_pickle=False, **vars(self))
+
+    def text(self) -> str:
+        """The numbers, a line each."""
+        known = len(self.eigenvalues)
+        lines = [
+            f"parameters                {self.parameters}",
+            f"loss                      {self.loss:.6g}",
+            f"eigenvalues computed      {known + len(self.smallest)}",
+            f"largest eigenvalue        {self.eigenvalues[0]:.6g}",
+            f"largest residual          {self.residuals.max():.2g}",
+            f"trace                     {self.trace:.6g} +- {self.trace_error:.2g}",
+            f"below zero                {self.negatives}, of mass {self.negative_mass:.3g}",
+        ]
+        partial = "" if known == self.parameters else f" of the {known} largest eigenvalues"
+        lines += [
+            f"N_eff, alpha {alpha:<12g} {value:.6g}{partial}"
+            for alpha, value in zip(self.alphas, self.effective_dimensionality, strict=True)
+        ]
+        return "\n".join(lines)
+
+
+def report(
+    network: nn.Module,
+    loss: str,
+    data: Split,
+    *,
+    matrix: Matrix = "hessian",
+    reduction: Reduction = "mean",
+    dtype: Dtype = "float32",
+    top: int | None = 100,
+    bottom: int = 0,
+    alphas: Sequence[float] = (0.01, 0.1, 1.0, 10.0),
+    seed: int = 0,
+) -> CurvatureReport:
+    """Compute eigenvalues of a network, and what follows from them.
+
+    Args:
+        network: with its weights.
+        loss: one of ``gengap.training.recipe.LOSSES``.
+        data: the inputs and labels that the loss is over.
+        matrix: ``hessian`` or ``ggn``.
+        reduction: of the ``mean`` or the ``sum`` of the losses.
+        dtype: in which products are computed.
+        top: how many of the largest eigenvalues; None for all, of up to 3000 parameters.
+        bottom: how many of the smallest, beside the largest.
+        alphas: of the effective dimensionality; with ``reduction`` mean a weight decay, with sum n
+            times it.
+        seed: of the random vectors.
+
+    Raises:
+        GengapError: see :func:`gengap.curvature.hessian` and :mod:`gengap.curvature.spectra`.
+    """
+    if matrix not in MATRICES:
+        raise GengapError(f"The matrix is {matrix!r}: choose one of {', '.join(MATRICES)}.")
+    operator = MATRICES[matrix](network, loss, data, reduction=reduction, dtype=dtype)
+    if top is None:
+        values = operator.spectrum()
+        smallest, residuals = np.zeros(0), np.zeros(len(values))
+        total, error = float(values.sum()), 0.0
+    else:
+        values, residuals, smallest = _outermost(operator, top, bottom, seed)
+        estimate = operator.trace(seed=seed)
+        total, error = estimate.value, estimate.standard_error
+    found = sweep(np.concatenate([values, smallest]), alphas)
+    return CurvatureReport(
+        eigenvalues=values,
+        residuals=residuals,
+        smallest=smallest,
+        parameters=operator.size,
+        loss=operator.loss,
+        trace=total,
+        trace_error=error,
+        alphas=found.alphas,
+        effective_dimensionality=np.array([determined(values, a).sum() for a in alphas]),
+        negatives=found.negatives.count,
+        negative_mass=found.negatives.mass,
+    )
+
+
+def _outermost(
+    operator: CurvatureOperator, top: int, bottom: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    if top + bottom > operator.size:
+        raise GengapError(
+            f"{top + bottom} eigenvalues are asked for, but there are {operator.size} parameters: "
+            f"ask for at most that many{', or for all' if operator.size <= DENSE_LIMIT else ''}."
+        )
+    largest = operator.eigsh(top, seed=seed)
+    smallest = np.zeros(0)
+    if bottom:
+        smallest = operator.eigsh(bottom, "bottom", seed=seed).values.astype(float)
+    return largest.values.astype(float), largest.residuals, smallest

@@ -1,0 +1,121 @@
+"""The command for a saved network, and its report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import nn
+
+from gengap.curvature import effective_dimensionality, ggn, hessian
+from gengap.curvature.__main__ import main
+from gengap.datasets import Split, load, write_split
+from gengap.networks import dense, write_weights
+
+Builder = Callable[..., nn.Module]
+DataMaker = Callable[..., Split]
+
+SPEC = dense((4,), 3, width=4, depth=1, activation="tanh")
+PARAMETERS = 4 * 4 + 4 + 4 * 3 + 3
+
+
+@pytest.fixture
+def saved(tmp_path: Path, seeded: Builder) -> tuple[nn.Module, list[str]]:
+    """A network, and the arguments that name its files."""
+    network = seeded(SPEC)
+    (tmp_path / "config.json").write_text(json.dumps(SPEC))
+    write_weights(network, tmp_path / "weights.safetensors")
+    return network, [str(tmp_path / "config.json"), str(tmp_path / "weights.safetensors")]
+
+
+def written(path: Path) -> dict[str, Any]:
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+def test_a_named_dataset(
+    saved: tuple[nn.Module, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network, files = saved
+    output = tmp_path / "eigenvalues.npz"
+    command = [*files, "--dataset", "iris", "--train-size", "60", "--output", str(output)]
+    main([*command, "--top", "5", "--bottom", "2", "--alpha", "0.1", "2", "--dtype", "float64"])
+    found = written(output)
+    data = load("iris", train_size=60).train
+    spectrum = hessian(network, "cross_entropy", data, dtype="float64").spectrum()
+    np.testing.assert_allclose(found["eigenvalues"], spectrum[:5], rtol=1e-6)
+    np.testing.assert_allclose(found["smallest"], spectrum[::-1][:2], rtol=1e-6)
+    for alpha, value in zip((0.1, 2.0), found["effective_dimensionality"], strict=True):
+        assert value == pytest.approx(effective_dimensionality(spectrum[:5], alpha))
+    assert found["negatives"] == 2
+    assert abs(found["trace"] - spectrum.sum()) < 5 * found["trace_error"] + 1e-9
+    assert found["parameters"] == PARAMETERS
+    said = capsys.readouterr().out
+    assert "below zero                2" in said
+    assert "N_eff, alpha 2" in said
+    assert "of the 5 largest eigenvalues" in said
+
+
+def test_all_eigenvalues_of_a_split_with_other_labels(
+    saved: tuple[nn.Module, list[str]],
+    tmp_path: Path,
+    random_split: DataMaker,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    network, files = saved
+    data = random_split(20)
+    labels = np.roll(data.labels, 1)
+    write_split(data, tmp_path / "train.safetensors")
+    np.save(tmp_path / "labels.npy", labels)
+    output = tmp_path / "all.npz"
+    main(
+        [
+            *(*files, "--dataset", str(tmp_path / "train.safetensors"), "--output", str(output)),
+            *("--labels", str(tmp_path / "labels.npy"), "--all", "--matrix", "ggn"),
+            *("--reduction", "sum"),
+        ]
+    )
+    found = written(output)
+    relabelled = Split(data.inputs, labels, 3)
+    spectrum = ggn(network, "cross_entropy", relabelled, reduction="sum").spectrum()
+    np.testing.assert_array_equal(found["eigenvalues"], spectrum)
+    assert found["trace_error"] == 0
+    assert found["trace"] == pytest.approx(spectrum.sum())
+    assert "largest eigenvalues" not in capsys.readouterr().out
+
+
+def test_the_same_bytes_again(saved: tuple[nn.Module, list[str]], tmp_path: Path) -> None:
+    _, files = saved
+    contents = []
+    for name in ("first.npz", "second.npz"):
+        main([*files, "--dataset", "iris", "--top", "3", "--output", str(tmp_path / name)])
+        contents.append((tmp_path / name).read_bytes())
+    assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--dataset", "iris", "--top", "30", "--bottom", "20"], "50 eigenvalues are asked for"),
+        (["--dataset", "irises"], "Unknown dataset 'irises'"),
+        (["--dataset", "digits"], "takes inputs of shape"),
+        (["--dataset", "iris", "--alpha", "0"], "alpha of the effective dimensionality is 0.0"),
+        (["--dataset", "iris", "--loss", "nll"], "nll needs a network that ends in softmax"),
+        (["--dataset", "missing.safetensors"], "missing.safetensors does not exist"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    arguments: list[str],
+    sentence: str,
+    saved: tuple[nn.Module, list[str]],
+    tmp_path: Path,
+) -> None:
+    _, files = saved
+    output = tmp_path / "none.npz"
+    with pytest.raises(SystemExit, match=f"error: .*{sentence}"):
+        main([*files, "--top", "3", *arguments, "--output", str(output)])
+    assert not output.exists()

@@ -1,0 +1,172 @@
+"""The family of measures: every kind of network, values against dense spectra, refusals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gengap.curvature import effective_dimensionality, hessian, measures, outliers
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.measures import registry
+from gengap.networks import build, convolutional, dense
+from gengap.training import evaluate
+
+Builder = Callable[..., nn.Module]
+DataMaker = Callable[..., Split]
+
+OWN = [
+    "lambda_max",
+    "hessian_trace",
+    "effective_dimensionality_tenth",
+    "effective_dimensionality_one",
+    "effective_dimensionality_ten",
+    "hessian_outliers",
+]
+ONE_OUTPUT = {
+    "model_config": [
+        {"layer_name": "Dense", "units": 4, "activation": "tanh"},
+        {"layer_name": "Dense", "units": 1},
+    ],
+    "input_shape": [3],
+}
+SPECS = {
+    "convolutional": (convolutional((6, 6, 2), 3, width=3, depth=2, batch_normalization=True), 3),
+    "dense": (dense((4,), 3, width=6, depth=2), 3),
+    "few parameters": (dense((1,), 2, width=2, depth=1), 2),
+    "one output": (ONE_OUTPUT, 2),
+    "resnet": ({"architecture": "resnet18", "input_shape": [4, 4, 1], "classes": 3, "width": 1}, 3),
+    "masked": (
+        {
+            "architecture": "masked_dense",
+            "input_shape": [4],
+            "classes": 3,
+            "width": 5,
+            "depth": 1,
+        },
+        3,
+    ),
+}
+
+
+def family(network: nn.Module, data: Split, seed: int = 0) -> dict[str, Any]:
+    """Measures of the module of the family, whether or not it is registered by name."""
+    return measures.hessian_spectrum(network, None, data, np.random.default_rng(seed)) | {  # type: ignore[operator, return-value]
+        "loss_sharpness": measures.loss_sharpness(network, None, data, np.random.default_rng(seed))
+    }
+
+
+def test_the_family_marks_its_measures() -> None:
+    marked = [
+        name
+        for function in (measures.hessian_spectrum, measures.loss_sharpness)
+        for name in getattr(function, registry._MARK)
+    ]
+    assert marked == [*OWN, "loss_sharpness"]
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_every_kind_of_network(kind: str, seeded: Builder, random_split: DataMaker) -> None:
+    spec, classes = SPECS[kind]
+    network, data = seeded(spec), random_split(20, tuple(spec["input_shape"]), classes)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    values = family(network, data)
+    assert all(math.isfinite(value) for value in values.values())
+    assert family(network, data) == values
+    for name, value in network.state_dict().items():
+        assert torch.equal(before[name], value)
+
+
+def test_values_of_a_small_network_are_those_of_its_spectrum(
+    seeded: Builder, random_split: DataMaker
+) -> None:
+    network, data = (
+        seeded(dense((3,), 2, width=2, depth=1, activation="tanh")),
+        random_split(40, (3,), 2),
+    )
+    spectrum = hessian(network, "cross_entropy", data, dtype="float64").spectrum()
+    assert len(spectrum) <= measures.TOP
+    values = family(network, data)
+    assert values["lambda_max"] == pytest.approx(spectrum[0], rel=1e-5)
+    assert values["hessian_trace"] == pytest.approx(spectrum.sum(), rel=1e-4)
+    assert values["hessian_outliers"] == outliers(spectrum)
+    for name, alpha in measures.ALPHAS.items():
+        expected = effective_dimensionality(spectrum, alpha)
+        assert values[f"effective_dimensionality_{name}"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_estimates_of_a_larger_network_are_close(seeded: Builder, random_split: DataMaker) -> None:
+    network, data = seeded(dense((8,), 4, width=20, depth=2)), random_split(60, (8,), 4)
+    spectrum = hessian(network, "cross_entropy", data).spectrum()
+    values = [family(network, data, seed) for seed in range(6)]
+    for name, expected in {
+        "hessian_trace": spectrum.sum(),
+        "effective_dimensionality_tenth": effective_dimensionality(spectrum, 0.1),
+        "effective_dimensionality_one": effective_dimensionality(spectrum, 1.0),
+    }.items():
+        found = np.array([value[name] for value in values])
+        assert found.mean() == pytest.approx(expected, rel=0.1), name
+
+
+def test_the_sharpness_is_where_the_loss_has_risen_by_a_tenth(
+    seeded: Builder, random_split: DataMaker
+) -> None:
+    network, data = seeded(dense((4,), 3, width=6, depth=1)), random_split(30)
+    found = float(measures.loss_sharpness(network, None, data, np.random.default_rng(0)))  # type: ignore[arg-type]
+    sigma = math.exp(-found)
+    generator = torch.Generator().manual_seed(1)
+    start = [weight.detach().clone() for weight in network.parameters()]
+    before = evaluate(network, data)[0]
+    rises = []
+    for _ in range(300):
+        with torch.no_grad():
+            for weight, centre in zip(network.parameters(), start, strict=True):
+                weight.copy_(centre + sigma * torch.randn(centre.shape, generator=generator))
+        rises.append(evaluate(network, data)[0] - before)
+    assert np.mean(rises) == pytest.approx(0.1, rel=0.5)
+
+
+def test_the_sharpness_grows_with_the_logarithm_of_the_inputs(random_split: DataMaker) -> None:
+    """At weights of 0 the loss of a linear map hangs on the products of noise and inputs alone."""
+    spec = {
+        "model_config": [{"layer_name": "Dense", "units": 3, "use_bias": False}],
+        "input_shape": [4],
+    }
+    network, data = build(spec), random_split(30)
+    with torch.no_grad():
+        next(network.parameters()).zero_()
+    larger = Split(5 * data.inputs, data.labels, 3)
+    first, second = (
+        float(measures.loss_sharpness(network, None, some, np.random.default_rng(0)))  # type: ignore[arg-type]
+        for some in (data, larger)
+    )
+    step = math.log(measures.LARGEST / measures.SMALLEST) / 2**measures.BISECTIONS
+    assert second - first == pytest.approx(math.log(5), abs=2 * step)
+
+
+def test_large_data_are_drawn_from(
+    seeded: Builder, random_split: DataMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = random_split(50)
+    monkeypatch.setattr(measures, "INPUTS", 20)
+    first = measures.some_inputs(data, np.random.default_rng(0))
+    assert first.inputs.shape == (20, 4)
+    rows = [np.flatnonzero((data.inputs == row).all(axis=1)).item() for row in first.inputs]
+    assert rows == sorted(set(rows))
+    np.testing.assert_array_equal(first.labels, data.labels[rows])
+    assert measures.some_inputs(first, np.random.default_rng(0)) is first
+
+
+def test_weights_that_are_not_numbers_are_refused(seeded: Builder, random_split: DataMaker) -> None:
+    network, data = seeded(dense((4,), 3, width=6, depth=1)), random_split(30)
+    with torch.no_grad():
+        next(network.parameters()).fill_(math.nan)
+    for function in (measures.hessian_spectrum, measures.loss_sharpness):
+        with pytest.raises(GengapError, match="look at"):
+            function(network, None, data, np.random.default_rng(0))
