@@ -15,6 +15,7 @@ from gengap.studies.sabanayagam2023.maps import (
     alignment_bar,
     draw_alignment,
     draw_regions,
+    eigenvalue_label,
     plane_arrays,
 )
 from gengap.studies.sabanayagam2023.quantities import (
@@ -122,7 +123,7 @@ def boundary(runs: Sequence[Run]) -> Figure:
         row[0].set_ylabel(_name(each, first), fontsize=SMALL_SIZE)
         for index, axes in enumerate(row[1:]):
             draw_alignment(axes, arrays, index)
-            axes.set_xlabel(rf"$\lambda_{index + 1}={arrays['eigenvalues'][index]:.2g}$")
+            axes.set_xlabel(eigenvalue_label(index, arrays["eigenvalues"][index]))
     grid[0, 0].set_title("regions")
     for index, axes in enumerate(grid[0, 1:]):
         axes.set_title(f"$v_{index + 1}$")

@@ -89,12 +89,15 @@ def _outliers(runs: Sequence[Run]) -> Claim:
         "rank correlation of outliers with the length of the boundary": _correlation(
             runs, length, "outliers"
         ),
+        "rank correlation of eigenvalues above the mirrored bulk with it": _correlation(
+            runs, length, "outliers_above_bulk"
+        ),
         "rank correlation of G_theta (count) with it": _correlation(runs, length, "g_theta_count"),
         "rank correlation of the trace with it": _correlation(runs, length, "trace"),
         "outliers, adversarial less normal": _difference(runs, "outliers"),
         "length, adversarial less normal": _difference(runs, length),
     }
-    outliers, g, trace, *_ = estimates.values()
+    outliers, above, g, trace, *_ = estimates.values()
     solutions = len({str(each.settings.get("dataset")) for each in runs}) * len(COMPARED)
     return Claim(
         title="The number of outliers grows with the complexity of the boundary",
@@ -102,7 +105,8 @@ def _outliers(runs: Sequence[Run]) -> Claim:
         "of the decision boundary.",
         measured=f"Over the {solutions} solutions of a seed, at one cross-entropy, the rank "
         f"correlation of the boundary's length with the number of outliers (largest logarithmic "
-        f"gap) is {_text(outliers)}, with G_theta {_text(g)}, with the trace {_text(trace)}.",
+        f"gap) is {_text(outliers)}, with the number of eigenvalues above -lambda_min "
+        f"{_text(above)}, with G_theta {_text(g)}, with the trace {_text(trace)}.",
         holds=_above(outliers),
         estimates=estimates,
     )
@@ -136,8 +140,10 @@ def _sharpness(runs: Sequence[Run], how: str) -> Claim:
         "log10 of trace, adversarial / normal": _log_ratio(runs, "trace"),
         "log10 of lambda_1, adversarial / normal": _log_ratio(runs, "lambda_1"),
         "log10 of training loss, adversarial / normal": _log_ratio(runs, "train_loss"),
+        "log10 of lambda_1, large norm / normal": _log_ratio(runs, "lambda_1", "large_norm"),
+        "test accuracy, large norm less normal": _difference(runs, "test_accuracy", "large_norm"),
     }
-    trace, top, loss = estimates.values()
+    trace, top, loss, large, _ = estimates.values()
     return Claim(
         title=f"Trace and lambda_1 mislead, {how}",
         paper="Trace and largest eigenvalue are smaller for the adversarial solution, which "
@@ -146,12 +152,11 @@ def _sharpness(runs: Sequence[Run], how: str) -> Claim:
         measured=f"log10 of the ratio adversarial / normal is {_text(trace)} for the trace and "
         f"{_text(top)} for lambda_1"
         + (
-            f", while that of the training losses reached is {_text(loss)}."
+            f", while that of the training losses reached is {_text(loss)}"
             if how == "as trained"
-            else ": above 0, they rank the adversarial solution as the sharper one."
-            if _above(top) and _above(trace)
-            else "."
-        ),
+            else ""
+        )
+        + f"; for lambda_1 of the large norm against the normal solution it is {_text(large)}.",
         holds=_all(_below(trace, 0.0), _below(top, 0.0)),
         estimates=estimates,
     )
@@ -321,13 +326,13 @@ def _difference(runs: Sequence[Run], name: str, setup: str = "adversarial") -> l
     )
 
 
-def _log_ratio(runs: Sequence[Run], name: str) -> list[float]:
+def _log_ratio(runs: Sequence[Run], name: str, setup: str = "adversarial") -> list[float]:
     tiny = float(np.finfo(float).tiny)
     return _by_seed(
         runs,
         lambda run: float(
             np.log10(
-                max(run.outcome.values[f"adversarial_{name}"], tiny)
+                max(run.outcome.values[f"{setup}_{name}"], tiny)
                 / max(run.outcome.values[f"normal_{name}"], tiny)
             )
         ),

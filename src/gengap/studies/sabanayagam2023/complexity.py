@@ -26,13 +26,13 @@ from gengap.figures.style import (
 )
 from gengap.networks import Network
 from gengap.studies import Context, Outcome, Run
-from gengap.studies.claims import interval
 from gengap.studies.sabanayagam2023.maps import (
     SETUP_COLOURS,
     SETUP_LABELS,
     alignment_bar,
     draw_alignment,
     draw_regions,
+    eigenvalue_label,
     plane_arrays,
 )
 from gengap.studies.sabanayagam2023.quantities import (
@@ -162,6 +162,7 @@ def _measured(
         "trace": spectrum.trace,
         "lambda_1": float(spectrum.values[0]),
         "outliers": float(spectrum.outliers),
+        "outliers_above_bulk": float(spectrum.above_bulk),
         "negative_mass": float(-spectrum.values[spectrum.values < 0].sum()),
         "boundary_length": plane.length,
     }
@@ -209,7 +210,7 @@ def complex_boundaries(outcome: Outcome) -> Figure:
         for index, axes in enumerate(row[1:]):
             draw_alignment(axes, arrays, index, f"{setup}_")
             value = arrays[f"{setup}_eigenvalues"][index]
-            axes.set_xlabel(rf"$\lambda_{index + 1}={value:.2g}$", fontsize=SMALL_SIZE)
+            axes.set_xlabel(eigenvalue_label(index, value), fontsize=SMALL_SIZE)
     grid[0, 0].set_title("regions")
     for index, axes in enumerate(grid[0, 1:]):
         axes.set_title(f"$v_{index + 1}$")
@@ -228,7 +229,7 @@ def spectra(outcome: Outcome) -> Figure:
         count = int(outcome.values[f"{setup}_outliers"])
         axes.plot(values[:count], np.full(count, 1.6), "x", color=BLACK, markersize=4)
         axes.set_yscale("log")
-        axes.set(title=f"{SETUP_LABELS[setup]}: {count} outliers", xlabel=r"eigenvalue $\lambda$")
+        axes.set(title=f"{SETUP_LABELS[setup]} (outliers: {count})", xlabel=r"eigenvalue $\lambda$")
     panels[0].set_ylabel("eigenvalues")
     return figure
 
@@ -265,7 +266,7 @@ def _panel_text(outcome: Outcome, setup: str) -> str:
 
 @styled
 def quantities(runs: Sequence[Run]) -> Figure:
-    """Quantities of the starts, a dot per run and a line per pair of the same seed."""
+    """Quantities of the starts: a dot and a line per run, their medians as dashes."""
     names = ("test_accuracy", "boundary_length", *QUANTITIES)
     figure = new_figure(DOUBLE_COLUMN, 2.0 * len(_protocols(runs)) + 0.2)
     grid = figure.subplots(len(_protocols(runs)), len(names), squeeze=False)
@@ -287,7 +288,6 @@ def _dots(axes: Axes, runs: Sequence[Run], name: str) -> None:
     table = np.array([[each.outcome.values[f"{s}_{name}"] for s in COMPARED] for each in runs])
     axes.plot(places, table.T, color=GREY, linewidth=0.4, alpha=0.6)
     for place, setup in enumerate(COMPARED):
-        mean, low, high = interval(list(table[:, place]))
         axes.plot(
             np.full(len(table), place),
             table[:, place],
@@ -295,10 +295,7 @@ def _dots(axes: Axes, runs: Sequence[Run], name: str) -> None:
             color=SETUP_COLOURS[setup],
             markersize=3,
         )
-        if np.isfinite([low, high]).all():
-            axes.errorbar(
-                place + 0.2, mean, [[mean - low], [high - mean]], fmt="_", color=BLACK, capsize=2
-            )
+        axes.plot(place + 0.2, np.median(table[:, place]), "_", color=BLACK, markersize=7)
     if name in ("trace", "lambda_1") and np.all(table > 0):
         axes.set_yscale("log")
     axes.set_xticks(places, [SETUP_LABELS[s].split()[0] for s in COMPARED], rotation=45, ha="right")

@@ -23,7 +23,12 @@ from gengap.figures.style import (
 from gengap.networks import Network
 from gengap.seeding import derive
 from gengap.studies import Context, Outcome, Run
-from gengap.studies.sabanayagam2023.maps import ALIGNMENT, SETUP_LABELS, alignment_bar
+from gengap.studies.sabanayagam2023.maps import (
+    ALIGNMENT,
+    SETUP_LABELS,
+    alignment_bar,
+    eigenvalue_label,
+)
 from gengap.studies.sabanayagam2023.quantities import (
     measured_g_theta,
     random_alignments,
@@ -176,7 +181,7 @@ def tsne(outcome: Outcome) -> Figure:
                 edgecolors="grey",
             )
             value = arrays[f"{setup}_eigenvalues"][index]
-            axes.set_xlabel(rf"$\lambda_{index + 1}={value:.2g}$")
+            axes.set_xlabel(eigenvalue_label(index, value))
     for axes in np.ravel(grid):
         axes.set(xticks=[], yticks=[])
         for spine in axes.spines.values():

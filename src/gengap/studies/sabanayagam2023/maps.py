@@ -110,6 +110,12 @@ def draw_points(axes: Axes, arrays: Mapping[str, np.ndarray]) -> None:
         )
 
 
+def eigenvalue_label(index: int, value: float) -> str:
+    """The i-th eigenvalue, counted from 1, with its value in few digits."""
+    digits = 3 if abs(value) >= 100 else 2
+    return rf"$\lambda_{index + 1}={value:.{digits}g}$"
+
+
 def alignment_bar(figure: Figure, axes: Sequence[Axes]) -> None:
     """One colour bar for all alignment maps."""
     bar = figure.colorbar(

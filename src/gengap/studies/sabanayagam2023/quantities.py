@@ -39,16 +39,23 @@ class Spectrum:
         values: (k,), all p or the leading ones.
         vectors: (p, k).
         trace: exact where all eigenvalues are known, else estimated.
+        least: the smallest eigenvalue.
     """
 
     values: NDArray[np.float64]
     vectors: NDArray[np.float64]
     trace: float
+    least: float
 
     @property
     def outliers(self) -> int:
         """Eigenvalues above the largest gap of the logarithms."""
         return int(effective_dimension.outliers(self.values[:OUTLIER_WINDOW]))
+
+    @property
+    def above_bulk(self) -> int:
+        """Eigenvalues above the bulk, as wide to the right of 0 as it is to the left."""
+        return int((self.values > -min(self.least, 0.0)).sum())
 
 
 def spectrum_of(
@@ -59,11 +66,12 @@ def spectrum_of(
     operator = hessian(network, loss, data, dtype="float32" if large else "float64")
     if operator.size <= DENSE_LIMIT:
         values, vectors = np.linalg.eigh(operator.dense())
-        return Spectrum(values[::-1].copy(), vectors[:, ::-1].copy(), float(values.sum()))
+        return Spectrum(values[::-1].copy(), vectors[:, ::-1].copy(), values.sum(), values[0])
     seed = derive(context.seed, "eigenvectors")
     pairs = operator.eigsh(min(leading, operator.size), seed=seed)
     trace = operator.trace(seed=derive(context.seed, "trace")).value
-    return Spectrum(pairs.values.astype(float), pairs.vectors.astype(float), float(trace))
+    least = float(operator.eigsh(1, "bottom", seed=seed).values[0])
+    return Spectrum(pairs.values.astype(float), pairs.vectors.astype(float), trace, least)
 
 
 def measured_g_theta(

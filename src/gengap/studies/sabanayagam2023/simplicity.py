@@ -32,6 +32,7 @@ from gengap.studies.sabanayagam2023.maps import (
     alignment_bar,
     draw_alignment,
     draw_regions,
+    eigenvalue_label,
     plane_arrays,
 )
 from gengap.studies.sabanayagam2023.quantities import (
@@ -169,7 +170,7 @@ def simplicity_bias(outcome: Outcome) -> Figure:
         for index, axes in enumerate(row[1:]):
             draw_alignment(axes, arrays, index, f"{setup}_")
             value = arrays[f"{setup}_eigenvalues"][index]
-            axes.set_xlabel(rf"$\lambda_{index + 1}={value:.2g}$")
+            axes.set_xlabel(eigenvalue_label(index, value))
     grid[0, 0].set_title("regions")
     for index, axes in enumerate(grid[0, 1:]):
         axes.set_title(f"$v_{index + 1}$")
