@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gengap.errors import GengapError
+from gengap.errors import GengapError, MachineError
 from gengap.files import writing
 from gengap.seeding import derive, generator, torch_generator
 
 ROOMS = (
     "datasets", "networks", "training", "tasks", "activations", "topology", "measures",
-    "curvature", "tangent", "evaluation", "figures", "dashboard",
+    "curvature", "tangent", "evaluation", "figures", "studies", "dashboard",
 )  # fmt: skip
 FOUNDATION = {"errors", "files", "seeding", "planning", "jobs"}
 
@@ -43,6 +44,28 @@ def test_writing_below_a_file_is_refused_in_one_sentence(tmp_path: Path) -> None
     refused = pytest.raises(GengapError, match=r"Cannot write .*table\.csv .*writable")
     with refused, writing(tmp_path / "results" / "table.csv"):
         pass
+
+
+def fill(full: Path) -> None:
+    with full.open("w") as file:
+        file.write("x" * 10_000)
+        file.flush()
+
+
+def system_says(_: Path) -> None:
+    """As safetensors passes on what the system said."""
+    raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+
+@pytest.mark.parametrize("write", [fill, system_says])
+def test_a_full_disk_is_said_in_one_sentence(
+    write: Callable[[Path], object], tmp_path: Path
+) -> None:
+    target = tmp_path / "table.csv"
+    sentence = r"Cannot write .*table\.csv \(no space left on the device\): make room"
+    with pytest.raises(MachineError, match=sentence), writing(target):
+        write(Path("/dev/full"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_seeds_depend_on_every_word_and_on_nothing_else() -> None:

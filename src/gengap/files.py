@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from gengap.errors import GengapError
+from gengap.errors import GengapError, MachineError
 
 
 @contextlib.contextmanager
@@ -21,6 +22,7 @@ def writing(path: str | Path) -> Iterator[Path]:
 
     Raises:
         GengapError: the folder cannot be made or written to.
+        MachineError: the disk is full.
     """
     path = Path(path)
     try:
@@ -40,5 +42,12 @@ def writing(path: str | Path) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
+    except Exception as error:
+        # Not every writer raises an OSError, but each repeats what the system said.
+        if os.strerror(errno.ENOSPC) not in str(error):
+            raise
+        raise MachineError(
+            f"Cannot write {path} (no space left on the device): make room, then start again."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -90,6 +90,8 @@ def run(snakemake: Snakemake, work: Callable[[], None]) -> None:
 
 def _log_to(path: str | None) -> None:
     """Send the library's messages to the rule's log file and to the terminal."""
+    # A log that cannot be written (a full disk) must not hide what is said on the terminal.
+    logging.raiseExceptions = False
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if path:
         handlers.append(logging.FileHandler(path, mode="w"))
