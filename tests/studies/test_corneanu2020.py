@@ -136,9 +136,11 @@ def test_training_curves_their_figures_and_claims(tmp_path: Path) -> None:
             runs.append(Run(seed, settings, found))
     arrays = runs[0].outcome.arrays
     assert arrays["curves"].shape == arrays["density_curves"].shape == (3, 4, 121)
-    # All nodes are alive at the start of the filtration but those that merge at once or leave no
-    # bar; the counts are what the curves show there.
     assert (arrays["curves"][:, 0, 0] <= 1).all()
+    # A seed fixes the initial weights: they do not depend on the labels, what comes after does.
+    other = runs[3].outcome.arrays
+    np.testing.assert_array_equal(arrays["curves"][0], other["curves"][0])
+    assert not np.array_equal(arrays["curves"][2], other["curves"][2])
     names = ["betti_0", "betti_1", "betti_2", "betti_3", "life_and_midlife", "early_stopping"]
     check_figures("training_curves", runs, names, tmp_path)
     claims = judge("corneanu2020", {"training_curves": runs})
@@ -168,6 +170,13 @@ def test_neurons_one_against_rest_and_the_plateau_schedule() -> None:
     )
     found = perform("corneanu2020", "training_curves", context(), settings)
     assert found.arrays["nodes"][0] == 8 * 8 * 2 + 4 + 4 + 2
+
+
+def test_large_networks_are_sampled() -> None:
+    found = perform(
+        "corneanu2020", "training_curves", context(), curves_settings(nodes_at_most=12, max_dim=1)
+    )
+    assert found.arrays["nodes"].tolist() == [12, 12, 12]
 
 
 def test_partitions_of_a_network(tmp_path: Path) -> None:
