@@ -41,7 +41,6 @@ SPECS = {
     "dense": (dense((4,), 3, width=6, depth=2), 3),
     "few parameters": (dense((1,), 2, width=2, depth=1), 2),
     "one output": (ONE_OUTPUT, 2),
-    "resnet": ({"architecture": "resnet18", "input_shape": [4, 4, 1], "classes": 3, "width": 1}, 3),
     "masked": (
         {
             "architecture": "masked_dense",
