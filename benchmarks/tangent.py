@@ -25,7 +25,7 @@ FOLDER = Path("results/benchmarks/tangent")
 INPUTS = 1000
 SIDES = (28, 8)
 OURS = ("structured", "jacobian")
-THEIRS = ("nt-1", "nt-2", "nt-3")
+THEIRS = ("nt-1", "nt-3")
 LARGEST_DIFFERENCE = 1e-4  # of the largest entry
 
 ENVIRONMENT = {

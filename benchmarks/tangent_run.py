@@ -2,10 +2,11 @@
 
     python benchmarks/tangent_run.py METHOD WEIGHTS.npz INPUTS.npy KERNEL.npy
 
-METHOD is ``structured`` or ``jacobian`` (gengap), or ``nt-1``, ``nt-2``, ``nt-3`` (the three
-implementations of neural-tangents: Jacobian contraction, NTK-vector products, structured
-derivatives). Prints one line of JSON: CPU seconds of the second call, so that compilation and
-loading do not count, and the peak memory of the process and its memory before the first, in MB.
+METHOD is ``structured`` or ``jacobian`` (gengap), or ``nt-1``, ``nt-3`` (implementations of
+neural-tangents: Jacobian contraction, structured derivatives; its NTK-vector products, 2, take
+minutes and gigabytes here). Prints one line of JSON: CPU seconds of the second call, so that
+compilation and loading do not count, and the peak memory of the process and its memory before the
+first, in MB.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 import numpy as np
 
 BATCH = 500
-"""Of neural-tangents: 20% faster than 100 or 250 here."""
+"""Of neural-tangents."""
 
 
 def prepare_gengap(method: str, weights: dict[str, np.ndarray], inputs: np.ndarray):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator
 
 from gengap.errors import GengapError
-from gengap.tangent.kernel import Kernel
+from gengap.tangent.kernel import Kernel, times
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ def raw_alignment(kernel: Kernel | LinearOperator, targets: np.ndarray) -> float
         GengapError: the targets do not fit the kernel or vanish.
     """
     wanted = _columns(kernel, targets)
-    return float(np.vdot(wanted, kernel @ wanted) / np.vdot(wanted, wanted))
+    return float(np.vdot(wanted, times(kernel, wanted)) / np.vdot(wanted, wanted))
 
 
 def raw_alignments(kernel: Kernel | LinearOperator, functions: np.ndarray) -> Floats:
@@ -44,7 +44,7 @@ def raw_alignments(kernel: Kernel | LinearOperator, functions: np.ndarray) -> Fl
         GengapError: the functions do not fit the kernel or one vanishes.
     """
     wanted = _columns(kernel, functions)
-    aligned: Floats = (wanted * (kernel @ wanted)).sum(0) / (wanted**2).sum(0)
+    aligned: Floats = (wanted * times(kernel, wanted)).sum(0) / (wanted**2).sum(0)
     return aligned
 
 

@@ -21,7 +21,7 @@ from torch import nn
 from gengap.errors import GengapError
 from gengap.files import writing
 from gengap.networks import weights_of
-from gengap.tangent.kernel import GIB, Kernel, Method, empirical_ntk, kernel_operator
+from gengap.tangent.kernel import GIB, Kernel, Method, empirical_ntk, kernel_operator, times
 from gengap.tangent.outputs import Of
 
 Floats = NDArray[np.float64]
@@ -302,7 +302,7 @@ def _leading(
 ) -> tuple[Floats, Floats]:
     size = kernel.shape[0]
     matrix: Any = LinearOperator(
-        kernel.shape, matvec=lambda vector: _times(kernel, vector), dtype=np.float64
+        kernel.shape, matvec=lambda vector: times(kernel, vector), dtype=np.float64
     )
     if solver == "lobpcg":
         if 5 * count >= size:
@@ -337,12 +337,5 @@ def _signed(functions: Floats) -> Floats:
 
 
 def _residuals(kernel: Kernel | LinearOperator, values: Floats, functions: Floats) -> Floats:
-    errors: Floats = np.linalg.norm(_times(kernel, functions) - functions * values, axis=0)
+    errors: Floats = np.linalg.norm(times(kernel, functions) - functions * values, axis=0)
     return errors
-
-
-def _times(kernel: Kernel | LinearOperator, vectors: Floats) -> Floats:
-    """A product in the kernel's own type, which may be too large to be held in another."""
-    kind = vectors.dtype if isinstance(kernel, LinearOperator) else kernel.dtype
-    times: Floats = (kernel @ vectors.astype(kind)).astype(np.float64)
-    return times

@@ -139,6 +139,13 @@ def kernel_operator(network: nn.Module, inputs: np.ndarray, *, of: Of = "scalar"
     return LinearOperator((size, size), matvec=matvec, rmatvec=matvec, dtype=np.float64)
 
 
+def times(kernel: Kernel | LinearOperator, vectors: np.ndarray) -> NDArray[np.float64]:
+    """K v for v (n,) or (n, k), float64; in the kernel's own type, since a copy may not fit."""
+    kind = np.float64 if isinstance(kernel, LinearOperator) else kernel.dtype
+    product: NDArray[np.float64] = (kernel @ vectors.astype(kind)).astype(np.float64)
+    return product
+
+
 def jacobian_product(
     function: Callable[[dict[str, Tensor], Tensor], Tensor],
     parameters: dict[str, Tensor],
