@@ -31,6 +31,7 @@ from gengap.topology.partitions import (
     partition_divergences,
     partition_means,
 )
+from gengap.training import Recipe
 
 PARTITIONS = ("equal", "communities", "structure")
 GRAPHS = ("parts", "means", *DIVERGENCES)
@@ -71,7 +72,7 @@ def run(
         draws: samples.
     """
     data = load_data(context, dataset)
-    last = int(training["epochs"])
+    last = Recipe.from_mapping(training).epochs
     trained = train_network(context, data, network, training, (0, last))
     points = graph_inputs(context, trained, "train", inputs)
     values: dict[str, float] = {}

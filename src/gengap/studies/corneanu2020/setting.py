@@ -68,8 +68,20 @@ def train_network(
         data: see :func:`load_data`.
         network: a template or an architecture, see ``gengap.tasks.zoo.specify``.
         training: entries of a ``gengap.training.Recipe`` but the seed.
-        checkpoints: epochs after which weights are kept.
+        checkpoints: epochs after which weights are kept; ascending, at least two, from 0, if any.
+
+    Raises:
+        GengapError: the checkpoints are not so, or training may end before the last of them.
     """
+    if checkpoints and (len(checkpoints) < 2 or list(checkpoints) != sorted({0, *checkpoints})):
+        raise GengapError(
+            f"The setting 'checkpoints' is {list(checkpoints)}: give ascending epochs, 0 first."
+        )
+    if checkpoints and training.get("stop_at_loss") is not None:
+        raise GengapError(
+            "The setting 'training' has stop_at_loss, which may end it before the last checkpoint: "
+            "leave it out."
+        )
     module = build(specify(network, data.input_shape, data.classes)).to(context.device)
     recipe = Recipe.from_mapping({**training, "seed": derive(context.seed, "training")})
     result = train(module, data.train, recipe, checkpoints=checkpoints)
