@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
@@ -131,11 +132,12 @@ def _curves(sweep: Sweep) -> Figure:
     figure = new_figure(DOUBLE_COLUMN, 2.6)
     panels = figure.subplots(1, 3)
     x = sweep.quantities["parameters"][0]
+    test_loss, test_error = sweep.quantities["test_loss"], sweep.quantities["test_error"]
     curve(panels[0], x, sweep.quantities["train_loss"], PALETTE[0], "training", marker="s")
-    curve(panels[0], x, sweep.quantities["test_loss"], PALETTE[1], "test")
+    curve(panels[0], x, test_loss, PALETTE[1], "test")
     panels[0].set_ylabel("cross-entropy")
     panels[0].legend()
-    curve(panels[1], x, 100 * sweep.quantities["test_error"], PALETTE[1])
+    curve(panels[1], x, 100 * test_error, PALETTE[1])
     panels[1].set_ylabel("test error (%)")
     curve(panels[2], x, sweep.dimension(), PALETTE[2], marker="^")
     panels[2].set_ylabel(f"N_eff, α = {HEADLINE_ALPHA:g}")
@@ -145,10 +147,12 @@ def _curves(sweep: Sweep) -> Figure:
         notes[0] += " Dashed: the smallest network that fits its labels with every seed."
         for axes in panels:
             axes.axvline(first, color=GREY, linestyle="--", linewidth=0.8, zorder=0.5)
-    for axes in panels:
+    tops = (test_loss.max(), 100 * test_error.max(), sweep.dimension().max())
+    for axes, top in zip(panels, tops, strict=True):
         axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("parameters")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * top)  # intervals of few seeds reach far beyond what was seen
     notes_below(figure, notes)
     return figure
 
