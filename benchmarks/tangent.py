@@ -51,12 +51,18 @@ def write_case(side: int) -> tuple[Path, Path]:
     return weights, inputs
 
 
-def measure(python: str, method: str, side: int, paths: tuple[Path, Path]) -> dict[str, object]:
+def measure(
+    python: str, method: str, side: int, paths: tuple[Path, Path]
+) -> dict[str, object] | None:
     kernel = FOLDER / f"kernel_{side}_{method}.npy"
     command = [python, "benchmarks/tangent_run.py", method, *map(str, paths), str(kernel)]
     run = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
+    if run.returncode and method in THEIRS:
+        # Implementations of neural-tangents do not run with every version of JAX.
+        print(f"{method} failed: {run.stderr.strip().splitlines()[-1]}")
+        return None
     if run.returncode:
-        raise SystemExit(f"{method} failed:\n{run.stderr[-2000:]}")
+        raise SystemExit(f"{method} failed:\n{run.stderr}")
     row = {"inputs": f"{side}x{side}", "method": method}
     return row | json.loads(run.stdout.splitlines()[-1])
 
@@ -81,17 +87,19 @@ def main() -> None:
     rows = []
     for side in SIDES:
         paths = write_case(side)
-        rows += [measure(sys.executable, method, side, paths) for method in OURS]
-        rows += [measure(python, method, side, paths) for method in theirs]
-        check(side, [*OURS, *theirs])
+        pairs = [*((sys.executable, method) for method in OURS), *((python, m) for m in theirs)]
+        done = [measure(interpreter, method, side, paths) for interpreter, method in pairs]
+        rows += [row for row in done if row is not None]
+        check(side, [str(row["method"]) for row in done if row is not None])
     table = pd.DataFrame(rows)
     table["added"] = table.peak - table.before
     table.to_csv(FOLDER / "tangent.csv", index=False)
     print(table.round(2).to_string(index=False))
     for side, some in table.groupby("inputs", sort=False):
         seconds = some.set_index("method").cpu_seconds
-        if theirs:
-            best = seconds[list(theirs)].idxmin()
+        others = seconds.index.intersection(THEIRS)
+        if len(others):
+            best = seconds[others].idxmin()
             ratio = seconds[best] / seconds["structured"]
             print(f"{side}: the fastest of neural-tangents ({best}) takes {ratio:.1f} times ours.")
 
