@@ -120,7 +120,7 @@ def _profiles(axes: Axes, group: Sequence[Run]) -> None:
     """The spectrum before, and after learning a few of the tasks, over the eigenfunctions."""
     before = _geometric(np.array([run.outcome.arrays["profile_before"] for run in group]))
     after = _geometric(np.array([run.outcome.arrays["profile_after"] for run in group]))
-    place = np.arange(1, len(before) + 1)
+    place = np.arange(len(before))
     axes.plot(place, before, color=BLACK, linewidth=1.2)
     indices = group[0].settings["indices"]
     shown = np.unique(np.linspace(0, len(indices) - 1, SHOWN_PROFILES).round().astype(int))
@@ -128,13 +128,14 @@ def _profiles(axes: Axes, group: Sequence[Run]) -> None:
         axes.plot(place, after[task], color=colour, linewidth=0.7)
         index = indices[task]
         if index < len(before):
-            axes.plot(index + 1, after[task, index], "v", color=colour, markersize=5)
+            axes.plot(index, after[task, index], "v", color=colour, markersize=5)
             axes.annotate(
-                f" learnt {index}", (index + 1, after[task, index]), color=colour, va="bottom"
+                f" learnt {index}", (index, after[task, index]), color=colour, va="bottom"
             )
-    axes.set_xscale("log")
+    axes.set_xscale("symlog", linthresh=1.0)
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.set_yscale("log")
-    axes.set_xlabel("index of the initial eigenfunction, from 1")
+    axes.set_xlabel("index of the initial eigenfunction")
 
 
 @styled
