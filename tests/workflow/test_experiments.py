@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,7 @@ def test_a_run_that_is_lost_is_made_again_alone(contracted: Path, snakemake: Run
     assert "Nothing to be done" in again.stdout + again.stderr
     before = results_of(contracted)
     (contracted / "results/maddox2020/runs/posterior_contraction/1.npz").unlink()
+    shutil.rmtree(contracted / target)
     result = snakemake(contracted, target, config=config)
     assert result.returncode == 0, result.stderr
     assert re.search(r"^experiment +1$", result.stdout + result.stderr, re.M)
