@@ -122,14 +122,20 @@ def _g_theta(runs: Sequence[Run], how: str) -> Claim:
         "test accuracy, adversarial less normal": _difference(runs, "test_accuracy"),
     }
     normal, adversarial, large, difference, _, accuracy = estimates.values()
+    by_dataset = {
+        name: _difference([r for r in runs if _dataset(r) == name], "g_theta_count")
+        for name in dict.fromkeys(_dataset(each) for each in runs)
+    }
+    estimates |= {f"adversarial less normal, {name}": v for name, v in by_dataset.items()}
     return Claim(
         title=f"G_theta ranks the normal below the adversarial solution, {how}",
         paper="G_theta is smaller for the simple boundary of normal training than for the complex "
         "one from the adversarial start, and so ranks them by how they generalise.",
         measured=f"G_theta counts {_text(normal)} eigenvectors after normal training, "
         f"{_text(adversarial)} from the adversarial start and {_text(large)} from the large norm "
-        f"(mean over datasets); the difference adversarial less normal is {_text(difference)}, "
-        f"that of the test accuracies {_text(accuracy)}.",
+        f"(mean over datasets); the difference adversarial less normal is {_text(difference)} ("
+        + "; ".join(f"{name}: {_text(values)}" for name, values in by_dataset.items())
+        + f"), that of the test accuracies {_text(accuracy)}.",
         holds=_above(difference),
         estimates=estimates,
     )
@@ -301,6 +307,10 @@ def _margin_ratio(setup: str) -> Callable[[Run], float]:
         return values[f"{setup}_margin_estimate"] / values[f"{setup}_margin_extremes"]
 
     return ratio
+
+
+def _dataset(run: Run) -> str:
+    return str(run.settings["dataset"]["name"])
 
 
 def _of(runs: Sequence[Run], protocol: str) -> list[Run]:

@@ -187,14 +187,16 @@ def _kept_ranking(setup: str, before: np.ndarray, after: np.ndarray) -> dict[str
 
 
 def draw(runs: Sequence[Run]) -> dict[str, Figure]:
-    """Maps, spectra and samples of the first run; quantities of all."""
+    """Maps, spectra and samples of the first run, outliers of its protocol; quantities of all."""
     first = runs[0].outcome
+    protocol = runs[0].settings.get("protocol")
+    same_protocol = [each for each in runs if each.settings.get("protocol") == protocol]
     return {
         "complex_boundaries": complex_boundaries(first),
         "spectra": spectra(first),
         "alignment_of_samples": alignment_of_samples(first),
         "quantities": quantities(runs),
-        "outliers": outliers(runs),
+        "outliers": outliers(same_protocol),
     }
 
 
@@ -298,7 +300,9 @@ def _dots(axes: Axes, runs: Sequence[Run], name: str) -> None:
         axes.plot(place + 0.2, np.median(table[:, place]), "_", color=BLACK, markersize=7)
     if name in ("trace", "lambda_1") and np.all(table > 0):
         axes.set_yscale("log")
-    axes.set_xticks(places, [SETUP_LABELS[s].split()[0] for s in COMPARED], rotation=45, ha="right")
+    axes.set_xticks(
+        places, [SETUP_LABELS[s].removesuffix(" start") for s in COMPARED], rotation=45, ha="right"
+    )
     axes.set_xlim(-0.4, len(COMPARED) - 0.4)
 
 
