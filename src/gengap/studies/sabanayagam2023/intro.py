@@ -195,7 +195,7 @@ def _predictions(axes: Axes, arrays: Mapping[str, np.ndarray]) -> None:
         axes.axvline(section, color=BLACK, linestyle=":", linewidth=0.8)
     axes.axhline(0, color=GREY, linewidth=0.5)
     axes.set_ylabel("logit")
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
 
 
 def _loss_surface(figure: Any, axes: Axes, arrays: Mapping[str, np.ndarray]) -> None:
