@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from sklearn.datasets import load_digits, load_iris
 
 from gengap.datasets import NAMES, load
@@ -155,6 +157,14 @@ def test_what_cannot_be_given_is_refused(
 
 
 NEED_FILES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn", "tiny_imagenet")
+
+
+def test_the_config_takes_every_dataset(root: Path) -> None:
+    path = root / "workflow" / "schemas" / "config.schema.yaml"
+    dataset = yaml.safe_load(path.read_text())["$defs"]["dataset"]["properties"]
+    assert tuple(dataset["name"]["enum"]) == NAMES
+    keywords = set(inspect.signature(load).parameters)
+    assert set(dataset) == keywords - {"data_dir", "seed"}
 
 
 @pytest.mark.parametrize("name", NAMES)
