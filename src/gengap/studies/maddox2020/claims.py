@@ -175,8 +175,9 @@ def _contraction(runs: Sequence[Run], model: str) -> Claim:
     }
     falls = [-float(spearmanr(counts, row).statistic) for row in series["covariance"]]
     rises = [float(spearmanr(counts, row).statistic) for row in series["hessian"]]
-    shown = [n for n in (10, 100, 200, 300) if n in counts]
-    shown = shown if len(shown) > 1 else [int(counts[0]), int(counts[-1])]
+    shown = [10, 100, 200, 300]
+    if not set(shown) <= set(counts):
+        shown = [int(counts[0]), int(counts[-1])]
     estimates: Estimates = {"covariance falls": falls, "Hessian rises": rises}
     for name, values in series.items():
         for count in shown:
@@ -244,16 +245,16 @@ def _degenerate(data: str, runs: Sequence[Run]) -> Claim:
     for name in others:
         ahead = f"{name} minus top, over all lengths"
         estimates[ahead] = (agreement[name] - agreement["top"]).mean(axis=1).tolist()
-        same = f"{name}, at {scales[place]:g} |w|"
+        same = f"{name}, at {scales[place]:g} ‖w‖"
         estimates[same] = agreement[name][:, place].tolist()
         bounds |= {ahead: 0.0, same: SAME}
-    estimates[f"top, at {scales[place]:g} |w|"] = agreement["top"][:, place].tolist()
+    estimates[f"top, at {scales[place]:g} ‖w‖"] = agreement["top"][:, place].tolist()
     return Claim(
         f"Degenerate directions: {data}",
         "Moves along directions of low curvature leave the predictions as they are, at lengths at "
         "which moves along the leading eigenvectors of the Hessian change them.",
         f"Part of the training inputs with the same prediction: {_said(estimates, list(estimates))}"
-        f" ({scales[place]:g} |w| is the first length at which the leading directions change more "
+        f" ({scales[place]:g} ‖w‖ is the first length at which the leading directions change more "
         f"than {1 - SAME:.0%}).",
         above(bounds, estimates),
         estimates,

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
@@ -220,6 +221,7 @@ def _explanations(grid: Grid) -> Figure:
         axes.set_title(f"ρ = {mean:.2f}\n[{low:.2f}, {high:.2f}]")
         axes.set_xlabel(title.replace(" of the ", "\nof the ").replace("effective ", "effective\n"))
         axes.set_xscale("linear" if name == "loss_sharpness" else "log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     panels[0].set_ylabel("test loss")
     notes_below(
         figure,
