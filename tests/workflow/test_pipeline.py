@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import struct
 from pathlib import Path
 
@@ -188,3 +189,38 @@ def test_report_is_one_offline_page(finished: Path, snakemake: Run) -> None:
     page = (finished / "report.html").read_text()
     assert "Which measures predict the generalisation gap" in page
     assert re.search(r"data:image/png;[^,]*base64,", page)
+
+
+def test_the_eigenvalues_of_any_network_are_a_target(
+    finished: Path, snakemake: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    result = snakemake(tmp_path / "run", "results/reduced/curvature/0.npz")
+    assert result.returncode == 0, result.stderr
+    folder = tmp_path / "run" / "results" / "reduced"
+    task = tasks.load(folder)
+    network = task.networks["0"].network()
+    labels = torch.from_numpy(np.load(folder / "networks" / "0" / "labels.npy"))
+    inputs = torch.from_numpy(task.train.inputs)
+    parameters = [p.detach() for p in network.parameters()]
+    flat = torch.nn.utils.parameters_to_vector(parameters)
+
+    def loss(vector: torch.Tensor) -> torch.Tensor:
+        pieces = torch.split(vector, [p.numel() for p in parameters])
+        named = {
+            name: piece.view_as(p)
+            for (name, p), piece in zip(network.named_parameters(), pieces, strict=True)
+        }
+        logits = torch.func.functional_call(network, named, (inputs,))
+        return torch.nn.functional.cross_entropy(logits, labels)
+
+    hessian = torch.autograd.functional.hessian(loss, flat)
+    expected = torch.linalg.eigvalsh(hessian).flip(0).double().numpy()
+    with np.load(folder / "curvature" / "0.npz") as found:
+        values = found["eigenvalues"]
+        np.testing.assert_allclose(values, expected[: len(values)], atol=1e-4 * expected[0])
+        positive = values[values > 0]
+        np.testing.assert_allclose(
+            found["effective_dimensionality"],
+            [(positive / (positive + alpha)).sum() for alpha in found["alphas"]],
+        )

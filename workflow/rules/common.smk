@@ -80,6 +80,13 @@ def entry_of(wildcards):
     return plan_of(wildcards.task)[int(wildcards.network)]
 
 
+def loss_of(wildcards):
+    """The loss that a network was trained on; PGDL's were trained on cross-entropy."""
+    if KINDS[wildcards.task] == "pgdl":
+        return "cross_entropy"
+    return entry_of(wildcards)["training"]["loss"]
+
+
 def position_of(wildcards):
     """The position of one network of an imported task."""
     check_position(wildcards)
