@@ -215,6 +215,12 @@ def settings_of_run(wildcards):
     return run_entry(wildcards)[1]
 
 
+def memory_of_run(wildcards, attempt):
+    """Megabytes: where a run says how large its kernels may become, room for two of them."""
+    gibibytes = settings_of_run(wildcards).get("memory_gib", 0)
+    return (3000 + 2 * 1024 * gibibytes) * attempt
+
+
 def place_of_run(wildcards):
     """The place of one run among the seeds of its grid point."""
     return run_entry(wildcards)[0]

@@ -16,7 +16,7 @@ rule experiment:
         "../../envs/studies.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(3000),
+        mem_mb=memory_of_run,
         runtime=240,
         gpu=gpus,
     params:
