@@ -62,7 +62,7 @@ def test_a_full_disk_is_said_in_one_sentence(
     write: Callable[[Path], object], tmp_path: Path
 ) -> None:
     target = tmp_path / "table.csv"
-    sentence = r"Cannot write .*table\.csv \(no space left on the device\): make room"
+    sentence = r"Cannot write .*table\.csv \(No space left on device\): make room"
     with pytest.raises(MachineError, match=sentence), writing(target):
         write(Path("/dev/full"))
     assert list(tmp_path.iterdir()) == []

@@ -44,10 +44,9 @@ def writing(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     except Exception as error:
         # Not every writer raises an OSError, but each repeats what the system said.
-        if os.strerror(errno.ENOSPC) not in str(error):
+        full = os.strerror(errno.ENOSPC)
+        if full not in str(error):
             raise
-        raise MachineError(
-            f"Cannot write {path} (no space left on the device): make room, then start again."
-        ) from error
+        raise MachineError(f"Cannot write {path} ({full}): make room, then start again.") from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -67,7 +67,7 @@ def sequential(*layers: Any, input_shape: Any = IMAGE) -> dict[str, Any]:
         ({"model_config": {}, "input_shape": IMAGE}, ["model_config", "list"]),
         ({**sequential(FLATTEN, DENSE), "classes": 3}, ["Unknown key 'classes'"]),
         ({"input_shape": IMAGE}, ["model_config", "architecture"]),
-        ({"architecture": "alexnet9", "input_shape": IMAGE}, ["'alexnet9'", "lenet, resnet18"]),
+        ({"architecture": "alexnet9", "input_shape": IMAGE}, ["'alexnet9'", "lenet", "resnet18"]),
         ({"architecture": ["lenet"], "input_shape": IMAGE}, ["['lenet']"]),
         ({"architecture": "lenet", "input_shape": IMAGE}, ["lenet", "'classes' is missing"]),
         (

@@ -24,6 +24,7 @@ SPECS: dict[str, dict[str, Any]] = {
     name: {"architecture": name, "input_shape": IMAGE, "classes": 3} for name in ARCHITECTURES
 }
 SPECS["resnet18"]["width"] = 4
+SPECS["masked_dense"] |= {"width": 6, "depth": 2}
 SPECS["convolutional"] = convolutional(IMAGE, 3, width=4, depth=2, batch_normalization=True)
 
 
