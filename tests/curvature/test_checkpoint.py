@@ -13,6 +13,7 @@ from torch import nn
 
 from gengap.curvature import effective_dimensionality, ggn, hessian
 from gengap.curvature.__main__ import main
+from gengap.curvature.checkpoint import report
 from gengap.datasets import Split, load, write_split
 from gengap.networks import dense, write_weights
 
@@ -55,7 +56,7 @@ def test_a_named_dataset(
     assert abs(found["trace"] - spectrum.sum()) < 5 * found["trace_error"] + 1e-9
     assert found["parameters"] == PARAMETERS
     said = capsys.readouterr().out
-    assert "below zero                2" in said
+    assert "below zero                2 of the 7 computed" in said
     assert "N_eff, alpha 2" in said
     assert "of the 5 largest eigenvalues" in said
 
@@ -85,7 +86,21 @@ def test_all_eigenvalues_of_a_split_with_other_labels(
     np.testing.assert_array_equal(found["eigenvalues"], spectrum)
     assert found["trace_error"] == 0
     assert found["trace"] == pytest.approx(spectrum.sum())
-    assert "largest eigenvalues" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "largest eigenvalues" not in said
+    assert f"below zero                {found['negatives']}, of mass" in said
+
+
+@pytest.mark.parametrize(("top", "bottom"), [(3, 5), (PARAMETERS - 2, 2), (PARAMETERS, 0)])
+def test_negative_eigenvalues_are_looked_for_unless_told(
+    top: int, bottom: int, saved: tuple[nn.Module, list[str]], random_split: DataMaker
+) -> None:
+    network, _ = saved
+    data = random_split(20)
+    found = report(network, "cross_entropy", data, top=top, dtype="float64")
+    spectrum = hessian(network, "cross_entropy", data, dtype="float64").spectrum()
+    np.testing.assert_allclose(found.smallest, spectrum[::-1][:bottom], atol=1e-6 * spectrum[0])
+    assert found.negatives >= min(bottom, 1)
 
 
 def test_the_same_bytes_again(saved: tuple[nn.Module, list[str]], tmp_path: Path) -> None:

@@ -114,6 +114,36 @@ def test_negative_eigenvalues_are_counted_beyond_rounding() -> None:
     assert negatives(np.zeros(3)) == spectra.Negatives(0, 0.0)
 
 
+def test_small_negative_eigenvalues_of_many_count() -> None:
+    """A bound that grew with p would leave both out."""
+    values = np.r_[50.0, np.zeros(2997), -0.006, -0.0075]
+    assert negatives(values) == spectra.Negatives(2, pytest.approx(0.0135))
+
+
+def test_double_precision_resolves_what_single_does_not() -> None:
+    values = np.array([10.0, -1e-9])
+    assert (negatives(values).count, negatives(values, np.float64).count) == (0, 1)
+    assert sweep(values, [1.0], np.float64).negatives.count == 1
+
+
+def test_a_spectrum_is_judged_by_the_operators_precision(caplog: pytest.LogCaptureFixture) -> None:
+    matrix = np.diag([10.0, 1.0, -1e-9])
+    with caplog.at_level("INFO"):
+        spectra.spectrum(aslinearoperator(matrix))
+        spectra.spectrum(aslinearoperator(matrix.astype(np.float32)))
+    assert ["1 below zero" in message for message in caplog.messages] == [True, False]
+
+
+def test_zeros_of_a_semidefinite_matrix_are_no_negatives(
+    seeded: Builder, random_split: DataMaker
+) -> None:
+    data = random_split()
+    for dtype in ("float32", "float64"):
+        network = seeded(dense((4,), 3, width=30, depth=1))
+        operator = ggn(network, "cross_entropy", data, dtype=dtype)
+        assert negatives(operator.spectrum(), operator.dtype).count == 0
+
+
 @pytest.mark.parametrize("sketch", [True, False])
 def test_traces_are_within_their_errors(sketch: bool) -> None:
     operator = rotated(DECAYING)
@@ -214,7 +244,12 @@ def test_eigenvalues_are_finite() -> None:
     [
         ([100, 90, 80, 1, 0.9, 0.8], 3),
         ([100, 10, 9, 8], 1),
-        ([5, 4, 1e-9, 1e-15, -3], 1),
+        ([5, 4, 1e-9, 1e-15, -3], 2),
+        ([1, 0.9, 0.8, *27 * [0]], 3),
+        ([5, 0, 0], 1),
+        ([3, 3, 3, 0, 0], 3),
+        ([100, 1, 0.9, 1e-7], 3),
+        ([100, 1e-3, 9e-4, 0], 1),
         ([2, 2, 2], 0),
         ([3], 0),
         ([0, 0], 0),

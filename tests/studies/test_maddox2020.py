@@ -151,6 +151,7 @@ def test_width_and_depth(name: str) -> None:
         ("digits", {"template": "dense", "width": 4, "depth": 1}),
         ("fake_images", {"architecture": "preresnet", "width": 2, "depth": 8}),
         ("digits", {"architecture": "lenet"}),
+        ("two_spirals", {"architecture": "masked_dense", "width": 6, "depth": 2}),
     ],
 )
 def test_degenerate_directions(
@@ -184,26 +185,40 @@ def test_degenerate_directions(
     assert dataset.replace("_", " ") in claim.title
 
 
-@pytest.mark.parametrize("name", ["fashion_mnist", "cifar10"])
-def test_degenerate_directions_of_real_images(name: str, shared: Path) -> None:
+@pytest.mark.usefixtures("coarse")
+@pytest.mark.parametrize(
+    ("name", "network"),
+    [
+        ("fashion_mnist", {"architecture": "lenet"}),
+        ("cifar10", {"architecture": "preresnet", "width": 2, "depth": 8}),
+    ],
+)
+def test_degenerate_directions_of_real_images(
+    name: str, network: dict[str, Any], shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not (shared / "data" / name).is_dir():
         pytest.skip(f"{name} is not here")
-    dataset = {"name": name, "train_size": 20, "test_size": 10, "transforms": SMALL_GREY}
+    monkeypatch.setattr(degenerate_directions, "DENSE_LIMIT", 700)
+    settings = {
+        "dataset": {"name": name, "train_size": 20, "test_size": 10},
+        "network": network,
+        "training": TRAINING,
+        "leading": 3,
+        "scales": [0.1],
+        "draws": 1,
+        "surface_side": 3,
+    }
     outcome = perform(
         STUDY,
         "degenerate_directions",
         Context(0, str(shared / "data"), torch.device("cpu")),
-        {
-            "dataset": dataset,
-            "network": {"template": "dense", "width": 4, "depth": 1},
-            "training": TRAINING,
-            "leading": 3,
-            "scales": [0.1],
-            "draws": 1,
-            "surface_side": 3,
-        },
+        settings,
     )
+    assert outcome.values["parameters"] > degenerate_directions.DENSE_LIMIT
+    assert "loss_bottom" not in outcome.arrays
     assert outcome.arrays["train_agreement_rest"].shape == (1,)
+    runs = [Run(0, settings, outcome)]
+    assert figures("degenerate_directions", runs) == ["moves", "surfaces"]
 
 
 def test_directions_are_of_their_subspaces() -> None:
@@ -266,6 +281,13 @@ def test_a_bayesian_network() -> None:
     assert claim.title == "Posterior contraction: a small Bayesian network"
     for run in runs:
         assert (run.outcome.arrays["acceptance"] > 0.05).all()
+        assert (run.outcome.arrays["negatives"] <= 10).all()
+    first = [run.outcome.arrays["negatives"][0] for run in runs]
+    assert claim.estimates["eigenvalues below zero, n = 3"] == first
+    assert max(first) > 0
+    masses = [run.outcome.arrays["negative_mass"][1] for run in runs]
+    assert claim.estimates["mass below zero, n = 30"] == masses
+    assert "leaves out its eigenvalues below zero" in claim.measured
 
 
 def test_the_posterior_equals_its_formula_by_torch() -> None:
@@ -310,6 +332,20 @@ def test_random_features() -> None:
     assert figures("random_features", runs) == ["random_features"]
     (claim,) = judge(STUDY, {"random_features": runs})
     assert claim.holds is False
+    assert "N_eff moves against it; min(n, d) - N_eff follows the test error" in claim.measured
+
+
+def test_random_features_are_described_by_their_signs() -> None:
+    arrays = {
+        "features": np.array([10, 20, 30, 40]),
+        "effective_dimensionality": np.array([9.0, 3, 2, 1]),
+        "published": np.array([1.0, 7, 8, 9]),
+        "test_error": np.array([0.9, 0.3, 0.2, 0.1]),
+    }
+    runs = [Run(seed, {}, Outcome({"samples": 20.0}, arrays)) for seed in range(2)]
+    (claim,) = judge(STUDY, {"random_features": runs})
+    assert claim.holds
+    assert "N_eff follows the test error; min(n, d) - N_eff moves against it" in claim.measured
 
 
 @pytest.mark.parametrize(
@@ -340,10 +376,26 @@ def test_claims_of_double_descent() -> None:
     runs = [swept(seed, losses, sizes) for seed in range(3)]
     verdicts = [claim.holds for claim in judge(STUDY, {"double_descent": runs})]
     assert verdicts == [True, True, True]
+    (alone, *_) = judge(STUDY, {"double_descent": runs[:1]})
+    assert not any("best narrower" in name for name in alone.estimates)
     against = [swept(seed, losses, sorted(sizes)) for seed in range(3)]
     found = judge(STUDY, {"double_descent": against})
     assert [claim.holds for claim in found] == [True, False, False]
     assert "N_eff with test loss -1 (-1 to -1)" in found[2].measured
+
+
+def test_the_best_width_of_a_seed_is_chosen_by_the_others() -> None:
+    """Each seed has its least loss at a width of its own, by noise alone: there is no fall."""
+    losses = [[2.0, 1.0, 2.0], [2.0, 2.0, 1.0], [1.0, 2.0, 2.0]]
+    sizes = [1.0, 1.0, 1.0, 9.0, 7.0, 5.0, 3.0]
+    runs = [swept(0, [*row, 3.0, 2.5, 2.0, 0.5], sizes) for row in losses]
+    runs = [Run(seed, {}, run.outcome) for seed, run in enumerate(runs)]
+    descends = judge(STUDY, {"double_descent": runs})[0]
+    narrower = descends.estimates["test loss, first fitting minus best narrower"]
+    assert narrower == pytest.approx([3 - 2.0, 3 - 2.0, 3 - 2.0])
+    fall = descends.estimates["test loss, narrowest minus best narrower"]
+    assert fall == pytest.approx([0.0, 0.0, -1.0])
+    assert descends.holds is None
 
 
 def test_correlations_are_among_networks_that_fit() -> None:

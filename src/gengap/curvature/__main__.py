@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     count = found.add_mutually_exclusive_group()
     count.add_argument("--top", type=int, default=100, help="largest eigenvalues (100)")
     count.add_argument("--all", action="store_true", help="all, of up to 3000 parameters")
-    add("--bottom", type=int, default=0, help="smallest eigenvalues beside --top (0)")
+    add("--bottom", type=int, help="smallest eigenvalues beside --top (5, or as many as are left)")
     add("--alpha", type=float, nargs="+", default=[0.01, 0.1, 1.0, 10.0], help="of N_eff")
     add("--seed", type=int, default=0, help="of the random vectors (0)")
     add("--device", default="cpu", help="cpu, cuda, cuda:N or auto (cpu)")

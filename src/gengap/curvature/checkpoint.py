@@ -22,6 +22,8 @@ from gengap.files import writing
 log = logging.getLogger(__name__)
 
 Matrix = Literal["hessian", "ggn"]
+SMALLEST = 5
+"""Eigenvalues of the lower end that are looked for unless told: negative ones, if there are."""
 MATRICES = {"hessian": hessian, "ggn": ggn}
 
 
@@ -61,14 +63,17 @@ class CurvatureReport:
     def text(self) -> str:
         """The numbers, a line each."""
         known = len(self.eigenvalues)
+        found = known + len(self.smallest)
+        computed = "" if known == self.parameters else f" of the {found} computed"
+        below = f"{self.negatives}{computed}, of mass {self.negative_mass:.3g}"
         lines = [
             f"parameters                {self.parameters}",
             f"loss                      {self.loss:.6g}",
-            f"eigenvalues computed      {known + len(self.smallest)}",
+            f"eigenvalues computed      {found}",
             f"largest eigenvalue        {self.eigenvalues[0]:.6g}",
             f"largest residual          {self.residuals.max():.2g}",
             f"trace                     {self.trace:.6g} +- {self.trace_error:.2g}",
-            f"below zero                {self.negatives}, of mass {self.negative_mass:.3g}",
+            f"below zero                {below}",
         ]
         partial = "" if known == self.parameters else f" of the {known} largest eigenvalues"
         lines += [
@@ -87,7 +92,7 @@ def report(
     reduction: Reduction = "mean",
     dtype: Dtype = "float32",
     top: int | None = 100,
-    bottom: int = 0,
+    bottom: int | None = None,
     alphas: Sequence[float] = (0.01, 0.1, 1.0, 10.0),
     seed: int = 0,
 ) -> CurvatureReport:
@@ -101,7 +106,7 @@ def report(
         reduction: of the ``mean`` or the ``sum`` of the losses.
         dtype: in which products are computed.
         top: how many of the largest eigenvalues; None for all, of up to 3000 parameters.
-        bottom: how many of the smallest, beside the largest.
+        bottom: how many of the smallest, beside the largest; None for 5, or as many as are left.
         alphas: of the effective dimensionality; with ``reduction`` mean a weight decay, with sum n
             times it.
         seed: of the random vectors.
@@ -120,7 +125,7 @@ def report(
         values, residuals, smallest = _outermost(operator, top, bottom, seed)
         estimate = operator.trace(seed=seed)
         total, error = estimate.value, estimate.standard_error
-    found = sweep(np.concatenate([values, smallest]), alphas)
+    found = sweep(np.concatenate([values, smallest]), alphas, operator.dtype)
     return CurvatureReport(
         eigenvalues=values,
         residuals=residuals,
@@ -137,8 +142,10 @@ def report(
 
 
 def _outermost(
-    operator: CurvatureOperator, top: int, bottom: int, seed: int
+    operator: CurvatureOperator, top: int, bottom: int | None, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    if bottom is None:
+        bottom = max(min(SMALLEST, operator.size - top), 0)
     if top + bottom > operator.size:
         raise GengapError(
             f"{top + bottom} eigenvalues are asked for, but there are {operator.size} parameters: "

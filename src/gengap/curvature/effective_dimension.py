@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from gengap.curvature.spectra import Negatives, negatives
 from gengap.errors import GengapError
@@ -62,25 +63,36 @@ def determined(eigenvalues: np.ndarray, alpha: float) -> np.ndarray:
     return np.asarray(positive / (positive + alpha))
 
 
-def sweep(eigenvalues: np.ndarray, alphas: Sequence[float]) -> EffectiveDimensionality:
-    """:func:`effective_dimensionality` at several alphas, with the negatives beside it."""
+def sweep(
+    eigenvalues: np.ndarray, alphas: Sequence[float], dtype: DTypeLike = np.float32
+) -> EffectiveDimensionality:
+    """:func:`effective_dimensionality` at several alphas, with the negatives beside it.
+
+    ``dtype`` is that of the products, as in :func:`gengap.curvature.spectra.negatives`.
+    """
     values = [effective_dimensionality(eigenvalues, alpha) for alpha in alphas]
     return EffectiveDimensionality(
-        np.asarray(alphas, float), np.array(values), negatives(np.asarray(eigenvalues, float))
+        np.asarray(alphas, float),
+        np.array(values),
+        negatives(np.asarray(eigenvalues, float), dtype),
     )
 
 
 def outliers(eigenvalues: np.ndarray) -> int:
     """How many eigenvalues stand above the largest gap of the logarithms.
 
-    Of the largest eigenvalues, those above :data:`NOISE` times the largest are compared, each with
-    the next; 0 where fewer than two are left, or where all are equal and there is no gap.
+    The eigenvalues above :data:`NOISE` times the largest are compared, each with the next, and the
+    last of them with that bound if any are below it: [3, 3, 0] has two. 0 where none is positive,
+    or where all are equal and there is no gap.
 
     Args:
         eigenvalues: (k,), in any order; it depends on k, so compare spectra of the same k.
     """
     ordered = np.sort(np.asarray(eigenvalues, float))[::-1]
-    kept = ordered[ordered > max(NOISE * ordered.max(initial=0.0), 0.0)]
+    floor = NOISE * max(ordered.max(initial=0.0), 0.0)
+    kept = ordered[ordered > floor]
+    if 0 < len(kept) < len(ordered):
+        kept = np.append(kept, floor)
     gaps = -np.diff(np.log(kept))
     if not len(gaps) or gaps.max() <= NOISE:
         return 0

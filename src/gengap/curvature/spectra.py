@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import DTypeLike
 from scipy.sparse.linalg import LinearOperator
 
 from gengap.curvature.lanczos import largest_eigenpairs
@@ -22,6 +23,8 @@ TOLERANCE = {"float32": 1e-5, "float64": 1e-8}
 """Of residuals, relative to the largest eigenvalue; eigenvalues are closer by far."""
 PRODUCTS, PRODUCTS_PER_PAIR = 1000, 100
 """The default limit is the sum of the first and as many of the second as there are pairs."""
+ROUNDING = 10
+"""Spacings of the largest eigenvalue up to which one below zero may be a zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +47,7 @@ class Negatives:
     """How much of a spectrum is below zero.
 
     Attributes:
-        count: eigenvalues below zero by more than the rounding of the largest.
+        count: eigenvalues below zero by more than :data:`ROUNDING` spacings of the largest.
         mass: the sum of the absolute values of all eigenvalues below zero.
     """
 
@@ -97,12 +100,12 @@ def eigsh(
         limit=PRODUCTS + PRODUCTS_PER_PAIR * int(count) if limit is None else limit,
     )
     log.info(
-        "%d eigenvalues from %.4g to %.4g, largest residual %.2g, %d below zero",
+        "%d eigenvalues from %.4g to %.4g, largest residual %.2g, %d below zero by more than it",
         count,
         sign * values[0],
         sign * values[-1],
         residuals.max(),
-        negatives(sign * values).count,
+        int((sign * values < -residuals.max()).sum()),
     )
     return EigenPairs(sign * values, vectors, residuals)
 
@@ -126,17 +129,22 @@ def dense(operator: LinearOperator) -> np.ndarray:
 def spectrum(operator: LinearOperator) -> np.ndarray:
     """All eigenvalues (p,), descending, float64; refuses what :func:`dense` refuses."""
     values = np.linalg.eigvalsh(dense(operator))[::-1].copy()
-    found = negatives(values)
+    found = negatives(values, operator.dtype)
     log.info("%d eigenvalues, %d below zero, of mass %.3g", len(values), found.count, found.mass)
     return values
 
 
-def negatives(values: np.ndarray) -> Negatives:
+def negatives(values: np.ndarray, dtype: DTypeLike = np.float32) -> Negatives:
     """Number and mass of the eigenvalues (k,) below zero.
 
-    Those that are zero but for rounding (below p times float32's spacing of the largest, as
-    matrix ranks are judged) have mass but do not count.
+    Those that are zero but for rounding (:data:`ROUNDING` spacings of the largest) have mass but do
+    not count. Ritz values lie above the eigenvalues that they approximate from below, so of some of
+    the smallest eigenvalues the count is a lower bound whatever their residuals are.
+
+    Args:
+        values: with the largest |eigenvalue| among them.
+        dtype: in which the matrix or its products were computed.
     """
     below = values[values < 0]
-    rounding = len(values) * np.finfo(np.float32).eps * np.abs(values).max(initial=0.0)
+    rounding = ROUNDING * np.finfo(dtype).eps * np.abs(values).max(initial=0.0)
     return Negatives(int((below < -rounding).sum()), float(-below.sum()))

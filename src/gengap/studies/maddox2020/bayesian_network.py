@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from gengap.curvature import effective_dimensionality
+from gengap.curvature import effective_dimensionality, negatives
 from gengap.seeding import generator
 from gengap.studies import Context, Outcome, Run
 from gengap.studies.maddox2020.posterior_contraction import contraction
@@ -100,7 +100,9 @@ def run(
     """Both dimensionalities at growing numbers of data; a larger set holds the smaller ones.
 
     The data are a network of the same kind, drawn from the prior, at uniform points of [-2, 2],
-    with noise.
+    with noise. The Hessian of a network need not be positive semi-definite, and its N_eff is of
+    the positive eigenvalues alone, so ``negatives`` and ``negative_mass`` are kept beside it:
+    number (beyond a millionth of the largest) and mass of the others, averaged over chains.
 
     Args:
         context: of the run.
@@ -132,15 +134,18 @@ def run(
         ]  # fmt: skip
         variances = np.linalg.eigvalsh(np.mean([np.cov(one.samples.T) for one in found], axis=0))
         curvatures = [np.linalg.eigvalsh(posterior.hessian(one.samples[-1])) for one in found]
+        below = [negatives(some) for some in curvatures]
         rows.append(
             (
                 count,
                 effective_dimensionality(variances, covariance_alpha),
                 np.mean([effective_dimensionality(some, hessian_alpha) for some in curvatures]),
                 np.mean([one.acceptance for one in found]),
+                np.mean([some.count for some in below]),
+                np.mean([some.mass for some in below]),
             )
         )
-    names = ("counts", "covariance", "hessian", "acceptance")
+    names = ("counts", "covariance", "hessian", "acceptance", "negatives", "negative_mass")
     return Outcome({}, dict(zip(names, np.array(rows, float).T, strict=True)))
 
 

@@ -18,6 +18,8 @@ DEGENERATE = "degenerate_"
 SAME = 0.95
 """Predictions count as the same where so large a part of them is."""
 
+_BELOW = {"negatives": "eigenvalues below zero", "negative_mass": "mass below zero"}
+
 Estimates = dict[str, list[float]]
 
 
@@ -80,10 +82,11 @@ def _double_descent(runs: Sequence[Run]) -> list[Claim]:
             test_error[:, first] - test_error[:, -1]
         ).tolist(),
     }
-    if first:
-        best = int(np.argmin(test_loss[:, :first].mean(axis=0)))
+    if first and len(test_loss) > 1:
+        best = _best_of_others(test_loss[:, :first])
+        descent["test loss, narrowest minus best narrower"] = (test_loss[:, 0] - best).tolist()
         descent["test loss, first fitting minus best narrower"] = (
-            test_loss[:, first] - test_loss[:, best]
+            test_loss[:, first] - best
         ).tolist()
     losses = [name for name in descent if name.startswith("test loss")]
     dimension = sweep.dimension()
@@ -105,7 +108,8 @@ def _double_descent(runs: Sequence[Run]) -> list[Claim]:
             "The test loss descends twice",
             "As the width grows, the test loss falls, rises up to where the network just fits its "
             "training labels, and falls again.",
-            f"{_said(descent, list(descent))}; the first width at which training errors are at "
+            f"{_said(descent, list(descent))} (the best narrower width of each seed is that of the "
+            f"least mean over the other seeds); the first width at which training errors are at "
             f"most {INTERPOLATION:g} with every seed is {sweep.widths[first]}.",
             above(dict.fromkeys(losses, 0.0), descent),
             descent,
@@ -127,6 +131,15 @@ def _double_descent(runs: Sequence[Run]) -> list[Claim]:
             {name: tracking[name] for name in ("N_eff with test loss", "N_eff with test error")},
         ),
     ]
+
+
+def _best_of_others(losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each seed's loss (seeds,) at the width that is best for the other seeds.
+
+    A width chosen by the seed's own noise would have too small a loss.
+    """
+    chosen = [np.delete(losses, seed, axis=0).mean(axis=0).argmin() for seed in range(len(losses))]
+    return losses[np.arange(len(losses)), chosen]
 
 
 def _width_depth(runs: Sequence[Run]) -> list[Claim]:
@@ -183,6 +196,20 @@ def _contraction(runs: Sequence[Run], model: str) -> Claim:
         for count in shown:
             column = values[:, int(np.argmax(counts == count))]
             estimates[f"N_eff of the {name}, n = {count}"] = column.tolist()
+    indefinite = ""
+    if "negatives" in runs[0].outcome.arrays:
+        below = {
+            f"{title}, n = {count:g}": [float(run.outcome.arrays[name][row]) for run in runs]
+            for name, title in _BELOW.items()
+            for row, count in enumerate(counts)
+        }
+        estimates |= below
+        means = [f"{interval(values)[0]:.3g}" for values in below.values()]
+        number, mass = ", ".join(means[: len(counts)]), ", ".join(means[len(counts) :])
+        indefinite = (
+            f"; the Hessian's N_eff leaves out its eigenvalues below zero, on average {number} of "
+            f"them at n = {', '.join(f'{count:g}' for count in counts)}, of mass {mass}"
+        )
     return Claim(
         f"Posterior contraction: {model}",
         "With more data the effective dimensionality of the posterior's covariance falls while "
@@ -190,7 +217,8 @@ def _contraction(runs: Sequence[Run], model: str) -> Claim:
         "Rank correlations with the number of data, each in the direction of the claim: "
         f"{_said(estimates, ['covariance falls', 'Hessian rises'])}; N_eff at n = "
         f"{', '.join(map(str, shown))}: covariance "
-        f"{_means(estimates, 'covariance', shown)}, Hessian {_means(estimates, 'hessian', shown)}.",
+        f"{_means(estimates, 'covariance', shown)}, Hessian {_means(estimates, 'hessian', shown)}"
+        f"{indefinite}.",
         above({"covariance falls": 0.0, "Hessian rises": 0.0}, estimates),
         estimates,
     )
@@ -222,13 +250,19 @@ def _random_features(runs: Sequence[Run]) -> list[Claim]:
             "Random features: N_eff follows the test error in the overparametrised regime",
             "In a linear model on weakly informative features the effective dimensionality falls "
             "with the test error beyond d = n; the figure shows min(n, d) - N_eff.",
-            f"Spearman's correlation over d from n on: {_said(estimates, list(estimates))}; so "
-            "the difference that the figure shows follows the test error, and N_eff itself, of the "
-            "opposite sign, does not.",
+            f"Spearman's correlation over d from n on: {_said(estimates, list(estimates))}; "
+            f"{'; '.join(_followed(name, values) for name, values in estimates.items())}.",
             above({"N_eff with test error": 0.0}, estimates),
             estimates,
         )
     ]
+
+
+def _followed(name: str, correlations: Sequence[float]) -> str:
+    """How a quantity moves with the test error, by the interval of its correlations."""
+    found = above({name: 0.0}, {name: correlations})
+    moves = {True: "follows the test error", False: "moves against it", None: "is undecided"}
+    return f"{name.removesuffix(' with test error')} {moves[found]}"
 
 
 def _degenerate(data: str, runs: Sequence[Run]) -> Claim:
