@@ -108,6 +108,15 @@ def test_the_estimate_is_the_distance_to_the_extreme_inputs() -> None:
     assert found.margin == pytest.approx(np.median(expected))
 
 
+def test_an_estimate_says_whether_a_point_reached_alignment_1() -> None:
+    network, inputs = moons_network()
+    gradient = next(iter(unit_gradients(network, inputs[:1])))[1].numpy()[0]
+    assert estimate_margin(network, gradient, inputs, inputs[:1], steps=1).reached
+    vector = RNG(0).standard_normal(len(gradient))
+    vector /= np.linalg.norm(vector)
+    assert not estimate_margin(network, vector, inputs, inputs[:1], steps=1).reached
+
+
 def test_what_has_no_boundary_and_what_does_not_fit_is_refused() -> None:
     network = linear(np.zeros((2, 2)), np.array([1.0, 0.0]))
     inputs = RNG(0).standard_normal((5, 2)).astype(np.float32)

@@ -30,6 +30,9 @@ FORWARD_BATCH = 8192
 ALIGNED = 0.01
 """Points whose |alignment| comes as near as this to the best of all starts are kept."""
 
+REACHED = 0.95
+"""Least |alignment| that passes for 1; below it an estimate has no point to rest on."""
+
 Predict = Callable[[Tensor], Tensor]
 
 
@@ -247,7 +250,7 @@ class MarginEstimate:
 
     Attributes:
         margin: the median over the starts whose |A| came within :data:`ALIGNED` of the best, which
-            should be 1; look at ``aligned`` whether it is.
+            should be 1; see ``reached``.
         margins: of each of these, (a,).
         aligned: the points from all starts.
         extremes: rows of the inputs with the largest and the least alignment.
@@ -257,6 +260,11 @@ class MarginEstimate:
     margins: NDArray[np.float64]
     aligned: AlignedPoints
     extremes: tuple[int, int]
+
+    @property
+    def reached(self) -> bool:
+        """Whether the best |A| is at least :data:`REACHED`; else the margin is of no use."""
+        return bool(np.abs(self.aligned.alignments).max() >= REACHED)
 
 
 def estimate_margin(

@@ -108,7 +108,7 @@ def run(
     random = solve(context, data, network, {**training, **random_training}, "random_labels")
     values = {
         "random_labels_accuracy": random.accuracy,
-        "random_labels_norm": norm(random.result.weights),
+        "random_labels_norm": norm(random.network, random.result.weights),
     }
     arrays: dict[str, np.ndarray] = {"points": data.train.inputs, "labels": data.train.labels}
     compared: dict[str, Network] = {}
@@ -139,7 +139,7 @@ def _of_training(solution: Solution) -> dict[str, float]:
         "test_accuracy": solution.test_accuracy,
         "train_loss": float(solution.result.history[-1]["train_loss"]),
         "epochs": float(solution.result.epochs),
-        "norm": norm(solution.result.weights),
+        "norm": norm(solution.network, solution.result.weights),
     }
 
 

@@ -150,8 +150,9 @@ def tsne(outcome: Outcome) -> Figure:
     """Inputs by class, then coloured by their alignment with each top eigenvector, by start."""
     arrays = outcome.arrays
     setups = [key[: -len("_alignments")] for key in arrays if key.endswith("_alignments")]
+    maps = min(MAPPED, *(arrays[f"{setup}_alignments"].shape[1] for setup in setups))
     figure = new_figure(DOUBLE_COLUMN, 1.55 * len(setups) + 0.35)
-    grid = figure.subplots(len(setups), MAPPED + 1, squeeze=False)
+    grid = figure.subplots(len(setups), maps + 1, squeeze=False)
     labels, points = arrays["labels"], arrays["embedding"]
     handles: list[Any] = []
     for row, setup in zip(grid, setups, strict=True):

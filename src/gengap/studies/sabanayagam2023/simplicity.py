@@ -149,9 +149,9 @@ def _measured(
 
 
 def draw(runs: Sequence[Run]) -> dict[str, Figure]:
-    """Maps and margins of the first run, quantities of all; at the least cross-entropy of them."""
-    least = min(each.outcome.values["matched_loss"] for each in runs)
-    chosen = [each for each in runs if each.outcome.values["matched_loss"] == least]
+    """Maps and margins of the first run, quantities of all; at the least ``loss`` asked for."""
+    least = min(each.settings.get("loss", 0.0) for each in runs)
+    chosen = [each for each in runs if each.settings.get("loss", 0.0) == least]
     return {
         "simplicity_bias": simplicity_bias(chosen[0].outcome),
         "margin_estimation": margin_estimation(chosen[0].outcome),

@@ -21,6 +21,7 @@ from gengap.networks import (
     device_of,
     initialise,
     logits,
+    read_weights,
     tensor_of,
     weight_layers,
     weights_of,
@@ -125,7 +126,7 @@ def solve(
     random_labels           fresh weights; trained on the labels, permuted at random
     adversarial, noisy_init the weights ``first``: of a network trained on permuted labels, or
                             on the noisy variant of the data
-    large_norm              fresh weights, scaled to the norm of ``first``
+    large_norm              fresh weights, the parameters scaled to the norm of those of ``first``
     file                    the safetensors file ``first``, e.g. of a pretrained network
     ======================= ===================================================================
 
@@ -154,24 +155,35 @@ def solve(
         shuffled = generator(context.seed, "permuted labels").permutation(split.labels)
         split = Split(split.inputs, shuffled, split.classes)
     start: Mapping[str, Tensor] | str | Path | None = first
-    if setup == "large_norm" and isinstance(first, Mapping):
-        start = scaled_to(_fresh(context, module, recipe), norm(first))
+    if setup == "large_norm" and first is not None:
+        length = norm(module, first if isinstance(first, Mapping) else _read(module, first))
+        start = scaled_to(module, _fresh(module, recipe), length)
     result = train(module, split, recipe, start=start, checkpoints=checkpoints)
     return Solution(module, split, result, evaluate(module, data.test, recipe.loss)[1])
 
 
-def norm(weights: Mapping[str, Tensor]) -> float:
-    """Euclidean norm of all weights."""
-    return math.sqrt(sum(float(value.double().square().sum()) for value in weights.values()))
+def norm(network: nn.Module, weights: Mapping[str, Tensor]) -> float:
+    """Euclidean norm of a network's parameters in ``weights``, batch statistics left aside."""
+    return math.sqrt(
+        sum(float(weights[name].double().square().sum()) for name, _ in network.named_parameters())
+    )
 
 
-def scaled_to(weights: Mapping[str, Tensor], length: float) -> dict[str, Tensor]:
-    """The weights times one factor, so that their norm is ``length``."""
-    factor = length / norm(weights)
-    return {name: value * factor for name, value in weights.items()}
+def scaled_to(
+    network: nn.Module, weights: Mapping[str, Tensor], length: float
+) -> dict[str, Tensor]:
+    """The weights, the parameters times one factor, so that their norm is ``length``."""
+    factor = length / norm(network, weights)
+    return {**weights, **{name: weights[name] * factor for name, _ in network.named_parameters()}}
 
 
-def _fresh(context: Context, network: nn.Module, recipe: Recipe) -> dict[str, Tensor]:
+def _read(network: nn.Module, path: str | Path) -> dict[str, Tensor]:
+    copied = copy.deepcopy(network)
+    read_weights(copied, path)
+    return weights_of(copied)
+
+
+def _fresh(network: nn.Module, recipe: Recipe) -> dict[str, Tensor]:
     fresh = copy.deepcopy(network)
     initialise(fresh, recipe.initialisation, torch_generator(recipe.seed, "initialisation"))
     return weights_of(fresh)
@@ -245,8 +257,7 @@ def rescaled(network: Network, factor: float) -> Network:
     copied = copy.deepcopy(network)
     layers = weight_layers(copied)
     modules = [module for module in copied.modules() if not list(module.children())]
-    after = modules[modules.index(layers[0][1]) + 1]
-    if len(layers) < 2 or not isinstance(after, nn.ReLU):
+    if len(layers) < 2 or not isinstance(modules[modules.index(layers[0][1]) + 1], nn.ReLU):
         raise GengapError(
             "Only a network with a ReLU right after its first layer can be reparameterised by "
             "scaling layers: use one of those."
