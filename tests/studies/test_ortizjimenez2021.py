@@ -19,7 +19,7 @@ from gengap.networks import set_weights
 from gengap.seeding import derive
 from gengap.studies import Context, Outcome, Run, draw, judge, perform, read_outcome, write_outcome
 from gengap.studies.ortizjimenez2021 import classtasks, directions, eigentasks, pretrained
-from gengap.studies.ortizjimenez2021.arms import COLUMNS, initial_network
+from gengap.studies.ortizjimenez2021.arms import COLUMNS, initial_network, train_linear
 from gengap.studies.ortizjimenez2021.panels import spearman
 from gengap.tangent import empirical_ntk
 
@@ -174,7 +174,48 @@ def test_pretrained(architecture: str, tmp_path: Path) -> None:
     }  # fmt: skip
     outcome = perform(STUDY, "pretrained", context(), settings)
     check(outcome, "pretrained", settings, tmp_path, drawn=architecture == "lenet")
-    assert outcome.arrays["curves"].shape == (3, 2, 4)
+    assert outcome.arrays["curves"].shape == (4, 2, 4)
+    assert outcome.values["trace_growth"] > 0
+
+
+def test_only_the_scale_of_the_kernel_sets_the_last_two_arms_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kernels: list[np.ndarray] = []
+
+    def remember(kernel: np.ndarray, *rest: Any) -> np.ndarray:
+        kernels.append(kernel)
+        return train_linear(kernel, *rest)
+
+    monkeypatch.setattr(pretrained, "train_linear", remember)
+    settings = {"dataset": DIGITS, "index": 3, "architecture": "lenet", **SHORT}
+    outcome = perform(STUDY, "pretrained", context(), settings)
+    first, turned, rescaled = kernels
+    assert np.trace(rescaled) == pytest.approx(np.trace(first), rel=1e-5)
+    growth = outcome.values["trace_growth"]
+    np.testing.assert_allclose(rescaled * growth, turned, rtol=1e-5)
+    assert not np.allclose(turned, first, rtol=1e-2)
+
+
+def test_the_claims_about_the_trained_kernel_tell_its_scale_from_its_shape() -> None:
+    done = []
+    for seed in range(3):
+        curves = np.zeros((4, 2, len(COLUMNS)))
+        curves[:, :, 0] = np.array([1.0, 0.9, 0.2 + seed / 50, 0.8 + seed / 50])[:, None]
+        curves[:, -1, -1] = [1.0, 0.7, 0.6 + seed / 50, 0.75 + seed / 100]
+        outcome = Outcome({"trace_growth": 10.0 ** (1 + seed / 2)}, {"curves": curves})
+        done.append(Run(seed, {"architecture": "mlp"}, outcome))
+    found = judge(STUDY, {"pretrained": done})
+    assert [claim.holds for claim in found] == [True, True, True, False]
+    assert "divided by 31.6 for MLP" in found[1].measured
+    np.testing.assert_allclose(found[1].estimates["MLP"], [0.1, 0.08, 0.06])
+
+
+def test_fewer_points_than_saved_are_all_decomposed() -> None:
+    for labelling, count in (("joint", 50), ("extended", 30)):
+        settings = {**EIGEN, "architecture": "lenet", "saved": 200, "labelling": labelling}
+        arrays = perform(STUDY, "eigentasks", context(), settings).arrays
+        assert arrays["eigenfunctions"].shape == (50, count)
 
 
 def test_a_run_is_decided_by_its_seed() -> None:
@@ -224,6 +265,9 @@ def made_up(linear: list[float], network: list[float], before: float, after: flo
         # Seeds disagree.
         ([made_up([0.5, 0.6 + e, 0.7], [0.55, 0.6, 0.6 + e / 2], 0.3, 0.3 + e)
           for e in (-0.2, 0.1, 0.25)], [None, None, None]),
+        # No difference at all says nothing about its sign.
+        ([made_up([0.5, 0.6, 0.7], [0.5, 0.6, 0.7], 0.3, 0.3) for _ in range(3)],
+         [True, None, None]),
     ],
 )  # fmt: skip
 def test_verdicts_follow_from_the_intervals(
@@ -248,6 +292,8 @@ def test_the_rank_correlation_of_a_constant_is_undefined() -> None:
     [
         ("eigentasks", {**EIGEN, "architecture": "lenet", "indices": [1, 50]},
          "51 eigenfunctions of a kernel on 50 points"),
+        ("eigentasks", {**EIGEN, "architecture": "lenet", "indices": [1, -1]},
+         "index -1 is asked for, but 6 were computed"),
         ("eigentasks", {**EIGEN, "architecture": "lenet", "labelling": "all"},
          "labelling is 'all': choose joint or extended"),
         ("eigentasks", {**EIGEN, "architecture": "vgg"}, "'vgg' with width None is not known"),
@@ -258,6 +304,8 @@ def test_the_rank_correlation_of_a_constant_is_undefined() -> None:
          "The task is 'primes': choose one of halves, parity"),
         ("directions", {**DIRECTIONS, "indices": [0, 16]},
          "indices name the direction 16, but 16 were computed"),
+        ("directions", {**DIRECTIONS, "indices": [0, -1]},
+         "indices name the direction -1, but 16 were computed"),
         ("directions", {**DIRECTIONS, "batch_sigma": 0.0}, "vanishes for sigma=0.0"),
         ("pretrained", {"dataset": DIGITS, "architecture": "lenet", "index": 50},
          "51 eigenfunctions of a kernel on 50 points"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,14 @@ from tests.tangent.conftest import layers, seeded
 from torch import nn
 
 from gengap.errors import GengapError
-from gengap.networks import Network, initialise, logits
+from gengap.networks import Network, initialise, logits, weights_of
 from gengap.seeding import torch_generator
-from gengap.tangent import anisotropy_directions, separable_along
+from gengap.tangent import (
+    anisotropy_directions,
+    read_directions,
+    separable_along,
+    write_directions,
+)
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -113,6 +119,25 @@ def test_numbers_that_make_no_sense_are_refused(keywords: dict[str, Any], senten
     network = seeded({"architecture": "lenet", "input_shape": [4, 4, 1], "classes": 1})
     with pytest.raises(GengapError, match=sentence):
         anisotropy_directions(network, rng=rng(), **keywords)
+
+
+def test_files_hold_directions_and_weights(tmp_path: Path) -> None:
+    network = seeded({"architecture": "lenet", "input_shape": [4, 4, 1], "classes": 1})
+    found = anisotropy_directions(network, sigma=1.0, samples=3, rng=rng(), count=5)
+    write_directions(found, tmp_path / "a.safetensors", network=network)
+    write_directions(found, tmp_path / "b.safetensors", network=network)
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    again, weights = read_directions(tmp_path / "a.safetensors")
+    assert again.directions.shape == (5, 4, 4, 1)
+    assert np.array_equal(again.values, found.values)
+    assert np.array_equal(again.directions, found.directions)
+    assert {k: v.tolist() for k, v in weights.items()} == {
+        k: v.tolist() for k, v in weights_of(network).items()
+    }
+    (tmp_path / "bad.safetensors").write_bytes(b"no")
+    for name in ("bad", "missing"):
+        with pytest.raises(GengapError, match="holds no directions"):
+            read_directions(tmp_path / f"{name}.safetensors")
 
 
 def test_data_differ_along_the_direction_alone() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.tangent.conftest import points, seeded
+from scipy.sparse.linalg import aslinearoperator
+from tests.tangent.conftest import layers, points, seeded
 
 from gengap.errors import GengapError
 from gengap.networks import Network, weights_of
@@ -154,6 +155,26 @@ def test_rounding_is_no_reason_to_refuse(small: Network) -> None:
     kernel = empirical_ntk(small, np.repeat(points(small, 5), 30, axis=0))
     assert np.linalg.eigvalsh(kernel.astype(np.float64)).min() < 0
     assert (eigenfunctions(kernel).values >= 0).all()
+
+
+@pytest.mark.parametrize("solver", ["lanczos", "lobpcg"])
+@pytest.mark.parametrize("operator", [False, True])
+def test_a_negative_eigenvalue_at_the_other_end_is_found(solver: Any, operator: bool) -> None:
+    matrix = np.diag([*np.linspace(1.0, 0.1, 39), -0.9])
+    kernel = aslinearoperator(matrix) if operator else matrix
+    with pytest.raises(GengapError, match=r"not positive semi-definite: its eigenvalue -0\.9 "):
+        eigenfunctions(kernel, 3, solver=solver, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("solver", ["lanczos", "lobpcg"])
+@pytest.mark.filterwarnings("ignore:Exited")
+def test_a_kernel_of_low_rank_is_decomposed_by_products(solver: Any) -> None:
+    network = seeded(layers({"layer_name": "Dense", "units": 1}, input_shape=(3,)))
+    inputs = points(network, 40)
+    operator = kernel_operator(network, inputs)
+    found = eigenfunctions(operator, 6, solver=solver, rng=np.random.default_rng(0))
+    expected = np.linalg.eigvalsh(inputs @ inputs.T + 1.0)[::-1][:6]
+    np.testing.assert_allclose(found.values, expected, atol=1e-4)
 
 
 def test_files_hold_eigenfunctions_and_weights(tmp_path: Path) -> None:

@@ -82,6 +82,52 @@ def test_both_paths_and_the_products_equal_the_loop(name: str) -> None:
     np.testing.assert_allclose(product, expected @ vector, atol=10 * tolerance)
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"architecture": "masked_dense", "input_shape": [7], "width": 6, "depth": 2},
+        {"architecture": "lenet_300_100", "input_shape": [4, 4, 1]},
+        {"architecture": "convnet", "input_shape": [16, 16, 1], "width": 2},
+        {"architecture": "conv_2", "input_shape": [8, 8, 1], "width": 2},
+        {"architecture": "preresnet", "input_shape": [8, 8, 1], "width": 2, "depth": 8},
+        {"architecture": "inception", "input_shape": [16, 16, 1], "width": 8},
+        {"architecture": "alexnet", "input_shape": [32, 32, 1], "width": 2},
+        {"architecture": "vgg16", "input_shape": [32, 32, 1], "width": 2},
+    ],
+    ids=lambda spec: spec["architecture"],
+)
+def test_the_named_architectures(spec: dict[str, Any]) -> None:
+    network = seeded({**spec, "classes": 1})
+    inputs = points(network, 4)
+    jacobian = loop_jacobian(network, inputs, [0])[:, 0]
+    expected = jacobian @ jacobian.T
+    found = empirical_ntk(network, inputs)
+    np.testing.assert_allclose(found, expected, atol=2e-5 * np.abs(expected).max())
+
+
+class Scaled(nn.Linear):
+    """A layer whose output is not W a + b."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return 2 * torch.tanh(super().forward(inputs))
+
+
+@pytest.mark.parametrize("kind", ["subclass", "parametrised", "weight norm"])
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_layers_that_only_look_like_dense_ones_take_the_path_of_gradients(kind: str) -> None:
+    torch.manual_seed(0)
+    layer = Scaled(4, 3) if kind == "subclass" else nn.Linear(4, 3)
+    if kind == "parametrised":
+        layer = nn.utils.parametrizations.weight_norm(layer)
+    elif kind == "weight norm":
+        layer = nn.utils.weight_norm(layer)
+    network = nn.Sequential(layer, nn.Linear(3, 1)).eval()
+    inputs = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
+    assert not supports(network, torch.from_numpy(inputs[:1]))
+    jacobian = loop_jacobian(network, inputs, [0])[:, 0]
+    np.testing.assert_allclose(empirical_ntk(network, inputs), jacobian @ jacobian.T, rtol=1e-4)
+
+
 def test_a_layer_with_few_positions_is_not_expanded_to_its_gradients() -> None:
     """The cheaper of the two forms is held, so the test above has tried both on convolutions."""
     network = seeded(SPECS["few positions"])

@@ -184,6 +184,9 @@ KERNEL, START, LABELS = np.eye(4), np.zeros(4), np.array([0, 1, 0, 1])
                                   Recipe(loss="mse", momentum=0.0, epochs=60)),
          "linearised network diverged after epoch .* lower the recipe's learning_rate"),
         (lambda: ridge_regression(KERNEL, START, 0.0), "The ridge is 0.0"),
+        (lambda: ridge_regression(-KERNEL, START, 0.1), "plus the ridge 0.1 is not positive"),
+        (lambda: gradient_flow(-KERNEL, START, 1.0), "not positive semi-definite"),
+        (lambda: gradient_flow(KERNEL, START, -1.0), "The time is -1.0"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained_is_refused(call: Any, sentence: str) -> None:

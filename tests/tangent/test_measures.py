@@ -108,3 +108,15 @@ def test_what_cannot_be_measured_is_refused(pair: tuple[Network, Network]) -> No
     equal = Split(points(pair[0], 4), np.zeros(4, np.int64), 3)
     with pytest.raises(GengapError, match="All labels are equal"):
         compute(*pair, equal)
+
+
+@pytest.mark.parametrize("dead", ["initial", "trained"])
+def test_a_dead_network_is_refused(pair: tuple[Network, Network], dead: str) -> None:
+    """Without any hidden activity the kernel is that of the last bias, the same everywhere."""
+    network, initial = pair
+    with torch.no_grad():
+        weights, biases, *_ = (network if dead == "trained" else initial).parameters()
+        weights.zero_()
+        biases.fill_(-1.0)
+    with pytest.raises(GengapError, match=r"no share along the labels .* may be dead"):
+        compute(network, initial, split(network))

@@ -16,7 +16,13 @@ from gengap.tangent.alignment import (
     raw_alignments,
     signs,
 )
-from gengap.tangent.directions import Directions, anisotropy_directions, separable_along
+from gengap.tangent.directions import (
+    Directions,
+    anisotropy_directions,
+    read_directions,
+    separable_along,
+    write_directions,
+)
 from gengap.tangent.eigenfunctions import (
     Eigenfunctions,
     eigenfunctions,
@@ -55,11 +61,13 @@ __all__ = [
     "one_hot",
     "raw_alignment",
     "raw_alignments",
+    "read_directions",
     "read_eigenfunctions",
     "ridge_regression",
     "scalar_outputs",
     "separable_along",
     "signs",
     "train_linearised",
+    "write_directions",
     "write_eigenfunctions",
 ]

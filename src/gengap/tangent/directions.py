@@ -9,18 +9,23 @@ in input space from those along which the network separates data best to those a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.linalg
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 from scipy.sparse.linalg import LinearOperator, svds
 from torch import Tensor, nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import Network, device_of
+from gengap.files import writing
+from gengap.networks import Network, device_of, weights_of
+from gengap.tangent.eigenfunctions import WEIGHTS
 from gengap.tangent.kernel import GIB
 from gengap.tangent.outputs import (
     Of,
@@ -127,6 +132,47 @@ def separable_along(
     noise -= np.outer(noise @ unit, unit)
     points = epsilon / 2 * np.outer(2 * labels - 1, unit) + noise
     return Split(points.reshape(count, *direction.shape).astype(np.float32), labels, 2)
+
+
+def write_directions(
+    found: Directions, path: str | Path, *, network: nn.Module | None = None
+) -> None:
+    """Write directions, and the weights that they belong to, as safetensors.
+
+    Tensors ``values`` (k,) and ``directions`` (k, *input_shape), and one for each weight by its
+    name after ``weights.``. The same content gives the same bytes.
+
+    Raises:
+        GengapError: the folder cannot be written to.
+    """
+    tensors: dict[str, np.ndarray] = {
+        "values": found.values,
+        "directions": np.ascontiguousarray(found.directions),
+    }
+    if network is not None:
+        tensors |= {WEIGHTS + name: value.numpy() for name, value in weights_of(network).items()}
+    with writing(path) as part:
+        save_file(tensors, part)
+
+
+def read_directions(path: str | Path) -> tuple[Directions, dict[str, np.ndarray]]:
+    """What :func:`write_directions` wrote: directions, and weights by name.
+
+    Raises:
+        GengapError: the file is missing or is not such a file.
+    """
+    try:
+        tensors = load_file(path)
+        found = Directions(tensors["values"], tensors["directions"])
+    except (OSError, SafetensorError, KeyError) as error:
+        raise GengapError(
+            f"{path} holds no directions ({error}): compute and write them again."
+        ) from error
+    return found, {
+        name.removeprefix(WEIGHTS): value
+        for name, value in tensors.items()
+        if name.startswith(WEIGHTS)
+    }
 
 
 class _MixedDerivative:

@@ -31,6 +31,8 @@ MOST_EXACT = 4000
 """Points up to which ``auto`` decomposes the whole matrix."""
 LOBPCG_ITERATIONS = 200
 LOBPCG_TOLERANCE = 1e-8
+LOWEST_TOLERANCE = 1e-6
+"""To which the lowest eigenvalue is found by products alone, as a share of the largest."""
 ROUNDING = 10.0
 """A kernel counts as positive semi-definite if its lowest eigenvalue is above minus this many times
 n eps lambda_max, the size of the rounding errors of its entries in its type."""
@@ -88,7 +90,8 @@ def eigenfunctions(
         count: how many, largest eigenvalues first; all (of a matrix) if left out.
         solver: ``exact`` decomposes the matrix (LAPACK's syevr); ``lanczos`` (ARPACK's eigsh) and
             ``lobpcg`` find the leading ones by products alone; ``auto`` is exact for a matrix of up
-            to 4000 points and ``lanczos`` otherwise.
+            to 4000 points and ``lanczos`` otherwise. These two look for a negative eigenvalue
+            too; the products of an operator count as float32.
         rng: draws the starting vectors of ``lanczos`` and ``lobpcg``; needed for them alone.
 
     Raises:
@@ -112,8 +115,6 @@ def eigenfunctions(
         if rng is None:
             raise GengapError(f"The solver '{solver}' starts at random: give it an rng.")
         values, functions = _leading(kernel, count, solver, rng)
-    kind = np.float64 if operator else kernel.dtype
-    check_positive(values, size, kind)
     functions = _signed(functions)
     return Eigenfunctions(np.maximum(values, 0.0), functions, _residuals(kernel, values, functions))
 
@@ -221,7 +222,7 @@ def check_positive(values: np.ndarray, size: int, kind: np.dtype | type) -> None
         raise GengapError(
             f"The kernel is not positive semi-definite: its eigenvalue {values.min():.3g} is below "
             f"what rounding explains ({-rounding:.1g}), so it is no tangent kernel; compute it "
-            "again with double=True."
+            "again by empirical_ntk with double=True."
         )
 
 
@@ -301,6 +302,7 @@ def _leading(
     kernel: Kernel | LinearOperator, count: int, solver: Solver, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
     size = kernel.shape[0]
+    kind = np.float32 if isinstance(kernel, LinearOperator) else kernel.dtype
     matrix: Any = LinearOperator(
         kernel.shape, matvec=lambda vector: times(kernel, vector), dtype=np.float64
     )
@@ -325,8 +327,21 @@ def _leading(
         values, functions = eigsh(matrix, count, v0=first)
     else:
         raise GengapError(f"Unknown solver {solver!r}: choose one of auto, exact, lanczos, lobpcg.")
+    check_positive(np.append(values, _lowest(kernel, np.abs(values).max(), rng)), size, kind)
     order = np.argsort(values)[::-1]
     return values[order], np.asarray(functions[:, order], dtype=np.float64)
+
+
+def _lowest(kernel: Kernel | LinearOperator, largest: float, rng: np.random.Generator) -> float:
+    """The lowest eigenvalue, to a share of the largest in magnitude."""
+    # ARPACK's tolerance is relative to the eigenvalue, so that one near 0 must not be the target.
+    shift = 2 * largest
+    flipped: Any = LinearOperator(
+        kernel.shape, matvec=lambda vector: shift * vector - times(kernel, vector), dtype=np.float64
+    )
+    first: Any = rng.standard_normal(kernel.shape[0])
+    found = eigsh(flipped, 1, which="LA", v0=first, tol=LOWEST_TOLERANCE, return_eigenvectors=False)
+    return float(shift - found[0])
 
 
 def _signed(functions: Floats) -> Floats:

@@ -26,6 +26,8 @@ from gengap.networks import logits
 from gengap.tangent.outputs import Of, chosen, parameters_of, pure
 
 Normalisation = nn.BatchNorm1d | nn.BatchNorm2d
+KINDS = (nn.Linear, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d)
+"""Of layers with a structured form; their subclasses have none."""
 LARGEST_PRODUCT = 1 << 22
 """Entries of the largest intermediate matrix of a product over positions."""
 
@@ -121,7 +123,12 @@ def supports(network: nn.Module, example: Tensor) -> bool:
         for module in owners
         if isinstance(module, nn.Conv2d)
     )
-    known = all(isinstance(module, nn.Linear | nn.Conv2d | Normalisation) for module in owners)
+    # A subclass, or a weight that is computed from other parameters, has other gradients.
+    known = all(
+        type(module) in KINDS
+        and {name for name, _ in module.named_parameters(recurse=False)} <= {"weight", "bias"}
+        for module in owners
+    )
     # A frozen weight beside a trainable bias, or a weight of two layers, has no such form.
     whole = all(p.requires_grad for p in own) and len({id(p) for p in own}) == len(own)
     return known and plain and whole and not in_place and _each_once(network, owners, example)

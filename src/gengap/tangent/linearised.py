@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from gengap.errors import GengapError
 from gengap.seeding import torch_generator
+from gengap.tangent.eigenfunctions import check_positive
 from gengap.tangent.kernel import Kernel, jacobian_product
 from gengap.tangent.outputs import Of, check_network, inputs_tensor, parameters_of, pure
 from gengap.training import Recipe, predictions, sample_losses
@@ -139,12 +140,18 @@ def ridge_regression(kernel: Kernel, residuals: np.ndarray, ridge: float) -> Flo
         ridge: above 0, in the units of the kernel.
 
     Raises:
-        GengapError: the ridge is not above 0.
+        GengapError: the ridge is not above 0, or the kernel not positive semi-definite.
     """
     if not ridge > 0:
         raise GengapError(f"The ridge is {ridge}: give a number above 0.")
     matrix = kernel.astype(np.float64) + ridge * np.eye(len(kernel))
-    coefficients: Floats = scipy.linalg.solve(matrix, residuals, assume_a="pos")
+    try:
+        coefficients: Floats = scipy.linalg.solve(matrix, residuals, assume_a="pos")
+    except scipy.linalg.LinAlgError as error:
+        raise GengapError(
+            f"The kernel plus the ridge {ridge} is not positive definite: give a kernel that is "
+            "positive semi-definite, or a larger ridge."
+        ) from error
     return coefficients
 
 
@@ -159,10 +166,17 @@ def gradient_flow(kernel: Kernel, residuals: np.ndarray, time: float) -> Floats:
         kernel: (n, n).
         residuals: y - f0, (n,).
         time: t, at least 0.
+
+    Raises:
+        GengapError: the time is below 0, or the kernel not positive semi-definite.
     """
-    values, vectors = scipy.linalg.eigh(kernel.astype(np.float64))
+    if not time >= 0:
+        raise GengapError(f"The time is {time}: give a number of at least 0.")
+    found, vectors = scipy.linalg.eigh(kernel.astype(np.float64))
+    check_positive(found, len(kernel), kernel.dtype)
+    values = np.maximum(found, 0.0)
     rate = 2 * time / len(kernel)
-    slow = np.abs(values) * rate < np.finfo(np.float64).eps
+    slow = values * rate < np.finfo(np.float64).eps
     safe = np.where(slow, 1.0, values)
     gain = np.where(slow, rate, -np.expm1(-safe * rate) / safe)
     coefficients: Floats = vectors @ (gain * (vectors.T @ residuals))

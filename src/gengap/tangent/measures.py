@@ -57,7 +57,8 @@ def tangent(
       learning versus kernel learning").
 
     Raises:
-        GengapError: the initial weights are unknown, all labels are equal, or a kernel vanishes.
+        GengapError: the initial weights are unknown, all labels are equal, or a kernel vanishes or
+            has no share along the labels.
     """
     if initial is None:
         raise GengapError(
@@ -69,6 +70,11 @@ def tangent(
     first = empirical_ntk(initial, inputs, of="trace", double=True)
     last = empirical_ntk(network, inputs, of="trace", double=True)
     before, after = (normalised_alignment(kernel, targets) for kernel in (first, last))
+    if min(before, after) <= np.finfo(np.float32).eps:
+        raise GengapError(
+            "The kernel has no share along the labels (the network may be dead): look at its "
+            "weights, or leave it out."
+        )
     spectrum = _spectrum(last)
     return {
         "negative_initial_alignment": -before,

@@ -72,7 +72,7 @@ def run(
         ``curves`` (tasks, 2 arms, epochs, 4).
 
     Raises:
-        GengapError: an index beyond the number of directions.
+        GengapError: an index that no direction has.
     """
     shape = tuple(input_shape)
     network = initial_network(context, architecture, width, shape, initialisation)
@@ -86,9 +86,10 @@ def run(
         count=count,
         memory_budget=budget,
     )
-    if max(indices) >= len(found.values):
+    outside = [index for index in indices if not 0 <= index < len(found.values)]
+    if outside:
         raise GengapError(
-            f"indices name the direction {max(indices)}, but {len(found.values)} were computed: "
+            f"indices name the direction {outside[0]}, but {len(found.values)} were computed: "
             f"choose from 0 to {len(found.values) - 1}."
         )
     training = Training(epochs, learning_rate, batch_size, initialisation)

@@ -36,6 +36,7 @@ from gengap.tangent import (
     scalar_outputs,
     signs,
 )
+from gengap.tangent.eigenfunctions import check_index
 
 GIB = 1 << 30
 
@@ -64,7 +65,8 @@ def run(
         indices: of the eigenfunctions that are learnt, from 0, by falling eigenvalue.
         labelling: ``joint`` decomposes the kernel of training and test inputs together;
             ``extended`` that of the training inputs, and extends the eigenfunctions.
-        saved: how many eigenfunctions are kept, and alignments with them computed.
+        saved: how many eigenfunctions are kept, and alignments with them computed; all, if there
+            are fewer.
         epochs, learning_rate, batch_size, initialisation: of the training of both arms.
         memory_gib: budget for the kernel.
 
@@ -77,7 +79,7 @@ def run(
         (tasks, k): the kernel's share along each initial eigenfunction.
 
     Raises:
-        GengapError: an index beyond the number of eigenfunctions, or an unknown labelling.
+        GengapError: an index that no eigenfunction has, or an unknown labelling.
     """
     data = load(**dataset, data_dir=context.data_dir, seed=context.seed)
     count = len(data.train.labels)
@@ -87,8 +89,11 @@ def run(
     budget = int(memory_gib * GIB)
     kernel = empirical_ntk(network, inputs, memory_budget=budget)
     outputs = scalar_outputs(network, inputs)
-    wanted = max(saved, max(indices) + 1)
+    points = count if labelling == "extended" else len(inputs)
+    wanted = max(min(saved, points), max(indices) + 1)
     found, functions = _decompose(context, kernel, count, labelling, wanted)
+    for index in indices:
+        check_index(index, len(found.values))
     training = Training(epochs, learning_rate, batch_size, initialisation)
     curves, after, profiles, labels_of = [], [], [], []
     for index in indices:

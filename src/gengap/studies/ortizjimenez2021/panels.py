@@ -229,10 +229,15 @@ def _image(axes: Axes, image: NDArray[np.float32]) -> None:
 
 
 @styled
-def three_curves(runs: Sequence[Run]) -> Figure:
-    """Training loss and test accuracy of the network and of its two linearisations."""
+def pretrained_curves(runs: Sequence[Run]) -> Figure:
+    """Training loss and test accuracy of the network and of its linearisations."""
     groups = grouped(runs)
-    names = ("network", "kernel at initialisation", "kernel of the trained network")
+    names = (
+        "network",
+        "kernel at initialisation",
+        "kernel of the trained network",
+        "the same at the initial trace",
+    )
     figure = new_figure(DOUBLE_COLUMN, PANEL * len(groups) + 0.4)
     rows = figure.subplots(len(groups), 2, squeeze=False)
     for row, (name, group) in zip(rows, groups.items(), strict=True):
