@@ -26,6 +26,9 @@ from gengap.studies.corneanu2020 import attacks, gap_law
 from gengap.studies.corneanu2020.adversarial import auc, auc_interval, roc
 from gengap.studies.corneanu2020.claims import verdict
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
+from gengap.studies.corneanu2020.law import networks_table
+from gengap.studies.corneanu2020.training_curves import density_bars, modes
+from gengap.topology import betti_curve, correlation_dissimilarity, persistence_diagrams
 from gengap.training import Recipe
 
 DIGITS = {"name": "digits", "train_size": 60, "test_size": 60}
@@ -144,7 +147,7 @@ def test_training_curves_their_figures_and_claims(tmp_path: Path) -> None:
     names = ["betti_0", "betti_1", "betti_2", "betti_3", "life_and_midlife", "early_stopping"]
     check_figures("training_curves", runs, names, tmp_path)
     claims = judge("corneanu2020", {"training_curves": runs})
-    assert len(claims) == 2 + 2 + 1 + 2 + 2
+    assert len(claims) == 2 + 2 + 1 + 2 + 4
     assert all(len(values) == 3 for claim in claims for values in claim.estimates.values())
 
 
@@ -170,6 +173,36 @@ def test_neurons_one_against_rest_and_the_plateau_schedule() -> None:
     )
     found = perform("corneanu2020", "training_curves", context(), settings)
     assert found.arrays["nodes"][0] == 8 * 8 * 2 + 4 + 4 + 2
+
+
+def test_density_bars_are_those_of_the_filtration_by_rank() -> None:
+    """Whole in H0 and H1, whatever the correlations; cavities up to a tenth of the edges."""
+    rng = np.random.default_rng(0)
+    graph = correlation_dissimilarity(rng.standard_normal((60, 20)) @ rng.standard_normal((20, 20)))
+    edges = np.sort(graph[np.triu_indices(60, 1)])
+    ranks = np.searchsorted(edges, graph, side="right") / len(edges)
+    np.fill_diagonal(ranks, 0)
+    found = density_bars(graph, 2)
+    whole = persistence_diagrams(ranks.astype(np.float32), 2, engine="gudhi")
+    grid = np.linspace(0.0003, 0.9997, 400)
+    for dimension, top in ((0, 1), (1, 1), (2, 0.1)):
+        places = grid[grid < top]
+        np.testing.assert_array_equal(
+            betti_curve(found[dimension], places), betti_curve(whole[dimension], places)
+        )
+    assert len(found[2]) > 0
+    assert found[1][:, 1].max() > 0.3
+    # A monotone change of the dissimilarity leaves the order of the edges, and so the bars.
+    for one, other in zip(found, density_bars(graph**2, 2), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_checkpoint_without_loops_has_no_mode() -> None:
+    summaries = np.zeros((2, 2, 8))
+    summaries[1, 1, [3, 6]] = 0.1, 0.5
+    arrays = {"summaries": summaries, "density_mode": np.array([np.nan, 0.2])}
+    np.testing.assert_array_equal(modes(arrays, "epsilon"), [np.nan, 0.1])
+    np.testing.assert_array_equal(modes(arrays, "density"), [np.nan, 0.2])
 
 
 def test_large_networks_are_sampled() -> None:
@@ -206,6 +239,24 @@ def test_partitions_of_a_network(tmp_path: Path) -> None:
     ] * 2
 
 
+def test_graphs_over_the_budget_are_left_out() -> None:
+    settings = {
+        "dataset": DIGITS,
+        "network": {"architecture": "conv_2", "width": 2},
+        "training": {**ADAM, "epochs": 1},
+        "inputs": 40,
+        "sampled": 20,
+        "draws": 2,
+        # Of the 276 neurons the layers have 128, 128, 8, 8 and 10.
+        "gibibytes": 8 * 80**2 / 2**30,
+    }
+    found = perform("corneanu2020", "partitions", context(), settings)
+    kinds = {key.split(".end")[0] for key in found.values if ".end.life" in key}
+    assert {"sampled", "equal.parts", "equal.js", "structure.means"} <= kinds
+    assert not kinds & {"whole", "communities.parts", "structure.parts", "structure.js"}
+    assert judge("corneanu2020", {"partitions": [Run(0, settings, found)]}) == []
+
+
 def law_runs() -> list[Run]:
     runs = []
     for name in ("moons", "checkerboard"):
@@ -236,6 +287,11 @@ def test_the_law_over_a_grid(tmp_path: Path) -> None:
     check_figures("law", runs, ["gap_law", "predicted_accuracy", "law_errors"], tmp_path)
     claims = judge("corneanu2020", {"law_vectors": runs[:2], "law_other": runs[2:]})
     assert len(claims) == 1 + 2 * 3
+    parity = {**runs[0].settings, "dataset": {"name": "moons", "groups": [[0], [1]]}}
+    table = networks_table([runs[0], Run(0, parity, runs[0].outcome)])
+    assert set(table["dataset"]) == {"moons"}
+    assert set(table["task"]) == {"moons", "moons in 2 groups"}
+    assert "dataset" not in gap_law.errors(table)
     one = draw("corneanu2020", "law", runs[:2])
     assert len(one["law_errors"].axes) == 2
 
@@ -284,6 +340,12 @@ def test_the_stopping_rules_by_hand() -> None:
     assert stopping_checkpoint(back, [0, 1, 2, 3, 0]) == 4
     assert lowest_checkpoint(back, [0, 1, 2, 2, 0]) == 4
     assert lowest_checkpoint([0, 0.4, 0.4, 0.4], [0, 1, 3, 3]) == 2
+    # A checkpoint without loops has no mode: it is neither a regression nor the lowest one.
+    gaps = [0.2, np.nan, 0.3, np.nan, 0.4, 0.1]
+    assert stopping_checkpoint(gaps, [0] * 6) == 2
+    assert stopping_checkpoint([0.2, np.nan, 0.3, np.nan], [0] * 4) == 3
+    assert lowest_checkpoint(gaps[:5], [0] * 5) == 2
+    assert lowest_checkpoint([0.2, np.nan, np.nan], [0, 1, 2]) == 2
     with pytest.raises(GengapError, match="2 modes and 3 counts"):
         stopping_checkpoint([0, 1], [0, 1, 2])
     with pytest.raises(GengapError, match="1 modes"):
@@ -382,6 +444,18 @@ def test_verdicts_come_from_the_intervals() -> None:
         ("training_curves", curves_settings(max_dim=4), "max_dim is 4"),
         ("training_curves", curves_settings(max_dim=0), "'max_dim' is 0"),
         ("training_curves", curves_settings(width=3), "no setting 'width'"),
+        (
+            "law",
+            {
+                "dataset": {"name": "moons"},
+                "networks": [],
+                "training": ADAM,
+                "train_sizes": [30, 60],
+                "label_corruptions": [0.0],
+                "inputs": 31,
+            },
+            "'inputs' is 31, but the smallest of 'train_sizes' is 30",
+        ),
     ],
 )
 def test_bad_settings_are_refused(experiment: str, settings: dict, sentence: str) -> None:

@@ -55,6 +55,9 @@ def test_diagrams_have_dipha_s_bytes_and_come_back(tmp_path: Path) -> None:
 def test_an_empty_diagram_comes_back_empty(tmp_path: Path) -> None:
     write_dipha_diagrams([np.empty((0, 2))], tmp_path / "none.diagram")
     assert read_dipha_diagrams(tmp_path / "none.diagram") == []
+    bars = np.array([[0.0, 0.5]])
+    write_dipha_diagrams([bars, np.empty((0, 2))], tmp_path / "h0.diagram")
+    assert len(read_dipha_diagrams(tmp_path / "h0.diagram")) == 1
 
 
 def test_the_published_scale_and_cuts() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from gengap.errors import GengapError
 from gengap.topology import (
+    Budget,
     correlation_dissimilarity,
     discriminative_nodes,
     graph_summaries,
@@ -14,6 +15,7 @@ from gengap.topology import (
     persistence_diagrams,
     sampled_summaries,
 )
+from gengap.topology.budget import OverBudgetError, check_matrix
 from gengap.topology.partitions import (
     by_structure,
     communities,
@@ -63,6 +65,7 @@ def test_chunks_and_blocks_cover_every_node_once() -> None:
     for parts in (equal_chunks(layers, 5), by_structure(layers)):
         np.testing.assert_array_equal(np.concatenate(parts), np.arange(38))
     assert [len(part) for part in by_structure(layers)] == [10, 3, 25]
+    assert [len(part) for part in by_structure([*layers, 4], together=2)] == [10, 28, 4]
     assert [len(part) for part in equal_chunks(layers, 5)] == [5, 5, 3, 5, 5, 5, 5, 5]
 
 
@@ -92,9 +95,8 @@ def test_divergences_between_distributions_of_correlations(kind: str) -> None:
 
     rng = np.random.default_rng(4)
     activations = np.concatenate([clustered(4, 2, 12), rng.standard_normal((12, 80))])
-    graph = correlation_dissimilarity(activations)
     parts = [*by_structure([12, 12, 12]), np.array([3])]
-    found = partition_divergences(graph, parts, kind)
+    found = partition_divergences(activations, parts, kind)
     assert found.shape == (3, 3)
     np.testing.assert_array_equal(found, found.T)
     assert found[0, 1] < 0.1 < 0.5 < found[0, 2]
@@ -139,6 +141,23 @@ def test_samples_of_nodes_enclose_their_mean_and_shrink_to_a_point_on_all_nodes(
     assert table.equals(again)
 
 
+def test_a_matrix_over_the_budget_is_refused_before_it_is_made() -> None:
+    """Rows that share memory: a million nodes would have eight terabytes of pairs."""
+    many = np.broadcast_to(np.arange(4.0), (1_000_000, 4))
+    parts = [np.arange(500_000), np.arange(500_000, 1_000_000)]
+    alone = [np.array([place]) for place in range(1000)]
+    small = Budget(seconds=300, gibibytes=1e-3)
+    for call, sentence in (
+        (lambda: graph_summaries(many, 1), "1000000 nodes on 4 inputs"),
+        (lambda: partition_divergences(many, parts), "500000 nodes on 4 inputs"),
+        (lambda: partition_means(many[:1000], alone, small), "1000 nodes"),
+        (lambda: check_matrix(2000, 1000, Budget(seconds=0.01)), "raise the budget"),
+    ):
+        with pytest.raises(OverBudgetError, match=sentence):
+            call()
+    check_matrix(2000, 1000)
+
+
 def test_bad_input_is_refused() -> None:
     graph = np.zeros((3, 3))
     rng = np.random.default_rng(0)
@@ -150,6 +169,7 @@ def test_bad_input_is_refused() -> None:
         (lambda: discriminative_nodes(graph, np.zeros(3, bool)), "All predictions are wrong"),
         (lambda: discriminative_nodes(graph, np.ones(3, bool), 0), "share is 0"),
         (lambda: equal_chunks([3], 0), "chunk of 0 nodes"),
+        (lambda: by_structure([3], 0), "block of 0 layers"),
         (lambda: partition_divergences(graph, [np.arange(3)], "l2"), "Unknown divergence 'l2'"),
         (lambda: partition_divergences(graph, [np.arange(3)]), "Fewer than two parts"),
         (lambda: partition_means(graph, []), "no parts"),

@@ -31,9 +31,13 @@ def summaries(
 ) -> dict[str, Value]:
     """Average life and midlife, peak of the Betti curve per node, and persistent entropy.
 
-    Of all channels, or means over five uniform draws of 200 where there are more. No sign is
-    documented there: the paper fits a law gap = a + b life + c midlife, and a rank correlation may
-    have either sign. Dimensions without bars give zeros.
+    Of all channels, or means over five uniform draws of 200 where there are more. Dimensions
+    without bars give zeros.
+
+    Signs: a larger midlife predicts a larger gap, since memorising moves cavities to weaker
+    correlations, which is a larger epsilon (Corneanu et al., CVPR 2019). Of life, peak and entropy
+    neither paper says a sign: CVPR 2020 fits gap = a + b life + c midlife with whatever signs
+    result, and a rank correlation may have either.
     """
     inputs_rng, nodes_rng = rng.spawn(2)
     activations = node_activations(network, choose_inputs(train, INPUTS, inputs_rng)).activations

@@ -22,10 +22,17 @@ HIGHEST_DIMENSION = 3
 SECONDS_PER_SIMPLEX = 2.5e-6
 BYTES_PER_SIMPLEX = 64
 BYTES_PER_PAIR = 8
+# Of correlations: per pair of nodes and input, in blocks of float64.
+SECONDS_PER_PRODUCT = 1e-10
+BYTES_PER_ACTIVATION = 8
 GIBIBYTE = 2**30
 
 # Edges whose cliques are counted; the others are taken to be like them.
 SAMPLED_EDGES = 256
+
+
+class OverBudgetError(GengapError):
+    """What was asked for is expected to cost more than its budget; nothing was computed."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,28 @@ def estimate(
     )
 
 
+def check_matrix(nodes: int, inputs: int, budget: Budget | None = None) -> None:
+    """Refuse the matrix of all pairs of nodes before it is made, where it exceeds the budget.
+
+    Args:
+        nodes: n of the (n, n) correlations.
+        inputs: on which they are computed.
+        budget: 300 CPU seconds and 4 GiB, if left out.
+
+    Raises:
+        OverBudgetError: it does.
+    """
+    budget = budget or Budget()
+    seconds = SECONDS_PER_PRODUCT * nodes**2 * inputs
+    gibibytes = (BYTES_PER_PAIR * nodes**2 + BYTES_PER_ACTIVATION * nodes * inputs) / GIBIBYTE
+    if seconds > budget.seconds or gibibytes > budget.gibibytes:
+        raise OverBudgetError(
+            f"The correlations of {nodes} nodes on {inputs} inputs would take about {seconds:.0f} "
+            f"CPU seconds and {gibibytes:.1f} GiB, more than the budget of {budget.seconds:g} "
+            f"seconds and {budget.gibibytes:g} GiB: sample fewer nodes, or raise the budget."
+        )
+
+
 def affordable_diagrams(
     dissimilarity: NDArray[np.floating],
     max_dim: int,
@@ -106,12 +135,13 @@ def affordable_diagrams(
         budget: 300 CPU seconds and 4 GiB, if left out.
 
     Raises:
-        GengapError: the estimated cost exceeds the budget, or bad arguments.
+        OverBudgetError: the estimated cost exceeds the budget.
+        GengapError: bad arguments.
     """
     budget = budget or Budget()
     cost = estimate(dissimilarity, max_dim, threshold)
     if cost.seconds > budget.seconds or cost.gibibytes > budget.gibibytes:
-        raise GengapError(
+        raise OverBudgetError(
             f"H0 to H{max_dim} of {len(dissimilarity)} nodes would take about {cost.seconds:.0f} "
             f"CPU seconds and {cost.gibibytes:.1f} GiB ({cost.simplices:.2g} simplices), more than "
             f"the budget of {budget.seconds:g} seconds and {budget.gibibytes:g} GiB: sample fewer "

@@ -122,7 +122,8 @@ def read_dipha_diagrams(path: str | Path) -> list[NDArray[np.float64]]:
     """Read DIPHA's PERSISTENCE_DIAGRAM; essential classes become infinite bars.
 
     Returns:
-        Per dimension 0, 1, ... up to the highest in the file, (bars, 2) births and deaths, sorted.
+        Per dimension 0, 1, ..., (bars, 2) births and deaths, sorted; up to the highest dimension
+        that has a bar, since the file does not say which were looked at.
 
     Raises:
         GengapError: the file is missing, of another kind, or truncated.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gengap.errors import GengapError
 from gengap.topology.betti import summarise_bars
-from gengap.topology.budget import Budget
+from gengap.topology.budget import Budget, check_matrix
 from gengap.topology.dipha import EPS_MAX, SHORTEST, dipha_bars
 from gengap.topology.dissimilarity import correlation_dissimilarity
 
@@ -110,7 +110,11 @@ def graph_summaries(
 
     Returns:
         ``"life.H0"``, ``"midlife.H0"``, ..., for each dimension.
+
+    Raises:
+        OverBudgetError: the matrix of correlations or the diagrams cost more than the budget.
     """
+    check_matrix(len(activations), activations.shape[-1], budget)
     diagrams = dipha_bars(
         correlation_dissimilarity(activations), max_dim, eps_max, shortest, budget
     )

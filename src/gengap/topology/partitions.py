@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
+from gengap.topology.budget import Budget, check_matrix
 from gengap.topology.dissimilarity import correlation_dissimilarity
 
 Parts = list[NDArray[np.int64]]
@@ -45,10 +46,21 @@ def equal_chunks(layers: Sequence[int], size: int) -> Parts:
     ]
 
 
-def by_structure(layers: Sequence[int]) -> Parts:
-    """The nodes of each layer; empty layers are left out."""
+def by_structure(layers: Sequence[int], together: int = 1) -> Parts:
+    """The nodes of each layer, or of each block of consecutive layers; empty ones are left out.
+
+    Args:
+        layers: number of nodes of each layer; nodes are numbered through.
+        together: layers in a block; the last block has what remains.
+
+    Raises:
+        GengapError: ``together`` is below 1.
+    """
+    if together < 1:
+        raise GengapError(f"A block of {together} layers is empty: give at least 1.")
     ends = np.cumsum([0, *layers])
-    blocks = [np.arange(low, high) for low, high in itertools.pairwise(ends)]
+    marks = [*ends[:-1:together], ends[-1]]
+    blocks = [np.arange(low, high) for low, high in itertools.pairwise(marks)]
     return [block for block in blocks if len(block)]
 
 
@@ -82,23 +94,33 @@ def communities(dissimilarity: NDArray[np.floating], rng: np.random.Generator) -
     return [*parts, alone] if len(alone) else parts
 
 
-def partition_means(activations: NDArray[np.floating], parts: Parts) -> NDArray[np.float32]:
+def partition_means(
+    activations: NDArray[np.floating], parts: Parts, budget: Budget | None = None
+) -> NDArray[np.float32]:
     """The functional graph of the parts' mean activations.
 
     Args:
         activations: (k, m), one row per node, one column per input.
         parts: p parts of the nodes.
+        budget: see ``gengap.topology.budget``.
 
     Returns:
         (p, p) 1 - |r| of the means.
+
+    Raises:
+        OverBudgetError: the matrix costs more than the budget.
     """
     _check(parts, len(activations))
+    check_matrix(len(parts), activations.shape[1], budget)
     means = np.stack([activations[part].mean(axis=0, dtype=np.float64) for part in parts])
     return correlation_dissimilarity(means)
 
 
 def partition_divergences(
-    dissimilarity: NDArray[np.floating], parts: Parts, kind: str = "js"
+    activations: NDArray[np.floating],
+    parts: Parts,
+    kind: str = "js",
+    budget: Budget | None = None,
 ) -> NDArray[np.float64]:
     """How unlike the distributions of |r| within any two parts are.
 
@@ -109,26 +131,31 @@ def partition_divergences(
     calls js), divided by the largest found.
 
     Args:
-        dissimilarity: (k, k) 1 - |r|.
+        activations: (k, m), one row per node, one column per input. Correlations are computed
+            within parts only.
         parts: p parts of the nodes; those of a single node have no pair and are left out.
         kind: ``kl`` or ``js``.
+        budget: see ``gengap.topology.budget``; of each part's correlations.
 
     Returns:
         (q, q) symmetric, in [0, 1], zero diagonal, for the q parts of two nodes or more.
 
     Raises:
+        OverBudgetError: a part's correlations cost more than the budget.
         GengapError: an unknown kind, or fewer than two parts with pairs of nodes.
     """
     if kind not in DIVERGENCES:
         raise GengapError(f"Unknown divergence {kind!r}: choose {' or '.join(DIVERGENCES)}.")
-    _check(parts, len(dissimilarity))
-    densities = [_density(dissimilarity, part) for part in parts if len(part) > 1]
-    if len(densities) < 2:
+    _check(parts, len(activations))
+    paired = [part for part in parts if len(part) > 1]
+    if len(paired) < 2:
         raise GengapError(
             "Fewer than two parts have a pair of nodes, so there is nothing to compare: "
             "make fewer, larger parts."
         )
-    p = np.stack(densities)
+    for part in paired:
+        check_matrix(len(part), activations.shape[1], budget)
+    p = np.stack([_density(activations[part]) for part in paired])
     ratio = np.log(p[:, None] / p[None])
     if kind == "kl":
         one_way = (p[:, None] * ratio).sum(axis=-1)
@@ -145,8 +172,8 @@ def _scaled(divergence: NDArray[np.float64]) -> NDArray[np.float64]:
     return upper + upper.T
 
 
-def _density(dissimilarity: NDArray[np.floating], part: NDArray[np.int64]) -> NDArray[np.float64]:
-    within = dissimilarity[np.ix_(part, part)][np.triu_indices(len(part), 1)]
+def _density(activations: NDArray[np.floating]) -> NDArray[np.float64]:
+    within = correlation_dissimilarity(activations)[np.triu_indices(len(activations), 1)]
     counts, _ = np.histogram(1 - within, bins=CORRELATION_BINS, range=(0, 1))
     shares = np.maximum(counts / counts.sum(), EMPTY_BIN)
     density: NDArray[np.float64] = shares / shares.sum()

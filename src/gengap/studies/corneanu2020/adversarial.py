@@ -50,8 +50,9 @@ def run(
     """Train a network, attack it, and tell attacked images from clean and from noisy ones.
 
     The detector is a logistic regression on the summaries of H0 and H1 of each image's graph. It is
-    fitted on training images and judged on test images, all of which the network classifies
-    rightly; an attack counts where it succeeds. The network's own doubt (one minus its largest
+    fitted on training images and judged on test images. Clean images are those that the network
+    classifies rightly; noisy ones are made from them, and how it classifies those is not looked at;
+    an attack counts where it succeeds. The network's own doubt (one minus its largest
     probability) is the baseline.
 
     Args:
@@ -62,7 +63,8 @@ def run(
         epsilon: the largest change of a pixel, in the units of the inputs.
         images: of each split that are attacked.
         nodes: ``neurons`` or ``channels``.
-        share: of the nodes that are kept, those that tell right from wrong predictions best.
+        share: of the nodes that are kept, those that tell clean training images from successful
+            FGSM ones best, by their linear discriminant coefficients.
 
     Raises:
         GengapError: hardly any attack succeeds.

@@ -22,11 +22,13 @@ def stopping_checkpoint(modes: Numbers, cavities: Numbers) -> int:
 
     A regression is a step after which the mode of beta_1 lies at a higher density than before while
     there are no more cavities of dimension 2 and 3. The first step, from the random start, is not
-    looked at, since a network that has learnt nothing yet memorises nothing. The rule needs no more
-    than the checkpoints so far, so training can be stopped by it.
+    looked at, since a network that has learnt nothing yet memorises nothing. Checkpoints without a
+    mode are passed over. The rule needs no more than the checkpoints so far, so training can be
+    stopped by it.
 
     Args:
-        modes: (checkpoints,) density at which beta_1 is largest, at the start and later.
+        modes: (checkpoints,) density at which beta_1 is largest, at the start and later; NaN where
+            there are no loops.
         cavities: (checkpoints,) number of bars of dimension 2 and above, per node.
 
     Returns:
@@ -36,15 +38,17 @@ def stopping_checkpoint(modes: Numbers, cavities: Numbers) -> int:
         GengapError: fewer than two checkpoints, or of different numbers.
     """
     density, count = _checked(modes, cavities)
-    back = (density[2:] > density[1:-1]) & (count[2:] <= count[1:-1])
-    return int(np.argmax(back)) + 1 if back.any() else len(density) - 1
+    known = 1 + np.flatnonzero(np.isfinite(density[1:]))
+    before, after = known[:-1], known[1:]
+    back = (density[after] > density[before]) & (count[after] <= count[before])
+    return int(before[np.argmax(back)]) if back.any() else len(density) - 1
 
 
 def lowest_checkpoint(modes: Numbers, cavities: Numbers) -> int:
     """The checkpoint after the start with the mode of beta_1 at the lowest density, in hindsight.
 
-    Of equal ones the one with the most cavities, then the earliest. Arguments, result and errors
-    are those of :func:`stopping_checkpoint`.
+    Of equal ones the one with the most cavities, then the earliest; those without a mode come last.
+    Arguments, result and errors are those of :func:`stopping_checkpoint`.
     """
     density, count = _checked(modes, cavities)
     return 1 + int(np.lexsort((-count[1:], density[1:]))[0])

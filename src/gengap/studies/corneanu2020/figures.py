@@ -30,10 +30,7 @@ from gengap.figures.style import (
 )
 from gengap.studies import Run, interval
 from gengap.studies.corneanu2020 import gap_law as laws
-from gengap.topology.betti import SUMMARIES, smoothed
-
-SMOOTHING = 1.5
-"""Standard deviation in grid points of the window over drawn curves."""
+from gengap.topology.betti import smoothed
 
 BAND_ALPHA = 0.2
 LABELLED_EPOCHS = (0, 1, 3, 10, 30, 100, 300)
@@ -116,8 +113,15 @@ def _band(
 
 
 @styled
-def betti_curves(runs: Sequence[Run], dimension: int) -> Figure:
-    """Betti curves of one dimension at every checkpoint, over epsilon and over density."""
+def betti_curves(runs: Sequence[Run], dimension: int, smoothing: float | None = None) -> Figure:
+    """Betti curves of one dimension at every checkpoint, over epsilon and over density.
+
+    Args:
+        runs: of the experiment ``training_curves``.
+        dimension: of the homology.
+        smoothing: standard deviation in grid points of a window over the drawn curves, to look at;
+            None for none.
+    """
     figure, panels = _panels(runs, 2, 4.2)
     epochs = runs[0].outcome.arrays["epochs"]
     colours = matplotlib.colormaps[ORDERED](np.linspace(0, 0.95, len(epochs)))
@@ -127,7 +131,8 @@ def betti_curves(runs: Sequence[Run], dimension: int) -> Figure:
             mean = np.mean([run.outcome.arrays[curves][:, dimension] for run in group], axis=0)
             places = group[0].outcome.arrays[grid]
             for curve, colour in zip(mean, colours, strict=True):
-                axes.plot(places, smoothed(curve, SMOOTHING), color=colour)
+                drawn = curve if smoothing is None else smoothed(curve, smoothing)
+                axes.plot(places, drawn, color=colour)
             axes.set_xlim(places[0], places[-1])
         panels[0, column].set_xlabel("ε = (1 − |r|) / 2")
         panels[1, column].set_xlabel("density (share of edges)")
@@ -139,7 +144,8 @@ def betti_curves(runs: Sequence[Run], dimension: int) -> Figure:
         Line2D([], [], color=colour, label=str(epoch))
         for epoch, colour in zip(epochs, colours, strict=True)
     ]
-    legend_below(figure, handles, "epoch (mean over seeds, smoothed to look at)")
+    said = "mean over seeds" if smoothing is None else "mean over seeds, smoothed"
+    legend_below(figure, handles, f"epoch ({said})")
     return figure
 
 
@@ -171,10 +177,9 @@ def life_and_midlife(runs: Sequence[Run], summary: Summary) -> Figure:
 
 
 @styled
-def early_stopping(runs: Sequence[Run], modes: Modes) -> Figure:
+def early_stopping(runs: Sequence[Run], modes: Modes, cavities: Modes) -> Figure:
     """Accuracies, the mode of beta_1 on both scales and the cavities, with where the rules stop."""
     figure, panels = _panels(runs, 4, 6.6)
-    count = SUMMARIES.index("count")
     for column, group in enumerate(_by_corruption(runs).values()):
         arrays = [run.outcome.arrays for run in group]
         epochs = arrays[0]["epochs"]
@@ -183,10 +188,12 @@ def early_stopping(runs: Sequence[Run], modes: Modes) -> Figure:
             (0, [some["test_accuracy"] for some in arrays], BLACK),
             (1, [modes(some, "epsilon") for some in arrays], SCALE_COLOURS["epsilon"]),
             (2, [modes(some, "density") for some in arrays], SCALE_COLOURS["density"]),
-            (3, [some["summaries"][:, 2:, count].sum(axis=1) for some in arrays], PALETTE[3]),
+            (3, [cavities(some, "epsilon") for some in arrays], SCALE_COLOURS["epsilon"]),
+            (3, [cavities(some, "density") for some in arrays], SCALE_COLOURS["density"]),
         )
         for row, values, colour in rows:
-            _band(panels[row, column], epochs, np.stack(values), colour)
+            shown = np.ma.masked_invalid(np.stack(values))
+            _band(panels[row, column], epochs, shown, colour)
         for (scale, colour), (rule, marker, _) in itertools.product(SCALE_COLOURS.items(), RULES):
             panels[0, column].plot(
                 [run.outcome.values[f"{rule}_epoch.{scale}"] for run in group],
@@ -262,16 +269,16 @@ def partitions(runs: Sequence[Run], names: Sequence[str], graphs: Sequence[str])
 
 
 def _styles(table: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
-    """A colour per dataset and a mark per architecture."""
-    datasets, architectures = sorted(set(table["dataset"])), sorted(set(table["architecture"]))
-    colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(datasets)}
+    """A colour per task and a mark per architecture."""
+    tasks, architectures = sorted(set(table["task"])), sorted(set(table["architecture"]))
+    colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(tasks)}
     marks = {name: MARKERS[place % len(MARKERS)] for place, name in enumerate(architectures)}
     return colours, marks
 
 
 def _scatter(axes: Axes, table: pd.DataFrame, x: NDArray[np.floating], y: str) -> None:
     colours, marks = _styles(table)
-    for (dataset, architecture), rows in table.groupby(["dataset", "architecture"]):
+    for (task, architecture), rows in table.groupby(["task", "architecture"]):
         place = table.index.get_indexer(rows.index)
         axes.scatter(
             x[place],
@@ -279,7 +286,7 @@ def _scatter(axes: Axes, table: pd.DataFrame, x: NDArray[np.floating], y: str) -
             s=12,
             marker=marks[str(architecture)],
             facecolors="none",
-            edgecolors=colours[str(dataset)],
+            edgecolors=colours[str(task)],
             linewidths=0.6,
         )
 
@@ -312,12 +319,18 @@ def gap_law(table: pd.DataFrame) -> Figure:
 
 @styled
 def predicted_accuracy(table: pd.DataFrame) -> Figure:
-    """Test accuracy predicted as training accuracy minus the law's gap, against the measured."""
+    """Test accuracy predicted as training accuracy minus the law's gap, against the measured.
+
+    The law is fitted to each seed's networks by themselves, as in the claims.
+    """
     groups = [name for name in laws.LEFT_OUT if name == "network" or table[name].nunique() > 1]
     figure = new_figure(DOUBLE_COLUMN, 3.1)
     panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
     for axes, left_out in zip(panels, groups, strict=True):
-        gap = laws.left_out_predictions(table, left_out)[laws.LAW].to_numpy()
+        by_seed = [
+            laws.left_out_predictions(rows, left_out)[laws.LAW] for _, rows in table.groupby("seed")
+        ]
+        gap = pd.concat(by_seed).loc[table.index].to_numpy()
         predicted = 100 * (table["train_accuracy"].to_numpy() - gap)
         _scatter(axes, table, predicted, "test_accuracy")
         middle = 100 * float(table["test_accuracy"].mean())

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from gengap.activations import node_activations
+from gengap.errors import GengapError
 from gengap.measures import baseline
 from gengap.seeding import derive, generator
 from gengap.studies import Context, Outcome, Run
@@ -48,9 +49,18 @@ def run(
         training: entries of the recipe.
         train_sizes: numbers of training samples.
         label_corruptions: parts of the training labels that are replaced.
-        inputs: training inputs on which correlations are computed.
+        inputs: training inputs on which correlations are computed, as many for every network,
+            since the noise of a correlation depends on their number.
         nodes_at_most: where a network has more channels, so many are drawn uniformly.
+
+    Raises:
+        GengapError: more inputs than the smallest training set has.
     """
+    if inputs > min(train_sizes):
+        raise GengapError(
+            f"The setting 'inputs' is {inputs}, but the smallest of 'train_sizes' is "
+            f"{min(train_sizes)}: give at most that, so that all networks have equally many."
+        )
     rows = []
     for network, size, corruption in itertools.product(networks, train_sizes, label_corruptions):
         words = (name_of(network), size, str(corruption))
@@ -99,18 +109,24 @@ def name_of(network: Mapping[str, Any]) -> str:
     return f"{name} ({said})" if said else str(name)
 
 
-def dataset_of(dataset: Mapping[str, Any]) -> str:
+def task_of(dataset: Mapping[str, Any]) -> str:
     """A dataset by its name, and the number of groups that its labels are joined to."""
     groups = dataset.get("groups")
     return f"{dataset['name']} in {len(groups)} groups" if groups else str(dataset["name"])
 
 
 def networks_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """All networks of some runs, a row each, with their ``dataset`` and the run's ``seed``."""
+    """All networks of some runs, a row each, with where they come from.
+
+    Columns besides those of the outcome: ``dataset``, whose images or points a left-out dataset
+    shares with no other; ``task``, the dataset with its grouping of labels; the run's ``seed``.
+    """
     return pd.concat(
         [
             pd.DataFrame(dict(run_.outcome.arrays)).assign(
-                dataset=dataset_of(run_.settings["dataset"]), seed=run_.seed
+                dataset=str(run_.settings["dataset"]["name"]),
+                task=task_of(run_.settings["dataset"]),
+                seed=run_.seed,
             )
             for run_ in runs
         ],

@@ -26,6 +26,7 @@ from gengap.studies.corneanu2020.setting import (
 )
 from gengap.topology import (
     Budget,
+    affordable_diagrams,
     betti_curve,
     correlation_dissimilarity,
     dipha_bars,
@@ -33,12 +34,15 @@ from gengap.topology import (
     summarise_bars,
 )
 from gengap.topology.betti import SUMMARIES
+from gengap.topology.budget import check_matrix
 from gengap.topology.dipha import EPS_MAX
 
 GRID_POINTS = 121
 GRID = np.linspace(0, EPS_MAX, GRID_POINTS)
 LOWEST_DENSITY = 1e-3
 DENSITY_GRID = np.geomspace(LOWEST_DENSITY, 1, GRID_POINTS)
+DENSITY_CAP = 0.1
+"""Cavities are looked at up to this share of edges, since beyond it they cost too much."""
 SCALES = ("epsilon", "density")
 RULES = {"stop": stopping_checkpoint, "lowest": lowest_checkpoint}
 CAVITY = 2
@@ -61,6 +65,10 @@ def run(
     seconds: float = 300.0,
 ) -> Outcome:
     """Train one network and look at its functional graph at checkpoints.
+
+    On two scales: epsilon as published (``gengap.topology.dipha``), and density, the share of all
+    edges. There no bar is dropped for its length, H0 and H1 are those of the whole filtration, and
+    higher dimensions end at the density 0.1, at every checkpoint.
 
     Args:
         context: seed, data and device.
@@ -104,19 +112,48 @@ def _checkpoint(
     trained: Trained, activations: NDArray[np.float32], max_dim: int, budget: Budget
 ) -> dict[str, Any]:
     train_accuracy, test_accuracy = accuracies(trained)
+    check_matrix(len(activations), activations.shape[-1], budget)
     graph = correlation_dissimilarity(activations)
     count = len(graph)
     bars = dipha_bars(graph, max_dim, budget=budget)
-    dense = in_density([2 * some for some in bars], graph)
+    dense = density_bars(graph, max_dim, budget)
+    curves = np.array([betti_curve(some, DENSITY_GRID, count) for some in dense])
+    curves[CAVITY:, DENSITY_GRID > DENSITY_CAP] = np.nan
+    loops = summarise_bars(dense[1])
     return {
         "train_accuracy": train_accuracy,
         "test_accuracy": test_accuracy,
         "nodes": count,
         "curves": [betti_curve(some, GRID, count) for some in bars],
-        "density_curves": [betti_curve(some, DENSITY_GRID, count) for some in dense],
+        "density_curves": curves,
         "summaries": [[summarise_bars(some, count)[name] for name in SUMMARIES] for some in bars],
-        "density_modes": [summarise_bars(some, count)["argmax"] for some in dense],
+        "density_mode": loops["argmax"] if loops["count"] else np.nan,
+        "density_cavities": sum(len(some) for some in dense[CAVITY:]) / count,
     }
+
+
+def density_bars(
+    graph: NDArray[np.floating], max_dim: int, budget: Budget | None = None
+) -> list[NDArray[np.float64]]:
+    """Diagrams of the filtration by the share of edges: whole in H0 and H1, to 0.1 above.
+
+    Args:
+        graph: (n, n) 1 - |r|, of at least two nodes.
+        max_dim: highest dimension of homology, at least 1.
+        budget: see ``gengap.topology.budget``.
+
+    Returns:
+        Per dimension, (bars, 2) births and deaths as shares of edges. Above H1 bars born up to 0.1;
+        deaths beyond are infinite, but where ties hold the edge at 0.1.
+    """
+    found = affordable_diagrams(graph, 1, budget=budget)
+    if max_dim >= CAVITY:
+        edges = np.sort(graph[np.triu_indices(len(graph), 1)])
+        limit = float(edges[int(np.ceil(DENSITY_CAP * len(edges))) - 1])
+        found += affordable_diagrams(graph, max_dim, limit, budget)[CAVITY:]
+    whole, capped = in_density(found[:CAVITY], graph), in_density(found[CAVITY:], graph)
+    # Equal edges enter together, and may so exceed the cap.
+    return whole + [some[some[:, 0] <= DENSITY_CAP] for some in capped]
 
 
 def _stopping(arrays: Mapping[str, NDArray[Any]]) -> dict[str, float]:
@@ -128,19 +165,27 @@ def _stopping(arrays: Mapping[str, NDArray[Any]]) -> dict[str, float]:
         "best_accuracy": float(accuracy[best]),
         "last_accuracy": float(accuracy[-1]),
     }
-    counts = arrays["summaries"][:, CAVITY:, SUMMARIES.index("count")].sum(axis=1)
     for scale, (name, rule) in itertools.product(SCALES, RULES.items()):
-        chosen = rule(modes(arrays, scale), counts)
+        chosen = rule(modes(arrays, scale), cavities(arrays, scale))
         values[f"{name}_epoch.{scale}"] = float(epochs[chosen])
         values[f"{name}_accuracy.{scale}"] = float(accuracy[chosen])
     return values
 
 
 def modes(arrays: Mapping[str, NDArray[Any]], scale: str) -> NDArray[np.float64]:
-    """Where beta_1 is largest at each checkpoint: in epsilon, or in density (share of edges)."""
+    """Where beta_1 is largest at each checkpoint, in epsilon or density; NaN without loops."""
     if scale == "density":
-        return np.asarray(arrays["density_modes"][:, 1])
-    return np.asarray(arrays["summaries"][:, 1, SUMMARIES.index("argmax")])
+        return np.asarray(arrays["density_mode"])
+    loops = arrays["summaries"][:, 1]
+    counts, places = loops[:, SUMMARIES.index("count")], loops[:, SUMMARIES.index("argmax")]
+    return np.where(counts > 0, places, np.nan)
+
+
+def cavities(arrays: Mapping[str, NDArray[Any]], scale: str) -> NDArray[np.float64]:
+    """Bars of dimension 2 and above at each checkpoint, per node, on a scale."""
+    if scale == "density":
+        return np.asarray(arrays["density_cavities"])
+    return np.asarray(arrays["summaries"][:, CAVITY:, SUMMARIES.index("count")].sum(axis=1))
 
 
 def summary(run_: Run, name: str, dimension: int) -> NDArray[np.float64]:
@@ -159,5 +204,5 @@ def draw(runs: Sequence[Run]) -> dict[str, Figure]:
         for dimension in range(dimensions)
     }
     drawn["life_and_midlife"] = figures.life_and_midlife(runs, summary)
-    drawn["early_stopping"] = figures.early_stopping(runs, modes)
+    drawn["early_stopping"] = figures.early_stopping(runs, modes, cavities)
     return drawn
