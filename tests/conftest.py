@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,3 +24,18 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data are not here ({folder} does not exist)")
     return folder
+
+
+@pytest.fixture
+def seeded() -> Callable[..., Any]:
+    """A network of random weights from its spec."""
+    # Here, since most tests need no torch.
+    from gengap.networks import build, initialise
+    from gengap.seeding import torch_generator
+
+    def make(spec: dict[str, Any], seed: int = 0) -> Any:
+        network = build(spec)
+        initialise(network, "glorot", torch_generator(seed, "test"))
+        return network.eval()
+
+    return make

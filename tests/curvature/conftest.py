@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,25 +10,11 @@ import torch
 from torch import nn
 
 from gengap.datasets import Split
-from gengap.networks import build, initialise
-from gengap.seeding import torch_generator
 from gengap.training import loss_inputs, sample_losses
 
 Builder = Callable[..., nn.Module]
 DataMaker = Callable[..., Split]
 Oracle = Callable[..., np.ndarray]
-
-
-@pytest.fixture
-def seeded() -> Builder:
-    """A network of random weights from its spec."""
-
-    def make(spec: dict[str, Any], seed: int = 0) -> nn.Module:
-        network = build(spec)
-        initialise(network, "glorot", torch_generator(seed, "test"))
-        return network.eval()
-
-    return make
 
 
 @pytest.fixture

@@ -16,16 +16,12 @@ import numpy as np
 import scipy.linalg
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 from scipy.sparse.linalg import LinearOperator, svds
 from torch import Tensor, nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.files import writing
-from gengap.networks import Network, device_of, weights_of
-from gengap.tangent.eigenfunctions import WEIGHTS
+from gengap.networks import Network, device_of
 from gengap.tangent.kernel import GIB
 from gengap.tangent.outputs import (
     Of,
@@ -35,6 +31,7 @@ from gengap.tangent.outputs import (
     parameters_of,
     pure,
 )
+from gengap.tangent.storage import read_with_weights, write_with_weights
 
 Floats = NDArray[np.float64]
 
@@ -145,14 +142,7 @@ def write_directions(
     Raises:
         GengapError: the folder cannot be written to.
     """
-    tensors: dict[str, np.ndarray] = {
-        "values": found.values,
-        "directions": np.ascontiguousarray(found.directions),
-    }
-    if network is not None:
-        tensors |= {WEIGHTS + name: value.numpy() for name, value in weights_of(network).items()}
-    with writing(path) as part:
-        save_file(tensors, part)
+    write_with_weights({"values": found.values, "directions": found.directions}, path, network)
 
 
 def read_directions(path: str | Path) -> tuple[Directions, dict[str, np.ndarray]]:
@@ -161,18 +151,8 @@ def read_directions(path: str | Path) -> tuple[Directions, dict[str, np.ndarray]
     Raises:
         GengapError: the file is missing or is not such a file.
     """
-    try:
-        tensors = load_file(path)
-        found = Directions(tensors["values"], tensors["directions"])
-    except (OSError, SafetensorError, KeyError) as error:
-        raise GengapError(
-            f"{path} holds no directions ({error}): compute and write them again."
-        ) from error
-    return found, {
-        name.removeprefix(WEIGHTS): value
-        for name, value in tensors.items()
-        if name.startswith(WEIGHTS)
-    }
+    found, weights = read_with_weights(path, "directions", ("values", "directions"))
+    return Directions(**found), weights
 
 
 class _MixedDerivative:

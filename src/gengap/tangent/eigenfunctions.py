@@ -13,16 +13,13 @@ from typing import Any, Literal
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 from scipy.sparse.linalg import LinearOperator, eigsh, lobpcg
 from torch import nn
 
 from gengap.errors import GengapError
-from gengap.files import writing
-from gengap.networks import weights_of
 from gengap.tangent.kernel import GIB, Kernel, Method, empirical_ntk, kernel_operator, times
 from gengap.tangent.outputs import Of
+from gengap.tangent.storage import read_with_weights, write_with_weights
 
 Floats = NDArray[np.float64]
 Solver = Literal["auto", "exact", "lanczos", "lobpcg"]
@@ -39,8 +36,6 @@ n eps lambda_max, the size of the rounding errors of its entries in its type."""
 
 ROWS = 1024
 """Rows of a kernel that are looked at together."""
-
-WEIGHTS = "weights."
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,15 +232,8 @@ def write_eigenfunctions(
     Raises:
         GengapError: the folder cannot be written to.
     """
-    tensors: dict[str, np.ndarray] = {
-        "values": eigen.values,
-        "functions": np.ascontiguousarray(eigen.functions),
-        "residuals": eigen.residuals,
-    }
-    if network is not None:
-        tensors |= {WEIGHTS + name: value.numpy() for name, value in weights_of(network).items()}
-    with writing(path) as part:
-        save_file(tensors, part)
+    tensors = {"values": eigen.values, "functions": eigen.functions, "residuals": eigen.residuals}
+    write_with_weights(tensors, path, network)
 
 
 def read_eigenfunctions(path: str | Path) -> tuple[Eigenfunctions, dict[str, np.ndarray]]:
@@ -254,18 +242,9 @@ def read_eigenfunctions(path: str | Path) -> tuple[Eigenfunctions, dict[str, np.
     Raises:
         GengapError: the file is missing or is not such a file.
     """
-    try:
-        tensors = load_file(path)
-        found = Eigenfunctions(tensors["values"], tensors["functions"], tensors["residuals"])
-    except (OSError, SafetensorError, KeyError) as error:
-        raise GengapError(
-            f"{path} holds no eigenfunctions ({error}): compute and write them again."
-        ) from error
-    return found, {
-        name.removeprefix(WEIGHTS): value
-        for name, value in tensors.items()
-        if name.startswith(WEIGHTS)
-    }
+    names = ("values", "functions", "residuals")
+    found, weights = read_with_weights(path, "eigenfunctions", names)
+    return Eigenfunctions(**found), weights
 
 
 def _checked_size(kernel: Kernel | LinearOperator) -> int:

@@ -20,8 +20,7 @@ from gengap.studies.ortizjimenez2021.arms import (
     train_network,
 )
 from gengap.tangent import empirical_ntk, normalised_alignment, scalar_outputs, signs
-
-GIB = 1 << 30
+from gengap.tangent.kernel import GIB
 
 GROUPS = {
     "halves": [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]],

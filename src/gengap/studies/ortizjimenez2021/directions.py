@@ -26,8 +26,7 @@ from gengap.tangent import (
     scalar_outputs,
     separable_along,
 )
-
-GIB = 1 << 30
+from gengap.tangent.kernel import GIB
 
 
 def run(

@@ -37,8 +37,7 @@ from gengap.tangent import (
     signs,
 )
 from gengap.tangent.eigenfunctions import check_index
-
-GIB = 1 << 30
+from gengap.tangent.kernel import GIB
 
 
 def run(

@@ -27,8 +27,7 @@ from gengap.studies.ortizjimenez2021.arms import (
     train_network,
 )
 from gengap.tangent import eigenfunctions, empirical_ntk, normalised_alignment, signs
-
-GIB = 1 << 30
+from gengap.tangent.kernel import GIB
 
 
 def run(
