@@ -294,3 +294,19 @@ def test_keywords_are_checked(
 def test_another_datasets_inputs_are_refused(seeded: Builder, random_split: DataMaker) -> None:
     with pytest.raises(GengapError, match="takes inputs of shape"):
         hessian(build(SMOOTH), "cross_entropy", random_split(5, (7,)))
+
+
+@pytest.mark.parametrize("make", [hessian, ggn, gradient_second_moment])
+@pytest.mark.parametrize("spec", [SMOOTH, CONVOLUTIONAL])
+def test_many_vectors_at_once_are_multiplied_as_one_by_one(
+    make: Callable[..., operators.CurvatureOperator],
+    spec: dict[str, Any],
+    seeded: Builder,
+    random_split: DataMaker,
+) -> None:
+    network = shifted(seeded(spec))
+    data = random_split(23, tuple(spec["input_shape"]), 3)
+    operator = make(network, "cross_entropy", data, dtype="float64", batch_size=10)
+    vectors = np.random.default_rng(0).standard_normal((operator.size, operators.TOGETHER + 3))
+    one_by_one = np.stack([operator.matvec(vector) for vector in vectors.T], axis=1)
+    np.testing.assert_allclose(operator.matmat(vectors), one_by_one, rtol=1e-9, atol=1e-12)

@@ -154,7 +154,7 @@ def test_a_foreign_module_has_no_known_layers_to_observe() -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_per_sample_gradients_equal_a_loop(name: str, inputs: Tensor) -> None:
-    """torch.func's vmap goes through every architecture; float64, so that rounding decides nothing."""
+    """torch.func's vmap goes through every architecture (float64: rounding decides nothing)."""
     network = build(SPECS[name]).double()
     inputs = inputs.double()
     parameters = {key: value.detach() for key, value in network.named_parameters()}

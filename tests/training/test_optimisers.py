@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import torch
 from torch import Tensor, nn, optim
 
 from gengap.training import Recipe
-from gengap.training.optimisers import Schedule, optimiser
+from gengap.training.optimisers import Schedule, optimiser, without_compiler
 
 
 def step(parameter: nn.Parameter, steps: optim.Optimizer, gradient: Tensor) -> None:
@@ -60,6 +62,41 @@ def test_weight_decay_of_adamw_is_decoupled() -> None:
         step(theta, optimiser([theta], recipe), torch.zeros_like(theta))
     assert coupled.item() == pytest.approx(1.9, abs=1e-6)
     assert decoupled.item() == pytest.approx(2.0 * (1 - 0.05), abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.AdamW])
+def test_without_the_compiler_steps_are_those_of_torch(kind: type[optim.Optimizer]) -> None:
+    keywords: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.01}
+    keywords |= {"momentum": 0.9} if kind is optim.SGD else {}
+    ours, theirs = parameter(1.0, -2.0), parameter(1.0, -2.0)
+    pairs = [
+        (ours, without_compiler(kind)([ours], **keywords)),
+        (theirs, kind([theirs], **keywords)),
+    ]
+    for number in range(5):
+        for theta, steps in pairs:
+            steps.zero_grad()
+            (theta.pow(4) * (number + 1)).sum().backward()
+            steps.step()
+    assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_training_does_not_load_the_compiler(name: str) -> None:
+    code = f"""
+import sys
+import numpy as np
+from gengap.datasets import Split
+from gengap.networks import build
+from gengap.training import Recipe, train
+
+network = build({{"model_config": [{{"layer_name": "Dense", "units": 2}}], "input_shape": [3]}})
+data = Split(np.ones((4, 3), np.float32), np.array([0, 1, 0, 1]), 2)
+schedule = {{"name": "step", "every": 1, "factor": 0.5}}
+train(network, data, Recipe(optimiser={name!r}, epochs=2, schedule=schedule))
+sys.exit("torch._dynamo" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def rates(schedule: dict[str, Any] | None, losses: list[float]) -> list[float]:

@@ -14,6 +14,7 @@ from gengap.curvature.alignment import alignments, gradient_direction
 from gengap.curvature.per_sample import batch_size, parameter_count
 from gengap.errors import GengapError
 from gengap.networks import device_of, logits, tensor_of
+from gengap.training.optimisers import without_compiler
 
 DIRECTIONS = 64
 SCANNED = 32
@@ -225,7 +226,7 @@ def aligned_points(
     dtype, device = next(network.parameters()).dtype, device_of(network)
     direction = torch.from_numpy(vector.astype(np.float64)).to(device, dtype)
     points = tensor_of(starts, device).to(dtype).requires_grad_()
-    optimiser = torch.optim.Adam([points], lr=learning_rate)
+    optimiser = without_compiler(torch.optim.Adam)([points], lr=learning_rate)
     best = torch.zeros(len(starts), device=device, dtype=dtype)
     kept = points.detach().clone()
     for _ in range(steps + 1):

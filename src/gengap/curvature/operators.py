@@ -35,19 +35,24 @@ from gengap.curvature.spectra import EigenPairs, End
 from gengap.curvature.stochastic import Estimate, SpectralDensity
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import device_of, tensor_of
+from gengap.networks import Network, device_of, tensor_of
 from gengap.training import loss_inputs, sample_losses
 from gengap.training.losses import check_fit
 from gengap.training.recipe import LOSSES
 
 Reduction = Literal["mean", "sum"]
 Dtype = Literal["float32", "float64"]
-Product = Callable[[tuple[Tensor, ...]], Sequence[Tensor]]
-"""From a vector, split as the parameters are, to its product with a mini-batch's matrix."""
+Product = Callable[[tuple[Tensor, ...], bool], Sequence[Tensor]]
+"""From a vector, split as the parameters are, to its product with a mini-batch's matrix; with the
+flag set, from many vectors, along a first axis of their own, to the product of each."""
 
 BATCH = 1024
 GRAPH_BYTES = 1 << 30
 """Graphs of all mini-batches are kept between products while they take no more than this."""
+
+TOGETHER = 64
+TOGETHER_BYTES = 1 << 28
+"""Most vectors that are multiplied at once (more are no faster), and what that may take."""
 
 DEAD_ENDS = ("Error", "NotImplemented", "DelayedError")
 """Nodes of torch's graph in place of a derivative that is not there."""
@@ -92,7 +97,10 @@ class CurvatureOperator(LinearOperator):
         size = sum(parameter.numel() for parameter in self._parameters.values())
         super().__init__(np.dtype(dtype), (size, size))  # type: ignore[call-arg]
         self.loss = self._total_loss()
-        self.retained = self._graph_bytes() <= GRAPH_BYTES
+        held = self._graph_bytes()
+        self.retained = held <= GRAPH_BYTES
+        room = TOGETHER if _is_dense(network) else 1
+        self._together = min(room, max(1, TOGETHER_BYTES // max(held, 1)))
         self._kept = [self._product(*batch) for batch in self._batches] if self.retained else []
 
     @property
@@ -131,22 +139,36 @@ class CurvatureOperator(LinearOperator):
         return stochastic.spectral_density(self, runs, steps, known=known, seed=seed)
 
     def _matvec(self, vector: np.ndarray) -> np.ndarray:
-        split = self._split(vector)
+        return self._multiplied(np.reshape(vector, -1), False)
+
+    def _matmat(self, vectors: np.ndarray) -> np.ndarray:
+        if self._together == 1:
+            return np.stack([self._matvec(vector) for vector in vectors.T], axis=1)
+        parts = [
+            self._multiplied(vectors[:, start : start + self._together].T, True)
+            for start in range(0, vectors.shape[1], self._together)
+        ]
+        return np.concatenate(parts).T
+
+    def _multiplied(self, vectors: np.ndarray, many: bool) -> np.ndarray:
+        """Products with a vector (p,), or with the rows of (m, p)."""
+        split = self._split(vectors)
         total = [torch.zeros_like(part) for part in split]
         for product in self._products():
-            for part, more in zip(total, product(split), strict=True):
+            for part, more in zip(total, product(split, many), strict=True):
                 part += more.detach()
-        joined = torch.cat([part.reshape(-1) for part in total])
+        joined = torch.cat([part.reshape(*vectors.shape[:-1], -1) for part in total], dim=-1)
         return np.asarray(joined.mul_(self._scale).numpy(force=True))
 
     def _adjoint(self) -> CurvatureOperator:
         return self
 
-    def _split(self, vector: np.ndarray) -> tuple[Tensor, ...]:
-        flat = tensor_of(np.asarray(vector, self.dtype).reshape(-1), self._device)
+    def _split(self, vectors: np.ndarray) -> tuple[Tensor, ...]:
+        flat = tensor_of(np.ascontiguousarray(vectors, self.dtype), self._device)
         shapes = [parameter.shape for parameter in self._parameters.values()]
-        parts = torch.split(flat, [shape.numel() for shape in shapes])
-        return tuple(part.view(shape) for part, shape in zip(parts, shapes, strict=True))
+        parts = torch.split(flat, [shape.numel() for shape in shapes], dim=-1)
+        lead = flat.shape[:-1]
+        return tuple(part.reshape(lead + shape) for part, shape in zip(parts, shapes, strict=True))
 
     def _products(self) -> Iterator[Product]:
         if self.retained:
@@ -274,6 +296,12 @@ def _batches(
     return list(zip(torch.split(inputs, size), torch.split(labels, size), strict=True))
 
 
+def _is_dense(network: nn.Module) -> bool:
+    """Whether all weights are of dense layers: others gain nothing by many vectors at once."""
+    owners = [each for each in network.modules() if any(True for _ in each.parameters(False))]
+    return isinstance(network, Network) and all(isinstance(each, nn.Linear) for each in owners)
+
+
 def _losses(network: nn.Module, loss: str, inputs: Tensor, labels: Tensor) -> Tensor:
     return sample_losses(loss_inputs(network, inputs, loss), labels, loss)
 
@@ -341,21 +369,35 @@ def _refuse_dead_ends(slopes: Sequence[Tensor]) -> None:
         pending.extend(following)
 
 
+def _pulled(
+    outputs: Sequence[Tensor], wanted: Sequence[Tensor], vectors: Sequence[Tensor], many: bool
+) -> Sequence[Tensor]:
+    """The transposed Jacobian's product with a vector, or with many along a first axis."""
+    found = torch.autograd.grad(
+        outputs,
+        wanted,
+        vectors,
+        retain_graph=True,
+        allow_unused=True,
+        is_grads_batched=many,
+    )
+    lead = vectors[0].shape[:1] if many else torch.Size()
+    return [
+        tensor.new_zeros(lead + tensor.shape) if part is None else part
+        for part, tensor in zip(found, wanted, strict=True)
+    ]
+
+
 def _second_derivative(slopes: Sequence[Tensor], wanted: Sequence[Tensor]) -> Product:
     """The product with the Jacobian of slopes, transposed; slopes without a graph are constant."""
     kept = [position for position, slope in enumerate(slopes) if slope.requires_grad]
 
-    def product(vector: tuple[Tensor, ...]) -> Sequence[Tensor]:
+    def product(vectors: tuple[Tensor, ...], many: bool) -> Sequence[Tensor]:
         if not kept:
-            return [torch.zeros_like(tensor) for tensor in wanted]
-        return torch.autograd.grad(
-            [slopes[position] for position in kept],
-            wanted,
-            [vector[position] for position in kept],
-            retain_graph=True,
-            materialize_grads=True,
-            allow_unused=True,
-        )
+            lead = vectors[0].shape[:1] if many else torch.Size()
+            return [tensor.new_zeros(lead + tensor.shape) for tensor in wanted]
+        parts = [vectors[position] for position in kept]
+        return _pulled([slopes[position] for position in kept], wanted, parts, many)
 
     return product
 
@@ -381,9 +423,9 @@ def _ggn_product(
     (slope,) = torch.autograd.grad(sample_losses(free, labels, loss).sum(), free, create_graph=True)
     middle = _second_derivative([slope], [free])
 
-    def product(vector: tuple[Tensor, ...]) -> Sequence[Tensor]:
-        (bent,) = middle(tuple(forward(vector)))
-        return torch.autograd.grad(outputs, list(parameters.values()), bent, retain_graph=True)
+    def product(vectors: tuple[Tensor, ...], many: bool) -> Sequence[Tensor]:
+        bent = middle(tuple(forward(vectors, many)), many)
+        return _pulled([outputs], list(parameters.values()), bent, many)
 
     return product
 
@@ -397,9 +439,8 @@ def _second_moment_product(
     dummy = torch.zeros_like(losses).requires_grad_()
     forward = _second_derivative(_gradient(losses, parameters, dummy), [dummy])
 
-    def product(vector: tuple[Tensor, ...]) -> Sequence[Tensor]:
-        (along,) = forward(vector)
-        return torch.autograd.grad(losses, list(parameters.values()), along, retain_graph=True)
+    def product(vectors: tuple[Tensor, ...], many: bool) -> Sequence[Tensor]:
+        return _pulled([losses], list(parameters.values()), forward(vectors, many), many)
 
     return product
 
