@@ -157,10 +157,10 @@ def _operator_norm(layer: nn.Module, shape: torch.Size, rng: np.random.Generator
     norm = 0.0
     for _ in range(POWER_ITERATIONS):
         vector = vector / vector.norm().clamp_min(torch.finfo(torch.float32).tiny)
-        image, transpose = torch.func.vjp(lambda x: layer(x), vector)[:2]
-        image = image - layer(torch.zeros_like(vector))
-        previous, norm = norm, float(image.detach().norm())
-        vector = transpose(image)[0].detach()
+        image = layer(vector.requires_grad_())
+        change = (image - layer(torch.zeros_like(vector))).detach()
+        previous, norm = norm, float(change.norm())
+        (vector,) = torch.autograd.grad(image, vector, change)
         if abs(norm - previous) <= POWER_TOLERANCE * norm:
             break
     return norm
