@@ -128,3 +128,11 @@ def test_the_graph_of_the_workflow_can_be_drawn(
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("digraph snakemake_dag") == 1
     assert "train_network" in result.stdout
+
+
+def test_the_graph_of_one_target_can_be_drawn(snakemake: Run, tmp_path: Path) -> None:
+    # Behind --dag a target would be read as the option's value.
+    result = snakemake(tmp_path, "results/reduced/networks/0/metrics.json", "--dag")
+    assert result.returncode == 0, result.stderr
+    drawn = set(re.findall(r'label = "(\w+)', result.stdout))
+    assert drawn == {"dataset", "train_network"}
