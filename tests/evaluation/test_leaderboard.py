@@ -163,6 +163,21 @@ def test_strata_unmask_what_only_detects_the_hyper_parameter(zoo: Zoo) -> None:
         assert sorted(inside["rank"]) == list(range(1, 11))
 
 
+@pytest.mark.parametrize("hyper_parameters", [1, 2, 3])
+def test_increments_within_small_strata_need_a_training_network_for_each_coefficient(
+    zoo: Zoo, hyper_parameters: int
+) -> None:
+    # Each stratum has 8 networks, so 4 to train on: room for one principal component of the image.
+    places = np.arange(24)
+    added = {f"added{bit}": places >> bit & 1 for bit in range(hyper_parameters - 1)}
+    found = replace(zoo, grid=zoo.grid.assign(**added)).evaluate(strata="corruption").strata
+    increments = found.set_index(["measure", "stratum"])["r2_increment"]
+    columns = {"signal": 1, "pair": 2, "wide": 20, "persistence_image.H0": 1, "reference.mean": 0}
+    for measure, count in columns.items():
+        lacking = 1 + hyper_parameters + count > 4
+        assert increments[measure].isna().tolist() == [lacking] * 3, measure
+
+
 def test_a_stratum_too_small_for_folds_has_correlations_only(zoo: Zoo) -> None:
     grid = zoo.grid.assign(part=["few"] * 5 + ["many"] * 19)
     found = replace(zoo, grid=grid).evaluate(strata="part").strata

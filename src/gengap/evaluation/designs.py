@@ -17,6 +17,8 @@ REFERENCE = "reference"
 HYPER_PARAMETERS = f"{REFERENCE}.hyper_parameters"
 MOST_INDICATED_VALUES = 5
 """A number with more values than this enters the hyper-parameters' model as a number."""
+NETWORKS_PER_COMPONENT = 4
+"""Training networks for each principal component, at least."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,15 @@ class Design:
         """Whether no column varies over the networks, so nothing can be learnt from it."""
         return bool(np.all(self.values == self.values[:1]))
 
-    def underdetermined(self, training: int) -> bool:
-        """Whether a line through ``training`` networks has more coefficients than networks."""
-        return not self.reduced and len(self.components) + 1 > training
+    def underdetermined(self, training: int, beside: int = 0) -> bool:
+        """Whether a line through ``training`` networks has more coefficients than networks.
+
+        One is the intercept; ``beside`` is how many columns other than the measure's there are.
+        """
+        columns = len(self.components)
+        if self.reduced:
+            columns = min(columns, most_principal_components(training))
+        return 1 + beside + columns > training
 
     def rows(self, chosen: np.ndarray) -> Design:
         """The same design for some of the networks (indices or mask)."""
@@ -77,6 +85,11 @@ class Designs:
     training_accuracy: np.ndarray
     measures: tuple[Design, ...]
     left_out: pd.DataFrame
+
+
+def most_principal_components(training: int) -> int:
+    """How many principal components a design that is reduced has, at most."""
+    return max(1, training // NETWORKS_PER_COMPONENT)
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:

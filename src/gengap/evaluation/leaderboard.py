@@ -140,7 +140,8 @@ def evaluate(
     scored, by the solution of minimum norm, but cannot be best, nor can one that is constant.
     Three reference rows are scored in the same way: predicting the mean, hyper-parameters alone,
     training accuracy alone. ``r2_increment`` is the mean over folds of R2 of hyper-parameters and
-    measure together less R2 of the hyper-parameters alone.
+    measure together less R2 of the hyper-parameters alone, or NaN where both together have more
+    coefficients than training networks.
 
     Each row is compared with the best measure and with each reference by Dietterich's test on the
     R2 of the folds; Holm's correction is over all rows that are held against the same one. The
@@ -311,8 +312,8 @@ def board(
         scores, together = cross_validate(rows, rows[base], gaps, splits)
         increments = (together - scores[base]).mean(axis=(1, 2))
         # With the hyper-parameters beside it, a measure of many components leaves nothing to test.
-        beside = count // 2 - len(rows[base].components)
-        increments[[row.underdetermined(beside) for row in rows]] = np.nan
+        beside = len(rows[base].components)
+        increments[[row.underdetermined(count // 2, beside) for row in rows]] = np.nan
         increments[base] = 0.0
     table = summarise_scores(rows, scores, increments, count)
     table["networks"], table["left_out"] = count, left_out

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gengap.evaluation.designs import Design
+from gengap.evaluation.designs import Design, most_principal_components
 
 REPEATS = 5
 """Random halvings of the networks (Dietterich 1998)."""
 EXPLAINED_VARIANCE = 0.95
 """Share of the training networks' variance that the principal components keep."""
-NETWORKS_PER_COMPONENT = 4
-"""Training networks for each principal component, at least."""
 RANK_TOLERANCE = 1e-6
 """Directions below this share of the largest singular value count as rounding: most measures come
 from float32 networks, and scikit-learn's ``LinearRegression`` draws the line there too."""
@@ -48,7 +46,7 @@ def principal_components(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarra
     _, singular, directions = np.linalg.svd(train - mean, full_matrices=False)
     variance = np.cumsum(singular**2)
     enough = int(np.searchsorted(variance, EXPLAINED_VARIANCE * variance[-1])) + 1
-    chosen = directions[: max(1, min(enough, len(train) // NETWORKS_PER_COMPONENT))]
+    chosen = directions[: min(enough, most_principal_components(len(train)))]
     return (train - mean) @ chosen.T, (test - mean) @ chosen.T
 
 
