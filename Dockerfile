@@ -13,8 +13,8 @@ COPY profiles profiles
 COPY scripts scripts
 COPY studies studies
 
-# Whoever runs it may write Snakemake's notes, and the compiled persistence engine.
-ENV HOME=/tmp NUMBA_CACHE_DIR=/tmp/numba
-RUN chmod 777 /gengap
+# Whoever runs it may write Snakemake's notes; the persistence engine is compiled here, once.
+ENV HOME=/tmp NUMBA_CACHE_DIR=/gengap/.numba
+RUN python -c "from gengap.topology.engine import warm; warm()" && chmod -R a+rwX /gengap
 ENTRYPOINT ["snakemake"]
 CMD ["--cores", "all"]

@@ -33,6 +33,7 @@ lint: $(VENV)/.test  ## style, types, and Snakemake's own checks
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	$(BIN)/hadolint Dockerfile
 
 # torch comes first and alone: where a CPU build is at hand, pip takes it only when asked by version.
 $(VENV)/.run: pyproject.toml constraints.txt

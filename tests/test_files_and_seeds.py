@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import errno
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gengap.errors import GengapError, MachineError
+from gengap.errors import MachineError
 from gengap.files import writing
 from gengap.seeding import derive, generator, torch_generator
 
@@ -41,8 +44,20 @@ def test_writing_renames_only_on_success(tmp_path: Path) -> None:
 
 def test_writing_below_a_file_is_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("a file, not a folder")
-    refused = pytest.raises(GengapError, match=r"Cannot write .*table\.csv .*writable")
+    refused = pytest.raises(MachineError, match=r"Cannot write .*table\.csv .*writable")
     with refused, writing(tmp_path / "results" / "table.csv"):
+        pass
+
+
+def test_a_disk_that_takes_no_new_file_is_no_networks_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "mkstemp", full)
+    sentence = r"Cannot write .*table\.csv \(No space left on device\): make room"
+    with pytest.raises(MachineError, match=sentence), writing(tmp_path / "table.csv"):
         pass
 
 

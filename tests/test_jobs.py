@@ -82,6 +82,19 @@ def test_a_fault_of_the_program_is_never_recorded(
     assert "Traceback" in (tmp_path / "job.log").read_text()
 
 
+def test_too_little_memory_is_never_recorded(
+    job: Callable[..., SimpleNamespace], tmp_path: Path
+) -> None:
+    """The job is tried again, and with more memory."""
+
+    def exhaust() -> None:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        jobs.run(job([], "record"), exhaust)
+    assert not (tmp_path / "a.csv").exists()
+
+
 def test_what_the_machine_lacks_stops_the_run_and_is_never_recorded(
     job: Callable[..., SimpleNamespace], tmp_path: Path
 ) -> None:

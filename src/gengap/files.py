@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from gengap.errors import GengapError, MachineError
+from gengap.errors import MachineError
 
 
 @contextlib.contextmanager
@@ -21,17 +21,16 @@ def writing(path: str | Path) -> Iterator[Path]:
     existing ``path`` is left as it was.
 
     Raises:
-        GengapError: the folder cannot be made or written to.
-        MachineError: the disk is full.
+        MachineError: the folder cannot be made or written to, or the disk is full.
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=path.suffix)
     except OSError as error:
-        raise GengapError(
-            f"Cannot write {path} ({error.strerror}): "
-            "make its folder writable or choose another results folder."
+        raise MachineError(
+            f"Cannot write {path} ({error.strerror}): make room, or its folder writable, or choose "
+            "another results folder; then start again."
         ) from error
     os.close(handle)
     temporary = Path(name)

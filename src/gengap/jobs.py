@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("gengap")
 
 FIRST_LINE = b"gengap failure record\n"
-# What a network can cause by itself; anything else is a fault of the program and stops the run.
-NETWORK_FAULTS = (GengapError, ArithmeticError, MemoryError, np.linalg.LinAlgError)
+# What a network can cause by itself; anything else is a fault of the program or of the machine (too
+# little memory: a repeat may have more) and stops the run.
+NETWORK_FAULTS = (GengapError, ArithmeticError, np.linalg.LinAlgError)
 
 
 @dataclass(frozen=True)

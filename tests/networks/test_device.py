@@ -134,3 +134,23 @@ class TestOnAGpu:
             np.testing.assert_allclose(
                 value, found["cuda"][measure], rtol=1e-2, atol=0.01, err_msg=measure
             )
+
+    @pytest.mark.parametrize("family", ["curvature", "tangent", "functional_graph"])
+    def test_counts_and_ranks_have_the_same_names(self, template, digits, family) -> None:  # type: ignore[no-untyped-def]
+        """Their values count eigenvalues and bars, and one may change sides."""
+        spec = template(digits.input_shape, digits.classes, width=8, depth=2)
+        first, last = build(spec), build(spec)
+        result = train(last, digits.train, Recipe(epochs=5, learning_rate=0.05))
+        set_weights(first, result.initial, source="the start")
+        on_cpu, on_gpu = (
+            compute(
+                family,
+                last.to(choose(name)),
+                first.to(choose(name)).eval(),
+                digits.train,
+                np.random.default_rng(0),
+            )
+            for name in ("cpu", "cuda")
+        )
+        assert list(on_cpu) == list(on_gpu)
+        assert all(np.isfinite(value).all() for value in on_gpu.values())

@@ -184,6 +184,7 @@ def spoilt(row: int, column: int, value: float) -> np.ndarray:
     [
         (np.zeros((2, 3)), "square"),
         (np.zeros(3), "square"),
+        (np.zeros((2, 2), complex), "real numbers"),
         (spoilt(0, 1, np.nan), "NaN or infinite"),
         (spoilt(0, 1, np.inf), "NaN or infinite"),
         (spoilt(0, 1, -1), "negative"),

@@ -20,6 +20,7 @@ from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
 from gengap.errors import GengapError
+from gengap.topology import engine
 from gengap.topology.engine import vietoris_rips
 
 Matrix = npt.NDArray[np.float32]
@@ -152,13 +153,23 @@ def random_threshold(matrix: Matrix, rng: Generator) -> float | None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_agrees_bitwise_with_both_oracles_on_small_matrices(
-    kind: Callable[[int, Generator], npt.NDArray[np.float64]],
+    kind: Callable[[int, Generator], npt.NDArray[np.float64]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    in_one = (engine.SMALLEST_WINDOW, engine.BUCKET_SHIFT)
+    most = 0
     for seed in range(FUZZ):
         rng = np.random.default_rng(seed)
         # Up to LARGEST points, mostly fewer: the oracles' time grows with the cube.
         matrix = spoilt(kind(int(np.ceil(LARGEST * rng.random() ** 1.5)), rng), rng)
-        assert_as_oracles(matrix, random_threshold(matrix, rng), f"seed {seed}")
+        threshold = random_threshold(matrix, rng)
+        # So few edges fit into one window: every other matrix is cut into many, as large ones are.
+        smallest, shift = (1, int(rng.choice([7, 14, 20]))) if seed % 2 else in_one
+        monkeypatch.setattr(engine, "SMALLEST_WINDOW", smallest)
+        monkeypatch.setattr(engine, "BUCKET_SHIFT", shift)
+        assert_as_oracles(matrix, threshold, f"seed {seed}")
+        keys = np.ascontiguousarray(matrix).view(np.uint32)
+        most = max(most, len(list(engine._windows(keys, engine.INFINITE_KEY))))
+    assert most >= 4
 
 
 def hidden_activations(network: MLPClassifier, inputs: npt.NDArray[np.float64]) -> Matrix:
@@ -169,13 +180,16 @@ def hidden_activations(network: MLPClassifier, inputs: npt.NDArray[np.float64]) 
     return np.concatenate(layers, axis=1).T
 
 
-@pytest.mark.parametrize("case", ["true labels", "random labels", "dead neurons"])
-def test_agrees_bitwise_with_both_oracles_on_trained_networks(case: str) -> None:
+@pytest.mark.parametrize(
+    ("case", "width"),
+    [("true labels", 200), ("random labels", 200), ("dead neurons", 200), ("true labels", 600)],
+)
+def test_agrees_bitwise_with_both_oracles_on_trained_networks(case: str, width: int) -> None:
     inputs, labels = load_digits(return_X_y=True)
     inputs = inputs / 16
     if case == "random labels":
         labels = np.random.default_rng(0).permutation(labels)
-    network = MLPClassifier((200, 200), max_iter=15, random_state=0)
+    network = MLPClassifier((width, width), max_iter=15, random_state=0)
     with pytest.warns(UserWarning, match="Maximum iterations"):
         network.fit(inputs, labels)
     if case == "dead neurons":
@@ -191,6 +205,9 @@ def test_agrees_bitwise_with_both_oracles_on_trained_networks(case: str) -> None
     assert len(h1) > 50
     assert_as_oracles(matrix, None, case)
     assert_as_oracles(matrix, float(np.median(h1)), case)
+    if width == 600:
+        windows = list(engine._windows(matrix.view(np.uint32), engine.INFINITE_KEY))
+        assert len(windows) >= engine.WINDOWS - 1
 
 
 # ---- closed forms ------------------------------------------------------------------------------

@@ -310,6 +310,22 @@ def megabytes(amount, a_thread=0):
     return lambda wildcards, threads, attempt: (amount + a_thread * threads) * attempt
 
 
+def memory_of_diagrams(wildcards, threads, attempt):
+    """Megabytes: our engine needs a few matrices a draw, the others a list of simplices."""
+    settings = settings_of(wildcards.task)
+    topology, matrices = (
+        settings["topology"],
+        (settings["activations"]["neurons"] / 3000) ** 2,
+    )
+    if topology["engine"] in ("auto", "fast") and topology["max_dimension"] == 1:
+        amount = 1200 + 200 * threads
+    else:
+        amount = 1200 + int(
+            matrices * (5000 if topology["max_dimension"] == 1 else 20000)
+        )
+    return amount * attempt
+
+
 def gpus(wildcards):
     """One for a job whose networks run on a GPU by name; `auto` asks for none, and takes what it finds."""
     return int(config["device"].startswith("cuda"))

@@ -48,7 +48,7 @@ rule diagrams:
         "../../envs/topology.yaml"
     threads: diagram_threads
     resources:
-        mem_mb=megabytes(1200, a_thread=200),
+        mem_mb=memory_of_diagrams,
         runtime=30,
     params:
         max_dimension=setting("topology", "max_dimension"),

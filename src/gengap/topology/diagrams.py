@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
+from gengap.topology.engine import rounded
 
 Bars = NDArray[np.float32]
 Engine = Callable[[NDArray[np.float32], int, float], Sequence[NDArray[np.floating]]]
@@ -59,9 +60,7 @@ def persistence_diagrams(
 
 
 def _checked(dissimilarity: NDArray[np.floating]) -> NDArray[np.float32]:
-    matrix = np.asarray(dissimilarity)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise GengapError(f"The dissimilarity has shape {matrix.shape}: give a square matrix.")
+    matrix = rounded(dissimilarity)
     if not np.isfinite(matrix).all():
         raise GengapError(
             "The dissimilarity holds NaN or infinite entries: give finite ones, and use threshold "
@@ -73,7 +72,7 @@ def _checked(dissimilarity: NDArray[np.floating]) -> NDArray[np.float32]:
         raise GengapError("The dissimilarity's diagonal is not zero: set d[i, i] = 0.")
     if not np.array_equal(matrix, matrix.T):
         raise GengapError("The dissimilarity is not symmetric: make d[i, j] equal d[j, i].")
-    return np.ascontiguousarray(matrix, dtype=np.float32)
+    return matrix
 
 
 def _engine(name: str, max_dim: int) -> Engine:

@@ -17,6 +17,9 @@ The diagrams are those of Ripser (Bauer, "Ripser: efficient computation of Vieto
 persistence barcodes", J. Appl. Comput. Topol. 5, 2021) on the same float32 values, bit for bit.
 Besides the matrix, about 1.5 * n**2 bytes are in use (more if many edges are nearly tied), and
 what the loops and the edges that are not homologous to zero need.
+
+On matrices without any structure, where loops abound, time grows with about n**5 and memory with
+n**3: uniform random dissimilarities take 0.03 CPU seconds at 300 points and 5 at 1000 (150 MB).
 """
 
 from __future__ import annotations
@@ -64,7 +67,7 @@ def vietoris_rips(
     """
     from gengap.topology import engine_kernels as kernels
 
-    values = _rounded(dissimilarity)
+    values = rounded(dissimilarity)
     n = len(values)
     keys = values.view(np.uint32)
     fault, row, column = kernels.examine(keys)
@@ -99,8 +102,8 @@ def warm() -> None:
     vietoris_rips(np.minimum(steps, POINTS_TO_WARM - steps))
 
 
-def _rounded(dissimilarity: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """The matrix as C-contiguous float32, not copied if it is one."""
+def rounded(dissimilarity: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """A square matrix of real numbers as C-contiguous float32, not copied if it is one."""
     matrix = np.asarray(dissimilarity)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise GengapError(
