@@ -85,6 +85,8 @@ def test_without_the_compiler_steps_are_those_of_torch(kind: type[optim.Optimize
 def test_training_does_not_load_the_compiler(name: str) -> None:
     code = f"""
 import sys
+import tempfile
+from pathlib import Path
 import numpy as np
 from gengap.datasets import Split
 from gengap.networks import build
@@ -93,7 +95,10 @@ from gengap.training import Recipe, train
 network = build({{"model_config": [{{"layer_name": "Dense", "units": 2}}], "input_shape": [3]}})
 data = Split(np.ones((4, 3), np.float32), np.array([0, 1, 0, 1]), 2)
 schedule = {{"name": "step", "every": 1, "factor": 0.5}}
-train(network, data, Recipe(optimiser={name!r}, epochs=2, schedule=schedule))
+recipe = Recipe(optimiser={name!r}, epochs=2, schedule=schedule)
+with tempfile.TemporaryDirectory() as folder:
+    for _ in range(2):
+        train(network, data, recipe, checkpoints=[1], resume=Path(folder))
 sys.exit("torch._dynamo" in sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)

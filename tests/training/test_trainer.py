@@ -184,6 +184,103 @@ def test_checkpoints_do_not_disturb_training() -> None:
     assert not same(watched.checkpoints[1], watched.checkpoints[2])
 
 
+def interrupted_after(epoch: int, recipe: Recipe, folder: Path) -> None:
+    def stop(row: dict[str, Any]) -> None:
+        if row["epoch"] == epoch:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(build(CNN), images(), recipe, checkpoints=[0, 2, 4], on_epoch=stop, resume=folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        # So fast a fall of the learning rate that the schedule's own count matters.
+        {"schedule": {"name": "plateau", "factor": 0.5, "patience": 1}, "learning_rate": 0.3},
+        {"optimiser": "adam", "learning_rate": 0.01},
+        {"optimiser": "adamw", "schedule": {"name": "cosine"}, "learning_rate": 0.01},
+        {"schedule": {"name": "step", "every": 3, "factor": 0.5}},
+    ],
+    ids=lambda change: (
+        change.get("optimiser", "sgd") + "_" + change.get("schedule", {}).get("name", "constant")
+    ),
+)
+@pytest.mark.parametrize("epoch", [2, 3, 4])
+def test_an_interrupted_training_ends_as_an_undisturbed_one(
+    change: dict[str, Any], epoch: int, tmp_path: Path
+) -> None:
+    """Momentum, schedule, batches, crops, flips and dropout go on from the last checkpoint."""
+    recipe = Recipe(**{**EVERYTHING, "epochs": 6, **change})
+    wanted = train(build(CNN), images(), recipe, checkpoints=[0, 2, 4])
+    interrupted_after(epoch, recipe, tmp_path)
+    rows: list[dict[str, Any]] = []
+    network = build(CNN)
+    found = train(
+        network,
+        images(),
+        recipe,
+        checkpoints=[0, 2, 4],
+        on_epoch=rows.append,
+        resume=tmp_path,
+    )
+    assert [row["epoch"] for row in rows] == ([3, 4, 5, 6] if epoch < 4 else [5, 6])
+    assert same(found.weights, wanted.weights)
+    assert same(weights_of(network), wanted.weights)
+    assert same(found.initial, wanted.initial)
+    assert found.history == wanted.history
+    assert list(found.checkpoints) == [0, 2, 4]
+    assert all(same(found.checkpoints[at], wanted.checkpoints[at]) for at in (0, 2, 4))
+    assert (found.labels == wanted.labels).all()
+
+
+def test_a_training_that_was_done_is_not_trained_again(tmp_path: Path) -> None:
+    recipe = Recipe(batch_size=10, epochs=200, stop_at_loss=0.05)
+    every = range(201)
+    first = train(linear(3, 2), points(), recipe, checkpoints=every, resume=tmp_path)
+    rows: list[dict[str, Any]] = []
+    again = train(
+        linear(3, 2), points(), recipe, checkpoints=every, on_epoch=rows.append, resume=tmp_path
+    )
+    assert rows == []
+    assert again.reached_target
+    assert again.history == first.history
+    assert same(again.weights, first.weights)
+
+
+@pytest.mark.parametrize("what", ["recipe", "data", "start", "network", "checkpoints"])
+def test_the_state_of_another_training_is_not_continued(what: str, tmp_path: Path) -> None:
+    recipe = Recipe(**EVERYTHING)
+    keywords: dict[str, Any] = {"checkpoints": [1, 2]}
+    train(build(CNN), images(), recipe, **keywords, resume=tmp_path)
+    network, data = CNN, images()
+    if what == "recipe":
+        recipe = Recipe(**{**EVERYTHING, "learning_rate": 0.02})
+    elif what == "data":
+        data.inputs[0, 0, 0] += 1
+    elif what == "start":
+        keywords["start"] = train(build(CNN), data, Recipe(epochs=1)).weights
+    elif what == "network":
+        network = convolutional(IMAGE, 3, width=4, depth=2, dropout=0.3, batch_normalization=True)
+    else:
+        keywords["checkpoints"] = [1, 3]
+    wanted = train(build(network), data, recipe, **keywords)
+    found = train(build(network), data, recipe, **keywords, resume=tmp_path)
+    assert same(found.weights, wanted.weights)
+    assert list(found.checkpoints) == keywords["checkpoints"]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_damaged_state_is_named(tmp_path: Path) -> None:
+    recipe = Recipe(**EVERYTHING)
+    train(build(CNN), images(), recipe, checkpoints=[1], resume=tmp_path)
+    (path,) = tmp_path.iterdir()
+    for content in (path.read_bytes()[:500], b"", b"nothing"):
+        path.write_bytes(content)
+        with pytest.raises(GengapError, match=rf"{path.name} is not a readable state.*delete it"):
+            train(build(CNN), images(), recipe, checkpoints=[1], resume=tmp_path)
+
+
 def test_corruption_is_by_the_seed_alone() -> None:
     data = points(30, classes=3)
     labels = [

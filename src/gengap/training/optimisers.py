@@ -13,6 +13,7 @@ from torch.optim import lr_scheduler
 from gengap.training.recipe import Recipe
 
 KINDS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW}
+WRAPPED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 
 
 def optimiser(parameters: Iterable[Tensor], recipe: Recipe) -> optim.Optimizer:
@@ -30,11 +31,8 @@ def without_compiler(kind: type[optim.Optimizer]) -> Callable[..., optim.Optimiz
     the compiler, which costs each process some 1.6 CPU seconds and 70 MB. The methods inside are
     torch's own.
     """
-    methods = {
-        "add_param_group": inspect.unwrap(kind.add_param_group),
-        "zero_grad": inspect.unwrap(kind.zero_grad),
-        "step": torch.no_grad()(inspect.unwrap(kind.step)),
-    }
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in WRAPPED}
+    methods["step"] = torch.no_grad()(inspect.unwrap(kind.step))
     return type(kind.__name__, (kind,), methods)
 
 
@@ -62,3 +60,14 @@ class Schedule:
             self._plateau.step(loss)
         elif self._by_epoch is not None:
             self._by_epoch.step()
+
+    def state(self) -> dict[str, Any]:
+        """What the next epochs' learning rates depend on, besides the present one."""
+        inner = self._plateau or self._by_epoch
+        return {} if inner is None else inner.state_dict()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a state of the same schedule."""
+        inner = self._plateau or self._by_epoch
+        if inner is not None:
+            inner.load_state_dict(state)

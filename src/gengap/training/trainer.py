@@ -33,6 +33,7 @@ from gengap.training.losses import (
 )
 from gengap.training.optimisers import Schedule, optimiser
 from gengap.training.recipe import Recipe
+from gengap.training.unfinished import read_state, state_file, write_state
 
 if TYPE_CHECKING:
     from gengap.datasets import Split
@@ -80,6 +81,7 @@ def train(
     start: Mapping[str, Tensor] | str | Path | None = None,
     checkpoints: Sequence[int] = (),
     on_epoch: OnEpoch | None = None,
+    resume: Path | None = None,
 ) -> TrainingResult:
     """Train a network in place, on the device that it is on.
 
@@ -95,10 +97,14 @@ def train(
             by ``recipe.initialisation`` and ``recipe.seed``.
         checkpoints: epochs after which to keep the weights; 0 is the start.
         on_epoch: called with each new row of the history, e.g. to show progress.
+        resume: a folder in which the whole state is kept from each of the checkpoints to the next.
+            If training is interrupted, the same call goes on from the last of them, and what it
+            returns is the same to the byte. The states of other trainings in the folder are left
+            alone. The caller removes the folder when the result is safe.
 
     Raises:
-        GengapError: the network, data, recipe, start and checkpoints do not fit, or training
-            diverged.
+        GengapError: the network, data, recipe, start and checkpoints do not fit, training
+            diverged, or a state cannot be read or written.
     """
     _check(network, data, recipe, checkpoints)
     device = device_of(network)
@@ -110,29 +116,32 @@ def train(
     )
     _start(network, recipe, start)
     initial = weights_of(network)
-    kept = {0: initial} if 0 in checkpoints else {}
-    history: list[dict[str, Any]] = []
+    unfinished = resume and state_file(resume, network, data, recipe, checkpoints)
     inputs = tensor_of(data.inputs, device)
-    reached = False
     with _own_random_state(recipe.seed, device), _deterministic_convolutions():
-        for row in _epochs(network, inputs, tensor_of(labels, device), recipe):
-            history.append(row)
+        training = _Training(network, inputs, tensor_of(labels, device), recipe)
+        state = unfinished and read_state(unfinished)
+        if state:
+            training.restore(state, str(unfinished))
+        elif 0 in checkpoints:
+            training.kept[0] = initial
+        while not training.done:
+            row = training.epoch()
             if row["epoch"] in checkpoints:
-                kept[row["epoch"]] = weights_of(network)
+                training.kept[row["epoch"]] = weights_of(network)
+                if unfinished:
+                    write_state(unfinished, training.state())
             if on_epoch is not None:
                 on_epoch(dict(row))
-            reached = recipe.stop_at_loss is not None and row["train_loss"] <= recipe.stop_at_loss
-            if reached:
-                break
     network.eval()
     return TrainingResult(
         initial=initial,
         weights=weights_of(network),
-        history=history,
-        checkpoints=kept,
+        history=training.history,
+        checkpoints=training.kept,
         labels=labels,
-        epochs=len(history),
-        reached_target=reached,
+        epochs=len(training.history),
+        reached_target=training.reached,
     )
 
 
@@ -189,41 +198,91 @@ def _deterministic_convolutions() -> contextlib.AbstractContextManager[None]:
     return cudnn.flags(enabled=cudnn.enabled, deterministic=True, allow_tf32=cudnn.allow_tf32)
 
 
-def _epochs(
-    network: nn.Module, inputs: Tensor, labels: Tensor, recipe: Recipe
-) -> Iterator[dict[str, Any]]:
-    """Train epoch by epoch, yielding each one's row of the history."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    steps = optimiser(parameters, recipe)
-    order = torch_generator(recipe.seed, "order")
-    chance = torch_generator(recipe.seed, "augmentation")
-    schedule = Schedule(steps, recipe)
-    for epoch in range(1, recipe.epochs + 1):
-        rate = float(steps.param_groups[0]["lr"])
-        network.train()
-        shuffled = torch.randperm(len(labels), generator=order).to(inputs.device)
-        for batch in batches(shuffled, recipe.batch_size):
-            some = inputs[batch]
-            if recipe.augmentation:
-                some = augment(some, recipe.augmentation, chance)
-            outputs = loss_inputs(network, some, recipe.loss)
-            loss = sample_losses(outputs, labels[batch], recipe.loss).mean()
-            steps.zero_grad()
+class _Training:
+    """What training changes as it goes: weights, optimiser, schedule, generators, history."""
+
+    def __init__(self, network: nn.Module, inputs: Tensor, labels: Tensor, recipe: Recipe) -> None:
+        self.network, self.inputs, self.labels, self.recipe = network, inputs, labels, recipe
+        parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self.steps = optimiser(parameters, recipe)
+        self.schedule = Schedule(self.steps, recipe)
+        self.order = torch_generator(recipe.seed, "order")
+        self.chance = torch_generator(recipe.seed, "augmentation")
+        self.history: list[dict[str, Any]] = []
+        self.kept: dict[int, Weights] = {}
+
+    @property
+    def reached(self) -> bool:
+        """Whether the last epoch's loss is at most ``stop_at_loss``."""
+        target = self.recipe.stop_at_loss
+        return (
+            target is not None and bool(self.history) and self.history[-1]["train_loss"] <= target
+        )
+
+    @property
+    def done(self) -> bool:
+        return self.reached or len(self.history) == self.recipe.epochs
+
+    def epoch(self) -> dict[str, Any]:
+        """Train for one more epoch; its row of the history."""
+        rate = float(self.steps.param_groups[0]["lr"])
+        self.network.train()
+        shuffled = torch.randperm(len(self.labels), generator=self.order).to(self.inputs.device)
+        for batch in batches(shuffled, self.recipe.batch_size):
+            some = self.inputs[batch]
+            if self.recipe.augmentation:
+                some = augment(some, self.recipe.augmentation, self.chance)
+            outputs = loss_inputs(self.network, some, self.recipe.loss)
+            loss = sample_losses(outputs, self.labels[batch], self.recipe.loss).mean()
+            self.steps.zero_grad()
             torch.autograd.backward(loss)
-            steps.step()
-        mean, accuracy = evaluate_tensors(network, inputs, labels, recipe.loss, EVALUATION_BATCH)
+            self.steps.step()
+        mean, accuracy = evaluate_tensors(
+            self.network, self.inputs, self.labels, self.recipe.loss, EVALUATION_BATCH
+        )
+        epoch = len(self.history) + 1
         if not math.isfinite(mean):
             raise GengapError(
                 f"Training diverged (the training loss is {mean} after epoch {epoch}): "
-                f"lower the recipe's learning_rate, now {recipe.learning_rate}."
+                f"lower the recipe's learning_rate, now {self.recipe.learning_rate}."
             )
-        schedule.end_of_epoch(mean)
-        yield {
+        self.schedule.end_of_epoch(mean)
+        row = {
             "epoch": epoch,
             "train_loss": mean,
             "train_accuracy": accuracy,
             "learning_rate": rate,
         }
+        self.history.append(row)
+        return row
+
+    def state(self) -> dict[str, Any]:
+        """All that the next epochs depend on, and what is to be returned of those before."""
+        device = self.inputs.device
+        on_gpu = device.type == "cuda"
+        return {
+            "weights": weights_of(self.network),
+            "optimiser": self.steps.state_dict(),
+            "schedule": self.schedule.state(),
+            "order": self.order.get_state(),
+            "augmentation": self.chance.get_state(),
+            "dropout": torch.get_rng_state(),
+            "dropout on the GPU": torch.cuda.get_rng_state(device) if on_gpu else None,
+            "history": self.history,
+            "kept": self.kept,
+        }
+
+    def restore(self, state: Mapping[str, Any], source: str) -> None:
+        """Go back to a state of the same training."""
+        set_weights(self.network, state["weights"], source=source)
+        self.steps.load_state_dict(state["optimiser"])
+        self.schedule.restore(state["schedule"])
+        self.order.set_state(state["order"])
+        self.chance.set_state(state["augmentation"])
+        torch.set_rng_state(state["dropout"])
+        if state["dropout on the GPU"] is not None:
+            torch.cuda.set_rng_state(state["dropout on the GPU"], self.inputs.device)
+        self.history, self.kept = state["history"], state["kept"]
 
 
 def batches(indices: Tensor, size: int) -> list[Tensor]:

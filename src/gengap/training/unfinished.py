@@ -1,0 +1,83 @@
+"""The whole state of a training that is not done, in a file from which it goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import pickle
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from gengap.errors import GengapError
+from gengap.files import writing
+from gengap.networks import device_of, weights_of
+from gengap.planning import code_version
+from gengap.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from gengap.datasets import Split
+
+
+def state_file(
+    folder: Path, network: nn.Module, data: Split, recipe: Recipe, checkpoints: Collection[int]
+) -> Path:
+    """The file of one training's state in a folder, named by all that decides the result.
+
+    That is the network with its first weights, the data, the recipe, the epochs whose weights are
+    kept, the kind of device, and the versions of torch and of the trainer. So the state of another
+    training lies in another file, and none is ever continued by mistake.
+
+    Args:
+        folder: of the states.
+        network: with the weights that it starts from.
+        data, recipe, checkpoints: of the training.
+    """
+    plan = {
+        "recipe": dataclasses.asdict(recipe),
+        "checkpoints": sorted(set(checkpoints)),
+        "network": repr(network),
+        "trained": [name for name, value in network.named_parameters() if value.requires_grad],
+        "classes": data.classes,
+        "device": device_of(network).type,
+        "torch": torch.__version__,
+        "code": code_version("gengap.training.trainer"),
+    }
+    digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode())
+    arrays = {name: tensor.numpy() for name, tensor in weights_of(network).items()}
+    for name, array in (arrays | {"inputs": data.inputs, "labels": data.labels}).items():
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return folder / f"{digest.hexdigest()[:16]}.pt"
+
+
+def write_state(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors and plain values, the file complete or not there.
+
+    Raises:
+        GengapError: the folder cannot be written to.
+    """
+    with writing(path) as part:
+        torch.save(state, part)
+
+
+def read_state(path: Path) -> dict[str, Any] | None:
+    """What :func:`write_state` wrote, on the CPU; None where there is nothing.
+
+    Raises:
+        GengapError: the file is damaged.
+    """
+    if not path.is_file():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise GengapError(
+            f"{path} is not a readable state of a training: delete it, to train from the start."
+        ) from error
+    return state
