@@ -22,10 +22,11 @@ PACKAGES = {"gengap": "gengap", "ripser.py": "ripser", "giotto-ph": "giotto-ph",
 
 def prepare(engine: str):
     if engine == "gengap":
-        from gengap.topology.engine import vietoris_rips, warm
+        from gengap.topology import persistence_diagrams
+        from gengap.topology.engine import warm
 
         warm()
-        return vietoris_rips
+        return persistence_diagrams
     if engine == "ripser.py":
         from ripser import ripser
 

@@ -313,17 +313,12 @@ def megabytes(amount, a_thread=0):
 def memory_of_diagrams(wildcards, threads, attempt):
     """Megabytes: our engine needs a few matrices a draw, the others a list of simplices."""
     settings = settings_of(wildcards.task)
-    topology, matrices = (
-        settings["topology"],
-        (settings["activations"]["neurons"] / 3000) ** 2,
-    )
+    topology = settings["topology"]
     if topology["engine"] in ("auto", "fast") and topology["max_dimension"] == 1:
-        amount = 1200 + 200 * threads
-    else:
-        amount = 1200 + int(
-            matrices * (5000 if topology["max_dimension"] == 1 else 20000)
-        )
-    return amount * attempt
+        return (1200 + 200 * threads) * attempt
+    for_3000 = 5000 if topology["max_dimension"] == 1 else 20000
+    neurons = settings["activations"]["neurons"]
+    return (1200 + for_3000 * neurons**2 // 3000**2) * attempt
 
 
 def gpus(wildcards):
