@@ -145,7 +145,33 @@ def test_r2_within_strata_keeps_the_references_below(synthetic) -> None:
                        inside[inside["stratum"] == "depth=2"])
     ]  # fmt: skip
     np.testing.assert_array_equal(drawn, np.stack(expected, axis=1))
-    assert len(bold(axes)) == 3
+
+
+def test_r2_within_strata_marks_what_is_underdetermined_there() -> None:
+    def ranking(values: dict[str, float], underdetermined: tuple[str, ...]) -> pd.DataFrame:
+        table = board(values, underdetermined).assign(rank=range(1, 5), networks=8)
+        kind = np.where(table["measure"].str.startswith("reference."), "reference", "scalar")
+        return table.assign(kind=kind, eligible=table["eligible"] & (kind == "scalar"))
+
+    whole = ranking({"a": 0.9, "b": 0.5, "c": 0.2, "reference.mean": 0.95}, ())
+    small = {"a": 0.8, "b": 0.4, "c": 0.6, "reference.mean": -0.1}
+    strata = [
+        ranking(small, ("a",)).assign(stratum="depth=1"),
+        ranking(small, ("a", "b", "c")).assign(stratum="depth=2"),
+        ranking(dict.fromkeys(small, np.nan), ()).assign(stratum="depth=3"),
+    ]
+    figure = figures.r2_by_stratum(whole, pd.concat(strata))
+    axes = figure.axes[0]
+    assert texts(axes, 4).tolist() == [
+        ["0.90", "0.80†", "0.80†", "–"],
+        ["0.50", "0.40", "0.40†", "–"],
+        ["0.20", "0.60", "0.60†", "–"],
+        ["0.95", "−0.10", "−0.10", "–"],
+    ]
+    assert bold(axes) == ["0.90", "0.60"]
+    assert "† underdetermined" in figure.get_supxlabel()
+    unmarked = figures.r2_by_stratum(whole, strata[2])
+    assert "†" not in unmarked.get_supxlabel()
 
 
 def test_tables_without_an_overall_correlation_are_refused(synthetic) -> None:

@@ -17,6 +17,9 @@ from gengap.figures.tables import require
 R2_RANGE = (0.0, 1.0)  # colours; R² below 0 is worse than predicting the mean
 R2_NOTE = "mean R² over the ten folds; colours end at 0, numbers do not"
 UNDERDETERMINED = "†"
+UNDERDETERMINED_NOTE = (
+    f"{UNDERDETERMINED} underdetermined (too few training networks), not eligible"
+)
 _LABEL_SPACE = 2.5  # inches
 _BAR_SPACE = 0.7
 _TEXT_SPACE = 0.9
@@ -70,7 +73,7 @@ def r2_heatmap(leaderboards: Mapping[str, pd.DataFrame]) -> Figure:
     )
     notes = [R2_NOTE, "bold: the task's best eligible"]
     if everything["underdetermined"].astype(bool).any():
-        notes.append(f"{UNDERDETERMINED} underdetermined (too few training networks), not eligible")
+        notes.append(UNDERDETERMINED_NOTE)
     notes_below(figure, notes)
     return figure
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from gengap.errors import GengapError
 from gengap.figures.cells import BAR_WIDTH, CELL_WIDTH, cells_height, draw_cells
-from gengap.figures.heatmaps import R2_NOTE, R2_RANGE
+from gengap.figures.heatmaps import R2_NOTE, R2_RANGE, UNDERDETERMINED, UNDERDETERMINED_NOTE
 from gengap.figures.labels import measure_label, words, wrapped
 from gengap.figures.style import (
     BLACK,
@@ -55,7 +55,7 @@ def kendall_by_stratum(correlations: pd.DataFrame, *, top: int = 20) -> Figure:
     rows = [str(name) for name in overall.abs().sort_values(ascending=False, kind="stable").index]
     return _draw(
         kendall.assign(
-            bold=(kendall["low"] > 0) | (kendall["high"] < 0), shown=kendall["estimate"]
+            bold=(kendall["low"] > 0) | (kendall["high"] < 0), shown=kendall["estimate"], suffix=""
         ),
         rows[:top],
         scale=(-1.0, 1.0),
@@ -71,27 +71,36 @@ def r2_by_stratum(leaderboard: pd.DataFrame, strata: pd.DataFrame, *, top: int =
 
     ``leaderboard`` and ``strata`` are evaluation's tables; the ``top`` measures by rank and all
     reference rows are drawn. Colours go from 0 to 1, the numbers are not clipped. Bold: the best
-    value of the column among those drawn.
+    eligible measure of the column among those drawn; a dagger: underdetermined there.
 
     Raises:
         GengapError: a table is empty or lacks a column.
     """
-    require(leaderboard, ("rank", "measure", "kind", "r2_mean", "networks"), "leaderboard")
-    require(strata, ("stratum", "measure", "r2_mean", "networks"), "strata")
+    shared = ("measure", "underdetermined", "eligible", "r2_mean", "networks")
+    require(leaderboard, ("rank", "kind", *shared), "leaderboard")
+    require(strata, ("stratum", *shared), "strata")
     reference = leaderboard["kind"] == "reference"
     ranked = leaderboard[~reference].sort_values("rank", kind="stable").head(top)
     rows = [str(name) for name in (*ranked["measure"], *leaderboard.loc[reference, "measure"])]
     inside = strata[strata["stratum"] != ALL]
     cells = pd.concat([leaderboard.assign(stratum=ALL), inside], ignore_index=True)
     cells = cells[cells["measure"].isin(rows)]
-    best = cells.groupby("stratum")["r2_mean"].transform("max")
+    eligible = cells["r2_mean"].where(cells["eligible"].astype(bool))
+    flagged = cells["underdetermined"].astype(bool)
+    notes = [R2_NOTE, "bold: the best eligible of its column"]
+    if flagged.any():
+        notes.append(UNDERDETERMINED_NOTE)
     return _draw(
-        cells.assign(bold=cells["r2_mean"] == best, shown=cells["r2_mean"]),
+        cells.assign(
+            bold=eligible == eligible.groupby(cells["stratum"]).transform("max"),
+            shown=cells["r2_mean"],
+            suffix=np.where(flagged, UNDERDETERMINED, ""),
+        ),
         rows,
         scale=R2_RANGE,
         colormap=ORDERED,
         bar="R²",
-        notes=[R2_NOTE, "bold: the best of its column"],
+        notes=notes,
         references=int(reference.sum()),
     )
 
@@ -108,10 +117,12 @@ def _draw(
 ) -> Figure:
     strata = [ALL, *(name for name in cells["stratum"].unique() if name != ALL)]
     counts = cells.groupby("stratum")["networks"].max()
-    values = cells.pivot(index="measure", columns="stratum", values="shown")
-    bold = cells.pivot(index="measure", columns="stratum", values="bold")
-    values = values.reindex(index=rows, columns=strata)
-    bold = bold.reindex(index=rows, columns=strata).fillna(False).astype(bool)
+    values, bold, suffixes = (
+        cells.pivot(index="measure", columns="stratum", values=column).reindex(
+            index=rows, columns=strata
+        )
+        for column in ("shown", "bold", "suffix")
+    )
     hyper_parameters = {name.partition("=")[0] for name in strata if name != ALL}
     labels = [wrapped(measure_label(name)) for name in rows]
     columns = [_column(name, int(counts[name]), len(hyper_parameters) > 1) for name in strata]
@@ -127,8 +138,8 @@ def _draw(
         columns=columns,
         scale=scale,
         colormap=colormap,
-        bold=bold.to_numpy(),
-        suffixes=np.full(values.shape, ""),
+        bold=bold.fillna(False).to_numpy(dtype=bool),
+        suffixes=suffixes.fillna("").to_numpy(),
     )
     axes.axvline(0.5, color=BLACK, linewidth=1.2, zorder=3)
     if references:
