@@ -19,7 +19,7 @@ import pytest
 
 from gengap import jobs, tasks
 from gengap.dashboard import View, read_view, write_static_page
-from gengap.evaluation import cluster, evaluate
+from gengap.evaluation import cluster, evaluate, scalar_measures
 from gengap.tasks.folder import Metrics
 from gengap.topology import (
     correlation_dissimilarity,
@@ -35,7 +35,13 @@ GRID: dict[str, list[Any]] = {
     "augmentation": ["none", "crop, flip </script>"],
 }
 FAILED = "5"  # the network whose diagrams could not be computed
-VECTORS = ("persistent_entropy", "average_births_and_deaths", "persistence_image")
+VECTORS = (
+    "persistent_entropy",
+    "average_births_and_deaths",
+    "average_lives_and_midlives",
+    "deviations_and_averages_of_births_and_deaths",
+    "persistence_image",
+)
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -114,7 +120,7 @@ def task_folder(tmp_path_factory) -> Path:
         replicates=20,
         permutations=20,
     ).write(folder / "evaluation")
-    clusters = cluster(measures, task.gaps(), seed=5)
+    clusters = cluster(scalar_measures(measures), task.gaps(), seed=5)
     clusters.to_csv(folder / "evaluation" / "clusters.csv", index=False)
     return folder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -51,10 +52,30 @@ def test_measures_come_best_first(view):
 
 def test_clusters_are_those_of_the_evaluation(view, task_folder):
     expected = pd.read_csv(task_folder / "evaluation" / "clusters.csv", dtype={"network": str})
-    assert set(expected["measure"]) >= {"signal", "noise", "persistent_entropy.H0"}
+    moments, lives = "deviations_and_averages_of_births_and_deaths", "average_lives_and_midlives"
+    where = {
+        "average_of_births": (moments, "2"),
+        "average_of_deaths": (moments, "3"),
+        "deviation_of_births": (moments, "0"),
+        "deviation_of_deaths": (moments, "1"),
+        "average_of_lives": (lives, "0"),
+        "average_of_midlives": (lives, "1"),
+        "persistent_entropy": ("persistent_entropy", "0"),
+    }
+    summaries = {
+        f"{name}.{dimension}": (f"{measure}.{dimension}", component)
+        for name, (measure, component) in where.items()
+        for dimension in ("H0", "H1")
+    }
+    assert len(summaries) == 14
+    assert set(expected["measure"]) == {"signal", "noise", *summaries}
+    # They come from the file: with the file's clusters exchanged, so are the page's.
+    swapped = replace(view, clusters=expected.assign(cluster=1 - expected["cluster"]))
     for name, rows in expected.groupby("measure"):
-        found = view.table(str(name), "0")[CLUSTER].dropna()
+        component = summaries.get(str(name), (str(name), "0"))
+        found = view.table(*component)[CLUSTER].dropna()
         assert found.to_dict() == dict(zip(rows["network"], rows["cluster"], strict=True))
+        assert (swapped.table(*component)[CLUSTER].dropna() == 1 - found).all()
 
 
 def test_components_of_a_vector_are_clustered_with_the_gap(view):

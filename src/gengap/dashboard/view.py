@@ -8,18 +8,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
-from threadpoolctl import threadpool_limits
 
 from gengap import jobs, tasks
 from gengap.errors import GengapError
-from gengap.evaluation import Evaluation, cluster
+from gengap.evaluation import SUMMARIES, Evaluation, cluster
 from gengap.evaluation.designs import REFERENCE, Design, measure_designs
+from gengap.seeding import derive
 from gengap.topology import read_diagrams
 
 GAP = "gap"
 CLUSTER = "cluster"
 OUTCOMES = ("train_accuracy", "test_accuracy", GAP)
 BAR_COLUMNS = ("dimension", "draw", "birth", "death")
+_SUMMARY_NAMES = {component: name for name, component in SUMMARIES.items()}
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class View:
         leaderboard: as the evaluation wrote it, reference rows too, index measure.
         failed: network, stage, reason.
         left_out: network, reason: the networks that the leaderboard's statistics leave out.
-        clusters: measure, network, cluster: those of the scalar measures, as the evaluation wrote
-            them.
+        clusters: measure, network, cluster: those of the scalar measures and of the summaries of
+            diagrams, as the evaluation wrote them.
         diagrams: folder of the files of persistence diagrams, None where the task has none.
     """
 
@@ -78,9 +79,11 @@ class View:
         """``networks``, one component of a measure, and K-means clusters of (component, gap).
 
         Cluster 0 has the smaller mean gap; it is missing where the measure or the gap is.
+        A component that is one of ``SUMMARIES`` has the clusters of that summary.
         """
         values = self.values(measure, component)
-        rows = self.clusters[self.clusters["measure"] == measure]
+        name = _SUMMARY_NAMES.get((measure, component), measure)
+        rows = self.clusters[self.clusters["measure"] == name]
         if rows.empty:
             rows = self._clusters_of(measure, values)
         found = rows.set_index("network")[CLUSTER]
@@ -99,9 +102,8 @@ class View:
                 "value": values.to_numpy(),
             }
         )
-        # More threads would only make K-means on a few points slower, and its sums less sure.
-        with threadpool_limits(1):
-            return cluster(tidy, self.networks[GAP])
+        # As the evaluation derives it from the default seed; its starts hardly depend on it.
+        return cluster(tidy, self.networks[GAP], seed=derive(0, self.name, "clusters"))
 
     def kendall(self, measure: str, component: str) -> float:
         """Kendall's tau-b of one component and the gap; NaN where it is not defined."""
