@@ -1,5 +1,7 @@
 """Run an experiment of a study once."""
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
@@ -16,9 +18,11 @@ def main() -> None:
     study, params = snakemake.wildcards.study, snakemake.params
     # Runs at the same place among the seeds share their seed, whatever their keywords.
     seed = derive(params.seed, study, params.place)
-    context = Context(seed, params.data_dir, choose(params.device))
-    outcome = perform(study, params.module, context, params.settings)
-    write_outcome(snakemake.output.outcome, outcome)
+    path = Path(snakemake.output.outcome)
+    unfinished = path.with_suffix(".unfinished")
+    context = Context(seed, params.data_dir, choose(params.device), unfinished)
+    write_outcome(path, perform(study, params.module, context, params.settings))
+    shutil.rmtree(unfinished, ignore_errors=True)
 
 
 jobs.run(snakemake, main)

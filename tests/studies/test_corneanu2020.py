@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,15 +24,16 @@ from gengap.datasets.sources import SOURCES
 from gengap.errors import GengapError
 from gengap.figures import save
 from gengap.networks import build, dense
-from gengap.studies import Context, Run, draw, judge, perform
-from gengap.studies.corneanu2020 import attacks, gap_law
+from gengap.studies import Context, Run, draw, judge, perform, write_outcome
+from gengap.studies.corneanu2020 import attacks, gap_law, setting
 from gengap.studies.corneanu2020.adversarial import auc, auc_interval, roc
 from gengap.studies.corneanu2020.claims import verdict
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
 from gengap.studies.corneanu2020.law import networks_table
 from gengap.studies.corneanu2020.training_curves import density_bars, modes
 from gengap.topology import betti_curve, correlation_dissimilarity, persistence_diagrams
-from gengap.training import Recipe
+from gengap.topology.budget import OverBudgetError
+from gengap.training import Recipe, TrainingResult, train
 
 DIGITS = {"name": "digits", "train_size": 60, "test_size": 60}
 ADAM = {"optimiser": "adam", "learning_rate": 0.005, "batch_size": 20}
@@ -212,6 +216,50 @@ def test_large_networks_are_sampled() -> None:
     assert found.arrays["nodes"].tolist() == [12, 12, 12]
 
 
+def test_a_graph_over_the_budget_is_refused_before_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(setting, "train", never)
+    for budget in ({"seconds": 1e-9}, {"memory_gib": 1e-9}):
+        with pytest.raises(OverBudgetError, match="more than the budget"):
+            perform("corneanu2020", "training_curves", context(), curves_settings(**budget))
+
+
+def test_an_interrupted_run_goes_on_from_its_last_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped after epoch 3 of 4, with a checkpoint at epoch 2."""
+    plateau = {"name": "plateau", "patience": 1}
+    settings = curves_settings(
+        training={**ADAM, "epochs": 4, "schedule": plateau}, checkpoints=[0, 2, 4], max_dim=1
+    )
+    wanted = perform("corneanu2020", "training_curves", context(), settings)
+    trained: list[int] = []
+    stops = [3]
+
+    def watched(*arguments: Any, **keywords: Any) -> TrainingResult:
+        def stop(row: Mapping[str, Any]) -> None:
+            trained.append(row["epoch"])
+            if row["epoch"] in stops:
+                raise KeyboardInterrupt
+
+        return train(*arguments, **keywords, on_epoch=stop)
+
+    monkeypatch.setattr(setting, "train", watched)
+    own = replace(context(), unfinished=tmp_path / "0.unfinished")
+    with pytest.raises(KeyboardInterrupt):
+        perform("corneanu2020", "training_curves", own, settings)
+    stops.clear()
+    found = perform("corneanu2020", "training_curves", own, settings)
+    assert trained == [1, 2, 3, 3, 4]
+    for number, outcome in enumerate((wanted, found)):
+        write_outcome(tmp_path / f"{number}.npz", outcome)
+    assert (tmp_path / "0.npz").read_bytes() == (tmp_path / "1.npz").read_bytes()
+
+
 def test_partitions_of_a_network(tmp_path: Path) -> None:
     settings = {
         "dataset": DIGITS,
@@ -248,7 +296,7 @@ def test_graphs_over_the_budget_are_left_out() -> None:
         "sampled": 20,
         "draws": 2,
         # Of the 276 neurons the layers have 128, 128, 8, 8 and 10.
-        "gibibytes": 8 * 80**2 / 2**30,
+        "memory_gib": 8 * 80**2 / 2**30,
     }
     found = perform("corneanu2020", "partitions", context(), settings)
     kinds = {key.split(".end")[0] for key in found.values if ".end.life" in key}
@@ -466,7 +514,7 @@ def test_bad_settings_are_refused(experiment: str, settings: dict, sentence: str
 def test_the_committed_settings_fit_the_experiments(root: Path) -> None:
     config = yaml.safe_load((root / "studies" / "corneanu2020.yaml").read_text())
     assert set(config) == {"small", "paper"}
-    for entry in [entry for setting in config.values() for entry in setting["experiments"]]:
+    for entry in [entry for part in config.values() for entry in part["experiments"]]:
         name = entry.get("experiment", entry["name"])
         module = importlib.import_module(f"gengap.studies.corneanu2020.{name}")
         parameters = inspect.signature(module.run).parameters

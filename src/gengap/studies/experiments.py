@@ -6,6 +6,7 @@ import importlib
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gengap.errors import GengapError
@@ -25,11 +26,14 @@ class Context:
         seed: of this run, from which every random choice is derived.
         data_dir: folder of official dataset files, or None for the cache of downloads.
         device: of the networks.
+        unfinished: folder where the run may keep what it needs to go on after an interruption, or
+            None; whoever writes the outcome removes it.
     """
 
     seed: int
     data_dir: str | None
     device: torch.device
+    unfinished: Path | None = None
 
 
 def perform(study: str, experiment: str, context: Context, settings: Mapping[str, Any]) -> Outcome:

@@ -114,7 +114,7 @@ def train(
         recipe.label_corruption,
         generator(recipe.seed, "label corruption"),
     )
-    _start(network, recipe, start)
+    begin(network, recipe, start)
     initial = weights_of(network)
     unfinished = resume and state_file(resume, network, data, recipe, checkpoints)
     inputs = tensor_of(data.inputs, device)
@@ -169,9 +169,10 @@ def _normalises(network: nn.Module) -> bool:
     return any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in network.modules())
 
 
-def _start(
-    network: nn.Module, recipe: Recipe, start: Mapping[str, Tensor] | str | Path | None
+def begin(
+    network: nn.Module, recipe: Recipe, start: Mapping[str, Tensor] | str | Path | None = None
 ) -> None:
+    """Give a network the weights that :func:`train` starts from."""
     if start is None:
         initialise(network, recipe.initialisation, torch_generator(recipe.seed, "initialisation"))
     elif isinstance(start, str | Path):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from gengap.activations import node_activations
 from gengap.errors import GengapError
@@ -69,7 +70,8 @@ def run(
         data = load_data(context, {**dataset, "train_size": size})
         recipe = {**training, "label_corruption": corruption}
         trained = train_network(own, data, network, recipe)
-        row = _row(own, trained, inputs, nodes_at_most)
+        points = graph_inputs(own, data, "train", inputs)
+        row = _row(own, trained, points, nodes_at_most)
         rows.append({**row, "size": size, "corruption": corruption})
     table = pd.DataFrame(rows)
     arrays = {str(name): table[name].to_numpy() for name in table}
@@ -80,10 +82,12 @@ def run(
 
 
 def _row(
-    context: Context, trained: Trained, inputs: int, nodes_at_most: int | None
+    context: Context,
+    trained: Trained,
+    points: NDArray[np.float32],
+    nodes_at_most: int | None,
 ) -> dict[str, float]:
     train_accuracy, test_accuracy = accuracies(trained)
-    points = graph_inputs(context, trained, "train", inputs)
     activations = node_activations(trained.network, points).activations
     found = graph_summaries(sampled_nodes(context, activations, nodes_at_most), MAX_DIMENSION)
     rng = generator(context.seed, "baselines")

@@ -54,7 +54,7 @@ def run(
     sampled: int = 200,
     draws: int = 5,
     seconds: float = 300.0,
-    gibibytes: float = 4.0,
+    memory_gib: float = 4.0,
 ) -> Outcome:
     """Life and midlife in H0 and H1 of each graph at the start and the end of training.
 
@@ -78,13 +78,13 @@ def run(
         sampled: nodes in a sample.
         draws: samples.
         seconds: of CPU that one graph may take.
-        gibibytes: of memory that one graph may take.
+        memory_gib: of memory that one graph may take.
     """
-    budget = Budget(seconds, gibibytes)
+    budget = Budget(seconds, memory_gib)
     data = load_data(context, dataset)
     last = Recipe.from_mapping(training).epochs
     trained = train_network(context, data, network, training, (0, last))
-    points = graph_inputs(context, trained, "train", inputs)
+    points = graph_inputs(context, data, "train", inputs)
     values: dict[str, float] = {}
     for moment, epoch in (("start", 0), ("end", last)):
         set_weights(trained.network, trained.result.checkpoints[epoch], source="the checkpoint")

@@ -17,7 +17,7 @@ from gengap.networks import build
 from gengap.seeding import derive, generator
 from gengap.studies import Context
 from gengap.tasks.zoo import specify
-from gengap.training import Recipe, TrainingResult, evaluate, train
+from gengap.training import Recipe, TrainingResult, begin, evaluate, train
 
 SPLITS = ("train", "test")
 
@@ -63,6 +63,8 @@ def train_network(
 ) -> Trained:
     """Train a network of a run; equal seeds start from equal weights and batches.
 
+    A run that was interrupted goes on from the last of its checkpoints (``context.unfinished``).
+
     Args:
         context: of the run.
         data: see :func:`load_data`.
@@ -73,20 +75,45 @@ def train_network(
     Raises:
         GengapError: the checkpoints are not so, or training may end before the last of them.
     """
-    if checkpoints and (len(checkpoints) < 2 or list(checkpoints) != sorted({0, *checkpoints})):
+    if checkpoints:
+        check_checkpoints(training, checkpoints)
+    module, recipe = _planned(context, data, network, training)
+    result = train(module, data.train, recipe, checkpoints=checkpoints, resume=context.unfinished)
+    trained_on = Split(data.train.inputs, result.labels, data.classes)
+    return Trained(module, result, trained_on, data.test)
+
+
+def check_checkpoints(training: Mapping[str, Any], checkpoints: Sequence[int]) -> None:
+    """Refuse checkpoints that are not ascending from 0, or that training may not reach.
+
+    Raises:
+        GengapError: they are so.
+    """
+    if len(checkpoints) < 2 or list(checkpoints) != sorted({0, *checkpoints}):
         raise GengapError(
             f"The setting 'checkpoints' is {list(checkpoints)}: give ascending epochs, 0 first."
         )
-    if checkpoints and training.get("stop_at_loss") is not None:
+    if training.get("stop_at_loss") is not None:
         raise GengapError(
             "The setting 'training' has stop_at_loss, which may end it before the last checkpoint: "
             "leave it out."
         )
+
+
+def untrained_network(
+    context: Context, data: Dataset, network: Mapping[str, Any], training: Mapping[str, Any]
+) -> nn.Module:
+    """The network of :func:`train_network` as it is before training, in eval mode."""
+    module, recipe = _planned(context, data, network, training)
+    begin(module, recipe)
+    return module.eval()
+
+
+def _planned(
+    context: Context, data: Dataset, network: Mapping[str, Any], training: Mapping[str, Any]
+) -> tuple[nn.Module, Recipe]:
     module = build(specify(network, data.input_shape, data.classes)).to(context.device)
-    recipe = Recipe.from_mapping({**training, "seed": derive(context.seed, "training")})
-    result = train(module, data.train, recipe, checkpoints=checkpoints)
-    trained_on = Split(data.train.inputs, result.labels, data.classes)
-    return Trained(module, result, trained_on, data.test)
+    return module, Recipe.from_mapping({**training, "seed": derive(context.seed, "training")})
 
 
 def accuracies(trained: Trained) -> tuple[float, float]:
@@ -94,12 +121,12 @@ def accuracies(trained: Trained) -> tuple[float, float]:
     return evaluate(trained.network, trained.train)[1], evaluate(trained.network, trained.test)[1]
 
 
-def graph_inputs(context: Context, trained: Trained, split: str, count: int) -> NDArray[np.float32]:
+def graph_inputs(context: Context, data: Dataset, split: str, count: int) -> NDArray[np.float32]:
     """Inputs (count, *input_shape) on which graphs are computed.
 
     Args:
         context: of the run.
-        trained: see :func:`train_network`.
+        data: see :func:`load_data`.
         split: ``train``; or ``test``, as the published code does, to compare with.
         count: how many; all, if there are fewer.
 
@@ -108,7 +135,7 @@ def graph_inputs(context: Context, trained: Trained, split: str, count: int) -> 
     """
     if split not in SPLITS:
         raise GengapError(f"The setting 'split' is {split!r}: choose {' or '.join(SPLITS)}.")
-    source = trained.train if split == "train" else trained.test
+    source = data.train if split == "train" else data.test
     rng = generator(context.seed, "graph inputs", split)
     return choose_inputs(source, min(count, len(source.labels)), rng)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from torch import nn
 
 from gengap.activations import node_activations
 from gengap.errors import GengapError
@@ -17,12 +18,13 @@ from gengap.studies import Context, Outcome, Run
 from gengap.studies.corneanu2020 import figures
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
 from gengap.studies.corneanu2020.setting import (
-    Trained,
     accuracies,
+    check_checkpoints,
     graph_inputs,
     load_data,
     sampled_nodes,
     train_network,
+    untrained_network,
 )
 from gengap.topology import (
     Budget,
@@ -63,6 +65,7 @@ def run(
     split: str = "train",
     max_dim: int = 2,
     seconds: float = 300.0,
+    memory_gib: float = 4.0,
 ) -> Outcome:
     """Train one network and look at its functional graph at checkpoints.
 
@@ -83,24 +86,34 @@ def run(
         split: of these inputs; ``test`` only to compare with the published code.
         max_dim: highest dimension of homology, 1 to 3.
         seconds: of CPU that the diagrams of one checkpoint may take.
+        memory_gib: that they may take.
 
     Raises:
+        OverBudgetError: the graph of a checkpoint costs more; that of epoch 0 is checked before
+            training. With a larger budget a refused run need not be trained again.
         GengapError: ``max_dim`` is 0, or a value that training, data or topology refuse.
     """
     if max_dim < 1:
         raise GengapError(f"The setting 'max_dim' is {max_dim}: give 1 to 3, to look at beta_1.")
     data = load_data(context, dataset)
+    points = graph_inputs(context, data, split, inputs)
+    budget = Budget(seconds, memory_gib)
+
+    def graph_of(module: nn.Module) -> dict[str, Any]:
+        found = node_activations(module, points, nodes).activations
+        return _graph(sampled_nodes(context, found, nodes_at_most), max_dim, budget)
+
     recipe = {**training, "label_corruption": label_corruption}
+    check_checkpoints(training, checkpoints)
+    # Before training, since a graph over the budget would make its hours useless.
+    first = graph_of(untrained_network(context, data, network, recipe))
     trained = train_network(context, data, network, recipe, checkpoints)
-    points = graph_inputs(context, trained, split, inputs)
-    budget = Budget(seconds=seconds)
     rows = []
     for epoch in checkpoints:
         set_weights(trained.network, trained.result.checkpoints[epoch], source="the checkpoint")
-        found = node_activations(trained.network, points, nodes).activations
-        rows.append(
-            _checkpoint(trained, sampled_nodes(context, found, nodes_at_most), max_dim, budget)
-        )
+        train_accuracy, test_accuracy = accuracies(trained)
+        row = first if epoch == 0 else graph_of(trained.network)
+        rows.append({"train_accuracy": train_accuracy, "test_accuracy": test_accuracy, **row})
     arrays = {key: np.array([row[key] for row in rows]) for key in rows[0]}
     arrays["epochs"] = np.asarray(checkpoints)
     arrays["grid"] = GRID
@@ -108,10 +121,7 @@ def run(
     return Outcome(_stopping(arrays), arrays)
 
 
-def _checkpoint(
-    trained: Trained, activations: NDArray[np.float32], max_dim: int, budget: Budget
-) -> dict[str, Any]:
-    train_accuracy, test_accuracy = accuracies(trained)
+def _graph(activations: NDArray[np.float32], max_dim: int, budget: Budget) -> dict[str, Any]:
     check_matrix(len(activations), activations.shape[-1], budget)
     graph = correlation_dissimilarity(activations)
     count = len(graph)
@@ -121,8 +131,6 @@ def _checkpoint(
     curves[CAVITY:, DENSITY_GRID > DENSITY_CAP] = np.nan
     loops = summarise_bars(dense[1])
     return {
-        "train_accuracy": train_accuracy,
-        "test_accuracy": test_accuracy,
         "nodes": count,
         "curves": [betti_curve(some, GRID, count) for some in bars],
         "density_curves": curves,
