@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from ripser import ripser
 from scipy import stats
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
-from tests.workflow.runs import Run
+from tests.workflow.runs import REDUCED, Run
 
 from gengap import tasks
 from gengap.activations import choose_inputs, sample
@@ -224,3 +225,20 @@ def test_the_eigenvalues_of_any_network_are_a_target(
             found["effective_dimensionality"],
             [(positive / (positive + alpha)).sum() for alpha in found["alphas"]],
         )
+
+
+def test_architectures_may_vary_in_a_grid(snakemake: Run, tmp_path: Path) -> None:
+    config = yaml.safe_load(REDUCED.read_text())
+    task = config["tasks"][0]
+    task["zoo"]["network"] = {}
+    grid = {"architecture": ["lenet", "lenet_300_100"], "label_corruption": [0.0, 0.3]}
+    task["zoo"]["grid"] = grid
+    task["within"] = "architecture"
+    path = tmp_path / "architectures.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    result = snakemake(tmp_path, "results/reduced/plan.json", config=path)
+    assert result.returncode == 0, result.stderr
+    plan = json.loads((tmp_path / "results" / "reduced" / "plan.json").read_text())
+    assert [entry["network"] for entry in plan] == [
+        {"architecture": name} for name in grid["architecture"] for _ in range(4)
+    ]
