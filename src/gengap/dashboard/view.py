@@ -13,6 +13,7 @@ from gengap import jobs, tasks
 from gengap.errors import GengapError
 from gengap.evaluation import SUMMARIES, Evaluation, cluster
 from gengap.evaluation.designs import REFERENCE, Design, measure_designs
+from gengap.evaluation.summaries import Component
 from gengap.seeding import derive
 from gengap.topology import read_diagrams
 
@@ -82,7 +83,7 @@ class View:
         A component that is one of ``SUMMARIES`` has the clusters of that summary.
         """
         values = self.values(measure, component)
-        name = _SUMMARY_NAMES.get((measure, component), measure)
+        name = _SUMMARY_NAMES.get(Component(measure, component), measure)
         rows = self.clusters[self.clusters["measure"] == name]
         if rows.empty:
             rows = self._clusters_of(measure, values)
