@@ -370,6 +370,22 @@ def test_layer_that_is_not_supported(tensorflow: Any, zoo: Path, tmp_path: Path)
         import_network(tree, 0, tmp_path / "back")
 
 
+def test_a_layer_that_is_not_supported_costs_its_own_network_alone(
+    tensorflow: Any, zoo: Path, tmp_path: Path
+) -> None:
+    tree = export(zoo, tmp_path / "out")
+    config = {"model_config": [{"layer_name": "LSTM"}], "input_shape": list(SHAPE)}
+    (tree.model("0") / "config.json").write_text(json.dumps(config))
+    import_dataset(tree, tmp_path / "back")
+    split = read_split(tmp_path / "back" / "dataset" / "train.safetensors")
+    assert split.classes == CLASSES
+    assert import_network(tree, 1, tmp_path / "back").id == "1"
+    for name in "12":
+        (tree.model(name) / "config.json").write_text(json.dumps(config))
+    with pytest.raises(GengapError, match=r"model_0/config\.json: Layer 0 \(LSTM\)"):
+        import_dataset(tree, tmp_path / "none")
+
+
 def test_data_without_examples_or_of_another_shape(
     tensorflow: Any, zoo: Path, tmp_path: Path
 ) -> None:

@@ -64,20 +64,18 @@ class Recomputed:
 def import_dataset(tree: Tree, folder: str | Path) -> None:
     """Write ``dataset/train.safetensors`` and ``dataset/test.safetensors`` of a task folder.
 
-    The number of classes is the number of outputs of the task's first network that is there.
+    The number of classes is the number of outputs of the task's first network that can be built:
+    of a task that was downloaded in part the first may not be there, or have an unknown layer.
 
     Args:
         tree: the task's files.
         folder: the task folder.
 
     Raises:
-        GengapError: a shard is missing or broken, a label is outside the classes, or the inputs do
-            not have the networks' shape.
+        GengapError: a shard is missing or broken, a label is outside the classes, the inputs do
+            not have the networks' shape, or no network can be built.
     """
-    configs = [tree.model(id_) / CONFIG for id_ in read_reference(tree.reference).ids]
-    # Of a task that was downloaded in part, the first networks may not be there.
-    config = next((path for path in configs if path.is_file()), configs[0])
-    network = _build(config)
+    config, network = _first_built(tree)
     for part in PARTS:
         shards = tree.shards(part)
         inputs, labels = read_examples(shards)
@@ -216,6 +214,19 @@ def import_task(
     metrics = {name: Metrics.read(path / "metrics.json") for name, path in folders.items()}
     write_task(folder / TASK_FILE, folder.name, reference.grid, metrics)
     return disagreements(folders.values())
+
+
+def _first_built(tree: Tree) -> tuple[Path, Network]:
+    """Config and network of the first id whose config is there and can be built."""
+    configs = [tree.model(id_) / CONFIG for id_ in read_reference(tree.reference).ids]
+    there = [path for path in configs if path.is_file()] or configs[:1]
+    refusals = []
+    for config in there:
+        try:
+            return config, _build(config)
+        except GengapError as error:
+            refusals.append(error)
+    raise refusals[0]
 
 
 def _build(config: Path) -> Network:
