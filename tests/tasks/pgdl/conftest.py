@@ -73,8 +73,10 @@ class Server:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    """A server on this machine that answers ranges."""
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server on this machine that answers ranges, asked without any proxy."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
     state = Server()
 
     class Handler(BaseHTTPRequestHandler):

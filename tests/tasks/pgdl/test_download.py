@@ -235,6 +235,20 @@ def test_truncated_archive(
             download(TASK, tmp_path / "out", source=source, patience=QUICK)
 
 
+@pytest.mark.parametrize("over_http", [True, False])
+def test_damaged_entry_that_asks_for_an_unknown_version_of_the_format(
+    server: Any, task_files: Files, zipped: Zip, tmp_path: Path, over_http: bool
+) -> None:
+    archive = bytearray(zipped({f"input_data/{TASK}/": b"", **task_files}))
+    place = archive.index(b"PK\x01\x02")
+    archive[place + 6] = 0xFF  # the version needed to unpack
+    (tmp_path / "public_data.zip").write_bytes(archive)
+    server.files[ARCHIVE] = bytes(archive)
+    source = server.url if over_http else tmp_path
+    with pytest.raises(GengapError, match="is not a complete zip archive: fetch it again"):
+        download(TASK, tmp_path / "out", source=source, patience=QUICK)
+
+
 def test_member_declared_longer_than_the_archive(
     task_files: Files, zipped: Zip, tmp_path: Path
 ) -> None:
@@ -322,6 +336,18 @@ def test_missing_member_is_named(
         download(TASK, tmp_path / "out", source=tmp_path)
 
 
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_hole_in_the_numbering_of_shards_is_named_before_networks_are_fetched(
+    server: Any, task_files: Files, zipped: Zip, tmp_path: Path, part: str
+) -> None:
+    hole = f"input_data/{TASK}/dataset_1/{part}/shard_1.tfrecord"
+    del task_files[hole]
+    server.files[ARCHIVE] = zipped(task_files)
+    with pytest.raises(GengapError, match=f"holds no {hole}: give another source"):
+        download(TASK, tmp_path / "out", source=server.url, patience=QUICK)
+    assert list(finals(tmp_path / "out")) == [f"reference_data/{TASK}/model_configs.json"]
+
+
 def test_archives_without_the_task(task_files: Files, zipped: Zip, tmp_path: Path) -> None:
     (tmp_path / "phase_one_data.zip").write_bytes(zipped(task_files))
     with pytest.raises(GengapError, match="holds no input_data/task4"):
@@ -389,6 +415,21 @@ def test_checksum_of_a_server(serving: Any, tmp_path: Path) -> None:
         TASK, tmp_path, source=serving.url, networks=[0], checksum=stated, patience=QUICK
     )
     assert (receipt.etag, receipt.md5) == ("other", stated)
+
+
+def test_an_archive_that_is_no_longer_the_published_one_is_logged(
+    serving: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    published = "6a05d0b267f0ff22055ecc55b005f391"
+    found = hashlib.md5(serving.files[ARCHIVE]).hexdigest()
+    arguments: dict[str, Any] = {"source": serving.url, "networks": [0], "patience": QUICK}
+    with caplog.at_level("WARNING"):
+        assert download(TASK, tmp_path, **arguments).etag == found
+        assert f"{serving.url}{ARCHIVE}: ETag {found}, formerly {published}" in caplog.text
+        caplog.clear()
+        serving.headers = {"ETag": f'"{published}"'}
+        assert download(TASK, tmp_path, **arguments).etag == published
+        assert "formerly" not in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["md5", "sha256"])

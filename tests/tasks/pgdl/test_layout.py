@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gengap.errors import GengapError
-from gengap.tasks.pgdl import TASKS, locate, read_reference
+from gengap.tasks.pgdl import BASE_URL, TASKS, locate, read_reference
 
 ENTRY = {
     "hparams": {
@@ -40,6 +41,22 @@ def written(folder: Path, content: Any) -> Path:
 def test_the_published_tasks_are_the_competitions() -> None:
     assert [task.number for task in TASKS.values()] == [1, 2, 4, 5, 6, 7, 8, 9]
     assert [task.networks for task in TASKS.values()] == [96, 54, 96, 64, 96, 48, 64, 32]
+
+
+def test_the_config_fetches_from_the_same_server_as_the_library(root: Path) -> None:
+    schema = yaml.safe_load((root / "workflow" / "schemas" / "config.schema.yaml").read_text())
+    assert defaults_of(schema, "source") == [BASE_URL]
+
+
+def defaults_of(schema: Any, name: str) -> list[Any]:
+    """Defaults of every property of this name, wherever the schema has it."""
+    if isinstance(schema, list):
+        return [found for entry in schema for found in defaults_of(entry, name)]
+    if not isinstance(schema, dict):
+        return []
+    own = schema.get("properties", {}).get(name, {})
+    stated = [own["default"]] if "default" in own else []
+    return stated + defaults_of(list(schema.values()), name)
 
 
 def test_positions_are_the_numeric_order_of_the_ids(tmp_path: Path) -> None:

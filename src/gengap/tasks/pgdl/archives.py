@@ -70,7 +70,10 @@ def read_members(file: IO[bytes], archive: str) -> list[Member]:
             infos, end = opened.infolist(), opened.start_dir
     except GengapError:
         raise
-    except (zipfile.BadZipFile, struct.error, EOFError, ValueError, OSError) as error:
+    # A damaged entry may ask for a version of the format that there is not: NotImplementedError.
+    except (
+        zipfile.BadZipFile, struct.error, EOFError, ValueError, OSError, NotImplementedError,
+    ) as error:  # fmt: skip
         raise GengapError(
             f"{archive} is not a complete zip archive: fetch it again, or give another source."
         ) from error

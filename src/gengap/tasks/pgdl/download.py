@@ -17,6 +17,7 @@ from gengap.tasks.pgdl.layout import (
     REFERENCE,
     Reference,
     locate,
+    missing_shard,
     read_reference,
 )
 from gengap.tasks.pgdl.published import BASE_URL
@@ -156,10 +157,11 @@ def _shard_names(members: dict[str, Member], task: str, archive: Archive) -> lis
             rf"input_data/{re.escape(task)}/dataset_1/{part}/shard_(\d+)\.tfrecord"
         )
         numbers = {int(match[1]): name for name in members if (match := pattern.fullmatch(name))}
-        if not numbers:
+        missing = missing_shard(numbers)
+        if missing is not None:
             raise GengapError(
-                f"{archive.name} holds no input_data/{task}/dataset_1/{part}/shard_0.tfrecord: "
-                "give another source."
+                f"{archive.name} holds no "
+                f"input_data/{task}/dataset_1/{part}/shard_{missing}.tfrecord: give another source."
             )
         names += [numbers[number] for number in sorted(numbers)]
     return names

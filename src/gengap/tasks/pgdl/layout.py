@@ -17,7 +17,7 @@ import json
 import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,8 @@ class Tree:
             for path in (folder.iterdir() if folder.is_dir() else ())
             if (match := SHARD.fullmatch(path.name))
         }
-        missing = min(set(range(len(found) + 1)) - set(found))
-        if missing < len(found) or not found:
+        missing = missing_shard(found)
+        if missing is not None:
             raise GengapError(
                 f"{folder / f'shard_{missing}.tfrecord'} is missing: download the task again."
             )
@@ -123,6 +123,15 @@ class Reference:
                 f"choose networks between 0 and {len(self.networks) - 1}."
             )
         return self.ids[position]
+
+
+def missing_shard(numbers: Collection[int]) -> int | None:
+    """The least number without a shard before the last shard, None if there is none.
+
+    Without any shard it is 0. Missing shards after the last cannot be known.
+    """
+    missing = min(set(range(len(numbers) + 1)) - set(numbers))
+    return missing if missing < len(numbers) or not numbers else None
 
 
 def locate(folder: str | Path, task: str) -> Tree:
