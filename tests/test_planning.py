@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -112,6 +113,29 @@ def test_networks_that_nobody_knows_of_are_refused(
 ) -> None:
     with pytest.raises(GengapError, match=sentence):
         planning.pgdl_networks(task, wanted)
+
+
+@pytest.mark.parametrize(
+    ("settings", "megabytes"),
+    [({}, 3000 + 4096), ({"memory_gib": 8}, 3000 + 16384), ({"memory_gib": 0.5}, 3000 + 1024)],
+)
+def test_a_runs_memory_follows_its_budget(settings: dict[str, float], megabytes: int) -> None:
+    assert planning.megabytes_of_run(settings) == megabytes
+
+
+def test_budgets_have_one_name_and_defaults_that_fit_the_memory_asked_for(root: Path) -> None:
+    """A default is either one graph's, or that of each of two kernels."""
+    defaults = {}
+    for path in sorted((root / "src" / "gengap" / "studies").glob("*/*.py")):
+        text = path.read_text()
+        assert not re.search(r"^    (gibibytes|gib|megabytes|mem_\w+): ", text, re.M), path
+        found = re.search(r"^    memory_gib: float = ([\d.]+),", text, re.M)
+        if found and "def run(" in text:
+            defaults[path.parent.name, path.stem] = float(found[1])
+    assert {study: gib for (study, _), gib in defaults.items()} == {
+        "corneanu2020": 4.0,
+        "ortizjimenez2021": 2.0,
+    }
 
 
 def test_a_role_needs_a_hyper_parameter_of_the_grid() -> None:

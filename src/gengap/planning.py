@@ -34,6 +34,10 @@ FAMILIES = {
 }
 STAGED_FAMILY = "topology"
 
+# Of a run of an experiment, besides its kernels or graphs; and the budget that is assumed for one.
+BASE_MEGABYTES = 3000
+DEFAULT_GIB = 2
+
 # Fewer networks leave fewer than four in the training half of a fold of the cross-validation.
 LEAST_NETWORKS = 8
 
@@ -151,6 +155,20 @@ def grid_points(grid: Mapping[str, Sequence[Any]], replicates: int = 1) -> list[
         for point in itertools.product(*grid.values())
         for replicate in range(replicates)
     ]
+
+
+def megabytes_of_run(settings: Mapping[str, Any]) -> int:
+    """What one run of a study's experiment may take of memory.
+
+    Args:
+        settings: keywords of the experiment; ``memory_gib`` is its budget of each kernel or graph.
+
+    Returns:
+        3000 for the libraries, data and networks, and twice the budget, since one kernel is made
+        from another. Without a budget 4 GiB: two kernels of 2 or a graph's diagrams of 4, which are
+        the experiments' defaults.
+    """
+    return int(BASE_MEGABYTES + 2 * 1024 * settings.get("memory_gib", DEFAULT_GIB))
 
 
 def divide(

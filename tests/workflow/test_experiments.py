@@ -15,9 +15,26 @@ STUDIES = ("corneanu2020", "maddox2020", "ortizjimenez2021", "sabanayagam2023")
 CONTRACTION = {"name": "posterior_contraction", "seeds": 2}
 
 
-def with_experiments(folder: Path, *experiments: dict[str, object]) -> Path:
+# A run with a checkpoint before its end.
+CURVES = {
+    "name": "training_curves",
+    "seeds": 1,
+    "settings": {
+        "dataset": {"name": "digits", "train_size": 40, "test_size": 40},
+        "network": {"template": "dense", "width": 8, "depth": 1},
+        "training": {"epochs": 2},
+        "checkpoints": [0, 1],
+        "inputs": 20,
+        "max_dim": 1,
+    },
+}
+
+
+def with_experiments(
+    folder: Path, *experiments: dict[str, object], study: str = "maddox2020"
+) -> Path:
     path = folder / "changed.yaml"
-    change = {"studies": {"maddox2020": {"experiments": list(experiments)}}}
+    change = {"studies": {study: {"experiments": list(experiments)}}}
     path.write_text(yaml.safe_dump(change))
     return path
 
@@ -65,6 +82,26 @@ def test_a_run_that_is_lost_is_made_again_alone(contracted: Path, snakemake: Run
     assert result.returncode == 0, result.stderr
     assert re.search(r"^experiment +1$", result.stdout + result.stderr, re.M)
     assert results_of(contracted) == before
+
+
+def test_an_unfinished_run_keeps_its_state_until_it_is_written(
+    snakemake: Run, tmp_path: Path
+) -> None:
+    config = with_experiments(tmp_path, CURVES, study="corneanu2020")
+    runs = tmp_path / "results" / "corneanu2020" / "runs" / "training_curves"
+    runs.mkdir(parents=True)
+    unfinished = runs / "0.unfinished"
+    target = str((runs / "0.npz").relative_to(tmp_path))
+    unfinished.write_text("where the folder of the state belongs")
+    result = snakemake(tmp_path, target, config=config)
+    assert result.returncode != 0
+    assert re.search(r"Cannot write \S*/0\.unfinished/\w{16}\.pt", result.stderr)
+    unfinished.unlink()
+    unfinished.mkdir()
+    (unfinished / "of_other_settings.pt").touch()
+    result = snakemake(tmp_path, target, config=config)
+    assert result.returncode == 0, result.stderr
+    assert [path.name for path in runs.iterdir()] == ["0.npz"]
 
 
 @pytest.mark.parametrize(

@@ -216,9 +216,8 @@ def settings_of_run(wildcards):
 
 
 def memory_of_run(wildcards, attempt):
-    """Megabytes: where a run says how large its kernels may become, room for two of them."""
-    gibibytes = settings_of_run(wildcards).get("memory_gib", 0)
-    return (3000 + 2 * 1024 * gibibytes) * attempt
+    """Megabytes that grow with the budget of a run."""
+    return planning.megabytes_of_run(settings_of_run(wildcards)) * attempt
 
 
 def place_of_run(wildcards):
