@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,18 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from torch import nn
 
-from gengap.datasets import load
+from gengap.datasets import Split, load
 from gengap.errors import GengapError
 from gengap.figures import save
-from gengap.networks import set_weights
+from gengap.networks import Network, set_weights
 from gengap.seeding import derive
 from gengap.studies import Context, Outcome, Run, draw, judge, perform, read_outcome, write_outcome
 from gengap.studies.ortizjimenez2021 import classtasks, directions, eigentasks, pretrained
 from gengap.studies.ortizjimenez2021.arms import COLUMNS, initial_network, train_linear
 from gengap.studies.ortizjimenez2021.panels import spearman
-from gengap.tangent import empirical_ntk
+from gengap.tangent import empirical_ntk, scalar_outputs
 
 STUDY = "ortizjimenez2021"
 MODULES = {
@@ -56,6 +58,40 @@ def runs(experiment: str, seeds: int = 2, **settings: Any) -> list[Run]:
         Run(seed, settings, perform(STUDY, experiment, context(seed), settings))
         for seed in range(seeds)
     ]
+
+
+def spied(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[tuple[Any, ...]]:
+    """The arguments of each call of a module's function, which goes on to be called."""
+    calls: list[tuple[Any, ...]] = []
+    function = getattr(module, name)
+
+    def remember(*arguments: Any, **keywords: Any) -> Any:
+        calls.append(arguments)
+        return function(*arguments, **keywords)
+
+    monkeypatch.setattr(module, name, remember)
+    return calls
+
+
+def restored(outcome: Outcome, architecture: str, prefix: str = "weights.") -> Network:
+    """The network of digits that the weights of an outcome belong to."""
+    network = initial_network(context(), architecture, WIDTHS[architecture], (8, 8, 1), "torch")
+    weights = {
+        name.removeprefix(prefix): torch.from_numpy(value)
+        for name, value in outcome.arrays.items()
+        if name.startswith(prefix)
+    }
+    set_weights(network, weights, source="the outcome")
+    return network.eval()
+
+
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """Training and test inputs of the runs of digits, and their ten classes, jointly."""
+    data = load(**DIGITS, seed=context().seed)
+    return (
+        np.concatenate([data.train.inputs, data.test.inputs]),
+        np.concatenate([data.train.labels, data.test.labels]),
+    )
 
 
 def check(
@@ -108,21 +144,95 @@ def test_eigentasks(architecture: str, changes: dict[str, Any], tmp_path: Path) 
 
 def test_the_saved_eigenfunctions_belong_to_the_saved_weights() -> None:
     outcome = perform(STUDY, "eigentasks", context(), {**EIGEN, "architecture": "lenet"})
-    network = initial_network(context(), "lenet", None, (8, 8, 1), "torch")
-    weights = {
-        name.removeprefix("weights."): torch.from_numpy(value)
-        for name, value in outcome.arrays.items()
-        if name.startswith("weights.")
-    }
-    set_weights(network, weights, source="the outcome")
-    data = load(**DIGITS, seed=context().seed)
-    inputs = np.concatenate([data.train.inputs, data.test.inputs])
+    network, (inputs, _) = restored(outcome, "lenet"), digits()
     functions = outcome.arrays["eigenfunctions"]
     kernel = empirical_ntk(network, inputs)
     residual = kernel @ functions - functions * outcome.arrays["eigenvalues"]
     assert np.abs(residual).max() < 1e-4 * outcome.arrays["eigenvalues"][0]
     shares = np.einsum("ik,ij,jk->k", functions, kernel, functions) / np.trace(kernel)
     np.testing.assert_allclose(outcome.arrays["profile_before"], shares, rtol=1e-3)
+
+
+@pytest.mark.parametrize("labelling", ["joint", "extended"])
+def test_both_arms_learn_the_signs_of_the_saved_eigenfunctions(
+    labelling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linear = spied(monkeypatch, eigentasks, "train_linear")
+    network = spied(monkeypatch, eigentasks, "train_network")
+    settings = {**EIGEN, "architecture": "lenet", "labelling": labelling}
+    outcome = perform(STUDY, "eigentasks", context(), settings)
+    start, (inputs, _) = restored(outcome, "lenet"), digits()
+    kernel, functions = empirical_ntk(start, inputs), outcome.arrays["eigenfunctions"]
+    if labelling == "extended":
+        extended = kernel[30:, :30] @ functions[:30] / outcome.arrays["eigenvalues"]
+        np.testing.assert_allclose(functions[30:], extended, atol=1e-3)
+    for index, mine, other in zip(settings["indices"], network, linear, strict=True):
+        expected = functions[:, index] > 0
+        np.testing.assert_allclose(other[0], kernel, rtol=1e-5)
+        np.testing.assert_allclose(other[1], scalar_outputs(start, inputs), rtol=1e-5)
+        for train_labels, test_labels in ((mine[1].labels, mine[2].labels), other[2:4]):
+            assert np.array_equal(train_labels, expected[:30])
+            assert np.array_equal(test_labels, expected[30:])
+
+
+def test_the_alignments_are_those_before_and_after_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inputs, _ = digits()
+    for module, experiment in ((eigentasks, "eigentasks"), (classtasks, "classtasks")):
+        after: list[float] = []
+
+        def learn(
+            *arguments: Any, train: Any = module.train_network, after: list[float] = after
+        ) -> Any:
+            network, data, held = arguments[:3]
+            before = share(network, data, held)
+            curve = train(*arguments)
+            after += [before, share(network, data, held)]
+            return curve
+
+        def share(network: Network, data: Split, held: Split, module: Any = module) -> float:
+            """y' K y / (y' y tr K), on the training inputs alone for groups of classes."""
+            known = 30 if module is classtasks else 50
+            labels = np.concatenate([data.labels, held.labels])[:known]
+            kernel = empirical_ntk(network.eval(), inputs[:known], double=True)
+            return float((2 * labels - 1) @ kernel @ (2 * labels - 1) / known / np.trace(kernel))
+
+        monkeypatch.setattr(module, "train_network", learn)
+        settings = {"dataset": DIGITS, "architecture": "lenet", **SHORT}
+        if module is eigentasks:
+            settings |= {"indices": [1], "saved": 6}
+        outcome = perform(STUDY, experiment, context(), settings)
+        found = {**outcome.values, **outcome.arrays}
+        np.testing.assert_allclose(found["alignment_before"], after[0], rtol=1e-4)
+        np.testing.assert_allclose(found["alignment_after"], after[1], rtol=1e-4)
+        assert after[1] != pytest.approx(after[0], rel=1e-2)
+
+
+def test_the_published_mlp_has_two_hidden_layers_of_100_units() -> None:
+    network = initial_network(context(), "mlp", None, (8, 8, 1), "lecun")
+    shapes = [tuple(layer.weight.shape) for layer in network.modules() if type(layer) is nn.Linear]
+    assert shapes == [(100, 64), (100, 100), (1, 100)]
+
+
+@pytest.mark.parametrize(
+    ("task", "labels"), [("halves", [0] * 5 + [1] * 5), ("parity", [0, 1] * 5)]
+)
+def test_the_classes_are_grouped_by_halves_and_by_parity(
+    task: str, labels: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linear = spied(monkeypatch, classtasks, "train_linear")
+    network = spied(monkeypatch, classtasks, "train_network")
+    settings = {"dataset": DIGITS, "task": task, "architecture": "lenet", **SHORT}
+    perform(STUDY, "classtasks", context(), settings)
+    (mine,), ((_, outputs, *theirs, _),) = network, linear
+    inputs, classes = digits()
+    assert set(classes) == set(range(10))
+    for found in (theirs, [mine[1].labels, mine[2].labels]):
+        assert np.array_equal(np.concatenate(found), np.array(labels)[classes])
+    assert np.array_equal(np.concatenate([mine[1].inputs, mine[2].inputs]), inputs)
+    start = initial_network(context(), "lenet", None, (8, 8, 1), "lecun")
+    np.testing.assert_allclose(outputs, scalar_outputs(start, inputs), rtol=1e-5)
 
 
 @pytest.mark.parametrize("architecture", WIDTHS)
@@ -139,11 +249,38 @@ def test_classtasks(architecture: str, task: str, tmp_path: Path) -> None:
     assert outcome.arrays["curves"].shape == (1, 2, 2, 4)
 
 
-@pytest.mark.parametrize("name", ["cifar10", "mnist", "fashion_mnist"])
-def test_the_papers_datasets(name: str, shared: Path, tmp_path: Path) -> None:
+def official_files(folder: Path, name: str) -> None:
+    """40 training and 30 test images of noise, in the format of the official files."""
+    folder = folder / name
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 40), ("t10k", 30)):
+        labels = (np.arange(count) % 10).astype(np.uint8)[:, None]
+        if name == "cifar10":
+            images = rng.integers(0, 256, (count, 3 * 32 * 32), dtype=np.uint8)
+            records = np.concatenate([labels, images], 1).tobytes()
+            file = "data_batch_part.bin" if part == "train" else "test_batch_part.bin"
+            (folder / file).write_bytes(records)
+            continue
+        images = rng.integers(0, 256, (count, 28 * 28), dtype=np.uint8)
+        heads = struct.pack(">4I", 0x803, count, 28, 28), struct.pack(">2I", 0x801, count)
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(heads[0] + images.tobytes())
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(heads[1] + labels.tobytes())
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("cifar10", (32, 32, 3)), ("mnist", (28, 28, 1)), ("fashion_mnist", (28, 28, 1))],
+)
+def test_the_papers_datasets(
+    name: str, shape: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    official_files(tmp_path, name)
+    network = spied(monkeypatch, classtasks, "train_network")
     settings = {"dataset": {"name": name, **SIZES}, "architecture": "lenet", **SHORT}
-    outcome = perform(STUDY, "classtasks", context(data_dir=shared / "data"), settings)
+    outcome = perform(STUDY, "classtasks", context(data_dir=tmp_path), settings)
     check(outcome, "classtasks", settings, tmp_path)
+    assert network[0][1].inputs.shape == (30, *shape)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +301,28 @@ def test_directions(changes: dict[str, Any], tmp_path: Path) -> None:
     check(outcome, "directions", settings, tmp_path, drawn="input_shape" in changes)
     found = outcome.arrays["directions"].reshape(len(outcome.arrays["directions"]), -1)
     np.testing.assert_allclose(found @ found.T, np.eye(len(found)), atol=1e-4)
+
+
+def test_each_task_is_separable_along_the_direction_of_its_index(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = spied(monkeypatch, directions, "separable_along")
+    linear = spied(monkeypatch, directions, "train_linear")
+    network = spied(monkeypatch, directions, "train_network")
+    outcome = perform(STUDY, "directions", context(), DIRECTIONS)
+    start = initial_network(context(), "lenet", None, (4, 4, 1), "lecun")
+    for index, points, mine, other in zip(
+        DIRECTIONS["indices"], drawn, network, linear, strict=True
+    ):
+        direction = outcome.arrays["directions"][index]
+        np.testing.assert_allclose(points[0], direction, atol=1e-6)
+        inputs = np.concatenate([mine[1].inputs, mine[2].inputs])
+        labels = np.concatenate([mine[1].labels, mine[2].labels])
+        # Half of the distance epsilon = 1 on either side, along the direction alone.
+        along = (inputs * direction).sum((1, 2, 3))
+        np.testing.assert_allclose(along, labels - 0.5, atol=1e-5)
+        assert np.array_equal(np.concatenate(other[2:4]), labels)
+        np.testing.assert_allclose(other[1], scalar_outputs(start, inputs), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("architecture", WIDTHS)
@@ -240,6 +399,33 @@ def test_all_seeds_and_groups_are_drawn(tmp_path: Path) -> None:
         assert {name: len(values) for name, values in claim.estimates.items()} == {"4": 3, "8": 3}
 
 
+def test_the_arms_of_a_trained_network_start_from_zero_with_the_initial_statistics(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    linear = spied(monkeypatch, pretrained, "train_linear")
+    settings = {
+        "dataset": DIGITS, "index": 3, "architecture": "resnet18", "width": 2, **SHORT,
+    }  # fmt: skip
+    outcome = perform(STUDY, "pretrained", context(), settings)
+    first, last = restored(outcome, "resnet18"), restored(outcome, "resnet18", "trained_weights.")
+    inputs, _ = digits()
+    for (kernel, outputs, *labels, _), network in zip(linear, (first, last), strict=False):
+        assert not outputs.any()
+        np.testing.assert_allclose(kernel, empirical_ntk(network, inputs), rtol=1e-4)
+        function = outcome.arrays["eigenfunction"]
+        assert np.array_equal(np.concatenate(labels), function > 0)
+    function, values = outcome.arrays["eigenfunction"], outcome.arrays["eigenvalues"]
+    assert values.shape == (4,)
+    residual = linear[0][0] @ function - values[3] * function
+    assert np.abs(residual).max() < 1e-4 * values[0]
+    statistics = dict(last.named_buffers())
+    assert any(name.endswith("running_mean") for name in statistics)
+    for name, buffer in first.named_buffers():
+        assert torch.equal(buffer, statistics[name]), name
+    moved = dict(last.named_parameters())
+    assert all(not torch.equal(value, moved[name]) for name, value in first.named_parameters())
+
+
 def made_up(linear: list[float], network: list[float], before: float, after: float) -> Outcome:
     curves = np.zeros((len(linear), 2, 1, len(COLUMNS)))
     curves[:, 0, 0, -1], curves[:, 1, 0, -1] = network, linear
@@ -249,6 +435,7 @@ def made_up(linear: list[float], network: list[float], before: float, after: flo
             "curves": curves,
             "alignment_before": np.full(count, before),
             "alignment_after": np.full(count, after),
+            "majority": np.full(count, 0.55),
         }
     )
 
@@ -277,9 +464,97 @@ def test_verdicts_follow_from_the_intervals(
     done = [Run(seed, settings, outcome) for seed, outcome in enumerate(outcomes)]
     claims = judge(STUDY, {"eigentasks": done})
     assert [claim.holds for claim in claims] == verdicts
-    assert "1, 2, 3" in claims[0].measured
+    assert "over the indices 1, 2, 3 (above 0 for a like order" in claims[0].measured
     titles = [claim.title for claim in judge(STUDY, {"eigentasks_mnist": done})]
     assert titles == [f"{claim.title} (mnist)" for claim in claims]
+
+
+AGREES, DISAGREES, UNDECIDED = (
+    [made_up([0.9, 0.8, 0.7], [0.8 + e, 0.7, 0.5], 0.1, 0.2 + e) for e in (0, 0.01, 0.02)],
+    [made_up([0.5, 0.6, 0.7], [0.9, 0.8 + e, 0.75], 0.3, 0.2 + e) for e in (0, 0.01, 0.02)],
+    [made_up([0.5, 0.6 + e, 0.7], [0.55, 0.6, 0.6 + e / 2], 0.3, 0.3 + e)
+     for e in (-0.2, 0.1, 0.25)],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mlp", "lenet", "verdict"),
+    [
+        (AGREES, AGREES, True),
+        (AGREES, UNDECIDED, None),
+        (AGREES, DISAGREES, False),
+        (UNDECIDED, UNDECIDED, None),
+        (UNDECIDED, DISAGREES, False),
+        (DISAGREES, DISAGREES, False),
+    ],
+)
+def test_every_group_must_agree_and_one_may_disagree(
+    mlp: list[Outcome], lenet: list[Outcome], verdict: bool | None
+) -> None:
+    done = [
+        Run(seed, {"architecture": architecture, "indices": [1, 2, 3]}, outcome)
+        for architecture, outcomes in (("mlp", mlp), ("lenet", lenet))
+        for seed, outcome in enumerate(outcomes)
+    ]
+    for some in (done, done[::-1]):
+        for claim in judge(STUDY, {"eigentasks": some}):
+            assert claim.holds is verdict
+            assert set(claim.estimates) == {"MLP", "LeNet"}
+
+
+def test_a_network_at_chance_is_named_with_its_indices() -> None:
+    chance, learnt = [0.9, 0.56, 0.55], [0.9, 0.8, 0.7]
+    done = [
+        Run(seed, {"architecture": architecture, "indices": [1, 20, 100]}, outcome)
+        for seed, shift in enumerate((-0.03, 0.0, 0.03))
+        for architecture, outcome in (
+            ("mlp", made_up(learnt, learnt, 0.1, 0.2)),
+            ("lenet", made_up(learnt, [a + shift for a in chance], 0.1, 0.2)),
+        )
+    ]
+    rank, *_ = judge(STUDY, {"eigentasks": done})
+    assert "not above the share of the larger class, by its interval, at 20, 100 for LeNet):" in (
+        rank.measured
+    )
+    good = [run for run in done if run.settings["architecture"] == "mlp"]
+    assert "larger class" not in judge(STUDY, {"eigentasks": good})[0].measured
+
+
+@pytest.mark.parametrize("network_leads", [True, False])
+@pytest.mark.parametrize("kernel_turns", [True, False])
+def test_the_claims_about_classes(network_leads: bool, kernel_turns: bool) -> None:
+    done = []
+    for seed in range(3):
+        curves = np.zeros((1, 2, 1, len(COLUMNS)))
+        curves[0, :, 0, -1] = [0.9 + seed / 100, 0.8] if network_leads else [0.8, 0.9 + seed / 100]
+        before, after = (0.1, 0.3 + seed / 100) if kernel_turns else (0.3, 0.1 + seed / 100)
+        values = {"alignment_before": before, "alignment_after": after}
+        done.append(Run(seed, {"architecture": "mlp"}, Outcome(values, {"curves": curves})))
+    lead, growth = judge(STUDY, {"classtasks": done})
+    assert (lead.holds, growth.holds) == (network_leads, kernel_turns)
+    signed = np.array([0.1, 0.11, 0.12]) * (1 if network_leads else -1)
+    np.testing.assert_allclose(lead.estimates["MLP"], signed)
+    expected = (
+        np.log([3, 3.1, 3.2]) if kernel_turns else np.log([0.1 / 0.3, 0.11 / 0.3, 0.12 / 0.3])
+    )
+    np.testing.assert_allclose(growth.estimates["MLP"], expected)
+
+
+@pytest.mark.parametrize(
+    ("network", "linear", "verdicts"),
+    [
+        ([0.9, 0.8, 0.7], [0.8, 0.7, 0.6], [True, True, True]),
+        ([0.7, 0.8, 0.9], [0.6, 0.7, 0.8], [False, False, True]),
+        ([0.9, 0.8, 0.7], [0.6, 0.7, 0.8], [True, False, False]),
+        ([0.7, 0.8, 0.9], [0.8, 0.7, 0.6], [False, True, False]),
+    ],
+)
+def test_the_claims_about_directions(
+    network: list[float], linear: list[float], verdicts: list[bool]
+) -> None:
+    settings = {"indices": [0, 5, 63]}
+    done = [Run(seed, settings, made_up(linear, network, 0.1, 0.1)) for seed in range(3)]
+    assert [claim.holds for claim in judge(STUDY, {"directions": done})] == verdicts
 
 
 def test_the_rank_correlation_of_a_constant_is_undefined() -> None:

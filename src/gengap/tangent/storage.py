@@ -19,6 +19,11 @@ WEIGHTS = "weights."
 Tensors = dict[str, np.ndarray]
 
 
+def weight_arrays(network: nn.Module, prefix: str = WEIGHTS) -> Tensors:
+    """A network's weights as arrays, by their names after a prefix."""
+    return {prefix + name: value.numpy() for name, value in weights_of(network).items()}
+
+
 def write_with_weights(
     tensors: Mapping[str, np.ndarray], path: str | Path, network: nn.Module | None
 ) -> None:
@@ -29,7 +34,7 @@ def write_with_weights(
     """
     found = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     if network is not None:
-        found |= {WEIGHTS + name: value.numpy() for name, value in weights_of(network).items()}
+        found |= weight_arrays(network)
     with writing(path) as part:
         save_file(found, part)
 

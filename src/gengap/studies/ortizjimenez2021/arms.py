@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import Network, build, dense, initialise, weights_of
+from gengap.networks import Network, build, dense, initialise
 from gengap.seeding import derive, torch_generator
 from gengap.studies import Context
 from gengap.tangent import Held, train_linearised
@@ -132,8 +132,3 @@ def train_linear(
         kernel[:count, :count], outputs[:count], train_labels, recipe, held=held
     )
     return np.array([[row[column] for column in COLUMNS] for row in result.history])
-
-
-def weight_arrays(network: Network) -> dict[str, NDArray[Any]]:
-    """The weights as arrays of an outcome, by their names after ``weights.``."""
-    return {f"weights.{name}": value.numpy() for name, value in weights_of(network).items()}

@@ -53,7 +53,8 @@ def _on_eigenfunctions(runs: Sequence[Run], setting: str) -> list[Claim]:
             f"The linearisation ranks the eigenfunctions as the network does{setting}",
             "Linear approximations rank the learning complexity of tasks for networks, even when "
             "the two reach very different accuracies.",
-            f"Spearman correlation of the two arms' test accuracies over the indices {indices}",
+            f"Spearman correlation of the two arms' test accuracies over the indices {indices} "
+            f"(above 0 for a like order, 1 for the same one{_at_chance(runs)})",
             rank,
         ),
         _claim(
@@ -72,6 +73,26 @@ def _on_eigenfunctions(runs: Sequence[Run], setting: str) -> list[Claim]:
             growth,
         ),
     ]
+
+
+def _at_chance(runs: Sequence[Run]) -> str:
+    """A warning of the indices where the network's accuracy is not told from guessing."""
+    found = {}
+    for name, group in grouped(runs).items():
+        majority = np.array([run.outcome.arrays["majority"] for run in group])
+        lead = accuracies(group, "network") - majority
+        found[name] = [
+            str(index)
+            for index, values in zip(group[0].settings["indices"], lead.T, strict=True)
+            if not interval(values.tolist())[1] > 0
+        ]
+    named = [f"{', '.join(indices)} for {name}" for name, indices in found.items() if indices]
+    if not named:
+        return ""
+    return (
+        "; the network's accuracy is not above the share of the larger class, by its interval, at "
+        + "; ".join(named)
+    )
 
 
 def _on_classes(runs: Sequence[Run], setting: str) -> list[Claim]:

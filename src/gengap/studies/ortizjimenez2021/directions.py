@@ -18,7 +18,6 @@ from gengap.studies.ortizjimenez2021.arms import (
     initial_network,
     train_linear,
     train_network,
-    weight_arrays,
 )
 from gengap.tangent import (
     anisotropy_directions,
@@ -27,6 +26,7 @@ from gengap.tangent import (
     separable_along,
 )
 from gengap.tangent.kernel import GIB
+from gengap.tangent.storage import weight_arrays
 
 
 def run(

@@ -24,7 +24,6 @@ from gengap.studies.ortizjimenez2021.arms import (
     initial_network,
     train_linear,
     train_network,
-    weight_arrays,
 )
 from gengap.tangent import (
     Eigenfunctions,
@@ -38,6 +37,7 @@ from gengap.tangent import (
 )
 from gengap.tangent.eigenfunctions import check_index
 from gengap.tangent.kernel import GIB
+from gengap.tangent.storage import weight_arrays
 
 
 def run(
@@ -75,7 +75,8 @@ def run(
         ``weights.<name>``; by task ``curves`` (tasks, 2 arms, epochs, 4), ``majority`` (tasks,)
         the larger share of a class among test labels, ``alignment_before`` and ``alignment_after``
         (tasks,) normalised, with the labels; ``profile_before`` (k,) and ``profile_after``
-        (tasks, k): the kernel's share along each initial eigenfunction.
+        (tasks, k): the kernel's raw alignment with each initial eigenfunction over its trace, a
+        share of it where these are orthogonal (``joint``).
 
     Raises:
         GengapError: an index that no eigenfunction has, or an unknown labelling.
@@ -106,8 +107,11 @@ def run(
         curves.append([mine, other])
         labels_of.append(labels)
         after.append(normalised_alignment(last, signs(labels)))
-        profiles.append(raw_alignments(last, functions[:, :saved]) / np.trace(last))
+        profiles.append(
+            raw_alignments(last, functions[:, :saved]) / np.trace(last, dtype=np.float64)
+        )
     shares = np.array([labels[count:].mean() for labels in labels_of])
+    trace = np.trace(kernel, dtype=np.float64)
     return Outcome(
         {
             "spectral_gap": float(found.values[0] / found.values[1]),
@@ -123,7 +127,7 @@ def run(
                 [normalised_alignment(kernel, signs(labels)) for labels in labels_of]
             ),
             "alignment_after": np.array(after),
-            "profile_before": raw_alignments(kernel, functions[:, :saved]) / np.trace(kernel),
+            "profile_before": raw_alignments(kernel, functions[:, :saved]) / trace,
             "profile_after": np.array(profiles),
         },
     )

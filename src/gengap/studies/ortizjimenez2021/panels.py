@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 LABELS = {"network": "network", "linear": "linearisation"}
 COLOURS = dict(zip(ARMS, PALETTE, strict=False))
 MARKS = dict(zip(ARMS, MARKERS, strict=False))
-WORDS = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet-18", "digits": "digits"}
+WORDS = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet-18"}
 
 PANEL = 2.3  # inches, the height of a panel
 SHOWN_PROFILES = 3

@@ -28,6 +28,7 @@ from gengap.studies.ortizjimenez2021.arms import (
 )
 from gengap.tangent import eigenfunctions, empirical_ntk, normalised_alignment, signs
 from gengap.tangent.kernel import GIB
+from gengap.tangent.storage import weight_arrays
 
 
 def run(
@@ -58,17 +59,21 @@ def run(
         ``trace_growth`` (the trace of the trained network's kernel over that of the initial one);
         array ``curves`` (4 arms, epochs, 4): the network, the linearisation at its initial weights,
         that at its trained ones, and that with its kernel divided by ``trace_growth``. Batch
-        statistics are the initial ones in all three, as in the published code.
+        statistics are the initial ones in all three, as in the published code. Arrays
+        ``eigenvalues`` (index + 1,) of the initial kernel and ``eigenfunction`` (n,), the one that
+        is learnt; ``weights.<name>`` and ``trained_weights.<name>``, those that the two kernels
+        belong to.
     """
     data = load(**dataset, data_dir=context.data_dir, seed=context.seed)
     count = len(data.train.labels)
     inputs = np.concatenate([data.train.inputs, data.test.inputs])
     network = initial_network(context, architecture, width, data.input_shape, initialisation)
-    start = weights_of(network)
+    start, weights = weights_of(network), weight_arrays(network)
     budget = int(memory_gib * GIB)
     kernel = empirical_ntk(network, inputs, memory_budget=budget)
     rng = generator(context.seed, "eigenfunctions")
-    labels = eigenfunctions(kernel, index + 1, rng=rng).labels(index)
+    found = eigenfunctions(kernel, index + 1, rng=rng)
+    labels = found.labels(index)
     recipe = Training(epochs, learning_rate, batch_size, initialisation).recipe(
         context.seed, f"eigenfunction {index}"
     )
@@ -79,7 +84,7 @@ def run(
     moved = {name: learnt[name].detach() if name in learnt else start[name] for name in start}
     set_weights(network, moved, source="the trained network")
     turned = empirical_ntk(network, inputs, memory_budget=budget)
-    growth = float(np.trace(turned) / np.trace(kernel))
+    growth = float(np.trace(turned, dtype=np.float64) / np.trace(kernel, dtype=np.float64))
     zeros = np.zeros(len(inputs))
     linear = [
         train_linear(each, zeros, labels[:count], labels[count:], recipe)
@@ -92,7 +97,13 @@ def run(
             "alignment_pretrained": normalised_alignment(turned, target),
             "trace_growth": growth,
         },
-        {"curves": np.array([mine, *linear])},
+        {
+            "curves": np.array([mine, *linear]),
+            "eigenvalues": found.values,
+            "eigenfunction": found.functions[:, index].astype(np.float32),
+            **weights,
+            **weight_arrays(network, "trained_weights."),
+        },
     )
 
 
