@@ -13,6 +13,7 @@ from gengap.errors import GengapError
 from gengap.jobs import Failure
 from gengap.measures import compute, tidy, to_frame
 from gengap.measures.gathering import gather
+from gengap.measures.registry import FAMILIES, members
 from gengap.networks import build, dense
 
 MINE = """
@@ -46,6 +47,13 @@ def train() -> Split:
 def mine(tmp_path: Path) -> str:
     (tmp_path / "mine.py").write_text(MINE)
     return str(tmp_path / "mine.py")
+
+
+def test_every_family_of_the_library_has_measures() -> None:
+    known = {"topology", "baseline", "competition", "curvature", "tangent", "functional_graph"}
+    assert set(FAMILIES) == known
+    for family in FAMILIES:
+        assert members(family), family
 
 
 def test_a_family_of_ones_own(mine: str, network: nn.Module, train: Split) -> None:
