@@ -1,4 +1,4 @@
-# `make run` and `make test` need nothing but Python 3.11 or 3.12; each makes .venv if it is missing.
+# `make run` and `make test` need nothing else but Python 3.11 or 3.12; each makes .venv if need be.
 
 PYTHON ?= python3
 CORES ?= all
@@ -13,7 +13,7 @@ PORT ?= 8051
 .PHONY: run report dashboard test test-slurm lint clean
 
 run: $(VENV)/.run  ## the default run: digits, about five minutes
-	$(SNAKEMAKE)
+	$(SNAKEMAKE) --forcerun all  # so that the summary is printed where nothing is to be done, too
 
 report: run  ## results/report.html: every figure with its caption, in one file
 	$(SNAKEMAKE) --report results/report.html
@@ -35,9 +35,14 @@ lint: $(VENV)/.test  ## style, types, and Snakemake's own checks
 	$(BIN)/snakemake --lint
 	$(BIN)/hadolint Dockerfile
 
+# An environment whose making was cut short has no working pip, and is made anew.
 # torch comes first and alone: where a CPU build is at hand, pip takes it only when asked by version.
 $(VENV)/.run: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version 2>/dev/null || { \
+	  $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || { \
+	    echo "$(PYTHON) is not Python 3.11 or 3.12: name one that is, as in make run PYTHON=python3.12." >&2; \
+	    exit 1; }; \
+	  echo "making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	$(PIP) torch
 	$(PIP) --editable .[workflow]
 	$(BIN)/python -c "from gengap.topology.engine import warm; warm()"  # compiled once, then cached

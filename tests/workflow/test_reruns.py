@@ -38,6 +38,15 @@ def test_a_second_run_has_nothing_to_do(finished: Path, snakemake: Run) -> None:
     assert "Nothing to be done" in result.stdout + result.stderr
 
 
+def test_the_summary_is_printed_where_nothing_is_to_be_done(finished: Path, snakemake: Run) -> None:
+    # As `make run` calls it.
+    result = snakemake(finished, "--forcerun", "all")
+    assert result.returncode == 0
+    output = result.stdout + result.stderr
+    assert planned(output) == {"all": 1, "total": 1}
+    assert output.count("reduced: the best measures of the gap") == 1
+
+
 def test_more_bootstrap_replicates_touch_the_summaries_alone(
     finished: Path, snakemake: Run, tmp_path: Path
 ) -> None:
