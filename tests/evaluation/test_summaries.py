@@ -145,6 +145,36 @@ def test_scores_are_a_hundred_times_those_of_each_measure(
         assert score == pytest.approx(100 * expected, abs=1e-12)
 
 
+def test_a_network_that_lacks_a_measure_is_left_out_of_all_scores(
+    measures: pd.DataFrame, gaps: pd.Series
+) -> None:
+    scalars = scalar_measures(measures)
+    failed, unfinished, unknown = gaps.index[[0, 5, 7]]
+    first = scalars["measure"].iloc[0]
+    last = scalars["measure"].iloc[-1]
+    assert first != last
+    scalars = scalars[(scalars["network"] != failed) | (scalars["measure"] != first)]
+    lost = (scalars["network"] == unfinished) & (scalars["measure"] == last)
+    scalars.loc[lost, "value"] = np.nan
+    table = score_measures(
+        scalars, gaps.where(gaps.index != unknown), HYPER_PARAMETERS, GRID
+    ).set_index("measure")
+    kept = gaps.index.drop([failed, unfinished, unknown])
+    assert (table["networks"] == len(kept)).all()
+    assert (table["left_out"] == 3).all()
+    assert (table["reason"] == "").all()
+    reference = competition_reference(gaps[kept], HYPER_PARAMETERS, GRID)
+    assert set(table.index) == set(scalars["measure"])
+    for name, score in table["score"].items():
+        values = scalars[scalars["measure"] == name].set_index("network")["value"][kept]
+        expected = conditional_mutual_information(values.to_dict(), reference)
+        assert score == pytest.approx(100 * expected, abs=1e-12)
+    nothing = score_measures(scalars.assign(value=np.nan), gaps, HYPER_PARAMETERS, GRID)
+    assert set(nothing["reason"]) == {"No network has a gap and every measure."}
+    assert nothing["score"].isna().all()
+    assert (nothing["left_out"] == len(gaps)).all()
+
+
 def test_a_grid_with_a_hole_has_no_score_and_a_reason(
     measures: pd.DataFrame, gaps: pd.Series
 ) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from gengap.errors import GengapError
-from gengap.evaluation.designs import natural_key
+from gengap.evaluation.designs import by_network, measure_designs, natural_key
 
 PREFIX = "model_"
 
@@ -115,8 +115,9 @@ def score_measures(
 ) -> pd.DataFrame:
     """The score of each scalar measure of a task, times 100 as in the competition's reports.
 
-    Where the score is not defined (a grid with a hole, a measure that a network lacks) it is NaN
-    and ``reason`` says why.
+    The networks are those with a finite gap and a finite value of every measure, so all measures
+    are scored on the same ones. Where the score is not defined (a combination of values without
+    any network) it is NaN and ``reason`` says why.
 
     Args:
         measures: tidy table of one task in which every measure has one component.
@@ -125,20 +126,35 @@ def score_measures(
         grid: possible values of each hyper-parameter.
 
     Returns:
-        measure, family, score (0 to 100), networks, reason ("" where there is a score); by falling
-        score.
+        measure, family, score (0 to 100), networks (how many), left_out (how many others),
+        reason ("" where there is a score); by falling score.
+
+    Raises:
+        GengapError: the table contradicts itself (``designs.measure_designs``).
     """
-    reference = competition_reference(gaps, hyper_parameters, grid)
-    found: list[tuple[str, str, float, int, str]] = []
-    for (measure, family), rows in measures.groupby(["measure", "family"], sort=False):
-        values = dict(zip(rows["network"].astype(str), rows["value"].astype(float), strict=True))
+    networks, designs = measure_designs(measures, reduce=())
+    known = by_network(gaps, "gaps")
+    kept = [
+        position
+        for position, network in enumerate(networks)
+        if math.isfinite(known.get(network, math.nan))
+        and all(np.isfinite(design.values[position]).all() for design in designs)
+    ]
+    names = [networks[position] for position in kept]
+    left_out = len({*networks, *known}) - len(kept)
+    scored = pd.Series([known[name] for name in names], index=names, dtype=float)
+    reference = competition_reference(scored, hyper_parameters, grid)
+    found: list[tuple[str, str, float, int, int, str]] = []
+    for design in designs:
+        values = dict(zip(names, design.values[kept, 0], strict=True))
         score, reason = math.nan, ""
         try:
             score = 100 * conditional_mutual_information(values, reference)
         except GengapError as error:
-            reason = str(error)
-        found.append((str(measure), str(family), score, len(values), reason))
-    table = pd.DataFrame(found, columns=["measure", "family", "score", "networks", "reason"])
+            reason = str(error) if names else "No network has a gap and every measure."
+        found.append((design.name, design.family, score, len(names), left_out, reason))
+    columns = ["measure", "family", "score", "networks", "left_out", "reason"]
+    table = pd.DataFrame(found, columns=columns)
     return table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
 
 
