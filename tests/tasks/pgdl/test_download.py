@@ -20,7 +20,8 @@ from gengap.tasks.pgdl.archives import BLOCK, LOCAL_HEADER, read_members, unpack
 
 TASK = "task2_v1"
 ARCHIVE = "/public_data.zip"
-QUICK = Patience(timeout=0.2, attempts=3, pause=0.001)
+QUICK = Patience(timeout=5, attempts=3, pause=0.001)
+IMPATIENT = Patience(timeout=0.2, attempts=3, pause=0.001)  # where the server stalls
 FINAL = f"input_data/{TASK}/model_9/weights.hdf5"
 
 Files = dict[str, bytes]
@@ -122,7 +123,8 @@ def test_passing_faults_are_overcome(
     serving: Any, task_files: Files, tmp_path: Path, fault: str
 ) -> None:
     serving.fault, serving.hit, serving.faults_left = fault, range(1, 1 << 40), 2
-    download(TASK, tmp_path, source=serving.url, patience=QUICK)
+    patience = IMPATIENT if fault == "stall" else QUICK
+    download(TASK, tmp_path, source=serving.url, patience=patience)
     assert written(tmp_path) == task_files
 
 
@@ -150,8 +152,9 @@ def test_lasting_faults_are_said_in_one_sentence(
 ) -> None:
     serving.fault = fault
     serving.hit = range(1, 1 << 40) if early else record(serving.files[ARCHIVE], FINAL)
+    patience = IMPATIENT if fault == "stall" else QUICK
     with pytest.raises(GengapError, match=said) as caught:
-        download(TASK, tmp_path, source=serving.url, patience=QUICK)
+        download(TASK, tmp_path, source=serving.url, patience=patience)
     assert "\n" not in str(caught.value)
     assert FINAL not in finals(tmp_path)
 
