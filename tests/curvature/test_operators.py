@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -128,6 +129,55 @@ def test_retained_memory_is_judged_by_all_batches(
     assert not hessian(network, "cross_entropy", data, batch_size=2).retained
     few = Split(data.inputs[:2], data.labels[:2], 3)
     assert hessian(network, "cross_entropy", few, batch_size=2).retained
+
+
+class Saved:
+    """A tensor that a graph keeps, counted as long as it does."""
+
+    live: ClassVar[Counter[tuple[int, int]]] = Counter()
+    peak = 0
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.tensor = tensor.detach()
+        storage = tensor.untyped_storage()
+        self.key = storage.data_ptr(), storage.nbytes()
+        Saved.live[self.key] += 1
+        Saved.peak = max(Saved.peak, sum(nbytes for _, nbytes in Saved.live))
+
+    def __del__(self) -> None:
+        Saved.live[self.key] -= 1
+        if not Saved.live[self.key]:
+            del Saved.live[self.key]
+
+
+@pytest.mark.parametrize("make", [hessian, ggn, gradient_second_moment])
+def test_mini_batches_are_as_large_as_a_graph_may_be(
+    make: Callable[..., operators.CurvatureOperator],
+    seeded: Builder,
+    random_split: DataMaker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Weights and inputs, which graphs keep but do not own, take 0.17 MB beside this."""
+    spec = {"architecture": "resnet18", "input_shape": [16, 16, 1], "classes": 3, "width": 2}
+    network, data = shifted(seeded(spec)), random_split(40, (16, 16, 1))
+    whole = make(network, "cross_entropy", data, dtype="float64")
+    assert (whole.batch_size, whole.retained) == (40, True)
+    limit = 2 << 20
+    monkeypatch.setattr(operators, "GRAPH_BYTES", limit)
+    parts = make(network, "cross_entropy", data, dtype="float64")
+    assert not parts.retained
+    assert 1 < parts.batch_size < 20
+    vector = np.random.default_rng(0).standard_normal(parts.size)
+    Saved.live.clear()
+    monkeypatch.setattr(Saved, "peak", 0)
+    with torch.autograd.graph.saved_tensors_hooks(Saved, lambda saved: saved.tensor):
+        found = parts @ vector
+    assert 0.7 * limit < Saved.peak < limit + 180_000
+    expected = whole @ vector
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11 * np.abs(expected).max())
+    assert parts.loss == pytest.approx(whole.loss, rel=1e-12)
+    monkeypatch.setattr(operators, "GRAPH_BYTES", 1)
+    assert make(network, "cross_entropy", data).batch_size == 1
 
 
 def test_the_gauss_newton_matrix_and_the_second_moment_from_jacobians(

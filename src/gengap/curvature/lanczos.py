@@ -174,11 +174,14 @@ def _residuals(
     product: Product, values: np.ndarray, vectors: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lengths (k,) of A v - lambda v, and the longest of these vectors (p,)."""
-    left = np.stack(
-        [product(vector) - value * vector for value, vector in zip(values, vectors.T, strict=True)]
-    )
-    lengths = np.linalg.norm(left, axis=1)
-    return lengths, left[np.argmax(lengths)].astype(vectors.dtype)
+    lengths = np.zeros(len(values))
+    worst = vectors[:, 0]
+    for place, value in enumerate(values):
+        left = product(vectors[:, place]) - value * vectors[:, place]
+        lengths[place] = np.linalg.norm(left)
+        if lengths[place] >= lengths.max():
+            worst = left
+    return lengths, worst.astype(vectors.dtype)
 
 
 def _larger(

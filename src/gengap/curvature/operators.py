@@ -22,7 +22,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -47,12 +47,15 @@ Product = Callable[[tuple[Tensor, ...], bool], Sequence[Tensor]]
 flag set, from many vectors, along a first axis of their own, to the product of each."""
 
 BATCH = 1024
+"""Inputs of a mini-batch, at most."""
 GRAPH_BYTES = 1 << 30
-"""Graphs of all mini-batches are kept between products while they take no more than this."""
+"""A mini-batch has as many inputs as make a graph of this size, and graphs of all mini-batches are
+kept between products while they take no more than this together."""
 
 TOGETHER = 64
 TOGETHER_BYTES = 1 << 28
-"""Most vectors that are multiplied at once (more are no faster), and what that may take."""
+"""Most vectors that are multiplied at once (more are no faster), and what that may take: for each
+vector, as much as the graphs or as the vector itself, whichever is more."""
 
 DEAD_ENDS = ("Error", "NotImplemented", "DelayedError")
 """Nodes of torch's graph in place of a derivative that is not there."""
@@ -65,13 +68,15 @@ class CurvatureOperator(LinearOperator):
 
     The graph of a first backward pass is kept and each product is one backward pass through it,
     where the graphs of all mini-batches fit into :data:`GRAPH_BYTES`; otherwise each mini-batch's
-    graph is built again for each product, so that memory is bounded by one mini-batch.
+    graph is built again for each product, one at a time, and mini-batches are so small that one
+    graph fits (unless that of a single input does not).
 
     Attributes:
         kind: ``hessian``, ``ggn`` or ``gradient_second_moment``.
         reduction: whether the loss is a ``mean`` or a ``sum`` over the inputs.
         loss: the loss itself, at the weights.
         count: n, the number of inputs.
+        batch_size: inputs per mini-batch.
         retained: whether graphs are kept between products.
     """
 
@@ -92,16 +97,24 @@ class CurvatureOperator(LinearOperator):
         self._network = copy.deepcopy(network).to(DTYPES[dtype]).eval().requires_grad_()
         self._parameters = dict(self._network.named_parameters())
         self._device = device_of(self._network)
-        self._batches = _batches(data, batch_size, self._device, DTYPES[dtype])
+        self._inputs = tensor_of(data.inputs, self._device).to(DTYPES[dtype])
+        self._labels = tensor_of(data.labels, self._device)
         self._scale = 1.0 / self.count if reduction == "mean" else 1.0
         size = sum(parameter.numel() for parameter in self._parameters.values())
         super().__init__(np.dtype(dtype), (size, size))  # type: ignore[call-arg]
+        alone, each = self._graph_bytes()
+        fitting = (GRAPH_BYTES - alone) // max(each, 1)
+        self.batch_size = max(1, min(batch_size, fitting, self.count))
+        self._starts = range(0, self.count, self.batch_size)
         self.loss = self._total_loss()
-        held = self._graph_bytes()
+        held = alone * len(self._starts) + each * self.count
         self.retained = held <= GRAPH_BYTES
         room = TOGETHER if _is_dense(network) else 1
-        self._together = min(room, max(1, TOGETHER_BYTES // max(held, 1)))
-        self._kept = [self._product(*batch) for batch in self._batches] if self.retained else []
+        each_vector = max(held, size * self.dtype.itemsize)
+        self._together = min(room, max(1, TOGETHER_BYTES // each_vector))
+        self._kept = (
+            [self._product(*self._batch(start)) for start in self._starts] if self.retained else []
+        )
 
     @property
     def size(self) -> int:
@@ -154,8 +167,11 @@ class CurvatureOperator(LinearOperator):
         """Products with a vector (p,), or with the rows of (m, p)."""
         split = self._split(vectors)
         total = [torch.zeros_like(part) for part in split]
-        for product in self._products():
-            for part, more in zip(total, product(split, many), strict=True):
+        for place, start in enumerate(self._starts):
+            # A graph that is not kept has no name, so that it is gone before the next is built.
+            kept = self._kept[place] if self.retained else None
+            found = (kept or self._product(*self._batch(start)))(split, many)
+            for part, more in zip(total, found, strict=True):
                 part += more.detach()
         joined = torch.cat([part.reshape(*vectors.shape[:-1], -1) for part in total], dim=-1)
         return np.asarray(joined.mul_(self._scale).numpy(force=True))
@@ -170,12 +186,10 @@ class CurvatureOperator(LinearOperator):
         lead = flat.shape[:-1]
         return tuple(part.reshape(lead + shape) for part, shape in zip(parts, shapes, strict=True))
 
-    def _products(self) -> Iterator[Product]:
-        if self.retained:
-            yield from self._kept
-        else:
-            for batch in self._batches:
-                yield self._product(*batch)
+    def _batch(self, start: int) -> tuple[Tensor, Tensor]:
+        """The mini-batch that starts at a row."""
+        rows = slice(start, start + self.batch_size)
+        return self._inputs[rows], self._labels[rows]
 
     def _product(self, inputs: Tensor, labels: Tensor) -> Product:
         return _PRODUCTS[self.kind](self._network, self._parameters, self._loss, inputs, labels)
@@ -188,8 +202,8 @@ class CurvatureOperator(LinearOperator):
         """
         with torch.no_grad():
             total = sum(
-                float(_losses(self._network, self._loss, *batch).double().sum())
-                for batch in self._batches
+                float(_losses(self._network, self._loss, *self._batch(start)).double().sum())
+                for start in self._starts
             )
         if not math.isfinite(total):
             raise GengapError(
@@ -204,8 +218,15 @@ class CurvatureOperator(LinearOperator):
             )
         return total * self._scale
 
-    def _graph_bytes(self) -> int:
-        """Memory that the graphs of all mini-batches would take, judged from one of them."""
+    def _graph_bytes(self) -> tuple[int, int]:
+        """Memory that a graph takes whatever its inputs, and for each input: from one and two."""
+        one, two = self._saved_bytes(1), self._saved_bytes(2)
+        each = two - one if self.count > 1 else one
+        return max(one - each, 0), each
+
+    def _saved_bytes(self, inputs: int) -> int:
+        """What the graph of the first few inputs keeps beside inputs, weights and buffers."""
+        there = [self._inputs, self._labels, *self._parameters.values(), *self._network.buffers()]
         held: dict[int, int] = {}
 
         def note(tensor: Tensor) -> Tensor:
@@ -214,8 +235,10 @@ class CurvatureOperator(LinearOperator):
 
         with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
             # Made to be dropped: what counts is what making it saves.
-            _ = self._product(*self._batches[0])
-        return sum(held.values()) * len(self._batches)
+            _ = self._product(self._inputs[:inputs], self._labels[:inputs])
+        for tensor in there:
+            held.pop(tensor.untyped_storage().data_ptr(), None)
+        return sum(held.values())
 
 
 def hessian(
@@ -235,7 +258,8 @@ def hessian(
         data: inputs (n, *input_shape) and labels (n,).
         reduction: of the ``mean`` or of the ``sum`` of the losses.
         dtype: in which it is computed.
-        batch_size: inputs per mini-batch; it changes memory and rounding alone.
+        batch_size: most inputs per mini-batch, fewer where their graph would take more than
+            :data:`GRAPH_BYTES`; it changes memory and rounding alone.
 
     Raises:
         GengapError: the network, data and loss do not fit, a part of the network cannot be
@@ -287,13 +311,6 @@ def _check(
             f"The curvature's batch_size is {batch_size!r}: give an integer of at least 1."
         )
     check_fit(network, data, loss)
-
-
-def _batches(
-    data: Split, size: int, device: torch.device, dtype: torch.dtype
-) -> list[tuple[Tensor, Tensor]]:
-    inputs, labels = tensor_of(data.inputs, device).to(dtype), tensor_of(data.labels, device)
-    return list(zip(torch.split(inputs, size), torch.split(labels, size), strict=True))
 
 
 def _is_dense(network: nn.Module) -> bool:
