@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,19 +53,44 @@ def test_every_dependency_is_pinned() -> None:
     assert constraints()["torch"] == "2.13.0"
 
 
+def scripts() -> Iterator[tuple[str, str]]:
+    """The script of each rule that has one, and its environment."""
+    for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
+        for block in path.read_text().split("\nrule ")[1:]:
+            script = re.search(r'"\.\./\.\./scripts/(\w+)\.py"', block)
+            if script is not None:
+                environment = re.search(r'"\.\./\.\./envs/(\w+)\.yaml"', block)
+                assert environment, f"{path.name}: {script.group(1)} has no environment"
+                yield script.group(1), environment.group(1)
+
+
+def pins_of(environment: str) -> set[str]:
+    pins = yaml.safe_load((ROOT / "envs" / f"{environment}.yaml").read_text())
+    return {Requirement(text).name for text in pins["dependencies"][-1]["pip"]}
+
+
 def test_scripts_import_what_their_environment_has() -> None:
     """Each script's third-party imports, one level deep, are pinned in its rule's environment."""
-    for path in (ROOT / "workflow" / "rules").glob("*.smk"):
-        text = path.read_text()
-        for block in text.split("\nrule ")[1:]:
-            script = re.search(r'"\.\./\.\./scripts/(\w+)\.py"', block)
-            if script is None:
-                continue
-            environment = re.search(r'"\.\./\.\./envs/(\w+)\.yaml"', block)
-            assert environment, f"{path.name}: {script.group(1)} has no environment"
-            source = (ROOT / "scripts" / f"{script.group(1)}.py").read_text()
-            modules = set(re.findall(r"^(?:import|from) (\w+)", source, re.M))
-            third = modules - sys.stdlib_module_names - {"gengap", "checkout", "snakemake"}
-            pins = yaml.safe_load((ROOT / "envs" / f"{environment.group(1)}.yaml").read_text())
-            names = {Requirement(text).name for text in pins["dependencies"][-1]["pip"]}
-            assert third <= names, f"{script.group(1)} imports {sorted(third - names)}"
+    for script, environment in scripts():
+        source = (ROOT / "scripts" / f"{script}.py").read_text()
+        modules = set(re.findall(r"^(?:import|from) (\w+)", source, re.M))
+        third = modules - sys.stdlib_module_names - {"gengap", "checkout", "snakemake"}
+        names = pins_of(environment)
+        assert third <= names, f"{script} imports {sorted(third - names)}"
+
+
+@pytest.mark.parametrize(
+    "script",
+    sorted({script for script, environment in scripts() if "torch" not in pins_of(environment)}),
+)
+def test_a_script_whose_environment_has_no_torch_loads_none(script: str) -> None:
+    tree = ast.parse((ROOT / "scripts" / f"{script}.py").read_text())
+    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    lines = [*map(ast.unparse, imports), "import sys", "assert 'torch' not in sys.modules"]
+    result = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        cwd=ROOT / "scripts",
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
