@@ -18,12 +18,19 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder of real data beside the checkout; the test is skipped where there is none."""
-    folder = ROOT.parent / "shared"
-    if not folder.is_dir():
-        pytest.skip(f"real data are not here ({folder} does not exist)")
-    return folder
+def shared() -> Callable[[str], Path]:
+    """A function that gives a folder of real data beside the checkout, by its path there.
+
+    The test is skipped where there is no such folder.
+    """
+
+    def part(name: str) -> Path:
+        folder = ROOT.parent / "shared" / name
+        if not folder.is_dir():
+            pytest.skip(f"real data are not here ({folder} does not exist)")
+        return folder
+
+    return part
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -167,8 +168,10 @@ PUBLISHED_MOMENTS = {"mnist": (0.1307, 0.3081), "fashion_mnist": (0.2860, 0.3530
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
-def test_real_idx_files_have_their_known_hashes_and_content(shared: Path, name: str) -> None:
-    data = load(name, data_dir=shared / "data")
+def test_real_idx_files_have_their_known_hashes_and_content(
+    shared: Callable[[str], Path], name: str
+) -> None:
+    data = load(name, data_dir=shared(f"data/{name}").parent)
     assert data.train.inputs.shape == (60_000, 28, 28, 1)
     assert data.test.inputs.shape == (10_000, 28, 28, 1)
     mean, deviation = PUBLISHED_MOMENTS[name]
@@ -183,24 +186,26 @@ def test_real_idx_files_have_their_known_hashes_and_content(shared: Path, name: 
         assert counts.tolist() == [6000] * 10
 
 
-def test_real_mnist_begins_with_a_five(shared: Path) -> None:
-    train, test = idx.read_folder(shared / "data" / "mnist")
+def test_real_mnist_begins_with_a_five(shared: Callable[[str], Path]) -> None:
+    train, test = idx.read_folder(shared("data/mnist"))
     assert train.labels[:5].tolist() == [5, 0, 4, 1, 9]
     assert test.labels[:5].tolist() == [7, 2, 1, 0, 4]
 
 
-def test_real_cifar10_begins_with_a_frog_and_a_cat(shared: Path) -> None:
-    train, test = cifar.read_cifar10(shared / "data" / "cifar10")
+def test_real_cifar10_begins_with_a_frog_and_a_cat(shared: Callable[[str], Path]) -> None:
+    train, test = cifar.read_cifar10(shared("data/cifar10"))
     assert train.labels[:4].tolist() == [6, 9, 9, 4]
     assert test.labels[:4].tolist() == [3, 8, 8, 0]
     assert train.inputs[0, 0, 0].tolist() == [59, 62, 63]
     assert (len(train.labels), len(test.labels)) == (10_000, 1_000)
 
 
-def test_real_cifar10_subset_is_balanced_and_fits_a_small_grey_network(shared: Path) -> None:
+def test_real_cifar10_subset_is_balanced_and_fits_a_small_grey_network(
+    shared: Callable[[str], Path],
+) -> None:
     data = load(
         "cifar10",
-        data_dir=shared / "data",
+        data_dir=shared("data/cifar10").parent,
         train_size=205,
         test_size=100,
         balanced=True,

@@ -8,7 +8,7 @@ import shutil
 import socket
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -318,9 +318,9 @@ def test_a_named_folder_is_read_and_nothing_downloaded(served: Server, tmp_path:
     assert not served.requests
 
 
-def test_a_damaged_real_file_is_named(shared: Path, tmp_path: Path) -> None:
+def test_a_damaged_real_file_is_named(shared: Callable[[str], Path], tmp_path: Path) -> None:
     folder = tmp_path / "mnist"
-    shutil.copytree(shared / "data" / "mnist", folder, copy_function=shutil.copyfile)
+    shutil.copytree(shared("data/mnist"), folder, copy_function=shutil.copyfile)
     folder.chmod(0o755)
     path = folder / "t10k-labels-idx1-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-100])
@@ -342,7 +342,7 @@ PUBLISHED_MD5 = {
 }
 
 
-def test_the_table_describes_the_files_of_the_published_md5(shared: Path) -> None:
+def test_the_table_describes_the_files_of_the_published_md5(shared: Callable[[str], Path]) -> None:
     described_here = {
         f"{name}/{file.name}": file
         for name, downloads in SOURCES.items()
@@ -350,7 +350,7 @@ def test_the_table_describes_the_files_of_the_published_md5(shared: Path) -> Non
         for file in download.contents
     }
     for name, md5 in PUBLISHED_MD5.items():
-        content = (shared / "data" / name).read_bytes()
+        content = (shared(f"data/{Path(name).parent}") / Path(name).name).read_bytes()
         assert hashlib.md5(content).hexdigest() == md5
         assert described_here[name] == described(Path(name).name, content)
 

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -51,8 +52,8 @@ def test_a_folder_of_measures_and_one_of_files_score_alike(folders: tuple[Path, 
     pd.testing.assert_frame_equal(score_folder(predictions / "perfect", reference), table)
 
 
-def test_published_folder(shared: Path) -> None:
-    published = shared / "pgdl" / "published"
+def test_published_folder(shared: Callable[[str], Path]) -> None:
+    published = shared("pgdl/published")
     table = score_folder(published / "predictions", published / "reference_data")
     expected = pd.read_csv(published / "cmi.csv", index_col="measure")
     assert len(table) == 8

@@ -6,6 +6,7 @@ import copy
 import itertools
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +145,8 @@ def test_bounds_and_invariances() -> None:
 
 @pytest.mark.parametrize("measure", PUBLISHED)
 @pytest.mark.parametrize("name", TASKS)
-def test_published_scores(shared: Path, measure: str, name: str) -> None:
-    published = shared / "pgdl" / "published"
+def test_published_scores(shared: Callable[[str], Path], measure: str, name: str) -> None:
+    published = shared("pgdl/published")
     scores = pd.read_csv(published / "cmi.csv", index_col="measure")
     reference = json.loads((published / "reference_data" / name / "model_configs.json").read_text())
     file = published / "predictions" / measure / f"{name}.predict"

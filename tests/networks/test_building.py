@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -186,8 +187,8 @@ def test_inputs_of_another_shape_are_refused() -> None:
         network(torch.zeros(2, 1, 8, 8))
 
 
-def test_pgdl_configs_build(shared: Path) -> None:
-    configs = sorted((shared / "pgdl" / "toy_data").glob("model_*/config.json"))
+def test_pgdl_configs_build(shared: Callable[[str], Path]) -> None:
+    configs = sorted(shared("pgdl/toy_data").glob("model_*/config.json"))
     assert len(configs) == 18
     for path in configs:
         network = build(json.loads(path.read_text()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ def test_training_curves_of_every_architecture(network: dict) -> None:
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10"])
-def test_training_curves_of_official_datasets(name: str, shared: Path) -> None:
+def test_training_curves_of_official_datasets(name: str, shared: Callable[[str], Path]) -> None:
     settings = curves_settings(
         dataset={"name": name, "train_size": 40, "test_size": 40},
         network={"architecture": "conv_2", "width": 2},
@@ -93,7 +93,9 @@ def test_training_curves_of_official_datasets(name: str, shared: Path) -> None:
         checkpoints=[0, 1],
         max_dim=1,
     )
-    found = perform("corneanu2020", "training_curves", context(0, shared / "data"), settings)
+    found = perform(
+        "corneanu2020", "training_curves", context(0, shared(f"data/{name}").parent), settings
+    )
     assert found.arrays["nodes"].tolist() == [2 + 2 + 8 + 8 + 10] * 2
 
 

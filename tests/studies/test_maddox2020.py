@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -194,10 +195,12 @@ def test_degenerate_directions(
     ],
 )
 def test_degenerate_directions_of_real_images(
-    name: str, network: dict[str, Any], shared: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    network: dict[str, Any],
+    shared: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if not (shared / "data" / name).is_dir():
-        pytest.skip(f"{name} is not here")
+    data = shared(f"data/{name}").parent
     monkeypatch.setattr(degenerate_directions, "DENSE_LIMIT", 700)
     settings = {
         "dataset": {"name": name, "train_size": 20, "test_size": 10},
@@ -211,7 +214,7 @@ def test_degenerate_directions_of_real_images(
     outcome = perform(
         STUDY,
         "degenerate_directions",
-        Context(0, str(shared / "data"), torch.device("cpu")),
+        Context(0, str(data), torch.device("cpu")),
         settings,
     )
     assert outcome.values["parameters"] > degenerate_directions.DENSE_LIMIT

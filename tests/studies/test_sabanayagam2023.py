@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -231,13 +232,13 @@ def test_images_of_every_network(
 
 
 @pytest.mark.parametrize("digits", ["017", "179", "0179", "1379", None])
-def test_images_of_mnist(shared: Path, digits: str | None) -> None:
+def test_images_of_mnist(shared: Callable[[str], Path], digits: str | None) -> None:
     dataset: dict[str, Any] = {"name": "mnist", "train_size": 20, "test_size": 20}
     if digits:
         dataset["groups"] = [[int(digit)] for digit in digits]
     settings = {**IMAGES, "dataset": dataset, "leading": 2, "setups": ["normal"]}
     settings["training"] = {**IMAGES["training"], "epochs": 2}
-    context = dataclasses.replace(CONTEXT, data_dir=str(shared / "data"))
+    context = dataclasses.replace(CONTEXT, data_dir=str(shared("data/mnist").parent))
     outcome = perform(STUDY, "images", context, settings)
     assert list(draw(STUDY, "images", [Run(0, settings, outcome)])) == ["tsne"]
     assert outcome.values["normal_lambda_1"] > 0
@@ -247,12 +248,12 @@ def test_images_of_mnist(shared: Path, digits: str | None) -> None:
 @pytest.mark.parametrize(
     "network", [{"architecture": "lenet"}, {"architecture": "resnet18", "width": 2}]
 )
-def test_images_of_cifar10(shared: Path, network: dict[str, Any]) -> None:
+def test_images_of_cifar10(shared: Callable[[str], Path], network: dict[str, Any]) -> None:
     dataset = {"name": "cifar10", "train_size": 12, "test_size": 12}
     settings = {**IMAGES, "dataset": dataset, "network": network, "leading": 2}
     settings["setups"] = ["normal"]
     settings["training"] = {**IMAGES["training"], "epochs": 1, "augmentation": ["crop", "flip"]}
-    context = dataclasses.replace(CONTEXT, data_dir=str(shared / "data"))
+    context = dataclasses.replace(CONTEXT, data_dir=str(shared("data/cifar10").parent))
     outcome = perform(STUDY, "images", context, settings)
     assert outcome.arrays["normal_alignments"].shape == (12, 2)
     assert list(draw(STUDY, "images", [Run(0, settings, outcome)])) == ["tsne"]

@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -269,9 +270,9 @@ def test_a_second_run_of_the_study_has_nothing_to_do(study: Path, snakemake: Run
 
 
 def test_the_organisers_toy_networks_are_imported(
-    shared: Path, snakemake: Run, tmp_path: Path
+    shared: Callable[[str], Path], snakemake: Run, tmp_path: Path
 ) -> None:
-    source = shared / "pgdl" / "toy_data"
+    source = shared("pgdl/toy_data")
     config = toy_config(tmp_path, source, within="num_layers")
     result = snakemake(tmp_path, "results/toy/task.json", config=config)
     assert result.returncode == 0, result.stderr
@@ -290,9 +291,9 @@ def test_the_organisers_toy_networks_are_imported(
 
 
 def test_a_role_that_imported_networks_do_not_have_stops_the_download(
-    shared: Path, snakemake: Run, tmp_path: Path
+    shared: Callable[[str], Path], snakemake: Run, tmp_path: Path
 ) -> None:
-    config = toy_config(tmp_path, shared / "pgdl" / "toy_data", within="depth")
+    config = toy_config(tmp_path, shared("pgdl/toy_data"), within="depth")
     result = snakemake(tmp_path, "results/toy/task.json", config=config)
     assert result.returncode != 0
     said = [line for line in result.stderr.splitlines() if line.startswith("gengap ERROR")]

@@ -164,10 +164,10 @@ def test_plain_tensorflow_reads_what_is_exported(
 
 
 def test_records_are_written_as_the_organisers_did(
-    tensorflow: Any, shared: Path, tmp_path: Path
+    tensorflow: Any, shared: Callable[[str], Path], tmp_path: Path
 ) -> None:
     for part in ("train", "test"):
-        folder = shared / "pgdl" / "toy_data" / "dataset_1" / part
+        folder = shared("pgdl/toy_data") / "dataset_1" / part
         inputs, labels = read_examples([folder / f"shard_{number}.tfrecord" for number in range(3)])
         written = write_examples(inputs, labels, tmp_path / part)
         ours = [record for path in written for record in records(path)]
@@ -202,8 +202,10 @@ def test_there_and_back(tensorflow: Any, zoo: Path, tmp_path: Path) -> None:
     assert files(tmp_path / "again") == files(tmp_path / "out")
 
 
-def test_toy_task_has_the_stated_accuracies(tensorflow: Any, shared: Path, tmp_path: Path) -> None:
-    assert import_task(shared / "pgdl" / "toy_data", "toy", tmp_path / "toy") == []
+def test_toy_task_has_the_stated_accuracies(
+    tensorflow: Any, shared: Callable[[str], Path], tmp_path: Path
+) -> None:
+    assert import_task(shared("pgdl/toy_data"), "toy", tmp_path / "toy") == []
     task = load(tmp_path / "toy")
     assert len(task.networks) == 18
     assert task.grid["num_units"] == [64, 128, 256]

@@ -187,9 +187,9 @@ def test_keras_reads_what_we_write(keras_model: Make, tmp_path: Path, name: str)
 
 @pytest.mark.parametrize("id_", [0, 8, 17])
 def test_toy_networks_give_keras_logits(
-    keras_model: Make, shared: Path, tmp_path: Path, id_: int
+    keras_model: Make, shared: Callable[[str], Path], tmp_path: Path, id_: int
 ) -> None:
-    folder = shared / "pgdl" / "toy_data" / f"model_{id_}"
+    folder = shared("pgdl/toy_data") / f"model_{id_}"
     config = json.loads((folder / "config.json").read_text())
     model, network = keras_model(config), build(config)
     inputs = inputs_of(config)

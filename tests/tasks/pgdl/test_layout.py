@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -161,8 +162,8 @@ def test_shards_are_in_numeric_order_without_holes(tmp_path: Path) -> None:
         tree.shards("train")
 
 
-def test_published_reference_of_task_1(shared: Path) -> None:
-    path = shared / "pgdl" / "published" / "reference_data" / "task1_v4" / "model_configs.json"
+def test_published_reference_of_task_1(shared: Callable[[str], Path]) -> None:
+    path = shared("pgdl/published") / "reference_data" / "task1_v4" / "model_configs.json"
     reference = read_reference(path, "task1_v4")
     assert len(reference.networks) == 96
     assert reference.ids == sorted(reference.ids, key=int)
