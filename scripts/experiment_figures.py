@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def main() -> None:
     params = snakemake.params
     runs = read_runs(snakemake.input.runs, params.settings)
-    for name, figure in draw(snakemake.wildcards.study, params.module, runs).items():
+    drawn = draw(snakemake.wildcards.study, params.module, runs, params.drawing)
+    for name, figure in drawn.items():
         for suffix in ("png", params.format):
             figures.save(figure, Path(snakemake.output.figures) / f"{name}.{suffix}")
 

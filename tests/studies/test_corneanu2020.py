@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,20 +17,23 @@ import torch
 import yaml
 from PIL import Image
 from scipy.io import savemat
+from scipy.ndimage import gaussian_filter1d
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
+from gengap.datasets import Dataset, Split
 from gengap.datasets.sources import SOURCES
 from gengap.errors import GengapError
 from gengap.figures import save
 from gengap.networks import build, dense
 from gengap.studies import Context, Run, draw, judge, perform, write_outcome
 from gengap.studies.corneanu2020 import attacks, gap_law, setting
-from gengap.studies.corneanu2020.adversarial import auc, auc_interval, roc
+from gengap.studies.corneanu2020.adversarial import ATTACKS, HARMLESS, _detect, auc, roc
 from gengap.studies.corneanu2020.claims import verdict
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
 from gengap.studies.corneanu2020.law import networks_table
+from gengap.studies.corneanu2020.partitions import GRAPHS, PARTITIONS
 from gengap.studies.corneanu2020.training_curves import density_bars, modes
 from gengap.topology import betti_curve, correlation_dissimilarity, persistence_diagrams
 from gengap.topology.budget import OverBudgetError
@@ -157,6 +161,29 @@ def test_training_curves_their_figures_and_claims(tmp_path: Path) -> None:
     assert all(len(values) == 3 for claim in claims for values in claim.estimates.values())
 
 
+def test_curves_are_smoothed_on_request_where_they_are_drawn_only() -> None:
+    settings = curves_settings(max_dim=1)
+    run = Run(0, settings, perform("corneanu2020", "training_curves", context(), settings))
+    stored = {name: array.copy() for name, array in run.outcome.arrays.items()}
+
+    def first_line(drawing: dict[str, float]) -> np.ndarray:
+        figure = draw("corneanu2020", "training_curves", [run], drawing)["betti_0"]
+        return np.asarray(figure.axes[0].lines[0].get_ydata())
+
+    plain, window = first_line({}), first_line({"smoothing": 2.0})
+    np.testing.assert_array_equal(plain, stored["curves"][0, 0])
+    inside = slice(10, -10)
+    wanted = gaussian_filter1d(plain, 2.0, truncate=3.0)[inside]
+    np.testing.assert_allclose(window[inside], wanted, atol=1e-12)
+    assert np.abs(window - plain).max() > 1e-3
+    for name, array in run.outcome.arrays.items():
+        np.testing.assert_array_equal(array, stored[name])
+    with pytest.raises(GengapError, match=r"figures of training_curves .* no setting 'smooth'"):
+        first_line({"smooth": 2.0})
+    with pytest.raises(GengapError, match="smooths nothing"):
+        first_line({"smoothing": 0.0})
+
+
 def test_a_run_is_the_same_twice_and_another_with_another_seed_or_split() -> None:
     one, same, seed, split = (
         perform("corneanu2020", "training_curves", context(seed), curves_settings(**changes))
@@ -218,16 +245,27 @@ def test_large_networks_are_sampled() -> None:
     assert found.arrays["nodes"].tolist() == [12, 12, 12]
 
 
+@pytest.mark.parametrize(
+    ("experiment", "settings"),
+    [
+        ("training_curves", {"seconds": 1e-9}),
+        ("training_curves", {"memory_gib": 1e-9}),
+        ("adversarial", {"seconds": 1e-9}),
+        ("adversarial", {"memory_gib": 1e-9}),
+        # Enough for the discriminant of 60 nodes on two images, not for a graph of all.
+        ("adversarial", {"seconds": 1e-4, "share": 1.0, "images": 1}),
+    ],
+)
 def test_a_graph_over_the_budget_is_refused_before_training(
-    monkeypatch: pytest.MonkeyPatch,
+    experiment: str, settings: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*_: object, **__: object) -> None:
         raise AssertionError
 
     monkeypatch.setattr(setting, "train", never)
-    for budget in ({"seconds": 1e-9}, {"memory_gib": 1e-9}):
-        with pytest.raises(OverBudgetError, match="more than the budget"):
-            perform("corneanu2020", "training_curves", context(), curves_settings(**budget))
+    whole = {"training_curves": curves_settings(), "adversarial": ATTACKED}[experiment] | settings
+    with pytest.raises(OverBudgetError, match="more than the budget"):
+        perform("corneanu2020", experiment, context(), whole)
 
 
 def test_an_interrupted_run_goes_on_from_its_last_checkpoint(
@@ -262,31 +300,111 @@ def test_an_interrupted_run_goes_on_from_its_last_checkpoint(
     assert (tmp_path / "0.npz").read_bytes() == (tmp_path / "1.npz").read_bytes()
 
 
-def test_partitions_of_a_network(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "sizes", "chunks"),
+    [
+        ({}, [128, 128, 8, 8, 10], 4 + 4 + 1 + 1 + 1),
+        ({"nodes": "channels", "together": 2, "chunk": 4}, [4, 16, 10], 1 + 1 + 2 + 2 + 2),
+    ],
+    ids=["neurons", "channels in blocks of two layers"],
+)
+def test_partitions_of_a_network(
+    change: dict, sizes: list[int], chunks: int, tmp_path: Path
+) -> None:
+    """Every partition has every graph, at the start and at the end."""
     settings = {
         "dataset": DIGITS,
         "network": {"architecture": "conv_2", "width": 2},
         "training": {**ADAM, "epochs": 1},
         "inputs": 40,
-        "sampled": 60,
+        "sampled": 20,
         "draws": 3,
+        **change,
     }
     runs = [
         Run(seed, settings, perform("corneanu2020", "partitions", context(seed), settings))
         for seed in range(2)
     ]
     values = runs[0].outcome.values
-    for graph in ("whole", "sampled", "equal.parts", "structure.means", "structure.js"):
-        for key in ("life.H0", "midlife.H0", "life.H1", "midlife.H1"):
-            assert 0 <= values[f"{graph}.end.{key}"] <= 0.3
-    assert values["structure.end.count"] == 5
-    assert values["equal.end.count"] == 4 + 4 + 1 + 1 + 1
+    graphs = ["whole", "sampled"] + [
+        f"{partition}.{graph}" for partition in PARTITIONS for graph in GRAPHS
+    ]
+    keys = [f"{name}.H{dim}" for name in ("life", "midlife") for dim in (0, 1)]
+    for graph, moment, key in itertools.product(graphs, ("start", "end"), keys):
+        assert 0 <= values[f"{graph}.{moment}.{key}"] <= 0.3
+    assert values["structure.end.count"] == len(sizes)
+    assert values["equal.end.count"] == chunks
+    assert values["communities.end.count"] > 1
     assert values["low.end.life.H0"] <= values["sampled.end.life.H0"] <= values["high.end.life.H0"]
     check_figures("partitions", runs, ["partitions"], tmp_path)
     claims = judge("corneanu2020", {"partitions": runs})
-    assert [set(claim.estimates) for claim in claims[:2]] == [
-        {"equal", "communities", "structure"}
-    ] * 2
+    assert [set(claim.estimates) for claim in claims] == [set(PARTITIONS)] * len(GRAPHS)
+
+
+LAW = {
+    "dataset": {"name": "moons", "test_size": 100},
+    "networks": [{"template": "dense", "width": 20, "depth": 2}],
+    "training": {**ADAM, "epochs": 3},
+    "train_sizes": [60],
+    "label_corruptions": [0.0],
+    "inputs": 30,
+}
+PARTS = {
+    "dataset": DIGITS,
+    "network": {"template": "dense", "width": 16, "depth": 2},
+    "training": {**ADAM, "epochs": 1},
+    "inputs": 40,
+    "sampled": 20,
+    "draws": 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("experiment", "settings", "numbers"),
+    [
+        ("training_curves", curves_settings(max_dim=1), ("curves", "summaries", "density_mode")),
+        ("partitions", PARTS, ()),
+        ("law", LAW, ("life.H0", "life.H1", "midlife.H1", "margin")),
+    ],
+)
+def test_graphs_are_those_of_training_inputs(
+    experiment: str, settings: dict, numbers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With other test inputs only the test accuracy is another, but where the split is ``test``."""
+    module = importlib.import_module(f"gengap.studies.corneanu2020.{experiment}")
+    before = perform("corneanu2020", experiment, context(), settings)
+    read = module.load_data
+
+    def with_other_test_inputs(*arguments: Any) -> Dataset:
+        data: Dataset = read(*arguments)
+        other = np.random.default_rng(0).permuted(data.test.inputs, axis=0)
+        return replace(data, test=Split(other, data.test.labels, data.classes))
+
+    monkeypatch.setattr(module, "load_data", with_other_test_inputs)
+    after = perform("corneanu2020", experiment, context(), settings)
+    if experiment == "partitions":
+        assert after.values == before.values
+    else:
+        accuracies = (outcome.arrays["test_accuracy"] for outcome in (before, after))
+        assert not np.array_equal(*accuracies)
+    for name in numbers:
+        np.testing.assert_array_equal(after.arrays[name], before.arrays[name])
+    if experiment == "training_curves":
+        monkeypatch.undo()
+        one = perform("corneanu2020", experiment, context(), {**settings, "split": "test"})
+        assert not np.array_equal(one.arrays["curves"], before.arrays["curves"])
+
+
+def test_large_networks_of_the_law_are_sampled() -> None:
+    """Of 20 + 20 + 2 nodes, 12: the counts are per node, so those of H0 are multiples of 1/12."""
+    some = perform("corneanu2020", "law", context(), {**LAW, "nodes_at_most": 12}).arrays
+    every = perform("corneanu2020", "law", context(), LAW).arrays
+    assert some["gap"] == every["gap"]
+    for arrays, nodes in ((some, 12), (every, 42)):
+        count = nodes * arrays["count.H0"][0]
+        assert 0 < count < nodes
+        assert count == pytest.approx(round(count))
+    assert some["life.H0"] != every["life.H0"]
 
 
 def test_graphs_over_the_budget_are_left_out() -> None:
@@ -402,15 +520,29 @@ def test_the_stopping_rules_by_hand() -> None:
         lowest_checkpoint([0], [0])
 
 
-def test_adversarial_detector(tmp_path: Path) -> None:
-    settings = {
-        "dataset": {"name": "digits", "train_size": 300, "test_size": 100},
-        "network": {"template": "dense", "width": 24, "depth": 2},
-        "training": {**ADAM, "epochs": 20},
-        "epsilon": 0.15,
-        "images": 40,
-        "share": 0.3,
-    }
+ATTACKED = {
+    "dataset": {"name": "digits", "train_size": 300, "test_size": 100},
+    "network": {"template": "dense", "width": 24, "depth": 2},
+    "training": {**ADAM, "epochs": 20},
+    "epsilon": 0.15,
+    "images": 40,
+    "share": 0.3,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        ({}, round(0.3 * 58)),
+        (
+            {"network": {"architecture": "conv_2", "width": 8}, "nodes": "channels", "share": 0.2},
+            round(0.2 * (8 + 8 + 32 + 32 + 10)),
+        ),
+    ],
+    ids=["neurons", "channels"],
+)
+def test_adversarial_detector(change: dict, kept: int, tmp_path: Path) -> None:
+    settings = {**ATTACKED, **change}
     runs = [
         Run(seed, settings, perform("corneanu2020", "adversarial", context(seed), settings))
         for seed in range(2)
@@ -418,12 +550,39 @@ def test_adversarial_detector(tmp_path: Path) -> None:
     values = runs[0].outcome.values
     assert values["test_accuracy"] > 0.8
     assert values["success.pgd"] > 0.3
-    for key in ("topology.fgsm.clean", "topology.pgd.noisy", "doubt.fgsm.noisy"):
-        assert 0 <= values[f"low.{key}"] <= values[f"auc.{key}"] <= values[f"high.{key}"] <= 1
+    assert len(runs[0].outcome.arrays["nodes"]) == kept
+    for detector, attack, kind in itertools.product(("topology", "doubt"), ATTACKS, HARMLESS):
+        assert 0 <= values[f"auc.{detector}.{attack}.{kind}"] <= 1
     check_figures("adversarial", runs, ["adversarial_curves", "adversarial_roc"], tmp_path)
     assert len(judge("corneanu2020", {"adversarial": runs})) == 3
+
+
+def test_attacks_that_fail_are_refused() -> None:
     with pytest.raises(GengapError, match="raise epsilon"):
-        perform("corneanu2020", "adversarial", context(), settings | {"epsilon": 1e-6})
+        perform("corneanu2020", "adversarial", context(), ATTACKED | {"epsilon": 1e-6})
+
+
+def test_the_detector_finds_what_differs_and_nothing_where_nothing_does() -> None:
+    """Attacked images lie apart from harmless ones on both splits, on one only, on none."""
+    rng = np.random.default_rng(0)
+
+    def found(shifts: Mapping[str, float], attack: str) -> dict[str, float]:
+        features = {
+            split: {
+                kind: {"summaries": rng.standard_normal((300, 4)) + shift * (kind == attack)}
+                for kind in ("clean", "noisy", "fgsm", "pgd")
+            }
+            for split, shift in shifts.items()
+        }
+        scores = _detect(features, attack)
+        return {kind: auc(scores[attack], scores[kind]) for kind in HARMLESS}
+
+    for attack in ATTACKS:
+        assert min(found({"train": 2.0, "test": 2.0}, attack).values()) > 0.9
+        # The other way round on test images: what was learnt is wrong there.
+        assert max(found({"train": 2.0, "test": -2.0}, attack).values()) < 0.1
+        for shifts in ({"train": 0.0, "test": 0.0}, {"train": 2.0, "test": 0.0}):
+            assert all(abs(area - 0.5) < 0.1 for area in found(shifts, attack).values())
 
 
 def test_attacks_on_a_linear_network() -> None:
@@ -463,9 +622,6 @@ def test_auc_is_scikit_learns_and_its_curve_ends_at_one() -> None:
     labels = np.repeat([1, 0], [40, 60])
     wanted = roc_auc_score(labels, np.concatenate([positive, negative]))
     assert auc(positive, negative) == pytest.approx(wanted)
-    middle, low, high = auc_interval(positive, negative, rng)
-    assert low < middle < high
-    assert middle == pytest.approx(wanted)
     curve = roc(positive, negative)
     assert (np.diff(curve) >= 0).all()
     assert curve[-1] == 1

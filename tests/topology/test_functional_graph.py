@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from gengap.errors import GengapError
 from gengap.topology import (
@@ -115,10 +116,13 @@ def test_divergences_between_distributions_of_correlations(kind: str) -> None:
     assert len(persistence_diagrams(found, 1)[0]) > 0
 
 
-def test_summaries_are_those_of_the_published_scale() -> None:
-    activations = clustered(5, 6, 6, noise=0.6)
-    found = graph_summaries(activations, max_dim=1)
-    h0 = persistence_diagrams(correlation_dissimilarity(activations), 1, threshold=0.6)[0] / 2
+@pytest.mark.parametrize("eps_max", [0.3, 0.2])
+def test_summaries_are_those_of_the_published_scale(eps_max: float) -> None:
+    activations = clustered(5, 6, 6, noise=0.8)
+    found = graph_summaries(activations, max_dim=1, eps_max=eps_max)
+    graph = correlation_dissimilarity(activations)
+    assert ((graph > 2 * 0.2) & (graph < 2 * 0.3)).any()
+    h0 = persistence_diagrams(graph, 1, threshold=2 * eps_max)[0] / 2
     h0 = h0[np.isfinite(h0[:, 1]) & (h0[:, 1] >= 0.02)]
     assert found["life.H0"] == pytest.approx(h0[:, 1].mean(), rel=1e-6)
     assert found["midlife.H0"] == pytest.approx(h0[:, 1].mean() / 2, rel=1e-6)
@@ -132,6 +136,13 @@ def test_samples_of_nodes_enclose_their_mean_and_shrink_to_a_point_on_all_nodes(
     assert (table["low"] <= table["value"]).all()
     assert (table["value"] <= table["high"]).all()
     row = table.set_index("measure").loc["life.H0"]
+    rng = np.random.default_rng(0)
+    lives = [
+        graph_summaries(activations[np.sort(rng.choice(48, 30, replace=False))], 1)["life.H0"]
+        for _ in range(6)
+    ]
+    wanted = stats.t.interval(0.95, 5, loc=np.mean(lives), scale=stats.sem(lives))
+    assert (row["low"], row["high"]) == pytest.approx(wanted)
     assert row["low"] < row["high"]
     whole = sampled_summaries(activations, 48, 3, np.random.default_rng(0), max_dim=1)
     expected = graph_summaries(activations, max_dim=1)

@@ -62,6 +62,7 @@ rule experiment_figures:
     params:
         module=module_of_experiment,
         settings=settings_of_runs,
+        drawing=lambda wildcards: experiment_entry(wildcards)["drawing"],
         format=config["figures"]["format"],
         code=code_of_experiment("experiment_figures"),
     message:

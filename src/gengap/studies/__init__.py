@@ -1,7 +1,7 @@
 """The experiments of published papers: one package a paper, one module an experiment.
 
 An experiment's module defines ``run(context, *, keywords) -> Outcome``, which is one job of the
-workflow, and ``draw(runs) -> {name: Figure}``; the package's ``claims`` module defines
+workflow, and ``draw(runs, *, keywords) -> {name: Figure}``; the package's ``claims`` module defines
 ``claims({experiment: runs}) -> [Claim]``.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,17 +49,7 @@ def perform(study: str, experiment: str, context: Context, settings: Mapping[str
         GengapError: an unknown or missing keyword, or what the experiment itself refuses.
     """
     run = importlib.import_module(f"gengap.studies.{study}.{experiment}").run
-    keywords = {
-        name: parameter
-        for name, parameter in inspect.signature(run).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
-    for name in settings:
-        if name not in keywords:
-            raise GengapError(
-                f"The experiment {experiment} of {study} has no setting '{name}': "
-                f"choose among {', '.join(keywords)}."
-            )
+    keywords = _known(run, settings, f"experiment {experiment} of {study} has no setting")
     for name, parameter in keywords.items():
         if parameter.default is parameter.empty and name not in settings:
             raise GengapError(f"The experiment {experiment} of {study} needs '{name}': set it.")
@@ -67,11 +57,41 @@ def perform(study: str, experiment: str, context: Context, settings: Mapping[str
     return outcome
 
 
-def draw(study: str, experiment: str, runs: Sequence[Run]) -> dict[str, Figure]:
-    """The figures of an experiment's runs, by name."""
-    module = importlib.import_module(f"gengap.studies.{study}.{experiment}")
-    figures: dict[str, Figure] = module.draw(runs)
+def draw(
+    study: str, experiment: str, runs: Sequence[Run], drawing: Mapping[str, Any] | None = None
+) -> dict[str, Figure]:
+    """The figures of an experiment's runs, by name.
+
+    Args:
+        study: name of the package in ``gengap.studies``.
+        experiment: name of the module in it.
+        runs: that are done.
+        drawing: keywords of the module's ``draw``, which change nothing but the figures.
+
+    Raises:
+        GengapError: an unknown keyword, or what the figures refuse.
+    """
+    function = importlib.import_module(f"gengap.studies.{study}.{experiment}").draw
+    keywords = drawing or {}
+    _known(function, keywords, f"figures of {experiment} of {study} have no setting")
+    figures: dict[str, Figure] = function(runs, **keywords)
     return figures
+
+
+def _known(
+    function: Callable[..., Any], settings: Mapping[str, Any], what: str
+) -> dict[str, inspect.Parameter]:
+    """The keywords of a function, once it is sure that the settings are among them."""
+    keywords = {
+        name: parameter
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    for name in settings:
+        if name not in keywords:
+            known = f"choose among {', '.join(keywords)}" if keywords else "leave it out"
+            raise GengapError(f"The {what} '{name}': {known}.")
+    return keywords
 
 
 def judge(study: str, runs: Mapping[str, Sequence[Run]]) -> list[Claim]:

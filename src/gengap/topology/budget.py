@@ -138,6 +138,20 @@ def affordable_diagrams(
         OverBudgetError: the estimated cost exceeds the budget.
         GengapError: bad arguments.
     """
+    check_diagrams(dissimilarity, max_dim, threshold, budget)
+    return persistence_diagrams(dissimilarity, max_dim, threshold, best_engine(max_dim))
+
+
+def check_diagrams(
+    dissimilarity: NDArray[np.floating],
+    max_dim: int,
+    threshold: float | None = None,
+    budget: Budget | None = None,
+) -> None:
+    """Refuse diagrams before they are computed, where they exceed the budget.
+
+    Arguments and errors are those of :func:`affordable_diagrams`.
+    """
     budget = budget or Budget()
     cost = estimate(dissimilarity, max_dim, threshold)
     if cost.seconds > budget.seconds or cost.gibibytes > budget.gibibytes:
@@ -147,7 +161,6 @@ def affordable_diagrams(
             f"the budget of {budget.seconds:g} seconds and {budget.gibibytes:g} GiB: sample fewer "
             "nodes, lower max_dim or the threshold, or raise the budget."
         )
-    return persistence_diagrams(dissimilarity, max_dim, threshold, best_engine(max_dim))
 
 
 def _simplices(dissimilarity: NDArray[np.floating], max_dim: int, threshold: float | None) -> int:

@@ -14,24 +14,32 @@ from gengap.activations import node_activations
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.networks import device_of, logits, tensor_of
-from gengap.seeding import generator, torch_generator
+from gengap.seeding import torch_generator
 from gengap.studies import Context, Outcome, Run
 from gengap.studies.corneanu2020 import attacks, figures
-from gengap.studies.corneanu2020.setting import Trained, accuracies, load_data, train_network
+from gengap.studies.corneanu2020.setting import (
+    Trained,
+    accuracies,
+    load_data,
+    train_network,
+    untrained_network,
+)
 from gengap.topology import (
+    Budget,
     betti_curve,
     discriminative_nodes,
     per_sample_graph,
     persistence_diagrams,
     summarise_bars,
 )
+from gengap.topology.budget import check_diagrams, check_matrix
+from gengap.topology.functional_graph import DISCRIMINATIVE_SHARE, kept_nodes
 
 ATTACKS = ("fgsm", "pgd")
 HARMLESS = ("clean", "noisy")
 PGD_STEPS = 10
 MAX_DIMENSION = 1
 GRID = np.linspace(0, 1, 101)
-REPLICATES = 1000
 # A detector that has seen fewer successful attacks than this says nothing.
 LEAST_ATTACKS = 5
 
@@ -45,7 +53,9 @@ def run(
     epsilon: float = 0.1,
     images: int = 150,
     nodes: str = "neurons",
-    share: float = 0.1,
+    share: float = DISCRIMINATIVE_SHARE,
+    seconds: float = 300.0,
+    memory_gib: float = 4.0,
 ) -> Outcome:
     """Train a network, attack it, and tell attacked images from clean and from noisy ones.
 
@@ -65,11 +75,18 @@ def run(
         nodes: ``neurons`` or ``channels``.
         share: of the nodes that are kept, those that tell clean training images from successful
             FGSM ones best, by their linear discriminant coefficients.
+        seconds: of CPU that the discriminant's matrix, or one image's graph, may take.
+        memory_gib: that it may take.
 
     Raises:
+        OverBudgetError: it costs more; checked before training.
         GengapError: hardly any attack succeeds.
     """
     data = load_data(context, dataset)
+    some = node_activations(
+        untrained_network(context, data, network, training), data.train.inputs[:1], nodes
+    )
+    _check_cost(len(some.activations), images, share, Budget(seconds, memory_gib))
     trained = train_network(context, data, network, training)
     limits = (float(data.train.inputs.min()), float(data.train.inputs.max()))
     # Clean training labels: what an attack leads away from is the truth.
@@ -85,37 +102,25 @@ def run(
     train_accuracy, test_accuracy = accuracies(trained)
     values = {"train_accuracy": train_accuracy, "test_accuracy": test_accuracy}
     arrays: dict[str, NDArray[Any]] = {"grid": GRID, "nodes": chosen}
-    rng = generator(context.seed, "bootstrap of the AUC")
     for attack in ATTACKS:
         values[f"success.{attack}"] = len(versions["test"][attack]) / len(versions["test"]["clean"])
         scores = _detect(features, attack)
         doubts = {kind: _doubt(trained, versions["test"][kind]) for kind in (attack, *HARMLESS)}
         for detector, found in (("topology", scores), ("doubt", doubts)):
             for kind in HARMLESS:
-                auc, low, high = auc_interval(found[attack], found[kind], rng)
                 key = f"{detector}.{attack}.{kind}"
-                values |= {f"auc.{key}": auc, f"low.{key}": low, f"high.{key}": high}
+                values[f"auc.{key}"] = auc(found[attack], found[kind])
                 arrays[f"roc.{key}"] = roc(found[attack], found[kind])
     for kind in (*HARMLESS, *ATTACKS):
         arrays[f"curves.{kind}"] = features["test"][kind]["curves"].mean(axis=0)
     return Outcome(values, arrays)
 
 
-def auc_interval(
-    positive: NDArray[np.floating], negative: NDArray[np.floating], rng: np.random.Generator
-) -> tuple[float, float, float]:
-    """Area under the ROC curve with its 95% bootstrap interval over images: (auc, low, high)."""
-    whole = auc(positive, negative)
-    again = [
-        auc(rng.choice(positive, len(positive)), rng.choice(negative, len(negative)))
-        for _ in range(REPLICATES)
-    ]
-    low, high = np.quantile(again, [0.025, 0.975])
-    return whole, float(low), float(high)
-
-
 def auc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> float:
-    """P(positive score > negative score) + P(equal) / 2 (Mann and Whitney 1947)."""
+    """Area under the ROC curve: P(positive score > negative score) + P(equal) / 2.
+
+    By ranks, as in Mann and Whitney (1947).
+    """
     ordered = np.sort(negative)
     below = np.searchsorted(ordered, positive, side="left")
     not_above = np.searchsorted(ordered, positive, side="right")
@@ -167,6 +172,14 @@ def _versions(
                 f"succeed at epsilon {epsilon}: raise epsilon, or train the network longer."
             )
     return {kind: values.numpy(force=True) for kind, values in made.items()}
+
+
+def _check_cost(nodes: int, images: int, share: float, budget: Budget) -> None:
+    """Refuse the discriminant of all nodes, or graphs of those kept, as complete as they can be."""
+    check_matrix(nodes, 2 * images, budget)
+    kept = kept_nodes(nodes, share)
+    check_matrix(kept, 1, budget)
+    check_diagrams(1 - np.eye(kept, dtype=np.float32), MAX_DIMENSION, budget=budget)
 
 
 def _predicted(trained: Trained, inputs: torch.Tensor) -> torch.Tensor:

@@ -52,7 +52,9 @@ def claims(runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
     numbers lie above 0, disagrees if one lies below 0, and is undecided otherwise. Those
     about stopping with true labels and against the best epoch allow for a loss of 0.02: their
     numbers are compared with -0.02. A number that is not there for a seed (no loops, so no mode)
-    leaves the claim undecided.
+    leaves the claim undecided. Of the correlations of life and midlife with the gap the paper names
+    no sign: that claim agrees if none of their intervals includes 0, whichever side they lie on,
+    and is undecided otherwise.
 
     Experiments are known by how their names begin: ``training_curves``, ``partitions``, ``law``
     and ``adversarial``; what was not run makes no claims.
@@ -249,9 +251,10 @@ def _of_the_law(runs: Sequence[Run]) -> list[Claim]:
     sizes = " and ".join(f"{len(tables[0])} ({zoo})" for zoo, tables in zoos.items())
     found = [
         Claim(
-            "Life and midlife are correlated with the gap",
+            "Life and midlife are correlated with the gap, whatever the sign",
             LAW,
-            f"Pearson correlations over the networks of a seed, {sizes}: "
+            "Pearson correlations, of which no interval may include 0, on either side of it, over "
+            f"the networks of a seed, {sizes}: "
             + "; ".join(
                 "{} {:.2f} ({:.2f} to {:.2f})".format(name, *interval(values))
                 for name, values in correlations.items()
@@ -298,7 +301,7 @@ def _advantage(
 
 
 def _nonzero(estimates: Mapping[str, Sequence[float]]) -> bool | None:
-    """True if no interval includes 0; that correlations are 0 cannot be shown."""
+    """Two-sided: True if no interval includes 0; that a correlation is 0 cannot be shown."""
     ends = [interval(values)[1:] for values in estimates.values()]
     return True if all(low > 0 or high < 0 for low, high in ends) else None
 

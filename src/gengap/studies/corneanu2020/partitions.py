@@ -58,10 +58,11 @@ def run(
 ) -> Outcome:
     """Life and midlife in H0 and H1 of each graph at the start and the end of training.
 
-    Graphs: of all nodes (``whole``); of uniform samples of them (``sampled``, with bootstrap
-    intervals); and for each partition (``equal`` chunks of layers, ``communities`` of |r| > 0.5,
-    ``structure``: layers or blocks of them) the mean over the graphs of its parts (``parts``), the
-    graph of the parts' mean activations (``means``), and of the divergences between the parts'
+    Graphs: of all nodes (``whole``); of uniform samples of them (``sampled``, with Student t
+    intervals over the samples); and for each partition (``equal`` chunks of layers,
+    ``communities`` of |r| > 0.5, ``structure``: layers or blocks of them) the mean over the graphs
+    of its parts (``parts``), the graph of the parts' mean activations (``means``), and of the
+    divergences between the parts'
     distributions of correlations (``kl``, ``js``). A graph that cannot be made, since there are too
     few parts or it would cost more than the budget, has no value; without the graph of all nodes
     there are no communities either.

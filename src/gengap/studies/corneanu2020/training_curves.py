@@ -204,11 +204,16 @@ def summary(run_: Run, name: str, dimension: int) -> NDArray[np.float64]:
     return values
 
 
-def draw(runs: Sequence[Run]) -> dict[str, Figure]:
-    """One figure of Betti curves per dimension, of the summaries, and of accuracies and stops."""
+def draw(runs: Sequence[Run], *, smoothing: float | None = None) -> dict[str, Figure]:
+    """One figure of Betti curves per dimension, of the summaries, and of accuracies and stops.
+
+    Args:
+        runs: that are done.
+        smoothing: of the drawn Betti curves, see ``figures.betti_curves``.
+    """
     dimensions = runs[0].outcome.arrays["curves"].shape[1]
     drawn = {
-        f"betti_{dimension}": figures.betti_curves(runs, dimension)
+        f"betti_{dimension}": figures.betti_curves(runs, dimension, smoothing)
         for dimension in range(dimensions)
     }
     drawn["life_and_midlife"] = figures.life_and_midlife(runs, summary)
