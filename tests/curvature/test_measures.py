@@ -27,6 +27,8 @@ OWN = [
     "effective_dimensionality_tenth",
     "effective_dimensionality_one",
     "effective_dimensionality_ten",
+    "hessian_negatives",
+    "hessian_negative_mass",
     "hessian_outliers",
 ]
 ONE_OUTPUT = {
@@ -95,6 +97,10 @@ def test_values_of_a_small_network_are_those_of_its_spectrum(
     assert values["lambda_max"] == pytest.approx(spectrum[0], rel=1e-5)
     assert values["hessian_trace"] == pytest.approx(spectrum.sum(), rel=1e-4)
     assert values["hessian_outliers"] == outliers(spectrum)
+    below = spectrum[spectrum < 0]
+    assert (below < -1e-2 * spectrum[0]).sum() > 0
+    assert values["hessian_negatives"] == (below < -1e-2 * spectrum[0]).sum()
+    assert values["hessian_negative_mass"] == pytest.approx(-below.sum(), rel=1e-4)
     for name, alpha in measures.ALPHAS.items():
         expected = effective_dimensionality(spectrum, alpha)
         assert values[f"effective_dimensionality_{name}"] == pytest.approx(expected, rel=1e-4)
@@ -104,8 +110,12 @@ def test_estimates_of_a_larger_network_are_close(seeded: Builder, random_split: 
     network, data = seeded(dense((8,), 4, width=20, depth=2)), random_split(60, (8,), 4)
     spectrum = hessian(network, "cross_entropy", data).spectrum()
     values = [family(network, data, seed) for seed in range(6)]
+    below = spectrum[spectrum < 0]
+    number = np.mean([value["hessian_negatives"] for value in values])
+    assert number == pytest.approx((below < -1e-2 * spectrum[0]).sum(), rel=0.4)
     for name, expected in {
         "hessian_trace": spectrum.sum(),
+        "hessian_negative_mass": -below.sum(),
         "effective_dimensionality_tenth": effective_dimensionality(spectrum, 0.1),
         "effective_dimensionality_one": effective_dimensionality(spectrum, 1.0),
     }.items():

@@ -204,6 +204,18 @@ def test_a_density_of_a_fully_known_spectrum() -> None:
     assert estimate.value == pytest.approx(6)
 
 
+def test_negatives_from_a_density() -> None:
+    """Of clusters whose nodes are exact in a few steps; zeros, off by rounding, do not count."""
+    values = [9.0, *[1.0] * 100, *[1e-5] * 40, *[-1e-5] * 30, *[-2.0] * 25]
+    operator = rotated(values)
+    plain = stochastic.spectral_density(operator, runs=60, steps=5)
+    known = stochastic.spectral_density(operator, known=spectra.eigsh(operator, 196))
+    for density, close in ((plain, 0.1), (known, 1e-6)):
+        number, mass = density.negatives()
+        assert number == pytest.approx(25, rel=close)
+        assert mass == pytest.approx(50 + 30e-5, rel=close)
+
+
 def test_a_density_without_runs_is_refused() -> None:
     with pytest.raises(GengapError, match="0 runs of 5 steps"):
         stochastic.spectral_density(rotated([1.0, 2]), runs=0, steps=5)
@@ -248,12 +260,18 @@ def test_eigenvalues_are_finite() -> None:
         ([1, 0.9, 0.8, *27 * [0]], 3),
         ([5, 0, 0], 1),
         ([3, 3, 3, 0, 0], 3),
-        ([100, 1, 0.9, 1e-7], 3),
+        ([100, 1, 0.9, 1e-7], 1),
         ([100, 1e-3, 9e-4, 0], 1),
         ([2, 2, 2], 0),
         ([3], 0),
         ([0, 0], 0),
         ([-1, -2], 0),
+        # Gaps inside the bulk are larger than the one above it.
+        ([90, 80, 70, 2, 1.9, 1.8, 1.7, 0.01, 0.009], 3),
+        ([90, 80, 70, 2, 1.9, 1.8, 1.7, 1.6, 1e-5], 3),
+        ([90, 80, 70, 2, 1.9, 1.8, 1.7, 1.6, -1], 3),
+        ([5, *[1.0] * 28, 1e-3], 1),
+        ([2, 2, 1, 1], 2),
     ],
 )
 def test_outliers_stand_above_the_largest_gap(values: list[float], expected: int) -> None:

@@ -79,21 +79,24 @@ def sweep(
 
 
 def outliers(eigenvalues: np.ndarray) -> int:
-    """How many eigenvalues stand above the largest gap of the logarithms.
+    """How many eigenvalues stand above the largest gap of the logarithms in the upper half.
 
-    The eigenvalues above :data:`NOISE` times the largest are compared, each with the next, and the
-    last of them with that bound if any are below it: [3, 3, 0] has two. 0 where none is positive,
-    or where all are equal and there is no gap.
+    Of k eigenvalues each of the (k + 1) / 2 largest is compared with the next: the lower half is
+    taken for the bulk, where the ratio of two small numbers may be larger than any above (the
+    ratio estimator of Lam and Yao 2012, "Factor modeling for high-dimensional time series",
+    section 2.2, which looks for the largest ratio up to half of the eigenvalues for that reason).
+    Those up to :data:`NOISE` times the largest count as equal to that bound: [3, 3, 0] has two.
+    0 where none is positive, or where these are all equal and there is no gap. Of equal gaps the
+    first counts.
 
     Args:
         eigenvalues: (k,), in any order; it depends on k, so compare spectra of the same k.
     """
     ordered = np.sort(np.asarray(eigenvalues, float))[::-1]
-    floor = NOISE * max(ordered.max(initial=0.0), 0.0)
-    kept = ordered[ordered > floor]
-    if 0 < len(kept) < len(ordered):
-        kept = np.append(kept, floor)
-    gaps = -np.diff(np.log(kept))
+    floor = NOISE * ordered.max(initial=0.0)
+    if floor <= 0:
+        return 0
+    gaps = -np.diff(np.log(np.maximum(ordered, floor)))[: (len(ordered) + 1) // 2]
     if not len(gaps) or gaps.max() <= NOISE:
         return 0
     return int(np.argmax(gaps)) + 1

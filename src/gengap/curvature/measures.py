@@ -51,24 +51,29 @@ BISECTIONS = 14
     "lambda_max",
     "hessian_trace",
     *(f"effective_dimensionality_{name}" for name in ALPHAS),
+    "hessian_negatives",
+    "hessian_negative_mass",
     "hessian_outliers",
 )
 def hessian_spectrum(
     network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
 ) -> dict[str, float]:
-    """Sums over the spectrum of the Hessian of the mean loss; for each, larger predicts a larger
-    gap.
+    """Sums over the spectrum of the Hessian of the mean loss; for each but the negative ones,
+    larger predicts a larger gap.
 
     ``lambda_max`` is the largest eigenvalue, ``hessian_trace`` the sum of all (sharp minima: Keskar
     et al. 2017). ``effective_dimensionality_{tenth, one, ten}`` is the sum of lambda /
     (lambda + alpha) over the positive ones, alpha = 0.1, 1, 10 the weight decay of a mean loss
-    (Maddox et al. 2020: fewer determined
-    directions generalise better, among networks that fit). ``hessian_outliers`` counts the
-    eigenvalues above the largest gap of the logarithms of the 20 largest (Sabanayagam et al. 2023:
-    it grows with the complexity of the decision boundary).
+    (Maddox et al. 2020: fewer determined directions generalise better, among networks that fit).
+    What it leaves out: ``hessian_negatives``, the number of eigenvalues below -0.01 times the
+    largest, and ``hessian_negative_mass``, the sum of the absolute values of all below zero.
+    ``hessian_outliers`` counts the eigenvalues above the largest gap of the logarithms of the 20
+    largest, see :func:`gengap.curvature.outliers` (Sabanayagam et al. 2023: it grows with the
+    complexity of the decision boundary).
 
     The 20 largest eigenvalues are computed, sums over the others estimated by stochastic Lanczos
-    quadrature from two random vectors of 30 steps.
+    quadrature from two random vectors of 30 steps. So the number of negative eigenvalues, too, is
+    an estimate over the whole spectrum, good to a third or so.
 
     Raises:
         GengapError: the loss is 0 in float32, the eigenvalues do not converge, or a part of the
@@ -77,9 +82,13 @@ def hessian_spectrum(
     operator = hessian(network, LOSS, some_inputs(train, rng))
     top = operator.eigsh(min(TOP, operator.size), seed=int(rng.integers(2**32)))
     density = operator.spectral_density(RUNS, STEPS, known=top, seed=int(rng.integers(2**32)))
+    number, mass = density.negatives()
+    log.info("below zero: %.4g of %d eigenvalues, of mass %.3g", number, operator.size, mass)
     values = {
         "lambda_max": float(top.values[0]),
         "hessian_trace": density.total(lambda nodes: nodes).value,
+        "hessian_negatives": number,
+        "hessian_negative_mass": mass,
         "hessian_outliers": float(outliers(top.values)),
     }
     for name, alpha in ALPHAS.items():

@@ -13,6 +13,9 @@ from gengap.curvature.lanczos import KrylovBasis
 from gengap.curvature.spectra import EigenPairs
 from gengap.errors import GengapError
 
+RESOLUTION = 1e-2
+"""A node for many eigenvalues about zero lies up to such a share of the largest below it."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -40,6 +43,15 @@ class SpectralDensity:
         """The sum of a function over all eigenvalues."""
         runs = (self.weights * function(self.nodes)).sum(axis=1)
         return _estimate(runs, float(function(self.exact).sum()))
+
+    def negatives(self) -> tuple[float, float]:
+        """Estimated number and mass of the eigenvalues below zero.
+
+        Those count that are below -:data:`RESOLUTION` times the largest; all have mass.
+        """
+        limit = RESOLUTION * max(self.nodes.max(), self.exact.max(initial=0.0))
+        number = self.total(lambda values: np.asarray(values < -limit, float))
+        return number.value, self.total(lambda values: np.maximum(-values, 0.0)).value
 
     def density(self, grid: np.ndarray, width: float) -> np.ndarray:
         """Eigenvalues per unit, over their number, at a grid (m,): Gaussians of standard deviation
