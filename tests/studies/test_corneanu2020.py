@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,15 +27,16 @@ from gengap.datasets.sources import SOURCES
 from gengap.errors import GengapError
 from gengap.figures import save
 from gengap.networks import build, dense
-from gengap.studies import Context, Run, draw, judge, perform, write_outcome
+from gengap.studies import Claim, Context, Outcome, Run, draw, judge, perform, write_outcome
 from gengap.studies.corneanu2020 import attacks, gap_law, setting
 from gengap.studies.corneanu2020.adversarial import ATTACKS, HARMLESS, _detect, auc, roc
-from gengap.studies.corneanu2020.claims import verdict
+from gengap.studies.corneanu2020.claims import _nonzero, verdict
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
 from gengap.studies.corneanu2020.law import networks_table
 from gengap.studies.corneanu2020.partitions import GRAPHS, PARTITIONS
 from gengap.studies.corneanu2020.training_curves import density_bars, modes
 from gengap.topology import betti_curve, correlation_dissimilarity, persistence_diagrams
+from gengap.topology.betti import SUMMARIES
 from gengap.topology.budget import OverBudgetError
 from gengap.training import Recipe, TrainingResult, train
 
@@ -633,6 +634,154 @@ def test_verdicts_come_from_the_intervals() -> None:
     assert verdict({"a": [1.0, 1.1, 0.9], "b": [-2.0, -2.1, -1.9]}) is False
     assert verdict({"a": [1.0, -1.1, 0.9], "b": [2.0, 2.1, 1.9]}) is None
     assert verdict({"a": [-0.01, -0.011, -0.009]}, at_least=-0.02) is True
+
+
+def curves_run(
+    seed: int, corruption: float, modes: tuple[float, float], density: tuple[float, float]
+) -> Run:
+    """Three checkpoints, the second the best; bars grow by 0.1, 0.2 and 0.3 per node in H1 to H3.
+
+    Seeds differ by a thousandth, so that intervals are short, but no points.
+    """
+    shift = 0.001 * seed
+    summaries = np.zeros((3, 4, 8))
+    summaries[:, :, SUMMARIES.index("count")] = np.outer([0, 1, 2], [0.05, 0.05, 0.1, 0.15]) + 0.01
+    summaries[:, 1, SUMMARIES.index("argmax")] = modes[0], modes[1], modes[1] + shift
+    summaries[2, 2:, SUMMARIES.index("count")] += shift
+    arrays = {
+        "curves": np.zeros((3, 4, 121)),
+        "summaries": summaries,
+        "density_mode": np.array([density[0], density[0], density[1] + shift]),
+        "test_accuracy": np.array([0.1, 0.8, 0.6]),
+    }
+    values = {"best_accuracy": 0.8, "last_accuracy": 0.6}
+    for scale, stop, lowest in (("epsilon", 0.7, 0.5), ("density", 0.65, 0.4)):
+        values |= {
+            f"stop_accuracy.{scale}": stop + shift,
+            f"lowest_accuracy.{scale}": lowest + shift,
+        }
+    return Run(seed, {"label_corruption": corruption}, Outcome(values, arrays))
+
+
+def summarised(claims: Sequence[Claim]) -> list[tuple[list[float], bool | None]]:
+    """Of each claim, the means of its estimates and what it says."""
+    return [
+        ([round(float(np.mean(some)), 2) for some in claim.estimates.values()], claim.holds)
+        for claim in claims
+    ]
+
+
+def test_claims_about_learning_by_hand() -> None:
+    """The mode falls by 0.1 in epsilon, rises by 0.3 in density; cavities grow by 0.2 and 0.3."""
+    true = [curves_run(seed, 0.0, (0.3, 0.2), (0.1, 0.4)) for seed in range(3)]
+    assert summarised(judge("corneanu2020", {"training_curves": true})) == [
+        ([0.10], True),
+        ([-0.30], False),
+        ([0.20], True),
+        ([0.30], True),
+        # Stopping at 0.7 and at 0.65 where the end has 0.6.
+        ([0.10, 0.05], True),
+    ]
+
+
+def test_claims_about_memorising_by_hand() -> None:
+    """From the best checkpoint to the end: in epsilon nothing but the shift, in density 0.3 up."""
+    corrupted = [curves_run(seed, 0.5, (0.3, 0.2), (0.1, 0.4)) for seed in range(3)]
+    found = judge("corneanu2020", {"training_curves": corrupted})
+    assert summarised(found) == [
+        ([0.00], None),
+        ([0.30], True),
+        # The first regression against the end (0.6) and the best (0.8), then the lowest mode.
+        ([0.10, 0.05], True),
+        ([-0.10, -0.15], False),
+        ([-0.10, -0.20], False),
+        ([-0.30, -0.40], False),
+    ]
+    assert "falls by 0.2 from its best epoch" in found[0].measured
+
+
+def test_claims_about_parts_by_hand() -> None:
+    """The whole graph's life falls: parts that fall as well go along, means that rise do not."""
+
+    def values(seed: int) -> dict[str, float]:
+        found = {"whole.start.life.H0": 0.2, "whole.end.life.H0": 0.1}
+        for partition, (graph, end) in itertools.product(
+            PARTITIONS, zip(GRAPHS, (0.15, 0.25, 0.15, 0.25), strict=True)
+        ):
+            found[f"{partition}.{graph}.start.life.H0"] = 0.2
+            found[f"{partition}.{graph}.end.life.H0"] = end + 0.001 * seed
+        return found
+
+    runs = [Run(seed, {}, Outcome(values(seed))) for seed in range(3)]
+    assert (
+        summarised(judge("corneanu2020", {"partitions": runs}))
+        == [
+            ([0.05] * 3, True),
+            ([-0.05] * 3, False),
+        ]
+        * 2
+    )
+
+
+def law_run(seed: int, sign: float) -> Run:
+    """Eight networks whose gap is 0.3 + life - 2 midlife (or with the other sign), almost."""
+    rng = np.random.default_rng(seed)
+    life, midlife, other = rng.random((3, 8))
+    arrays = {
+        "life.H1": life,
+        "midlife.H1": midlife,
+        "gap": 0.3 + sign * (life - 2 * midlife) / 10 + 1e-4 * other,
+        "corruption": np.zeros(8),
+        "architecture": np.array(list("abcd") * 2),
+        **{name: rng.random(8) for name in ("train_accuracy", "log_parameters", "margin")},
+    }
+    return Run(seed, {"dataset": {"name": "moons"}}, Outcome({}, arrays))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_claims_about_the_law_by_hand(sign: float) -> None:
+    """Where the gap is the law, all else is worse; of correlations either sign is enough."""
+    runs = [law_run(seed, sign) for seed in range(8)]
+    first, *others = judge("corneanu2020", {"law": runs})
+    means = {name: np.mean(values) * sign for name, values in first.estimates.items()}
+    assert means["life, all networks"] > 0.2
+    assert means["midlife, all networks"] < -0.6
+    assert first.holds
+    assert "whatever the sign" in first.title
+    assert len(others) == 2 * 2
+    for claim in others:
+        assert claim.holds
+        for values in claim.estimates.values():
+            assert min(values) > 1
+    # One model's error less the law's, in points: the constant's, by hand.
+    gaps = [run.outcome.arrays["gap"] for run in runs]
+    wanted = [float(np.abs(gap - gap.mean()).mean() * 100 * 8 / 7) for gap in gaps]
+    np.testing.assert_allclose(others[0].estimates["constant gap, all networks"], wanted, atol=0.1)
+
+
+def test_correlations_count_with_either_sign_but_not_around_zero() -> None:
+    positive, negative = [0.5, 0.51, 0.49], [-0.5, -0.51, -0.49]
+    assert _nonzero({"a": positive, "b": negative}) is True
+    assert _nonzero({"a": positive, "b": [0.5, -0.5, 0.1]}) is None
+    # That there is no correlation is never shown.
+    assert _nonzero({"a": [1e-9, -1e-9, 0.0]}) is None
+
+
+def test_claims_about_the_detector_by_hand() -> None:
+    """0.2 above chance against clean images, 0.1 below against noisy; doubt is better by 0.1."""
+    areas = {"clean": 0.7, "noisy": 0.4}
+    runs = []
+    for seed in range(3):
+        values = {}
+        for attack, (kind, area) in itertools.product(ATTACKS, areas.items()):
+            values[f"auc.topology.{attack}.{kind}"] = area + 0.001 * seed
+            values[f"auc.doubt.{attack}.{kind}"] = area + 0.1 - 0.001 * seed
+        runs.append(Run(seed, {}, Outcome(values)))
+    assert summarised(judge("corneanu2020", {"adversarial": runs})) == [
+        ([0.2] * 2, True),
+        ([-0.1] * 2, False),
+        ([-0.1] * 4, False),
+    ]
 
 
 @pytest.mark.parametrize(
