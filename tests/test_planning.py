@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gengap import planning
 from gengap.errors import GengapError
@@ -21,6 +22,12 @@ def test_grid_points_are_the_product_in_the_order_of_the_keys() -> None:
     assert points[1] == {"width": 4, "depth": 1, "replicate": 1}
     assert points[2] == {"width": 4, "depth": 2, "replicate": 0}
     assert points[-1] == {"width": 8, "depth": 2, "replicate": 1}
+
+
+def test_the_default_run_has_32_networks(root: Path) -> None:
+    config = yaml.safe_load((root / "config.yaml").read_text())
+    zoos = [task["zoo"] for task in config["tasks"]]
+    assert all(len(planning.grid_points(zoo["grid"], zoo["replicates"])) >= 32 for zoo in zoos)
 
 
 @pytest.mark.parametrize("values", [[], [1, 1], ["a", "b", "a"]])
