@@ -33,16 +33,18 @@ def shared() -> Callable[[str], Path]:
     return part
 
 
-@pytest.fixture
-def seeded() -> Callable[..., Any]:
+def seeded_network(spec: dict[str, Any], seed: int = 0, initialisation: str = "glorot") -> Any:
     """A network of random weights from its spec."""
     # Here, since most tests need no torch.
     from gengap.networks import build, initialise
     from gengap.seeding import torch_generator
 
-    def make(spec: dict[str, Any], seed: int = 0) -> Any:
-        network = build(spec)
-        initialise(network, "glorot", torch_generator(seed, "test"))
-        return network.eval()
+    network = build(spec)
+    initialise(network, initialisation, torch_generator(seed, "test"))
+    return network.eval()
 
-    return make
+
+@pytest.fixture
+def seeded() -> Callable[..., Any]:
+    """The maker of networks of random weights."""
+    return seeded_network

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,14 +13,9 @@ from torch import nn
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures import baseline, compute
-from gengap.networks import build, convolutional, initialise, weight_layers
-from gengap.seeding import torch_generator
+from gengap.networks import build, convolutional, weight_layers
 
-
-def seeded(spec: dict[str, object], seed: int = 0) -> nn.Module:
-    network = build(spec)
-    initialise(network, "glorot", torch_generator(seed, "test"))
-    return network.eval()
+Builder = Callable[..., nn.Module]
 
 
 @pytest.fixture
@@ -74,7 +70,9 @@ def test_a_linear_network_worked_by_hand() -> None:
         {"filters": 2, "kernel_size": [2, 3], "padding": "same", "strides": [2, 2]},
     ],
 )
-def test_operator_norms_equal_those_of_the_dense_matrix(layer: dict[str, object]) -> None:
+def test_operator_norms_equal_those_of_the_dense_matrix(
+    layer: dict[str, object], seeded: Builder
+) -> None:
     spec = {
         "model_config": [
             {"layer_name": "Conv2D", **layer},
@@ -103,7 +101,7 @@ def test_operator_norms_equal_those_of_the_dense_matrix(layer: dict[str, object]
     np.testing.assert_allclose(norms, expected, rtol=1e-3)
 
 
-def test_scaling_the_last_layer_scales_what_it_should(train: Split) -> None:
+def test_scaling_the_last_layer_scales_what_it_should(seeded: Builder, train: Split) -> None:
     initial = seeded(convolutional((6, 6, 1), 3, width=4, depth=1))
     final = seeded(convolutional((6, 6, 1), 3, width=4, depth=1), seed=1)
     before = values(final, initial, train)
@@ -119,7 +117,7 @@ def test_scaling_the_last_layer_scales_what_it_should(train: Split) -> None:
     assert after[product] == pytest.approx(before[product] + math.log(10), rel=1e-5)
 
 
-def test_constant_outputs_have_no_margin(train: Split) -> None:
+def test_constant_outputs_have_no_margin(seeded: Builder, train: Split) -> None:
     network = seeded(convolutional((6, 6, 1), 3, width=4, depth=1))
     with torch.no_grad():
         for parameter in network.parameters():
@@ -131,7 +129,7 @@ def test_constant_outputs_have_no_margin(train: Split) -> None:
     assert math.isfinite(found["log_spectral_norm_product"])
 
 
-def test_the_distance_needs_the_initial_weights(train: Split) -> None:
+def test_the_distance_needs_the_initial_weights(seeded: Builder, train: Split) -> None:
     network = seeded(convolutional((6, 6, 1), 3, width=4, depth=1))
     with pytest.raises(GengapError, match="needs the initial weights"):
         compute("baseline", network, None, train, np.random.default_rng(0))

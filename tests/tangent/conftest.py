@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.conftest import seeded_network
 from torch import nn
 
-from gengap.networks import Network, build, initialise, logits
+from gengap.networks import Network, logits
 from gengap.seeding import torch_generator
 
 
 def seeded(spec: dict[str, Any], seed: int = 0) -> Network:
     """A network with random weights, and random statistics where it normalises."""
-    network = build(spec)
-    generator = torch_generator(seed, "test")
-    initialise(network, "torch", generator)
+    network: Network = seeded_network(spec, seed, "torch")
+    generator = torch_generator(seed, "test", "statistics")
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -26,7 +26,7 @@ def seeded(spec: dict[str, Any], seed: int = 0) -> Network:
                 for parameter in (module.weight, module.bias):
                     if parameter is not None:
                         parameter.normal_(generator=generator)
-    return network.eval()
+    return network
 
 
 def layers(*config: dict[str, Any], input_shape: tuple[int, ...] = (6, 6, 2)) -> dict[str, Any]:
