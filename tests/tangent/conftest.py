@@ -41,7 +41,7 @@ def points(network: Network, count: int = 5, seed: int = 0) -> np.ndarray:
 def loop_jacobian(network: nn.Module, inputs: np.ndarray, outputs: list[int]) -> np.ndarray:
     """(n, len(outputs), parameters) by one backward pass for each input and output."""
     rows = []
-    for single in torch.from_numpy(inputs):
+    for single in torch.from_numpy(inputs).to(next(network.parameters()).dtype):
         found = logits(network, single[None])[0]
         for output in outputs:
             gradients = torch.autograd.grad(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,43 @@ def test_rounding_is_no_reason_to_refuse(small: Network) -> None:
     kernel = empirical_ntk(small, np.repeat(points(small, 5), 30, axis=0))
     assert np.linalg.eigvalsh(kernel.astype(np.float64)).min() < 0
     assert (eigenfunctions(kernel).values >= 0).all()
+
+
+@pytest.mark.parametrize("share", [1e-3, 1e-4])
+def test_a_negative_eigenvalue_of_many_points_in_float32_is_no_rounding(share: float) -> None:
+    basis, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((500, 500)))
+    values = np.append(2.0 ** -np.arange(499.0), -share)
+    kernel = ((basis * values) @ basis.T).astype(np.float32)
+    kernel = (kernel + kernel.T) / 2
+    with pytest.raises(GengapError, match="not positive semi-definite"):
+        eigenfunctions(kernel)
+    positive = ((basis * np.abs(values)) @ basis.T).astype(np.float32)
+    assert (eigenfunctions((positive + positive.T) / 2, 5).values > 0).all()
+
+
+def test_the_rng_draws_the_landmarks_of_sorted_inputs(
+    small: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first points would all be of one class where inputs are sorted by class."""
+    inputs = points(small, 40)
+    inputs = inputs[np.argsort(inputs.sum((1, 2, 3)))]
+    drawn: list[np.ndarray] = []
+
+    def remember(network: Network, x1: np.ndarray, x2: np.ndarray, **keywords: Any) -> np.ndarray:
+        drawn.append(np.array([np.flatnonzero((x1 == each).all((1, 2, 3)))[0] for each in x2]))
+        return empirical_ntk(network, x1, x2, **keywords)
+
+    module = import_module("gengap.tangent.eigenfunctions")  # a function has its name
+    monkeypatch.setattr(module, "empirical_ntk", remember)
+    first, second, again = (
+        nystrom(small, inputs, 3, landmarks=10, rng=np.random.default_rng(seed), residuals=False)
+        for seed in (0, 1, 0)
+    )
+    assert all(len(set(each.tolist())) == 10 for each in drawn)
+    assert all(each.min() < 20 <= each.max() for each in drawn)
+    assert drawn[0].tolist() == drawn[2].tolist() != drawn[1].tolist()
+    assert np.array_equal(first.functions, again.functions)
+    assert not np.allclose(first.values, second.values, rtol=1e-6)
 
 
 @pytest.mark.parametrize("solver", ["lanczos", "lobpcg"])

@@ -127,7 +127,8 @@ def test_finite_differences_approach_the_linearisation(small: Network) -> None:
             for name, parameter in network.named_parameters():
                 parameter.sub_(step * direction[name])
     assert errors[1] < errors[0] / 50  # second order: a hundredth
-    assert errors[0] < 1e-2 * np.abs(moved[:, 0] - start).max() * 1e2
+    # The last step, of 1e-4, moves the outputs by far more than its error.
+    assert errors[1] < 1e-2 * np.abs(moved[:, 0] - start).max()
 
 
 def test_gradient_descent_follows_the_flow_and_ends_at_ridge_regression() -> None:

@@ -32,7 +32,8 @@ LOWEST_TOLERANCE = 1e-6
 """To which the lowest eigenvalue is found by products alone, as a share of the largest."""
 ROUNDING = 10.0
 """A kernel counts as positive semi-definite if its lowest eigenvalue is above minus this many times
-n eps lambda_max, the size of the rounding errors of its entries in its type."""
+sqrt(n) eps lambda_max: independent rounding errors of n x n entries, each of the size of eps times
+an entry, make a matrix with the norm 2 sqrt(n) times theirs (Wigner's law)."""
 
 ROWS = 1024
 """Rows of a kernel that are looked at together."""
@@ -212,7 +213,7 @@ def check_positive(values: np.ndarray, size: int, kind: np.dtype | type) -> None
     Raises:
         GengapError: as said.
     """
-    rounding = ROUNDING * size * np.finfo(kind).eps * np.abs(values).max()
+    rounding = ROUNDING * np.sqrt(size) * np.finfo(kind).eps * np.abs(values).max()
     if values.min() < -rounding:
         raise GengapError(
             f"The kernel is not positive semi-definite: its eigenvalue {values.min():.3g} is below "

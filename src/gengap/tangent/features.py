@@ -28,6 +28,8 @@ from gengap.tangent.outputs import Of, chosen, parameters_of, pure
 Normalisation = nn.BatchNorm1d | nn.BatchNorm2d
 KINDS = (nn.Linear, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d)
 """Of layers with a structured form; their subclasses have none."""
+AGREEMENT = 1e-3
+"""Share of the largest entry by which the structured form may differ from the gradients'."""
 LARGEST_PRODUCT = 1 << 22
 """Entries of the largest intermediate matrix of a product over positions."""
 
@@ -55,28 +57,29 @@ Features = list[Factor]
 Extractor = Callable[[Tensor], Features]
 
 
-def product(first: Features, second: Features) -> Tensor:
-    """The kernel (n1, n2) between the inputs of two tiles."""
-    total = _share(first[0], second[0])
+def product(first: Features, second: Features, kind: torch.dtype) -> Tensor:
+    """The kernel (n1, n2) between the inputs of two tiles, summed in a type."""
+    total = _share(first[0], second[0], kind)
     for one, other in zip(first[1:], second[1:], strict=True):
-        total += _share(one, other)
+        total += _share(one, other, kind)
     return total
 
 
-def _share(first: Factor, second: Factor) -> Tensor:
+def _share(first: Factor, second: Factor, kind: torch.dtype) -> Tensor:
+    left, columns = first.left.to(kind), second.left.to(kind)
     if first.right is None or second.right is None:
-        return first.left @ second.left.T
-    positions = first.left.shape[1]
+        return left @ columns.T
+    right, gradients = first.right.to(kind), second.right.to(kind)
+    positions = left.shape[1]
     if positions == 1:
-        patches = first.left[:, 0] @ second.left[:, 0].T
-        return patches * (first.right[:, 0] @ second.right[:, 0].T)
-    rows = max(1, LARGEST_PRODUCT // (positions**2 * len(second.left)))
+        return (left[:, 0] @ columns[:, 0].T) * (right[:, 0] @ gradients[:, 0].T)
+    rows = max(1, LARGEST_PRODUCT // (positions**2 * len(columns)))
     parts = []
-    for start in range(0, len(first.left), rows):
+    for start in range(0, len(left), rows):
         some = slice(start, start + rows)
-        patches = first.left[some].flatten(0, 1) @ second.left.flatten(0, 1).T
-        patches *= first.right[some].flatten(0, 1) @ second.right.flatten(0, 1).T
-        parts.append(patches.reshape(-1, positions, len(second.left), positions).sum((1, 3)))
+        patches = left[some].flatten(0, 1) @ columns.flatten(0, 1).T
+        patches *= right[some].flatten(0, 1) @ gradients.flatten(0, 1).T
+        parts.append(patches.reshape(-1, positions, len(columns), positions).sum((1, 3)))
     return torch.cat(parts)
 
 
@@ -108,16 +111,20 @@ def jacobian(network: nn.Module, of: Of) -> Extractor:
     return features
 
 
-def supports(network: nn.Module, example: Tensor) -> bool:
-    """Whether every trainable parameter belongs to a layer of a kind with a structured form.
+def supports(network: nn.Module, examples: Tensor) -> bool:
+    """Whether the structured form is known to be this network's.
+
+    Every trainable parameter must belong to a layer of a kind with a structured form, and the form
+    must give the products of the gradients themselves on the examples: what a forward pass does
+    besides (a layer twice, its weights outside of it, its outputs changed in place, inputs folded
+    into positions) is seen nowhere else.
 
     Args:
         network: any network.
-        example: an input, (1, *input_shape): a layer that it passes twice has no such form.
+        examples: a few inputs, (m, *input_shape).
     """
     owners = _owners(network)
     own = [parameter for module in owners for parameter in module.parameters(recurse=False)]
-    in_place = any(getattr(module, "inplace", False) for module in network.modules())
     plain = all(
         module.padding_mode == "zeros" and not isinstance(module.padding, str)
         for module in owners
@@ -131,7 +138,7 @@ def supports(network: nn.Module, example: Tensor) -> bool:
     )
     # A frozen weight beside a trainable bias, or a weight of two layers, has no such form.
     whole = all(p.requires_grad for p in own) and len({id(p) for p in own}) == len(own)
-    return known and plain and whole and not in_place and _each_once(network, owners, example)
+    return known and plain and whole and _reproduces(network, own, examples)
 
 
 def _owners(network: nn.Module) -> list[nn.Module]:
@@ -143,20 +150,23 @@ def _owners(network: nn.Module) -> list[nn.Module]:
     ]
 
 
-def _each_once(network: nn.Module, layers: list[nn.Module], example: Tensor) -> bool:
-    passes: list[nn.Module] = []
-
-    def count(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
-        passes.append(module)
-
-    handles = [layer.register_forward_hook(count) for layer in layers]
+def _reproduces(network: nn.Module, parameters: list[nn.Parameter], examples: Tensor) -> bool:
+    """Whether products of structured features of the sum of the logits are those of gradients."""
     try:
-        with torch.no_grad():
-            logits(network, example)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return len(set(passes)) == len(passes) == len(layers)
+        features = structured(network, "sum")(examples)
+        found = product(features, features, examples.dtype)
+    except Exception:  # whatever a foreign forward pass may raise, the form does not fit it
+        return False
+    rows = []
+    for single in examples:
+        with torch.enable_grad():
+            output = logits(network, single[None]).sum()
+        gradients = torch.autograd.grad(output, parameters, materialize_grads=True)
+        rows.append(torch.cat([each.flatten() for each in gradients]))
+    expected = torch.stack(rows) @ torch.stack(rows).T
+    return found.shape == expected.shape and torch.allclose(
+        found, expected, rtol=0, atol=AGREEMENT * float(expected.abs().max())
+    )
 
 
 def structured(network: nn.Module, of: Of) -> Extractor:

@@ -21,7 +21,6 @@ from gengap.networks import logits
 from gengap.tangent.features import (
     LARGEST_PRODUCT,
     Extractor,
-    Factor,
     Features,
     jacobian,
     product,
@@ -71,10 +70,11 @@ def empirical_ntk(
             the logits) or ``trace`` (the sum of the logits' kernels).
         method: ``structured`` multiplies Gram matrices of patches and of gradients at the layers'
             outputs where that is cheaper; ``jacobian`` the gradients themselves, for any network;
-            ``auto`` the first where the network consists of dense layers, convolutions and batch
-            normalisation.
+            ``auto`` the first where the weights are those of dense layers, convolutions and batch
+            normalisation and it gives the second's kernel on two of the inputs.
         double: sum products in float64 and return it; the gradients are in the weights' type.
-        memory_budget: bytes that the kernel and all intermediate arrays may take together.
+        memory_budget: bytes that the kernel and all intermediate arrays may take together. The
+            trace is summed over one logit after another where all at once would not fit.
 
     Returns:
         (n1, n2) in the type of the weights, or float64; without ``x2`` exactly symmetric.
@@ -87,21 +87,15 @@ def empirical_ntk(
     check_network(network)
     first = inputs_tensor(network, x1)
     second = None if x2 is None else inputs_tensor(network, x2)
-    features = _extractor(network, of, method, first[:1])
-    probe = _probe(network, of, features, first[:1])
     kind = torch.float64 if double else first.dtype
-    plan = _plan(len(first), len(first if second is None else second), probe, kind, memory_budget)
-
-    def tile(inputs: Tensor) -> Features:
-        return [
-            Factor(factor.left.to(kind), None if factor.right is None else factor.right.to(kind))
-            for factor in features(inputs)
-        ]
-
-    if second is None:
-        kernel = _symmetric(tile, first, kind, plan)
-    else:
-        kernel = _rectangular(tile, first, second, kind, plan)
+    columns = first if second is None else second
+    extractors, plan = _planned(network, of, method, first, len(columns), kind, memory_budget)
+    kernel = torch.zeros(len(first), len(columns), dtype=kind, device=first.device)
+    for features in extractors:
+        if second is None:
+            _add_symmetric(kernel, features, first, plan)
+        else:
+            _add_rectangular(kernel, features, first, second, plan)
     return kernel.numpy(force=True)
 
 
@@ -140,10 +134,19 @@ def kernel_operator(network: nn.Module, inputs: np.ndarray, *, of: Of = "scalar"
 
 
 def times(kernel: Kernel | LinearOperator, vectors: np.ndarray) -> NDArray[np.float64]:
-    """K v for v (n,) or (n, k), float64; in the kernel's own type, since a copy may not fit."""
-    kind = np.float64 if isinstance(kernel, LinearOperator) else kernel.dtype
-    product: NDArray[np.float64] = (kernel @ vectors.astype(kind)).astype(np.float64)
-    return product
+    """K v for v (n,) or (n, k), in float64.
+
+    A matrix in another type is multiplied by blocks of rows, since a copy of it may not fit.
+    """
+    exact = vectors.astype(np.float64)
+    if isinstance(kernel, LinearOperator):
+        return np.asarray(kernel @ exact, dtype=np.float64)
+    rows = max(1, LARGEST_PRODUCT // kernel.shape[1])
+    blocks = [
+        kernel[start : start + rows].astype(np.float64) @ exact
+        for start in range(0, len(kernel), rows)
+    ]
+    return np.concatenate(blocks)
 
 
 def jacobian_product(
@@ -196,29 +199,70 @@ def transposed_jacobian_product(
     return total
 
 
-def _extractor(network: nn.Module, of: Of, method: Method, example: Tensor) -> Extractor:
+def _form(network: nn.Module, method: Method, inputs: Tensor) -> Callable[..., Extractor]:
     if method == "jacobian":
-        return jacobian(network, of)
-    if supports(network, example):
-        return structured(network, of)
+        return jacobian
+    if supports(network, torch.cat([inputs[:1], inputs[-1:]])):
+        return structured
     if method == "auto":
-        return jacobian(network, of)
+        return jacobian
     raise GengapError(
-        "The network has layers with weights that have no structured kernel (other than dense, "
-        "convolutions and batch normalisation, or used twice): choose method 'auto' or 'jacobian'."
+        "The network has no structured kernel (its layers with weights are not dense, convolutions "
+        "or batch normalisation alone, or its forward pass does more than go through each once): "
+        "choose method 'auto' or 'jacobian'."
     )
+
+
+def _planned(
+    network: nn.Module,
+    of: Of,
+    method: Method,
+    inputs: Tensor,
+    columns: int,
+    kind: torch.dtype,
+    budget: int,
+) -> tuple[list[Extractor], _Plan]:
+    """Features whose kernels are to be summed, and how they are blocked.
+
+    The trace is taken of all logits at once, which spares forward passes, if the features of all
+    rows fit the budget, and of one logit after another otherwise.
+    """
+    form = _form(network, method, inputs)
+
+    def plan(of: Of) -> tuple[Extractor, _Plan | None, int]:
+        features = form(network, of)
+        probe = _probe(network, of, features, inputs[:1])
+        return features, *_plan(len(inputs), columns, probe, kind, budget)
+
+    features, found, needed = plan(of)
+    extractors = [features]
+    if of == "trace" and (found is None or found.tile * found.held < len(inputs)):
+        _, found, needed = plan(0)
+        with torch.no_grad():
+            outputs = logits(network, inputs[:1]).shape[1]
+        extractors = [form(network, output) for output in range(outputs)]
+    if found is None:
+        raise GengapError(
+            f"The kernel of {len(inputs)} x {columns} inputs needs a memory_budget of at least "
+            f"{needed / GIB:.3g} GiB, but it is {budget / GIB:.3g} GiB: raise it, take fewer "
+            "inputs, or use gengap.tangent.kernel_operator, which never forms the kernel."
+        )
+    return extractors, found
 
 
 @dataclass(frozen=True)
 class _Probe:
-    """What one input takes: numbers in its features, and while they are computed.
+    """What one input takes: numbers in its features, in the largest one, and in the making.
 
-    ``positions`` is the largest number of positions of a layer whose two factors are held.
+    ``positions`` is the largest number of positions of a layer whose two factors are held, and
+    ``kind`` the type of the numbers.
     """
 
     features: int
+    largest: int
     workspace: int
     positions: int
+    kind: torch.dtype
 
 
 @dataclass(frozen=True)
@@ -253,98 +297,87 @@ def _probe(network: nn.Module, of: Of, features: Extractor, example: Tensor) -> 
     numbers = sum(factor.numbers for factor in factors)
     positions = max(1 if each.right is None else each.right.shape[1] for each in factors)
     # Outputs of all layers and what the backward passes keep of them, the patches of the layer at
-    # hand and their copies, and the features twice more while they are put together.
-    workspace = (2 + outputs) * activations + 3 * largest_patches + 2 * numbers
-    return _Probe(numbers, workspace, positions)
+    # hand and their copies, and its features four times more while vmap computes them, reshapes
+    # them and they are put together.
+    largest = max(factor.numbers for factor in factors)
+    workspace = (2 + outputs) * activations + 3 * largest_patches + 4 * largest
+    return _Probe(numbers, largest, workspace, positions, example.dtype)
 
 
-def _plan(n1: int, n2: int, probe: _Probe, kind: torch.dtype, budget: int) -> _Plan:
+def _plan(
+    n1: int, n2: int, probe: _Probe, kind: torch.dtype, budget: int
+) -> tuple[_Plan | None, int]:
     """Tiles that leave most of the budget for held rows, and as many of these as it allows.
 
-    Raises:
-        GengapError: not even single inputs fit beside the kernel.
+    None if not even single inputs fit beside the kernel; and the bytes of the smallest plan.
     """
     item = kind.itemsize
     kernel = n1 * n2 * item
+    # Features that are summed in another type are copied layer by layer, of rows and of columns.
+    copies = 0 if kind == probe.kind else 2 * probe.largest * item
 
     def working(tile: int) -> int:
         """Bytes of one tile of columns in the making, and of its products with the held rows."""
         product = 2 * min(LARGEST_PRODUCT, tile * tile * probe.positions**2)
-        return (tile * (probe.features + probe.workspace + 2 * n1) + product) * item
+        made = (probe.features + probe.workspace) * probe.kind.itemsize
+        return tile * (made + copies + 2 * n1 * item) + product * item
 
+    row = probe.features * probe.kind.itemsize
     tile = min(LARGEST_TILE, max(n1, n2))
     while tile > 1 and working(tile) > WORKING_SHARE * (budget - kernel):
         tile = tile // 2
-    held = (budget - kernel - working(tile)) // (tile * probe.features * item)
-    if held < 1:
-        needed = kernel + working(1) + probe.features * item
-        raise GengapError(
-            f"The kernel of {n1} x {n2} inputs needs a memory_budget of at least "
-            f"{needed / GIB:.3g} GiB, but it is {budget / GIB:.3g} GiB: raise it, take fewer "
-            "inputs, or use gengap.tangent.kernel_operator, which never forms the kernel."
-        )
-    return _Plan(tile, int(held))
+    held = (budget - kernel - working(tile)) // (tile * row)
+    needed = kernel + working(1) + row
+    return (_Plan(tile, int(held)) if held >= 1 else None), needed
 
 
-def _symmetric(tile: Extractor, inputs: Tensor, kind: torch.dtype, plan: _Plan) -> Tensor:
-    kernel = torch.empty(len(inputs), len(inputs), dtype=kind, device=inputs.device)
+def _add_symmetric(kernel: Tensor, tile: Extractor, inputs: Tensor, plan: _Plan) -> None:
     places = _places(len(inputs), plan.tile)
     for first in range(0, len(places), plan.held):
         last = first + plan.held
-        _symmetric_rows(kernel, tile, inputs, places[first:last], places[last:])
-    return kernel
+        _add_symmetric_rows(kernel, tile, inputs, places[first:last], places[last:])
 
 
-def _symmetric_rows(
+def _add_symmetric_rows(
     kernel: Tensor, tile: Extractor, inputs: Tensor, held: list[slice], later: list[slice]
 ) -> None:
     """The blocks of some tiles of rows from the diagonal on, and their mirror images."""
 
-    def put(rows: slice, columns: slice, block: Tensor) -> None:
-        kernel[rows, columns] = block
-        kernel[columns, rows] = block.T
+    def add(rows: slice, columns: slice, block: Tensor) -> None:
+        kernel[rows, columns] += block
+        kernel[columns, rows] += block.T
 
     rows = [tile(inputs[place]) for place in held]
     for index, place in enumerate(held):
-        block = product(rows[index], rows[index])
-        kernel[place, place] = block.triu() + block.triu(1).T
+        block = product(rows[index], rows[index], kernel.dtype)
+        kernel[place, place] += block.triu() + block.triu(1).T
         for other in range(index + 1, len(held)):
-            put(place, held[other], product(rows[index], rows[other]))
+            add(place, held[other], product(rows[index], rows[other], kernel.dtype))
     for columns in later:
-        for place, block in _against(rows, held, tile(inputs[columns])):
-            put(place, columns, block)
+        for place, block in _against(rows, held, tile(inputs[columns]), kernel.dtype):
+            add(place, columns, block)
 
 
-def _rectangular(
-    tile: Extractor, first: Tensor, second: Tensor, kind: torch.dtype, plan: _Plan
-) -> Tensor:
-    kernel = torch.empty(len(first), len(second), dtype=kind, device=first.device)
+def _add_rectangular(
+    kernel: Tensor, tile: Extractor, first: Tensor, second: Tensor, plan: _Plan
+) -> None:
     places = _places(len(first), plan.tile)
     for start in range(0, len(places), plan.held):
         held = places[start : start + plan.held]
-        _rectangular_rows(kernel, tile, first, second, held, _places(len(second), plan.tile))
-    return kernel
-
-
-def _rectangular_rows(
-    kernel: Tensor,
-    tile: Extractor,
-    first: Tensor,
-    second: Tensor,
-    held: list[slice],
-    columns: list[slice],
-) -> None:
-    rows = [tile(first[place]) for place in held]
-    for some in columns:
-        for place, block in _against(rows, held, tile(second[some])):
-            kernel[place, some] = block
+        rows = [tile(first[place]) for place in held]
+        for columns in _places(len(second), plan.tile):
+            for place, block in _against(rows, held, tile(second[columns]), kernel.dtype):
+                kernel[place, columns] += block
 
 
 def _against(
-    rows: list[Features], held: list[slice], passing: Features
+    rows: list[Features], held: list[slice], passing: Features, kind: torch.dtype
 ) -> list[tuple[slice, Tensor]]:
     """Products of held tiles with one that passes by; it is let go before the next is computed."""
-    return [(place, product(features, passing)) for place, features in zip(held, rows, strict=True)]
+    return [
+        (place, product(features, passing, kind))
+        for place, features in zip(held, rows, strict=True)
+    ]
 
 
 def _places(count: int, size: int) -> list[slice]:
