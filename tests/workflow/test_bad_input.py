@@ -17,6 +17,7 @@ import yaml
 from safetensors.numpy import load_file, save_file
 from tests.workflow.runs import REDUCED, Run
 
+from gengap.datasets.sources import SOURCES
 from gengap.jobs import read_failure
 
 Change = Callable[[dict[str, Any]], Any]
@@ -114,12 +115,13 @@ def test_a_network_or_dataset_that_cannot_be_made_stops_the_run(
 def test_a_damaged_dataset_file_is_named(damage: str, snakemake: Run, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "mnist"
     folder.mkdir(parents=True)
-    # An official name promises the official content: the first file that is read is found out.
-    content = gzip.compress(bytes(60000))
-    for part in ("train", "t10k"):
-        for kind in ("images-idx3", "labels-idx1"):
-            path = folder / f"{part}-{kind}-ubyte.gz"
-            path.write_bytes(content if damage == "altered" else content[:20])
+    # An official name promises the official content: the first file that is read is found out, the
+    # altered one by its SHA-256 alone.
+    for download in SOURCES["mnist"]:
+        size = download.file.size if damage == "altered" else 20
+        (folder / download.file.name).write_bytes(
+            gzip.compress(bytes(60000))[:20].ljust(size, b"\0")
+        )
 
     def change(config: dict[str, Any]) -> None:
         zoo(config)["dataset"] = {"name": "mnist", "train_size": 50, "test_size": 50}
@@ -131,7 +133,7 @@ def test_a_damaged_dataset_file_is_named(damage: str, snakemake: Run, tmp_path: 
     assert result.returncode != 0
     said = [line for line in result.stderr.splitlines() if line.startswith("gengap ERROR")]
     assert len(said) == 1
-    assert "-ubyte.gz" in said[0]
+    assert "-ubyte.gz is damaged or not the official file" in said[0]
     assert not list((tmp_path / "results").rglob("*.safetensors"))
 
 
@@ -162,6 +164,22 @@ def test_a_network_with_nan_weights_is_left_out_and_listed(broken: Path, snakema
     said = [line for line in refused.stderr.splitlines() if line.startswith("gengap ERROR")]
     assert len(said) == 1
     assert "7 networks" in said[0]
+    results = broken / "results" / "reduced"
+    assert not (results / "evaluation" / "leaderboard.csv").exists()
+    assert not list(results.rglob(".part-*"))
+
+
+def test_nan_weights_are_refused_where_failures_stop(broken: Path, snakemake: Run) -> None:
+    target = "results/reduced/measures/baseline/3.csv"
+    config = with_change(broken, lambda c: c.update(failures="stop"))
+    # Its weights alone have changed: it is not trained again.
+    result = snakemake(broken, target, "--rerun-triggers", "mtime", config=config)
+    assert result.returncode != 0
+    said = [line for line in result.stderr.splitlines() if line.startswith("gengap ERROR")]
+    assert len(said) == 1
+    assert "networks/3/weights.safetensors" in said[0]
+    assert not (broken / target).exists()
+    assert not list((broken / "results").rglob(".part-*"))
 
 
 def test_failures_stop_makes_it_an_error(snakemake: Run, tmp_path: Path) -> None:

@@ -190,6 +190,10 @@ def test_report_is_one_offline_page(finished: Path, snakemake: Run) -> None:
     page = (finished / "report.html").read_text()
     assert "Which measures predict the generalisation gap" in page
     assert re.search(r"data:image/png;[^,]*base64,", page)
+    # Neither in its tags nor in what its scripts and styles make of it.
+    loaded = r"""(?:\b(?:src|href)["']?\s*[:=]|\burl\()\s*\\?["']?(?:https?:)?//"""
+    assert re.search(loaded, '<script src="https://cdn.example/page.js">')
+    assert re.findall(loaded, page) == []
 
 
 def test_the_eigenvalues_of_any_network_are_a_target(
