@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 PANELS = {
-    f"{label} of deaths, {dimension}": figures.Component(*SUMMARIES[f"{name}.{dimension}"])
+    f"{label} of deaths, {dimension}": SUMMARIES[f"{name}.{dimension}"]
     for dimension in ("H0", "H1")
     for label, name in (
         ("mean", "average_of_deaths"),

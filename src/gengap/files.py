@@ -1,15 +1,17 @@
-"""Writing without ever leaving a half-written file under its final name."""
+"""Writing without a half-written file under its final name; reading of JSON objects."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from gengap.errors import MachineError
+from gengap.errors import GengapError, MachineError
 
 
 @contextlib.contextmanager
@@ -49,3 +51,25 @@ def writing(path: str | Path) -> Iterator[Path]:
         raise MachineError(f"Cannot write {path} ({full}): make room, then start again.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_json(path: str | Path, remedy: str) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Args:
+        path: the file.
+        remedy: what to do if it is missing or broken, the end of the sentence that says so.
+
+    Raises:
+        GengapError: missing, not JSON, or not an object.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise GengapError(f"{path} cannot be read ({error.strerror}): {remedy}.") from error
+    except ValueError as error:
+        raise GengapError(f"{path} is not valid JSON: {remedy}.") from error
+    if not isinstance(content, dict):
+        raise GengapError(f"{path} is not a JSON object: {remedy}.")
+    return content

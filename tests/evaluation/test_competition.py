@@ -80,7 +80,7 @@ def test_command_fails_with_one_sentence_and_no_traceback(folders: tuple[Path, P
     assert ran.returncode == 1
     assert ran.stdout == ""
     assert ran.stderr.startswith("error: ")
-    assert "model_configs.json is missing" in ran.stderr
+    assert "model_configs.json cannot be read" in ran.stderr
     assert ran.stderr.count("\n") == 1
 
 
@@ -88,8 +88,8 @@ def test_bad_files_are_named(folders: tuple[Path, Path], tmp_path: Path) -> None
     predictions, reference = folders
     file = predictions / "perfect" / "task2.predict"
     for content, message in (
-        ('{"model_0": 1.0', r"task2\.predict is not JSON"),
-        ("[1, 2]", r"task2\.predict holds no JSON object"),
+        ('{"model_0": 1.0', r"task2\.predict is not valid JSON"),
+        ("[1, 2]", r"task2\.predict is not a JSON object"),
         ('{"model_0": 1.0}', r"task2\.predict: Network 1 \(and 4 more\) has no prediction"),
     ):
         file.write_text(content)

@@ -13,6 +13,7 @@ from scipy.stats import kendalltau, linregress
 
 from gengap import figures
 from gengap.errors import GengapError
+from gengap.evaluation import Component
 from gengap.figures.colouring import colour_by
 from gengap.figures.scatters import least_squares_line
 
@@ -142,7 +143,7 @@ def test_two_tasks_and_four_components_make_the_papers_panel(synthetic) -> None:
             synthetic.grid(networks)[hyper_parameter],
         )  # fmt: skip
     components = {
-        f"{word} of deaths, {d}": figures.Component(f"moments.{d}", f"{word}_deaths")
+        f"{word} of deaths, {d}": Component(f"moments.{d}", f"{word}_deaths")
         for d in ("H0", "H1")
         for word in ("mean", "std")
     }
@@ -165,13 +166,13 @@ def test_two_tasks_and_four_components_make_the_papers_panel(synthetic) -> None:
 
 def test_five_components_take_a_second_row(task, synthetic) -> None:
     measures, gaps, colour = task
-    components = {str(i): figures.Component("output_margin", 0) for i in range(5)}
+    components = {str(i): Component("output_margin", "0") for i in range(5)}
     figure = figures.moments_panel({"digits": figures.ColouredTask(*task)}, components)
     assert len(figure.axes) == 5
     with pytest.raises(GengapError, match="no component 'skew': choose among mean, std"):
         figures.moments_panel(
             {"digits": figures.ColouredTask(measures, gaps, colour)},
-            {"skew": figures.Component("moments.H0", "skew")},
+            {"skew": Component("moments.H0", "skew")},
         )
     with pytest.raises(GengapError, match="at least one task"):
         figures.moments_panel({}, components)

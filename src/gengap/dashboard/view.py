@@ -11,9 +11,8 @@ from scipy.stats import kendalltau
 
 from gengap import jobs, tasks
 from gengap.errors import GengapError
-from gengap.evaluation import SUMMARIES, Evaluation, cluster
+from gengap.evaluation import SUMMARIES, Component, Evaluation, cluster
 from gengap.evaluation.designs import REFERENCE, Design, measure_designs
-from gengap.evaluation.summaries import Component
 from gengap.seeding import derive
 from gengap.topology import read_diagrams
 

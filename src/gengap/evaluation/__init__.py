@@ -20,6 +20,7 @@ from gengap.evaluation.mutual_information import (
 )
 from gengap.evaluation.summaries import (
     SUMMARIES,
+    Component,
     correlate_summaries,
     scalar_measures,
     strongest,
@@ -27,6 +28,7 @@ from gengap.evaluation.summaries import (
 
 __all__ = [
     "SUMMARIES",
+    "Component",
     "Evaluation",
     "cluster",
     "compare_feature_sets",

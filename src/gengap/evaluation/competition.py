@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from gengap.errors import GengapError
 from gengap.evaluation.designs import natural_key
 from gengap.evaluation.mutual_information import conditional_mutual_information
+from gengap.files import read_json
 
 
 def score_folder(predictions: Path, reference: Path) -> pd.DataFrame:
@@ -33,24 +32,13 @@ def score_folder(predictions: Path, reference: Path) -> pd.DataFrame:
         raise GengapError(f"{predictions} holds no .predict file: give the folder that does.")
     rows = []
     for file in sorted(files, key=lambda path: natural_key(path.as_posix())):
-        values = read_json(file)
-        configs = read_json(reference / file.stem / "model_configs.json")
+        values = read_json(file, "write it again, a value per network")
+        configs = read_json(
+            reference / file.stem / "model_configs.json", "put the task's reference file there"
+        )
         try:
             score = conditional_mutual_information(values, configs)
         except GengapError as error:
             raise GengapError(f"{file}: {error}") from error
         rows.append((file.resolve().parent.name, file.stem, len(configs), score))
     return pd.DataFrame(rows, columns=["measure", "task", "networks", "score"])
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise GengapError(f"{path} is missing: the task's reference data belong there.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise GengapError(f"{path} is not JSON ({error}): write it again.") from error
-    if not isinstance(content, dict):
-        raise GengapError(f"{path} holds no JSON object: it needs one entry per network.")
-    return content

@@ -22,7 +22,7 @@ DIMENSIONS = ("H0", "H1")
 
 
 class Component(NamedTuple):
-    """One component of a vectorisation."""
+    """One component of a measure of the tidy table."""
 
     measure: str
     component: str

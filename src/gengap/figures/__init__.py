@@ -9,7 +9,7 @@ from __future__ import annotations
 from gengap.figures.heatmaps import r2_heatmap
 from gengap.figures.labels import measure_label
 from gengap.figures.leaderboards import leaderboard
-from gengap.figures.moments import ColouredTask, Component, moments_panel
+from gengap.figures.moments import ColouredTask, moments_panel
 from gengap.figures.persistence import barcodes, left_out, persistence_diagram
 from gengap.figures.scatters import scatter
 from gengap.figures.strata import kendall_by_stratum, r2_by_stratum
@@ -18,7 +18,6 @@ from gengap.figures.zoo import gap_by_hyper_parameter, training_overview
 
 __all__ = [
     "ColouredTask",
-    "Component",
     "barcodes",
     "gap_by_hyper_parameter",
     "kendall_by_stratum",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -15,6 +15,10 @@ from gengap.figures.labels import wrapped
 from gengap.figures.scatters import GAP_LABEL, draw_against_gap
 from gengap.figures.style import DOUBLE_COLUMN, new_figure, styled
 from gengap.figures.tables import by_network, component_values, matching
+
+if TYPE_CHECKING:
+    # Here, since the statistics load slowly and figures need none.
+    from gengap.evaluation import Component
 
 _MOST_COLUMNS = 4
 _PANEL_HEIGHT = 1.95  # inches
@@ -27,13 +31,6 @@ class ColouredTask(NamedTuple):
     measures: pd.DataFrame
     gaps: pd.Series
     colour: pd.Series
-
-
-class Component(NamedTuple):
-    """One component of a measure of the tidy table."""
-
-    measure: str
-    component: str | int
 
 
 @styled

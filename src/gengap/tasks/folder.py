@@ -25,12 +25,13 @@ import pandas as pd
 
 from gengap.datasets import Split, read_split
 from gengap.errors import GengapError
-from gengap.files import writing
+from gengap.files import read_json, writing
 
 if TYPE_CHECKING:
     from torch import nn
 
 TASK_FILE = "task.json"
+MAKE_AGAIN = "remove what is left of it and run the workflow"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Metrics:
         Raises:
             GengapError: the file is not JSON, or has other keys than a network's metrics.
         """
-        return cls.from_mapping(_read_json(Path(path)), path)
+        return cls.from_mapping(read_json(path, MAKE_AGAIN), path)
 
     @classmethod
     def from_mapping(cls, content: Mapping[str, Any], path: str | Path) -> Metrics:
@@ -177,7 +178,7 @@ def load(folder: str | Path) -> Task:
         GengapError: no ``task.json``, or one that is broken.
     """
     folder = Path(folder)
-    content = _read_json(folder / TASK_FILE)
+    content = read_json(folder / TASK_FILE, MAKE_AGAIN)
     networks = {
         name: TrainedNetwork(
             name,
@@ -232,7 +233,7 @@ def read_network(spec: str | Path, weights: str | Path) -> nn.Module:
     """Build a network from its spec's file and its weights' file; eval mode."""
     from gengap.networks import build, read_weights
 
-    network = build(_read_json(Path(spec)))
+    network = build(read_json(spec, MAKE_AGAIN))
     read_weights(network, weights)
     return network.eval()
 
@@ -253,15 +254,3 @@ def with_labels(split: Split, labels: str | Path) -> Split:
             "make it again from the same dataset."
         )
     return Split(split.inputs, values.astype(np.int64), split.classes)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise GengapError(f"{path} cannot be read ({error.strerror}): run the workflow.") from error
-    except ValueError as error:
-        raise GengapError(f"{path} is not valid JSON: remove it and run again.") from error
-    if not isinstance(content, dict):
-        raise GengapError(f"{path} is not a JSON object: remove it and run again.")
-    return content

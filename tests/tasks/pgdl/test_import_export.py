@@ -25,8 +25,8 @@ from gengap.tasks.pgdl import (
     export,
     import_dataset,
     import_network,
-    import_task,
     locate,
+    read_reference,
 )
 from gengap.tasks.pgdl.records import read_examples, write_examples
 from gengap.training import evaluate
@@ -82,6 +82,22 @@ def zoo(tmp_path: Path) -> Path:
         metrics[str(position)].write(target / "metrics.json")
     write_task(folder / "task.json", "tiny", {"width": [4, 8]}, metrics)
     return folder
+
+
+def import_task(
+    source: str | Path, task: str, folder: Path, networks: list[int] | None = None
+) -> list[str]:
+    """All stages, as the workflow runs them; the sentences on accuracies that are off."""
+    tree = locate(source, task)
+    reference = read_reference(tree.reference)
+    import_dataset(tree, folder)
+    positions = range(len(reference.networks)) if networks is None else networks
+    for position in positions:
+        import_network(tree, position, folder)
+    folders = {str(position): folder / "networks" / str(position) for position in positions}
+    metrics = {name: Metrics.read(path / "metrics.json") for name, path in folders.items()}
+    write_task(folder / "task.json", folder.name, reference.grid, metrics)
+    return disagreements(folders.values())
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -446,6 +462,13 @@ def test_labels_that_all_networks_share_are_exported(
 def test_named_architecture_is_not_exported(zoo: Path, tmp_path: Path) -> None:
     (zoo / "networks" / "1" / "config.json").write_text('{"architecture": "resnet18"}')
     with pytest.raises(GengapError, match="Network 1 is a 'resnet18', which PGDL's config"):
+        export(zoo, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_broken_config_of_a_zoo_is_to_be_made_again(zoo: Path, tmp_path: Path) -> None:
+    (zoo / "networks" / "1" / "config.json").write_text("{")
+    with pytest.raises(GengapError, match=r"networks/1/config\.json is not valid JSON: .*workflow"):
         export(zoo, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

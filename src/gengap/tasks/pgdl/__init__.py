@@ -14,7 +14,6 @@ from gengap.tasks.pgdl.importing import (
     disagreements,
     import_dataset,
     import_network,
-    import_task,
 )
 from gengap.tasks.pgdl.layout import (
     Reference,
@@ -41,7 +40,6 @@ __all__ = [
     "export",
     "import_dataset",
     "import_network",
-    "import_task",
     "locate",
     "read_reference",
 ]

@@ -10,10 +10,10 @@ import numpy as np
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.files import writing
-from gengap.tasks.folder import Task, TrainedNetwork, load
+from gengap.files import read_json, writing
+from gengap.tasks.folder import MAKE_AGAIN, Task, TrainedNetwork, load
 from gengap.tasks.pgdl.keras_weights import write_weights
-from gengap.tasks.pgdl.layout import CONFIG, INITIAL, REFERENCE, WEIGHTS, Tree, read_json
+from gengap.tasks.pgdl.layout import CONFIG, INITIAL, REFERENCE, WEIGHTS, Tree
 from gengap.tasks.pgdl.records import write_examples
 
 
@@ -52,7 +52,7 @@ def export(folder: str | Path, out: str | Path) -> Tree:
         write_examples(split.inputs, split.labels, tree.models / "dataset_1" / part)
     for name, network in task.networks.items():
         target = tree.model(name)
-        _write_json(read_json(network.folder / "config.json"), target / CONFIG)
+        _write_json(read_json(network.folder / "config.json", MAKE_AGAIN), target / CONFIG)
         write_weights(network.network(), target / WEIGHTS)
         write_weights(network.initial(), target / INITIAL)
     reference = {name: _entry(network, task.grid) for name, network in task.networks.items()}
@@ -61,7 +61,7 @@ def export(folder: str | Path, out: str | Path) -> Tree:
 
 
 def _refuse_named_architecture(network: TrainedNetwork) -> None:
-    spec = read_json(network.folder / "config.json")
+    spec = read_json(network.folder / "config.json", MAKE_AGAIN)
     if "model_config" not in spec:
         raise GengapError(
             f"Network {network.id} is a '{spec.get('architecture')}', which PGDL's config.json, a "

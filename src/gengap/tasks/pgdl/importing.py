@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,17 +13,16 @@ import numpy as np
 
 from gengap.datasets import Split, read_split, write_split
 from gengap.errors import GengapError
-from gengap.files import writing
-from gengap.tasks.folder import TASK_FILE, Metrics, write_task
+from gengap.files import read_json, writing
+from gengap.tasks.folder import Metrics
 from gengap.tasks.pgdl.keras_weights import load_weights
 from gengap.tasks.pgdl.layout import (
     CONFIG,
+    FETCH_AGAIN,
     INITIAL,
     PARTS,
     WEIGHTS,
     Tree,
-    locate,
-    read_json,
     read_reference,
 )
 from gengap.tasks.pgdl.records import read_examples
@@ -181,41 +180,6 @@ def disagreements(networks: Iterable[str | Path]) -> list[str]:
     return [_sentence(recomputed) for recomputed in found if recomputed.disagrees]
 
 
-def import_task(
-    source: str | Path,
-    task: str,
-    folder: str | Path,
-    *,
-    networks: Sequence[int] | None = None,
-    recompute: bool = True,
-) -> list[str]:
-    """All stages at once, for a task that fits one process: dataset, networks, ``task.json``.
-
-    Args:
-        source: the unpacked folder, see :func:`gengap.tasks.pgdl.locate`.
-        task: the task's name in it.
-        folder: the task folder to write; its name is the task's new name.
-        networks: positions; None for all.
-        recompute: see :func:`import_network`.
-
-    Returns:
-        The :func:`disagreements`.
-
-    Raises:
-        GengapError: as each stage does.
-    """
-    tree, folder = locate(source, task), Path(folder)
-    reference = read_reference(tree.reference, task)
-    positions = range(len(reference.networks)) if networks is None else networks
-    import_dataset(tree, folder)
-    for position in positions:
-        import_network(tree, position, folder, recompute=recompute)
-    folders = {str(position): folder / "networks" / str(position) for position in positions}
-    metrics = {name: Metrics.read(path / "metrics.json") for name, path in folders.items()}
-    write_task(folder / TASK_FILE, folder.name, reference.grid, metrics)
-    return disagreements(folders.values())
-
-
 def _first_built(tree: Tree) -> tuple[Path, Network]:
     """Config and network of the first id whose config is there and can be built."""
     configs = [tree.model(id_) / CONFIG for id_ in read_reference(tree.reference).ids]
@@ -233,7 +197,7 @@ def _build(config: Path) -> Network:
     """The network of a config, integral floats read as integers."""
     from gengap.networks import build
 
-    spec = _integral(read_json(config))
+    spec = _integral(read_json(config, FETCH_AGAIN))
     try:
         return build(spec)
     except GengapError as error:

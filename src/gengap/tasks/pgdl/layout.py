@@ -13,7 +13,6 @@ folder.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import re
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from gengap.errors import GengapError
+from gengap.files import read_json
 from gengap.tasks.pgdl.published import TASKS
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ REFERENCE = "model_configs.json"
 CONFIG, WEIGHTS, INITIAL = "config.json", "weights.hdf5", "weights_init.hdf5"
 MODEL_FILES = (CONFIG, WEIGHTS, INITIAL)
 PARTS = ("train", "test")
+FETCH_AGAIN = "download the task again"
 SHARD = re.compile(r"shard_(\d+)\.tfrecord")
 
 
@@ -178,7 +179,7 @@ def read_reference(path: str | Path, task: str | None = None) -> Reference:
             among the possible ones, or with other hyper-parameters than the first.
     """
     path = Path(path)
-    content = read_json(path)
+    content = read_json(path, FETCH_AGAIN)
     try:
         ids = sorted(content, key=int)
     except ValueError as error:
@@ -205,25 +206,6 @@ def read_reference(path: str | Path, task: str | None = None) -> Reference:
         networks[id_] = stated
         seen.append(stated.hyper_parameters)
     return Reference(path, grid, networks)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
-
-    Raises:
-        GengapError: missing, not JSON, or not an object.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise GengapError(
-            f"{path} cannot be read ({error.strerror}): download the task again."
-        ) from error
-    except ValueError as error:
-        raise GengapError(f"{path} is not valid JSON: download the task again.") from error
-    if not isinstance(content, dict):
-        raise GengapError(f"{path} is not a JSON object: download the task again.")
-    return content
 
 
 def _stated(
