@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from gengap.tangent import (
     separable_along,
     write_directions,
 )
+from gengap.tangent.directions import _MixedDerivative
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -93,6 +96,54 @@ def test_both_paths_agree_with_finite_differences_of_the_gradient() -> None:
 
         slope = (gradient(1e-6) - gradient(-1e-6)) / 2e-6
         assert np.linalg.norm(slope) == pytest.approx(dense.values[place], rel=1e-3)
+
+
+def test_rows_in_chunks_give_the_directions_whatever_the_budget() -> None:
+    network = seeded(CONVOLUTIONS)
+    derivative = _MixedDerivative(network, rng().standard_normal((6, 5, 4, 1), np.float32), 1)
+    whole = anisotropy_directions(network, sigma=1.0, samples=6, rng=rng(), of=1)
+    for rows in (2, 4, 8):  # one row, three and seven at once, of 20
+        budget = derivative.size + rows * derivative.row
+        found = anisotropy_directions(
+            network, sigma=1.0, samples=6, rng=rng(), of=1, memory_budget=budget
+        )
+        np.testing.assert_allclose(found.values, whole.values, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(found.directions[:4], whole.directions[:4], atol=1e-3)
+    with pytest.raises(GengapError, match="does not fit the memory_budget"):
+        anisotropy_directions(
+            network, sigma=1.0, samples=6, rng=rng(), of=1,
+            memory_budget=derivative.size + derivative.row,
+        )  # fmt: skip
+
+
+PEAK = """
+import re, sys, numpy as np, torch
+from gengap.networks import build
+from gengap.tangent import anisotropy_directions
+torch.set_num_threads(1)
+network = build({"architecture": "lenet", "input_shape": [16, 16, 1], "classes": 1})
+def memory(key):
+    text = open("/proc/self/status").read()
+    return int(re.search(rf"{key}:\\s+(\\d+)", text)[1]) << 10
+def directions(samples, count, budget):
+    rng = np.random.default_rng(0)
+    anisotropy_directions(
+        network, sigma=1.0, samples=samples, rng=rng, count=count, memory_budget=budget
+    )
+directions(1, 2, 1)
+before = memory("VmRSS")
+directions(64, None, int(sys.argv[1]) << 20)
+print(max(memory("VmHWM") - before, 0) >> 20)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_stays_under_the_budget() -> None:
+    """The derivative has 43 MiB; all of its rows at once would take some 450 in the making."""
+    run = subprocess.run(
+        [sys.executable, "-c", PEAK, "150"], capture_output=True, text=True, check=True
+    )
+    assert int(run.stdout) <= 150
 
 
 def test_a_relu_network_without_biases_has_none_at_the_origin() -> None:

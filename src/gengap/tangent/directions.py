@@ -35,6 +35,10 @@ from gengap.tangent.storage import read_with_weights, write_with_weights
 
 Floats = NDArray[np.float64]
 
+PASSES = 8
+"""Copies of all activations that a product with the mixed derivative takes at most: the forward
+pass, the backward pass and the reverse of both."""
+
 
 @dataclass(frozen=True, eq=False)
 class Directions:
@@ -69,8 +73,9 @@ def anisotropy_directions(
         rng: draws the inputs, and the starting vector of the matrix-free path.
         count: how many directions; all d input dimensions if left out.
         of: as for :func:`gengap.tangent.empirical_ntk`, but not ``trace``.
-        memory_budget: bytes. The mixed derivative is formed if it fits; the leading directions are
-            found by products alone (``svds``) otherwise.
+        memory_budget: bytes. The mixed derivative is formed, as many of its rows at once as fit, if
+            it fits with one row in the making; the leading directions are found by products alone
+            (``svds``) otherwise.
 
     Raises:
         GengapError: the derivative vanishes (a ReLU network without biases has none at the origin),
@@ -88,8 +93,9 @@ def anisotropy_directions(
         )
     drawn = sigma * rng.standard_normal((samples, *network.input_shape))
     derivative = _MixedDerivative(network, drawn.astype(np.float32), of)
-    if width * derivative.parameters * np.dtype(np.float32).itemsize <= memory_budget:
-        values, vectors = _dense(derivative, wanted)
+    room = memory_budget - derivative.size
+    if room >= 2 * derivative.row:
+        values, vectors = _dense(derivative, wanted, room)
     else:
         values, vectors = _matrix_free(derivative, wanted, rng)
     if not values[0] > 0:
@@ -156,17 +162,39 @@ def read_directions(path: str | Path) -> tuple[Directions, dict[str, np.ndarray]
 
 
 class _MixedDerivative:
-    """D = d/dtheta d/dx of the mean output over a batch, (parameters, input dimensions)."""
+    """D = d/dtheta d/dx of the mean output over a batch, (parameters, input dimensions).
+
+    Attributes:
+        parameters, width: its shape.
+        size: bytes of all of it.
+        row: bytes, about, that D v takes in the making for one v; the graph of the derivative takes
+            as many.
+    """
 
     def __init__(self, network: nn.Module, inputs: np.ndarray, of: Of) -> None:
         points = inputs_tensor(network, inputs).requires_grad_()
         leaves = {k: v.clone().requires_grad_() for k, v in parameters_of(network).items()}
         function = pure(network, of)
-        with torch.enable_grad():
-            outputs = function(leaves, points)
+        activations = points.numel()
+
+        def count(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
+            nonlocal activations
+            activations += output.numel()
+
+        layers = [module for module in network.modules() if not list(module.children())]
+        handles = [layer.register_forward_hook(count) for layer in layers]
+        try:
+            with torch.enable_grad():
+                outputs = function(leaves, points)
+        finally:
+            for handle in handles:
+                handle.remove()
         self._points, self._leaves = points, list(leaves.values())
         self.parameters = sum(leaf.numel() for leaf in self._leaves)
         self.width = points[0].numel()
+        item = points.element_size()
+        self.size = self.width * self.parameters * item
+        self.row = (PASSES * activations + 3 * self.parameters) * item
         mean = outputs.mean()
         (by_input,) = torch.autograd.grad(mean, points, create_graph=True)
         by_weight = torch.autograd.grad(mean, self._leaves, create_graph=True)
@@ -208,13 +236,29 @@ class _MixedDerivative:
         return gradient.sum(0).flatten()
 
 
-def _dense(derivative: _MixedDerivative, count: int) -> tuple[Floats, Floats]:
-    """Singular values and right singular vectors from D'D, summed in float64."""
-    columns = derivative.columns(torch.eye(derivative.width, device=derivative.device))
-    gram = np.zeros((derivative.width, derivative.width))
-    for part in columns:
-        some = part.detach().double()
-        gram += (some @ some.T).numpy(force=True)
+def _dense(derivative: _MixedDerivative, count: int, room: int) -> tuple[Floats, Floats]:
+    """Singular values and right singular vectors from D'D, summed in float64.
+
+    Args:
+        derivative: D.
+        count: how many.
+        room: bytes beside D, of two rows in the making at least.
+    """
+    width = derivative.width
+    made = int(room // derivative.row) - 1
+    basis = torch.eye(width, device=derivative.device)
+    parts: list[Tensor] = []
+    for some in (slice(start, start + made) for start in range(0, width, made)):
+        for place, part in enumerate(derivative.columns(basis[some])):
+            if len(parts) == place:
+                parts.append(torch.empty(width, part.shape[1], device=derivative.device))
+            parts[place][some] = part.detach()
+    gram = np.zeros((width, width))
+    summed = max(1, int(room // (2 * width * np.dtype(np.float64).itemsize)))
+    for part in parts:
+        for columns in torch.split(part, summed, dim=1):
+            exact = columns.double()
+            gram += (exact @ exact.T).numpy(force=True)
     squares, vectors = scipy.linalg.eigh(gram)
     values = np.sqrt(np.maximum(squares[::-1][:count], 0.0))
     return values, vectors.T[::-1][:count]
