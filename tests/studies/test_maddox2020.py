@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,11 @@ import torch
 import yaml
 from matplotlib.figure import Figure
 
-from gengap.curvature import hessian, measures, spectra
+from gengap.curvature import effective_dimensionality, hessian, measures, spectra
+from gengap.datasets.sources import SOURCES, File
 from gengap.errors import GengapError
 from gengap.seeding import generator
-from gengap.studies import Context, Outcome, Run, draw, judge, perform
+from gengap.studies import Context, Outcome, Run, above, data_of, draw, judge, perform
 from gengap.studies.maddox2020 import (
     bayesian_network,
     claims,
@@ -27,6 +30,7 @@ from gengap.studies.maddox2020 import (
     solutions,
     width_depth,
 )
+from gengap.training import evaluate
 
 STUDY = "maddox2020"
 SMALL_GREY = [{"name": "grey"}, {"name": "resize", "size": 8}]
@@ -116,11 +120,52 @@ def test_a_sweep_may_be_split_over_runs() -> None:
     ]
     together, apart = double_descent.Sweep.of([whole]), double_descent.Sweep.of(parts)
     np.testing.assert_array_equal(apart.widths, [1, 2, 3])
-    np.testing.assert_array_equal(apart.eigenvalues, together.eigenvalues)
+    for name in solutions.SPECTRA:
+        one, other = getattr(apart.spectrum, name), getattr(together.spectrum, name)
+        np.testing.assert_array_equal(one, other)
     for name, values in together.quantities.items():
         np.testing.assert_array_equal(apart.quantities[name], values)
     with pytest.raises(GengapError, match="run every width of every seed"):
         double_descent.Sweep.of([whole, Run(1, {}, parts[0].outcome)])
+
+
+def test_quantities_are_of_their_splits_and_of_both_ends_of_the_spectrum() -> None:
+    data = data_of(context(), {"name": "digits", "train_size": 60, "test_size": 40})
+    network = {"template": "dense", "width": 3, "depth": 1}
+    training = {**TRAINING, "epochs": 30, "label_corruption": 0.3}
+    solution = solutions.solve(context(), data, network, training)
+    numbers, spectrum = solutions.measured(context(), solution, 20)
+    assert tuple(numbers) == solutions.QUANTITIES
+    for name in ("train", "test"):
+        loss, accuracy = evaluate(solution.network, getattr(solution, name), "cross_entropy")
+        assert numbers[f"{name}_loss"] == loss
+        assert numbers[f"{name}_error"] == 1 - accuracy
+    assert solution.test is data.test
+    assert numbers["train_loss"] != numbers["test_loss"]
+    exact = hessian(solution.network, "cross_entropy", solution.train, dtype="float64").spectrum()
+    assert exact[-1] < 0
+    assert numbers["lambda_max"] == pytest.approx(exact[0], rel=1e-4)
+    assert numbers["lambda_min"] == pytest.approx(exact[-1], abs=1e-4 * exact[0])
+    np.testing.assert_allclose(spectrum.eigenvalues, exact[:20], atol=1e-4 * exact[0])
+    assert numbers["negative_mass"] == pytest.approx(-exact[exact < 0].sum(), rel=0.3)
+    assert numbers["negatives"] == pytest.approx((exact < -0.01 * exact[0]).sum(), rel=0.3)
+    alphas = [0.1, 1.0, 10.0]
+    expected = [effective_dimensionality(exact, alpha) for alpha in alphas]
+    np.testing.assert_allclose(spectrum.dimensions(alphas), expected, rtol=0.03)
+    assert spectrum.computed([0.1])[0] < 0.97 * expected[0]
+
+
+def test_a_spectrum_of_fewer_eigenvalues_than_asked_for() -> None:
+    """The others are known to be none, and the quadrature has none left."""
+    data = data_of(context(), DATASETS["two_spirals"])
+    network = {"template": "dense", "width": 1, "depth": 1}
+    solution = solutions.solve(context(), data, network, TRAINING)
+    _, spectrum = solutions.measured(context(), solution, 10)
+    exact = hessian(solution.network, "cross_entropy", solution.train, dtype="float64").spectrum()
+    assert np.isnan(spectrum.eigenvalues[len(exact) :]).all()
+    assert not spectrum.weights.any()
+    expected = effective_dimensionality(exact, 0.1)
+    assert spectrum.dimensions([0.1]) == pytest.approx([expected], rel=1e-3)
 
 
 @pytest.mark.usefixtures("coarse")
@@ -224,6 +269,35 @@ def test_degenerate_directions_of_real_images(
     assert figures("degenerate_directions", runs) == ["moves", "surfaces"]
 
 
+@pytest.mark.usefixtures("coarse")
+def test_double_descent_on_cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On files in the official format: a coarse and a fine label, then the pixels."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "cifar100"
+    folder.mkdir()
+    members = []
+    for name, count in (("train.bin", 30), ("test.bin", 20)):
+        records = rng.integers(0, 256, (count, 2 + 3072), np.uint8)
+        records[:, 1] = np.arange(count)
+        content = records.tobytes()
+        (folder / name).write_bytes(content)
+        members.append(File(name, len(content), hashlib.sha256(content).hexdigest()))
+    (official,) = SOURCES["cifar100"]
+    monkeypatch.setitem(SOURCES, "cifar100", (replace(official, members=tuple(members)),))
+    settings = {
+        "dataset": {"name": "cifar100", "transforms": [{"name": "normalise"}]},
+        "network": {"architecture": "resnet18"},
+        "training": {**TRAINING, "epochs": 1, "augmentation": ["crop", "flip"]},
+        "widths": [1],
+        "eigenvalues": 2,
+    }
+    where = Context(0, str(tmp_path), torch.device("cpu"))
+    outcome = perform(STUDY, "double_descent", where, settings)
+    assert outcome.arrays["parameters"][0] > 100 * 8  # the last layer's weights, for 100 classes
+    assert 0 < outcome.arrays["train_loss"][0] < np.inf
+    assert figures("double_descent", [Run(0, settings, outcome)]) == ["double_descent", "spectra"]
+
+
 def test_directions_are_of_their_subspaces() -> None:
     rng = np.random.default_rng(0)
     basis = np.linalg.qr(rng.standard_normal((30, 10)))[0]
@@ -238,7 +312,7 @@ def test_directions_are_of_their_subspaces() -> None:
 
 def test_the_loss_rises_along_eigenvectors_by_their_eigenvalues() -> None:
     """By h s^2 / 2 at a distance of s, as the mean of both ways."""
-    data = solutions.data_of(context(), DATASETS["digits"])
+    data = data_of(context(), DATASETS["digits"])
     network = {"template": "dense", "width": 3, "depth": 1, "activation": "tanh"}
     training = {**TRAINING, "epochs": 300, "weight_decay": 0.0}
     solution = solutions.solve(context(), data, network, training)
@@ -356,8 +430,8 @@ def test_random_features_are_described_by_their_signs() -> None:
     [([1.0, 1.1, 0.9], True), ([-1.0, -1.1, -0.9], False), ([1.0, -1.0, 0.5], None), ([1.0], None)],
 )
 def test_a_claim_holds_by_its_interval(values: list[float], expected: bool | None) -> None:
-    assert claims.above({"x": 0.0}, {"x": values}) is expected
-    assert claims.above({"x": 0.0, "sure": 0.0}, {"x": values, "sure": [5.0, 5.1]}) is expected
+    assert above(values) is expected
+    assert claims._holds({"x": 0.0, "sure": 0.0}, {"x": values, "sure": [5.0, 5.1]}) is expected
 
 
 def swept(seed: int, test_loss: list[float], sizes: list[float]) -> Run:
@@ -370,6 +444,8 @@ def swept(seed: int, test_loss: list[float], sizes: list[float]) -> Run:
         "train_error": np.r_[np.ones(count - 4), np.zeros(4)],
         "test_loss": np.array(test_loss) * (1 + 0.01 * seed),
         "eigenvalues": np.array(sizes)[:, None] * np.ones((count, 3)),
+        "nodes": np.zeros((count, 1)),
+        "weights": np.zeros((count, 1)),
     }
     return Run(seed, {}, Outcome({}, arrays))
 
@@ -385,6 +461,23 @@ def test_claims_of_double_descent() -> None:
     found = judge(STUDY, {"double_descent": against})
     assert [claim.holds for claim in found] == [True, False, False]
     assert "N_eff with test loss -1 (-1 to -1)" in found[2].measured
+
+
+def test_other_quantities_and_what_is_left_out_stand_beside_n_eff() -> None:
+    run = swept(0, [2.0, 1.0, 3.0, 2.5, 2.0, 0.5], [1.0, 2.0, 9.0, 7.0, 5.0, 3.0])
+    arrays = dict(run.outcome.arrays)
+    arrays["lambda_max"] = np.array([0.0, 0, 1, 2, 3, 4])
+    arrays["lambda_min"] = np.array([-99.0, 0, -0.5, 0, 0, 0])
+    arrays["negatives"] = np.array([99.0, 0, 7, 0, 0, 0])
+    arrays["negative_mass"] = np.array([99.0, 0, 1, 3, 3, 8])
+    runs = [Run(seed, {}, Outcome({}, arrays)) for seed in range(2)]
+    tracks = judge(STUDY, {"double_descent": runs})[2]
+    assert tracks.estimates["N_eff with test loss"] == pytest.approx([1.0, 1.0])
+    assert tracks.estimates["largest eigenvalue with test loss"] == pytest.approx([-1.0, -1.0])
+    assert tracks.estimates["parameters with test loss"] == pytest.approx([-1.0, -1.0])
+    assert tracks.estimates["N_eff with parameters"] == pytest.approx([-1.0, -1.0])
+    assert "the most negative one is -0.5, 7 at most are below" in tracks.measured
+    assert "a mass of 3 (median; 8 at most)" in tracks.measured
 
 
 def test_the_best_width_of_a_seed_is_chosen_by_the_others() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +13,7 @@ from gengap.curvature.alignment import alignments, gradient_direction
 from gengap.curvature.per_sample import batch_size, parameter_count
 from gengap.errors import GengapError
 from gengap.networks import device_of, logits, tensor_of
+from gengap.training import predictions
 from gengap.training.optimisers import without_compiler
 
 DIRECTIONS = 64
@@ -34,7 +34,17 @@ ALIGNED = 0.01
 REACHED = 0.95
 """Least |alignment| that passes for 1; below it an estimate has no point to rest on."""
 
-Predict = Callable[[Tensor], Tensor]
+
+def predicted_classes(network: nn.Module, inputs: np.ndarray) -> NDArray[np.int64]:
+    """The classes (n,) that a network in eval mode predicts for inputs (n, *input_shape)."""
+    return _predict(network, tensor_of(inputs, device_of(network))).numpy(force=True)
+
+
+def _predict(network: nn.Module, inputs: Tensor) -> Tensor:
+    dtype = next(network.parameters()).dtype
+    with torch.no_grad():
+        parts = torch.split(inputs, FORWARD_BATCH)
+        return torch.cat([predictions(logits(network, part.to(dtype))) for part in parts])
 
 
 @dataclass(frozen=True)
@@ -126,9 +136,7 @@ class _Search:
         return outputs
 
     def predict(self, points: Tensor) -> Tensor:
-        with torch.no_grad():
-            parts = torch.split(points, FORWARD_BATCH)
-            return torch.cat([self.logits(part).argmax(1) for part in parts])
+        return _predict(self._network, points.reshape(-1, *self._shape))
 
     def crossing(self, start: Tensor, ray: Tensor, reach: Tensor, source: Tensor) -> Tensor:
         """Distance (n,) of the first crossing that a scan along each ray meets; inf if none."""

@@ -5,8 +5,17 @@ workflow, and ``draw(runs, *, keywords) -> {name: Figure}``; the package's ``cla
 ``claims({experiment: runs}) -> [Claim]``.
 """
 
-from gengap.studies.claims import Claim, claims_page, claims_table, interval
-from gengap.studies.experiments import Context, draw, judge, perform
+from gengap.studies.claims import (
+    Claim,
+    above,
+    all_hold,
+    claims_page,
+    claims_table,
+    interval,
+    rank_correlation,
+    said,
+)
+from gengap.studies.experiments import Context, data_of, draw, judge, perform
 from gengap.studies.outcomes import Outcome, Run, read_outcome, read_runs, write_outcome
 
 __all__ = [
@@ -14,13 +23,18 @@ __all__ = [
     "Context",
     "Outcome",
     "Run",
+    "above",
+    "all_hold",
     "claims_page",
     "claims_table",
+    "data_of",
     "draw",
     "interval",
     "judge",
     "perform",
+    "rank_correlation",
     "read_outcome",
     "read_runs",
+    "said",
     "write_outcome",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 CONFIDENCE = 0.95
@@ -48,6 +49,32 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
     error = float(sample.std(ddof=1)) / math.sqrt(len(sample))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(sample) - 1)) * error
     return mean, mean - half, mean + half
+
+
+def said(values: Sequence[float]) -> str:
+    """Mean and interval, as ``0.52 (0.41 to 0.63)``."""
+    if not values:
+        return "unknown"
+    mean, low, high = interval(values)
+    return f"{mean:.3g} ({low:.3g} to {high:.3g})"
+
+
+def above(values: Sequence[float], limit: float = 0.0) -> bool | None:
+    """Whether the mean is above a limit: None where the interval has both sides, or is unknown."""
+    _, low, high = interval(values)
+    return True if low > limit else False if high < limit else None
+
+
+def all_hold(*verdicts: bool | None) -> bool | None:
+    """False if one is, undecided if one is, else true."""
+    return False if False in verdicts else None if None in verdicts else True
+
+
+def rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Spearman's, of values (n,); NaN of fewer than three, or where all are equal."""
+    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return math.nan
+    return float(stats.spearmanr(first, second).statistic)
 
 
 def claims_table(claims: Sequence[Claim]) -> pd.DataFrame:

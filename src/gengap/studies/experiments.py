@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gengap.datasets import Dataset, load
 from gengap.errors import GengapError
+from gengap.seeding import derive
 from gengap.studies.claims import Claim
 from gengap.studies.outcomes import Outcome, Run
 
@@ -34,6 +36,21 @@ class Context:
     data_dir: str | None
     device: torch.device
     unfinished: Path | None = None
+
+
+def data_of(context: Context, dataset: Mapping[str, Any]) -> Dataset:
+    """The data of a run, drawn from its seed.
+
+    Args:
+        context: of the run.
+        dataset: keywords of :func:`gengap.datasets.load`, but for the folder and the seed.
+
+    Raises:
+        GengapError: no name, or what ``load`` refuses.
+    """
+    if "name" not in dataset:
+        raise GengapError("The setting 'dataset' has no 'name': name one of gengap.datasets.NAMES.")
+    return load(**dataset, data_dir=context.data_dir, seed=derive(context.seed, "data"))
 
 
 def perform(study: str, experiment: str, context: Context, settings: Mapping[str, Any]) -> Outcome:

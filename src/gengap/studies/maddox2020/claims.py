@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
-from gengap.studies import Claim, Run, interval
+from gengap.studies import Claim, Run, above, all_hold, interval, rank_correlation, said
 from gengap.studies.maddox2020.degenerate_directions import known
 from gengap.studies.maddox2020.double_descent import HEADLINE_ALPHA, INTERPOLATION, Sweep
 from gengap.studies.maddox2020.width_depth import EXPLANATIONS, LOW_TRAIN_LOSS, Grid
@@ -40,33 +39,22 @@ def claims(runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
     return found
 
 
-def above(bounds: Mapping[str, float], estimates: Mapping[str, Sequence[float]]) -> bool | None:
+def _holds(bounds: Mapping[str, float], estimates: Mapping[str, Sequence[float]]) -> bool | None:
     """Whether the interval of each named estimate is above its bound; see :func:`claims`."""
-    intervals = {name: interval(estimates[name]) for name in bounds}
-    if any(high < bounds[name] for name, (_, _, high) in intervals.items()):
-        return False
-    if all(low > bounds[name] for name, (_, low, _) in intervals.items()):
-        return True
-    return None
+    return all_hold(*(above(estimates[name], bound) for name, bound in bounds.items()))
 
 
-def _said(estimates: Mapping[str, Sequence[float]], names: Sequence[str]) -> str:
+def _listed(estimates: Mapping[str, Sequence[float]], names: Sequence[str]) -> str:
     """``"name 0.52 (0.41 to 0.63), ..."``."""
-    parts = []
-    for name in names:
-        mean, low, high = interval(estimates[name])
-        parts.append(f"{name} {mean:.3g} ({low:.3g} to {high:.3g})")
-    return ", ".join(parts)
+    return ", ".join(f"{name} {said(estimates[name])}" for name in names)
 
 
 def _rank_correlations(
     first: NDArray[np.float64], second: NDArray[np.float64], columns: NDArray[np.bool_]
 ) -> list[float]:
     """Spearman's, of each seed's row, over the chosen columns."""
-    if columns.sum() < 3:
-        return [float("nan")] * len(first)
     pairs = zip(first[:, columns], second[:, columns], strict=True)
-    return [float(spearmanr(one, other).statistic) for one, other in pairs]
+    return [rank_correlation(one, other) for one, other in pairs]
 
 
 def _double_descent(runs: Sequence[Run]) -> list[Claim]:
@@ -90,47 +78,60 @@ def _double_descent(runs: Sequence[Run]) -> list[Claim]:
         ).tolist()
     losses = [name for name in descent if name.startswith("test loss")]
     dimension = sweep.dimension()
-    names = {"test loss": test_loss, "test error": test_error}
-    tracking: Estimates = {
-        f"N_eff with {name}": _rank_correlations(dimension, values, fits)
-        for name, values in names.items()
+    outcomes = {"test loss": test_loss, "test error": test_error}
+    rivals = {
+        "N_eff": dimension,
+        "largest eigenvalue": sweep.quantities["lambda_max"],
+        "parameters": sweep.quantities["parameters"],
     }
-    tracking["N_eff with parameters"] = _rank_correlations(
-        dimension, sweep.quantities["parameters"], fits
-    )
-    tracking["smaller with more parameters"] = [
-        -value for value in tracking["N_eff with parameters"]
-    ]
+    tracking: Estimates = {
+        f"{quantity} with {name}": _rank_correlations(numbers, values, fits)
+        for quantity, numbers in rivals.items()
+        for name, values in outcomes.items()
+    }
+    size = _rank_correlations(dimension, sweep.quantities["parameters"], fits)
     widths = f"widths {sweep.widths[fits][0]} to {sweep.widths[-1]}"
-    negative = float((sweep.quantities["lambda_min"][:, fits]).min())
     return [
         Claim(
             "The test loss descends twice",
             "As the width grows, the test loss falls, rises up to where the network just fits its "
             "training labels, and falls again.",
-            f"{_said(descent, list(descent))} (the best narrower width of each seed is that of the "
-            f"least mean over the other seeds); the first width at which training errors are at "
-            f"most {INTERPOLATION:g} with every seed is {sweep.widths[first]}.",
-            above(dict.fromkeys(losses, 0.0), descent),
+            f"{_listed(descent, list(descent))} (the best narrower width of each seed is that of "
+            f"the least mean over the other seeds); the first width at which training errors are "
+            f"at most {INTERPOLATION:g} with every seed is {sweep.widths[first]}.",
+            _holds(dict.fromkeys(losses, 0.0), descent),
             descent,
         ),
         Claim(
             "N_eff falls with width among networks that fit",
             "In the overparametrised regime wider networks have a lower effective dimensionality.",
-            f"Spearman's correlation, {widths}: {_said(tracking, ['N_eff with parameters'])}.",
-            above({"smaller with more parameters": 0.0}, tracking),
-            {"N_eff with parameters": tracking["N_eff with parameters"]},
+            f"Spearman's correlation of N_eff with the number of parameters, {widths}: "
+            f"{said(size)}.",
+            above([-value for value in size]),
+            {"N_eff with parameters": size},
         ),
         Claim(
             "N_eff follows the test loss among networks that fit",
             "In the overparametrised regime the effective dimensionality tracks the test loss.",
             f"Spearman's correlation, {widths}, α = {HEADLINE_ALPHA:g}: "
-            f"{_said(tracking, ['N_eff with test loss', 'N_eff with test error'])}; the most "
-            f"negative eigenvalue of these networks is {negative:.2g}.",
-            above({"N_eff with test loss": 0.0}, tracking),
-            {name: tracking[name] for name in ("N_eff with test loss", "N_eff with test error")},
+            f"{_listed(tracking, list(tracking))}; N_eff with the number of parameters "
+            f"{said(size)}. {_left_out(sweep.quantities, np.broadcast_to(fits, dimension.shape))}",
+            _holds({"N_eff with test loss": 0.0}, tracking),
+            {**tracking, "N_eff with parameters": size},
         ),
     ]
+
+
+def _left_out(quantities: Mapping[str, NDArray[np.float64]], chosen: NDArray[np.bool_]) -> str:
+    """What N_eff of the chosen networks does not see."""
+    least, number, mass = (
+        quantities[name][chosen] for name in ("lambda_min", "negatives", "negative_mass")
+    )
+    return (
+        f"N_eff leaves out the eigenvalues below zero: of these networks the most negative one is "
+        f"{least.min():.2g}, {number.max():.0f} at most are below -0.01 times the largest, and all "
+        f"have a mass of {np.median(mass):.2g} (median; {mass.max():.2g} at most), as estimated."
+    )
 
 
 def _best_of_others(losses: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -156,25 +157,38 @@ def _width_depth(runs: Sequence[Run]) -> list[Claim]:
         ).tolist()
         for title in list(EXPLANATIONS)[1:]
     }
-    fitting = int(grid.fitting.all(axis=0).sum())
+    chosen = grid.fitting
+    fitting = int(chosen.all(axis=0).sum())
+    estimated = ""
+    if chosen.any():
+        values, computed, least = (
+            grid.quantities[name][chosen]
+            for name in ("effective_dimensionality", "computed", "least_computed")
+        )
+        share = 1 - computed / values
+        estimated = (
+            f" Of N_eff {np.median(share):.0%} (median; {share.max():.0%} at most) is of "
+            f"eigenvalues beyond those computed, of which the smallest is {least.max():.2g} at "
+            f"most, and is estimated. {_left_out(grid.quantities, chosen)}"
+        )
     with_loss = [name for name in estimates if name.endswith("test loss")]
     return [
         Claim(
             "N_eff explains the test loss over width and depth",
             "Among networks of low training loss, over width and depth, the effective "
-            "dimensionality is strongly and positively correlated with the test loss.",
+            "dimensionality is positively correlated with the test loss.",
             f"Spearman's correlation among networks with training loss up to {LOW_TRAIN_LOSS:g} "
             f"({fitting} of {grid.fitting[0].size} with every seed): "
-            f"{_said(estimates, with_loss)}.",
-            above({leader: 0.0}, estimates),
+            f"{_listed(estimates, with_loss)}.{estimated}",
+            _holds({leader: 0.0}, estimates),
             estimates,
         ),
         Claim(
             "N_eff explains more than counting parameters, norms and sharpness do",
             "The effective dimensionality is a better guide than the number of parameters and than "
             "norms or flatness.",
-            f"|correlation| of N_eff minus that of the other: {_said(ahead, list(ahead))}.",
-            above(dict.fromkeys(ahead, 0.0), ahead),
+            f"|correlation| of N_eff minus that of the other: {_listed(ahead, list(ahead))}.",
+            _holds(dict.fromkeys(ahead, 0.0), ahead),
             ahead,
         ),
     ]
@@ -186,8 +200,8 @@ def _contraction(runs: Sequence[Run], model: str) -> Claim:
         name: np.stack([run.outcome.arrays[name] for run in runs])
         for name in ("covariance", "hessian")
     }
-    falls = [-float(spearmanr(counts, row).statistic) for row in series["covariance"]]
-    rises = [float(spearmanr(counts, row).statistic) for row in series["hessian"]]
+    falls = [-rank_correlation(counts, row) for row in series["covariance"]]
+    rises = [rank_correlation(counts, row) for row in series["hessian"]]
     shown = [10, 100, 200, 300]
     if not set(shown) <= set(counts):
         shown = [int(counts[0]), int(counts[-1])]
@@ -215,11 +229,11 @@ def _contraction(runs: Sequence[Run], model: str) -> Claim:
         "With more data the effective dimensionality of the posterior's covariance falls while "
         "that of the Hessian rises.",
         "Rank correlations with the number of data, each in the direction of the claim: "
-        f"{_said(estimates, ['covariance falls', 'Hessian rises'])}; N_eff at n = "
+        f"{_listed(estimates, ['covariance falls', 'Hessian rises'])}; N_eff at n = "
         f"{', '.join(map(str, shown))}: covariance "
         f"{_means(estimates, 'covariance', shown)}, Hessian {_means(estimates, 'hessian', shown)}"
         f"{indefinite}.",
-        above({"covariance falls": 0.0, "Hessian rises": 0.0}, estimates),
+        _holds({"covariance falls": 0.0, "Hessian rises": 0.0}, estimates),
         estimates,
     )
 
@@ -243,16 +257,15 @@ def _random_features(runs: Sequence[Run]) -> list[Claim]:
         arrays = run.outcome.arrays
         wide = arrays["features"] >= run.outcome.values["samples"]
         for name, key in zip(estimates, ("effective_dimensionality", "published"), strict=True):
-            found = spearmanr(arrays[key][wide], arrays["test_error"][wide]).statistic
-            estimates[name].append(float(found))
+            estimates[name].append(rank_correlation(arrays[key][wide], arrays["test_error"][wide]))
     return [
         Claim(
             "Random features: N_eff follows the test error in the overparametrised regime",
             "In a linear model on weakly informative features the effective dimensionality falls "
             "with the test error beyond d = n; the figure shows min(n, d) - N_eff.",
-            f"Spearman's correlation over d from n on: {_said(estimates, list(estimates))}; "
+            f"Spearman's correlation over d from n on: {_listed(estimates, list(estimates))}; "
             f"{'; '.join(_followed(name, values) for name, values in estimates.items())}.",
-            above({"N_eff with test error": 0.0}, estimates),
+            _holds({"N_eff with test error": 0.0}, estimates),
             estimates,
         )
     ]
@@ -260,7 +273,7 @@ def _random_features(runs: Sequence[Run]) -> list[Claim]:
 
 def _followed(name: str, correlations: Sequence[float]) -> str:
     """How a quantity moves with the test error, by the interval of its correlations."""
-    found = above({name: 0.0}, {name: correlations})
+    found = above(correlations)
     moves = {True: "follows the test error", False: "moves against it", None: "is undecided"}
     return f"{name.removesuffix(' with test error')} {moves[found]}"
 
@@ -287,10 +300,10 @@ def _degenerate(data: str, runs: Sequence[Run]) -> Claim:
         f"Degenerate directions: {data}",
         "Moves along directions of low curvature leave the predictions as they are, at lengths at "
         "which moves along the leading eigenvectors of the Hessian change them.",
-        f"Part of the training inputs with the same prediction: {_said(estimates, list(estimates))}"
-        f" ({scales[place]:g} ‖w‖ is the first length at which the leading directions change more "
-        f"than {1 - SAME:.0%}).",
-        above(bounds, estimates),
+        "Part of the training inputs with the same prediction: "
+        f"{_listed(estimates, list(estimates))} ({scales[place]:g} ‖w‖ is the first length at "
+        f"which the leading directions change more than {1 - SAME:.0%}).",
+        _holds(bounds, estimates),
         estimates,
     )
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from gengap.curvature import hessian
+from gengap.curvature.margin import predicted_classes
 from gengap.curvature.spectra import DENSE_LIMIT
 from gengap.datasets import Split
 from gengap.figures.style import (
@@ -34,12 +35,11 @@ from gengap.figures.style import (
     notes_below,
     styled,
 )
-from gengap.networks import device_of, tensor_of
 from gengap.seeding import derive, generator
-from gengap.studies import Context, Outcome, Run
+from gengap.studies import Context, Outcome, Run, data_of
 from gengap.studies.maddox2020.panels import curve
-from gengap.studies.maddox2020.solutions import Solution, data_of, solve
-from gengap.training import evaluate, loss_inputs, predictions
+from gengap.studies.maddox2020.solutions import Solution, solve
+from gengap.training import evaluate
 
 SUBSPACES = ("top", "rest", "bottom")
 _COLOURS = dict(zip(SUBSPACES, PALETTE, strict=False))
@@ -48,7 +48,6 @@ _LABELS = {
     "rest": "orthogonal to them",
     "bottom": "least curved eigenvectors",
 }
-BATCH = 1024
 PLANE_MARGIN = 0.1
 SHOWN_DRAW = 0
 
@@ -87,7 +86,9 @@ def run(
     weights = parameters_to_vector(solution.network.parameters()).detach().double()
     length = float(weights.norm())
     splits = {"train": solution.train, "test": solution.test}
-    before = {name: predicted(solution, split.inputs) for name, split in splits.items()}
+    before = {
+        name: predicted_classes(solution.network, split.inputs) for name, split in splits.items()
+    }
     loss, accuracy = evaluate(solution.network, solution.train, solution.loss)
     arrays: dict[str, NDArray[Any]] = {"scales": np.array(scales)}
     maps = {}
@@ -102,7 +103,7 @@ def run(
                     solution.network, solution.train, solution.loss
                 )[0]
                 for split in splits:
-                    now = predicted(solution, splits[split].inputs)
+                    now = predicted_classes(solution.network, splits[split].inputs)
                     found[split][row, column] = (now == before[split]).mean()
         arrays[f"loss_{name}"] = found["loss"].mean(axis=0)
         for split in splits:
@@ -124,11 +125,14 @@ def run(
         x, y, points = _plane(solution.train, plane_side)
         arrays |= {"plane_x": x, "plane_y": y, "inputs": solution.train.inputs}
         arrays["labels"] = solution.train.labels
-        _place(solution, weights, np.zeros(len(weights)))
-        arrays["plane_unmoved"] = predicted(solution, points).reshape(len(y), len(x))
+        arrays["plane_unmoved"] = predicted_classes(solution.network, points).reshape(
+            len(y), len(x)
+        )
         for name, move in maps.items():
             _place(solution, weights, move)
-            arrays[f"plane_{name}"] = predicted(solution, points).reshape(len(y), len(x))
+            arrays[f"plane_{name}"] = predicted_classes(solution.network, points).reshape(
+                len(y), len(x)
+            )
     values = {
         "loss": loss,
         "train_error": 1 - accuracy,
@@ -176,21 +180,6 @@ def direction(
             for column in top.T:
                 vector = vector - (column @ vector) * column
     return np.asarray(vector / np.linalg.norm(vector))
-
-
-def predicted(solution: Solution, inputs: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Classes (n,) of inputs."""
-    device = device_of(solution.network)
-    with torch.inference_mode():
-        parts = [
-            predictions(
-                loss_inputs(
-                    solution.network, tensor_of(inputs[start : start + BATCH], device), "mse"
-                )
-            )
-            for start in range(0, len(inputs), BATCH)
-        ]
-    return np.concatenate([part.numpy(force=True) for part in parts])
 
 
 @torch.no_grad()

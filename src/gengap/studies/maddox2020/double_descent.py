@@ -26,12 +26,12 @@ from gengap.figures.style import (
     notes_below,
     styled,
 )
-from gengap.studies import Context, Outcome, Run
+from gengap.studies import Context, Outcome, Run, data_of
 from gengap.studies.maddox2020.panels import curve
 from gengap.studies.maddox2020.solutions import (
     QUANTITIES,
-    data_of,
-    dimensions,
+    SPECTRA,
+    Spectrum,
     measured,
     solve,
 )
@@ -64,11 +64,12 @@ def run(
     rows, spectra = [], []
     for width in widths:
         solution = solve(context, data, {**network, "width": width}, training)
-        numbers, values = measured(context, solution, eigenvalues)
+        numbers, spectrum = measured(context, solution, eigenvalues)
         rows.append(numbers)
-        spectra.append(values)
+        spectra.append(spectrum)
     arrays = {name: np.array([row[name] for row in rows]) for name in QUANTITIES}
-    return Outcome({}, {**arrays, "widths": np.array(widths), "eigenvalues": np.array(spectra)})
+    arrays |= {name: np.array([getattr(each, name) for each in spectra]) for name in SPECTRA}
+    return Outcome({}, {**arrays, "widths": np.array(widths)})
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,12 @@ class Sweep:
     Attributes:
         widths: (m,), ascending.
         quantities: (seeds, m), by name.
-        eigenvalues: (seeds, m, k).
+        spectrum: of all networks (seeds, m).
     """
 
     widths: NDArray[np.int64]
     quantities: dict[str, NDArray[np.float64]]
-    eigenvalues: NDArray[np.float64]
+    spectrum: Spectrum
 
     @classmethod
     def of(cls, runs: Sequence[Run]) -> Sweep:
@@ -109,7 +110,8 @@ class Sweep:
         quantities = {
             name: np.stack([arrays[name] for arrays in joined]).astype(float) for name in QUANTITIES
         }
-        return cls(widths, quantities, np.stack([arrays["eigenvalues"] for arrays in joined]))
+        spectra = {name: np.stack([arrays[name] for arrays in joined]) for name in SPECTRA}
+        return cls(widths, quantities, Spectrum.of(spectra))
 
     @property
     def interpolating(self) -> NDArray[np.bool_]:
@@ -118,7 +120,7 @@ class Sweep:
 
     def dimension(self, alpha: float = HEADLINE_ALPHA) -> NDArray[np.float64]:
         """N_eff (seeds, m)."""
-        return dimensions(self.eigenvalues, [alpha])[..., 0]
+        return self.spectrum.dimensions([alpha])[..., 0]
 
 
 def draw(runs: Sequence[Run]) -> dict[str, Figure]:
@@ -141,7 +143,7 @@ def _curves(sweep: Sweep) -> Figure:
     panels[1].set_ylabel("test error (%)")
     curve(panels[2], x, sweep.dimension(), PALETTE[2], marker="^")
     panels[2].set_ylabel(f"N_eff, α = {HEADLINE_ALPHA:g}")
-    notes = [f"Bands: 95% intervals of the mean over {len(sweep.eigenvalues)} seeds."]
+    notes = [f"Bands: 95% intervals of the mean over {len(test_loss)} seeds."]
     if sweep.interpolating.any():
         first = x[np.argmax(sweep.interpolating)]
         notes[0] += " Dashed: the smallest network that fits its labels with every seed."
@@ -164,14 +166,15 @@ def _spectra(sweep: Sweep) -> Figure:
     chosen = np.unique(np.linspace(0, len(sweep.widths) - 1, len(PALETTE)).round().astype(int))
     grid = np.logspace(-3, 2, 60)
     handles = []
+    dimensions = sweep.spectrum.dimensions(grid.tolist()).mean(axis=0)
     for colour, position in zip(PALETTE, chosen, strict=False):
-        values = sweep.eigenvalues[:, position]
+        values = sweep.spectrum.eigenvalues[:, position]
         positive = np.where(values > 0, values, np.nan)
         label = f"width {sweep.widths[position]}"
         middle = np.exp(np.log(positive).mean(axis=0))
         (line,) = spectra.plot(np.arange(1, values.shape[1] + 1), middle, color=colour, label=label)
         handles.append(line)
-        alphas.plot(grid, dimensions(values, grid.tolist()).mean(axis=0), color=colour)
+        alphas.plot(grid, dimensions[position], color=colour)
     spectra.set_yscale("log")
     spectra.set_xlabel("place")
     spectra.set_ylabel("eigenvalue of the Hessian")

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from gengap.curvature import effective_dimensionality, hessian
+from gengap.curvature import hessian
+from gengap.curvature.effective_dimension import determined
 from gengap.curvature.measures import loss_sharpness
-from gengap.datasets import Dataset, Split, load
+from gengap.datasets import Dataset, Split
 from gengap.networks import build
 from gengap.seeding import derive, generator
 from gengap.studies import Context
@@ -27,9 +28,43 @@ QUANTITIES = (
     "test_error",
     "lambda_max",
     "lambda_min",
+    "negatives",
+    "negative_mass",
     "squared_norm",
     "loss_sharpness",
 )
+SPECTRA = ("eigenvalues", "nodes", "weights")
+RUNS, STEPS = 2, 30
+"""Of the quadrature of all eigenvalues but the largest."""
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Spectra of networks (...): the largest eigenvalues, and a quadrature of the others.
+
+    Attributes:
+        eigenvalues: (..., k), descending; NaN in the places of those that there are not.
+        nodes, weights: (..., q), Ritz values and how many eigenvalues each stands for.
+    """
+
+    eigenvalues: NDArray[np.float64]
+    nodes: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[np.float64]]) -> Spectrum:
+        """That which an outcome or several of them hold, by name."""
+        return cls(*(arrays[name] for name in SPECTRA))
+
+    def dimensions(self, alphas: Sequence[float]) -> NDArray[np.float64]:
+        """N_eff (..., alphas) of all eigenvalues."""
+        others = [(self.weights * determined(self.nodes, alpha)).sum(-1) for alpha in alphas]
+        return np.asarray(self.computed(alphas) + np.stack(others, axis=-1))
+
+    def computed(self, alphas: Sequence[float]) -> NDArray[np.float64]:
+        """What the largest eigenvalues alone make of N_eff (..., alphas)."""
+        values = np.nan_to_num(self.eigenvalues)
+        return np.stack([determined(values, alpha).sum(-1) for alpha in alphas], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -49,11 +84,6 @@ class Solution:
     loss: str
 
 
-def data_of(context: Context, dataset: Mapping[str, Any]) -> Dataset:
-    """The data of a run: keywords of :func:`gengap.datasets.load`, drawn from the run's seed."""
-    return load(**{"data_dir": context.data_dir, "seed": context.seed, **dataset})
-
-
 def solve(
     context: Context, data: Dataset, network: Mapping[str, Any], training: Mapping[str, Any]
 ) -> Solution:
@@ -67,45 +97,49 @@ def solve(
 
 def measured(
     context: Context, solution: Solution, eigenvalues: int
-) -> tuple[dict[str, float], NDArray[np.float64]]:
-    """The :data:`QUANTITIES` of a network, and its largest eigenvalues.
+) -> tuple[dict[str, float], Spectrum]:
+    """The :data:`QUANTITIES` of a network, and the spectrum of its Hessian.
+
+    ``negatives`` is an estimate of the number of eigenvalues below -0.01 times the largest,
+    ``negative_mass`` one of the sum of the absolute values of all below zero, both over the whole
+    spectrum; ``lambda_min`` is the most negative one.
 
     Args:
         context: of the run.
         solution: the network.
-        eigenvalues: how many; fewer parameters have fewer, and NaN in the places of the others.
+        eigenvalues: how many of the largest are computed; fewer parameters have fewer.
 
     Returns:
-        Numbers by name; eigenvalues (``eigenvalues``,) of the Hessian of the mean training loss,
-        descending.
+        Numbers by name; the spectrum () of the Hessian of the mean training loss.
     """
     network, seed = solution.network, derive(context.seed, "eigenvalues")
     operator = hessian(network, solution.loss, solution.train)
+    found = operator.eigsh(min(eigenvalues, operator.size), seed=seed)
     values = np.full(eigenvalues, np.nan)
-    found = operator.eigsh(min(eigenvalues, operator.size), seed=seed).values
-    values[: len(found)] = found
+    values[: len(found.values)] = found.values
+    density = operator.spectral_density(
+        RUNS, STEPS, known=found, seed=derive(context.seed, "quadrature")
+    )
+    nodes, weights = np.zeros(RUNS * STEPS), np.zeros(RUNS * STEPS)
+    nodes[: density.nodes.size] = density.nodes.ravel()
+    weights[: density.nodes.size] = density.weights.ravel() / len(density.nodes)
+    negatives, negative_mass = density.negatives()
     train_loss, train_accuracy = evaluate(network, solution.train, solution.loss)
     test_loss, test_accuracy = evaluate(network, solution.test, solution.loss)
     sharpness = loss_sharpness(network, None, solution.train, generator(context.seed, "sharpness"))
-    numbers = (
-        float(operator.size),
-        train_loss,
-        1 - train_accuracy,
-        test_loss,
-        1 - test_accuracy,
-        float(found[0]),
-        float(operator.eigsh(1, "bottom", seed=seed).values[0]),
-        float(sum(weight.detach().double().square().sum() for weight in network.parameters())),
-        float(sharpness),  # type: ignore[arg-type]
-    )
-    return dict(zip(QUANTITIES, numbers, strict=True)), values
-
-
-def dimensions(eigenvalues: NDArray[np.float64], alphas: Sequence[float]) -> NDArray[np.float64]:
-    """N_eff (..., alphas) from spectra (..., k) with NaN where there is no eigenvalue."""
-    spectra = eigenvalues.reshape(-1, eigenvalues.shape[-1])
-    values = [
-        [effective_dimensionality(row[np.isfinite(row)], alpha) for alpha in alphas]
-        for row in spectra
-    ]
-    return np.array(values).reshape(*eigenvalues.shape[:-1], len(alphas))
+    numbers = {
+        "parameters": float(operator.size),
+        "train_loss": train_loss,
+        "train_error": 1 - train_accuracy,
+        "test_loss": test_loss,
+        "test_error": 1 - test_accuracy,
+        "lambda_max": float(found.values[0]),
+        "lambda_min": float(operator.eigsh(1, "bottom", seed=seed).values[0]),
+        "negatives": negatives,
+        "negative_mass": negative_mass,
+        "squared_norm": float(
+            sum(weight.detach().double().square().sum() for weight in network.parameters())
+        ),
+        "loss_sharpness": float(sharpness),  # type: ignore[arg-type]
+    }
+    return numbers, Spectrum(values, nodes, weights)

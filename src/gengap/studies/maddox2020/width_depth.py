@@ -16,7 +16,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from gengap.errors import GengapError
 from gengap.figures.style import (
@@ -29,11 +28,13 @@ from gengap.figures.style import (
     notes_below,
     styled,
 )
-from gengap.studies import Context, Outcome, Run, interval
+from gengap.studies import Context, Outcome, Run, data_of, interval, rank_correlation
 from gengap.studies.maddox2020.solutions import (
     QUANTITIES,
-    data_of,
-    dimensions,
+    RUNS,
+    SPECTRA,
+    STEPS,
+    Spectrum,
     measured,
     solve,
 )
@@ -73,22 +74,15 @@ def run(
     data = data_of(context, dataset)
     shape = (len(depths), len(widths))
     arrays = {name: np.empty(shape) for name in QUANTITIES}
-    spectra = np.empty((*shape, eigenvalues))
+    sizes = {"eigenvalues": eigenvalues} | dict.fromkeys(("nodes", "weights"), RUNS * STEPS)
+    arrays |= {name: np.empty((*shape, size)) for name, size in sizes.items()}
     for row, depth in enumerate(depths):
         for column, width in enumerate(widths):
             solution = solve(context, data, {**network, "width": width, "depth": depth}, training)
-            numbers, spectra[row, column] = measured(context, solution, eigenvalues)
-            for name, value in numbers.items():
+            numbers, spectrum = measured(context, solution, eigenvalues)
+            for name, value in (numbers | vars(spectrum)).items():
                 arrays[name][row, column] = value
-    return Outcome(
-        {},
-        {
-            **arrays,
-            "eigenvalues": spectra,
-            "widths": np.array(widths),
-            "depths": np.array(depths),
-        },
-    )
+    return Outcome({}, {**arrays, "widths": np.array(widths), "depths": np.array(depths)})
 
 
 @dataclass(frozen=True)
@@ -98,7 +92,9 @@ class Grid:
     Attributes:
         widths: (w,).
         depths: (d,), ascending.
-        quantities: (seeds, d, w), by name; among them ``effective_dimensionality``.
+        quantities: (seeds, d, w), by name; among them ``effective_dimensionality``,
+            ``computed``, what the largest eigenvalues alone make of it, and ``least_computed``, the
+            smallest of these.
     """
 
     widths: NDArray[np.int64]
@@ -122,7 +118,7 @@ class Grid:
             order = np.argsort(depths)
             stacked["depths"].append(depths[order])
             stacked["widths"].append(arrays[0]["widths"])
-            for name in (*QUANTITIES, "eigenvalues"):
+            for name in (*QUANTITIES, *SPECTRA):
                 stacked[name].append(np.concatenate([a[name] for a in arrays])[order])
         if len({values.shape for values in stacked["eigenvalues"]}) > 1:
             raise GengapError(
@@ -130,8 +126,10 @@ class Grid:
                 "every seed."
             )
         quantities = {name: np.stack(stacked[name]) for name in QUANTITIES}
-        spectra = np.stack(stacked["eigenvalues"])
-        quantities["effective_dimensionality"] = dimensions(spectra, [alpha])[..., 0]
+        spectrum = Spectrum.of({name: np.stack(stacked[name]) for name in SPECTRA})
+        quantities["effective_dimensionality"] = spectrum.dimensions([alpha])[..., 0]
+        quantities["computed"] = spectrum.computed([alpha])[..., 0]
+        quantities["least_computed"] = np.nanmin(spectrum.eigenvalues, axis=-1)
         return cls(stacked["widths"][0], stacked["depths"][0], quantities)
 
     @property
@@ -145,13 +143,9 @@ class Grid:
         NaN where fewer than three networks fit.
         """
         pairs = zip(self.quantities[name], self.quantities[against], self.fitting, strict=True)
-        return np.array([_spearman(values[rows], losses[rows]) for values, losses, rows in pairs])
-
-
-def _spearman(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
-        return float("nan")
-    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
+        return np.array(
+            [rank_correlation(some[rows], losses[rows]) for some, losses, rows in pairs]
+        )
 
 
 def draw(runs: Sequence[Run]) -> dict[str, Figure]:

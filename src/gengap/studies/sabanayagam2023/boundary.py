@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from gengap.curvature.alignment import alignments
 from gengap.figures.style import DOUBLE_COLUMN, SMALL_SIZE, new_figure, styled
-from gengap.studies import Context, Outcome, Run
+from gengap.studies import Context, Outcome, Run, data_of
 from gengap.studies.sabanayagam2023.maps import (
     alignment_bar,
     draw_alignment,
@@ -26,7 +26,7 @@ from gengap.studies.sabanayagam2023.quantities import (
     random_alignments,
     spectrum_of,
 )
-from gengap.studies.sabanayagam2023.solutions import data_of, solve, training_curve
+from gengap.studies.sabanayagam2023.solutions import solve, training_curve
 
 ROW_HEIGHT = 1.15
 

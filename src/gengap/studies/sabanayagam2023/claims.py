@@ -6,7 +6,9 @@ its side, does not if one lies on the other side, and is undecided where an inte
 - sign: flips at the boundary above 0.9, flips elsewhere below 0.1, and the jump of the top
   eigenvectors' alignment above that of random vectors;
 - outliers: the rank correlation with the length above 0, over all solutions and within datasets;
-- G_theta: the difference above 0;
+  undecided where a seed has none, as all its numbers of outliers are equal;
+- G_theta: the difference above 0; on images also the share of the alignments' variance that lies
+  between classes, top eigenvectors less random vectors;
 - sharpness misleads: log10 of the ratio adversarial / normal below 0 for trace and lambda_1;
 - reparameterisation: log10 of the ratio of lambda_1 above 0.3 (a factor of two), both rank
   correlations of alignments above 0.9, and the difference of G_theta still above 0;
@@ -25,11 +27,12 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from scipy.stats import binomtest, rankdata, spearmanr
+from scipy.stats import binomtest, rankdata
 
 from gengap.curvature.margin import REACHED
-from gengap.studies import Claim, Run, interval
+from gengap.studies import Claim, Run, above, all_hold, rank_correlation, said
 from gengap.studies.sabanayagam2023.complexity import COMPARED
+from gengap.studies.sabanayagam2023.simplicity import best_alignment
 
 Estimates = dict[str, Sequence[float]]
 
@@ -54,7 +57,8 @@ def claims(runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
         found += [_sharpness(matched, "at matched cross-entropy")] if matched else []
         found += [_reparameterised(matched)] if matched else []
     if "images" in runs:
-        found.append(_images(runs["images"]))
+        levels = dict.fromkeys(each.settings.get("matched_loss") for each in runs["images"])
+        found += [_images(runs["images"], level) for level in levels]
     if "simplicity" in runs:
         least = min(each.settings.get("loss", 0.0) for each in runs["simplicity"])
         chosen = [r for r in runs["simplicity"] if r.settings.get("loss", 0.0) == least]
@@ -78,13 +82,13 @@ def _signs(runs: Sequence[Run]) -> Claim:
         paper="The alignment of the predicted class's gradient with a top eigenvector is large and "
         "of opposite sign on the two sides of a section of the decision boundary, so top "
         "eigenvectors encode the boundary.",
-        measured=f"The sign changes at {_text(at)} of the crossings where a top eigenvector is "
-        f"active and at {_text(elsewhere)} of the pairs of neighbours elsewhere. With two classes "
+        measured=f"The sign changes at {said(at)} of the crossings where a top eigenvector is "
+        f"active and at {said(elsewhere)} of the pairs of neighbours elsewhere. With two classes "
         "the change is an identity of any vector (the two gradients are opposite at the boundary): "
-        f"random vectors change sign at {_text(random)} of the crossings too. What marks top "
-        f"eigenvectors is the jump, {_text(jump)} against {_text(other)}.",
-        holds=_all(
-            _above(at, FLIPS_AT_BOUNDARY), _below(elsewhere, FLIPS_ELSEWHERE), _above(difference)
+        f"random vectors change sign at {said(random)} of the crossings too. What marks top "
+        f"eigenvectors is the jump, {said(jump)} against {said(other)}.",
+        holds=all_hold(
+            above(at, FLIPS_AT_BOUNDARY), _below(elsewhere, FLIPS_ELSEWHERE), above(difference)
         ),
         estimates=estimates,
     )
@@ -112,7 +116,8 @@ def _outliers(runs: Sequence[Run]) -> Claim:
         "outliers, adversarial less normal": _difference(runs, "outliers"),
         "length, adversarial less normal": _difference(runs, length),
     }
-    outliers, above, g, trace, *within = list(estimates.values())[:8]
+    outliers, mirrored, g, trace, *within = list(estimates.values())[:8]
+    complete = len(outliers) == len(within[0]) == len({each.seed for each in runs})
     solutions = len({str(each.settings.get("dataset")) for each in runs}) * len(COMPARED)
     return Claim(
         title="The number of outliers grows with the complexity of the boundary",
@@ -120,12 +125,13 @@ def _outliers(runs: Sequence[Run]) -> Claim:
         "of the decision boundary.",
         measured=f"Over the {solutions} solutions of a seed, at one cross-entropy, the rank "
         f"correlation of the boundary's length with the number of outliers (largest logarithmic "
-        f"gap) is {_text(outliers)}, with the number of eigenvalues above -lambda_min "
-        f"{_text(above)}, with G_theta {_text(g)}, with the trace {_text(trace)}. With ranks "
+        f"gap) is {said(outliers)}, with the number of eigenvalues above -lambda_min "
+        f"{said(mirrored)}, with G_theta {said(g)}, with the trace {said(trace)}. With ranks "
         "within each dataset, which differences between datasets cannot make, they are "
-        + ", ".join(_text(values) for values in within)
-        + ".",
-        holds=_all(_above(outliers), _above(within[0])),
+        + ", ".join(said(values) for values in within)
+        + "."
+        + ("" if complete else " Seeds in which the number of outliers is constant are left out."),
+        holds=all_hold(above(outliers), above(within[0])) if complete else None,
         estimates=estimates,
     )
 
@@ -149,14 +155,37 @@ def _g_theta(runs: Sequence[Run], how: str) -> Claim:
         title=f"G_theta ranks the normal below the adversarial solution, {how}",
         paper="G_theta is smaller for the simple boundary of normal training than for the complex "
         "one from the adversarial start, and so ranks them by how they generalise.",
-        measured=f"G_theta counts {_text(normal)} eigenvectors after normal training, "
-        f"{_text(adversarial)} from the adversarial start and {_text(large)} from the large norm "
-        f"(mean over datasets); the difference adversarial less normal is {_text(difference)} ("
-        + "; ".join(f"{name}: {_text(values)}" for name, values in by_dataset.items())
-        + f"), that of the test accuracies {_text(accuracy)}.",
-        holds=_above(difference),
+        measured=f"G_theta counts {said(normal)} eigenvectors after normal training, "
+        f"{said(adversarial)} from the adversarial start and {said(large)} from the large norm "
+        f"(mean over datasets); the difference adversarial less normal is {said(difference)} ("
+        + "; ".join(f"{name}: {said(values)}" for name, values in by_dataset.items())
+        + f"), that of the test accuracies {said(accuracy)}. {_memorised(runs)}{_levels(runs)}",
+        holds=above(difference),
         estimates=estimates,
     )
+
+
+def _memorised(runs: Sequence[Run]) -> str:
+    """How far the random labels of the adversarial start were fitted."""
+    values = [each.outcome.values for each in runs]
+    reached = sum(each["random_labels_reached"] > 0 for each in values)
+    accuracies = [each["random_labels_accuracy"] for each in values]
+    losses = [each["random_labels_loss"] for each in values]
+    return (
+        f"Training on random labels ended at accuracies from {min(accuracies):.3g} to "
+        f"{max(accuracies):.3g} and losses from {min(losses):.3g} to {max(losses):.3g}; it reached "
+        f"its target in {reached} of {len(runs)} runs."
+    )
+
+
+def _levels(runs: Sequence[Run]) -> str:
+    """The cross-entropies of matched solutions; nothing where they are compared as trained."""
+    levels = [v["matched_loss"] for v in (r.outcome.values for r in runs) if "matched_loss" in v]
+    if not levels:
+        return ""
+    least = levels.count(min(levels))
+    rest = f", at up to {max(levels):.3g} in the others" if least < len(levels) else ""
+    return f" The cross-entropy is {min(levels):.3g} in {least} of {len(levels)} runs{rest}."
 
 
 def _sharpness(runs: Sequence[Run], how: str) -> Claim:
@@ -176,11 +205,11 @@ def _sharpness(runs: Sequence[Run], how: str) -> Claim:
         paper="Trace and largest eigenvalue are smaller for the adversarial solution, which "
         "generalises worse, so flatness ranks the two the wrong way round."
         + ("" if as_trained else " (The paper does not match the cross-entropy.)"),
-        measured=f"log10 of the ratio adversarial / normal is {_text(trace)} for the trace and "
-        f"{_text(top)} for lambda_1"
-        + (f", while that of the training losses reached is {_text(loss)}" if as_trained else "")
-        + f"; for lambda_1 of the large norm against the normal solution it is {_text(large)}.",
-        holds=_all(_below(trace, 0.0), _below(top, 0.0)),
+        measured=f"log10 of the ratio adversarial / normal is {said(trace)} for the trace and "
+        f"{said(top)} for lambda_1"
+        + (f", while that of the training losses reached is {said(loss)}" if as_trained else "")
+        + f"; for lambda_1 of the large norm against the normal solution it is {said(large)}.",
+        holds=all_hold(_below(trace, 0.0), _below(top, 0.0)),
         estimates=estimates,
     )
 
@@ -219,21 +248,23 @@ def _reparameterised(runs: Sequence[Run]) -> Claim:
         paper="Scaling the layers of a ReLU network leaves its function and changes the sharpness "
         "at will; the alignment with top eigenvectors tells the same.",
         measured="With the first layer times five and the second divided by five, log10 of "
-        f"lambda_1 changes by {_text(top)}; the rank correlation with what it was is "
-        f"{_text(samples)} for the samples' |A_1| and {_text(vectors)} for the eigenvectors' mean "
-        f"|A_i|; the difference of G_theta (count), adversarial less normal, was {_text(before)} "
-        f"and is {_text(difference)} once both are rescaled.",
-        holds=_all(
-            _above(top, FACTOR_OF_TWO),
-            _above(samples, SAME_RANKING),
-            _above(vectors, SAME_RANKING),
-            _above(difference),
+        f"lambda_1 changes by {said(top)}; the rank correlation with what it was is "
+        f"{said(samples)} for the samples' |A_1| and {said(vectors)} for the eigenvectors' mean "
+        f"|A_i|; the difference of G_theta (count), adversarial less normal, was {said(before)} "
+        f"and is {said(difference)} once both are rescaled.",
+        holds=all_hold(
+            above(top, FACTOR_OF_TWO),
+            above(samples, SAME_RANKING),
+            above(vectors, SAME_RANKING),
+            above(difference),
         ),
         estimates=estimates,
     )
 
 
-def _images(runs: Sequence[Run]) -> Claim:
+def _images(found: Sequence[Run], level: float | None) -> Claim:
+    runs = [each for each in found if each.settings.get("matched_loss") == level]
+    how = "as trained" if level is None else f"at cross-entropy {level:g}"
     estimates: Estimates = {
         "G_theta (count), adversarial less normal": _difference(runs, "g_theta_count"),
         "log10 of lambda_1, adversarial / normal": _log_ratio(runs, "lambda_1"),
@@ -244,21 +275,22 @@ def _images(runs: Sequence[Run]) -> Claim:
         "the same, random vectors": _by_seed(runs, _value("normal_split_random")),
     }
     difference, top, accuracy, split, random = estimates.values()
+    apart = [a - b for a, b in zip(split, random, strict=True)]
     return Claim(
-        title="On images, too, G_theta ranks the normal below the adversarial solution, as trained",
+        title=f"On images, too, G_theta ranks the normal below the adversarial solution, {how}",
         paper="On MNIST-017 G_theta is smaller after normal training than from the adversarial "
         "start, and the top eigenvectors tell the classes apart.",
-        measured=f"The difference of G_theta (count) is {_text(difference)}, log10 of the ratio of "
-        f"lambda_1 {_text(top)}, the difference of test accuracies {_text(accuracy)}; "
-        f"{_text(split)} of the variance of the top eigenvectors' alignments lies between classes, "
-        f"of random vectors' {_text(random)}.",
-        holds=_above(difference),
+        measured=f"The difference of G_theta (count) is {said(difference)}, log10 of the ratio of "
+        f"lambda_1 {said(top)}, the difference of test accuracies {said(accuracy)}; "
+        f"{said(split)} of the variance of the top eigenvectors' alignments lies between classes, "
+        f"of random vectors' {said(random)}. {_memorised(runs)}",
+        holds=all_hold(above(difference), above(apart)),
         estimates=estimates,
     )
 
 
 def _margin(found: Sequence[Run], loss: float) -> Claim:
-    runs = [each for each in found if _best_alignment(each) >= REACHED]
+    runs = [each for each in found if best_alignment(each) >= REACHED]
     estimates: Estimates = {
         "estimated margin, noisy start less normal": _difference(
             runs, "margin_estimate", "noisy_init"
@@ -271,6 +303,12 @@ def _margin(found: Sequence[Run], loss: float) -> Claim:
         ),
         "estimated over direct margin, normal": _by_seed(runs, _margin_ratio("normal")),
         "estimated over direct margin, noisy start": _by_seed(runs, _margin_ratio("noisy_init")),
+        "distance of the points of alignment 1 to the boundary, normal": _by_seed(
+            runs, _value("normal_aligned_to_boundary")
+        ),
+        "distance of the points of alignment 1 to the boundary, noisy start": _by_seed(
+            runs, _value("noisy_init_aligned_to_boundary")
+        ),
         "best abs(A_1), normal, all seeds": _by_seed(found, _value("normal_best_alignment")),
         "best abs(A_1), noisy start, all seeds": _by_seed(
             found, _value("noisy_init_best_alignment")
@@ -279,26 +317,22 @@ def _margin(found: Sequence[Run], loss: float) -> Claim:
             found, "margin_estimate", "noisy_init"
         ),
     }
-    estimated, direct, _, normal, noisy, best, other, all_seeds = estimates.values()
+    estimated, direct, _, normal, noisy, off, noisy_off, best, other, all_seeds = estimates.values()
     return Claim(
         title="Points of alignment 1 give the margin",
         paper="The distance of a point whose gradient aligns perfectly with the top eigenvector to "
         "the training inputs of extreme alignment estimates the margin, and tells the wide-margin "
         "solution (noisy start) from the other.",
         measured=f"At cross-entropy {loss:g} a point with |A_1| of at least {REACHED:g} was found "
-        f"for both solutions in {len(runs)} of {len(found)} seeds (the best |A_1| is {_text(best)} "
-        f"and {_text(other)}). In these the estimate differs by {_text(estimated)} where the "
-        f"direct search finds {_text(direct)}; estimate over direct margin is {_text(normal)} "
-        f"(normal) and {_text(noisy)} (noisy start). In all seeds the estimate differs by "
-        f"{_text(all_seeds)}.",
-        holds=_all(_above(estimated), _above(direct)),
+        f"for both solutions in {len(runs)} of {len(found)} seeds (the best |A_1| is {said(best)} "
+        f"and {said(other)}). In these the estimate differs by {said(estimated)} where the "
+        f"direct search finds {said(direct)}; estimate over direct margin is {said(normal)} "
+        f"(normal) and {said(noisy)} (noisy start); the points lie {said(off)} and "
+        f"{said(noisy_off)} from the boundary. In all seeds the estimate differs by "
+        f"{said(all_seeds)}.",
+        holds=all_hold(above(estimated), above(direct)),
         estimates=estimates,
     )
-
-
-def _best_alignment(run: Run) -> float:
-    """The lesser one of the two solutions."""
-    return min(run.outcome.values[f"{setup}_best_alignment"] for setup in ("normal", "noisy_init"))
 
 
 def _selection(runs: Sequence[Run], loss: float) -> Claim:
@@ -324,8 +358,8 @@ def _selection(runs: Sequence[Run], loss: float) -> Claim:
         paper="G_theta says how simple a boundary is and the estimated margin how wide, which "
         "together identify minima with simple wide-margin boundaries.",
         measured=f"On the linear checkerboard at cross-entropy {loss:g}, G_theta differs by "
-        f"{_text(g)} between the winding wide-margin and the straight narrow boundary, whose "
-        f"lengths differ by {_text(length)} sides; both quantities order the two solutions rightly "
+        f"{said(g)} between the winding wide-margin and the straight narrow boundary, whose "
+        f"lengths differ by {said(length)} sides; both quantities order the two solutions rightly "
         f"in {right} of {len(runs)} seeds (exact 95% interval of the share: {low:.3g} to "
         f"{high:.3g}).",
         holds=True if low > CHOSEN_RIGHTLY else False if high < CHOSEN_RIGHTLY else None,
@@ -392,7 +426,7 @@ def _log_ratio(runs: Sequence[Run], name: str, setup: str = "adversarial") -> li
 
 
 def _correlation(runs: Sequence[Run], first: str, second: str) -> list[float]:
-    """Spearman's correlation over all solutions of each seed; NaN where one is constant."""
+    """Spearman's correlation over all solutions of each seed; none where one is constant."""
     pairs: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for each in runs:
         values = each.outcome.values
@@ -400,38 +434,21 @@ def _correlation(runs: Sequence[Run], first: str, second: str) -> list[float]:
     found = []
     for seed in sorted(pairs):
         left, right = np.array(pairs[seed]).T
-        found.append(float(spearmanr(left, right).statistic))
-    return found
+        found.append(rank_correlation(left, right))
+    return [value for value in found if np.isfinite(value)]
 
 
 def _correlation_within(runs: Sequence[Run], first: str, second: str) -> list[float]:
-    """Correlation over all solutions of each seed of their ranks within their dataset."""
+    """The same of their ranks within their dataset."""
     ranks: dict[int, list[np.ndarray]] = defaultdict(list)
     for each in runs:
         values = each.outcome.values
         pair = [[values[f"{setup}_{name}"] for setup in COMPARED] for name in (first, second)]
         ranks[each.seed].append(rankdata(pair, axis=1))
-    return [float(np.corrcoef(np.hstack(ranks[seed]))[0, 1]) for seed in sorted(ranks)]
-
-
-def _text(values: Sequence[float]) -> str:
-    """Mean and interval, e.g. ``0.52 (0.41 to 0.63)``."""
-    if not values:
-        return "unknown"
-    mean, low, high = interval(values)
-    return f"{mean:.3g} ({low:.3g} to {high:.3g})"
-
-
-def _above(values: Sequence[float], limit: float = 0.0) -> bool | None:
-    _, low, high = interval(values)
-    return True if low > limit else False if high < limit else None
+    tables = [np.hstack(ranks[seed]) for seed in sorted(ranks)]
+    return [float(np.corrcoef(table)[0, 1]) for table in tables if np.ptp(table, axis=1).all()]
 
 
 def _below(values: Sequence[float], limit: float) -> bool | None:
-    above = _above(values, limit)
-    return None if above is None else not above
-
-
-def _all(*verdicts: bool | None) -> bool | None:
-    """False if one is, undecided if one is, else true."""
-    return False if False in verdicts else None if None in verdicts else True
+    verdict = above(values, limit)
+    return None if verdict is None else not verdict

@@ -25,7 +25,7 @@ from gengap.figures.style import (
     styled,
 )
 from gengap.networks import Network
-from gengap.studies import Context, Outcome, Run
+from gengap.studies import Context, Outcome, Run, data_of
 from gengap.studies.sabanayagam2023.maps import (
     SETUP_COLOURS,
     SETUP_LABELS,
@@ -43,8 +43,8 @@ from gengap.studies.sabanayagam2023.quantities import (
 )
 from gengap.studies.sabanayagam2023.solutions import (
     Solution,
-    data_of,
     matched,
+    memorised,
     norm,
     rescaled,
     solve,
@@ -107,7 +107,7 @@ def run(
     data = data_of(context, dataset)
     random = solve(context, data, network, {**training, **random_training}, "random_labels")
     values = {
-        "random_labels_accuracy": random.accuracy,
+        **memorised(random),
         "random_labels_norm": norm(random.network, random.result.weights),
     }
     arrays: dict[str, np.ndarray] = {"points": data.train.inputs, "labels": data.train.labels}

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from gengap.curvature.collapse import collapse_of
 from gengap.figures.style import DOUBLE_COLUMN, legend_below, new_figure, styled
 from gengap.networks import set_weights
-from gengap.studies import Context, Outcome, Run
+from gengap.studies import Context, Outcome, Run, data_of
 from gengap.studies.sabanayagam2023.maps import SETUP_COLOURS, SETUP_LABELS
 from gengap.studies.sabanayagam2023.quantities import measured_g_theta, spectrum_of
-from gengap.studies.sabanayagam2023.solutions import data_of, solve
+from gengap.studies.sabanayagam2023.solutions import memorised, solve
 from gengap.training import evaluate
 
 PANELS = {
@@ -58,7 +58,7 @@ def run(
     """
     data = data_of(context, dataset)
     random = solve(context, data, network, {**training, **random_training}, "random_labels")
-    values: dict[str, float] = {}
+    values = memorised(random)
     arrays: dict[str, np.ndarray] = {"checkpoints": np.array(checkpoints)}
     for setup in setups:
         first = None if setup == "normal" else random.result.weights

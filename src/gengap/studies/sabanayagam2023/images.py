@@ -22,7 +22,7 @@ from gengap.figures.style import (
 )
 from gengap.networks import Network
 from gengap.seeding import derive
-from gengap.studies import Context, Outcome, Run
+from gengap.studies import Context, Outcome, Run, data_of
 from gengap.studies.sabanayagam2023.maps import (
     ALIGNMENT,
     SETUP_LABELS,
@@ -34,7 +34,7 @@ from gengap.studies.sabanayagam2023.quantities import (
     random_alignments,
     spectrum_of,
 )
-from gengap.studies.sabanayagam2023.solutions import data_of, matched, solve
+from gengap.studies.sabanayagam2023.solutions import matched, memorised, solve
 
 MAPPED = 4
 POINT_AREA = 7.0
@@ -88,7 +88,7 @@ def run(
     if set(setups) & {"adversarial", "large_norm"}:
         shuffled = {**recipe, "augmentation": (), **(random_training or {})}
         random = solve(context, data, spec, shuffled, "random_labels")
-        values["random_labels_accuracy"] = random.accuracy
+        values |= memorised(random)
         first = random.result.weights
     compared: dict[str, Network] = {}
     for setup in setups:

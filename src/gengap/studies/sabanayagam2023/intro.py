@@ -14,6 +14,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from torch import nn
 
 from gengap.curvature.alignment import alignments, unit_gradients
+from gengap.curvature.margin import predicted_classes
 from gengap.figures.style import (
     BLACK,
     DIVERGING,
@@ -26,9 +27,9 @@ from gengap.figures.style import (
     styled,
 )
 from gengap.networks import Network, device_of, logits, tensor_of
-from gengap.studies import Context, Outcome, Run
-from gengap.studies.sabanayagam2023.quantities import classes_of, spectrum_of
-from gengap.studies.sabanayagam2023.solutions import data_of, solve
+from gengap.studies import Context, Outcome, Run, data_of
+from gengap.studies.sabanayagam2023.quantities import spectrum_of
+from gengap.studies.sabanayagam2023.solutions import solve
 from gengap.training import sample_losses
 
 LOW, HIGH = 0.35, 1.6
@@ -69,7 +70,7 @@ def run(
     )
     with torch.no_grad():
         outputs = logits(solution.network, tensor_of(x, device_of(solution.network)))
-    predicted = classes_of(solution.network, x)
+    predicted = predicted_classes(solution.network, x)
     sections = np.flatnonzero(np.diff(predicted))
     flips = _flips(aligned, sections)
     values = {

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from gengap.curvature import effective_dimension, hessian
 from gengap.curvature.alignment import GTheta, Statistic, alignments, g_theta
+from gengap.curvature.margin import predicted_classes
 from gengap.curvature.per_sample import parameter_count
 from gengap.curvature.spectra import DENSE_LIMIT
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import Network, device_of, logits, tensor_of
+from gengap.networks import Network
 from gengap.seeding import derive, generator
 from gengap.studies import Context
 
@@ -28,7 +28,6 @@ LEADING = 100
 """Eigenpairs computed where the Hessian is too large to be formed."""
 
 RANDOM_VECTORS = 10
-FORWARD_BATCH = 4096
 
 
 @dataclass(frozen=True)
@@ -147,19 +146,7 @@ def plane_of(
     points = np.tile(inputs.mean(axis=0, dtype=np.float64), (side * side, 1)).astype(np.float32)
     points[:, components[0]] = np.tile(x, side)
     points[:, components[1]] = np.repeat(y, side)
-    return Plane(x, y, points, classes_of(network, points).reshape(side, side))
-
-
-def classes_of(network: Network, inputs: np.ndarray) -> NDArray[np.int64]:
-    """Predicted classes (n,)."""
-    with torch.inference_mode():
-        parts = [
-            logits(network, tensor_of(inputs[start : start + FORWARD_BATCH], device_of(network)))
-            .argmax(1)
-            .numpy(force=True)
-            for start in range(0, len(inputs), FORWARD_BATCH)
-        ]
-    return np.concatenate(parts)
+    return Plane(x, y, points, predicted_classes(network, points).reshape(side, side))
 
 
 @dataclass(frozen=True)

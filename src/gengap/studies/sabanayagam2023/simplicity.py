@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gengap.curvature.alignment import alignments
-from gengap.curvature.margin import boundary_search, estimate_margin
+from gengap.curvature.margin import ALIGNED, REACHED, boundary_search, estimate_margin
 from gengap.datasets import Split
 from gengap.figures.style import (
     BLACK,
@@ -24,7 +24,7 @@ from gengap.figures.style import (
 )
 from gengap.networks import Network
 from gengap.seeding import generator
-from gengap.studies import Context, Outcome, Run
+from gengap.studies import Context, Outcome, Run, data_of
 from gengap.studies.claims import interval
 from gengap.studies.sabanayagam2023.maps import (
     SETUP_COLOURS,
@@ -40,7 +40,7 @@ from gengap.studies.sabanayagam2023.quantities import (
     plane_of,
     spectrum_of,
 )
-from gengap.studies.sabanayagam2023.solutions import data_of, matched, solve
+from gengap.studies.sabanayagam2023.solutions import matched, solve
 
 COMPARED = ("normal", "noisy_init")
 MAPPED = 3
@@ -84,7 +84,8 @@ def run(
         Values ``<setup>_<quantity>``: G_theta, boundary length; of the training inputs the least
         and the mean distance to the boundary by direct search, and that of the two inputs of
         extreme alignment; the margin estimated from points of alignment 1, the best |A| that they
-        reached, and their own distance to the boundary.
+        reached, and the median distance to the boundary of those that come within
+        ``gengap.curvature.margin.ALIGNED`` of it.
     """
     data, other = data_of(context, dataset), data_of(context, noisy)
     first = solve(context, other, network, training, "normal")
@@ -121,7 +122,8 @@ def _measured(
     )
     points = margin.aligned.points.astype(np.float32)
     reached = boundary_search(network, points, rng, others=data.inputs)
-    best = int(np.abs(margin.aligned.alignments).argmax())
+    closeness = np.abs(margin.aligned.alignments)
+    best = int(closeness.argmax())
     values = {
         "g_theta_count": float(g.count),
         "g_theta": g.fraction,
@@ -133,8 +135,10 @@ def _measured(
         "margin_mean": float(direct.distances.mean()),
         "margin_extremes": float(direct.distances[list(margin.extremes)].min()),
         "margin_estimate": margin.margin,
-        "best_alignment": float(np.abs(margin.aligned.alignments[best])),
-        "aligned_to_boundary": float(np.median(reached.distances)),
+        "best_alignment": float(closeness[best]),
+        "aligned_to_boundary": float(
+            np.median(reached.distances[closeness >= closeness[best] - ALIGNED])
+        ),
     }
     arrays = {
         **plane_arrays("", plane, mapped),
@@ -224,18 +228,42 @@ def _marks(axes: Axes, arrays: Mapping[str, np.ndarray], setup: str) -> list[Any
 
 @styled
 def margins(runs: Sequence[Run]) -> Figure:
-    """Quantities of the two starts, a dot per run and a line per pair of the same seed."""
-    figure = new_figure(DOUBLE_COLUMN, 2.2)
+    """Quantities of the two starts, a dot per run and a line per pair of the same seed.
+
+    Pairs without a point of alignment 1 for both are open and dashed in the panel of the estimate,
+    and its mean and interval leave them out.
+    """
+    figure = new_figure(DOUBLE_COLUMN, 2.4)
+    aligned = np.array([best_alignment(each) >= REACHED for each in runs])
+    marks: list[Any] = []
     for axes, (name, label) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         table = np.array([[r.outcome.values[f"{s}_{name}"] for s in COMPARED] for r in runs])
-        axes.plot([0, 1], table.T, color=GREY, linewidth=0.5)
+        full = aligned if name == "margin_estimate" else np.ones_like(aligned)
+        axes.plot([0, 1], table[full].T, color=GREY, linewidth=0.5)
+        axes.plot([0, 1], table[~full].T, color=GREY, linewidth=0.5, linestyle="--")
         for place, setup in enumerate(COMPARED):
-            axes.plot([place] * len(table), table[:, place], ".", color=SETUP_COLOURS[setup])
-            mean, low, high = interval(list(table[:, place]))
+            axes.plot([place] * full.sum(), table[full, place], ".", color=SETUP_COLOURS[setup])
+            marks += axes.plot(
+                [place] * (~full).sum(),
+                table[~full, place],
+                "o",
+                color=SETUP_COLOURS[setup],
+                markerfacecolor="white",
+                markersize=4,
+                label=rf"no point of $|A_1| \geq {REACHED:g}$ for both",
+            )
+            mean, low, high = interval(list(table[full, place]))
             if np.isfinite([low, high]).all():
                 axes.errorbar(
                     place, mean, [[mean - low], [high - mean]], fmt="_", color=BLACK, capsize=2
                 )
         axes.set_xticks([0, 1], ["normal", "noisy\nstart"])
         axes.set(title=label, xlim=(-0.5, 1.5))
+    if not aligned.all():
+        legend_below(figure, marks[-1:])
     return figure
+
+
+def best_alignment(run: Run) -> float:
+    """The best |A_1|, the lesser one of the two solutions."""
+    return min(run.outcome.values[f"{setup}_best_alignment"] for setup in COMPARED)

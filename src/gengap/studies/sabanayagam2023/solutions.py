@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gengap.datasets import Dataset, Split, load
+from gengap.datasets import Dataset, Split
 from gengap.errors import GengapError
 from gengap.networks import (
     Network,
@@ -72,15 +72,6 @@ class Solution:
     def accuracy(self) -> float:
         """On the training split, at the end."""
         return float(self.result.history[-1]["train_accuracy"])
-
-
-def data_of(context: Context, dataset: Mapping[str, Any]) -> Dataset:
-    """The data of a run: keywords of ``gengap.datasets.load``, drawn from the run's seed."""
-    keywords = dict(dataset)
-    if "name" not in keywords:
-        raise GengapError("The setting 'dataset' has no 'name': name one of gengap.datasets.NAMES.")
-    name = keywords.pop("name")
-    return load(name, data_dir=context.data_dir, seed=derive(context.seed, "data"), **keywords)
 
 
 def network_of(context: Context, network: Mapping[str, Any], data: Dataset) -> Network:
@@ -160,6 +151,15 @@ def solve(
         start = scaled_to(module, _fresh(module, recipe), length)
     result = train(module, split, recipe, start=start, checkpoints=checkpoints)
     return Solution(module, split, result, evaluate(module, data.test, recipe.loss)[1])
+
+
+def memorised(random: Solution) -> dict[str, float]:
+    """How far random labels were fitted: accuracy, loss, and whether the target was reached."""
+    return {
+        "random_labels_accuracy": random.accuracy,
+        "random_labels_loss": float(random.result.history[-1]["train_loss"]),
+        "random_labels_reached": float(random.result.reached_target),
+    }
 
 
 def norm(network: nn.Module, weights: Mapping[str, Tensor]) -> float:
