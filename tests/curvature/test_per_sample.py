@@ -1,4 +1,4 @@
-"""Gradients of single inputs against a loop over autograd."""
+"""Gradients of single inputs against a loop over autograd, in float64."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ SPECS: dict[str, dict[str, Any]] = {
 def made(name: str, count: int = 5) -> tuple[Network, Split]:
     network = build(SPECS[name])
     initialise(network, "he", torch.Generator().manual_seed(1))
+    network.double()
     rng = np.random.default_rng(0)
     inputs = rng.standard_normal((count, *network.input_shape)).astype(np.float32)
     classes = max(network.outputs, 2)
@@ -44,7 +45,7 @@ def made(name: str, count: int = 5) -> tuple[Network, Split]:
 def looped(network: nn.Module, data: Split, loss: str) -> Tensor:
     rows = []
     for one, label in zip(data.inputs, data.labels, strict=True):
-        outputs = loss_inputs(network, torch.from_numpy(one[None]), loss)
+        outputs = loss_inputs(network, torch.from_numpy(one[None]).double(), loss)
         value = sample_losses(outputs, torch.tensor([label]), loss).sum()
         parts = torch.autograd.grad(value, list(network.parameters()))
         rows.append(torch.cat([part.flatten() for part in parts]))
@@ -57,23 +58,24 @@ def test_gradients_are_those_of_a_loop(name: str, loss: str) -> None:
     network, data = made(name)
     joined = torch.cat([part for _, part in per_sample_gradients(network, data, loss)])
     expected = looped(network, data, loss)
-    assert torch.allclose(joined, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))
+    assert torch.allclose(joined, expected, rtol=1e-9, atol=1e-12 * float(expected.abs().max()))
 
 
 def test_nll_is_the_cross_entropy_of_the_logits() -> None:
     network, data = made("softmax")
     joined = torch.cat([part for _, part in per_sample_gradients(network, data, "nll")])
-    assert torch.allclose(joined, looped(network, data, "nll"), rtol=1e-4, atol=1e-6)
+    expected = looped(network, data, "nll")
+    assert torch.allclose(joined, expected, rtol=1e-9, atol=1e-12 * float(expected.abs().max()))
 
 
 def test_batches_cover_all_rows_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     network, data = made("dense", count=7)
     whole = torch.cat([part for _, part in per_sample_gradients(network, data)])
-    size = 4 * per_sample.parameter_count(network)
+    size = 8 * per_sample.parameter_count(network)
     monkeypatch.setattr(per_sample, "BATCH_BYTES", 3 * size)
     parts = list(per_sample_gradients(network, data))
     assert [(rows.start, rows.stop) for rows, _ in parts] == [(0, 3), (3, 6), (6, 7)]
-    assert torch.allclose(torch.cat([part for _, part in parts]), whole, atol=1e-7)
+    assert torch.allclose(torch.cat([part for _, part in parts]), whole, rtol=1e-9, atol=1e-12)
 
 
 def test_training_mode_is_refused() -> None:
