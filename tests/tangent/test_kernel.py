@@ -25,7 +25,7 @@ from gengap.tangent import (
 from gengap.tangent import features as features_module
 from gengap.tangent.features import jacobian as jacobian_features
 from gengap.tangent.features import structured, supports
-from gengap.tangent.kernel import GIB, _planned
+from gengap.tangent.kernel import GIB, _planned, times
 from gengap.tangent.measures import INPUTS
 
 CONV = {"layer_name": "Conv2D", "filters": 4, "kernel_size": 3}
@@ -282,6 +282,19 @@ def test_float64_sums_are_exact_where_float32_rounds(name: str, method: Any) -> 
     assert (single.dtype, double.dtype) == (np.float32, np.float64)
     np.testing.assert_allclose(double, expected, rtol=0, atol=1e-14 * expected.max())
     assert np.abs(single - expected).max() > 1e-9 * expected.max()
+
+
+@pytest.mark.parametrize("block", [1 << 22, 100])
+def test_products_with_a_float32_kernel_are_summed_in_float64(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gengap.tangent.kernel.LARGEST_PRODUCT", block)
+    rng = np.random.default_rng(0)
+    kernel = (1 + rng.random((37, 37))).astype(np.float32)
+    vectors = rng.standard_normal((37, 3))
+    expected = np.einsum("ij,jk->ik", kernel.astype(np.float64), vectors)
+    np.testing.assert_allclose(times(kernel, vectors), expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(times(kernel, vectors[:, 0]), expected[:, 0], rtol=1e-12, atol=1e-12)
 
 
 class Shared(nn.Module):
