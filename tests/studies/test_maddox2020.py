@@ -285,7 +285,10 @@ def test_double_descent_on_cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (official,) = SOURCES["cifar100"]
     monkeypatch.setitem(SOURCES, "cifar100", (replace(official, members=tuple(members)),))
     settings = {
-        "dataset": {"name": "cifar100", "transforms": [{"name": "normalise"}]},
+        "dataset": {
+            "name": "cifar100",
+            "transforms": [{"name": "normalise"}, {"name": "resize", "size": 8}],
+        },
         "network": {"architecture": "resnet18"},
         "training": {**TRAINING, "epochs": 1, "augmentation": ["crop", "flip"]},
         "widths": [1],
