@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from matplotlib.figure import Figure
 
 from gengap.curvature.alignment import alignments
 from gengap.datasets import Dataset, load
@@ -19,7 +20,14 @@ from gengap.networks import build, dense, logits, write_weights
 from gengap.studies import Claim, Context, Outcome, Run, perform
 from gengap.studies.experiments import draw, judge
 from gengap.studies.sabanayagam2023 import claims as claims_module
-from gengap.studies.sabanayagam2023 import images, quantities, solutions
+from gengap.studies.sabanayagam2023 import (
+    complexity,
+    images,
+    intro,
+    quantities,
+    simplicity,
+    solutions,
+)
 
 STUDY = "sabanayagam2023"
 CPU = torch.device("cpu")
@@ -117,6 +125,15 @@ def test_a_file_of_weights_is_a_start(tmp_path: Path) -> None:
         run("boundary", dataset=GAUSS, **{**BOUNDARY, "setup": "file"})
 
 
+def test_boundary_of_random_labels() -> None:
+    found = run("boundary", dataset=GAUSS, **BOUNDARY, setup="random_labels")
+    true = run("boundary", dataset=GAUSS, **BOUNDARY)
+    labels = found.outcome.arrays["labels"]
+    assert sorted(labels) == sorted(true.outcome.arrays["labels"])
+    assert not np.array_equal(labels, true.outcome.arrays["labels"])
+    assert list(draw(STUDY, "boundary", [found])) == ["boundary"]
+
+
 @pytest.mark.parametrize("from_file", [False, True])
 def test_a_large_norm_is_that_of_the_parameters_alone(tmp_path: Path, from_file: bool) -> None:
     data = load("digits", seed=1, train_size=24, test_size=12)
@@ -151,8 +168,31 @@ def test_introduction() -> None:
     arrays = found.outcome.arrays
     assert arrays["surface"].shape == (5, 5)
     assert arrays["surface"][2, 2] == pytest.approx(found.outcome.values["train_loss"], rel=1e-4)
-    assert arrays["surface"].min() == arrays["surface"][2, 2] or arrays["surface"][2, 2] > 0
     assert list(draw(STUDY, "intro", [found])) == ["introduction"]
+
+
+def test_the_loss_surface_of_a_linear_network_is_that_of_the_formula() -> None:
+    network = build({"model_config": [{"layer_name": "Dense", "units": 2}], "input_shape": [1]})
+    network.double()
+    with torch.no_grad():
+        weight, bias = network.parameters()
+        weight.copy_(torch.tensor([[0.5], [-1.0]]))
+        bias.copy_(torch.tensor([0.25, 0.0]))
+    x, y = np.array([[1.0], [2.0], [-3.0]]), np.array([0, 1, 1])
+    plane, steps = np.eye(4)[:, [0, 3]], np.array([-2.0, 0.0, 1.0])
+    found = intro._surface(network, x, y, plane, steps)
+    for i, b in enumerate(steps):
+        for j, a in enumerate(steps):
+            # Logit of the class less that of the other one, along the first weight and second bias.
+            margin = (1 - 2 * y) * (x[:, 0] * (0.5 + a) + 0.25 + x[:, 0] - b)
+            assert found[i, j] == pytest.approx(np.log1p(np.exp(-margin)).mean(), rel=1e-12)
+    assert torch.equal(weight[:, 0], torch.tensor([0.5, -1.0], dtype=torch.float64))
+
+
+def test_alignments_flip_where_a_strong_one_changes_its_sign() -> None:
+    aligned = np.array([[0.9, 0.3], [-0.2, -0.4], [0.7, -0.1], [0.2, 0.6], [0.9, -0.9]])
+    found = intro._flips(aligned, np.array([0, 2]))
+    assert found.tolist() == [[True, False], [False, True]]
 
 
 COMPLEXITY = {
@@ -200,6 +240,39 @@ def test_complexity_of_every_start(protocol: str) -> None:
     ]
 
 
+def test_complexity_says_how_far_random_labels_were_fitted() -> None:
+    settings = {**COMPLEXITY, "network": {**TINY, "width": 30}}
+    easy = {**settings, "random_training": {"epochs": 400, "stop_at_loss": 0.5}}
+    values = run("complexity", dataset=GAUSS, **easy).outcome.values
+    assert values["random_labels_reached"] == 1
+    assert values["random_labels_loss"] <= 0.5
+    hard = {**settings, "random_training": {"epochs": 2, "stop_at_loss": 0.001}}
+    values = run("complexity", dataset=GAUSS, **hard).outcome.values
+    assert values["random_labels_reached"] == 0
+    assert values["random_labels_loss"] > 0.001
+
+
+def test_complexity_with_every_threshold() -> None:
+    found = {
+        threshold: run("complexity", dataset=GAUSS, threshold=threshold, **COMPLEXITY)
+        for threshold in ("mean", "min", 0.5)
+    }
+    values = {threshold: each.outcome.values for threshold, each in found.items()}
+    assert values[0.5]["normal_threshold"] == 0.5
+    for setup in complexity.COMPARED:
+        assert values["min"][f"{setup}_threshold"] < values["mean"][f"{setup}_threshold"]
+        assert values["min"][f"{setup}_g_theta_count"] >= values["mean"][f"{setup}_g_theta_count"]
+    assert draw(STUDY, "complexity", [found[0.5]])
+
+
+def test_the_kept_ranking_is_that_of_sizes() -> None:
+    before = np.array([[0.1, 0.5, 0.9], [-0.2, 0.5, -0.9], [0.3, -0.5, 0.9]])
+    after = np.array([[-0.3, -0.4, 0.6], [0.2, 0.4, 0.6], [-0.1, 0.4, 0.6]])
+    found = complexity._kept_ranking("normal", before, after)
+    assert found["normal_ranking_of_samples"] == pytest.approx(-1)
+    assert found["normal_ranking_of_vectors"] == pytest.approx(1)
+
+
 def test_simplicity_of_the_checkerboards() -> None:
     found = run("simplicity", **SIMPLICITY)
     values = found.outcome.values
@@ -231,29 +304,86 @@ def test_images_of_every_network(
     assert list(draw(STUDY, "images", [found])) == ["tsne"]
 
 
+def test_images_at_one_cross_entropy() -> None:
+    settings = {**IMAGES, "training": {**IMAGES["training"], "epochs": 30}}
+    trained = run("images", **settings).outcome
+    found = run("images", matched_loss=0.5, **settings)
+    assert found.outcome.values["matched_loss"] == 0.5
+    for name in ("test_accuracy", "train_loss"):
+        assert found.outcome.values[f"normal_{name}"] == trained.values[f"normal_{name}"]
+    assert found.outcome.values["normal_lambda_1"] != pytest.approx(
+        trained.values["normal_lambda_1"], rel=1e-3
+    )
+    assert list(draw(STUDY, "images", [found])) == ["tsne"]
+
+
+def test_images_from_a_file(tmp_path: Path) -> None:
+    data = load("digits", **{key: DIGITS[key] for key in DIGITS if key != "name"})
+    network = solutions.network_of(CONTEXT, IMAGES["network"], data)
+    write_weights(network, tmp_path / "first.safetensors")
+    start = str(tmp_path / "first.safetensors")
+    found = run("images", setups=["normal", "file"], start=start, **IMAGES)
+    values = found.outcome.values
+    assert values["file_train_loss"] != values["normal_train_loss"]
+    assert "random_labels_accuracy" not in values
+    assert list(draw(STUDY, "images", [found])) == ["tsne"]
+
+
+def test_the_share_between_classes_is_that_of_the_class_means() -> None:
+    labels = np.array([0, 0, 1, 1])
+    aligned = np.array([[1.0, 1.0, 3.0], [1.0, -1.0, 1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, -3.0]])
+    # All of the first column's variance, none of the second's, 4 of the 5 of the third's.
+    assert images._between(aligned, labels) == pytest.approx((1 + 0 + 0.8) / 3)
+
+
+@pytest.fixture
+def official(tmp_path: Path) -> Path:
+    """A data_dir with a few noisy images of each class in the formats of MNIST and CIFAR-10."""
+    rng = np.random.default_rng(0)
+    for name in ("mnist", "cifar10"):
+        (tmp_path / name).mkdir()
+    labels = np.tile(np.arange(10, dtype=np.uint8), 12)
+
+    def pictures(shape: tuple[int, ...]) -> np.ndarray:
+        patterns = rng.integers(0, 200, (10, *shape))
+        return (patterns[labels] + rng.integers(0, 56, (len(labels), *shape))).astype(np.uint8)
+
+    for part in ("train", "t10k"):
+        header = struct.pack(">HBBIII", 0, 8, 3, len(labels), 28, 28)
+        path = tmp_path / "mnist" / f"{part}-images-idx3-ubyte"
+        path.write_bytes(header + pictures((28, 28)).tobytes())
+        path = tmp_path / "mnist" / f"{part}-labels-idx1-ubyte"
+        path.write_bytes(struct.pack(">HBBI", 0, 8, 1, len(labels)) + labels.tobytes())
+    for part in ("data_batch_few", "test_batch_few"):
+        records = np.concatenate([labels[:, np.newaxis], pictures((3072,))], axis=1)
+        (tmp_path / "cifar10" / f"{part}.bin").write_bytes(records.tobytes())
+    return tmp_path
+
+
 @pytest.mark.parametrize("digits", ["017", "179", "0179", "1379", None])
-def test_images_of_mnist(shared: Callable[[str], Path], digits: str | None) -> None:
+def test_images_of_mnist(official: Path, digits: str | None) -> None:
     dataset: dict[str, Any] = {"name": "mnist", "train_size": 20, "test_size": 20}
     if digits:
         dataset["groups"] = [[int(digit)] for digit in digits]
     settings = {**IMAGES, "dataset": dataset, "leading": 2, "setups": ["normal"]}
     settings["training"] = {**IMAGES["training"], "epochs": 2}
-    context = dataclasses.replace(CONTEXT, data_dir=str(shared("data/mnist").parent))
+    context = dataclasses.replace(CONTEXT, data_dir=str(official))
     outcome = perform(STUDY, "images", context, settings)
     assert list(draw(STUDY, "images", [Run(0, settings, outcome)])) == ["tsne"]
     assert outcome.values["normal_lambda_1"] > 0
-    assert len(np.unique(outcome.arrays["labels"])) <= (len(digits) if digits else 10)
+    assert set(outcome.arrays["labels"]) <= set(range(len(digits) if digits else 10))
+    assert len(set(outcome.arrays["labels"])) > 1
 
 
 @pytest.mark.parametrize(
     "network", [{"architecture": "lenet"}, {"architecture": "resnet18", "width": 2}]
 )
-def test_images_of_cifar10(shared: Callable[[str], Path], network: dict[str, Any]) -> None:
+def test_images_of_cifar10(official: Path, network: dict[str, Any]) -> None:
     dataset = {"name": "cifar10", "train_size": 12, "test_size": 12}
     settings = {**IMAGES, "dataset": dataset, "network": network, "leading": 2}
     settings["setups"] = ["normal"]
     settings["training"] = {**IMAGES["training"], "epochs": 1, "augmentation": ["crop", "flip"]}
-    context = dataclasses.replace(CONTEXT, data_dir=str(shared("data/cifar10").parent))
+    context = dataclasses.replace(CONTEXT, data_dir=str(official))
     outcome = perform(STUDY, "images", context, settings)
     assert outcome.arrays["normal_alignments"].shape == (12, 2)
     assert list(draw(STUDY, "images", [Run(0, settings, outcome)])) == ["tsne"]
@@ -266,7 +396,9 @@ def test_too_many_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_dynamics_measures_every_checkpoint() -> None:
+    setups = ("normal", "adversarial", "large_norm")
     settings = {
+        "setups": setups,
         "network": TINY,
         "training": TRAINING,
         "random_training": {"epochs": 20},
@@ -275,8 +407,9 @@ def test_dynamics_measures_every_checkpoint() -> None:
     found = run("dynamics", dataset=GAUSS, **settings)
     arrays = found.outcome.arrays
     for name in ("nc1", "nc2_norms", "nc2_angles", "nc3", "nc4", "g_theta_count", "lambda_1"):
-        assert arrays[f"adversarial_{name}"].shape == (3,)
-        assert found.outcome.values[f"normal_{name}"] == arrays[f"normal_{name}"][-1]
+        for setup in setups:
+            assert arrays[f"{setup}_{name}"].shape == (3,)
+            assert found.outcome.values[f"{setup}_{name}"] == arrays[f"{setup}_{name}"][-1]
     assert arrays["normal_train_loss"][0] > arrays["normal_train_loss"][-1]
     assert list(draw(STUDY, "dynamics", [found])) == ["dynamics"]
 
@@ -296,8 +429,9 @@ def test_claims_of_reduced_runs() -> None:
     assert len(found) == 10
     assert len({claim.title for claim in found}) == 10
     for claim in found:
-        # Points moved five times only do not reach an alignment of 1 for every seed.
-        few = claim.title == "Points of alignment 1 give the margin"
+        # Points moved five times only do not reach an alignment of 1 for every seed, and the three
+        # solutions of a seed may have equally many outliers.
+        few = claim.title.startswith(("Points of alignment 1", "The number of outliers"))
         assert all(len(values) == 2 or few for values in claim.estimates.values())
         assert "nan" not in claim.measured
     assert judge(STUDY, {}) == []
@@ -318,6 +452,7 @@ def margin_claims(estimate: list[float], best: list[float] | None = None) -> lis
                 f"{setup}_margin_estimate": 1 + shift,
                 f"{setup}_margin_extremes": 1 + 0.01 * seed + (shift != 0),
                 f"{setup}_margin_mean": 1.0 + (shift != 0),
+                f"{setup}_aligned_to_boundary": 0.1,
                 f"{setup}_g_theta_count": 10 + 5 * (shift != 0),
                 f"{setup}_boundary_length": 1.0 + (shift != 0),
             }
@@ -351,6 +486,221 @@ def test_seeds_without_a_point_of_alignment_1_do_not_enter_the_margin() -> None:
     without = margin_claims([0.5, 0.6], [0.3, 0.4])[0]
     assert without.holds is None
     assert "differs by unknown" in without.measured
+
+
+def test_the_margins_mark_seeds_without_a_point_of_alignment_1() -> None:
+    runs = []
+    for seed, best in enumerate([1.0, 0.96, 0.8]):
+        values = dict.fromkeys(
+            (f"{setup}_{name}" for setup in simplicity.COMPARED for name in simplicity.PANELS),
+            float(seed),
+        )
+        values |= {"normal_best_alignment": 1.0, "noisy_init_best_alignment": best}
+        runs.append(with_values(seed, {}, **values))
+
+    def drawn(figure: Figure, panel: str) -> tuple[list[float], list[float]]:
+        """Heights of the full and of the open dots of the normal start."""
+        (axes,) = [a for a in figure.axes if a.get_title() == simplicity.PANELS[panel]]
+        heights: dict[str, list[float]] = {".": [], "o": []}
+        for line in axes.lines:
+            if line.get_marker() in heights:
+                heights[str(line.get_marker())] += [
+                    float(y) for x, y in line.get_xydata() if x == 0
+                ]
+        return heights["."], heights["o"]
+
+    figure = simplicity.margins(runs)
+    assert drawn(figure, "margin_estimate") == ([0, 1], [2])
+    assert drawn(figure, "margin_least") == ([0, 1, 2], [])
+    assert len(figure.legends) == 1
+    assert not simplicity.margins(runs[:2]).legends
+
+
+THREE = (0, 1, 2)
+MIXED = {0: 1.0, 1: -1.0, 2: 0.5}
+"""By seed: neither side of 0."""
+
+
+def boundary_runs(**change: float | dict[int, float]) -> list[Run]:
+    values: dict[str, Any] = {
+        "flips_at_boundary": 0.98,
+        "flips_elsewhere": 0.01,
+        "flips_random": 0.97,
+        "jump": 0.8,
+        "jump_random": 0.1,
+        **change,
+    }
+    return [with_values(seed, {}, **of_seed(values, seed)) for seed in THREE]
+
+
+def of_seed(values: dict[str, Any], seed: int) -> dict[str, float]:
+    return {k: v[seed] if isinstance(v, dict) else v for k, v in values.items()}
+
+
+def complexity_runs(**change: float | dict[int, float]) -> list[Run]:
+    """Runs in which all of the paper's claims hold, but for the change."""
+    values: dict[str, Any] = {"random_labels_accuracy": 1.0, "random_labels_loss": 0.05}
+    values |= {"random_labels_reached": 1.0, "matched_loss": 0.02}
+    values |= {"normal_ranking_of_samples": 0.98, "normal_ranking_of_vectors": 0.97}
+    values |= {"normal_rescaled_lambda_1": 80.0, "normal_rescaled_g_theta_count": 12.0}
+    values["adversarial_rescaled_g_theta_count"] = 19.0
+    # The adversarial solution is the more complex and the flatter one.
+    for rank, setup in enumerate(("normal", "large_norm", "adversarial")):
+        for name in ("g_theta_count", "outliers", "outliers_above_bulk", "boundary_length"):
+            values[f"{setup}_{name}"] = 3.0 + rank
+        for name in ("trace", "lambda_1", "train_loss", "test_accuracy"):
+            values[f"{setup}_{name}"] = 8.0 / 2**rank
+    return [
+        with_values(seed, {"dataset": {"name": name}}, **of_seed(values | change, seed))
+        for name in ("a", "b")
+        for seed in THREE
+    ]
+
+
+def images_runs(**change: float | dict[int, float]) -> list[Run]:
+    values: dict[str, Any] = {
+        "random_labels_accuracy": 1.0,
+        "random_labels_loss": 0.05,
+        "random_labels_reached": 1.0,
+        "normal_g_theta_count": 10.0,
+        "adversarial_g_theta_count": 20.0,
+        "normal_lambda_1": 3.0,
+        "adversarial_lambda_1": 2.0,
+        "normal_test_accuracy": 0.9,
+        "adversarial_test_accuracy": 0.9,
+        "normal_split": 0.9,
+        "normal_split_random": 0.7,
+        **change,
+    }
+    return [with_values(seed, {}, **of_seed(values, seed)) for seed in THREE]
+
+
+@pytest.mark.parametrize(
+    ("change", "holds"),
+    [
+        ({}, True),
+        ({"flips_at_boundary": 0.8}, False),
+        ({"flips_at_boundary": {0: 0.99, 1: 0.85, 2: 0.95}}, None),
+        ({"flips_elsewhere": 0.2}, False),
+        ({"flips_elsewhere": {0: 0.0, 1: 0.15, 2: 0.0}}, None),
+        ({"jump": 0.05}, False),
+        ({"jump": {0: 0.9, 1: -0.7, 2: 0.1}}, None),
+    ],
+)
+def test_verdict_on_signs(change: dict[str, Any], holds: bool | None) -> None:
+    (claim,) = judge(STUDY, {"boundary": boundary_runs(**change)})
+    assert claim.holds is holds
+
+
+G = "adversarial_g_theta_count"
+UP_AND_DOWN = {seed: 3 + shift for seed, shift in MIXED.items()}
+OUTLIERS_REVERSED = {"normal_outliers": 6.0, "large_norm_outliers": 5.0, "adversarial_outliers": 4}
+
+
+@pytest.mark.parametrize(
+    ("title", "change", "holds"),
+    [
+        ("The number of outliers", {}, True),
+        ("The number of outliers", OUTLIERS_REVERSED, False),
+        ("The number of outliers", {"adversarial_outliers": {0: 9.0, 1: 0.0, 2: 3.5}}, None),
+        ("G_theta ranks", {}, True),
+        ("G_theta ranks", {G: 2.0}, False),
+        ("G_theta ranks", {G: UP_AND_DOWN}, None),
+        ("Trace and lambda_1", {}, True),
+        ("Trace and lambda_1", {"adversarial_trace": 9.0}, False),
+        ("Trace and lambda_1", {"adversarial_lambda_1": 9.0}, False),
+        ("Trace and lambda_1", {"adversarial_trace": {0: 80.0, 1: 0.8, 2: 9.0}}, None),
+        ("Scaling layers", {}, True),
+        ("Scaling layers", {"normal_rescaled_lambda_1": 12.0}, False),
+        ("Scaling layers", {"normal_ranking_of_samples": 0.8}, False),
+        ("Scaling layers", {"normal_ranking_of_vectors": 0.8}, False),
+        ("Scaling layers", {"adversarial_rescaled_g_theta_count": 9.0}, False),
+        ("Scaling layers", {"normal_ranking_of_vectors": {0: 1.0, 1: 0.85, 2: 0.95}}, None),
+    ],
+)
+@pytest.mark.parametrize("protocol", ["matched", "published"])
+def test_verdicts_on_complexity(
+    protocol: str, title: str, change: dict[str, Any], holds: bool | None
+) -> None:
+    made = [
+        Run(each.seed, {**each.settings, "protocol": protocol}, each.outcome)
+        for each in complexity_runs(**change)
+    ]
+    found = [c for c in judge(STUDY, {"complexity": made}) if c.title.startswith(title)]
+    of_both = title in ("G_theta ranks", "Trace and lambda_1")
+    assert [claim.holds for claim in found] == [holds] * (protocol == "matched" or of_both)
+
+
+@pytest.mark.parametrize("level", [None, 0.01])
+@pytest.mark.parametrize(
+    ("change", "holds"),
+    [
+        ({}, True),
+        ({G: 9.0}, False),
+        ({G: {0: 20.0, 1: 0.0, 2: 14.0}}, None),
+        ({"normal_split": 0.6}, False),
+        ({"normal_split": {0: 0.9, 1: 0.6, 2: 0.7}}, None),
+    ],
+)
+def test_verdict_on_images(level: float | None, change: dict[str, Any], holds: bool | None) -> None:
+    other = 0.5 if level is None else None
+    made = [
+        Run(each.seed, {"matched_loss": setting}, each.outcome)
+        for setting, runs in ((level, images_runs(**change)), (other, images_runs()))
+        for each in runs
+    ]
+    claim, unchanged = judge(STUDY, {"images": made})
+    assert claim.holds is holds
+    assert unchanged.holds
+    assert claim.title.endswith("as trained" if level is None else "at cross-entropy 0.01")
+
+
+def test_claims_say_how_far_random_labels_were_fitted_and_what_was_matched() -> None:
+    made = complexity_runs(
+        random_labels_reached={0: 1.0, 1: 0.0, 2: 1.0},
+        random_labels_accuracy={0: 1.0, 1: 0.75, 2: 0.9},
+        random_labels_loss={0: 0.05, 1: 0.6, 2: 0.04},
+        matched_loss={0: 0.02, 1: 0.02, 2: 0.11},
+    )
+    (claim,) = [
+        c for c in judge(STUDY, {"complexity": made}) if c.title.startswith("G_theta ranks")
+    ]
+    assert (
+        "accuracies from 0.75 to 1 and losses from 0.04 to 0.6; it reached its target in 4 of 6 "
+        "runs. The cross-entropy is 0.02 in 4 of 6 runs, at up to 0.11 in the others."
+    ) in claim.measured
+
+
+def test_a_seed_of_equal_numbers_of_outliers_leaves_the_claim_undecided() -> None:
+    equal = {f"{setup}_outliers": {0: 3.0, 1: 9.0, 2: 9.0} for setup in ("normal", "large_norm")}
+    made = complexity_runs(**equal, adversarial_outliers={0: 3.0, 1: 10.0, 2: 10.0})
+    claim = judge(STUDY, {"complexity": made})[0]
+    assert claim.title.startswith("The number of outliers")
+    assert claim.holds is None
+    for name, values in claim.estimates.items():
+        few = name.startswith(("rank correlation of outliers", "outliers, ranks"))
+        assert len(values) == (2 if few else 3)
+    assert "nan" not in claim.measured
+    assert "left out" in claim.measured
+
+
+def test_outliers_that_grow_between_datasets_only_are_no_evidence() -> None:
+    made = [
+        Run(
+            each.seed,
+            each.settings,
+            Outcome(
+                {
+                    key: value + 100 * (each.settings["dataset"]["name"] == "b")
+                    for key, value in each.outcome.values.items()
+                }
+            ),
+        )
+        for each in complexity_runs(**OUTLIERS_REVERSED)
+    ]
+    claim = judge(STUDY, {"complexity": made})[0]
+    assert min(claim.estimates["rank correlation of outliers with the length of the boundary"]) > 0
+    assert claim.holds is False
 
 
 def test_ranks_within_datasets_leave_out_what_lies_between_them() -> None:
