@@ -69,12 +69,17 @@ def values_of(measures: pd.DataFrame, name: str) -> pd.Series:
 
 
 def table_of(study: Path, name: str) -> pd.DataFrame:
+    """One of the study's tables, which are those of its tasks: the rows of the dense networks."""
     table = pd.read_csv(study / "tables" / f"{name}.csv", dtype={"network": str})
-    assert set(table.pop("task")) == {"digits"}
-    pd.testing.assert_frame_equal(
-        table, pd.read_csv(study / "digits" / "evaluation" / f"{name}.csv", dtype={"network": str})
-    )
-    return table
+    assert list(table["task"].unique()) == ["digits", "convolutional"]
+    parts = {}
+    for task, rows in table.groupby("task"):
+        own = study / str(task) / "evaluation" / f"{name}.csv"
+        parts[task] = rows.drop(columns="task").reset_index(drop=True)
+        pd.testing.assert_frame_equal(
+            parts[task], pd.read_csv(own, dtype={"network": str}), check_dtype=False
+        )
+    return parts["digits"]
 
 
 def test_the_imported_task_is_the_zoo(study: Path, imported: tasks.Task) -> None:
@@ -257,7 +262,13 @@ def test_figures_compare_the_tasks(study: Path) -> None:
         pixels = image.imread(study / "figures" / f"{name}.png")
         assert min(pixels.shape[:2]) > 300
         assert np.ptp(pixels[..., :3]) > 0.5
-        assert (study / "figures" / f"{name}.svg").read_text().count("<svg") == 1
+        drawn = (study / "figures" / f"{name}.svg").read_text()
+        assert drawn.count("<svg") == 1
+        # Letters are drawn as paths, each text under a comment that says it.
+        assert drawn.count("<!-- digits -->") == drawn.count("<!-- convolutional -->") == 1
+    # The panel: mean and deviation of deaths, in H0 and H1, of either task.
+    panels = re.findall(r'<g id="axes_\d+">', (study / "figures" / "moments.svg").read_text())
+    assert len(panels) == 2 * 4
     drawn = {path.stem for path in (study / "digits" / "figures").glob("*.png")}
     assert {"leaderboard", "gaps", "r2_heatmap"} <= drawn
     # An imported network has no history.
@@ -329,6 +340,16 @@ def test_the_papers_setting_plans_every_published_network(snakemake: Run, tmp_pa
     assert jobs["measure"] == 2 * 550
     assert jobs["figure_study_moments"] == jobs["figure_study_r2_heatmap"] == 1
     assert "train_network" not in jobs
+
+
+def test_the_small_setting_plans_two_zoos_and_their_imports(snakemake: Run, tmp_path: Path) -> None:
+    arguments = ("-n", "ballester2023", "--config", "setting=small")
+    result = snakemake(tmp_path, *arguments, config=None)
+    assert result.returncode == 0, result.stderr
+    jobs = planned(result.stdout)
+    assert jobs["train_network"] == jobs["import_network"] == jobs["diagrams"] == 2 * 24
+    assert jobs["export"] == jobs["import_task"] == jobs["evaluate"] == 2
+    assert jobs["figure_study_moments"] == jobs["figure_study_r2_heatmap"] == 1
 
 
 def test_some_tasks_of_the_paper_can_be_asked_for(snakemake: Run, tmp_path: Path) -> None:
