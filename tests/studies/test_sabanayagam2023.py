@@ -267,10 +267,11 @@ def test_complexity_with_every_threshold() -> None:
 
 def test_the_kept_ranking_is_that_of_sizes() -> None:
     before = np.array([[0.1, 0.5, 0.9], [-0.2, 0.5, -0.9], [0.3, -0.5, 0.9]])
-    after = np.array([[-0.3, -0.4, 0.6], [0.2, 0.4, 0.6], [-0.1, 0.4, 0.6]])
+    after = np.array([[-0.3, -0.6, 0.4], [0.2, 0.6, 0.4], [-0.1, 0.6, 0.4]])
     found = complexity._kept_ranking("normal", before, after)
     assert found["normal_ranking_of_samples"] == pytest.approx(-1)
-    assert found["normal_ranking_of_vectors"] == pytest.approx(1)
+    # Ranks 1, 2, 3 against 1, 3, 2: 1 - 6 (0 + 1 + 1) / (3 * 8).
+    assert found["normal_ranking_of_vectors"] == pytest.approx(0.5)
 
 
 def test_simplicity_of_the_checkerboards() -> None:

@@ -44,6 +44,7 @@ from gengap.studies.sabanayagam2023.solutions import matched, solve
 
 COMPARED = ("normal", "noisy_init")
 MAPPED = 3
+OPEN: dict[str, Any] = {"markerfacecolor": "white", "markersize": 4, "linestyle": "none"}
 PANELS = {
     "boundary_length": "boundary length",
     "g_theta_count": r"$G_\theta$ (count)",
@@ -235,7 +236,6 @@ def margins(runs: Sequence[Run]) -> Figure:
     """
     figure = new_figure(DOUBLE_COLUMN, 2.4)
     aligned = np.array([best_alignment(each) >= REACHED for each in runs])
-    marks: list[Any] = []
     for axes, (name, label) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         table = np.array([[r.outcome.values[f"{s}_{name}"] for s in COMPARED] for r in runs])
         full = aligned if name == "margin_estimate" else np.ones_like(aligned)
@@ -243,14 +243,12 @@ def margins(runs: Sequence[Run]) -> Figure:
         axes.plot([0, 1], table[~full].T, color=GREY, linewidth=0.5, linestyle="--")
         for place, setup in enumerate(COMPARED):
             axes.plot([place] * full.sum(), table[full, place], ".", color=SETUP_COLOURS[setup])
-            marks += axes.plot(
+            axes.plot(
                 [place] * (~full).sum(),
                 table[~full, place],
                 "o",
                 color=SETUP_COLOURS[setup],
-                markerfacecolor="white",
-                markersize=4,
-                label=rf"no point of $|A_1| \geq {REACHED:g}$ for both",
+                **OPEN,
             )
             mean, low, high = interval(list(table[full, place]))
             if np.isfinite([low, high]).all():
@@ -260,7 +258,8 @@ def margins(runs: Sequence[Run]) -> Figure:
         axes.set_xticks([0, 1], ["normal", "noisy\nstart"])
         axes.set(title=label, xlim=(-0.5, 1.5))
     if not aligned.all():
-        legend_below(figure, marks[-1:])
+        label = rf"no point of $|A_1| \geq {REACHED:g}$ for both"
+        legend_below(figure, axes.plot([], [], "o", color=GREY, label=label, **OPEN))
     return figure
 
 
