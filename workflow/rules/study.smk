@@ -20,6 +20,7 @@ rule clusters:
         mem_mb=megabytes(1000),
         runtime=10,
     params:
+        seed=setting("seed"),
         code=code("clusters"),
     message:
         "{wildcards.task}: clusters of networks by each summary and the gap"
