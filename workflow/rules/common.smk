@@ -320,6 +320,17 @@ def memory_of_diagrams(wildcards, threads, attempt):
     return (1200 + for_3000 * neurons**2 // 3000**2) * attempt
 
 
+def memory_of_eigenvalues(wildcards, input, attempt):
+    """Megabytes: libraries, 1 GiB of graphs and as much to multiply by them, and the 100 largest
+    eigenvectors from 260 vectors as long as the weights, with as many beside them as a restart takes.
+
+    Weights that are yet to be trained count from the second attempt on.
+    """
+    weights = Path(input.weights)
+    size = weights.stat().st_size if weights.exists() else 0
+    return (3500 + 450 * size // 1_000_000) * attempt
+
+
 def gpus(wildcards):
     """One for a job whose networks run on a GPU by name; `auto` asks for none, and takes what it finds."""
     return int(config["device"].startswith("cuda"))

@@ -1,17 +1,6 @@
 # The Hessian of any one network: snakemake results/<task>/curvature/<network>.npz
 
 
-def memory_of_eigenvalues(wildcards, input, attempt):
-    """Megabytes: libraries, 1 GiB of graphs and as much to multiply by them, and the 100 largest
-    eigenvectors from 260 vectors as long as the weights, with as many beside them as a restart takes.
-
-    Weights that are yet to be trained count from the second attempt on.
-    """
-    weights = Path(input.weights)
-    size = weights.stat().st_size if weights.exists() else 0
-    return (3500 + 450 * size // 1_000_000) * attempt
-
-
 rule eigenvalues:
     input:
         train="results/{task}/dataset/train.safetensors",
