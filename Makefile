@@ -12,7 +12,7 @@ PORT ?= 8051
 
 .PHONY: run report dashboard test test-slurm lint clean
 
-run: $(VENV)/.run  ## the default run: digits, about five minutes
+run: $(VENV)/.run  ## the default run: digits, about four minutes
 	$(SNAKEMAKE) --forcerun all  # so that the summary is printed where nothing is to be done, too
 
 report: run  ## results/report.html: every figure with its caption, in one file
