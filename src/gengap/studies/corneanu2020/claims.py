@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from gengap.studies import Claim, Run, interval
+from gengap.studies import Claim, Run, above, all_hold, interval, said
 from gengap.studies.corneanu2020 import gap_law
 from gengap.studies.corneanu2020.adversarial import ATTACKS, HARMLESS
 from gengap.studies.corneanu2020.law import networks_table
@@ -74,20 +74,14 @@ def claims(runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
 
 def verdict(estimates: Mapping[str, Sequence[float]], at_least: float = 0.0) -> bool | None:
     """Whether all means are above a bound, by their 95% intervals."""
-    ends = [interval(values)[1:] for values in estimates.values()]
-    if any(high < at_least for _, high in ends):
-        return False
-    return True if all(low > at_least for low, _ in ends) else None
+    return all_hold(*(above(values, at_least) for values in estimates.values()))
 
 
 def _claim(
     title: str, paper: str, measured: str, estimates: Estimates, at_least: float = 0.0
 ) -> Claim:
     """A claim whose sentence is followed by its numbers."""
-    parts = []
-    for name, values in estimates.items():
-        mean, low, high = interval(values)
-        parts.append(f"{name} {mean:.3g} ({low:.3g} to {high:.3g})")
+    parts = [f"{name} {said(values)}" for name, values in estimates.items()]
     seeds = len(next(iter(estimates.values())))
     sentence = f"{measured} (mean and 95% interval over {seeds} seeds): {'; '.join(parts)}."
     return Claim(title, paper, sentence, verdict(estimates, at_least), estimates)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from gengap.studies import Claim, Run, interval
+from gengap.studies import Claim, Run, above, all_hold, interval, said
 from gengap.studies.ortizjimenez2021.arms import LOSS, TEST_ACCURACY
 from gengap.studies.ortizjimenez2021.panels import accuracies, grouped, spearman
 
@@ -235,14 +235,6 @@ def _by_group(runs: Sequence[Run], estimate: Callable[[Run], float]) -> Estimate
 
 def _claim(title: str, paper: str, quantity: str, estimates: Estimates) -> Claim:
     """A claim that the estimates are above 0, in every group."""
-    intervals = {name: interval(values) for name, values in estimates.items()}
-    numbers = "; ".join(
-        f"{mean:.3g} ({low:.3g} to {high:.3g}) for {name}"
-        for name, (mean, low, high) in intervals.items()
-    )
-    holds: bool | None = None
-    if all(low > 0 for _, low, _ in intervals.values()):
-        holds = True
-    elif any(high < 0 for _, _, high in intervals.values()):
-        holds = False
+    numbers = "; ".join(f"{said(values)} for {name}" for name, values in estimates.items())
+    holds = all_hold(*(above(values) for values in estimates.values()))
     return Claim(title, paper, f"{quantity}: {numbers}.", holds, estimates)
