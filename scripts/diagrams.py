@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import checkout  # noqa: F401
 from gengap import jobs
 from gengap.activations import read_sample
-from gengap.topology import draw_diagrams, write_diagrams
+from gengap.topology import draw_diagrams, gpu_named, write_diagrams
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -20,6 +20,7 @@ def main() -> None:
         threshold=params.threshold,
         engine=params.engine,
         threads=snakemake.threads,
+        gpu=gpu_named(params.device),
     )
     write_diagrams(draws, snakemake.output.diagrams, sample.metadata())
 

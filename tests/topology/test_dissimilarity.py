@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
-from gengap.errors import GengapError
-from gengap.topology import correlation_dissimilarity
+from gengap.errors import GengapError, MachineError
+from gengap.topology import correlation_dissimilarity, gpu_named
 from gengap.topology.dissimilarity import BLOCK_ROWS
 
 ULP = 2.0**-24
@@ -96,3 +99,47 @@ def test_refuses_activations_that_are_not_finite(bad):
 def test_refuses_other_shapes(shape):
     with pytest.raises(GengapError, match="at least two inputs"):
         correlation_dissimilarity(np.zeros(shape, dtype=np.float32))
+
+
+# The path of a GPU runs on the CPU, too, so that it is tested where there is none.
+@pytest.mark.parametrize(
+    "device",
+    [
+        "cpu",
+        pytest.param(
+            "cuda",
+            marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+        ),
+    ],
+)
+def test_torch_multiplies_to_the_same_distances(device):
+    activations = rarely_active(np.random.default_rng(4), BLOCK_ROWS + 90, 400)
+    activations[7] = 2.5
+    activations[-3:] = -3 * activations[:3]
+    expected = correlation_dissimilarity(activations)
+    found = correlation_dissimilarity(activations, torch.device(device))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2 * ULP)
+    np.testing.assert_array_equal(found, found.T)
+    # What repeats and what never changes lies at exactly 0 and 1 on any device.
+    np.testing.assert_array_equal(found == 0, expected == 0)
+    np.testing.assert_array_equal(found[7], expected[7])
+
+
+class TestTheGpuOfAName:
+    @pytest.mark.parametrize("name", ["cpu", "auto"])
+    def test_none_is_looked_for_where_there_is_no_driver(self, monkeypatch, name):
+        monkeypatch.setattr("gengap.topology.dissimilarity.DRIVERS", ())
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: pytest.fail("torch was asked"))
+        assert gpu_named(name) is None
+
+    @pytest.mark.parametrize(("seen", "expected"), [(0, None), (1, torch.device("cuda"))])
+    def test_with_a_driver_torch_is_asked(self, monkeypatch, seen, expected):
+        monkeypatch.setattr("gengap.topology.dissimilarity.DRIVERS", (Path("/"),))
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: seen)
+        assert gpu_named("auto") == expected
+
+    def test_one_that_is_not_there_is_refused(self, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+        assert gpu_named("cuda:0") == torch.device("cuda:0")
+        with pytest.raises(MachineError, match="'cuda:1', but torch sees 1 GPUs"):
+            gpu_named("cuda:1")

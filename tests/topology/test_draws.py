@@ -46,7 +46,7 @@ def test_no_more_matrices_are_held_than_threads(monkeypatch, engine, most):
     changing = threading.Lock()
     together = threading.Barrier(most)
 
-    def matrix(_):
+    def matrix(*_):
         nonlocal held, largest
         with changing:
             held += 1

@@ -310,14 +310,16 @@ def megabytes(amount, a_thread=0):
 
 
 def memory_of_diagrams(wildcards, threads, attempt):
-    """Megabytes: our engine needs a few matrices a draw, the others a list of simplices."""
+    """Megabytes: our engine needs a few matrices a draw, the others a list of simplices; the libraries
+    of a GPU take memory of the machine, too."""
     settings = settings_of(wildcards.task)
     topology = settings["topology"]
+    libraries = 1200 + 2000 * gpus(wildcards)
     if topology["engine"] in ("auto", "fast") and topology["max_dimension"] == 1:
-        return (1200 + 200 * threads) * attempt
+        return (libraries + 200 * threads) * attempt
     for_3000 = 5000 if topology["max_dimension"] == 1 else 20000
     neurons = settings["activations"]["neurons"]
-    return (1200 + for_3000 * neurons**2 // 3000**2) * attempt
+    return (libraries + for_3000 * neurons**2 // 3000**2) * attempt
 
 
 def memory_of_eigenvalues(wildcards, input, attempt):

@@ -45,12 +45,14 @@ rule diagrams:
     group:
         "topology"
     conda:
-        "../../envs/topology.yaml"
+        "../../envs/networks.yaml"
     threads: diagram_threads
     resources:
         mem_mb=memory_of_diagrams,
         runtime=30,
+        gpu=gpus,
     params:
+        device=config["device"],
         max_dimension=setting("topology", "max_dimension"),
         threshold=setting("topology", "threshold"),
         engine=setting("topology", "engine"),
@@ -74,7 +76,7 @@ rule summaries:
     group:
         "topology"
     conda:
-        "../../envs/topology.yaml"
+        "../../envs/evaluation.yaml"
     threads: 1
     resources:
         mem_mb=megabytes(1000),

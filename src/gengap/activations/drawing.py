@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.datasets import Split
 from gengap.errors import GengapError
+
+if TYPE_CHECKING:
+    from gengap.datasets import Split
 
 logger = logging.getLogger(__name__)
 

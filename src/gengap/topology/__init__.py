@@ -6,7 +6,7 @@ of one draw into named vectors (``COMPONENTS`` lists them) and ``summarise`` tho
 a table. The functional graph of a network while it trains is in
 ``functional_graph`` (graphs and their summaries), ``partitions`` (parts of large networks),
 ``betti`` (curves and summaries), ``dipha`` (DIPHA's scale and files) and ``budget`` (what diagrams
-will cost). Nothing here needs torch.
+will cost). Nothing here needs torch but correlations on a GPU (``gpu_named``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gengap.topology.bootstrap import summarise
 from gengap.topology.budget import Budget, affordable_diagrams
 from gengap.topology.diagrams import persistence_diagrams
 from gengap.topology.dipha import dipha_bars
-from gengap.topology.dissimilarity import correlation_dissimilarity
+from gengap.topology.dissimilarity import correlation_dissimilarity, gpu_named
 from gengap.topology.draws import draw_diagrams
 from gengap.topology.functional_graph import (
     discriminative_nodes,
@@ -38,6 +38,7 @@ __all__ = [
     "dipha_bars",
     "discriminative_nodes",
     "draw_diagrams",
+    "gpu_named",
     "graph_summaries",
     "in_density",
     "per_sample_graph",

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
+
+if TYPE_CHECKING:
+    import torch
+
+# The drivers' own files: NVIDIA's, that of Windows' subsystem for Linux, AMD's.
+DRIVERS = tuple(map(Path, ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")))
 
 # A neuron whose activations span no more than this many units in the last place of its largest
 # one shows rounding, not behaviour, and counts as constant.
@@ -15,7 +25,9 @@ CONSTANT_SPAN_ULPS = 4
 BLOCK_ROWS = 512
 
 
-def correlation_dissimilarity(activations: NDArray[np.floating]) -> NDArray[np.float32]:
+def correlation_dissimilarity(
+    activations: NDArray[np.floating], gpu: torch.device | None = None
+) -> NDArray[np.float32]:
     """d = 1 - |r| with r the Pearson correlation of two neurons over the inputs.
 
     Ballester et al. 2023 (arXiv:2203.12330). A constant neuron has r = 0 with every
@@ -25,6 +37,8 @@ def correlation_dissimilarity(activations: NDArray[np.floating]) -> NDArray[np.f
 
     Args:
         activations: (k, m), one row per neuron, one column per input; m at least 2.
+        gpu: multiplies, in float64 too, where there is one, see ``gpu_named``; entries may differ
+            from the CPU's by a rounding to float32.
 
     Returns:
         (k, k) in [0, 1], exactly symmetric, zero diagonal; its values are multiples of 2**-24.
@@ -38,12 +52,13 @@ def correlation_dissimilarity(activations: NDArray[np.floating]) -> NDArray[np.f
             "with at least two inputs: sample more inputs."
         )
     rows = _standardised(activations)
+    product = _products(rows, gpu)
     neurons = len(rows)
     dissimilarity = np.empty((neurons, neurons), dtype=np.float32)
     for start in range(0, neurons, BLOCK_ROWS):
         block = slice(start, start + BLOCK_ROWS)
         # Only the part right of the diagonal is computed; the rest is its mirror image.
-        correlation = (rows[block] @ rows[start:].T).astype(np.float32)
+        correlation = product(block, slice(start, None))
         np.abs(correlation, out=correlation)
         np.minimum(correlation, 1, out=correlation)
         np.subtract(1, correlation, out=correlation)
@@ -53,6 +68,40 @@ def correlation_dissimilarity(activations: NDArray[np.floating]) -> NDArray[np.f
         dissimilarity[block, start + width :] = correlation[:, width:]
         dissimilarity[start + width :, block] = correlation[:, width:].T
     return dissimilarity
+
+
+def gpu_named(name: str) -> torch.device | None:
+    """The GPU of that name, None for the CPU; PyTorch is loaded only where there may be a GPU.
+
+    Args:
+        name: a device, as for ``gengap.networks.choose``.
+
+    Raises:
+        MachineError: not such a name, or a GPU that torch does not see here.
+    """
+    if name == "cpu" or (name == "auto" and not any(driver.exists() for driver in DRIVERS)):
+        return None
+    from gengap.networks import choose
+
+    device = choose(name)
+    return device if device.type == "cuda" else None
+
+
+def _products(
+    rows: NDArray[np.float64], gpu: torch.device | None
+) -> Callable[[slice, slice], NDArray[np.float32]]:
+    """A function of two parts of the rows: the inner product of each one with each other one."""
+    if gpu is None:
+        return lambda left, right: (rows[left] @ rows[right].T).astype(np.float32)
+    import torch
+
+    there = torch.from_numpy(rows).to(gpu)
+
+    def product(left: slice, right: slice) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = (there[left] @ there[right].T).float().cpu().numpy()
+        return found
+
+    return product
 
 
 def _standardised(activations: NDArray[np.floating]) -> NDArray[np.float64]:

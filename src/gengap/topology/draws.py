@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from gengap.activations import Sample
 from gengap.topology.diagrams import Bars, persistence_diagrams, runs_in_threads
 from gengap.topology.dissimilarity import correlation_dissimilarity
 
+if TYPE_CHECKING:
+    import torch
+
 
 def draw_diagrams(
     sample: Sample,
@@ -18,6 +22,7 @@ def draw_diagrams(
     threshold: float | None = None,
     engine: str = "auto",
     threads: int = 1,
+    gpu: torch.device | None = None,
 ) -> list[list[Bars]]:
     """Persistence diagrams of 1 - |r| for each draw.
 
@@ -27,6 +32,7 @@ def draw_diagrams(
         threads: draws that are computed, and in memory, at a time. The diagrams do not depend on
             it. Only our own engine makes use of it: Ripser holds Python's lock all the while, and
             GUDHI takes too much memory to run beside itself.
+        gpu: as for ``correlation_dissimilarity``.
 
     Returns:
         Per draw, per dimension, (bars, 2) births and deaths.
@@ -36,7 +42,7 @@ def draw_diagrams(
     """
 
     def diagrams(rows: NDArray[np.int64]) -> list[Bars]:
-        dissimilarity = correlation_dissimilarity(sample.activations[rows])
+        dissimilarity = correlation_dissimilarity(sample.activations[rows], gpu)
         return persistence_diagrams(dissimilarity, max_dim, threshold, engine)
 
     # Where a network has no more neurons than asked for, all its draws are the same.

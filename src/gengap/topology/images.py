@@ -61,8 +61,10 @@ def persistence_landscape(bars: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _mass_per_pixel(centres: NDArray[np.float64]) -> NDArray[np.float64]:
     """(bars, PIXELS): the mass of a Gaussian around each centre that falls into each pixel."""
-    edges = np.arange(PIXELS + 1) * PIXEL_SIZE
+    if not len(centres):
+        return np.empty((0, PIXELS))
     # Here, since whoever wants diagrams alone should not load it.
     from scipy.special import ndtr
 
+    edges = np.arange(PIXELS + 1) * PIXEL_SIZE
     return np.diff(ndtr((edges - centres[:, None]) / SPREAD), axis=1)
