@@ -1,6 +1,9 @@
 # gengap with the pins of constraints.txt.
 #   docker build --tag gengap .
-#   docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD/results:/gengap/results" gengap
+#   mkdir -p results .snakemake
+#   docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD/results:/gengap/results" \
+#     --volume "$PWD/.snakemake:/gengap/.snakemake" gengap
+# Snakemake keeps in .snakemake what made each result, and its lock: never run without it.
 FROM python:3.11-slim-bookworm
 
 WORKDIR /gengap

@@ -85,7 +85,7 @@ def matrices(folder: Path, sizes: list[int]) -> list[tuple[str, int, Path]]:
     largest = max(*sizes, SAMPLED)
     made = []
     for name, make in networks().items():
-        whole = folder / f"{name}, n={largest}.npy"
+        whole = folder / f"{name}, n={largest} of {largest}.npy"
         if not whole.exists():
             from gengap.activations import sample
 
@@ -96,7 +96,7 @@ def matrices(folder: Path, sizes: list[int]) -> list[tuple[str, int, Path]]:
             rows = rng.permutation(drawn.draws[0])
             save(whole, correlation_dissimilarity(drawn.activations[rows]))
         for n in sizes:
-            path = folder / f"{name}, n={n}.npy"
+            path = folder / f"{name}, n={n} of {largest}.npy"
             if not path.exists():
                 save(path, np.ascontiguousarray(np.load(whole, mmap_mode="r")[:n, :n]))
             made.append((name, n, path))
@@ -157,29 +157,45 @@ def ratios(table: pd.DataFrame) -> str:
     """The reference's cost divided by ours."""
     if not {"gengap", REFERENCE} <= set(table["engine"]):
         return f"{REFERENCE} is not installed: no ratios.\n"
-    pivot = table.pivot(index=["matrix", "n"], columns="engine", values=["cpu_s", "peak_mb"])
-    cpu = pivot["cpu_s"][REFERENCE] / pivot["cpu_s"]["gengap"]
-    peak = pivot["peak_mb"][REFERENCE] / pivot["peak_mb"]["gengap"]
-    added = table.assign(added=table["peak_mb"] - table["before_mb"])
-    added = added.pivot(index=["matrix", "n"], columns="engine", values="added")
-    added = added[REFERENCE] / added["gengap"]
-    sizes = table["n"].to_numpy()
-    largest = sizes.max()
+    costs = table.assign(
+        own=table["peak_mb"] - table["files_mb"], added=table["peak_mb"] - table["before_mb"]
+    )
+    pivot = costs.pivot(
+        index=["matrix", "n"], columns="engine", values=["cpu_s", "peak_mb", "own", "added"]
+    )
+
+    def ratio(cost: str) -> pd.Series:
+        return pivot[cost][REFERENCE] / pivot[cost]["gengap"]
+
+    cpu = ratio("cpu_s")
+    largest = table["n"].max()
     big = cpu[cpu.index.get_level_values("n") >= RATIOS_FROM]
     lines = [
-        f"Over n >= {RATIOS_FROM}, {REFERENCE} takes {np.exp(np.log(big).mean()):.1f} times our CPU"
+        f"Over n >= {RATIOS_FROM}, {REFERENCE} takes {geometric_mean(big):.1f} times our CPU"
         f" time (geometric mean; at least {big.min():.1f} times)."
         if len(big)
         else "",
-        f"At n = {largest}, its process peaks at {said(peak, largest)} times our memory, and its "
-        f"call adds {said(added, largest)} times as much.",
         f"Smallest CPU ratio on any matrix: {cpu.min():.1f}.",
+        f"Its memory at n = {largest}, divided by ours:",
+        *(
+            f"- {what}: {said(ratio(cost).xs(largest, level='n'))}"
+            for cost, what in {
+                "peak_mb": "peak of the process",
+                "own": "of that its own, without the pages of libraries' files",
+                "added": "added by the call",
+            }.items()
+        ),
     ]
     return "\n\n".join(line for line in lines if line) + "\n"
 
 
-def said(ratio: pd.Series, n: int) -> str:
-    return " / ".join(f"{value:.1f} ({matrix})" for matrix, value in ratio.xs(n, level="n").items())
+def geometric_mean(values: pd.Series) -> float:
+    return float(np.exp(np.log(values).mean()))
+
+
+def said(ratios: pd.Series) -> str:
+    each = ", ".join(f"{matrix} {value:.1f}" for matrix, value in ratios.items())
+    return f"{geometric_mean(ratios):.1f} (geometric mean; {each})"
 
 
 def markdown(table: pd.DataFrame) -> str:

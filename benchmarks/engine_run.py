@@ -3,7 +3,8 @@
     python benchmarks/engine_run.py ENGINE MATRIX.npy DIAGRAMS.npz
 
 Prints one line of JSON: CPU and wall seconds of the call alone (after imports, and after loading
-compiled code), the peak memory of the process and its memory before the call, in MB.
+compiled code), and in MB the peak memory of the process, its memory before the call, and how much
+of it are, after the call, pages of files (libraries), which processes share.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def main(engine: str, matrix_path: str, diagrams_path: str) -> None:
     diagrams = compute(matrix)
     cpu, wall = cpu_seconds() - cpu, time.perf_counter() - wall
     measured = {"version": version, "cpu_s": cpu, "wall_s": wall, "before_mb": before}
-    measured["peak_mb"] = memory("VmHWM")
+    measured.update(peak_mb=memory("VmHWM"), files_mb=memory("RssFile"))
     h0, h1 = (tidy(bars) for bars in diagrams)
     np.savez(diagrams_path, h0=h0, h1=h1)
     print(json.dumps(measured), flush=True)

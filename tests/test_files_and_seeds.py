@@ -72,12 +72,23 @@ def system_says(_: Path) -> None:
     raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
 
 
-@pytest.mark.parametrize("write", [fill, system_says])
+def over_quota(_: Path) -> None:
+    raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (fill, "No space left on device"),
+        (system_says, "No space left on device"),
+        (over_quota, "Disk quota exceeded"),
+    ],
+)
 def test_a_full_disk_is_said_in_one_sentence(
-    write: Callable[[Path], object], tmp_path: Path
+    write: Callable[[Path], object], reason: str, tmp_path: Path
 ) -> None:
     target = tmp_path / "table.csv"
-    sentence = r"Cannot write .*table\.csv \(No space left on device\): make room"
+    sentence = rf"Cannot write .*table\.csv \({reason}\): make room"
     with pytest.raises(MachineError, match=sentence), writing(target):
         write(Path("/dev/full"))
     assert list(tmp_path.iterdir()) == []

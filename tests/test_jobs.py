@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from gengap import jobs
 from gengap.errors import GengapError, MachineError
+from gengap.topology import read_diagrams
 
 
 class Named(list):  # type: ignore[type-arg]
@@ -104,6 +109,26 @@ def test_what_the_machine_lacks_stops_the_run_and_is_never_recorded(
     with pytest.raises(SystemExit):
         jobs.run(job([], "record"), lack)
     assert not (tmp_path / "a.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "recorded"), [(errno.ESTALE, False), (errno.EIO, False), (errno.ENOENT, True)]
+)
+def test_a_file_that_the_system_cannot_read_is_no_networks_fault(
+    job: Callable[..., SimpleNamespace],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    recorded: bool,
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(np, "load", fails)
+    stopped = contextlib.nullcontext() if recorded else pytest.raises(SystemExit)
+    with stopped:
+        jobs.run(job([], "record"), lambda: read_diagrams(tmp_path / "diagrams.npz"))
+    assert (tmp_path / "a.csv").exists() is recorded
 
 
 def test_a_real_result_is_no_failure(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 from gengap.errors import GengapError, MachineError
 
+NO_ROOM = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
+
 
 @contextlib.contextmanager
 def writing(path: str | Path) -> Iterator[Path]:
@@ -23,7 +25,7 @@ def writing(path: str | Path) -> Iterator[Path]:
     existing ``path`` is left as it was.
 
     Raises:
-        MachineError: the folder cannot be made or written to, or the disk is full.
+        MachineError: the folder cannot be made or written to, or the disk or the quota is full.
     """
     path = Path(path)
     try:
@@ -45,10 +47,10 @@ def writing(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     except Exception as error:
         # Not every writer raises an OSError, but each repeats what the system said.
-        full = os.strerror(errno.ENOSPC)
-        if full not in str(error):
+        said = next((full for full in NO_ROOM if full in str(error)), None)
+        if said is None:
             raise
-        raise MachineError(f"Cannot write {path} ({full}): make room, then start again.") from error
+        raise MachineError(f"Cannot write {path} ({said}): make room, then start again.") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ such a file passes the record on, and the task's ``failed.csv`` lists it.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import sys
@@ -30,6 +31,8 @@ FIRST_LINE = b"gengap failure record\n"
 # What a network can cause by itself; anything else is a fault of the program or of the machine (too
 # little memory: a repeat may have more) and stops the run.
 NETWORK_FAULTS = (GengapError, ArithmeticError, np.linalg.LinAlgError)
+# What the system says of a path that leads to no file; whatever else it says, it cannot read one.
+NO_SUCH_FILE = (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def run(snakemake: Snakemake, work: Callable[[], None]) -> None:
             work()
     except NETWORK_FAULTS as error:
         reason = str(error) or type(error).__name__
-        if keep_going and not isinstance(error, MachineError):
+        if keep_going and not _of_the_machine(error):
             log.warning("left out: %s", reason, exc_info=not isinstance(error, GengapError))
             network = snakemake.wildcards.get("network", "")
             _record(snakemake, Failure(stage=snakemake.rule, network=network, reason=reason))
@@ -87,6 +90,13 @@ def run(snakemake: Snakemake, work: Callable[[], None]) -> None:
     except Exception:
         log.exception("rule %s failed", snakemake.rule)
         raise
+
+
+def _of_the_machine(error: Exception) -> bool:
+    """Whether the network is sound: what could not be read, say, can be read another time."""
+    cause = error.__cause__
+    unreadable = isinstance(cause, OSError) and cause.errno not in NO_SUCH_FILE
+    return unreadable or isinstance(error, MachineError)
 
 
 def _log_to(path: str | None) -> None:

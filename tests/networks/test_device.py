@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,21 @@ def test_no_tensor_is_made_without_a_device(path: Path) -> None:
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
     return load("digits", train_size=200, balanced=True)
+
+
+def test_every_rule_that_is_told_a_device_brings_it_to_its_script(root: Path) -> None:
+    told = 0
+    for path in (root / "workflow" / "rules").glob("*.smk"):
+        for rule in path.read_text().split("\nrule ")[1:]:
+            script = re.search(r"scripts/\w+\.py", rule)
+            if 'device=config["device"]' not in rule:
+                assert "gpu=gpus" not in rule
+                continue
+            told += 1
+            assert script
+            assert "gpu=gpus" in rule
+            assert "params.device" in (root / script.group()).read_text()
+    assert told == 7
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -119,7 +119,7 @@ def test_a_cluster_gives_the_bytes_of_a_local_run(local: dict[str, bytes], tmp_p
     found = results(tmp_path)
     assert sorted(found) == sorted(local)
     assert [name for name in local if found[name] != local[name]] == []
-    # 4 groups of jobs, so as many SLURM jobs and not one for each of the 50.
+    # 4 groups of jobs, so as many SLURM jobs and not one for each of the 54.
     assert log_of(tmp_path).count("has been submitted with SLURM jobid") == 4
 
 

@@ -130,6 +130,18 @@ def test_threshold_leaves_alive_what_dies_later(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.filterwarnings("error:overflow")
+def test_a_threshold_beyond_float32_cuts_nothing(engine):
+    square = np.abs(np.subtract.outer(np.arange(4.0), np.arange(4.0)))
+    for found, expected in zip(
+        persistence_diagrams(square, threshold=1e300, engine=engine),
+        persistence_diagrams(square, engine=engine),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_an_edge_as_long_as_the_threshold_enters(engine):
     h0, _ = persistence_diagrams(0.1 * (1 - np.eye(2)), threshold=0.1, engine=engine)
     np.testing.assert_array_equal(h0, np.array([[0, 0.1], [0, np.inf]], dtype=np.float32))

@@ -446,3 +446,19 @@ def test_works_where_nothing_can_be_written(tmp_path: Path, root: Path) -> None:
         XDG_CACHE_HOME=nowhere,
     )
     assert printed.split() == [str(package / "topology" / "engine_kernels.py"), "None"]
+
+
+def test_a_cache_without_room_is_said_in_one_sentence(tmp_path: Path) -> None:
+    program = """
+import resource
+from gengap.errors import MachineError
+from gengap.topology.engine import warm
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+try:
+    warm()
+except MachineError as error:
+    print(error)
+"""
+    said = run(program, NUMBA_CACHE_DIR=str(tmp_path))
+    assert said.startswith("Numba cannot keep the compiled persistence engine (File too large)")
+    assert "NUMBA_CACHE_DIR" in said

@@ -23,6 +23,6 @@ def test_the_room_loads_none_of_the_heavy_libraries():
     assert loaded(code, HEAVY) == "[]"
 
 
-def test_whoever_wants_diagrams_alone_loads_numpy_alone():
+def test_importing_the_rooms_of_diagrams_loads_numpy_alone():
     names = (*HEAVY, "scipy", "pandas", "http", "gengap.datasets")
     assert loaded("import gengap.topology, gengap.activations", names) == "[]"

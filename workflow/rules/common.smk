@@ -217,7 +217,8 @@ def settings_of_run(wildcards):
 
 def memory_of_run(wildcards, attempt):
     """Megabytes that grow with the budget of a run."""
-    return planning.megabytes_of_run(settings_of_run(wildcards)) * attempt
+    of_the_run = planning.megabytes_of_run(settings_of_run(wildcards))
+    return of_libraries(of_the_run) * attempt
 
 
 def place_of_run(wildcards):
@@ -304,22 +305,53 @@ def files_of_the_page():
     return sorted(path for path in folder.glob("[ap]*/*") if path.is_file())
 
 
-def megabytes(amount, a_thread=0):
-    """A memory request that grows with the threads and when a job is tried again."""
-    return lambda wildcards, threads, attempt: (amount + a_thread * threads) * attempt
+def of_libraries(amount=0):
+    """Megabytes that a job takes before its work, beside an amount: a GPU's libraries need memory of
+    the machine, too."""
+    return amount + (2000 if config["device"].startswith("cuda") else 0)
+
+
+def megabytes(amount):
+    """A memory request that grows when a job is tried again."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def memory_of_diagrams(wildcards, threads, attempt):
-    """Megabytes: our engine needs a few matrices a draw, the others a list of simplices; the libraries
-    of a GPU take memory of the machine, too."""
-    settings = settings_of(wildcards.task)
-    topology = settings["topology"]
-    libraries = 1200 + 2000 * gpus(wildcards)
-    if topology["engine"] in ("auto", "fast") and topology["max_dimension"] == 1:
-        return (libraries + 200 * threads) * attempt
-    for_3000 = 5000 if topology["max_dimension"] == 1 else 20000
-    neurons = settings["activations"]["neurons"]
-    return (libraries + for_3000 * neurons**2 // 3000**2) * attempt
+    """Megabytes: all activations, and for each thread a draw's standardised ones and, with our engine,
+    a few matrices; with the others a list of simplices."""
+    drawn = settings_of(wildcards.task)["activations"]
+    squared = drawn["neurons"] ** 2
+    activations = drawn["neurons"] * drawn["inputs"]
+    if fast_diagrams(wildcards):
+        a_draw = 12 * squared + 16 * activations
+    else:
+        degree = settings_of(wildcards.task)["topology"]["max_dimension"]
+        a_draw = (550 if degree == 1 else 2200) * squared
+    of_the_work = 4 * activations * drawn["draws"] + threads * a_draw
+    return of_libraries(600 + of_the_work // 1_000_000) * attempt
+
+
+def minutes_of_diagrams(wildcards):
+    """Our engine takes seconds a draw, the others minutes."""
+    return 30 if fast_diagrams(wildcards) else 240
+
+
+def fast_diagrams(wildcards):
+    """Whether our own engine computes the diagrams."""
+    topology = settings_of(wildcards.task)["topology"]
+    return topology["engine"] in ("auto", "fast") and topology["max_dimension"] <= 1
+
+
+def memory_of_activations(wildcards, attempt):
+    """Megabytes: the network with a batch of inputs, and all activations, twice while they are written."""
+    drawn = settings_of(wildcards.task)["activations"]
+    sample = 4 * drawn["neurons"] * drawn["inputs"] * drawn["draws"]
+    return of_libraries(1000 + 2 * sample // 1_000_000) * attempt
+
+
+def memory_of_measures(wildcards, attempt):
+    """Megabytes: curvature keeps up to 1 GiB of graphs between its products."""
+    return of_libraries(4000 if wildcards.family == "curvature" else 2000) * attempt
 
 
 def memory_of_eigenvalues(wildcards, input, attempt):
@@ -330,7 +362,7 @@ def memory_of_eigenvalues(wildcards, input, attempt):
     """
     weights = Path(input.weights)
     size = weights.stat().st_size if weights.exists() else 0
-    return (3500 + 450 * size // 1_000_000) * attempt
+    return of_libraries(3500 + 450 * size // 1_000_000) * attempt
 
 
 def gpus(wildcards):
@@ -339,9 +371,10 @@ def gpus(wildcards):
 
 
 def diagram_threads(wildcards):
-    """Draws of one network at a time: jobs of seconds go faster beside each other, one thread each."""
+    """Draws of one network at a time: jobs of seconds go faster beside each other, one thread each, and
+    only our engine has threads."""
     neurons = settings_of(wildcards.task)["activations"]["neurons"]
-    return 4 if neurons >= 1000 else 1
+    return 4 if neurons >= 1000 and fast_diagrams(wildcards) else 1
 
 
 def table_files(task):

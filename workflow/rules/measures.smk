@@ -20,7 +20,7 @@ rule measure:
         "../../envs/networks.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=memory_of_measures,
         runtime=60,
         gpu=gpus,
     params:

@@ -18,7 +18,7 @@ rule activations:
         "../../envs/networks.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=memory_of_activations,
         runtime=15,
         gpu=gpus,
     params:
@@ -49,7 +49,7 @@ rule diagrams:
     threads: diagram_threads
     resources:
         mem_mb=memory_of_diagrams,
-        runtime=30,
+        runtime=minutes_of_diagrams,
         gpu=gpus,
     params:
         device=config["device"],

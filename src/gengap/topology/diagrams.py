@@ -55,7 +55,8 @@ def persistence_diagrams(
     compute = _engine(engine, max_dim)
     if len(matrix) == 0:
         return [np.empty((0, 2), dtype=np.float32) for _ in range(max_dim + 1)]
-    limit = math.inf if threshold is None else float(np.float32(threshold))
+    with np.errstate(over="ignore"):
+        limit = math.inf if threshold is None else float(np.float32(threshold))
     return [_tidy(bars) for bars in compute(matrix, max_dim, limit)]
 
 
@@ -63,8 +64,8 @@ def _checked(dissimilarity: NDArray[np.floating]) -> NDArray[np.float32]:
     matrix = rounded(dissimilarity)
     if not np.isfinite(matrix).all():
         raise GengapError(
-            "The dissimilarity holds NaN or infinite entries: give finite ones, and use threshold "
-            "to leave out long edges."
+            "The dissimilarity holds NaN or infinite entries (as float32): give finite ones, and "
+            "use threshold to leave out long edges."
         )
     if (matrix < 0).any():
         raise GengapError("The dissimilarity holds negative entries: give lengths of at least 0.")

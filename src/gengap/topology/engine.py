@@ -16,7 +16,8 @@ few words of bit sets.
 The diagrams are those of Ripser (Bauer, "Ripser: efficient computation of Vietoris-Rips
 persistence barcodes", J. Appl. Comput. Topol. 5, 2021) on the same float32 values, bit for bit.
 Besides the matrix, about 1.5 * n**2 bytes are in use (more if many edges are nearly tied), and
-what the loops and the edges that are not homologous to zero need.
+what the loops and the edges that are not homologous to zero need: little on trained networks, and
+4 * n**2 bytes on 5000 points of three latent factors.
 
 On matrices without any structure, where loops abound, time grows with about n**5 and memory with
 n**3: uniform random dissimilarities take 0.03 CPU seconds at 300 points and 5 at 1000 (150 MB).
@@ -29,7 +30,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from gengap.errors import GengapError
+from gengap.errors import GengapError, MachineError
 
 Keys = npt.NDArray[np.uint32]
 Diagram = npt.NDArray[np.float32]
@@ -64,10 +65,27 @@ def vietoris_rips(
     Raises:
         GengapError: the matrix is not square, real, symmetric and non-negative with zero
             diagonal, or holds NaN, or the threshold is NaN.
+        MachineError: there is no room to keep the compiled code.
     """
+    values = rounded(dissimilarity)
+    try:
+        return _swept(values, threshold)
+    except OSError as error:
+        raise MachineError(
+            f"Numba cannot keep the compiled persistence engine ({error.strerror}): make room in "
+            "its cache, or name another folder in the environment variable NUMBA_CACHE_DIR."
+        ) from error
+
+
+def warm() -> None:
+    """Compile the engine, or load it from Numba's cache, by a run on a tiny matrix."""
+    steps = np.abs(np.subtract.outer(np.arange(POINTS_TO_WARM), np.arange(POINTS_TO_WARM)))
+    vietoris_rips(np.minimum(steps, POINTS_TO_WARM - steps))
+
+
+def _swept(values: npt.NDArray[np.float32], threshold: float | None) -> tuple[Diagram, Diagram]:
     from gengap.topology import engine_kernels as kernels
 
-    values = rounded(dissimilarity)
     n = len(values)
     keys = values.view(np.uint32)
     fault, row, column = kernels.examine(keys)
@@ -94,12 +112,6 @@ def vietoris_rips(
         edges.sort()
         sweep.add(edges, pairs)
     return _h0(sweep.merges(), n, last), _h1(*sweep.loops(), last)
-
-
-def warm() -> None:
-    """Compile the engine, or load it from Numba's cache, by a run on a tiny matrix."""
-    steps = np.abs(np.subtract.outer(np.arange(POINTS_TO_WARM), np.arange(POINTS_TO_WARM)))
-    vietoris_rips(np.minimum(steps, POINTS_TO_WARM - steps))
 
 
 def rounded(dissimilarity: npt.ArrayLike) -> npt.NDArray[np.float32]:
