@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from gengap import jobs
+from gengap.activations import read_sample
+from gengap.datasets import read_split
 from gengap.errors import GengapError, MachineError
 from gengap.topology import read_diagrams
 
@@ -112,7 +114,8 @@ def test_what_the_machine_lacks_stops_the_run_and_is_never_recorded(
 
 
 @pytest.mark.parametrize(
-    ("number", "recorded"), [(errno.ESTALE, False), (errno.EIO, False), (errno.ENOENT, True)]
+    ("number", "recorded"),
+    [(errno.ESTALE, False), (errno.EIO, False), (errno.ENOENT, True), (errno.EINVAL, True)],
 )
 def test_a_file_that_the_system_cannot_read_is_no_networks_fault(
     job: Callable[..., SimpleNamespace],
@@ -129,6 +132,30 @@ def test_a_file_that_the_system_cannot_read_is_no_networks_fault(
     with stopped:
         jobs.run(job([], "record"), lambda: read_diagrams(tmp_path / "diagrams.npz"))
     assert (tmp_path / "a.csv").exists() is recorded
+
+
+# A process's own memory opens as a file, but gives no byte (EIO) and cannot be mapped (ENODEV).
+MEMORY = "/proc/self/mem"
+
+
+@pytest.mark.parametrize("read", [read_sample, read_split])
+def test_nor_is_one_that_safetensors_cannot_read(
+    job: Callable[..., SimpleNamespace], tmp_path: Path, read: Callable[[str], object]
+) -> None:
+    with pytest.raises(SystemExit):
+        jobs.run(job([], "record"), lambda: read(MEMORY))
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_nor_is_an_input_that_cannot_be_read(
+    job: Callable[..., SimpleNamespace], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        jobs.run(job([MEMORY], "record"), lambda: pytest.fail("must not run"))
+    assert not (tmp_path / "a.csv").exists()
+    sentence = f"{MEMORY} cannot be read (Input/output error)"
+    assert sentence in capsys.readouterr().err
+    assert sentence in (tmp_path / "job.log").read_text()
 
 
 def test_a_real_result_is_no_failure(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -31,8 +32,13 @@ FIRST_LINE = b"gengap failure record\n"
 # What a network can cause by itself; anything else is a fault of the program or of the machine (too
 # little memory: a repeat may have more) and stops the run.
 NETWORK_FAULTS = (GengapError, ArithmeticError, np.linalg.LinAlgError)
-# What the system says of a path that leads to no file; whatever else it says, it cannot read one.
-NO_SUCH_FILE = (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
+# What the system says of a sound file that it cannot read now.
+UNREADABLE = {
+    errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOTCONN, errno.EHOSTDOWN,
+    errno.ENODEV, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+}  # fmt: skip
+# safetensors passes on the number only in words.
+NUMBER_IN_WORDS = re.compile(r"os error (\d+)")
 
 
 @dataclass(frozen=True)
@@ -45,11 +51,20 @@ class Failure:
 
 
 def read_failure(path: str | Path) -> Failure | None:
-    """The failure recorded under ``path``, or None if the file holds a real result."""
-    with Path(path).open("rb") as file:
-        if file.read(len(FIRST_LINE)) != FIRST_LINE:
-            return None
-        return Failure(**json.load(file))
+    """The failure recorded under ``path``, or None if the file holds a real result.
+
+    Raises:
+        MachineError: the file cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            if file.read(len(FIRST_LINE)) != FIRST_LINE:
+                return None
+            return Failure(**json.load(file))
+    except OSError as error:
+        raise MachineError(
+            f"{path} cannot be read ({error.strerror}): make it readable, then start again."
+        ) from error
 
 
 def write_failure(path: str | Path, failure: Failure) -> None:
@@ -66,11 +81,11 @@ def run(snakemake: Snakemake, work: Callable[[], None]) -> None:
     """
     _log_to(snakemake.log[0] if snakemake.log else None)
     keep_going = snakemake.params.get("failures") == "record"
-    if keep_going and (failure := _first_failure(_paths(snakemake.input))):
-        log.warning("%s", failure.reason)
-        _record(snakemake, failure)
-        return
     try:
+        if keep_going and (failure := _first_failure(_paths(snakemake.input))):
+            log.warning("%s", failure.reason)
+            _record(snakemake, failure)
+            return
         with threadpool_limits(1):
             if torch := sys.modules.get("torch"):
                 torch.set_num_threads(1)
@@ -95,8 +110,10 @@ def run(snakemake: Snakemake, work: Callable[[], None]) -> None:
 def _of_the_machine(error: Exception) -> bool:
     """Whether the network is sound: what could not be read, say, can be read another time."""
     cause = error.__cause__
-    unreadable = isinstance(cause, OSError) and cause.errno not in NO_SUCH_FILE
-    return unreadable or isinstance(error, MachineError)
+    number = cause.errno if isinstance(cause, OSError) else None
+    if number is None and (words := NUMBER_IN_WORDS.search(str(cause))):
+        number = int(words[1])
+    return number in UNREADABLE or isinstance(error, MachineError)
 
 
 def _log_to(path: str | None) -> None:

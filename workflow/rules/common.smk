@@ -320,13 +320,12 @@ def memory_of_diagrams(wildcards, threads, attempt):
     """Megabytes: all activations, and for each thread a draw's standardised ones and, with our engine,
     a few matrices; with the others a list of simplices."""
     drawn = settings_of(wildcards.task)["activations"]
-    squared = drawn["neurons"] ** 2
     activations = drawn["neurons"] * drawn["inputs"]
-    if fast_diagrams(wildcards):
-        a_draw = 12 * squared + 16 * activations
-    else:
+    a_pair = 12
+    if not fast_diagrams(wildcards):
         degree = settings_of(wildcards.task)["topology"]["max_dimension"]
-        a_draw = (550 if degree == 1 else 2200) * squared
+        a_pair = 550 if degree <= 1 else 2200
+    a_draw = a_pair * drawn["neurons"] ** 2 + 16 * activations
     of_the_work = 4 * activations * drawn["draws"] + threads * a_draw
     return of_libraries(600 + of_the_work // 1_000_000) * attempt
 
@@ -343,10 +342,11 @@ def fast_diagrams(wildcards):
 
 
 def memory_of_activations(wildcards, attempt):
-    """Megabytes: the network with a batch of inputs, and all activations, twice while they are written."""
+    """Megabytes: libraries, training images and the network with a batch of them, and all activations,
+    twice while they are written."""
     drawn = settings_of(wildcards.task)["activations"]
     sample = 4 * drawn["neurons"] * drawn["inputs"] * drawn["draws"]
-    return of_libraries(1000 + 2 * sample // 1_000_000) * attempt
+    return of_libraries(2000 + 2 * sample // 1_000_000) * attempt
 
 
 def memory_of_measures(wildcards, attempt):

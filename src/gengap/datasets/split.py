@@ -121,7 +121,7 @@ def read_split(path: str | Path) -> Split:
             return Split(file.get_tensor("inputs"), file.get_tensor("labels"), classes)
     except FileNotFoundError as error:
         raise GengapError(f"{path} does not exist: run the stage that writes it.") from error
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise GengapError(
             f"{path} holds no usable split ({str(error).rstrip('.')}): "
             "delete it and run the stage that writes it again."

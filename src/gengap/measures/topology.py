@@ -13,7 +13,7 @@ from gengap.activations import choose_inputs, sample
 from gengap.datasets import Split
 from gengap.measures.registry import Value, measure
 from gengap.networks import device_of
-from gengap.topology import COMPONENTS, draw_diagrams, gpu_named, summarise
+from gengap.topology import COMPONENTS, draw_diagrams, summarise
 
 # The settings of Ballester et al. 2023; smaller networks and training sets are used whole.
 INPUTS = 2000
@@ -41,9 +41,9 @@ def summaries(
         draws=DRAWS,
         rng=neurons_rng,
     )
-    table = summarise(
-        draw_diagrams(drawn, gpu=gpu_named(str(device_of(network)))), REPLICATES, bootstrap_rng
-    )
+    device = device_of(network)
+    diagrams = draw_diagrams(drawn, gpu=device if device.type == "cuda" else None)
+    table = summarise(diagrams, REPLICATES, bootstrap_rng)
     return {
         str(name): rows["value"].to_numpy() for name, rows in table.groupby("measure", sort=False)
     }

@@ -72,8 +72,8 @@ def vietoris_rips(
         return _swept(values, threshold)
     except OSError as error:
         raise MachineError(
-            f"Numba cannot keep the compiled persistence engine ({error.strerror}): make room in "
-            "its cache, or name another folder in the environment variable NUMBA_CACHE_DIR."
+            f"Numba cannot keep the compiled persistence engine ({error.strerror or error}): make "
+            "room in its cache, or name another folder in the environment variable NUMBA_CACHE_DIR."
         ) from error
 
 
