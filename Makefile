@@ -10,10 +10,12 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 TASK ?= digits
 PORT ?= 8051
 
-.PHONY: run report dashboard test test-slurm lint clean
+.PHONY: run pgdl report dashboard test test-slurm lint clean
 
 run: $(VENV)/.run  ## the default run: digits, about four minutes
 	$(SNAKEMAKE) --forcerun all  # so that the summary is printed where nothing is to be done, too
+
+pgdl: $(VENV)/.pgdl  ## TensorFlow, for tasks in PGDL's format and the study ballester2023
 
 report: run  ## results/report.html: every figure with its caption, in one file
 	$(SNAKEMAKE) --report results/report.html
@@ -46,6 +48,10 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	$(PIP) torch
 	$(PIP) --editable .[workflow]
 	$(BIN)/python -c "from gengap.topology.engine import warm; warm()"  # compiled once, then cached
+	touch $@
+
+$(VENV)/.pgdl: pyproject.toml constraints.txt $(VENV)/.run
+	$(PIP) --editable .[pgdl]
 	touch $@
 
 $(VENV)/.dashboard: pyproject.toml constraints.txt $(VENV)/.run

@@ -66,6 +66,7 @@ rule maddox2020:
 
 onstart:
     require_writable_results()
+    require_packages_of_pgdl()
 
 
 onsuccess:

@@ -226,6 +226,24 @@ def test_a_read_only_results_folder_is_said_at_once(snakemake: Run, tmp_path: Pa
     assert list(results.iterdir()) == []
 
 
+def test_without_the_packages_of_pgdl_nothing_is_trained_in_vain(
+    snakemake: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['tensorflow'] = None")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    planned = snakemake(tmp_path, "ballester2023", "--dry-run", config=None)
+    assert planned.returncode == 0, planned.stderr
+    result = snakemake(tmp_path, "ballester2023", config=None)
+    assert result.returncode != 0
+    sentence = "cannot be read or written without tensorflow: install it by 'make pgdl'"
+    assert sentence in result.stdout + result.stderr
+    assert not list((tmp_path / "results").iterdir())
+    # What needs none of them runs.
+    data = "results/ballester2023/zoo_dense/dataset/train.safetensors"
+    assert snakemake(tmp_path, data, config=None).returncode == 0
+    assert (tmp_path / data).exists()
+
+
 def test_a_measure_of_ones_own_is_named_in_the_config(
     finished: Path, snakemake: Run, tmp_path: Path
 ) -> None:

@@ -2,6 +2,9 @@
 
 import csv
 import tempfile
+from importlib.util import find_spec
+
+from snakemake.settings.types import DeploymentMethod
 
 STAGED = planning.STAGED_FAMILY
 EVALUATION_FILES = [
@@ -13,6 +16,7 @@ EVALUATION_FILES = [
     "left_out",
 ]
 STUDY_FIGURES = ["r2_heatmap", "moments"]
+PGDL_RULES = {"export", "import_dataset", "import_network"}
 
 
 wildcard_constraints:
@@ -433,6 +437,18 @@ def require_writable_results():
             f"Cannot write to {results.resolve()} ({error.strerror}): make it writable, or choose "
             "another folder with --directory."
         ) from None
+
+
+def require_packages_of_pgdl():
+    """Stop before the first job where PGDL's files are to be read or written, and cannot be."""
+    if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+        return
+    missing = [name for name in ("tensorflow", "h5py") if find_spec(name) is None]
+    if missing and any(job.rule.name in PGDL_RULES for job in workflow.dag.needrun_jobs()):
+        raise WorkflowError(
+            f"PGDL's files cannot be read or written without {' and '.join(missing)}: "
+            "install it by 'make pgdl', or add --sdm conda."
+        )
 
 
 def line_of(row, place=""):

@@ -136,7 +136,7 @@ def _tensorflow() -> Any:
     except ImportError as error:
         raise GengapError(
             "TensorFlow is needed for PGDL's files and is not installed: "
-            "install it with pip install 'gengap[pgdl]'."
+            "install it by 'make pgdl' or pip install 'gengap[pgdl]'."
         ) from error
     with contextlib.suppress(RuntimeError):  # its devices may be in use already
         tensorflow.config.set_visible_devices([], "GPU")
