@@ -444,7 +444,9 @@ def require_packages_of_pgdl():
     if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
         return
     missing = [name for name in ("tensorflow", "h5py") if find_spec(name) is None]
-    if missing and any(job.rule.name in PGDL_RULES for job in workflow.dag.needrun_jobs()):
+    if missing and any(
+        job.rule.name in PGDL_RULES for job in workflow.dag.needrun_jobs()
+    ):
         raise WorkflowError(
             f"PGDL's files cannot be read or written without {' and '.join(missing)}: "
             "install it by 'make pgdl', or add --sdm conda."
