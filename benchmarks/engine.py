@@ -23,7 +23,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
+from gengap.figures import save as save_figure
+from gengap.figures.style import (
+    DOUBLE_COLUMN,
+    MARKERS,
+    PALETTE,
+    legend_below,
+    new_figure,
+    styled,
+)
 from gengap.files import writing
 
 ENGINES = ("gengap", "GUDHI", "giotto-ph", "ripser.py")
@@ -216,15 +227,11 @@ def markdown(table: pd.DataFrame) -> str:
     return f"CPU seconds of one call (peak MB of its process).\n\n{body}\n\n{ratios(table)}"
 
 
-def figure(table: pd.DataFrame):
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator
-
-    from gengap.figures.style import DOUBLE_COLUMN, MARKERS, PALETTE
-
+@styled
+def figure(table: pd.DataFrame) -> Figure:
     trained = table[table["n"] != NOISE_POINTS]
     names = list(trained["matrix"].unique())
-    drawn = Figure(figsize=(DOUBLE_COLUMN, 3.6), layout="constrained")
+    drawn = new_figure(DOUBLE_COLUMN, 3.6)
     axes = drawn.subplots(2, len(names), sharex=True, sharey="row", squeeze=False)
     for column, name in enumerate(names):
         axes[0, column].set_title(name)
@@ -235,16 +242,16 @@ def figure(table: pd.DataFrame):
                 style = {"color": colour, "marker": marker, "markersize": 3}
                 if len(rows):
                     axes[row, column].loglog(rows["n"], rows[value], label=engine, **style)
-        axes[1, column].set_xticks(sorted(trained["n"].unique()))
-        axes[1, column].set_xticklabels(sorted(trained["n"].unique()))
+        sizes = sorted(trained["n"].unique())
+        axes[1, column].set_xticks(sizes, sizes)
         axes[1, column].minorticks_off()
     axes[0, 0].set_ylabel("CPU seconds")
     axes[1, 0].set_ylabel("peak memory (MB)")
     for row in (0, 1):
         axes[row, 0].yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
         axes[row, 0].yaxis.set_major_formatter("{x:g}")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    drawn.legend(handles, labels, loc="outside lower center", ncols=len(ENGINES))
+    handles, _ = axes[0, 0].get_legend_handles_labels()
+    legend_below(drawn, handles)
     return drawn
 
 
@@ -257,8 +264,6 @@ def main() -> None:
     interpreters = {e: python for e, python in pythons.items() if installed(python, e)}
     print("engines:", ", ".join(interpreters), flush=True)
     table = measure(interpreters, matrices(FOLDER / "matrices", sorted(chosen.sizes)))
-
-    from gengap.figures import save as save_figure
 
     with writing(FOLDER / "engine.csv") as part:
         table.to_csv(part, index=False)
