@@ -222,7 +222,7 @@ def settings_of_run(wildcards):
 def memory_of_run(wildcards, attempt):
     """Megabytes that grow with the budget of a run."""
     of_the_run = planning.megabytes_of_run(settings_of_run(wildcards))
-    return of_libraries(of_the_run) * attempt
+    return with_libraries_of_gpu(of_the_run) * attempt
 
 
 def place_of_run(wildcards):
@@ -309,10 +309,9 @@ def files_of_the_page():
     return sorted(path for path in folder.glob("[ap]*/*") if path.is_file())
 
 
-def of_libraries(amount=0):
-    """Megabytes that a job takes before its work, beside an amount: a GPU's libraries need memory of
-    the machine, too."""
-    return amount + (2000 if config["device"].startswith("cuda") else 0)
+def with_libraries_of_gpu(amount):
+    """An amount of megabytes, and what a GPU's libraries take of the machine's memory beside it."""
+    return amount + 2000 * gpus()
 
 
 def megabytes(amount):
@@ -331,7 +330,7 @@ def memory_of_diagrams(wildcards, threads, attempt):
         a_pair = 550 if degree <= 1 else 2200
     a_draw = a_pair * drawn["neurons"] ** 2 + 16 * activations
     of_the_work = 4 * activations * drawn["draws"] + threads * a_draw
-    return of_libraries(600 + of_the_work // 1_000_000) * attempt
+    return with_libraries_of_gpu(600 + of_the_work // 1_000_000) * attempt
 
 
 def minutes_of_diagrams(wildcards):
@@ -350,12 +349,15 @@ def memory_of_activations(wildcards, attempt):
     twice while they are written."""
     drawn = settings_of(wildcards.task)["activations"]
     sample = 4 * drawn["neurons"] * drawn["inputs"] * drawn["draws"]
-    return of_libraries(2000 + 2 * sample // 1_000_000) * attempt
+    return with_libraries_of_gpu(2000 + 2 * sample // 1_000_000) * attempt
 
 
 def memory_of_measures(wildcards, attempt):
     """Megabytes: curvature keeps up to 1 GiB of graphs between its products."""
-    return of_libraries(4000 if wildcards.family == "curvature" else 2000) * attempt
+    return (
+        with_libraries_of_gpu(4000 if wildcards.family == "curvature" else 2000)
+        * attempt
+    )
 
 
 def memory_of_eigenvalues(wildcards, input, attempt):
@@ -366,10 +368,10 @@ def memory_of_eigenvalues(wildcards, input, attempt):
     """
     weights = Path(input.weights)
     size = weights.stat().st_size if weights.exists() else 0
-    return of_libraries(3500 + 450 * size // 1_000_000) * attempt
+    return with_libraries_of_gpu(3500 + 450 * size // 1_000_000) * attempt
 
 
-def gpus(wildcards):
+def gpus(wildcards=None):
     """One for a job whose networks run on a GPU by name; `auto` asks for none, and takes what it finds."""
     return int(config["device"].startswith("cuda"))
 

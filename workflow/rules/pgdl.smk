@@ -111,7 +111,7 @@ rule import_network:
         "../../envs/pgdl.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(of_libraries(4000)),
+        mem_mb=megabytes(with_libraries_of_gpu(4000)),
         runtime=60,
         gpu=gpus,
     params:

@@ -82,7 +82,7 @@ rule train_network:
         "../../envs/networks.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(of_libraries(2000)),
+        mem_mb=megabytes(with_libraries_of_gpu(2000)),
         runtime=240,
         gpu=gpus,
     params:
