@@ -6,7 +6,7 @@ import checkout  # noqa: F401
 from gengap import jobs
 from gengap.activations import choose_inputs, sample, write_sample
 from gengap.datasets import read_split
-from gengap.networks import choose
+from gengap.networks import resolve_device
 from gengap.seeding import generator
 from gengap.tasks.folder import read_network
 
@@ -20,7 +20,7 @@ def main() -> None:
     split = read_split(snakemake.input.train)
     network = read_network(snakemake.input.config, snakemake.input.weights)
     drawn = sample(
-        network.to(choose(params.device)),
+        network.to(resolve_device(params.device)),
         choose_inputs(split, params.inputs, generator(params.seed, task, "inputs")),
         neurons=params.neurons,
         draws=params.draws,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import checkout  # noqa: F401
 from gengap import jobs
 from gengap.files import writing
-from gengap.studies import claims_page, claims_table, judge, read_runs
+from gengap.studies import claims_page, claims_table, evaluate_claims, read_runs
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -17,7 +17,7 @@ def main() -> None:
         name: read_runs(snakemake.input.get(name), settings)
         for name, settings in params.settings.items()
     }
-    claims = judge(study, runs)
+    claims = evaluate_claims(study, runs)
     with writing(snakemake.output.table) as part:
         claims_table(claims).to_csv(part, index=False)
     with writing(snakemake.output.page) as part:

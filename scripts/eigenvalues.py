@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
-from gengap.curvature.checkpoint import report
+from gengap.curvature.report import report
 from gengap.curvature.spectra import DENSE_LIMIT
 from gengap.datasets import read_split
-from gengap.networks import choose
+from gengap.networks import resolve_device
 from gengap.seeding import derive
 from gengap.tasks.folder import read_network, with_labels
 
@@ -20,7 +20,7 @@ TOP = 100
 
 def main() -> None:
     files, params, names = snakemake.input, snakemake.params, snakemake.wildcards
-    network = read_network(files.config, files.weights).to(choose(params.device))
+    network = read_network(files.config, files.weights).to(resolve_device(params.device))
     few = sum(weight.numel() for weight in network.parameters()) <= DENSE_LIMIT
     found = report(
         network,

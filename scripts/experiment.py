@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
-from gengap.networks import choose
+from gengap.networks import resolve_device
 from gengap.seeding import derive
-from gengap.studies import Context, perform, write_outcome
+from gengap.studies import Context, run_experiment, write_outcome
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -20,8 +20,8 @@ def main() -> None:
     seed = derive(params.seed, study, params.place)
     path = Path(snakemake.output.outcome)
     unfinished = path.with_suffix(".unfinished")
-    context = Context(seed, params.data_dir, choose(params.device), unfinished)
-    write_outcome(path, perform(study, params.module, context, params.settings))
+    context = Context(seed, params.data_dir, resolve_device(params.device), unfinished)
+    write_outcome(path, run_experiment(study, params.module, context, params.settings))
     shutil.rmtree(unfinished, ignore_errors=True)
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import figures, jobs
+from gengap.failures import read_failure
 from gengap.topology import read_diagrams
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     title = f"network {snakemake.params.network}"
-    if failure := jobs.read_failure(snakemake.input.diagrams):
+    if failure := read_failure(snakemake.input.diagrams):
         figure = figures.left_out(failure.reason, title=title)
     else:
         draws, _ = read_diagrams(snakemake.input.diagrams)

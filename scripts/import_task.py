@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
+from gengap.failures import read_failure
 from gengap.files import writing
 from gengap.tasks import pgdl, write_task
 from gengap.tasks.folder import Metrics
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def main() -> None:
     receipt = pgdl.Receipt.read(snakemake.input.receipt)
     reference = pgdl.read_reference(pgdl.locate(receipt.tree, receipt.task).reference)
-    imported = [Path(path) for path in snakemake.input.metrics if jobs.read_failure(path) is None]
+    imported = [Path(path) for path in snakemake.input.metrics if read_failure(path) is None]
     metrics = {path.parent.name: Metrics.read(path) for path in imported}
     target = Path(snakemake.output.task)
     write_task(target, target.parent.name, reference.grid, metrics)

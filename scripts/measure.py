@@ -7,7 +7,7 @@ from gengap import jobs
 from gengap.datasets import read_split
 from gengap.files import writing
 from gengap.measures import compute, tidy, to_frame
-from gengap.networks import choose
+from gengap.networks import resolve_device
 from gengap.seeding import generator
 from gengap.tasks.folder import read_network, with_labels
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     files, names = snakemake.input, snakemake.wildcards
-    device = choose(snakemake.params.device)
+    device = resolve_device(snakemake.params.device)
     values = compute(
         snakemake.params.family,
         read_network(files.config, files.weights).to(device),

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
+from gengap.failures import read_failure
 from gengap.files import writing
 from gengap.measures.gathering import gather
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    failures = {path: jobs.read_failure(path) for path in snakemake.input.tables}
+    failures = {path: read_failure(path) for path in snakemake.input.tables}
     gathered = gather(
         [path for path, failure in failures.items() if failure is None],
         [failure for failure in failures.values() if failure is not None],

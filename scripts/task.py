@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
+from gengap.failures import read_failure
 from gengap.tasks import write_task
 from gengap.tasks.folder import Metrics
 
@@ -16,7 +17,7 @@ def main() -> None:
     metrics = {
         Path(path).parent.name: Metrics.read(path)
         for path in snakemake.input.metrics
-        if jobs.read_failure(path) is None
+        if read_failure(path) is None
     }
     target = Path(snakemake.output.task)
     write_task(target, target.parent.name, snakemake.params.grid, metrics)

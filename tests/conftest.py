@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -42,6 +43,21 @@ def seeded_network(spec: dict[str, Any], seed: int = 0, initialisation: str = "g
     network = build(spec)
     initialise(network, initialisation, torch_generator(seed, "test"))
     return network.eval()
+
+
+@pytest.fixture
+def random_split() -> Callable[..., Any]:
+    """A function that makes a split of random inputs with random labels."""
+    from gengap.datasets import Split
+
+    def make(
+        count: int = 23, shape: tuple[int, ...] = (4,), classes: int = 3, seed: int = 0
+    ) -> Split:
+        rng = np.random.default_rng(seed)
+        inputs = rng.standard_normal((count, *shape), np.float32)
+        return Split(inputs, rng.integers(0, classes, count), classes)
+
+    return make
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from gengap.files import writing
 from gengap.seeding import derive, generator, torch_generator
 
 ROOMS = (
-    "datasets", "networks", "training", "tasks", "activations", "topology", "measures",
-    "curvature", "tangent", "evaluation", "figures", "studies", "dashboard",
+    "planning", "datasets", "networks", "training", "tasks", "activations", "topology",
+    "curvature", "tangent", "measures", "evaluation", "figures", "dashboard", "studies",
 )  # fmt: skip
-FOUNDATION = {"errors", "files", "seeding", "planning", "jobs"}
+FOUNDATION = {"errors", "failures", "files", "limits", "names", "seeding"}
 
 
 def test_writing_renames_only_on_success(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from gengap import jobs
 from gengap.activations import read_sample
 from gengap.datasets import read_split
 from gengap.errors import GengapError, MachineError
+from gengap.failures import Failure, read_failure, write_failure
 from gengap.topology import read_diagrams
 
 
@@ -54,19 +55,19 @@ def test_a_fault_of_a_network_is_recorded_under_every_output(
     job: Callable[..., SimpleNamespace], tmp_path: Path
 ) -> None:
     jobs.run(job([], "record"), fail)
-    expected = jobs.Failure("diagrams", "3", "The weights are not finite.")
-    assert jobs.read_failure(tmp_path / "a.csv") == expected
-    assert jobs.read_failure(tmp_path / "b.npz") == expected
+    expected = Failure("diagrams", "3", "The weights are not finite.")
+    assert read_failure(tmp_path / "a.csv") == expected
+    assert read_failure(tmp_path / "b.npz") == expected
     assert "The weights are not finite." in (tmp_path / "job.log").read_text()
 
 
 def test_a_failure_is_passed_on_with_its_first_reason(
     job: Callable[..., SimpleNamespace], tmp_path: Path
 ) -> None:
-    first = jobs.Failure("train_network", "3", "Training diverged.")
-    jobs.write_failure(tmp_path / "weights", first)
+    first = Failure("train_network", "3", "Training diverged.")
+    write_failure(tmp_path / "weights", first)
     jobs.run(job([str(tmp_path / "weights")], "record"), lambda: pytest.fail("must not run"))
-    assert jobs.read_failure(tmp_path / "a.csv") == first
+    assert read_failure(tmp_path / "a.csv") == first
 
 
 def test_stop_ends_the_job_with_one_sentence_and_writes_nothing(
@@ -161,5 +162,5 @@ def test_nor_is_an_input_that_cannot_be_read(
 def test_a_real_result_is_no_failure(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("measure,value\n")
     (tmp_path / "empty").write_text("")
-    assert jobs.read_failure(tmp_path / "a.csv") is None
-    assert jobs.read_failure(tmp_path / "empty") is None
+    assert read_failure(tmp_path / "a.csv") is None
+    assert read_failure(tmp_path / "empty") is None

@@ -37,7 +37,7 @@ def test_a_grid_with_a_missing_or_repeated_value_is_refused(values: list[object]
 
 
 def test_a_point_is_divided_into_network_and_training() -> None:
-    network, training = planning.divide(
+    network, training = planning.split_grid_point(
         {"width": 8, "weight_decay": 0.1, "replicate": 3},
         {"template": "dense", "width": 1},
         {"epochs": 5},
@@ -50,7 +50,7 @@ def test_a_point_is_divided_into_network_and_training() -> None:
 
 def test_an_unknown_hyper_parameter_is_refused_by_name() -> None:
     with pytest.raises(GengapError, match=r"'widht', which is neither .*width.*epochs"):
-        planning.divide({"widht": 8}, {}, {}, ["width"], ["epochs"])
+        planning.split_grid_point({"widht": 8}, {}, {}, ["width"], ["epochs"])
 
 
 def test_families_of_the_library_and_of_a_file(tmp_path: Path) -> None:

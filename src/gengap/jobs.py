@@ -8,27 +8,23 @@ such a file passes the record on, and the task's ``failed.csv`` lists it.
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import re
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from gengap.errors import GengapError, MachineError
-from gengap.files import writing
+from gengap.failures import Failure, read_failure, write_failure
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
 
 log = logging.getLogger("gengap")
 
-FIRST_LINE = b"gengap failure record\n"
 # What a network can cause by itself; anything else is a fault of the program or of the machine (too
 # little memory: a repeat may have more) and stops the run.
 NETWORK_FAULTS = (GengapError, ArithmeticError, np.linalg.LinAlgError)
@@ -39,38 +35,6 @@ UNREADABLE = {
 }  # fmt: skip
 # safetensors passes on the number only in words.
 NUMBER_IN_WORDS = re.compile(r"os error (\d+)")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a network has no result: the stage (rule) that failed and its one sentence."""
-
-    stage: str
-    network: str
-    reason: str
-
-
-def read_failure(path: str | Path) -> Failure | None:
-    """The failure recorded under ``path``, or None if the file holds a real result.
-
-    Raises:
-        MachineError: the file cannot be read.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            if file.read(len(FIRST_LINE)) != FIRST_LINE:
-                return None
-            return Failure(**json.load(file))
-    except OSError as error:
-        raise MachineError(
-            f"{path} cannot be read ({error.strerror}): make it readable, then start again."
-        ) from error
-
-
-def write_failure(path: str | Path, failure: Failure) -> None:
-    """Write a failure record where a result would lie."""
-    with writing(path) as part:
-        part.write_bytes(FIRST_LINE + json.dumps(asdict(failure), indent=1).encode() + b"\n")
 
 
 def run(snakemake: Snakemake, work: Callable[[], None]) -> None:

@@ -15,24 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from gengap.errors import GengapError
+from gengap.names import FAMILIES, STAGED_FAMILY
+
+__all__ = ["FAMILIES", "STAGED_FAMILY"]
 
 LIBRARY = Path(__file__).parent
 IMPORT = re.compile(
     r"^\s*(?:from\s+(gengap[\w.]*)\s+import\s+(\([^)]*\)|.+)|import\s+(gengap[\w.]*))", re.M
 )
 
-
-# Families of measures that come with the library, and the module of each. Topology's work is staged
-# in files (activations, diagrams), so it has rules of its own.
-FAMILIES = {
-    "topology": "gengap.measures.topology",
-    "baseline": "gengap.measures.baseline",
-    "competition": "gengap.measures.competition",
-    "curvature": "gengap.curvature.measures",
-    "tangent": "gengap.tangent.measures",
-    "functional_graph": "gengap.measures.functional_graph",
-}
-STAGED_FAMILY = "topology"
 
 # Of a run of an experiment, besides its kernels or graphs; and the budget that is assumed for one.
 BASE_MEGABYTES = 3000
@@ -171,7 +162,7 @@ def megabytes_of_run(settings: Mapping[str, Any]) -> int:
     return int(BASE_MEGABYTES + 2 * 1024 * settings.get("memory_gib", DEFAULT_GIB))
 
 
-def divide(
+def split_grid_point(
     point: Mapping[str, Any],
     network: Mapping[str, Any],
     training: Mapping[str, Any],

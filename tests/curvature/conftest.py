@@ -17,20 +17,6 @@ DataMaker = Callable[..., Split]
 Oracle = Callable[..., np.ndarray]
 
 
-@pytest.fixture
-def random_split() -> DataMaker:
-    """Random inputs with random labels."""
-
-    def make(
-        count: int = 23, shape: tuple[int, ...] = (4,), classes: int = 3, seed: int = 0
-    ) -> Split:
-        rng = np.random.default_rng(seed)
-        inputs = rng.standard_normal((count, *shape), np.float32)
-        return Split(inputs, rng.integers(0, classes, count), classes)
-
-    return make
-
-
 def losses_of(
     network: nn.Module, loss: str, data: Split
 ) -> tuple[Callable[[torch.Tensor], torch.Tensor], torch.Tensor]:

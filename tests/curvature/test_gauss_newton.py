@@ -58,5 +58,5 @@ def test_the_measure_is_a_count_of_fifty_inputs(monkeypatch: pytest.MonkeyPatch)
     value = compute("curvature:g_theta", network, None, data, rng(0))["g_theta"]
     assert value == compute("curvature:g_theta", network, None, data, rng(0))["g_theta"]
     assert 0 < value <= 50 * 9
-    monkeypatch.setattr("gengap.curvature.measures.G_THETA_BYTES", 1)
+    monkeypatch.setattr("gengap.measures.curvature.G_THETA_BYTES", 1)
     assert compute("curvature:g_theta", network, None, data, rng(0))["g_theta"] <= 2 * 9

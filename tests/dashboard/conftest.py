@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gengap import jobs, tasks
+from gengap import tasks
 from gengap.dashboard import View, read_view, write_static_page
 from gengap.evaluation import cluster, evaluate, scalar_measures
+from gengap.failures import Failure, write_failure
 from gengap.tasks.folder import Metrics
 from gengap.topology import (
     correlation_dissimilarity,
@@ -99,7 +100,7 @@ def task_folder(tmp_path_factory) -> Path:
         tables.append(tidy(network, "baseline", {"signal": signal, "noise": rng.normal()}))
         path = folder / "topology" / "diagrams" / f"{network}.npz"
         if network == FAILED:
-            jobs.write_failure(path, jobs.Failure("activations", network, "a weight is NaN"))
+            write_failure(path, Failure("activations", network, "a weight is NaN"))
             continue
         draws = draws_of(network, entry.hyper_parameters["width"])
         write_diagrams(draws, path, {})

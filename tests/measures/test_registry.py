@@ -10,7 +10,7 @@ from torch import nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.jobs import Failure
+from gengap.failures import Failure
 from gengap.measures import compute, tidy, to_frame
 from gengap.measures.gathering import gather
 from gengap.measures.registry import FAMILIES, members

@@ -15,7 +15,15 @@ from gengap.activations import sample
 from gengap.datasets import Dataset, load
 from gengap.errors import GengapError, MachineError
 from gengap.measures import compute
-from gengap.networks import build, choose, convolutional, dense, device_of, set_weights, tensor_of
+from gengap.networks import (
+    build,
+    convolutional,
+    dense,
+    device_of,
+    resolve_device,
+    set_weights,
+    tensor_of,
+)
 from gengap.training import Recipe, train
 
 LIBRARY = Path(gengap.__file__).parent
@@ -36,27 +44,27 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     [("auto", "cuda"), ("cpu", "cpu"), ("cuda", "cuda"), ("cuda:1", "cuda:1")],
 )
 def test_a_gpu_is_taken_where_there_is_one(name: str, expected: str) -> None:
-    assert choose(name) == torch.device(expected)
+    assert resolve_device(name) == torch.device(expected)
     assert torch.backends.cudnn.allow_tf32 == (expected == "cpu")
 
 
 @pytest.mark.usefixtures("gpus")
 def test_a_gpu_beyond_the_last_one_is_refused() -> None:
     with pytest.raises(MachineError, match="'cuda:2', but torch sees 2 GPUs"):
-        choose("cuda:2")
+        resolve_device("cuda:2")
 
 
 def test_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert choose("auto") == torch.device("cpu")
+    assert resolve_device("auto") == torch.device("cpu")
     with pytest.raises(MachineError, match="'cuda', but torch sees 0 GPUs"):
-        choose("cuda")
+        resolve_device("cuda")
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:-1", "CPU", ""])
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(GengapError, match=f"'device' is '{name}'"):
-        choose(name)
+        resolve_device(name)
 
 
 def test_a_tensor_is_a_contiguous_copy() -> None:
@@ -115,7 +123,7 @@ class TestOnAGpu:
         losses = []
         for name in ("cpu", "cuda"):
             spec = template(digits.input_shape, digits.classes, width=8, depth=2)
-            network = build(spec).to(choose(name))
+            network = build(spec).to(resolve_device(name))
             result = train(network, digits.train, Recipe(epochs=2, augmentation=("crop", "flip")))
             losses.append([row["train_loss"] for row in result.history])
             assert device_of(network).type == name
@@ -129,7 +137,7 @@ class TestOnAGpu:
         set_weights(first, result.initial, source="the start")
         found, drawn = {}, {}
         for name in ("cpu", "cuda"):
-            device = choose(name)
+            device = resolve_device(name)
             networks = last.to(device), first.to(device).eval()
             drawn[name] = sample(
                 last, digits.train.inputs, neurons=50, draws=2, rng=np.random.default_rng(0)
@@ -161,8 +169,8 @@ class TestOnAGpu:
         on_cpu, on_gpu = (
             compute(
                 family,
-                last.to(choose(name)),
-                first.to(choose(name)).eval(),
+                last.to(resolve_device(name)),
+                first.to(resolve_device(name)).eval(),
                 digits.train,
                 np.random.default_rng(0),
             )

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gengap.networks import LAYERS, Network, build
-from gengap.networks.activations import ACTIVATIONS
+from gengap.networks.activation_functions import ACTIVATIONS
 
 tensorflow = pytest.importorskip("tensorflow")
 keras = tensorflow.keras

@@ -27,7 +27,16 @@ from gengap.datasets.sources import SOURCES
 from gengap.errors import GengapError
 from gengap.figures import save
 from gengap.networks import build, dense
-from gengap.studies import Claim, Context, Outcome, Run, draw, judge, perform, write_outcome
+from gengap.studies import (
+    Claim,
+    Context,
+    Outcome,
+    Run,
+    draw,
+    evaluate_claims,
+    run_experiment,
+    write_outcome,
+)
 from gengap.studies.corneanu2020 import attacks, gap_law, setting
 from gengap.studies.corneanu2020.adversarial import ATTACKS, HARMLESS, _detect, auc, roc
 from gengap.studies.corneanu2020.claims import _nonzero, verdict
@@ -83,7 +92,7 @@ def test_training_curves_of_every_architecture(network: dict) -> None:
     settings = curves_settings(
         network=network, training={**ADAM, "epochs": 1}, checkpoints=[0, 1], max_dim=1
     )
-    found = perform("corneanu2020", "training_curves", context(), settings)
+    found = run_experiment("corneanu2020", "training_curves", context(), settings)
     assert found.arrays["curves"].shape == (2, 2, 121)
     assert np.isfinite(found.arrays["summaries"]).all()
     assert not np.array_equal(found.arrays["curves"][0], found.arrays["curves"][1])
@@ -98,7 +107,7 @@ def test_training_curves_of_official_datasets(name: str, shared: Callable[[str],
         checkpoints=[0, 1],
         max_dim=1,
     )
-    found = perform(
+    found = run_experiment(
         "corneanu2020", "training_curves", context(0, shared(f"data/{name}").parent), settings
     )
     assert found.arrays["nodes"].tolist() == [2 + 2 + 8 + 8 + 10] * 2
@@ -137,7 +146,7 @@ def test_training_curves_of_datasets_with_files(name: str, made_files: Path) -> 
         checkpoints=[0, 1],
         max_dim=1,
     )
-    found = perform("corneanu2020", "training_curves", context(0, made_files), settings)
+    found = run_experiment("corneanu2020", "training_curves", context(0, made_files), settings)
     assert found.arrays["test_accuracy"].shape == (2,)
 
 
@@ -146,7 +155,7 @@ def test_training_curves_their_figures_and_claims(tmp_path: Path) -> None:
     for corruption in (0.0, 0.5):
         for seed in range(3):
             settings = curves_settings(label_corruption=corruption, max_dim=3)
-            found = perform("corneanu2020", "training_curves", context(seed), settings)
+            found = run_experiment("corneanu2020", "training_curves", context(seed), settings)
             runs.append(Run(seed, settings, found))
     arrays = runs[0].outcome.arrays
     assert arrays["curves"].shape == arrays["density_curves"].shape == (3, 4, 121)
@@ -157,14 +166,14 @@ def test_training_curves_their_figures_and_claims(tmp_path: Path) -> None:
     assert not np.array_equal(arrays["curves"][2], other["curves"][2])
     names = ["betti_0", "betti_1", "betti_2", "betti_3", "life_and_midlife", "early_stopping"]
     check_figures("training_curves", runs, names, tmp_path)
-    claims = judge("corneanu2020", {"training_curves": runs})
+    claims = evaluate_claims("corneanu2020", {"training_curves": runs})
     assert len(claims) == 2 + 2 + 1 + 2 + 4
     assert all(len(values) == 3 for claim in claims for values in claim.estimates.values())
 
 
 def test_curves_are_smoothed_on_request_where_they_are_drawn_only() -> None:
     settings = curves_settings(max_dim=1)
-    run = Run(0, settings, perform("corneanu2020", "training_curves", context(), settings))
+    run = Run(0, settings, run_experiment("corneanu2020", "training_curves", context(), settings))
     stored = {name: array.copy() for name, array in run.outcome.arrays.items()}
 
     def first_line(drawing: dict[str, float]) -> np.ndarray:
@@ -187,7 +196,7 @@ def test_curves_are_smoothed_on_request_where_they_are_drawn_only() -> None:
 
 def test_a_run_is_the_same_twice_and_another_with_another_seed_or_split() -> None:
     one, same, seed, split = (
-        perform("corneanu2020", "training_curves", context(seed), curves_settings(**changes))
+        run_experiment("corneanu2020", "training_curves", context(seed), curves_settings(**changes))
         for seed, changes in ((0, {}), (0, {}), (1, {}), (0, {"split": "test"}))
     )
     for name, array in one.arrays.items():
@@ -205,7 +214,7 @@ def test_neurons_one_against_rest_and_the_plateau_schedule() -> None:
         nodes="neurons",
         max_dim=1,
     )
-    found = perform("corneanu2020", "training_curves", context(), settings)
+    found = run_experiment("corneanu2020", "training_curves", context(), settings)
     assert found.arrays["nodes"][0] == 8 * 8 * 2 + 4 + 4 + 2
 
 
@@ -240,7 +249,7 @@ def test_a_checkpoint_without_loops_has_no_mode() -> None:
 
 
 def test_large_networks_are_sampled() -> None:
-    found = perform(
+    found = run_experiment(
         "corneanu2020", "training_curves", context(), curves_settings(nodes_at_most=12, max_dim=1)
     )
     assert found.arrays["nodes"].tolist() == [12, 12, 12]
@@ -266,7 +275,7 @@ def test_a_graph_over_the_budget_is_refused_before_training(
     monkeypatch.setattr(setting, "train", never)
     whole = {"training_curves": curves_settings(), "adversarial": ATTACKED}[experiment] | settings
     with pytest.raises(OverBudgetError, match="more than the budget"):
-        perform("corneanu2020", experiment, context(), whole)
+        run_experiment("corneanu2020", experiment, context(), whole)
 
 
 def test_an_interrupted_run_goes_on_from_its_last_checkpoint(
@@ -277,7 +286,7 @@ def test_an_interrupted_run_goes_on_from_its_last_checkpoint(
     settings = curves_settings(
         training={**ADAM, "epochs": 4, "schedule": plateau}, checkpoints=[0, 2, 4], max_dim=1
     )
-    wanted = perform("corneanu2020", "training_curves", context(), settings)
+    wanted = run_experiment("corneanu2020", "training_curves", context(), settings)
     trained: list[int] = []
     stops = [3]
 
@@ -292,9 +301,9 @@ def test_an_interrupted_run_goes_on_from_its_last_checkpoint(
     monkeypatch.setattr(setting, "train", watched)
     own = replace(context(), unfinished=tmp_path / "0.unfinished")
     with pytest.raises(KeyboardInterrupt):
-        perform("corneanu2020", "training_curves", own, settings)
+        run_experiment("corneanu2020", "training_curves", own, settings)
     stops.clear()
-    found = perform("corneanu2020", "training_curves", own, settings)
+    found = run_experiment("corneanu2020", "training_curves", own, settings)
     assert trained == [1, 2, 3, 3, 4]
     for number, outcome in enumerate((wanted, found)):
         write_outcome(tmp_path / f"{number}.npz", outcome)
@@ -323,7 +332,7 @@ def test_partitions_of_a_network(
         **change,
     }
     runs = [
-        Run(seed, settings, perform("corneanu2020", "partitions", context(seed), settings))
+        Run(seed, settings, run_experiment("corneanu2020", "partitions", context(seed), settings))
         for seed in range(2)
     ]
     values = runs[0].outcome.values
@@ -338,7 +347,7 @@ def test_partitions_of_a_network(
     assert values["communities.end.count"] > 1
     assert values["low.end.life.H0"] <= values["sampled.end.life.H0"] <= values["high.end.life.H0"]
     check_figures("partitions", runs, ["partitions"], tmp_path)
-    claims = judge("corneanu2020", {"partitions": runs})
+    claims = evaluate_claims("corneanu2020", {"partitions": runs})
     assert [set(claim.estimates) for claim in claims] == [set(PARTITIONS)] * len(GRAPHS)
 
 
@@ -373,7 +382,7 @@ def test_graphs_are_those_of_training_inputs(
 ) -> None:
     """With other test inputs only the test accuracy is another, but where the split is ``test``."""
     module = importlib.import_module(f"gengap.studies.corneanu2020.{experiment}")
-    before = perform("corneanu2020", experiment, context(), settings)
+    before = run_experiment("corneanu2020", experiment, context(), settings)
     read = module.load_data
 
     def with_other_test_inputs(*arguments: Any) -> Dataset:
@@ -382,7 +391,7 @@ def test_graphs_are_those_of_training_inputs(
         return replace(data, test=Split(other, data.test.labels, data.classes))
 
     monkeypatch.setattr(module, "load_data", with_other_test_inputs)
-    after = perform("corneanu2020", experiment, context(), settings)
+    after = run_experiment("corneanu2020", experiment, context(), settings)
     if experiment == "partitions":
         assert after.values == before.values
     else:
@@ -392,14 +401,14 @@ def test_graphs_are_those_of_training_inputs(
         np.testing.assert_array_equal(after.arrays[name], before.arrays[name])
     if experiment == "training_curves":
         monkeypatch.undo()
-        one = perform("corneanu2020", experiment, context(), {**settings, "split": "test"})
+        one = run_experiment("corneanu2020", experiment, context(), {**settings, "split": "test"})
         assert not np.array_equal(one.arrays["curves"], before.arrays["curves"])
 
 
 def test_large_networks_of_the_law_are_sampled() -> None:
     """Of 20 + 20 + 2 nodes, 12: the counts are per node, so those of H0 are multiples of 1/12."""
-    some = perform("corneanu2020", "law", context(), {**LAW, "nodes_at_most": 12}).arrays
-    every = perform("corneanu2020", "law", context(), LAW).arrays
+    some = run_experiment("corneanu2020", "law", context(), {**LAW, "nodes_at_most": 12}).arrays
+    every = run_experiment("corneanu2020", "law", context(), LAW).arrays
     assert some["gap"] == every["gap"]
     for arrays, nodes in ((some, 12), (every, 42)):
         count = nodes * arrays["count.H0"][0]
@@ -419,11 +428,11 @@ def test_graphs_over_the_budget_are_left_out() -> None:
         # Of the 276 neurons the layers have 128, 128, 8, 8 and 10.
         "memory_gib": 8 * 80**2 / 2**30,
     }
-    found = perform("corneanu2020", "partitions", context(), settings)
+    found = run_experiment("corneanu2020", "partitions", context(), settings)
     kinds = {key.split(".end")[0] for key in found.values if ".end.life" in key}
     assert {"sampled", "equal.parts", "equal.js", "structure.means"} <= kinds
     assert not kinds & {"whole", "communities.parts", "structure.parts", "structure.js"}
-    assert judge("corneanu2020", {"partitions": [Run(0, settings, found)]}) == []
+    assert evaluate_claims("corneanu2020", {"partitions": [Run(0, settings, found)]}) == []
 
 
 def law_runs() -> list[Run]:
@@ -441,7 +450,7 @@ def law_runs() -> list[Run]:
                 "label_corruptions": [0.0, 0.3],
                 "inputs": 30,
             }
-            found = perform("corneanu2020", "law", context(seed), settings)
+            found = run_experiment("corneanu2020", "law", context(seed), settings)
             runs.append(Run(seed, settings, found))
     return runs
 
@@ -454,7 +463,7 @@ def test_the_law_over_a_grid(tmp_path: Path) -> None:
     sizes = [2 * 8 + 8 + 8 * 2 + 2, 2 * 300 + 300 + 300 * 100 + 100 + 100 * 2 + 2]
     np.testing.assert_allclose(np.exp(arrays["log_parameters"]), np.repeat(sizes, 4))
     check_figures("law", runs, ["gap_law", "predicted_accuracy", "law_errors"], tmp_path)
-    claims = judge("corneanu2020", {"law_vectors": runs[:2], "law_other": runs[2:]})
+    claims = evaluate_claims("corneanu2020", {"law_vectors": runs[:2], "law_other": runs[2:]})
     assert len(claims) == 1 + 2 * 3
     parity = {**runs[0].settings, "dataset": {"name": "moons", "groups": [[0], [1]]}}
     table = networks_table([runs[0], Run(0, parity, runs[0].outcome)])
@@ -545,7 +554,7 @@ ATTACKED = {
 def test_adversarial_detector(change: dict, kept: int, tmp_path: Path) -> None:
     settings = {**ATTACKED, **change}
     runs = [
-        Run(seed, settings, perform("corneanu2020", "adversarial", context(seed), settings))
+        Run(seed, settings, run_experiment("corneanu2020", "adversarial", context(seed), settings))
         for seed in range(2)
     ]
     values = runs[0].outcome.values
@@ -555,12 +564,12 @@ def test_adversarial_detector(change: dict, kept: int, tmp_path: Path) -> None:
     for detector, attack, kind in itertools.product(("topology", "doubt"), ATTACKS, HARMLESS):
         assert 0 <= values[f"auc.{detector}.{attack}.{kind}"] <= 1
     check_figures("adversarial", runs, ["adversarial_curves", "adversarial_roc"], tmp_path)
-    assert len(judge("corneanu2020", {"adversarial": runs})) == 3
+    assert len(evaluate_claims("corneanu2020", {"adversarial": runs})) == 3
 
 
 def test_attacks_that_fail_are_refused() -> None:
     with pytest.raises(GengapError, match="raise epsilon"):
-        perform("corneanu2020", "adversarial", context(), ATTACKED | {"epsilon": 1e-6})
+        run_experiment("corneanu2020", "adversarial", context(), ATTACKED | {"epsilon": 1e-6})
 
 
 def test_the_detector_finds_what_differs_and_nothing_where_nothing_does() -> None:
@@ -674,7 +683,7 @@ def summarised(claims: Sequence[Claim]) -> list[tuple[list[float], bool | None]]
 def test_claims_about_learning_by_hand() -> None:
     """The mode falls by 0.1 in epsilon, rises by 0.3 in density; cavities grow by 0.2 and 0.3."""
     true = [curves_run(seed, 0.0, (0.3, 0.2), (0.1, 0.4)) for seed in range(3)]
-    assert summarised(judge("corneanu2020", {"training_curves": true})) == [
+    assert summarised(evaluate_claims("corneanu2020", {"training_curves": true})) == [
         ([0.10], True),
         ([-0.30], False),
         ([0.20], True),
@@ -687,7 +696,7 @@ def test_claims_about_learning_by_hand() -> None:
 def test_claims_about_memorising_by_hand() -> None:
     """From the best checkpoint to the end: in epsilon nothing but the shift, in density 0.3 up."""
     corrupted = [curves_run(seed, 0.5, (0.3, 0.2), (0.1, 0.4)) for seed in range(3)]
-    found = judge("corneanu2020", {"training_curves": corrupted})
+    found = evaluate_claims("corneanu2020", {"training_curves": corrupted})
     assert summarised(found) == [
         ([0.00], None),
         ([0.30], True),
@@ -714,7 +723,7 @@ def test_claims_about_parts_by_hand() -> None:
 
     runs = [Run(seed, {}, Outcome(values(seed))) for seed in range(3)]
     assert (
-        summarised(judge("corneanu2020", {"partitions": runs}))
+        summarised(evaluate_claims("corneanu2020", {"partitions": runs}))
         == [
             ([0.05] * 3, True),
             ([-0.05] * 3, False),
@@ -742,7 +751,7 @@ def law_run(seed: int, sign: float) -> Run:
 def test_claims_about_the_law_by_hand(sign: float) -> None:
     """Where the gap is the law, all else is worse; of correlations either sign is enough."""
     runs = [law_run(seed, sign) for seed in range(8)]
-    first, *others = judge("corneanu2020", {"law": runs})
+    first, *others = evaluate_claims("corneanu2020", {"law": runs})
     means = {name: np.mean(values) * sign for name, values in first.estimates.items()}
     assert means["life, all networks"] > 0.2
     assert means["midlife, all networks"] < -0.6
@@ -777,7 +786,7 @@ def test_claims_about_the_detector_by_hand() -> None:
             values[f"auc.topology.{attack}.{kind}"] = area + 0.001 * seed
             values[f"auc.doubt.{attack}.{kind}"] = area + 0.1 - 0.001 * seed
         runs.append(Run(seed, {}, Outcome(values)))
-    assert summarised(judge("corneanu2020", {"adversarial": runs})) == [
+    assert summarised(evaluate_claims("corneanu2020", {"adversarial": runs})) == [
         ([0.2] * 2, True),
         ([-0.1] * 2, False),
         ([-0.1] * 4, False),
@@ -815,7 +824,7 @@ def test_claims_about_the_detector_by_hand() -> None:
 )
 def test_bad_settings_are_refused(experiment: str, settings: dict, sentence: str) -> None:
     with pytest.raises(GengapError, match=sentence):
-        perform("corneanu2020", experiment, context(), settings)
+        run_experiment("corneanu2020", experiment, context(), settings)
 
 
 def test_the_committed_settings_fit_the_experiments(root: Path) -> None:

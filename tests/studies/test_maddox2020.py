@@ -20,7 +20,16 @@ from gengap.curvature import effective_dimensionality, hessian, measures, spectr
 from gengap.datasets.sources import SOURCES, File
 from gengap.errors import GengapError
 from gengap.seeding import generator
-from gengap.studies import Context, Outcome, Run, above, data_of, draw, judge, perform
+from gengap.studies import (
+    Context,
+    Outcome,
+    Run,
+    draw,
+    evaluate_claims,
+    exceeds,
+    load_data,
+    run_experiment,
+)
 from gengap.studies.maddox2020 import (
     bayesian_network,
     claims,
@@ -30,7 +39,7 @@ from gengap.studies.maddox2020 import (
     solutions,
     width_depth,
 )
-from gengap.training import evaluate
+from gengap.training import loss_and_accuracy
 
 STUDY = "maddox2020"
 SMALL_GREY = [{"name": "grey"}, {"name": "resize", "size": 8}]
@@ -60,7 +69,7 @@ def context(seed: int = 0) -> Context:
 def reduced(experiment: str, seeds: int = 2, **settings: Any) -> list[Run]:
     """Real runs of an experiment."""
     return [
-        Run(seed, settings, perform(STUDY, experiment, context(seed), settings))
+        Run(seed, settings, run_experiment(STUDY, experiment, context(seed), settings))
         for seed in range(seeds)
     ]
 
@@ -130,14 +139,16 @@ def test_a_sweep_may_be_split_over_runs() -> None:
 
 
 def test_quantities_are_of_their_splits_and_of_both_ends_of_the_spectrum() -> None:
-    data = data_of(context(), {"name": "digits", "train_size": 60, "test_size": 40})
+    data = load_data(context(), {"name": "digits", "train_size": 60, "test_size": 40})
     network = {"template": "dense", "width": 3, "depth": 1}
     training = {**TRAINING, "epochs": 30, "label_corruption": 0.3}
     solution = solutions.solve(context(), data, network, training)
     numbers, spectrum = solutions.measured(context(), solution, 20)
     assert tuple(numbers) == solutions.QUANTITIES
     for name in ("train", "test"):
-        loss, accuracy = evaluate(solution.network, getattr(solution, name), "cross_entropy")
+        loss, accuracy = loss_and_accuracy(
+            solution.network, getattr(solution, name), "cross_entropy"
+        )
         assert numbers[f"{name}_loss"] == loss
         assert numbers[f"{name}_error"] == 1 - accuracy
     assert solution.test is data.test
@@ -157,7 +168,7 @@ def test_quantities_are_of_their_splits_and_of_both_ends_of_the_spectrum() -> No
 
 def test_a_spectrum_of_fewer_eigenvalues_than_asked_for() -> None:
     """The others are known to be none, and the quadrature has none left."""
-    data = data_of(context(), DATASETS["two_spirals"])
+    data = load_data(context(), DATASETS["two_spirals"])
     network = {"template": "dense", "width": 1, "depth": 1}
     solution = solutions.solve(context(), data, network, TRAINING)
     _, spectrum = solutions.measured(context(), solution, 10)
@@ -183,7 +194,7 @@ def test_width_and_depth(name: str) -> None:
     )
     assert runs[0].outcome.arrays["eigenvalues"].shape == (2, 2, 3)
     assert figures("width_depth", runs) == ["width_depth", "explanations"]
-    titles = [claim.title for claim in judge(STUDY, {"width_depth": runs})]
+    titles = [claim.title for claim in evaluate_claims(STUDY, {"width_depth": runs})]
     assert titles == [
         "N_eff explains the test loss over width and depth",
         "N_eff explains more than counting parameters, norms and sharpness do",
@@ -226,7 +237,7 @@ def test_degenerate_directions(
     assert centre == pytest.approx(outcome.values["loss"], rel=1e-5)
     expected = ["moves", "surfaces"] + (["planes"] if dataset == "two_spirals" else [])
     assert figures("degenerate_directions", runs) == expected
-    (claim,) = judge(STUDY, {f"degenerate_{dataset}": runs})
+    (claim,) = evaluate_claims(STUDY, {f"degenerate_{dataset}": runs})
     assert claim.holds is None or not claim.holds  # one seed has no interval to hold by
     assert dataset.replace("_", " ") in claim.title
 
@@ -256,7 +267,7 @@ def test_degenerate_directions_of_real_images(
         "draws": 1,
         "surface_side": 3,
     }
-    outcome = perform(
+    outcome = run_experiment(
         STUDY,
         "degenerate_directions",
         Context(0, str(data), torch.device("cpu")),
@@ -295,7 +306,7 @@ def test_double_descent_on_cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "eigenvalues": 2,
     }
     where = Context(0, str(tmp_path), torch.device("cpu"))
-    outcome = perform(STUDY, "double_descent", where, settings)
+    outcome = run_experiment(STUDY, "double_descent", where, settings)
     assert outcome.arrays["parameters"][0] > 100 * 8  # the last layer's weights, for 100 classes
     assert 0 < outcome.arrays["train_loss"][0] < np.inf
     assert figures("double_descent", [Run(0, settings, outcome)]) == ["double_descent", "spectra"]
@@ -315,7 +326,7 @@ def test_directions_are_of_their_subspaces() -> None:
 
 def test_the_loss_rises_along_eigenvectors_by_their_eigenvalues() -> None:
     """By h s^2 / 2 at a distance of s, as the mean of both ways."""
-    data = data_of(context(), DATASETS["digits"])
+    data = load_data(context(), DATASETS["digits"])
     network = {"template": "dense", "width": 3, "depth": 1, "activation": "tanh"}
     training = {**TRAINING, "epochs": 300, "weight_decay": 0.0}
     solution = solutions.solve(context(), data, network, training)
@@ -338,13 +349,13 @@ def test_posterior_contraction_has_the_papers_numbers() -> None:
     assert 1 < covariance[2] < 8
     np.testing.assert_allclose(hessian, [10, 100, 191, 200], rtol=0.05)
     assert figures("posterior_contraction", runs) == ["posterior_contraction"]
-    (claim,) = judge(STUDY, {"posterior_contraction": runs})
+    (claim,) = evaluate_claims(STUDY, {"posterior_contraction": runs})
     assert claim.holds
 
 
 def test_contraction_needs_as_many_points_as_data() -> None:
     with pytest.raises(GengapError, match="'counts' has 301 but there are 300 points"):
-        perform(STUDY, "posterior_contraction", context(), {"counts": [301]})
+        run_experiment(STUDY, "posterior_contraction", context(), {"counts": [301]})
 
 
 def test_fourier_features_in_their_order() -> None:
@@ -357,7 +368,7 @@ def test_fourier_features_in_their_order() -> None:
 def test_a_bayesian_network() -> None:
     runs = reduced("bayesian_network", counts=[3, 30], width=3, burn_in=20, samples=30, leapfrogs=5)
     assert figures("bayesian_network", runs) == ["bayesian_network"]
-    (claim,) = judge(STUDY, {"bayesian_network": runs})
+    (claim,) = evaluate_claims(STUDY, {"bayesian_network": runs})
     assert claim.title == "Posterior contraction: a small Bayesian network"
     for run in runs:
         assert (run.outcome.arrays["acceptance"] > 0.05).all()
@@ -410,7 +421,7 @@ def test_random_features() -> None:
     np.testing.assert_allclose(total, [10, 40, 40, 40])
     assert (np.diff(arrays["effective_dimensionality"]) > 0).all()
     assert figures("random_features", runs) == ["random_features"]
-    (claim,) = judge(STUDY, {"random_features": runs})
+    (claim,) = evaluate_claims(STUDY, {"random_features": runs})
     assert claim.holds is False
     assert "N_eff moves against it; min(n, d) - N_eff follows the test error" in claim.measured
 
@@ -423,7 +434,7 @@ def test_random_features_are_described_by_their_signs() -> None:
         "test_error": np.array([0.9, 0.3, 0.2, 0.1]),
     }
     runs = [Run(seed, {}, Outcome({"samples": 20.0}, arrays)) for seed in range(2)]
-    (claim,) = judge(STUDY, {"random_features": runs})
+    (claim,) = evaluate_claims(STUDY, {"random_features": runs})
     assert claim.holds
     assert "N_eff follows the test error; min(n, d) - N_eff moves against it" in claim.measured
 
@@ -433,7 +444,7 @@ def test_random_features_are_described_by_their_signs() -> None:
     [([1.0, 1.1, 0.9], True), ([-1.0, -1.1, -0.9], False), ([1.0, -1.0, 0.5], None), ([1.0], None)],
 )
 def test_a_claim_holds_by_its_interval(values: list[float], expected: bool | None) -> None:
-    assert above(values) is expected
+    assert exceeds(values) is expected
     assert claims._holds({"x": 0.0, "sure": 0.0}, {"x": values, "sure": [5.0, 5.1]}) is expected
 
 
@@ -456,12 +467,12 @@ def swept(seed: int, test_loss: list[float], sizes: list[float]) -> Run:
 def test_claims_of_double_descent() -> None:
     losses, sizes = [2.0, 1.0, 3.0, 2.5, 2.0, 0.5], [1.0, 2.0, 9.0, 7.0, 5.0, 3.0]
     runs = [swept(seed, losses, sizes) for seed in range(3)]
-    verdicts = [claim.holds for claim in judge(STUDY, {"double_descent": runs})]
+    verdicts = [claim.holds for claim in evaluate_claims(STUDY, {"double_descent": runs})]
     assert verdicts == [True, True, True]
-    (alone, *_) = judge(STUDY, {"double_descent": runs[:1]})
+    (alone, *_) = evaluate_claims(STUDY, {"double_descent": runs[:1]})
     assert not any("best narrower" in name for name in alone.estimates)
     against = [swept(seed, losses, sorted(sizes)) for seed in range(3)]
-    found = judge(STUDY, {"double_descent": against})
+    found = evaluate_claims(STUDY, {"double_descent": against})
     assert [claim.holds for claim in found] == [True, False, False]
     assert "N_eff with test loss -1 (-1 to -1)" in found[2].measured
 
@@ -474,7 +485,7 @@ def test_other_quantities_and_what_is_left_out_stand_beside_n_eff() -> None:
     arrays["negatives"] = np.array([99.0, 0, 7, 0, 0, 0])
     arrays["negative_mass"] = np.array([99.0, 0, 1, 3, 3, 8])
     runs = [Run(seed, {}, Outcome({}, arrays)) for seed in range(2)]
-    tracks = judge(STUDY, {"double_descent": runs})[2]
+    tracks = evaluate_claims(STUDY, {"double_descent": runs})[2]
     assert tracks.estimates["N_eff with test loss"] == pytest.approx([1.0, 1.0])
     assert tracks.estimates["largest eigenvalue with test loss"] == pytest.approx([-1.0, -1.0])
     assert tracks.estimates["parameters with test loss"] == pytest.approx([-1.0, -1.0])
@@ -489,7 +500,7 @@ def test_the_best_width_of_a_seed_is_chosen_by_the_others() -> None:
     sizes = [1.0, 1.0, 1.0, 9.0, 7.0, 5.0, 3.0]
     runs = [swept(0, [*row, 3.0, 2.5, 2.0, 0.5], sizes) for row in losses]
     runs = [Run(seed, {}, run.outcome) for seed, run in enumerate(runs)]
-    descends = judge(STUDY, {"double_descent": runs})[0]
+    descends = evaluate_claims(STUDY, {"double_descent": runs})[0]
     narrower = descends.estimates["test loss, first fitting minus best narrower"]
     assert narrower == pytest.approx([3 - 2.0, 3 - 2.0, 3 - 2.0])
     fall = descends.estimates["test loss, narrowest minus best narrower"]

@@ -19,7 +19,16 @@ from gengap.errors import GengapError
 from gengap.figures import save
 from gengap.networks import Network, set_weights
 from gengap.seeding import derive
-from gengap.studies import Context, Outcome, Run, draw, judge, perform, read_outcome, write_outcome
+from gengap.studies import (
+    Context,
+    Outcome,
+    Run,
+    draw,
+    evaluate_claims,
+    read_outcome,
+    run_experiment,
+    write_outcome,
+)
 from gengap.studies.ortizjimenez2021 import classtasks, directions, eigentasks, pretrained
 from gengap.studies.ortizjimenez2021.arms import COLUMNS, initial_network, train_linear
 from gengap.studies.ortizjimenez2021.panels import spearman
@@ -55,7 +64,7 @@ def context(place: int = 0, data_dir: Path | None = None) -> Context:
 
 def runs(experiment: str, seeds: int = 2, **settings: Any) -> list[Run]:
     return [
-        Run(seed, settings, perform(STUDY, experiment, context(seed), settings))
+        Run(seed, settings, run_experiment(STUDY, experiment, context(seed), settings))
         for seed in range(seeds)
     ]
 
@@ -112,7 +121,7 @@ def check(
     for name, figure in draw(STUDY, experiment, [run]).items() if drawn else ():
         save(figure, folder / f"{name}.png")
         assert (folder / f"{name}.png").stat().st_size > 0
-    for claim in judge(STUDY, {experiment: [run]}):
+    for claim in evaluate_claims(STUDY, {experiment: [run]}):
         assert claim.holds is None  # one seed decides nothing
 
 
@@ -130,7 +139,7 @@ def test_eigentasks(architecture: str, changes: dict[str, Any], tmp_path: Path) 
     settings = {
         **EIGEN, "architecture": architecture, "width": WIDTHS[architecture], **changes,
     }  # fmt: skip
-    outcome = perform(STUDY, "eigentasks", context(), settings)
+    outcome = run_experiment(STUDY, "eigentasks", context(), settings)
     check(outcome, "eigentasks", settings, tmp_path, drawn=settings["architecture"] == "resnet18")
     arrays = outcome.arrays
     assert arrays["curves"].shape == (2, 2, 2, 4)
@@ -143,7 +152,7 @@ def test_eigentasks(architecture: str, changes: dict[str, Any], tmp_path: Path) 
 
 
 def test_the_saved_eigenfunctions_belong_to_the_saved_weights() -> None:
-    outcome = perform(STUDY, "eigentasks", context(), {**EIGEN, "architecture": "lenet"})
+    outcome = run_experiment(STUDY, "eigentasks", context(), {**EIGEN, "architecture": "lenet"})
     network, (inputs, _) = restored(outcome, "lenet"), digits()
     functions = outcome.arrays["eigenfunctions"]
     kernel = empirical_ntk(network, inputs)
@@ -160,7 +169,7 @@ def test_both_arms_learn_the_signs_of_the_saved_eigenfunctions(
     linear = spied(monkeypatch, eigentasks, "train_linear")
     network = spied(monkeypatch, eigentasks, "train_network")
     settings = {**EIGEN, "architecture": "lenet", "labelling": labelling}
-    outcome = perform(STUDY, "eigentasks", context(), settings)
+    outcome = run_experiment(STUDY, "eigentasks", context(), settings)
     start, (inputs, _) = restored(outcome, "lenet"), digits()
     kernel, functions = empirical_ntk(start, inputs), outcome.arrays["eigenfunctions"]
     if labelling == "extended":
@@ -202,7 +211,7 @@ def test_the_alignments_are_those_before_and_after_training(
         settings = {"dataset": DIGITS, "architecture": "lenet", **SHORT}
         if module is eigentasks:
             settings |= {"indices": [1], "saved": 6}
-        outcome = perform(STUDY, experiment, context(), settings)
+        outcome = run_experiment(STUDY, experiment, context(), settings)
         found = {**outcome.values, **outcome.arrays}
         np.testing.assert_allclose(found["alignment_before"], after[0], rtol=1e-4)
         np.testing.assert_allclose(found["alignment_after"], after[1], rtol=1e-4)
@@ -224,7 +233,7 @@ def test_the_classes_are_grouped_by_halves_and_by_parity(
     linear = spied(monkeypatch, classtasks, "train_linear")
     network = spied(monkeypatch, classtasks, "train_network")
     settings = {"dataset": DIGITS, "task": task, "architecture": "lenet", **SHORT}
-    perform(STUDY, "classtasks", context(), settings)
+    run_experiment(STUDY, "classtasks", context(), settings)
     (mine,), ((_, outputs, *theirs, _),) = network, linear
     inputs, classes = digits()
     assert set(classes) == set(range(10))
@@ -242,7 +251,7 @@ def test_classtasks(architecture: str, task: str, tmp_path: Path) -> None:
         "dataset": DIGITS, "task": task, "architecture": architecture,
         "width": WIDTHS[architecture], **SHORT,
     }  # fmt: skip
-    outcome = perform(STUDY, "classtasks", context(), settings)
+    outcome = run_experiment(STUDY, "classtasks", context(), settings)
     check(
         outcome, "classtasks", settings, tmp_path, drawn=(architecture, task) == ("mlp", "halves")
     )
@@ -278,7 +287,7 @@ def test_the_papers_datasets(
     official_files(tmp_path, name)
     network = spied(monkeypatch, classtasks, "train_network")
     settings = {"dataset": {"name": name, **SIZES}, "architecture": "lenet", **SHORT}
-    outcome = perform(STUDY, "classtasks", context(data_dir=tmp_path), settings)
+    outcome = run_experiment(STUDY, "classtasks", context(data_dir=tmp_path), settings)
     check(outcome, "classtasks", settings, tmp_path)
     assert network[0][1].inputs.shape == (30, *shape)
 
@@ -297,7 +306,7 @@ def test_the_papers_datasets(
 )
 def test_directions(changes: dict[str, Any], tmp_path: Path) -> None:
     settings = {**DIRECTIONS, **changes}
-    outcome = perform(STUDY, "directions", context(), settings)
+    outcome = run_experiment(STUDY, "directions", context(), settings)
     check(outcome, "directions", settings, tmp_path, drawn="input_shape" in changes)
     found = outcome.arrays["directions"].reshape(len(outcome.arrays["directions"]), -1)
     np.testing.assert_allclose(found @ found.T, np.eye(len(found)), atol=1e-4)
@@ -309,7 +318,7 @@ def test_each_task_is_separable_along_the_direction_of_its_index(
     drawn = spied(monkeypatch, directions, "separable_along")
     linear = spied(monkeypatch, directions, "train_linear")
     network = spied(monkeypatch, directions, "train_network")
-    outcome = perform(STUDY, "directions", context(), DIRECTIONS)
+    outcome = run_experiment(STUDY, "directions", context(), DIRECTIONS)
     start = initial_network(context(), "lenet", None, (4, 4, 1), "lecun")
     for index, points, mine, other in zip(
         DIRECTIONS["indices"], drawn, network, linear, strict=True
@@ -331,7 +340,7 @@ def test_pretrained(architecture: str, tmp_path: Path) -> None:
         "dataset": DIGITS, "index": 3, "architecture": architecture,
         "width": WIDTHS[architecture], **SHORT,
     }  # fmt: skip
-    outcome = perform(STUDY, "pretrained", context(), settings)
+    outcome = run_experiment(STUDY, "pretrained", context(), settings)
     check(outcome, "pretrained", settings, tmp_path, drawn=architecture == "lenet")
     assert outcome.arrays["curves"].shape == (4, 2, 4)
     assert outcome.values["trace_growth"] > 0
@@ -348,7 +357,7 @@ def test_only_the_scale_of_the_kernel_sets_the_last_two_arms_apart(
 
     monkeypatch.setattr(pretrained, "train_linear", remember)
     settings = {"dataset": DIGITS, "index": 3, "architecture": "lenet", **SHORT}
-    outcome = perform(STUDY, "pretrained", context(), settings)
+    outcome = run_experiment(STUDY, "pretrained", context(), settings)
     first, turned, rescaled = kernels
     assert np.trace(rescaled) == pytest.approx(np.trace(first), rel=1e-5)
     growth = outcome.values["trace_growth"]
@@ -364,7 +373,7 @@ def test_the_claims_about_the_trained_kernel_tell_its_scale_from_its_shape() -> 
         curves[:, -1, -1] = [1.0, 0.7, 0.6 + seed / 50, 0.75 + seed / 100]
         outcome = Outcome({"trace_growth": 10.0 ** (1 + seed / 2)}, {"curves": curves})
         done.append(Run(seed, {"architecture": "mlp"}, outcome))
-    found = judge(STUDY, {"pretrained": done})
+    found = evaluate_claims(STUDY, {"pretrained": done})
     assert [claim.holds for claim in found] == [True, True, True, False]
     assert "divided by 31.6 for MLP" in found[1].measured
     np.testing.assert_allclose(found[1].estimates["MLP"], [0.1, 0.08, 0.06])
@@ -373,13 +382,15 @@ def test_the_claims_about_the_trained_kernel_tell_its_scale_from_its_shape() -> 
 def test_fewer_points_than_saved_are_all_decomposed() -> None:
     for labelling, count in (("joint", 50), ("extended", 30)):
         settings = {**EIGEN, "architecture": "lenet", "saved": 200, "labelling": labelling}
-        arrays = perform(STUDY, "eigentasks", context(), settings).arrays
+        arrays = run_experiment(STUDY, "eigentasks", context(), settings).arrays
         assert arrays["eigenfunctions"].shape == (50, count)
 
 
 def test_a_run_is_decided_by_its_seed() -> None:
     settings = {**EIGEN, "architecture": "mlp", "width": 8}
-    one, same, other = (perform(STUDY, "eigentasks", context(s), settings) for s in (0, 0, 1))
+    one, same, other = (
+        run_experiment(STUDY, "eigentasks", context(s), settings) for s in (0, 0, 1)
+    )
     for name, array in one.arrays.items():
         assert np.array_equal(array, same.arrays[name]), name
     assert not np.array_equal(one.arrays["curves"], other.arrays["curves"])
@@ -393,7 +404,7 @@ def test_all_seeds_and_groups_are_drawn(tmp_path: Path) -> None:
     ]
     for name, figure in draw(STUDY, "eigentasks", done).items():
         save(figure, tmp_path / f"{name}.png")
-    claims = judge(STUDY, {"eigentasks": done})
+    claims = evaluate_claims(STUDY, {"eigentasks": done})
     assert len(claims) == 3
     for claim in claims:
         assert {name: len(values) for name, values in claim.estimates.items()} == {"4": 3, "8": 3}
@@ -406,7 +417,7 @@ def test_the_arms_of_a_trained_network_start_from_zero_with_the_initial_statisti
     settings = {
         "dataset": DIGITS, "index": 3, "architecture": "resnet18", "width": 2, **SHORT,
     }  # fmt: skip
-    outcome = perform(STUDY, "pretrained", context(), settings)
+    outcome = run_experiment(STUDY, "pretrained", context(), settings)
     first, last = restored(outcome, "resnet18"), restored(outcome, "resnet18", "trained_weights.")
     inputs, _ = digits()
     for (kernel, outputs, *labels, _), network in zip(linear, (first, last), strict=False):
@@ -462,10 +473,10 @@ def test_verdicts_follow_from_the_intervals(
 ) -> None:
     settings = {"architecture": "mlp", "indices": [1, 2, 3]}
     done = [Run(seed, settings, outcome) for seed, outcome in enumerate(outcomes)]
-    claims = judge(STUDY, {"eigentasks": done})
+    claims = evaluate_claims(STUDY, {"eigentasks": done})
     assert [claim.holds for claim in claims] == verdicts
     assert "over the indices 1, 2, 3 (above 0 for a like order" in claims[0].measured
-    titles = [claim.title for claim in judge(STUDY, {"eigentasks_mnist": done})]
+    titles = [claim.title for claim in evaluate_claims(STUDY, {"eigentasks_mnist": done})]
     assert titles == [f"{claim.title} (mnist)" for claim in claims]
 
 
@@ -497,7 +508,7 @@ def test_every_group_must_agree_and_one_may_disagree(
         for seed, outcome in enumerate(outcomes)
     ]
     for some in (done, done[::-1]):
-        for claim in judge(STUDY, {"eigentasks": some}):
+        for claim in evaluate_claims(STUDY, {"eigentasks": some}):
             assert claim.holds is verdict
             assert set(claim.estimates) == {"MLP", "LeNet"}
 
@@ -512,12 +523,12 @@ def test_a_network_at_chance_is_named_with_its_indices() -> None:
             ("lenet", made_up(learnt, [a + shift for a in chance], 0.1, 0.2)),
         )
     ]
-    rank, *_ = judge(STUDY, {"eigentasks": done})
+    rank, *_ = evaluate_claims(STUDY, {"eigentasks": done})
     assert "not above the share of the larger class, by its interval, at 20, 100 for LeNet):" in (
         rank.measured
     )
     good = [run for run in done if run.settings["architecture"] == "mlp"]
-    assert "larger class" not in judge(STUDY, {"eigentasks": good})[0].measured
+    assert "larger class" not in evaluate_claims(STUDY, {"eigentasks": good})[0].measured
 
 
 @pytest.mark.parametrize("network_leads", [True, False])
@@ -530,7 +541,7 @@ def test_the_claims_about_classes(network_leads: bool, kernel_turns: bool) -> No
         before, after = (0.1, 0.3 + seed / 100) if kernel_turns else (0.3, 0.1 + seed / 100)
         values = {"alignment_before": before, "alignment_after": after}
         done.append(Run(seed, {"architecture": "mlp"}, Outcome(values, {"curves": curves})))
-    lead, growth = judge(STUDY, {"classtasks": done})
+    lead, growth = evaluate_claims(STUDY, {"classtasks": done})
     assert (lead.holds, growth.holds) == (network_leads, kernel_turns)
     signed = np.array([0.1, 0.11, 0.12]) * (1 if network_leads else -1)
     np.testing.assert_allclose(lead.estimates["MLP"], signed)
@@ -554,7 +565,7 @@ def test_the_claims_about_directions(
 ) -> None:
     settings = {"indices": [0, 5, 63]}
     done = [Run(seed, settings, made_up(linear, network, 0.1, 0.1)) for seed in range(3)]
-    assert [claim.holds for claim in judge(STUDY, {"directions": done})] == verdicts
+    assert [claim.holds for claim in evaluate_claims(STUDY, {"directions": done})] == verdicts
 
 
 def test_the_rank_correlation_of_a_constant_is_undefined() -> None:
@@ -590,7 +601,7 @@ def test_settings_that_make_no_sense_are_refused(
     experiment: str, settings: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(GengapError, match=sentence):
-        perform(STUDY, experiment, context(), settings)
+        run_experiment(STUDY, experiment, context(), settings)
 
 
 @pytest.mark.parametrize("setting", ["small", "paper"])

@@ -20,9 +20,9 @@ from gengap.studies import (
     claims_page,
     claims_table,
     interval,
-    perform,
     read_outcome,
     read_runs,
+    run_experiment,
     write_outcome,
 )
 
@@ -116,9 +116,9 @@ def experiment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("experiment")
 def test_an_experiment_takes_its_settings() -> None:
     context = Context(7, None, torch.device("cpu"))
-    outcome = perform("sample", "double", context, {"value": 1.5})
+    outcome = run_experiment("sample", "double", context, {"value": 1.5})
     assert outcome.values == {"result": 3.0, "seed": 7}
     with pytest.raises(GengapError, match=r"no setting 'tims': choose among value, times\."):
-        perform("sample", "double", context, {"value": 1.5, "tims": 3})
+        run_experiment("sample", "double", context, {"value": 1.5, "tims": 3})
     with pytest.raises(GengapError, match="needs 'value'"):
-        perform("sample", "double", context, {})
+        run_experiment("sample", "double", context, {})

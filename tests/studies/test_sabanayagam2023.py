@@ -17,8 +17,8 @@ from gengap.curvature.alignment import alignments
 from gengap.datasets import Dataset, load
 from gengap.errors import GengapError
 from gengap.networks import build, dense, logits, write_weights
-from gengap.studies import Claim, Context, Outcome, Run, perform
-from gengap.studies.experiments import draw, judge
+from gengap.studies import Claim, Context, Outcome, Run, run_experiment
+from gengap.studies.experiments import draw, evaluate_claims
 from gengap.studies.sabanayagam2023 import claims as claims_module
 from gengap.studies.sabanayagam2023 import (
     complexity,
@@ -47,7 +47,7 @@ DIGITS = {
 
 def run(experiment: str, seed: int = 0, **settings: Any) -> Run:
     context = dataclasses.replace(CONTEXT, seed=CONTEXT.seed + seed)
-    return Run(seed, settings, perform(STUDY, experiment, context, settings))
+    return Run(seed, settings, run_experiment(STUDY, experiment, context, settings))
 
 
 @pytest.fixture
@@ -369,7 +369,7 @@ def test_images_of_mnist(official: Path, digits: str | None) -> None:
     settings = {**IMAGES, "dataset": dataset, "leading": 2, "setups": ["normal"]}
     settings["training"] = {**IMAGES["training"], "epochs": 2}
     context = dataclasses.replace(CONTEXT, data_dir=str(official))
-    outcome = perform(STUDY, "images", context, settings)
+    outcome = run_experiment(STUDY, "images", context, settings)
     assert list(draw(STUDY, "images", [Run(0, settings, outcome)])) == ["tsne"]
     assert outcome.values["normal_lambda_1"] > 0
     assert set(outcome.arrays["labels"]) <= set(range(len(digits) if digits else 10))
@@ -385,7 +385,7 @@ def test_images_of_cifar10(official: Path, network: dict[str, Any]) -> None:
     settings["setups"] = ["normal"]
     settings["training"] = {**IMAGES["training"], "epochs": 1, "augmentation": ["crop", "flip"]}
     context = dataclasses.replace(CONTEXT, data_dir=str(official))
-    outcome = perform(STUDY, "images", context, settings)
+    outcome = run_experiment(STUDY, "images", context, settings)
     assert outcome.arrays["normal_alignments"].shape == (12, 2)
     assert list(draw(STUDY, "images", [Run(0, settings, outcome)])) == ["tsne"]
 
@@ -426,7 +426,7 @@ def test_claims_of_reduced_runs() -> None:
         "simplicity": [run("simplicity", k, **SIMPLICITY) for k in range(2)],
         "images": [run("images", k, **IMAGES) for k in range(2)],
     }
-    found = judge(STUDY, made)
+    found = evaluate_claims(STUDY, made)
     assert len(found) == 10
     assert len({claim.title for claim in found}) == 10
     for claim in found:
@@ -435,7 +435,7 @@ def test_claims_of_reduced_runs() -> None:
         few = claim.title.startswith(("Points of alignment 1", "The number of outliers"))
         assert all(len(values) == 2 or few for values in claim.estimates.values())
         assert "nan" not in claim.measured
-    assert judge(STUDY, {}) == []
+    assert evaluate_claims(STUDY, {}) == []
 
 
 def with_values(seed: int, settings: dict[str, Any], **values: float) -> Run:
@@ -458,7 +458,7 @@ def margin_claims(estimate: list[float], best: list[float] | None = None) -> lis
                 f"{setup}_boundary_length": 1.0 + (shift != 0),
             }
         runs.append(with_values(seed, {"loss": 0.1}, **values))
-    return judge(STUDY, {"simplicity": runs})
+    return evaluate_claims(STUDY, {"simplicity": runs})
 
 
 @pytest.mark.parametrize(
@@ -589,7 +589,7 @@ def images_runs(**change: float | dict[int, float]) -> list[Run]:
     ],
 )
 def test_verdict_on_signs(change: dict[str, Any], holds: bool | None) -> None:
-    (claim,) = judge(STUDY, {"boundary": boundary_runs(**change)})
+    (claim,) = evaluate_claims(STUDY, {"boundary": boundary_runs(**change)})
     assert claim.holds is holds
 
 
@@ -627,7 +627,7 @@ def test_verdicts_on_complexity(
         Run(each.seed, {**each.settings, "protocol": protocol}, each.outcome)
         for each in complexity_runs(**change)
     ]
-    found = [c for c in judge(STUDY, {"complexity": made}) if c.title.startswith(title)]
+    found = [c for c in evaluate_claims(STUDY, {"complexity": made}) if c.title.startswith(title)]
     of_both = title in ("G_theta ranks", "Trace and lambda_1")
     assert [claim.holds for claim in found] == [holds] * (protocol == "matched" or of_both)
 
@@ -650,7 +650,7 @@ def test_verdict_on_images(level: float | None, change: dict[str, Any], holds: b
         for setting, runs in ((level, images_runs(**change)), (other, images_runs()))
         for each in runs
     ]
-    claim, unchanged = judge(STUDY, {"images": made})
+    claim, unchanged = evaluate_claims(STUDY, {"images": made})
     assert claim.holds is holds
     assert unchanged.holds
     assert claim.title.endswith("as trained" if level is None else "at cross-entropy 0.01")
@@ -664,7 +664,9 @@ def test_claims_say_how_far_random_labels_were_fitted_and_what_was_matched() -> 
         matched_loss={0: 0.02, 1: 0.02, 2: 0.11},
     )
     (claim,) = [
-        c for c in judge(STUDY, {"complexity": made}) if c.title.startswith("G_theta ranks")
+        c
+        for c in evaluate_claims(STUDY, {"complexity": made})
+        if c.title.startswith("G_theta ranks")
     ]
     assert (
         "accuracies from 0.75 to 1 and losses from 0.04 to 0.6; it reached its target in 4 of 6 "
@@ -675,7 +677,7 @@ def test_claims_say_how_far_random_labels_were_fitted_and_what_was_matched() -> 
 def test_a_seed_of_equal_numbers_of_outliers_leaves_the_claim_undecided() -> None:
     equal = {f"{setup}_outliers": {0: 3.0, 1: 9.0, 2: 9.0} for setup in ("normal", "large_norm")}
     made = complexity_runs(**equal, adversarial_outliers={0: 3.0, 1: 10.0, 2: 10.0})
-    claim = judge(STUDY, {"complexity": made})[0]
+    claim = evaluate_claims(STUDY, {"complexity": made})[0]
     assert claim.title.startswith("The number of outliers")
     assert claim.holds is None
     for name, values in claim.estimates.items():
@@ -699,7 +701,7 @@ def test_outliers_that_grow_between_datasets_only_are_no_evidence() -> None:
         )
         for each in complexity_runs(**OUTLIERS_REVERSED)
     ]
-    claim = judge(STUDY, {"complexity": made})[0]
+    claim = evaluate_claims(STUDY, {"complexity": made})[0]
     assert min(claim.estimates["rank correlation of outliers with the length of the boundary"]) > 0
     assert claim.holds is False
 
@@ -823,4 +825,4 @@ def test_the_committed_settings_are_keywords_of_their_experiments(root: Path) ->
             module = entry.get("experiment") or entry["name"]
             names = [*entry.get("settings", {}), *entry.get("grid", {})]
             with pytest.raises(GengapError, match="has no setting 'unknown'"):
-                perform(STUDY, module, CONTEXT, {**dict.fromkeys(names), "unknown": 1})
+                run_experiment(STUDY, module, CONTEXT, {**dict.fromkeys(names), "unknown": 1})

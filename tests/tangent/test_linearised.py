@@ -16,7 +16,7 @@ from gengap.errors import GengapError
 from gengap.networks import Network
 from gengap.seeding import torch_generator
 from gengap.tangent import (
-    Held,
+    HeldOut,
     empirical_ntk,
     gradient_flow,
     linearised_outputs,
@@ -62,7 +62,7 @@ def test_a_model_linear_in_its_weights_is_trained_alike(changes: dict[str, Any])
         scalar_outputs(network, data.inputs),
         data.labels,
         recipe,
-        held=Held(
+        held=HeldOut(
             empirical_ntk(network, held.inputs, data.inputs),
             scalar_outputs(network, held.inputs),
             held.labels,

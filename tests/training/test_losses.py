@@ -12,7 +12,7 @@ from torch.nn import functional
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.networks import build, set_weights
-from gengap.training import evaluate, loss_inputs, predictions, sample_losses
+from gengap.training import loss_and_accuracy, loss_inputs, predictions, sample_losses
 
 
 def outputs_and_labels(classes: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
@@ -88,17 +88,19 @@ def test_evaluation_by_hand() -> None:
     set_weights(network, weights, source="test")
     data = Split(np.array([[1, 0], [0, 2], [3, 0]], np.float32), np.array([0, 1, 1]), 2)
     losses = [math.log(1 + math.exp(-1)), math.log(1 + math.exp(-2)), math.log(1 + math.exp(3))]
-    loss, accuracy = evaluate(network, data)
+    loss, accuracy = loss_and_accuracy(network, data)
     assert loss == pytest.approx(sum(losses) / 3, rel=1e-6)
     assert accuracy == pytest.approx(2 / 3)
-    assert evaluate(network, data, "mse")[0] == pytest.approx((0 + 0.5 + (9 + 1) / 2) / 3)
+    assert loss_and_accuracy(network, data, "mse")[0] == pytest.approx((0 + 0.5 + (9 + 1) / 2) / 3)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 100])
 def test_evaluation_does_not_depend_on_batches(batch_size: int) -> None:
     network = linear(2)
-    whole = evaluate(network, split())
-    assert evaluate(network, split(), batch_size=batch_size) == pytest.approx(whole, rel=1e-6)
+    whole = loss_and_accuracy(network, split())
+    assert loss_and_accuracy(network, split(), batch_size=batch_size) == pytest.approx(
+        whole, rel=1e-6
+    )
 
 
 def test_evaluation_is_in_eval_mode_and_restores_the_mode() -> None:
@@ -109,7 +111,7 @@ def test_evaluation_is_in_eval_mode_and_restores_the_mode() -> None:
     ]
     network = build({"model_config": layers, "input_shape": [2]})
     network.train()
-    assert evaluate(network, split()) == evaluate(network, split())
+    assert loss_and_accuracy(network, split()) == loss_and_accuracy(network, split())
     assert network.training
     assert not network.get_buffer("batch_normalization_0.running_mean").any()
 
@@ -120,25 +122,27 @@ def test_arrays_of_any_layout_are_taken() -> None:
     strided = np.zeros((2, 14), np.float32).T[::-2]
     strided[:] = data.inputs
     strided.setflags(write=False)
-    assert evaluate(network, Split(strided, data.labels, 2)) == evaluate(network, data)
+    assert loss_and_accuracy(network, Split(strided, data.labels, 2)) == loss_and_accuracy(
+        network, data
+    )
 
 
 def test_cross_entropy_of_a_softmax_network_is_that_of_its_logits() -> None:
     plain, probabilistic = linear(3), linear(3, softmax=True)
     probabilistic.load_state_dict(plain.state_dict())
-    wanted = evaluate(plain, split(3))
-    assert evaluate(probabilistic, split(3)) == wanted
-    assert evaluate(probabilistic, split(3), "nll") == wanted
+    wanted = loss_and_accuracy(plain, split(3))
+    assert loss_and_accuracy(probabilistic, split(3)) == wanted
+    assert loss_and_accuracy(probabilistic, split(3), "nll") == wanted
     inputs = torch.from_numpy(split(3).inputs)
     torch.testing.assert_close(loss_inputs(probabilistic, inputs, "mse").sum(1), torch.ones(7))
 
 
 def test_nll_of_a_network_without_softmax_is_refused() -> None:
     with pytest.raises(GengapError, match=r"nll.*softmax"):
-        evaluate(linear(2), split(), "nll")
+        loss_and_accuracy(linear(2), split(), "nll")
 
 
 @pytest.mark.parametrize(("outputs", "classes"), [(2, 3), (1, 3)])
 def test_too_few_outputs_are_refused(outputs: int, classes: int) -> None:
     with pytest.raises(GengapError, match=f"{outputs} outputs.*{classes} classes"):
-        evaluate(linear(outputs), split(classes))
+        loss_and_accuracy(linear(outputs), split(classes))

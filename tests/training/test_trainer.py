@@ -13,7 +13,7 @@ from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.networks import Network, build, convolutional, weights_of, write_weights
 from gengap.seeding import generator, torch_generator
-from gengap.training import Recipe, TrainingResult, corrupt_labels, evaluate, train
+from gengap.training import Recipe, TrainingResult, corrupt_labels, loss_and_accuracy, train
 from gengap.training.trainer import batches
 
 IMAGE = [8, 8, 1]
@@ -172,7 +172,7 @@ def test_the_result_tells_the_truth_about_the_network() -> None:
     assert result.epochs == 3
     assert not result.reached_target
     assert (result.labels != data.labels).sum() == 10
-    loss, accuracy = evaluate(network, Split(data.inputs, result.labels, 3))
+    loss, accuracy = loss_and_accuracy(network, Split(data.inputs, result.labels, 3))
     assert (rows[-1]["train_loss"], rows[-1]["train_accuracy"]) == (loss, accuracy)
 
 

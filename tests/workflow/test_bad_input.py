@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from tests.workflow.runs import REDUCED, Run
 
 from gengap.datasets.sources import SOURCES
-from gengap.jobs import read_failure
+from gengap.failures import read_failure
 
 Change = Callable[[dict[str, Any]], Any]
 

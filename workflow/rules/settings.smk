@@ -149,7 +149,7 @@ def zoo_plan(zoo):
     keys = NETWORK_KEYS, TRAINING_KEYS
     entries = []
     for point in planning.grid_points(zoo["grid"], zoo["replicates"]):
-        network, training = planning.divide(
+        network, training = planning.split_grid_point(
             point, zoo["network"], zoo["training"], *keys
         )
         entries.append({"point": point, "network": network, "training": training})

@@ -11,11 +11,11 @@ import logging
 import sys
 from pathlib import Path
 
-from gengap.curvature.checkpoint import MATRICES, report
 from gengap.curvature.operators import DTYPES
+from gengap.curvature.report import MATRICES, report
 from gengap.datasets import Split, load, read_split
 from gengap.errors import GengapError
-from gengap.networks import choose
+from gengap.networks import resolve_device
 from gengap.tasks.folder import read_network, with_labels
 from gengap.training.recipe import LOSSES
 
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        network = read_network(chosen.config, chosen.weights).to(choose(chosen.device))
+        network = read_network(chosen.config, chosen.weights).to(resolve_device(chosen.device))
         found = report(
             network,
             chosen.loss,

@@ -54,10 +54,10 @@ def effective_dimensionality(eigenvalues: np.ndarray, alpha: float) -> float:
         raise GengapError(
             "An eigenvalue of the effective dimensionality is NaN or infinite: compute them again."
         )
-    return float(determined(np.asarray(eigenvalues, float), alpha).sum())
+    return float(filter_factors(np.asarray(eigenvalues, float), alpha).sum())
 
 
-def determined(eigenvalues: np.ndarray, alpha: float) -> np.ndarray:
+def filter_factors(eigenvalues: np.ndarray, alpha: float) -> np.ndarray:
     """lambda / (lambda + alpha) of each eigenvalue; 0 where it is not positive."""
     positive = np.maximum(eigenvalues, 0.0)
     return np.asarray(positive / (positive + alpha))

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
-from gengap import jobs, tasks
+from gengap import tasks
 from gengap.errors import GengapError
 from gengap.evaluation import SUMMARIES, Component, Evaluation, cluster
 from gengap.evaluation.designs import REFERENCE, Design, measure_designs
+from gengap.failures import read_failure
 from gengap.seeding import derive
 from gengap.topology import read_diagrams
 
@@ -132,7 +133,7 @@ class View:
                 "its config and run the workflow."
             )
         path = self.diagrams / f"{network}.npz"
-        failure = jobs.read_failure(path) if path.is_file() else None
+        failure = read_failure(path) if path.is_file() else None
         if failure is not None:
             raise GengapError(
                 f"Network {network} has no persistence diagrams because its stage "

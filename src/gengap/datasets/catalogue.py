@@ -16,10 +16,10 @@ from gengap.datasets.samples import (
     check_classes,
     check_groups,
     check_size,
-    divide,
     keep_groups,
     seeded_order,
     subset,
+    train_test_split,
 )
 from gengap.datasets.split import Dataset, Split
 from gengap.datasets.transforms import apply
@@ -164,7 +164,7 @@ def load(
         test = subset(name, "test_size", test, test_size, order(test, "test"))
     else:
         pool = keep_groups(_pool(name, seed), kept)
-        train, test = divide(name, pool, train_size, test_size, order(pool, "split"))
+        train, test = train_test_split(name, pool, train_size, test_size, order(pool, "split"))
     inputs = apply(transforms, _as_floats(train.inputs), _as_floats(test.inputs))
     return Dataset(
         name,

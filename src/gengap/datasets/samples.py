@@ -118,7 +118,7 @@ def subset(
     return samples.take(order[:size])
 
 
-def divide(
+def train_test_split(
     name: str,
     samples: Samples,
     train_size: int | None,

@@ -12,7 +12,7 @@ from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures.registry import measure
 from gengap.networks import device_of, logits, tensor_of, weight_layers
-from gengap.training import evaluate
+from gengap.training import loss_and_accuracy
 
 MARGIN_PERCENTILE = 10.0
 BATCH = 1024
@@ -107,7 +107,7 @@ def fit(
 
     A network that fits its training labels more closely may be expected to have the larger gap.
     """
-    loss, accuracy = evaluate(network, train)
+    loss, accuracy = loss_and_accuracy(network, train)
     return {"training_accuracy": accuracy, "negative_training_loss": -loss}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from gengap.errors import GengapError
-from gengap.jobs import Failure
+from gengap.failures import Failure
 from gengap.measures.registry import COLUMNS
 
 

@@ -5,12 +5,12 @@ A spec is PGDL's own ``config.json`` (a list of Keras-style layers and an input 
 (n, H, W, C) images or (n, d) vectors, float32. Front doors: :func:`build`, :func:`logits`,
 :func:`weight_layers`, :func:`observed_layers`, :func:`penultimate`, :func:`initialise`,
 :func:`write_weights`, :func:`read_weights`, :func:`convolutional`, :func:`dense`; for the device
-that a network is on, :func:`choose`, :func:`device_of`, :func:`tensor_of`.
+that a network is on, :func:`resolve_device`, :func:`device_of`, :func:`tensor_of`.
 """
 
 from gengap.networks.architectures import ARCHITECTURES
 from gengap.networks.building import build
-from gengap.networks.device import choose, device_of, tensor_of
+from gengap.networks.device import device_of, resolve_device, tensor_of
 from gengap.networks.initialisation import initialise
 from gengap.networks.inspection import logits, observed_layers, penultimate, weight_layers
 from gengap.networks.layers import LAYERS
@@ -23,7 +23,6 @@ __all__ = [
     "LAYERS",
     "Network",
     "build",
-    "choose",
     "convolutional",
     "dense",
     "device_of",
@@ -32,6 +31,7 @@ __all__ = [
     "observed_layers",
     "penultimate",
     "read_weights",
+    "resolve_device",
     "set_weights",
     "tensor_of",
     "weight_layers",

@@ -13,7 +13,7 @@ from gengap.errors import MachineError
 NAMES = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
-def choose(name: str) -> torch.device:
+def resolve_device(name: str) -> torch.device:
     """The device of that name.
 
     Where it is a GPU, convolutions there are computed in float32 from now on, and not in the

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from gengap.networks.activations import CHANNEL_AXIS, KerasReLU, activation
+from gengap.networks.activation_functions import CHANNEL_AXIS, KerasReLU, activation
 from gengap.networks.keywords import KeywordError, choice, flag, integer, number, pair
 from gengap.networks.layout import ChannelsFirst, ChannelsLast, Flatten
 from gengap.networks.padding import NO_PADS, AveragePooling, pads_of
@@ -22,7 +22,7 @@ Shape = tuple[int, ...]
 Modules = list[tuple[str, nn.Module]]
 Layer = Callable[..., Modules]
 
-NEUTRAL = frozenset({"name", "trainable"})
+IGNORED_KEYWORDS = frozenset({"name", "trainable"})
 """Keywords of every Keras layer that do not change what it computes: accepted, not used."""
 
 KERNEL_NEUTRAL = frozenset(
@@ -330,4 +330,4 @@ _NEUTRAL_OF: dict[str, Collection[str]] = {
 
 def neutral_keywords(layer_name: str) -> frozenset[str]:
     """Keras' keywords that this layer accepts but that change nothing in what it computes."""
-    return NEUTRAL.union(_NEUTRAL_OF.get(layer_name, ()))
+    return IGNORED_KEYWORDS.union(_NEUTRAL_OF.get(layer_name, ()))

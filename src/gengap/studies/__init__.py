@@ -7,15 +7,15 @@ workflow, and ``draw(runs, *, keywords) -> {name: Figure}``; the package's ``cla
 
 from gengap.studies.claims import (
     Claim,
-    above,
     all_hold,
     claims_page,
     claims_table,
+    exceeds,
+    format_interval,
     interval,
     rank_correlation,
-    said,
 )
-from gengap.studies.experiments import Context, data_of, draw, judge, perform
+from gengap.studies.experiments import Context, draw, evaluate_claims, load_data, run_experiment
 from gengap.studies.outcomes import Outcome, Run, read_outcome, read_runs, write_outcome
 
 __all__ = [
@@ -23,18 +23,18 @@ __all__ = [
     "Context",
     "Outcome",
     "Run",
-    "above",
     "all_hold",
     "claims_page",
     "claims_table",
-    "data_of",
     "draw",
+    "evaluate_claims",
+    "exceeds",
+    "format_interval",
     "interval",
-    "judge",
-    "perform",
+    "load_data",
     "rank_correlation",
     "read_outcome",
     "read_runs",
-    "said",
+    "run_experiment",
     "write_outcome",
 ]

@@ -51,7 +51,7 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
-def said(values: Sequence[float]) -> str:
+def format_interval(values: Sequence[float]) -> str:
     """Mean and interval, as ``0.52 (0.41 to 0.63)``."""
     if not values:
         return "unknown"
@@ -59,7 +59,7 @@ def said(values: Sequence[float]) -> str:
     return f"{mean:.3g} ({low:.3g} to {high:.3g})"
 
 
-def above(values: Sequence[float], limit: float = 0.0) -> bool | None:
+def exceeds(values: Sequence[float], limit: float = 0.0) -> bool | None:
     """Whether the mean is above a limit: None where the interval has both sides, or is unknown."""
     _, low, high = interval(values)
     return True if low > limit else False if high < limit else None

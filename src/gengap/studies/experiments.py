@@ -38,7 +38,7 @@ class Context:
     unfinished: Path | None = None
 
 
-def data_of(context: Context, dataset: Mapping[str, Any]) -> Dataset:
+def load_data(context: Context, dataset: Mapping[str, Any]) -> Dataset:
     """The data of a run, drawn from its seed.
 
     Args:
@@ -53,7 +53,9 @@ def data_of(context: Context, dataset: Mapping[str, Any]) -> Dataset:
     return load(**dataset, data_dir=context.data_dir, seed=derive(context.seed, "data"))
 
 
-def perform(study: str, experiment: str, context: Context, settings: Mapping[str, Any]) -> Outcome:
+def run_experiment(
+    study: str, experiment: str, context: Context, settings: Mapping[str, Any]
+) -> Outcome:
     """Run an experiment once.
 
     Args:
@@ -111,7 +113,7 @@ def _known(
     return keywords
 
 
-def judge(study: str, runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
+def evaluate_claims(study: str, runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
     """What the runs of a study, by experiment, say of its paper's claims."""
     module = importlib.import_module(f"gengap.studies.{study}.claims")
     claims: list[Claim] = module.claims(runs)

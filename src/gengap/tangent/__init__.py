@@ -4,7 +4,7 @@ Front doors: :func:`empirical_ntk` (the kernel, in blocks), :func:`kernel_operat
 matrix-free), :func:`eigenfunctions`, :func:`nystrom` and :func:`extend`; the alignments
 :func:`raw_alignment`, :func:`normalised_alignment` and :func:`centred_alignment`;
 :func:`train_linearised`, with :func:`ridge_regression` and :func:`gradient_flow` beside it; and
-:func:`anisotropy_directions` with :func:`separable_along`. :mod:`gengap.tangent.measures` is the
+:func:`anisotropy_directions` with :func:`separable_along`. :mod:`gengap.measures.tangent` is the
 family ``tangent`` of measures of the gap.
 """
 
@@ -33,21 +33,21 @@ from gengap.tangent.eigenfunctions import (
 )
 from gengap.tangent.kernel import empirical_ntk, kernel_operator
 from gengap.tangent.linearised import (
-    Held,
+    HeldOut,
     LinearisedResult,
     gradient_flow,
     linearised_outputs,
     ridge_regression,
     train_linearised,
 )
-from gengap.tangent.outputs import Of, scalar_outputs
+from gengap.tangent.outputs import OutputSelection, scalar_outputs
 
 __all__ = [
     "Directions",
     "Eigenfunctions",
-    "Held",
+    "HeldOut",
     "LinearisedResult",
-    "Of",
+    "OutputSelection",
     "anisotropy_directions",
     "centred_alignment",
     "eigenfunctions",

@@ -24,12 +24,12 @@ from gengap.errors import GengapError
 from gengap.networks import Network, device_of
 from gengap.tangent.kernel import GIB
 from gengap.tangent.outputs import (
-    Of,
+    OutputSelection,
+    as_function,
     check_network,
     check_scalar,
     inputs_tensor,
     parameters_of,
-    pure,
 )
 from gengap.tangent.storage import read_with_weights, write_with_weights
 
@@ -61,7 +61,7 @@ def anisotropy_directions(
     samples: int = 1,
     rng: np.random.Generator,
     count: int | None = None,
-    of: Of = "scalar",
+    of: OutputSelection = "scalar",
     memory_budget: int = 2 * GIB,
 ) -> Directions:
     """The network's anisotropy directions at its weights.
@@ -171,10 +171,10 @@ class _MixedDerivative:
             as many.
     """
 
-    def __init__(self, network: nn.Module, inputs: np.ndarray, of: Of) -> None:
+    def __init__(self, network: nn.Module, inputs: np.ndarray, of: OutputSelection) -> None:
         points = inputs_tensor(network, inputs).requires_grad_()
         leaves = {k: v.clone().requires_grad_() for k, v in parameters_of(network).items()}
-        function = pure(network, of)
+        function = as_function(network, of)
         activations = points.numel()
 
         def count(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:

@@ -18,7 +18,7 @@ from torch import nn
 
 from gengap.errors import GengapError
 from gengap.tangent.kernel import GIB, Kernel, Method, empirical_ntk, kernel_operator, times
-from gengap.tangent.outputs import Of
+from gengap.tangent.outputs import OutputSelection
 from gengap.tangent.storage import read_with_weights, write_with_weights
 
 Floats = NDArray[np.float64]
@@ -122,7 +122,7 @@ def nystrom(
     *,
     landmarks: int,
     rng: np.random.Generator,
-    of: Of = "scalar",
+    of: OutputSelection = "scalar",
     method: Method = "auto",
     memory_budget: int = 2 * GIB,
     residuals: bool = True,
@@ -153,11 +153,11 @@ def nystrom(
             f"{count} eigenfunctions from {landmarks} landmarks of {size} points are asked for: "
             "choose at least as many landmarks as eigenfunctions, and at most as many as points."
         )
-    chosen = np.sort(rng.permutation(size)[:landmarks])
+    selected = np.sort(rng.permutation(size)[:landmarks])
     cross = empirical_ntk(
-        network, inputs, inputs[chosen], of=of, method=method, memory_budget=memory_budget
+        network, inputs, inputs[selected], of=of, method=method, memory_budget=memory_budget
     )
-    among = cross[chosen].astype(np.float64)
+    among = cross[selected].astype(np.float64)
     own_values, own = scipy.linalg.eigh((among + among.T) / 2)
     check_positive(own_values, landmarks, cross.dtype)
     kept = own_values > landmarks * np.finfo(cross.dtype).eps * own_values.max()

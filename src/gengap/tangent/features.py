@@ -23,7 +23,7 @@ from torch.func import grad, vmap
 from torch.nn import functional
 
 from gengap.networks import logits
-from gengap.tangent.outputs import Of, chosen, parameters_of, pure
+from gengap.tangent.outputs import OutputSelection, as_function, parameters_of, select_outputs
 
 Normalisation = nn.BatchNorm1d | nn.BatchNorm2d
 KINDS = (nn.Linear, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d)
@@ -83,10 +83,10 @@ def _share(first: Factor, second: Factor, kind: torch.dtype) -> Tensor:
     return torch.cat(parts)
 
 
-def jacobian(network: nn.Module, of: Of) -> Extractor:
+def jacobian(network: nn.Module, of: OutputSelection) -> Extractor:
     """Each input's gradient with respect to all parameters, for any network of torch."""
     parameters = parameters_of(network)
-    function = pure(network, of)
+    function = as_function(network, of)
 
     def one(values: dict[str, Tensor], single: Tensor, output: Tensor) -> Tensor:
         return (function(values, single[None])[0] * output).sum()
@@ -169,7 +169,7 @@ def _reproduces(network: nn.Module, parameters: list[nn.Parameter], examples: Te
     )
 
 
-def structured(network: nn.Module, of: Of) -> Extractor:
+def structured(network: nn.Module, of: OutputSelection) -> Extractor:
     """Per layer the cheaper of the gradients themselves and the two factors of their products."""
     layers = _owners(network)
 
@@ -182,7 +182,7 @@ def structured(network: nn.Module, of: Of) -> Extractor:
         handles = [layer.register_forward_hook(remember) for layer in layers]
         try:
             with torch.enable_grad():
-                outputs = chosen(logits(network, inputs), of).sum(0)
+                outputs = select_outputs(logits(network, inputs), of).sum(0)
         finally:
             for handle in handles:
                 handle.remove()

@@ -29,12 +29,12 @@ from gengap.tangent.features import (
 )
 from gengap.tangent.outputs import (
     BATCH,
-    Of,
+    OutputSelection,
+    as_function,
     check_network,
-    chosen,
     inputs_tensor,
     parameters_of,
-    pure,
+    select_outputs,
 )
 
 Kernel = NDArray[np.floating]
@@ -52,7 +52,7 @@ def empirical_ntk(
     x1: np.ndarray,
     x2: np.ndarray | None = None,
     *,
-    of: Of = "scalar",
+    of: OutputSelection = "scalar",
     method: Method = "auto",
     double: bool = False,
     memory_budget: int = 2 * GIB,
@@ -99,7 +99,9 @@ def empirical_ntk(
     return kernel.numpy(force=True)
 
 
-def kernel_operator(network: nn.Module, inputs: np.ndarray, *, of: Of = "scalar") -> LinearOperator:
+def kernel_operator(
+    network: nn.Module, inputs: np.ndarray, *, of: OutputSelection = "scalar"
+) -> LinearOperator:
     """The kernel of a set of inputs as an operator that never forms it, nor the gradients.
 
     A product K v is J (J' v): one reverse pass and one forward-mode pass over the inputs.
@@ -117,7 +119,7 @@ def kernel_operator(network: nn.Module, inputs: np.ndarray, *, of: Of = "scalar"
     """
     check_network(network)
     points = inputs_tensor(network, inputs)
-    function, parameters = pure(network, of), parameters_of(network)
+    function, parameters = as_function(network, of), parameters_of(network)
     with torch.no_grad():
         count = function(parameters, points[:1]).shape[1]
 
@@ -158,7 +160,7 @@ def jacobian_product(
     """J d: the change (n, k) of the outputs for a small step along a direction of the parameters.
 
     Args:
-        function: from :func:`gengap.tangent.outputs.pure`.
+        function: from :func:`gengap.tangent.outputs.as_function`.
         parameters: where the derivative is taken.
         inputs: (n, *input_shape).
         direction: by the parameters' names.
@@ -215,7 +217,7 @@ def _form(network: nn.Module, method: Method, inputs: Tensor) -> Callable[..., E
 
 def _planned(
     network: nn.Module,
-    of: Of,
+    of: OutputSelection,
     method: Method,
     inputs: Tensor,
     columns: int,
@@ -229,7 +231,7 @@ def _planned(
     """
     form = _form(network, method, inputs)
 
-    def plan(of: Of) -> tuple[Extractor, _Plan | None, int]:
+    def plan(of: OutputSelection) -> tuple[Extractor, _Plan | None, int]:
         features = form(network, of)
         probe = _probe(network, of, features, inputs[:1])
         return features, *_plan(len(inputs), columns, probe, kind, budget)
@@ -273,7 +275,7 @@ class _Plan:
     held: int
 
 
-def _probe(network: nn.Module, of: Of, features: Extractor, example: Tensor) -> _Probe:
+def _probe(network: nn.Module, of: OutputSelection, features: Extractor, example: Tensor) -> _Probe:
     """Run one input through, counting what it leaves in memory."""
     activations = 0
     largest_patches = 0
@@ -289,7 +291,7 @@ def _probe(network: nn.Module, of: Of, features: Extractor, example: Tensor) -> 
     handles = [leaf.register_forward_hook(count) for leaf in leaves]
     try:
         with torch.no_grad():
-            outputs = chosen(logits(network, example), of).shape[1]
+            outputs = select_outputs(logits(network, example), of).shape[1]
     finally:
         for handle in handles:
             handle.remove()

@@ -23,7 +23,13 @@ from gengap.errors import GengapError
 from gengap.seeding import torch_generator
 from gengap.tangent.eigenfunctions import check_positive
 from gengap.tangent.kernel import Kernel, jacobian_product
-from gengap.tangent.outputs import Of, check_network, inputs_tensor, parameters_of, pure
+from gengap.tangent.outputs import (
+    OutputSelection,
+    as_function,
+    check_network,
+    inputs_tensor,
+    parameters_of,
+)
 from gengap.training import Recipe, predictions, sample_losses
 from gengap.training.optimisers import Schedule, optimiser
 from gengap.training.trainer import batches
@@ -32,7 +38,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class HeldOut:
     """Inputs that a linearised network is evaluated on while it trains.
 
     Attributes:
@@ -69,7 +75,7 @@ def train_linearised(
     labels: NDArray[np.int64],
     recipe: Recipe,
     *,
-    held: Held | None = None,
+    held: HeldOut | None = None,
 ) -> LinearisedResult:
     """Train a linearised network with one output as :func:`gengap.training.train` would.
 
@@ -188,7 +194,7 @@ def linearised_outputs(
     inputs: np.ndarray,
     displacement: Mapping[str, Tensor],
     *,
-    of: Of = "scalar",
+    of: OutputSelection = "scalar",
 ) -> Floats:
     """f0 + J (theta - theta0) for a displacement of the parameters by name; (n, k) float64.
 
@@ -200,7 +206,7 @@ def linearised_outputs(
     """
     check_network(network)
     points = inputs_tensor(network, inputs)
-    function, parameters = pure(network, of), parameters_of(network)
+    function, parameters = as_function(network, of), parameters_of(network)
     with torch.no_grad():
         start = function(parameters, points)
     moved = jacobian_product(function, parameters, points, dict(displacement))

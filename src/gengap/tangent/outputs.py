@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gengap.errors import GengapError
 from gengap.networks import Network, device_of, logits, tensor_of
 
-Of = int | Literal["scalar", "sum", "trace"]
+OutputSelection = int | Literal["scalar", "sum", "trace"]
 """What a kernel is of: ``scalar``, the only output of a network that has one; an index, one logit;
 ``sum``, the sum of the logits; ``trace``, every logit by itself, their kernels summed."""
 
@@ -47,12 +47,12 @@ def parameters_of(network: nn.Module) -> Parameters:
     }
 
 
-def pure(network: nn.Module, of: Of) -> PureFunction:
+def as_function(network: nn.Module, of: OutputSelection) -> PureFunction:
     """The network as a function of its parameters.
 
     Args:
         network: in eval mode.
-        of: see :data:`Of`.
+        of: see :data:`OutputSelection`.
 
     Returns:
         (parameters by name, inputs (n, *input_shape)) to the chosen outputs (n, k): k is the
@@ -63,13 +63,13 @@ def pure(network: nn.Module, of: Of) -> PureFunction:
     def function(parameters: Parameters, inputs: Tensor) -> Tensor:
         named = {f"network.{name}": value for name, value in parameters.items()}
         outputs: Tensor = torch.func.functional_call(module, named, (inputs,))
-        return chosen(outputs, of)
+        return select_outputs(outputs, of)
 
     return function
 
 
-def chosen(outputs: Tensor, of: Of) -> Tensor:
-    """The chosen outputs (n, k) of logits (n, outputs); see :data:`Of`.
+def select_outputs(outputs: Tensor, of: OutputSelection) -> Tensor:
+    """The chosen outputs (n, k) of logits (n, outputs); see :data:`OutputSelection`.
 
     Raises:
         GengapError: the outputs are not what ``of`` needs.
@@ -103,7 +103,7 @@ def chosen(outputs: Tensor, of: Of) -> Tensor:
     return outputs[:, of : of + 1]
 
 
-def check_scalar(of: Of) -> None:
+def check_scalar(of: OutputSelection) -> None:
     """Refuse ``trace`` where one number for each input is needed."""
     if of == "trace":
         raise GengapError(
@@ -151,9 +151,9 @@ def inputs_tensor(network: nn.Module, inputs: np.ndarray) -> Tensor:
 
 
 def scalar_outputs(
-    network: nn.Module, inputs: np.ndarray, *, of: Of = "scalar"
+    network: nn.Module, inputs: np.ndarray, *, of: OutputSelection = "scalar"
 ) -> NDArray[np.float64]:
-    """The chosen output of each input, (n,); ``of`` as for :func:`chosen`, but not ``trace``.
+    """The chosen output of each input, (n,); ``of`` as in :func:`select_outputs`, but no ``trace``.
 
     Raises:
         GengapError: the network's outputs are not what ``of`` needs, or as for the inputs.
@@ -162,6 +162,8 @@ def scalar_outputs(
     check_scalar(of)
     points = inputs_tensor(network, inputs)
     with torch.inference_mode():
-        parts = [chosen(logits(network, some), of)[:, 0] for some in torch.split(points, BATCH)]
+        parts = [
+            select_outputs(logits(network, some), of)[:, 0] for some in torch.split(points, BATCH)
+        ]
     outputs: NDArray[np.float64] = torch.cat(parts).double().numpy(force=True)
     return outputs

@@ -15,17 +15,17 @@ import torch
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.files import writing
-from gengap.networks import build, choose, convolutional, dense, write_weights
+from gengap.networks import build, convolutional, dense, resolve_device, write_weights
 from gengap.seeding import derive
 from gengap.tasks.folder import Metrics
-from gengap.training import Recipe, evaluate, train
+from gengap.training import Recipe, loss_and_accuracy, train
 
 log = logging.getLogger(__name__)
 
 TEMPLATES = {"convolutional": convolutional, "dense": dense}
 
 
-def specify(network: Mapping[str, Any], input_shape: tuple[int, ...], classes: int) -> Any:
+def network_spec(network: Mapping[str, Any], input_shape: tuple[int, ...], classes: int) -> Any:
     """The spec of a zoo's network.
 
     Args:
@@ -63,7 +63,7 @@ def check(network: Mapping[str, Any], training: Mapping[str, Any], data: Split) 
     """
     Recipe.from_mapping({**training, "seed": 0})
     with torch.device("meta"):
-        module = build(specify(network, data.inputs.shape[1:], data.classes)).eval()
+        module = build(network_spec(network, data.inputs.shape[1:], data.classes)).eval()
         outputs = module(torch.empty(2, *data.inputs.shape[1:])).shape
     if tuple(outputs) != (2, data.classes):
         raise GengapError(
@@ -85,13 +85,13 @@ def train_network(
 
     Args:
         folder: ``networks/<i>``.
-        network: see :func:`specify`.
+        network: see :func:`network_spec`.
         training: entries of a :class:`gengap.training.Recipe`; its seed is derived here.
         hyper_parameters: the grid point, with ``replicate``.
         data: training and test split; the test split serves to measure the gap alone.
         seed: the config's seed; initial weights, batches and corruption follow from it, the
             grid point and the replicate, so a network does not change when the grid grows.
-        device: where to train, see :func:`gengap.networks.choose`.
+        device: where to train, see :func:`gengap.networks.resolve_device`.
 
     Raises:
         GengapError: training diverged, or the network cannot be built.
@@ -104,12 +104,12 @@ def train_network(
     recipe = Recipe.from_mapping(
         {**training, "seed": derive(seed, "train_network", *words, replicate)}
     )
-    spec = specify(network, train_split.inputs.shape[1:], train_split.classes)
-    module = build(spec).to(choose(device))
+    spec = network_spec(network, train_split.inputs.shape[1:], train_split.classes)
+    module = build(spec).to(resolve_device(device))
     result = train(module, train_split, recipe)
     trained_on = Split(train_split.inputs, result.labels, train_split.classes)
-    train_loss, train_accuracy = evaluate(module, trained_on, recipe.loss)
-    test_loss, test_accuracy = evaluate(module, test_split, recipe.loss)
+    train_loss, train_accuracy = loss_and_accuracy(module, trained_on, recipe.loss)
+    test_loss, test_accuracy = loss_and_accuracy(module, test_split, recipe.loss)
     log.info(
         "%s: %d epochs, train accuracy %.4f, test accuracy %.4f%s",
         ", ".join(words),

@@ -75,16 +75,16 @@ def gpu_named(name: str) -> torch.device | None:
     """The GPU of that name, None for the CPU; PyTorch is loaded only where there may be a GPU.
 
     Args:
-        name: a device, as for ``gengap.networks.choose``.
+        name: a device, as for ``gengap.networks.resolve_device``.
 
     Raises:
         MachineError: not such a name, or a GPU that torch does not see here.
     """
     if name == "cpu" or (name == "auto" and not any(driver.exists() for driver in DRIVERS)):
         return None
-    from gengap.networks import choose
+    from gengap.networks import resolve_device
 
-    device = choose(name)
+    device = resolve_device(name)
     return device if device.type == "cuda" else None
 
 

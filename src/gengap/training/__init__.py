@@ -1,22 +1,22 @@
-"""Training: one trainer for all networks. Front doors: :func:`train`, :func:`evaluate`.
+"""Training: one trainer for all networks. Front doors: :func:`train`, :func:`loss_and_accuracy`.
 
 A :class:`Recipe` says how: loss, optimiser, schedule, stopping, augmentation, label corruption,
 initialisation and seed. ``gengap.training.recipe`` alone imports no torch.
 """
 
 from gengap.training.corruption import corrupt_labels
-from gengap.training.losses import evaluate, loss_inputs, predictions, sample_losses
+from gengap.training.losses import loss_and_accuracy, loss_inputs, predictions, sample_losses
 from gengap.training.recipe import Recipe
-from gengap.training.trainer import TrainingResult, begin, train
+from gengap.training.trainer import TrainingResult, set_initial_weights, train
 
 __all__ = [
     "Recipe",
     "TrainingResult",
-    "begin",
     "corrupt_labels",
-    "evaluate",
+    "loss_and_accuracy",
     "loss_inputs",
     "predictions",
     "sample_losses",
+    "set_initial_weights",
     "train",
 ]

@@ -64,7 +64,7 @@ def predictions(outputs: Tensor) -> Tensor:
     return outputs.argmax(1)
 
 
-def evaluate(
+def loss_and_accuracy(
     network: nn.Module, data: Split, loss: str = "cross_entropy", batch_size: int = 1024
 ) -> tuple[float, float]:
     """Mean loss and accuracy of a network on data, in eval mode.
@@ -84,13 +84,13 @@ def evaluate(
     check_fit(network, data, loss)
     device = device_of(network)
     inputs, labels = tensor_of(data.inputs, device), tensor_of(data.labels, device)
-    return evaluate_tensors(network, inputs, labels, loss, batch_size)
+    return loss_and_accuracy_of_tensors(network, inputs, labels, loss, batch_size)
 
 
-def evaluate_tensors(
+def loss_and_accuracy_of_tensors(
     network: nn.Module, inputs: Tensor, labels: Tensor, loss: str, batch_size: int
 ) -> tuple[float, float]:
-    """:func:`evaluate` for tensors on the network's device."""
+    """:func:`loss_and_accuracy` for tensors on the network's device."""
     was_training = network.training
     network.eval()
     total = torch.zeros((), dtype=torch.float64, device=inputs.device)

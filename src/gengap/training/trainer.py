@@ -27,7 +27,7 @@ from gengap.training.augmentation import augment
 from gengap.training.corruption import corrupt_labels
 from gengap.training.losses import (
     check_fit,
-    evaluate_tensors,
+    loss_and_accuracy_of_tensors,
     loss_inputs,
     sample_losses,
 )
@@ -114,7 +114,7 @@ def train(
         recipe.label_corruption,
         generator(recipe.seed, "label corruption"),
     )
-    begin(network, recipe, start)
+    set_initial_weights(network, recipe, start)
     initial = weights_of(network)
     unfinished = resume and state_file(resume, network, data, recipe, checkpoints)
     inputs = tensor_of(data.inputs, device)
@@ -169,7 +169,7 @@ def _normalises(network: nn.Module) -> bool:
     return any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in network.modules())
 
 
-def begin(
+def set_initial_weights(
     network: nn.Module, recipe: Recipe, start: Mapping[str, Tensor] | str | Path | None = None
 ) -> None:
     """Give a network the weights that :func:`train` starts from."""
@@ -238,7 +238,7 @@ class _Training:
             self.steps.zero_grad()
             torch.autograd.backward(loss)
             self.steps.step()
-        mean, accuracy = evaluate_tensors(
+        mean, accuracy = loss_and_accuracy_of_tensors(
             self.network, self.inputs, self.labels, self.recipe.loss, EVALUATION_BATCH
         )
         epoch = len(self.history) + 1

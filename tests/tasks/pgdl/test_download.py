@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from gengap.errors import GengapError
-from gengap.tasks.pgdl import Patience, Receipt, download, remote
+from gengap.tasks.pgdl import Receipt, RetryPolicy, download, remote
 from gengap.tasks.pgdl.archives import BLOCK, LOCAL_HEADER, read_members, unpack
 
 TASK = "task2_v1"
 ARCHIVE = "/public_data.zip"
-QUICK = Patience(timeout=5, attempts=3, pause=0.001)
-IMPATIENT = Patience(timeout=0.2, attempts=3, pause=0.001)  # where the server stalls
+QUICK = RetryPolicy(timeout=5, attempts=3, pause=0.001)
+IMPATIENT = RetryPolicy(timeout=0.2, attempts=3, pause=0.001)  # where the server stalls
 FINAL = f"input_data/{TASK}/model_9/weights.hdf5"
 
 Files = dict[str, bytes]
@@ -174,7 +174,7 @@ def test_a_broken_download_is_continued_from_its_byte(
     serving.fault, serving.hit = "break", record(serving.files[ARCHIVE], FINAL)
     start = serving.hit.start
     with pytest.raises(GengapError, match="broke off"):
-        download(TASK, tmp_path, source=serving.url, patience=Patience(0.2, 1, 0.001))
+        download(TASK, tmp_path, source=serving.url, patience=RetryPolicy(0.2, 1, 0.001))
     part = next(path for path in tmp_path.rglob("*.part"))
     kept = part.stat().st_size
     assert kept > 0

@@ -19,7 +19,7 @@ from gengap.errors import GengapError
 from gengap.networks import build, initialise, logits, write_weights
 from gengap.tasks.folder import Metrics, load, write_task
 from gengap.tasks.pgdl import (
-    Patience,
+    RetryPolicy,
     disagreements,
     download,
     export,
@@ -29,7 +29,7 @@ from gengap.tasks.pgdl import (
     read_reference,
 )
 from gengap.tasks.pgdl.records import read_examples, write_examples
-from gengap.training import evaluate
+from gengap.training import loss_and_accuracy
 
 EXAMPLES, CLASSES, SHAPE = 25, 3, (5, 4, 2)
 WIDTHS = (4, 8, 4)
@@ -74,7 +74,7 @@ def zoo(tmp_path: Path) -> Path:
         (target / "config.json").write_text(json.dumps(spec_of(width)))
         np.save(target / "labels.npy", splits["train"].labels)
         (train_loss, train), (test_loss, test) = (
-            evaluate(network, splits[part]) for part in ("train", "test")
+            loss_and_accuracy(network, splits[part]) for part in ("train", "test")
         )
         metrics[str(position)] = Metrics(
             {"width": width}, train, test, train_loss, test_loss, replicate=position // 2
@@ -494,7 +494,11 @@ def test_published_on_a_server_downloaded_and_imported(
     export(zoo, tmp_path / "out")
     server.files["/tiny.zip"] = zipped(files(tmp_path / "out"))
     receipt = download(
-        "tiny", tmp_path / "in", source=server.url + "/tiny.zip", networks=[1], patience=Patience(5)
+        "tiny",
+        tmp_path / "in",
+        source=server.url + "/tiny.zip",
+        networks=[1],
+        patience=RetryPolicy(5),
     )
     assert import_task(receipt.tree, "tiny", tmp_path / "back", networks=[1]) == []
     task = load(tmp_path / "back")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from gengap.studies import Claim, Run, above, all_hold, interval, said
+from gengap.studies import Claim, Run, all_hold, exceeds, format_interval, interval
 from gengap.studies.corneanu2020 import gap_law
 from gengap.studies.corneanu2020.adversarial import ATTACKS, HARMLESS
 from gengap.studies.corneanu2020.law import networks_table
@@ -60,7 +60,7 @@ def claims(runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
     and ``adversarial``; what was not run makes no claims.
     """
     found: list[Claim] = []
-    for prefix, judge in (
+    for prefix, evaluate_claims in (
         ("training_curves", _of_training),
         ("partitions", _of_partitions),
         ("law", _of_the_law),
@@ -68,20 +68,20 @@ def claims(runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
     ):
         some = [run for name, rows in runs.items() if name.startswith(prefix) for run in rows]
         if some:
-            found += judge(some)
+            found += evaluate_claims(some)
     return found
 
 
 def verdict(estimates: Mapping[str, Sequence[float]], at_least: float = 0.0) -> bool | None:
     """Whether all means are above a bound, by their 95% intervals."""
-    return all_hold(*(above(values, at_least) for values in estimates.values()))
+    return all_hold(*(exceeds(values, at_least) for values in estimates.values()))
 
 
 def _claim(
     title: str, paper: str, measured: str, estimates: Estimates, at_least: float = 0.0
 ) -> Claim:
     """A claim whose sentence is followed by its numbers."""
-    parts = [f"{name} {said(values)}" for name, values in estimates.items()]
+    parts = [f"{name} {format_interval(values)}" for name, values in estimates.items()]
     seeds = len(next(iter(estimates.values())))
     sentence = f"{measured} (mean and 95% interval over {seeds} seeds): {'; '.join(parts)}."
     return Claim(title, paper, sentence, verdict(estimates, at_least), estimates)

@@ -144,8 +144,8 @@ def betti_curves(runs: Sequence[Run], dimension: int, smoothing: float | None = 
         Line2D([], [], color=colour, label=str(epoch))
         for epoch, colour in zip(epochs, colours, strict=True)
     ]
-    said = "mean over seeds" if smoothing is None else "mean over seeds, smoothed"
-    legend_below(figure, handles, f"epoch ({said})")
+    averaging = "mean over seeds" if smoothing is None else "mean over seeds, smoothed"
+    legend_below(figure, handles, f"epoch ({averaging})")
     return figure
 
 

@@ -109,8 +109,8 @@ def name_of(network: Mapping[str, Any]) -> str:
     """An architecture by its name and keywords, e.g. ``conv_2 (width 8)``."""
     keywords = dict(network)
     name = keywords.pop("architecture", None) or keywords.pop("template", "layers")
-    said = ", ".join(f"{key} {value}" for key, value in sorted(keywords.items()))
-    return f"{name} ({said})" if said else str(name)
+    variations = ", ".join(f"{key} {value}" for key, value in sorted(keywords.items()))
+    return f"{name} ({variations})" if variations else str(name)
 
 
 def task_of(dataset: Mapping[str, Any]) -> str:

@@ -16,8 +16,8 @@ from gengap.errors import GengapError
 from gengap.networks import build
 from gengap.seeding import derive, generator
 from gengap.studies import Context
-from gengap.tasks.zoo import specify
-from gengap.training import Recipe, TrainingResult, begin, evaluate, train
+from gengap.tasks.zoo import network_spec
+from gengap.training import Recipe, TrainingResult, loss_and_accuracy, set_initial_weights, train
 
 SPLITS = ("train", "test")
 
@@ -68,7 +68,7 @@ def train_network(
     Args:
         context: of the run.
         data: see :func:`load_data`.
-        network: a template or an architecture, see ``gengap.tasks.zoo.specify``.
+        network: a template or an architecture, see ``gengap.tasks.zoo.network_spec``.
         training: entries of a ``gengap.training.Recipe`` but the seed.
         checkpoints: epochs after which weights are kept; ascending, at least two, from 0, if any.
 
@@ -105,20 +105,22 @@ def untrained_network(
 ) -> nn.Module:
     """The network of :func:`train_network` as it is before training, in eval mode."""
     module, recipe = _planned(context, data, network, training)
-    begin(module, recipe)
+    set_initial_weights(module, recipe)
     return module.eval()
 
 
 def _planned(
     context: Context, data: Dataset, network: Mapping[str, Any], training: Mapping[str, Any]
 ) -> tuple[nn.Module, Recipe]:
-    module = build(specify(network, data.input_shape, data.classes)).to(context.device)
+    module = build(network_spec(network, data.input_shape, data.classes)).to(context.device)
     return module, Recipe.from_mapping({**training, "seed": derive(context.seed, "training")})
 
 
 def accuracies(trained: Trained) -> tuple[float, float]:
     """Training accuracy, on the labels trained on, and test accuracy, in [0, 1]."""
-    return evaluate(trained.network, trained.train)[1], evaluate(trained.network, trained.test)[1]
+    return loss_and_accuracy(trained.network, trained.train)[1], loss_and_accuracy(
+        trained.network, trained.test
+    )[1]
 
 
 def graph_inputs(context: Context, data: Dataset, split: str, count: int) -> NDArray[np.float32]:

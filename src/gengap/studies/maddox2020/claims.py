@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.studies import Claim, Run, above, all_hold, interval, rank_correlation, said
+from gengap.studies import (
+    Claim,
+    Run,
+    all_hold,
+    exceeds,
+    format_interval,
+    interval,
+    rank_correlation,
+)
 from gengap.studies.maddox2020.degenerate_directions import known
 from gengap.studies.maddox2020.double_descent import HEADLINE_ALPHA, INTERPOLATION, Sweep
 from gengap.studies.maddox2020.width_depth import EXPLANATIONS, LOW_TRAIN_LOSS, Grid
@@ -30,9 +38,9 @@ def claims(runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
     undecided otherwise.
     """
     found = []
-    for name, judge in _JUDGES.items():
+    for name, evaluate_claims in _JUDGES.items():
         if runs.get(name):
-            found += judge(runs[name])
+            found += evaluate_claims(runs[name])
     for name, some in runs.items():
         if name.startswith(DEGENERATE):
             found.append(_degenerate(name.removeprefix(DEGENERATE).replace("_", " "), some))
@@ -41,12 +49,12 @@ def claims(runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
 
 def _holds(bounds: Mapping[str, float], estimates: Mapping[str, Sequence[float]]) -> bool | None:
     """Whether the interval of each named estimate is above its bound; see :func:`claims`."""
-    return all_hold(*(above(estimates[name], bound) for name, bound in bounds.items()))
+    return all_hold(*(exceeds(estimates[name], bound) for name, bound in bounds.items()))
 
 
 def _listed(estimates: Mapping[str, Sequence[float]], names: Sequence[str]) -> str:
     """``"name 0.52 (0.41 to 0.63), ..."``."""
-    return ", ".join(f"{name} {said(estimates[name])}" for name in names)
+    return ", ".join(f"{name} {format_interval(estimates[name])}" for name in names)
 
 
 def _rank_correlations(
@@ -106,8 +114,8 @@ def _double_descent(runs: Sequence[Run]) -> list[Claim]:
             "N_eff falls with width among networks that fit",
             "In the overparametrised regime wider networks have a lower effective dimensionality.",
             f"Spearman's correlation of N_eff with the number of parameters, {widths}: "
-            f"{said(size)}.",
-            above([-value for value in size]),
+            f"{format_interval(size)}.",
+            exceeds([-value for value in size]),
             {"N_eff with parameters": size},
         ),
         Claim(
@@ -115,7 +123,7 @@ def _double_descent(runs: Sequence[Run]) -> list[Claim]:
             "In the overparametrised regime the effective dimensionality tracks the test loss.",
             f"Spearman's correlation, {widths}, α = {HEADLINE_ALPHA:g}: "
             f"{_listed(tracking, list(tracking))}; N_eff with the number of parameters "
-            f"{said(size)}. {_left_out(sweep.quantities, np.broadcast_to(fits, dimension.shape))}",
+            f"{format_interval(size)}. {_left_out(sweep.quantities, np.broadcast_to(fits, dimension.shape))}",
             _holds({"N_eff with test loss": 0.0}, tracking),
             {**tracking, "N_eff with parameters": size},
         ),
@@ -273,7 +281,7 @@ def _random_features(runs: Sequence[Run]) -> list[Claim]:
 
 def _followed(name: str, correlations: Sequence[float]) -> str:
     """How a quantity moves with the test error, by the interval of its correlations."""
-    found = above(correlations)
+    found = exceeds(correlations)
     moves = {True: "follows the test error", False: "moves against it", None: "is undecided"}
     return f"{name.removesuffix(' with test error')} {moves[found]}"
 

@@ -36,10 +36,10 @@ from gengap.figures.style import (
     styled,
 )
 from gengap.seeding import derive, generator
-from gengap.studies import Context, Outcome, Run, data_of
+from gengap.studies import Context, Outcome, Run, load_data
 from gengap.studies.maddox2020.panels import curve
 from gengap.studies.maddox2020.solutions import Solution, solve
-from gengap.training import evaluate
+from gengap.training import loss_and_accuracy
 
 SUBSPACES = ("top", "rest", "bottom")
 _COLOURS = dict(zip(SUBSPACES, PALETTE, strict=False))
@@ -80,7 +80,7 @@ def run(
         plane_side: points along each axis of the map of predictions, for inputs in the plane.
         plane_scale: of the moves that the map shows.
     """
-    data = data_of(context, dataset)
+    data = load_data(context, dataset)
     solution = solve(context, data, network, training)
     spaces = subspaces(context, solution, leading)
     weights = parameters_to_vector(solution.network.parameters()).detach().double()
@@ -89,7 +89,7 @@ def run(
     before = {
         name: predicted_classes(solution.network, split.inputs) for name, split in splits.items()
     }
-    loss, accuracy = evaluate(solution.network, solution.train, solution.loss)
+    loss, accuracy = loss_and_accuracy(solution.network, solution.train, solution.loss)
     arrays: dict[str, NDArray[Any]] = {"scales": np.array(scales)}
     maps = {}
     for name, space in spaces.items():
@@ -99,7 +99,7 @@ def run(
         for row, move in enumerate(moves):
             for column, scale in enumerate(scales):
                 _place(solution, weights, length * scale * move)
-                found["loss"][row, column] = evaluate(
+                found["loss"][row, column] = loss_and_accuracy(
                     solution.network, solution.train, solution.loss
                 )[0]
                 for split in splits:
@@ -197,7 +197,9 @@ def _surface(
     for row, b in enumerate(steps):
         for column, a in enumerate(steps):
             _place(solution, weights, axes @ np.array([a, b]))
-            losses[row, column] = evaluate(solution.network, solution.train, solution.loss)[0]
+            losses[row, column] = loss_and_accuracy(
+                solution.network, solution.train, solution.loss
+            )[0]
     return losses
 
 

@@ -26,7 +26,7 @@ from gengap.figures.style import (
     notes_below,
     styled,
 )
-from gengap.studies import Context, Outcome, Run, data_of
+from gengap.studies import Context, Outcome, Run, load_data
 from gengap.studies.maddox2020.panels import curve
 from gengap.studies.maddox2020.solutions import (
     QUANTITIES,
@@ -60,7 +60,7 @@ def run(
         widths: those of the run.
         eigenvalues: how many of the largest are computed.
     """
-    data = data_of(context, dataset)
+    data = load_data(context, dataset)
     rows, spectra = [], []
     for width in widths:
         solution = solve(context, data, {**network, "width": width}, training)

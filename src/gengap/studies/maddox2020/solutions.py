@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gengap.curvature import hessian
-from gengap.curvature.effective_dimension import determined
-from gengap.curvature.measures import loss_sharpness
+from gengap.curvature.effective_dimension import filter_factors
 from gengap.datasets import Dataset, Split
+from gengap.measures.curvature import loss_sharpness
 from gengap.networks import build
 from gengap.seeding import derive, generator
 from gengap.studies import Context
-from gengap.tasks.zoo import specify
-from gengap.training import Recipe, evaluate, train
+from gengap.tasks.zoo import network_spec
+from gengap.training import Recipe, loss_and_accuracy, train
 
 QUANTITIES = (
     "parameters",
@@ -58,13 +58,13 @@ class Spectrum:
 
     def dimensions(self, alphas: Sequence[float]) -> NDArray[np.float64]:
         """N_eff (..., alphas) of all eigenvalues."""
-        others = [(self.weights * determined(self.nodes, alpha)).sum(-1) for alpha in alphas]
+        others = [(self.weights * filter_factors(self.nodes, alpha)).sum(-1) for alpha in alphas]
         return np.asarray(self.computed(alphas) + np.stack(others, axis=-1))
 
     def computed(self, alphas: Sequence[float]) -> NDArray[np.float64]:
         """What the largest eigenvalues alone make of N_eff (..., alphas)."""
         values = np.nan_to_num(self.eigenvalues)
-        return np.stack([determined(values, alpha).sum(-1) for alpha in alphas], axis=-1)
+        return np.stack([filter_factors(values, alpha).sum(-1) for alpha in alphas], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def solve(
 ) -> Solution:
     """Train one network; all of a run see the same wrong labels."""
     recipe = Recipe.from_mapping({**training, "seed": derive(context.seed, "training")})
-    module = build(specify(network, data.input_shape, data.classes)).to(context.device)
+    module = build(network_spec(network, data.input_shape, data.classes)).to(context.device)
     result = train(module, data.train, recipe)
     trained_on = Split(data.train.inputs, result.labels, data.classes)
     return Solution(module, trained_on, data.test, recipe.loss)
@@ -124,8 +124,8 @@ def measured(
     nodes[: density.nodes.size] = density.nodes.ravel()
     weights[: density.nodes.size] = density.weights.ravel() / len(density.nodes)
     negatives, negative_mass = density.negatives()
-    train_loss, train_accuracy = evaluate(network, solution.train, solution.loss)
-    test_loss, test_accuracy = evaluate(network, solution.test, solution.loss)
+    train_loss, train_accuracy = loss_and_accuracy(network, solution.train, solution.loss)
+    test_loss, test_accuracy = loss_and_accuracy(network, solution.test, solution.loss)
     sharpness = loss_sharpness(network, None, solution.train, generator(context.seed, "sharpness"))
     numbers = {
         "parameters": float(operator.size),

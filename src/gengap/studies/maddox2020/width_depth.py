@@ -28,7 +28,7 @@ from gengap.figures.style import (
     notes_below,
     styled,
 )
-from gengap.studies import Context, Outcome, Run, data_of, interval, rank_correlation
+from gengap.studies import Context, Outcome, Run, interval, load_data, rank_correlation
 from gengap.studies.maddox2020.solutions import (
     QUANTITIES,
     RUNS,
@@ -71,7 +71,7 @@ def run(
         widths, depths: those of the run.
         eigenvalues: how many of the largest are computed.
     """
-    data = data_of(context, dataset)
+    data = load_data(context, dataset)
     shape = (len(depths), len(widths))
     arrays = {name: np.empty(shape) for name in QUANTITIES}
     sizes = {"eigenvalues": eigenvalues} | dict.fromkeys(("nodes", "weights"), RUNS * STEPS)

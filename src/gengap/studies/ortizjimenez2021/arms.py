@@ -15,8 +15,8 @@ from gengap.errors import GengapError
 from gengap.networks import Network, build, dense, initialise
 from gengap.seeding import derive, torch_generator
 from gengap.studies import Context
-from gengap.tangent import Held, train_linearised
-from gengap.training import Recipe, evaluate, train
+from gengap.tangent import HeldOut, train_linearised
+from gengap.training import Recipe, loss_and_accuracy, train
 
 Floats = NDArray[np.float64]
 
@@ -102,7 +102,7 @@ def train_network(
     curve: list[list[float]] = []
 
     def remember(row: dict[str, Any]) -> None:
-        loss, accuracy = evaluate(network, test_split, recipe.loss)
+        loss, accuracy = loss_and_accuracy(network, test_split, recipe.loss)
         curve.append([row["train_loss"], row["train_accuracy"], loss, accuracy])
 
     train(network, train_split, recipe, start=start, on_epoch=remember)
@@ -127,7 +127,7 @@ def train_linear(
         recipe: of the training.
     """
     count = len(train_labels)
-    held = Held(kernel[count:, :count], outputs[count:], test_labels)
+    held = HeldOut(kernel[count:, :count], outputs[count:], test_labels)
     result = train_linearised(
         kernel[:count, :count], outputs[:count], train_labels, recipe, held=held
     )

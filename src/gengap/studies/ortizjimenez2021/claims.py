@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from gengap.studies import Claim, Run, above, all_hold, interval, said
+from gengap.studies import Claim, Run, all_hold, exceeds, format_interval, interval
 from gengap.studies.ortizjimenez2021.arms import LOSS, TEST_ACCURACY
 from gengap.studies.ortizjimenez2021.panels import accuracies, grouped, spearman
 
@@ -25,10 +25,10 @@ def claims(runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
     """
     found = []
     for name, some in runs.items():
-        for prefix, (setting, judge) in _JUDGES.items():
+        for prefix, (setting, evaluate_claims) in _JUDGES.items():
             if name.startswith(prefix):
                 rest = name.removeprefix(prefix).replace("_", " ")
-                found += judge(some, setting + (f" ({rest.strip()})" if rest else ""))
+                found += evaluate_claims(some, setting + (f" ({rest.strip()})" if rest else ""))
     return found
 
 
@@ -235,6 +235,8 @@ def _by_group(runs: Sequence[Run], estimate: Callable[[Run], float]) -> Estimate
 
 def _claim(title: str, paper: str, quantity: str, estimates: Estimates) -> Claim:
     """A claim that the estimates are above 0, in every group."""
-    numbers = "; ".join(f"{said(values)} for {name}" for name, values in estimates.items())
-    holds = all_hold(*(above(values) for values in estimates.values()))
+    numbers = "; ".join(
+        f"{format_interval(values)} for {name}" for name, values in estimates.items()
+    )
+    holds = all_hold(*(exceeds(values) for values in estimates.values()))
     return Claim(title, paper, f"{quantity}: {numbers}.", holds, estimates)

@@ -86,8 +86,8 @@ def alignment_by_index(runs: Sequence[Run]) -> Figure:
     """The kernel's share along the initial eigenfunctions, and along the labels of each task."""
     groups = grouped(runs)
     figure = new_figure(_width(len(groups)), 2 * PANEL + 0.5)
-    above, below = figure.subplots(2, len(groups), sharey="row", squeeze=False)
-    for axes, (name, group) in zip(above, groups.items(), strict=True):
+    exceeds, below = figure.subplots(2, len(groups), sharey="row", squeeze=False)
+    for axes, (name, group) in zip(exceeds, groups.items(), strict=True):
         _profiles(axes, group)
         axes.set_title(f"{name}, {_seeds(group)}")
     for axes, group in zip(below, groups.values(), strict=True):
@@ -103,7 +103,7 @@ def alignment_by_index(runs: Sequence[Run]) -> Figure:
         axes.set_yscale("log")
         axes.set_xticks(range(len(indices)), [str(index) for index in indices])
         axes.set_xlabel("index of the eigenfunction that was learnt")
-    above[0].set_ylabel("share of the kernel's trace\nalong an initial eigenfunction")
+    exceeds[0].set_ylabel("share of the kernel's trace\nalong an initial eigenfunction")
     below[0].set_ylabel("share of the kernel's trace\nalong the labels")
     legend_below(
         figure,

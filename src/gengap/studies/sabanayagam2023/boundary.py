@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from gengap.curvature.alignment import alignments
 from gengap.figures.style import DOUBLE_COLUMN, SMALL_SIZE, new_figure, styled
-from gengap.studies import Context, Outcome, Run, data_of
+from gengap.studies import Context, Outcome, Run, load_data
 from gengap.studies.sabanayagam2023.maps import (
     alignment_bar,
     draw_alignment,
@@ -67,7 +67,7 @@ def run(
         Values: accuracies, loss, boundary length, outliers, trace, lambda_1, G_theta, and what the
         alignments do at the boundary, for eigenvectors and for random vectors. Arrays: maps.
     """
-    data = data_of(context, dataset)
+    data = load_data(context, dataset)
     spec = {**network, "softmax": True} if loss == "nll" else network
     recipe = {**training, **(optimiser or {}), "loss": loss}
     solution = solve(context, data, spec, recipe, setup, first=start)

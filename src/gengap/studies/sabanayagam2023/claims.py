@@ -30,7 +30,7 @@ import numpy as np
 from scipy.stats import binomtest, rankdata
 
 from gengap.curvature.margin import REACHED
-from gengap.studies import Claim, Run, above, all_hold, rank_correlation, said
+from gengap.studies import Claim, Run, all_hold, exceeds, format_interval, rank_correlation
 from gengap.studies.sabanayagam2023.complexity import COMPARED
 from gengap.studies.sabanayagam2023.simplicity import best_alignment
 
@@ -82,13 +82,13 @@ def _signs(runs: Sequence[Run]) -> Claim:
         paper="The alignment of the predicted class's gradient with a top eigenvector is large and "
         "of opposite sign on the two sides of a section of the decision boundary, so top "
         "eigenvectors encode the boundary.",
-        measured=f"The sign changes at {said(at)} of the crossings where a top eigenvector is "
-        f"active and at {said(elsewhere)} of the pairs of neighbours elsewhere. With two classes "
+        measured=f"The sign changes at {format_interval(at)} of the crossings where a top eigenvector is "
+        f"active and at {format_interval(elsewhere)} of the pairs of neighbours elsewhere. With two classes "
         "the change is an identity of any vector (the two gradients are opposite at the boundary): "
-        f"random vectors change sign at {said(random)} of the crossings too. What marks top "
-        f"eigenvectors is the jump, {said(jump)} against {said(other)}.",
+        f"random vectors change sign at {format_interval(random)} of the crossings too. What marks top "
+        f"eigenvectors is the jump, {format_interval(jump)} against {format_interval(other)}.",
         holds=all_hold(
-            above(at, FLIPS_AT_BOUNDARY), _below(elsewhere, FLIPS_ELSEWHERE), above(difference)
+            exceeds(at, FLIPS_AT_BOUNDARY), _below(elsewhere, FLIPS_ELSEWHERE), exceeds(difference)
         ),
         estimates=estimates,
     )
@@ -125,13 +125,13 @@ def _outliers(runs: Sequence[Run]) -> Claim:
         "of the decision boundary.",
         measured=f"Over the {solutions} solutions of a seed, at one cross-entropy, the rank "
         f"correlation of the boundary's length with the number of outliers (largest logarithmic "
-        f"gap) is {said(outliers)}, with the number of eigenvalues above -lambda_min "
-        f"{said(mirrored)}, with G_theta {said(g)}, with the trace {said(trace)}. With ranks "
+        f"gap) is {format_interval(outliers)}, with the number of eigenvalues above -lambda_min "
+        f"{format_interval(mirrored)}, with G_theta {format_interval(g)}, with the trace {format_interval(trace)}. With ranks "
         "within each dataset, which differences between datasets cannot make, they are "
-        + ", ".join(said(values) for values in within)
+        + ", ".join(format_interval(values) for values in within)
         + "."
         + ("" if complete else " Seeds in which the number of outliers is constant are left out."),
-        holds=all_hold(above(outliers), above(within[0])) if complete else None,
+        holds=all_hold(exceeds(outliers), exceeds(within[0])) if complete else None,
         estimates=estimates,
     )
 
@@ -155,12 +155,12 @@ def _g_theta(runs: Sequence[Run], how: str) -> Claim:
         title=f"G_theta ranks the normal below the adversarial solution, {how}",
         paper="G_theta is smaller for the simple boundary of normal training than for the complex "
         "one from the adversarial start, and so ranks them by how they generalise.",
-        measured=f"G_theta counts {said(normal)} eigenvectors after normal training, "
-        f"{said(adversarial)} from the adversarial start and {said(large)} from the large norm "
-        f"(mean over datasets); the difference adversarial less normal is {said(difference)} ("
-        + "; ".join(f"{name}: {said(values)}" for name, values in by_dataset.items())
-        + f"), that of the test accuracies {said(accuracy)}. {_memorised(runs)}{_levels(runs)}",
-        holds=above(difference),
+        measured=f"G_theta counts {format_interval(normal)} eigenvectors after normal training, "
+        f"{format_interval(adversarial)} from the adversarial start and {format_interval(large)} from the large norm "
+        f"(mean over datasets); the difference adversarial less normal is {format_interval(difference)} ("
+        + "; ".join(f"{name}: {format_interval(values)}" for name, values in by_dataset.items())
+        + f"), that of the test accuracies {format_interval(accuracy)}. {_memorised(runs)}{_levels(runs)}",
+        holds=exceeds(difference),
         estimates=estimates,
     )
 
@@ -205,10 +205,14 @@ def _sharpness(runs: Sequence[Run], how: str) -> Claim:
         paper="Trace and largest eigenvalue are smaller for the adversarial solution, which "
         "generalises worse, so flatness ranks the two the wrong way round."
         + ("" if as_trained else " (The paper does not match the cross-entropy.)"),
-        measured=f"log10 of the ratio adversarial / normal is {said(trace)} for the trace and "
-        f"{said(top)} for lambda_1"
-        + (f", while that of the training losses reached is {said(loss)}" if as_trained else "")
-        + f"; for lambda_1 of the large norm against the normal solution it is {said(large)}.",
+        measured=f"log10 of the ratio adversarial / normal is {format_interval(trace)} for the trace and "
+        f"{format_interval(top)} for lambda_1"
+        + (
+            f", while that of the training losses reached is {format_interval(loss)}"
+            if as_trained
+            else ""
+        )
+        + f"; for lambda_1 of the large norm against the normal solution it is {format_interval(large)}.",
         holds=all_hold(_below(trace, 0.0), _below(top, 0.0)),
         estimates=estimates,
     )
@@ -248,15 +252,15 @@ def _reparameterised(runs: Sequence[Run]) -> Claim:
         paper="Scaling the layers of a ReLU network leaves its function and changes the sharpness "
         "at will; the alignment with top eigenvectors tells the same.",
         measured="With the first layer times five and the second divided by five, log10 of "
-        f"lambda_1 changes by {said(top)}; the rank correlation with what it was is "
-        f"{said(samples)} for the samples' |A_1| and {said(vectors)} for the eigenvectors' mean "
-        f"|A_i|; the difference of G_theta (count), adversarial less normal, was {said(before)} "
-        f"and is {said(difference)} once both are rescaled.",
+        f"lambda_1 changes by {format_interval(top)}; the rank correlation with what it was is "
+        f"{format_interval(samples)} for the samples' |A_1| and {format_interval(vectors)} for the eigenvectors' mean "
+        f"|A_i|; the difference of G_theta (count), adversarial less normal, was {format_interval(before)} "
+        f"and is {format_interval(difference)} once both are rescaled.",
         holds=all_hold(
-            above(top, FACTOR_OF_TWO),
-            above(samples, SAME_RANKING),
-            above(vectors, SAME_RANKING),
-            above(difference),
+            exceeds(top, FACTOR_OF_TWO),
+            exceeds(samples, SAME_RANKING),
+            exceeds(vectors, SAME_RANKING),
+            exceeds(difference),
         ),
         estimates=estimates,
     )
@@ -280,11 +284,11 @@ def _images(found: Sequence[Run], level: float | None) -> Claim:
         title=f"On images, too, G_theta ranks the normal below the adversarial solution, {how}",
         paper="On MNIST-017 G_theta is smaller after normal training than from the adversarial "
         "start, and the top eigenvectors tell the classes apart.",
-        measured=f"The difference of G_theta (count) is {said(difference)}, log10 of the ratio of "
-        f"lambda_1 {said(top)}, the difference of test accuracies {said(accuracy)}; "
-        f"{said(split)} of the variance of the top eigenvectors' alignments lies between classes, "
-        f"of random vectors' {said(random)}. {_memorised(runs)}",
-        holds=all_hold(above(difference), above(apart)),
+        measured=f"The difference of G_theta (count) is {format_interval(difference)}, log10 of the ratio of "
+        f"lambda_1 {format_interval(top)}, the difference of test accuracies {format_interval(accuracy)}; "
+        f"{format_interval(split)} of the variance of the top eigenvectors' alignments lies between classes, "
+        f"of random vectors' {format_interval(random)}. {_memorised(runs)}",
+        holds=all_hold(exceeds(difference), exceeds(apart)),
         estimates=estimates,
     )
 
@@ -324,13 +328,13 @@ def _margin(found: Sequence[Run], loss: float) -> Claim:
         "the training inputs of extreme alignment estimates the margin, and tells the wide-margin "
         "solution (noisy start) from the other.",
         measured=f"At cross-entropy {loss:g} a point with |A_1| of at least {REACHED:g} was found "
-        f"for both solutions in {len(runs)} of {len(found)} seeds (the best |A_1| is {said(best)} "
-        f"and {said(other)}). In these the estimate differs by {said(estimated)} where the "
-        f"direct search finds {said(direct)}; estimate over direct margin is {said(normal)} "
-        f"(normal) and {said(noisy)} (noisy start); the points lie {said(off)} and "
-        f"{said(noisy_off)} from the boundary. In all seeds the estimate differs by "
-        f"{said(all_seeds)}.",
-        holds=all_hold(above(estimated), above(direct)),
+        f"for both solutions in {len(runs)} of {len(found)} seeds (the best |A_1| is {format_interval(best)} "
+        f"and {format_interval(other)}). In these the estimate differs by {format_interval(estimated)} where the "
+        f"direct search finds {format_interval(direct)}; estimate over direct margin is {format_interval(normal)} "
+        f"(normal) and {format_interval(noisy)} (noisy start); the points lie {format_interval(off)} and "
+        f"{format_interval(noisy_off)} from the boundary. In all seeds the estimate differs by "
+        f"{format_interval(all_seeds)}.",
+        holds=all_hold(exceeds(estimated), exceeds(direct)),
         estimates=estimates,
     )
 
@@ -358,8 +362,8 @@ def _selection(runs: Sequence[Run], loss: float) -> Claim:
         paper="G_theta says how simple a boundary is and the estimated margin how wide, which "
         "together identify minima with simple wide-margin boundaries.",
         measured=f"On the linear checkerboard at cross-entropy {loss:g}, G_theta differs by "
-        f"{said(g)} between the winding wide-margin and the straight narrow boundary, whose "
-        f"lengths differ by {said(length)} sides; both quantities order the two solutions rightly "
+        f"{format_interval(g)} between the winding wide-margin and the straight narrow boundary, whose "
+        f"lengths differ by {format_interval(length)} sides; both quantities order the two solutions rightly "
         f"in {right} of {len(runs)} seeds (exact 95% interval of the share: {low:.3g} to "
         f"{high:.3g}).",
         holds=True if low > CHOSEN_RIGHTLY else False if high < CHOSEN_RIGHTLY else None,
@@ -450,5 +454,5 @@ def _correlation_within(runs: Sequence[Run], first: str, second: str) -> list[fl
 
 
 def _below(values: Sequence[float], limit: float) -> bool | None:
-    verdict = above(values, limit)
+    verdict = exceeds(values, limit)
     return None if verdict is None else not verdict

@@ -25,7 +25,7 @@ from gengap.figures.style import (
     styled,
 )
 from gengap.networks import Network
-from gengap.studies import Context, Outcome, Run, data_of
+from gengap.studies import Context, Outcome, Run, load_data
 from gengap.studies.sabanayagam2023.maps import (
     SETUP_COLOURS,
     SETUP_LABELS,
@@ -104,7 +104,7 @@ def run(
     """
     if protocol not in ("matched", "published"):
         raise GengapError(f"The protocol is {protocol!r}: choose matched or published.")
-    data = data_of(context, dataset)
+    data = load_data(context, dataset)
     random = solve(context, data, network, {**training, **random_training}, "random_labels")
     values = {
         **memorised(random),

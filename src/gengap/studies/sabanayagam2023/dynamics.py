@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from gengap.curvature.collapse import collapse_of
 from gengap.figures.style import DOUBLE_COLUMN, legend_below, new_figure, styled
 from gengap.networks import set_weights
-from gengap.studies import Context, Outcome, Run, data_of
+from gengap.studies import Context, Outcome, Run, load_data
 from gengap.studies.sabanayagam2023.maps import SETUP_COLOURS, SETUP_LABELS
 from gengap.studies.sabanayagam2023.quantities import measured_g_theta, spectrum_of
 from gengap.studies.sabanayagam2023.solutions import memorised, solve
-from gengap.training import evaluate
+from gengap.training import loss_and_accuracy
 
 PANELS = {
     "train_loss": "training loss",
@@ -56,7 +56,7 @@ def run(
     Returns:
         Values ``<setup>_<quantity>`` of the last checkpoint; arrays of all.
     """
-    data = data_of(context, dataset)
+    data = load_data(context, dataset)
     random = solve(context, data, network, {**training, **random_training}, "random_labels")
     values = memorised(random)
     arrays: dict[str, np.ndarray] = {"checkpoints": np.array(checkpoints)}
@@ -70,13 +70,13 @@ def run(
             set_weights(
                 solution.network, solution.result.checkpoints[epoch], source="the checkpoint"
             )
-            loss, _ = evaluate(solution.network, data.train)
+            loss, _ = loss_and_accuracy(solution.network, data.train)
             spectrum = spectrum_of(context, solution.network, data.train, "cross_entropy")
             g = measured_g_theta(context, solution.network, data.train, spectrum)
             rows.append(
                 {
                     "train_loss": loss,
-                    "test_accuracy": evaluate(solution.network, data.test)[1],
+                    "test_accuracy": loss_and_accuracy(solution.network, data.test)[1],
                     "lambda_1": float(spectrum.values[0]),
                     "trace": spectrum.trace,
                     "outliers": float(spectrum.outliers),

@@ -22,7 +22,7 @@ from gengap.figures.style import (
 )
 from gengap.networks import Network
 from gengap.seeding import derive
-from gengap.studies import Context, Outcome, Run, data_of
+from gengap.studies import Context, Outcome, Run, load_data
 from gengap.studies.sabanayagam2023.maps import (
     ALIGNMENT,
     SETUP_LABELS,
@@ -74,7 +74,7 @@ def run(
         the first classes - 1 eigenvectors that lies between classes, ``split_random`` that of
         random vectors. Arrays: the embedding and alignments.
     """
-    data = data_of(context, dataset)
+    data = load_data(context, dataset)
     if len(data.train.labels) > LARGEST_EMBEDDED:
         raise GengapError(
             f"t-SNE of {len(data.train.labels)} images takes too long: set 'train_size' of the "

@@ -27,7 +27,7 @@ from gengap.figures.style import (
     styled,
 )
 from gengap.networks import Network, device_of, logits, tensor_of
-from gengap.studies import Context, Outcome, Run, data_of
+from gengap.studies import Context, Outcome, Run, load_data
 from gengap.studies.sabanayagam2023.quantities import spectrum_of
 from gengap.studies.sabanayagam2023.solutions import solve
 from gengap.training import sample_losses
@@ -59,7 +59,7 @@ def run(
         Values: accuracy, sections of the boundary, and at how many of them the alignment with v1,
         v2 or either changes its sign with |A| above 1/2 on one side.
     """
-    data = data_of(context, {"name": "intro1d"})
+    data = load_data(context, {"name": "intro1d"})
     solution = solve(context, data, network, {**training}, "normal")
     spectrum = spectrum_of(context, solution.network, data.train, "cross_entropy")
     x = np.linspace(LOW, HIGH, points, dtype=np.float32)[:, np.newaxis]

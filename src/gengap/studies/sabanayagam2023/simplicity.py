@@ -24,7 +24,7 @@ from gengap.figures.style import (
 )
 from gengap.networks import Network
 from gengap.seeding import generator
-from gengap.studies import Context, Outcome, Run, data_of
+from gengap.studies import Context, Outcome, Run, load_data
 from gengap.studies.claims import interval
 from gengap.studies.sabanayagam2023.maps import (
     SETUP_COLOURS,
@@ -88,7 +88,7 @@ def run(
         reached, and the median distance to the boundary of those that come within
         ``gengap.curvature.margin.ALIGNED`` of it.
     """
-    data, other = data_of(context, dataset), data_of(context, noisy)
+    data, other = load_data(context, dataset), load_data(context, noisy)
     first = solve(context, other, network, training, "normal")
     values: dict[str, float] = {"noisy_accuracy": first.accuracy}
     arrays: dict[str, np.ndarray] = {"points": data.train.inputs, "labels": data.train.labels}

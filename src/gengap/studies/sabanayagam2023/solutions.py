@@ -28,8 +28,8 @@ from gengap.networks import (
 )
 from gengap.seeding import derive, generator, torch_generator
 from gengap.studies import Context
-from gengap.tasks.zoo import specify
-from gengap.training import Recipe, TrainingResult, evaluate, sample_losses, train
+from gengap.tasks.zoo import network_spec
+from gengap.training import Recipe, TrainingResult, loss_and_accuracy, sample_losses, train
 
 SETUPS = ("normal", "random_labels", "adversarial", "large_norm", "noisy_init", "file")
 SMALLEST, LARGEST = 1e-4, 1e4
@@ -89,7 +89,7 @@ def network_of(context: Context, network: Mapping[str, Any], data: Dataset) -> N
     if keywords == {"template": "small_cnn"}:
         layers = [*SMALL_CNN["model_config"], {"layer_name": "Dense", "units": data.classes}]
         keywords = {"model_config": layers}
-    spec = specify(keywords, data.input_shape, data.classes)
+    spec = network_spec(keywords, data.input_shape, data.classes)
     if softmax:
         spec["model_config"] = [
             *spec["model_config"],
@@ -150,7 +150,7 @@ def solve(
         length = norm(module, first if isinstance(first, Mapping) else _read(module, first))
         start = scaled_to(module, _fresh(module, recipe), length)
     result = train(module, split, recipe, start=start, checkpoints=checkpoints)
-    return Solution(module, split, result, evaluate(module, data.test, recipe.loss)[1])
+    return Solution(module, split, result, loss_and_accuracy(module, data.test, recipe.loss)[1])
 
 
 def memorised(random: Solution) -> dict[str, float]:

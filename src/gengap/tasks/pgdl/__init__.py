@@ -23,16 +23,16 @@ from gengap.tasks.pgdl.layout import (
     read_reference,
 )
 from gengap.tasks.pgdl.published import BASE_URL, TASKS, PublishedTask
-from gengap.tasks.pgdl.remote import Patience
+from gengap.tasks.pgdl.remote import RetryPolicy
 
 __all__ = [
     "BASE_URL",
     "TASKS",
-    "Patience",
     "PublishedTask",
     "Receipt",
     "Recomputed",
     "Reference",
+    "RetryPolicy",
     "StatedNetwork",
     "Tree",
     "disagreements",

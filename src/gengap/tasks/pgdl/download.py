@@ -21,7 +21,7 @@ from gengap.tasks.pgdl.layout import (
     read_reference,
 )
 from gengap.tasks.pgdl.published import BASE_URL
-from gengap.tasks.pgdl.remote import Patience
+from gengap.tasks.pgdl.remote import RetryPolicy
 from gengap.tasks.pgdl.sources import Archive, archive_in, is_url, open_archive
 
 
@@ -71,7 +71,7 @@ def download(
     source: str | Path = BASE_URL,
     networks: Sequence[int] | None = None,
     checksum: str | None = None,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
     accept: Callable[[Reference], object] = lambda reference: None,
 ) -> Receipt:
     """Have the files of a task: its data, its reference file and the networks asked for.
@@ -99,7 +99,7 @@ def download(
     if not is_url(source) and Path(source).is_dir() and not archive_in(source, task).is_file():
         return _unpacked(task, source, networks, accept)
     folder = Path(folder)
-    archive = open_archive(source, task, checksum, patience or Patience())
+    archive = open_archive(source, task, checksum, patience or RetryPolicy())
     members = _members_of(task, archive)
     reference_name = f"reference_data/{task}/{REFERENCE}"
     archive.fetch([_wanted(members, reference_name, archive)], folder)

@@ -117,7 +117,7 @@ def import_network(
         folder: the task folder; :func:`import_dataset` has been there.
         recompute: whether to compute accuracies and losses from the weights and all data. A train
             accuracy that is off by more than 0.005 is logged as a warning.
-        device: where they are recomputed, see :func:`gengap.networks.choose`.
+        device: where they are recomputed, see :func:`gengap.networks.resolve_device`.
 
     Raises:
         GengapError: a file is missing or broken, or config, weights and data do not fit.
@@ -142,10 +142,10 @@ def import_network(
         np.save(file, train.labels, allow_pickle=False)
     train_loss = test_loss = train_accuracy = test_accuracy = None
     if recompute:
-        from gengap.networks import choose
+        from gengap.networks import resolve_device
 
         test = read_split(folder / "dataset" / "test.safetensors")
-        network.to(choose(device))
+        network.to(resolve_device(device))
         train_loss, train_accuracy = _evaluated(network, train)
         test_loss, test_accuracy = _evaluated(network, test)
     recomputed = Recomputed(
@@ -223,9 +223,9 @@ def _write_weights(network: Network, path: Path) -> None:
 
 def _evaluated(network: Network, split: Split) -> tuple[float, float]:
     """Mean cross entropy and accuracy."""
-    from gengap.training import evaluate
+    from gengap.training import loss_and_accuracy
 
-    return evaluate(network, split)
+    return loss_and_accuracy(network, split)
 
 
 def _read_recomputed(path: Path) -> Recomputed:

@@ -31,7 +31,7 @@ NEVER_WELL_FORMED = (
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long to bear with a server.
 
     Attributes:
@@ -65,9 +65,9 @@ class RemoteFile:
         GengapError: the file is not there, or the server fails or does not answer ranges.
     """
 
-    def __init__(self, url: str, patience: Patience | None = None) -> None:
+    def __init__(self, url: str, patience: RetryPolicy | None = None) -> None:
         self.url = url
-        self.patience = patience or Patience()
+        self.patience = patience or RetryPolicy()
         self.size = -1
         self.etag = ""
         self.md5 = ""

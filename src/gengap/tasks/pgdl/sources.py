@@ -16,7 +16,7 @@ from tqdm import tqdm
 from gengap.errors import GengapError
 from gengap.tasks.pgdl.archives import CorruptMemberError, Member, matches, unpack
 from gengap.tasks.pgdl.published import ETAGS, TASKS
-from gengap.tasks.pgdl.remote import Patience, RangeReader, RemoteFile
+from gengap.tasks.pgdl.remote import RangeReader, RemoteFile, RetryPolicy
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Archive:
 class RemoteArchive(Archive):
     """An archive on a server; what is received of a member is kept until the member is whole."""
 
-    def __init__(self, url: str, patience: Patience) -> None:
+    def __init__(self, url: str, patience: RetryPolicy) -> None:
         self._remote = RemoteFile(url, patience)
         self.name, self.size = url, self._remote.size
         self.etag, self.md5 = self._remote.etag, self._remote.md5
@@ -130,7 +130,7 @@ class LocalArchive(Archive):
         advance(member.stop - member.start)
 
 
-def open_archive(source: str, task: str, checksum: str | None, patience: Patience) -> Archive:
+def open_archive(source: str, task: str, checksum: str | None, patience: RetryPolicy) -> Archive:
     """The archive that holds a task, its checksum compared.
 
     Args:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gengap.datasets import Split
-from gengap.measures.competition.drawing import INPUTS, ValueRange, draw
-from gengap.measures.competition.outputs import BATCH, all_scores, observe
+from gengap.measures.pgdl.drawing import INPUTS, ValueRange, draw
+from gengap.measures.pgdl.outputs import BATCH, all_scores, observe
 from gengap.measures.registry import measure
 from gengap.networks import device_of, observed_layers, tensor_of
 from gengap.networks.layout import IMAGE_RANK, channels_first, channels_last

@@ -15,8 +15,8 @@ from torch import nn
 
 from gengap.datasets import Split
 from gengap.measures import compute
-from gengap.measures.competition import augmentation
-from gengap.measures.competition.drawing import ValueRange
+from gengap.measures.pgdl import augmentation
+from gengap.measures.pgdl.drawing import ValueRange
 from gengap.networks import build, convolutional, dense, logits, weight_layers
 from gengap.networks.layout import Flatten
 

@@ -13,8 +13,8 @@ from torch import nn
 
 from gengap.datasets import Split
 from gengap.measures import compute
-from gengap.measures.competition.drawing import draw_balanced
-from gengap.measures.competition.smoothness import neighbours, variation
+from gengap.measures.pgdl.drawing import draw_balanced
+from gengap.measures.pgdl.smoothness import neighbours, variation
 from gengap.measures.registry import members
 from gengap.networks import convolutional, penultimate
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gengap.datasets import Split
-from gengap.measures.competition.drawing import draw_balanced
-from gengap.measures.competition.outputs import all_observed
+from gengap.measures.pgdl.drawing import draw_balanced
+from gengap.measures.pgdl.outputs import all_observed
 from gengap.measures.registry import measure
 from gengap.networks import device_of, tensor_of, weight_layers
 from gengap.networks.layout import channels_last

@@ -189,12 +189,12 @@ def test_a_single_input_is_refused(name: str, seeded: Builder) -> None:
 def test_a_package_is_a_family_of_its_own_modules_measures(tmp_path: Path) -> None:
     assert list(members("competition")) == NAMES
     homes = {function.__module__ for function in members("competition").values()}
-    assert all(home.startswith("gengap.measures.competition.") for home in homes)
+    assert all(home.startswith("gengap.measures.pgdl.") for home in homes)
     assert set(members("baseline")).isdisjoint(NAMES)
     borrowed = tmp_path / "mine.py"
     borrowed.write_text(
         "from gengap.measures import measure\n"
-        "from gengap.measures.competition import brain\n"
+        "from gengap.measures.pgdl import brain\n"
         "@measure()\n"
         "def own(network, initial, train, rng):\n"
         "    return 0.0\n"

@@ -13,7 +13,7 @@ from torch import nn
 
 from gengap.curvature import effective_dimensionality, ggn, hessian
 from gengap.curvature.__main__ import main
-from gengap.curvature.checkpoint import report
+from gengap.curvature.report import report
 from gengap.datasets import Split, load, write_split
 from gengap.networks import dense, write_weights
 

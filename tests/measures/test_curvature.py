@@ -11,12 +11,13 @@ import pytest
 import torch
 from torch import nn
 
-from gengap.curvature import effective_dimensionality, hessian, measures, outliers
+from gengap.curvature import effective_dimensionality, hessian, outliers
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.measures import curvature as measures
 from gengap.measures import registry
 from gengap.networks import build, convolutional, dense
-from gengap.training import evaluate
+from gengap.training import loss_and_accuracy
 
 Builder = Callable[..., nn.Module]
 DataMaker = Callable[..., Split]
@@ -131,13 +132,13 @@ def test_the_sharpness_is_where_the_loss_has_risen_by_a_tenth(
     sigma = math.exp(-found)
     generator = torch.Generator().manual_seed(1)
     start = [weight.detach().clone() for weight in network.parameters()]
-    before = evaluate(network, data)[0]
+    before = loss_and_accuracy(network, data)[0]
     rises = []
     for _ in range(300):
         with torch.no_grad():
             for weight, centre in zip(network.parameters(), start, strict=True):
                 weight.copy_(centre + sigma * torch.randn(centre.shape, generator=generator))
-        rises.append(evaluate(network, data)[0] - before)
+        rises.append(loss_and_accuracy(network, data)[0] - before)
     assert np.mean(rises) == pytest.approx(0.1, rel=0.5)
 
 

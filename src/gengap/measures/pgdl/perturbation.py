@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gengap.datasets import Split
-from gengap.measures.competition.drawing import draw
-from gengap.measures.competition.outputs import all_scores, class_scores, observe
+from gengap.measures.pgdl.drawing import draw
+from gengap.measures.pgdl.outputs import all_scores, class_scores, observe
 from gengap.measures.registry import measure
 from gengap.networks import device_of, observed_layers, tensor_of
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from gengap.datasets import Split
 from gengap.measures import compute
-from gengap.measures.competition.clustering import davies_bouldin
+from gengap.measures.pgdl.clustering import davies_bouldin
 from gengap.networks import build, convolutional, dense, observed_layers
 
 Builder = Callable[..., nn.Module]

@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.measures.competition.drawing import draw
-from gengap.measures.competition.mixup import label_wise_mixup_error
-from gengap.measures.competition.outputs import all_observed
+from gengap.measures.pgdl.drawing import draw
+from gengap.measures.pgdl.mixup import label_wise_mixup_error
+from gengap.measures.pgdl.outputs import all_observed
 from gengap.measures.registry import measure
 from gengap.networks import device_of, observed_layers, weight_layers
 from gengap.networks.layout import IMAGE_RANK

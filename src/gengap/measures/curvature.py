@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gengap.curvature.effective_dimension import determined, outliers
+from gengap.curvature.effective_dimension import filter_factors, outliers
 from gengap.curvature.gauss_newton import gauss_newton_g_theta
 from gengap.curvature.operators import hessian
 from gengap.curvature.per_sample import parameter_count
@@ -22,7 +22,7 @@ from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures.registry import measure
 from gengap.networks import tensor_of
-from gengap.training import evaluate
+from gengap.training import loss_and_accuracy
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def hessian_spectrum(
         "hessian_outliers": float(outliers(top.values)),
     }
     for name, alpha in ALPHAS.items():
-        estimate = density.total(partial(determined, alpha=alpha))
+        estimate = density.total(partial(filter_factors, alpha=alpha))
         values[f"effective_dimensionality_{name}"] = estimate.value
         log.info(
             "N_eff(%g) = %.4g, standard error %.2g", alpha, estimate.value, estimate.standard_error
@@ -124,7 +124,7 @@ def loss_sharpness(
         ]
         for _ in range(DRAWS)
     ]
-    target = evaluate(network, data, LOSS)[0] + LOSS_INCREASE
+    target = loss_and_accuracy(network, data, LOSS)[0] + LOSS_INCREASE
     if not math.isfinite(target):
         raise GengapError(
             f"The training loss is {target - LOSS_INCREASE}, so it cannot be perturbed: look at "
@@ -135,7 +135,7 @@ def loss_sharpness(
         total = 0.0
         for draw in draws:
             _move(weights, centres, draw, sigma)
-            total += evaluate(noisy, data, LOSS)[0]
+            total += loss_and_accuracy(noisy, data, LOSS)[0]
         return total / DRAWS
 
     low, high = math.log(SMALLEST), math.log(LARGEST)

@@ -11,8 +11,8 @@ from tests.tangent.conftest import layers, loop_jacobian, points, seeded
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.measures import tangent as measures
 from gengap.networks import Network
-from gengap.tangent import measures
 
 SPEC = layers(
     {"layer_name": "Conv2D", "filters": 3, "kernel_size": 3, "activation": "relu"},

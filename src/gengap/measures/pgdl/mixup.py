@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.measures.competition.drawing import INPUTS, draw_balanced
-from gengap.measures.competition.outputs import BATCH, all_observed, class_scores
+from gengap.measures.pgdl.drawing import INPUTS, draw_balanced
+from gengap.measures.pgdl.outputs import BATCH, all_observed, class_scores
 from gengap.measures.registry import measure
 from gengap.networks import device_of, observed_layers
 from gengap.networks.layout import ChannelsFirst, ChannelsLast, Flatten
@@ -55,7 +55,7 @@ def manifold_mixup_error(
 ) -> float:
     """Error of a network in which two inputs of one class are mixed after the first activation.
 
-    As the label-wise mixup error of :func:`gengap.measures.competition.interpex`, but the mean of
+    As the label-wise mixup error of :func:`gengap.measures.pgdl.interpex`, but the mean of
     two inputs is taken of the outputs of the first module that is not affine (Natekar and Sharma
     2020; Verma et al. 2019, "Manifold mixup"). The published code mixes before the activation: all
     up to there being affine, that is label-wise mixup of the inputs once more, as it is here for a

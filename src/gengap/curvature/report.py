@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from gengap.curvature.effective_dimension import determined, sweep
+from gengap.curvature.effective_dimension import filter_factors, sweep
 from gengap.curvature.operators import CurvatureOperator, Dtype, Reduction, ggn, hessian
 from gengap.curvature.spectra import DENSE_LIMIT
 from gengap.datasets import Split
@@ -135,7 +135,7 @@ def report(
         trace=total,
         trace_error=error,
         alphas=found.alphas,
-        effective_dimensionality=np.array([determined(values, a).sum() for a in alphas]),
+        effective_dimensionality=np.array([filter_factors(values, a).sum() for a in alphas]),
         negatives=found.negatives.count,
         negative_mass=found.negatives.mass,
     )

@@ -6,12 +6,12 @@ did, except where its docstring says otherwise; all are such that larger predict
 all run on every network of the spec, on images and on vectors.
 """
 
-from gengap.measures.competition.augmentation import always_generalize, negative_augmented_margin
-from gengap.measures.competition.capacity import vc_dimension
-from gengap.measures.competition.clustering import interpex
-from gengap.measures.competition.mixup import manifold_mixup_error
-from gengap.measures.competition.perturbation import jacobian_norm, sharpness
-from gengap.measures.competition.smoothness import brain, label_variation
+from gengap.measures.pgdl.augmentation import always_generalize, negative_augmented_margin
+from gengap.measures.pgdl.capacity import vc_dimension
+from gengap.measures.pgdl.clustering import interpex
+from gengap.measures.pgdl.mixup import manifold_mixup_error
+from gengap.measures.pgdl.perturbation import jacobian_norm, sharpness
+from gengap.measures.pgdl.smoothness import brain, label_variation
 
 __all__ = [
     "always_generalize",

@@ -1,0 +1,18 @@
+"""Names that the planning shares with the packages that compute; nothing here is imported.
+
+Planning knows what a config may name without importing what computes it. Each registry of the
+library is held equal to its names here by a test.
+"""
+
+FAMILIES = {
+    "topology": "gengap.measures.topology",
+    "baseline": "gengap.measures.baseline",
+    "competition": "gengap.measures.pgdl",
+    "curvature": "gengap.measures.curvature",
+    "tangent": "gengap.measures.tangent",
+    "functional_graph": "gengap.measures.functional_graph",
+}
+"""Families of measures that come with the library, and the module of each."""
+
+STAGED_FAMILY = "topology"
+"""The family whose work is staged in files (activations, diagrams), by rules of its own."""
