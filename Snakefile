@@ -12,10 +12,9 @@ from snakemake.utils import min_version
 min_version("9.14")
 
 
-configfile: f"{workflow.basedir}/config.yaml"
+configfile: workflow.current_basedir.join("config.yaml").get_path_or_uri(secret_free=True)
 
 
-include: "workflow/rules/settings.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/zoo.smk"
 include: "workflow/rules/pgdl.smk"
@@ -31,43 +30,46 @@ include: "workflow/rules/experiments.smk"
 rule all:
     default_target: True
     input:
-        [target for task in config["tasks"] for target in final_files(task["name"])],
+        [
+            file
+            for task in plan.config["tasks"]
+            for file in targets.final_files(plan.task(task["name"]))
+        ],
 
 
 # Predicting the generalization gap from the persistence diagrams of the neurons' activations.
 rule ballester2023:
     input:
-        lambda wildcards: study_files("ballester2023"),
+        lambda wildcards: targets.study_files(plan, "ballester2023"),
 
 
 # The functional graph while a network trains; early stopping; a law for the gap.
 rule corneanu2020:
     input:
-        lambda wildcards: study_files("corneanu2020"),
+        lambda wildcards: targets.study_files(plan, "corneanu2020"),
 
 
 # Tangent kernels, their eigenfunctions, and linearised training.
 rule ortizjimenez2021:
     input:
-        lambda wildcards: study_files("ortizjimenez2021"),
+        lambda wildcards: targets.study_files(plan, "ortizjimenez2021"),
 
 
 # The Hessian's eigenvectors and the decision boundary.
 rule sabanayagam2023:
     input:
-        lambda wildcards: study_files("sabanayagam2023"),
+        lambda wildcards: targets.study_files(plan, "sabanayagam2023"),
 
 
 # Effective dimensionality of the Hessian.
 rule maddox2020:
     input:
-        lambda wildcards: study_files("maddox2020"),
+        lambda wildcards: targets.study_files(plan, "maddox2020"),
 
 
 onstart:
-    require_writable_results()
-    require_packages_of_pgdl()
+    prepare()
 
 
 onsuccess:
-    print(summary())
+    print(summary(*targets.asked_for(plan, workflow.dag_settings.targets)))

@@ -1,5 +1,6 @@
-"""Observe one network on training inputs and keep the neurons of every draw."""
+"""Observe the networks of a shard on training inputs and keep the neurons of every draw."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
@@ -8,27 +9,34 @@ from gengap.activations import choose_inputs, sample, write_sample
 from gengap.datasets import read_split
 from gengap.networks import resolve_device
 from gengap.seeding import generator
-from gengap.tasks.folder import read_network
+from gengap.tasks.shards import ShardReceipt
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
 def main() -> None:
-    task, number = snakemake.wildcards.task, snakemake.wildcards.network
-    params = snakemake.params
-    split = read_split(snakemake.input.train)
-    network = read_network(snakemake.input.config, snakemake.input.weights)
-    drawn = sample(
-        network.to(resolve_device(params.device)),
-        choose_inputs(split, params.inputs, generator(params.seed, task, "inputs")),
-        neurons=params.neurons,
-        draws=params.draws,
-        method=params.sampling,
-        skip_layers=params.skip_layers,
-        rng=generator(params.seed, task, number, "activations"),
-    )
-    write_sample(drawn, snakemake.output.sample)
+    files, params, task = snakemake.input, snakemake.params, snakemake.wildcards.task
+    split, receipt = read_split(files.train), ShardReceipt.read(files.receipt)
+    inputs = choose_inputs(split, params.inputs, generator(params.seed, task, "inputs"))
+    device = resolve_device(params.device)
+    folder = Path(files.train).parents[1] / "networks"
+    samples = Path(snakemake.output.samples)
+    samples.mkdir(parents=True)
+    shard = jobs.Shard(snakemake)
+    for network in shard:
+        with shard.attempt(network):
+            drawn = sample(
+                receipt.network(folder / network).to(device),
+                inputs,
+                neurons=params.neurons,
+                draws=params.draws,
+                method=params.sampling,
+                skip_layers=params.skip_layers,
+                rng=generator(params.seed, task, network, "activations"),
+            )
+            write_sample(drawn, samples / f"{network}.safetensors")
+    shard.write_failures()
 
 
 jobs.run(snakemake, main)

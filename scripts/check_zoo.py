@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def main() -> None:
     data = read_split(snakemake.input.train)
-    for entry in snakemake.params.plan:
+    for entry in snakemake.params.networks:
         zoo.check(entry["network"], entry["training"], data)
     with writing(Path(snakemake.output.plan)) as part:
-        part.write_text(json.dumps(snakemake.params.plan, indent=1) + "\n")
+        part.write_text(json.dumps(snakemake.params.networks, indent=1) + "\n")
 
 
 jobs.run(snakemake, main)

@@ -1,5 +1,6 @@
-"""Persistence diagrams of every draw of one network's neurons."""
+"""Compute the persistence diagrams of every draw of the neurons of a shard's networks."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
@@ -12,17 +13,22 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    sample = read_sample(snakemake.input.sample)
-    params = snakemake.params
-    draws = draw_diagrams(
-        sample,
-        max_dim=params.max_dimension,
-        threshold=params.threshold,
-        engine=params.engine,
-        threads=snakemake.threads,
-        gpu=gpu_named(params.device),
-    )
-    write_diagrams(draws, snakemake.output.diagrams, sample.metadata())
+    params, diagrams = snakemake.params, {}
+    shard, gpu = jobs.Shard(snakemake), gpu_named(snakemake.params.device)
+    for network in shard:
+        with shard.attempt(network):
+            sample = read_sample(Path(snakemake.input.samples) / f"{network}.safetensors")
+            draws = draw_diagrams(
+                sample,
+                max_dim=params.max_dim,
+                threshold=params.threshold,
+                engine=params.engine,
+                threads=snakemake.threads,
+                gpu=gpu,
+            )
+            diagrams[network] = draws, sample.metadata()
+    write_diagrams(diagrams, snakemake.output.diagrams)
+    shard.write_failures()
 
 
 jobs.run(snakemake, main)

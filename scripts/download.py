@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
-from gengap.planning import check_roles
+from gengap.planning.grid import check_roles
 from gengap.tasks import pgdl
 
 if TYPE_CHECKING:

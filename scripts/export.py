@@ -27,8 +27,8 @@ def main() -> None:
         for path in sorted((out / part).rglob("*"))
         if path.is_file()
     ]
-    with writing(receipt) as part:
-        part.write_text("".join(lines))
+    with writing(receipt) as partial:
+        partial.write_text("".join(lines))
 
 
 jobs.run(snakemake, main)

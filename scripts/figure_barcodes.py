@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import figures, jobs
-from gengap.failures import read_failure
+from gengap.failures import read_failures
 from gengap.topology import read_diagrams
 
 if TYPE_CHECKING:
@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 def main() -> None:
     title = f"network {snakemake.params.network}, first draw"
-    if failure := read_failure(snakemake.input.diagrams):
+    network = str(snakemake.params.network)
+    failures = {entry.network: entry for entry in read_failures(snakemake.input.failed)}
+    if failure := failures.get(network):
         figure = figures.left_out(failure.reason, title=title)
     else:
-        draws, _ = read_diagrams(snakemake.input.diagrams)
+        draws, _ = read_diagrams(snakemake.input.diagrams, network)
         figure = figures.barcodes(draws[0], title=title)
     for path in snakemake.output:
         figures.save(figure, path)

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
-from gengap.failures import read_failure
 from gengap.files import writing
 from gengap.tasks import pgdl, write_task
-from gengap.tasks.folder import Metrics
+from gengap.tasks.shards import read_metrics
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -17,13 +16,12 @@ if TYPE_CHECKING:
 def main() -> None:
     receipt = pgdl.Receipt.read(snakemake.input.receipt)
     reference = pgdl.read_reference(pgdl.locate(receipt.tree, receipt.task).reference)
-    imported = [Path(path) for path in snakemake.input.metrics if read_failure(path) is None]
-    metrics = {path.parent.name: Metrics.read(path) for path in imported}
     target = Path(snakemake.output.task)
+    metrics = read_metrics(target.parent, snakemake.input.receipts)
     write_task(target, target.parent.name, reference.grid, metrics)
     with writing(snakemake.output.disagreements) as part:
-        sentences = pgdl.disagreements(path.parent for path in imported)
-        part.write_text("".join(f"{sentence}\n" for sentence in sentences))
+        folders = (target.parent / "networks" / network for network in metrics)
+        part.write_text("".join(f"{line}\n" for line in pgdl.disagreements(folders)))
 
 
 jobs.run(snakemake, main)

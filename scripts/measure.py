@@ -1,33 +1,39 @@
-"""Compute one family of measures for one network."""
+"""Compute one family of measures for the networks of a shard."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
 from gengap.datasets import read_split
-from gengap.files import writing
-from gengap.measures import compute, tidy, to_frame
+from gengap.measures import compute, tidy, to_frame, write_tables
 from gengap.networks import resolve_device
 from gengap.seeding import generator
-from gengap.tasks.folder import read_network, with_labels
+from gengap.tasks.folder import with_labels
+from gengap.tasks.shards import INITIAL, ShardReceipt
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
 def main() -> None:
-    files, names = snakemake.input, snakemake.wildcards
-    device = resolve_device(snakemake.params.device)
-    values = compute(
-        snakemake.params.family,
-        read_network(files.config, files.weights).to(device),
-        read_network(files.config, files.initial).to(device),
-        with_labels(read_split(files.train), files.labels),
-        generator(snakemake.params.seed, names.task, names.network, names.family),
-    )
-    with writing(snakemake.output.table) as part:
-        table = tidy(to_frame(values), names.task, names.network, names.family)
-        table.to_csv(part, index=False)
+    files, params, names = snakemake.input, snakemake.params, snakemake.wildcards
+    split, receipt = read_split(files.train), ShardReceipt.read(files.receipt)
+    device = resolve_device(params.device)
+    shard, tables = jobs.Shard(snakemake), []
+    for network in shard:
+        with shard.attempt(network):
+            folder = Path(files.train).parents[1] / "networks" / network
+            values = compute(
+                params.family,
+                receipt.network(folder).to(device),
+                receipt.network(folder, INITIAL).to(device),
+                with_labels(split, receipt.check(folder / "labels.npy")),
+                generator(params.seed, names.task, network, names.family),
+            )
+            tables.append(tidy(to_frame(values), names.task, network, names.family))
+    write_tables(tables, snakemake.output.table)
+    shard.write_failures()
 
 
 jobs.run(snakemake, main)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
-from gengap.failures import read_failure
+from gengap.failures import read_failures
 from gengap.files import writing
 from gengap.measures.gathering import gather
 
@@ -13,11 +13,8 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    failures = {path: read_failure(path) for path in snakemake.input.tables}
-    gathered = gather(
-        [path for path, failure in failures.items() if failure is None],
-        [failure for failure in failures.values() if failure is not None],
-    )
+    failures = [failure for path in snakemake.input.failed for failure in read_failures(path)]
+    gathered = gather(snakemake.input.tables, failures)
     for name, table in gathered.items():
         with writing(snakemake.output[name]) as part:
             table.to_csv(part, index=False)

@@ -1,11 +1,10 @@
-"""Vectorise the diagrams of one network: the mean over draws with its bootstrap standard error."""
+"""Vectorise the diagrams of a shard's networks: means over draws with bootstrap standard errors."""
 
 from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
-from gengap.files import writing
-from gengap.measures import tidy
+from gengap.measures import tidy, write_tables
 from gengap.seeding import generator
 from gengap.topology import read_diagrams, summarise
 
@@ -14,12 +13,15 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    task, network = snakemake.wildcards.task, snakemake.wildcards.network
-    draws, _ = read_diagrams(snakemake.input.diagrams)
-    rng = generator(snakemake.params.seed, task, network, "summaries")
-    table = tidy(summarise(draws, snakemake.params.replicates, rng), task, network, "topology")
-    with writing(snakemake.output.summaries) as part:
-        table.to_csv(part, index=False)
+    task, params, tables = snakemake.wildcards.task, snakemake.params, []
+    shard = jobs.Shard(snakemake)
+    for network in shard:
+        with shard.attempt(network):
+            draws, _ = read_diagrams(snakemake.input.diagrams, network)
+            rng = generator(params.seed, task, network, "summaries")
+            tables.append(tidy(summarise(draws, params.resamples, rng), task, network, "topology"))
+    write_tables(tables, snakemake.output.table)
+    shard.write_failures()
 
 
 jobs.run(snakemake, main)

@@ -1,24 +1,24 @@
 """What every job of the workflow does around its own work: log, threads, recorded failures.
 
-A job that works on one network and fails for a reason that lies in that network writes a
-*failure record* under the names of its outputs, so that the other networks go on. Whatever reads
-such a file passes the record on, and the task's ``failed.csv`` lists it.
+A job works on a shard of networks. A network that fails for a reason that lies in itself is
+recorded (:mod:`gengap.failures`), and the others of its shard go on.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from gengap.errors import GengapError, MachineError
-from gengap.failures import Failure, read_failure, write_failure
+from gengap.failures import Failure, read_failures, write_failures
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -28,7 +28,7 @@ log = logging.getLogger("gengap")
 # What a network can cause by itself; anything else is a fault of the program or of the machine (too
 # little memory: a repeat may have more) and stops the run.
 NETWORK_FAULTS = (GengapError, ArithmeticError, np.linalg.LinAlgError)
-# What the system says of a sound file that it cannot read now.
+# errno values of transient read failures.
 UNREADABLE = {
     errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOTCONN, errno.EHOSTDOWN,
     errno.ENODEV, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
@@ -37,34 +37,72 @@ UNREADABLE = {
 NUMBER_IN_WORDS = re.compile(r"os error (\d+)")
 
 
-def run(snakemake: Snakemake, work: Callable[[], None]) -> None:
-    """Run the work of a job: one thread, a log file, and one sentence where the input is bad.
+class Shard:
+    """The networks that a job works on.
 
-    A rule whose params hold ``failures`` is a rule of one network: with ``record`` a fault of that
-    network is written as a failure record under the rule's outputs, with ``stop`` it stops the run.
+    Iterating gives the ids of those that no earlier stage lists as failed. The work on each is
+    done within :meth:`attempt`; a network that fails is recorded, and the others go on::
+
+        shard = Shard(snakemake)
+        for network in shard:
+            with shard.attempt(network):
+                ...
+        shard.write_failures()
+
+    The job's rule has the params ``networks`` and ``failures`` (``record`` or ``stop``), the output
+    ``failed``, and where there is a stage before it the input ``failed``.
     """
+
+    def __init__(self, snakemake: Snakemake) -> None:
+        """Read what earlier stages recorded.
+
+        Raises:
+            GengapError: a network failed before, and the run is to stop.
+        """
+        self._stage = snakemake.rule
+        self._recording = snakemake.params.failures == "record"
+        self._path = snakemake.output.failed
+        self._networks = [str(network) for network in snakemake.params.networks]
+        before = snakemake.input.get("failed")
+        self._failures = {entry.network: entry for entry in read_failures(before)} if before else {}
+        for failure in self._failures.values():
+            log.warning("network %s was left out before: %s", failure.network, failure.reason)
+            if not self._recording:
+                raise GengapError(failure.reason)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the ids of the networks that have not failed yet."""
+        return iter([network for network in self._networks if network not in self._failures])
+
+    @contextlib.contextmanager
+    def attempt(self, network: str) -> Iterator[None]:
+        """Record what the work on one network raises, if it lies in that network."""
+        try:
+            yield
+        except NETWORK_FAULTS as error:
+            if not self._recording or _of_the_machine(error):
+                raise
+            reason = str(error) or type(error).__name__
+            sentence = "network %s is left out: %s"
+            log.warning(sentence, network, reason, exc_info=not isinstance(error, GengapError))
+            self._failures[network] = Failure(self._stage, network, reason)
+
+    def write_failures(self) -> None:
+        """Write the failures of this stage and of those before it under the rule's output."""
+        order = [network for network in self._networks if network in self._failures]
+        write_failures(self._path, [self._failures[network] for network in order])
+
+
+def run(snakemake: Snakemake, work: Callable[[], None]) -> None:
+    """Run the work of a job: one thread, a log file, and one sentence where the input is bad."""
     _log_to(snakemake.log[0] if snakemake.log else None)
-    keep_going = snakemake.params.get("failures") == "record"
     try:
-        if keep_going and (failure := _first_failure(_paths(snakemake.input))):
-            log.warning("%s", failure.reason)
-            _record(snakemake, failure)
-            return
         with threadpool_limits(1):
             if torch := sys.modules.get("torch"):
                 torch.set_num_threads(1)
             work()
-    except NETWORK_FAULTS as error:
-        reason = str(error) or type(error).__name__
-        if keep_going and not _of_the_machine(error):
-            log.warning("left out: %s", reason, exc_info=not isinstance(error, GengapError))
-            network = snakemake.wildcards.get("network", "")
-            _record(snakemake, Failure(stage=snakemake.rule, network=network, reason=reason))
-            return
-        if not isinstance(error, GengapError):
-            log.exception("%s", reason)
-            raise
-        log.error("%s", reason)
+    except GengapError as error:
+        log.error("%s", error)
         sys.exit(1)
     except Exception:
         log.exception("rule %s failed", snakemake.rule)
@@ -93,19 +131,3 @@ def _log_to(path: str | None) -> None:
         handlers=handlers,
         force=True,
     )
-
-
-def _paths(named: Any) -> list[str]:
-    return [str(path) for path in named]
-
-
-def _first_failure(paths: Iterable[str]) -> Failure | None:
-    for path in paths:
-        if failure := read_failure(path):
-            return failure
-    return None
-
-
-def _record(snakemake: Snakemake, failure: Failure) -> None:
-    for path in _paths(snakemake.output):
-        write_failure(path, failure)

@@ -4,9 +4,9 @@
 rule eigenvalues:
     input:
         train="results/{task}/dataset/train.safetensors",
-        config="results/{task}/networks/{network}/config.json",
-        weights="results/{task}/networks/{network}/weights.safetensors",
-        labels="results/{task}/networks/{network}/labels.npy",
+        receipt=lambda wildcards: targets.receipt_of(
+            task_of(wildcards), int(wildcards.network)
+        ),
     output:
         eigenvalues="results/{task}/curvature/{network}.npz",
     log:
@@ -19,12 +19,15 @@ rule eigenvalues:
         "../../envs/networks.yaml"
     threads: 1
     resources:
-        mem_mb=memory_of_eigenvalues,
+        mem_mb=lambda wildcards, attempt: attempt
+        * resources.memory_of_eigenvalues(
+            wildcards.task, wildcards.network, plan.config["device"]
+        ),
         runtime=60,
-        gpu=gpus,
+        gpu=resources.gpus(plan.config["device"]),
     params:
-        loss=loss_of,
-        device=config["device"],
+        loss=lambda wildcards: task_of(wildcards).loss(int(wildcards.network)),
+        device=plan.config["device"],
         seed=setting("seed"),
         code=code("eigenvalues"),
     message:

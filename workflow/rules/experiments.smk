@@ -9,24 +9,29 @@ rule experiment:
     benchmark:
         "results/{study}/benchmarks/experiment/{experiment}/{run}.tsv"
     wildcard_constraints:
-        study=one_of(EXPERIMENT_STUDIES),
+        study=one_of(plan.experiment_studies),
     group:
         "training"
     conda:
         "../../envs/studies.yaml"
     threads: 1
     resources:
-        mem_mb=memory_of_run,
+        mem_mb=lambda wildcards, attempt: attempt
+        * resources.memory_of_run(
+            experiment_of(wildcards).run(int(wildcards.run))[1], plan.config["device"]
+        ),
         runtime=240,
-        gpu=gpus,
+        gpu=resources.gpus(plan.config["device"]),
     params:
-        module=module_of_experiment,
-        settings=settings_of_run,
-        seed=lambda wildcards: settings_of_study(wildcards.study)["seed"],
-        place=place_of_run,
-        data_dir=config["data_dir"],
-        device=config["device"],
-        code=code_of_experiment("experiment"),
+        module=lambda wildcards: experiment_of(wildcards).module,
+        settings=lambda wildcards: experiment_of(wildcards).run(int(wildcards.run))[1],
+        seed=lambda wildcards: plan.settings(wildcards.study)["seed"],
+        place=lambda wildcards: experiment_of(wildcards).run(int(wildcards.run))[0],
+        data_dir=plan.config["data_dir"],
+        device=plan.config["device"],
+        code=code(
+            "experiment", lambda wildcards: [experiment_of(wildcards).module_path]
+        ),
     message:
         "{wildcards.study}: {wildcards.experiment}, run {wildcards.run}"
     script:
@@ -35,7 +40,7 @@ rule experiment:
 
 rule experiment_figures:
     input:
-        runs=runs_of_experiment,
+        runs=lambda wildcards: experiment_of(wildcards).files,
     output:
         figures=report(
             directory("results/{study}/figures/{experiment}"),
@@ -50,7 +55,7 @@ rule experiment_figures:
     benchmark:
         "results/{study}/benchmarks/experiment_figures/{experiment}.tsv"
     wildcard_constraints:
-        study=one_of(EXPERIMENT_STUDIES),
+        study=one_of(plan.experiment_studies),
     group:
         "statistics"
     conda:
@@ -60,11 +65,14 @@ rule experiment_figures:
         mem_mb=megabytes(2000),
         runtime=30,
     params:
-        module=module_of_experiment,
-        settings=settings_of_runs,
-        drawing=lambda wildcards: experiment_entry(wildcards)["drawing"],
-        format=config["figures"]["format"],
-        code=code_of_experiment("experiment_figures"),
+        module=lambda wildcards: experiment_of(wildcards).module,
+        settings=lambda wildcards: experiment_of(wildcards).runs,
+        drawing=lambda wildcards: experiment_of(wildcards).entry["drawing"],
+        format=plan.config["figures"]["format"],
+        code=code(
+            "experiment_figures",
+            lambda wildcards: [experiment_of(wildcards).module_path],
+        ),
     message:
         "{wildcards.study}: figures of {wildcards.experiment}"
     script:
@@ -73,7 +81,7 @@ rule experiment_figures:
 
 rule claims:
     input:
-        unpack(runs_of_all_experiments),
+        unpack(ask_of_study(targets.run_files)),
     output:
         table=report(
             "results/{study}/claims.csv",
@@ -88,7 +96,7 @@ rule claims:
     benchmark:
         "results/{study}/benchmarks/claims.tsv"
     wildcard_constraints:
-        study=one_of(EXPERIMENT_STUDIES),
+        study=one_of(plan.experiment_studies),
     group:
         "statistics"
     conda:
@@ -98,13 +106,13 @@ rule claims:
         mem_mb=megabytes(2000),
         runtime=30,
     params:
-        setting=config["setting"],
+        setting=plan.config["setting"],
         settings=lambda wildcards: {
-            name: settings_of_experiment(wildcards.study, name)
-            for name in experiments_of(wildcards.study)
+            name: experiment.runs
+            for name, experiment in plan.experiments(wildcards.study).items()
         },
-        code=lambda wildcards: code(
-            "claims", f"gengap.studies.{wildcards.study}.claims"
+        code=code(
+            "claims", lambda wildcards: [f"gengap.studies.{wildcards.study}.claims"]
         ),
     message:
         "{wildcards.study}: the paper's claims"

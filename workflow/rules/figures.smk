@@ -47,7 +47,7 @@ rule figure_scatter:
         mem_mb=megabytes(1000),
         runtime=10,
     params:
-        colour=colour_of,
+        colour=ask(lambda task: task.colour),
         code=code("figure_scatter"),
     message:
         "{wildcards.task}: figure scatter"
@@ -135,7 +135,8 @@ rule figure_r2_heatmap:
 
 rule figure_persistence_diagrams:
     input:
-        diagrams=example_diagrams,
+        diagrams=ask(targets.example_diagrams),
+        failed=ask(targets.example_failures),
     output:
         picture("persistence_diagrams", "Topology"),
     log:
@@ -161,7 +162,8 @@ rule figure_persistence_diagrams:
 
 rule figure_barcodes:
     input:
-        diagrams=example_diagrams,
+        diagrams=ask(targets.example_diagrams),
+        failed=ask(targets.example_failures),
     output:
         picture("barcodes", "Topology"),
     log:
@@ -188,7 +190,7 @@ rule figure_barcodes:
 rule figure_training:
     input:
         task="results/{task}/task.json",
-        histories=each_network("results/{task}/networks/{network}/history.csv"),
+        receipts=ask(targets.receipts),
     output:
         picture("training", "Networks"),
     log:
@@ -196,7 +198,7 @@ rule figure_training:
     benchmark:
         "results/{task}/benchmarks/figure_training.tsv"
     wildcard_constraints:
-        task=one_of(ZOOS),
+        task=one_of(plan.names("zoo")),
     group:
         "statistics"
     conda:
@@ -206,7 +208,7 @@ rule figure_training:
         mem_mb=megabytes(1000),
         runtime=10,
     params:
-        colour=colour_of,
+        colour=ask(lambda task: task.colour),
         code=code("figure_training"),
     message:
         "{wildcards.task}: figure training"
@@ -232,7 +234,7 @@ rule figure_gaps:
         mem_mb=megabytes(1000),
         runtime=10,
     params:
-        colour=colour_of,
+        colour=ask(lambda task: task.colour),
         code=code("figure_gaps"),
     message:
         "{wildcards.task}: figure gaps"
@@ -244,10 +246,8 @@ rule figure_gaps:
 rule dashboard:
     input:
         task="results/{task}/task.json",
-        tables=lambda wildcards: [
-            f"results/{wildcards.task}/{name}" for name in table_files(wildcards.task)
-        ],
-        diagrams=all_diagrams,
+        tables=ask(targets.table_files),
+        diagrams=ask(targets.all_diagrams),
     output:
         page=report(
             "results/{task}/dashboard.html",
@@ -268,7 +268,7 @@ rule dashboard:
         mem_mb=megabytes(2000),
         runtime=30,
     params:
-        code=code("dashboard", *files_of_the_page()),
+        code=code("dashboard", lambda wildcards: targets.page_files(ROOT)),
     message:
         "{wildcards.task}: dashboard"
     script:

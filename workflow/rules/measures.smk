@@ -4,42 +4,47 @@
 rule measure:
     input:
         train="results/{task}/dataset/train.safetensors",
-        config="results/{task}/networks/{network}/config.json",
-        weights="results/{task}/networks/{network}/weights.safetensors",
-        initial="results/{task}/networks/{network}/weights_init.safetensors",
-        labels="results/{task}/networks/{network}/labels.npy",
+        receipt="results/{task}/shards/{shard}.json",
+        failed="results/{task}/shards/{shard}.failed.json",
     output:
-        table="results/{task}/measures/{family}/{network}.csv",
+        table="results/{task}/measures/{family}/{shard}.csv",
+        failed="results/{task}/measures/{family}/{shard}.failed.json",
     log:
-        "results/{task}/logs/measure/{family}/{network}.log",
+        "results/{task}/logs/measure/{family}/{shard}.log",
     benchmark:
-        "results/{task}/benchmarks/measure/{family}/{network}.tsv"
+        "results/{task}/benchmarks/measure/{family}/{shard}.tsv"
     group:
         "measuring"
     conda:
         "../../envs/networks.yaml"
     threads: 1
     resources:
-        mem_mb=memory_of_measures,
-        runtime=60,
-        gpu=gpus,
+        mem_mb=lambda wildcards, attempt: attempt
+        * resources.memory_of_measures(wildcards.family, plan.config["device"]),
+        runtime=minutes(60, 15),
+        gpu=resources.gpus(plan.config["device"]),
     params:
-        family=family_entry,
-        device=config["device"],
+        networks=networks_of,
+        family=lambda wildcards: task_of(wildcards).family_entry(wildcards.family),
+        device=plan.config["device"],
         seed=setting("seed"),
         failures=setting("failures"),
-        code=lambda wildcards: code(
-            "measure", planning.family_source(family_entry(wildcards))
+        code=code(
+            "measure",
+            lambda wildcards: [
+                family_source(task_of(wildcards).family_entry(wildcards.family))
+            ],
         ),
     message:
-        "{wildcards.task}: measures of family {wildcards.family}, network {wildcards.network}"
+        "{wildcards.task}: measures of family {wildcards.family}, shard {wildcards.shard}"
     script:
         "../../scripts/measure.py"
 
 
 rule measures:
     input:
-        tables=measure_tables,
+        tables=ask(targets.measure_tables),
+        failed=ask(targets.failure_lists),
         task="results/{task}/task.json",
     output:
         measures="results/{task}/measures.csv",

@@ -6,7 +6,7 @@
 rule export:
     input:
         task="results/{task}/task.json",
-        weights=each_network("results/{task}/networks/{network}/weights.safetensors"),
+        receipts=ask(targets.receipts),
     output:
         receipt="results/{task}/pgdl/exported.txt",
     log:
@@ -30,7 +30,7 @@ rule export:
 # Bound to the network, and on clusters computing nodes often have none: hence a local rule.
 rule download:
     input:
-        exported_task,
+        ask(targets.export_receipt),
     output:
         receipt="results/{task}/download/receipt.json",
     log:
@@ -38,7 +38,7 @@ rule download:
     benchmark:
         "results/{task}/benchmarks/download.tsv"
     wildcard_constraints:
-        task=one_of(IMPORTED),
+        task=one_of(plan.names("pgdl")),
     localrule: True
     conda:
         "../../envs/pgdl.yaml"
@@ -47,13 +47,11 @@ rule download:
         mem_mb=megabytes(1000),
         runtime=720,
     params:
-        task=pgdl_name,
-        source=pgdl_source,
-        checksum=lambda wildcards: task_named(wildcards.task)["pgdl"]["checksum"],
-        networks=lambda wildcards: len(positions_of(wildcards.task)),
-        roles=lambda wildcards: {
-            role: task_named(wildcards.task)[role] for role in ROLES
-        },
+        task=ask(lambda task: task.pgdl_name),
+        source=ask(lambda task: task.pgdl_source),
+        checksum=of_task("pgdl", "checksum"),
+        networks=ask(lambda task: task.count),
+        roles=ask(lambda task: task.roles),
         code=code("download"),
     message:
         "{wildcards.task}: fetching PGDL's files"
@@ -72,7 +70,7 @@ rule import_dataset:
     benchmark:
         "results/{task}/benchmarks/import_dataset.tsv"
     wildcard_constraints:
-        task=one_of(IMPORTED),
+        task=one_of(plan.names("pgdl")),
     conda:
         "../../envs/pgdl.yaml"
     threads: 1
@@ -87,50 +85,46 @@ rule import_dataset:
         "../../scripts/import_dataset.py"
 
 
-rule import_network:
+rule import_networks:
     input:
         receipt="results/{task}/download/receipt.json",
         train="results/{task}/dataset/train.safetensors",
         test="results/{task}/dataset/test.safetensors",
     output:
-        config="results/{task}/networks/{network}/config.json",
-        weights="results/{task}/networks/{network}/weights.safetensors",
-        initial="results/{task}/networks/{network}/weights_init.safetensors",
-        labels="results/{task}/networks/{network}/labels.npy",
-        metrics="results/{task}/networks/{network}/metrics.json",
-        recomputed="results/{task}/networks/{network}/recomputed.json",
+        receipt="results/{task}/shards/{shard}.json",
+        failed="results/{task}/shards/{shard}.failed.json",
     log:
-        "results/{task}/logs/import_network/{network}.log",
+        "results/{task}/logs/import_networks/{shard}.log",
     benchmark:
-        "results/{task}/benchmarks/import_network/{network}.tsv"
+        "results/{task}/benchmarks/import_networks/{shard}.tsv"
     wildcard_constraints:
-        task=one_of(IMPORTED),
+        task=one_of(plan.names("pgdl")),
     group:
         "training"
     conda:
         "../../envs/pgdl.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(with_libraries_of_gpu(4000)),
-        runtime=60,
-        gpu=gpus,
+        mem_mb=megabytes(resources.memory(4000, plan.config["device"])),
+        runtime=minutes(60, 20),
+        gpu=resources.gpus(plan.config["device"]),
     params:
-        position=position_of,
-        recompute=lambda wildcards: task_named(wildcards.task)["pgdl"]["recompute"],
-        device=config["device"],
+        networks=networks_of,
+        recompute=of_task("pgdl", "recompute"),
+        device=plan.config["device"],
         failures=setting("failures"),
-        code=code("import_network"),
+        code=code("import_networks"),
     message:
-        "{wildcards.task}: importing network {wildcards.network}"
+        "{wildcards.task}: importing shard {wildcards.shard}"
     script:
-        "../../scripts/import_network.py"
+        "../../scripts/import_networks.py"
 
 
 # disagreements.txt names every network whose recomputed training accuracy is not the stated one.
 rule import_task:
     input:
         receipt="results/{task}/download/receipt.json",
-        metrics=each_network("results/{task}/networks/{network}/metrics.json"),
+        receipts=ask(targets.receipts),
     output:
         task="results/{task}/task.json",
         disagreements="results/{task}/disagreements.txt",
@@ -139,7 +133,7 @@ rule import_task:
     benchmark:
         "results/{task}/benchmarks/import_task.tsv"
     wildcard_constraints:
-        task=one_of(IMPORTED),
+        task=one_of(plan.names("pgdl")),
     localrule: True
     conda:
         "../../envs/pgdl.yaml"

@@ -114,7 +114,10 @@ rule feature_sets:
 
 rule study_table:
     input:
-        tables=of_each_task("results/{task}/evaluation/{{table}}.csv"),
+        tables=lambda wildcards: [
+            f"results/{task}/evaluation/{wildcards.table}.csv"
+            for task in plan.tasks_of_study(wildcards.study)
+        ],
     output:
         table=report(
             "results/{study}/tables/{table}.csv",
@@ -144,7 +147,7 @@ rule study_table:
 
 rule figure_study_r2_heatmap:
     input:
-        leaderboards=of_compared_tasks("evaluation/leaderboard.csv"),
+        leaderboards=ask_of_study(targets.compared("evaluation/leaderboard.csv")),
     output:
         picture("r2_heatmap", "Figures", of="study"),
     log:
@@ -169,8 +172,8 @@ rule figure_study_r2_heatmap:
 
 rule figure_study_moments:
     input:
-        tasks=of_compared_tasks("task.json"),
-        measures=of_compared_tasks("measures.csv"),
+        tasks=ask_of_study(targets.compared("task.json")),
+        measures=ask_of_study(targets.compared("measures.csv")),
     output:
         picture("moments", "Figures", of="study"),
     log:
@@ -187,7 +190,8 @@ rule figure_study_moments:
         runtime=10,
     params:
         colours=lambda wildcards: [
-            task_named(task)["colour"] for task in compared_tasks(wildcards.study)
+            plan.task(task).own["colour"]
+            for task in plan.compared_tasks(wildcards.study)
         ],
         code=code("figure_study_moments"),
     message:

@@ -10,7 +10,7 @@ rule dataset:
     benchmark:
         "results/{task}/benchmarks/dataset.tsv"
     wildcard_constraints:
-        task=one_of(ZOOS),
+        task=one_of(plan.names("zoo")),
     localrule: True
     conda:
         "../../envs/networks.yaml"
@@ -19,7 +19,7 @@ rule dataset:
         mem_mb=megabytes(2000),
         runtime=60,
     params:
-        dataset=lambda wildcards: task_named(wildcards.task)["zoo"]["dataset"],
+        dataset=of_task("zoo", "dataset"),
         data_dir=setting("data_dir"),
         seed=setting("seed"),
         code=code("dataset"),
@@ -41,7 +41,7 @@ rule check_zoo:
     benchmark:
         "results/{task}/benchmarks/check_zoo.tsv"
     wildcard_constraints:
-        task=one_of(ZOOS),
+        task=one_of(plan.names("zoo")),
     priority: 100
     localrule: True
     conda:
@@ -51,7 +51,7 @@ rule check_zoo:
         mem_mb=megabytes(2000),
         runtime=10,
     params:
-        plan=lambda wildcards: plan_of(wildcards.task),
+        networks=ask(lambda task: task.entries),
         code=code("check_zoo"),
     message:
         "{wildcards.task}: checking the plan of the zoo"
@@ -59,48 +59,47 @@ rule check_zoo:
         "../../scripts/check_zoo.py"
 
 
-rule train_network:
+# A network's folder is no output: a network that is there already is not trained again, so a grid
+# that grows trains only what is new. Later stages check its files against the shard's receipt.
+rule train:
     input:
         train="results/{task}/dataset/train.safetensors",
         test="results/{task}/dataset/test.safetensors",
     output:
-        config="results/{task}/networks/{network}/config.json",
-        weights="results/{task}/networks/{network}/weights.safetensors",
-        initial="results/{task}/networks/{network}/weights_init.safetensors",
-        labels="results/{task}/networks/{network}/labels.npy",
-        history="results/{task}/networks/{network}/history.csv",
-        metrics="results/{task}/networks/{network}/metrics.json",
+        receipt="results/{task}/shards/{shard}.json",
+        failed="results/{task}/shards/{shard}.failed.json",
     log:
-        "results/{task}/logs/train_network/{network}.log",
+        "results/{task}/logs/train/{shard}.log",
     benchmark:
-        "results/{task}/benchmarks/train_network/{network}.tsv"
+        "results/{task}/benchmarks/train/{shard}.tsv"
     wildcard_constraints:
-        task=one_of(ZOOS),
+        task=one_of(plan.names("zoo")),
     group:
         "training"
     conda:
         "../../envs/networks.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(with_libraries_of_gpu(2000)),
-        runtime=240,
-        gpu=gpus,
+        mem_mb=megabytes(resources.memory(2000, plan.config["device"])),
+        runtime=minutes(240, 30),
+        gpu=resources.gpus(plan.config["device"]),
     params:
-        entry=entry_of,
-        device=config["device"],
+        networks=networks_of,
+        entries=lambda wildcards: task_of(wildcards).shard_entries(int(wildcards.shard)),
+        device=plan.config["device"],
         seed=setting("seed"),
         failures=setting("failures"),
-        code=code("train_network"),
+        code=code("train"),
     message:
-        "{wildcards.task}: training network {wildcards.network}"
+        "{wildcards.task}: training shard {wildcards.shard}"
     script:
-        "../../scripts/train_network.py"
+        "../../scripts/train.py"
 
 
 rule task:
     input:
         plan="results/{task}/plan.json",
-        metrics=each_network("results/{task}/networks/{network}/metrics.json"),
+        receipts=ask(targets.receipts),
     output:
         task="results/{task}/task.json",
     log:
@@ -108,7 +107,7 @@ rule task:
     benchmark:
         "results/{task}/benchmarks/task.tsv"
     wildcard_constraints:
-        task=one_of(ZOOS),
+        task=one_of(plan.names("zoo")),
     localrule: True
     conda:
         "../../envs/evaluation.yaml"
@@ -117,7 +116,7 @@ rule task:
         mem_mb=megabytes(1000),
         runtime=10,
     params:
-        grid=lambda wildcards: task_named(wildcards.task)["zoo"]["grid"],
+        grid=of_task("zoo", "grid"),
         code=code("task"),
     message:
         "{wildcards.task}: gathering the task"

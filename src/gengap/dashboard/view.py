@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,9 @@ from gengap import tasks
 from gengap.errors import GengapError
 from gengap.evaluation import SUMMARIES, Component, Evaluation, cluster
 from gengap.evaluation.designs import REFERENCE, Design, measure_designs
-from gengap.failures import read_failure
+from gengap.failures import Failure, read_failures
 from gengap.seeding import derive
-from gengap.topology import read_diagrams
+from gengap.topology import find_diagrams, read_diagrams
 
 GAP = "gap"
 CLUSTER = "cluster"
@@ -121,6 +122,15 @@ class View:
         ]
         return str(scalars.index[0]) if len(scalars) else next(iter(self.measures))
 
+    @cached_property
+    def _files_of_diagrams(self) -> dict[str, Path]:
+        return find_diagrams(self.diagrams) if self.diagrams else {}
+
+    @cached_property
+    def _failures_of_diagrams(self) -> dict[str, Failure]:
+        files = sorted(self.diagrams.glob("*.failed.json")) if self.diagrams else []
+        return {entry.network: entry for path in files for entry in read_failures(path)}
+
     def bars(self, network: str) -> pd.DataFrame:
         """All bars of a network's diagrams: ``BAR_COLUMNS``; the death may be infinite.
 
@@ -132,14 +142,18 @@ class View:
                 f"Task '{self.name}' has no persistence diagrams: add the family 'topology' to "
                 "its config and run the workflow."
             )
-        path = self.diagrams / f"{network}.npz"
-        failure = read_failure(path) if path.is_file() else None
-        if failure is not None:
+        path = self._files_of_diagrams.get(network)
+        if path is None:
+            failure = self._failures_of_diagrams.get(network)
             raise GengapError(
-                f"Network {network} has no persistence diagrams because its stage "
-                f"'{failure.stage}' failed: {failure.reason}"
+                f"Network {network} has no persistence diagrams"
+                + (
+                    f" because its stage '{failure.stage}' failed: {failure.reason}"
+                    if failure
+                    else f" in {self.diagrams}: run the workflow."
+                )
             )
-        draws, _ = read_diagrams(path)
+        draws, _ = read_diagrams(path, network)
         tables = [
             pd.DataFrame(
                 {"dimension": dimension, "draw": draw, "birth": bars[:, 0], "death": bars[:, 1]}

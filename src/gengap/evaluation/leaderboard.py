@@ -26,7 +26,7 @@ from gengap.evaluation.linear_model import ordinary_least_squares
 from gengap.evaluation.rank_statistics import STATISTICS, correlate
 from gengap.evaluation.regression import cross_validate, halves
 from gengap.files import writing
-from gengap.planning import LEAST_NETWORKS
+from gengap.limits import LEAST_NETWORKS
 from gengap.seeding import generator
 
 REDUCED = ("persistence_image", "persistence_landscape")

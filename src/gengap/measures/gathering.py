@@ -10,7 +10,15 @@ import pandas as pd
 
 from gengap.errors import GengapError
 from gengap.failures import Failure
+from gengap.files import writing
 from gengap.measures.registry import COLUMNS
+
+
+def write_tables(tables: Sequence[pd.DataFrame], path: str | Path) -> None:
+    """Write the tidy tables of a shard's networks as one CSV; without a table only its header."""
+    with writing(path) as part:
+        table = pd.concat(tables) if tables else pd.DataFrame(columns=COLUMNS)
+        table.to_csv(part, index=False)
 
 
 def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[str, pd.DataFrame]:
@@ -27,11 +35,11 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
     Raises:
         GengapError: every network failed.
     """
-    if not tables:
-        reason = failures[0].reason if failures else "no family of measures is asked for"
-        raise GengapError(f"No network has any measure; the first reason: {reason}")
     text = {"network": str, "component": str}
     joined = pd.concat([pd.read_csv(path, dtype=text) for path in tables])
+    if joined.empty:
+        reason = failures[0].reason if failures else "no family of measures is asked for"
+        raise GengapError(f"No network has any measure; the first reason: {reason}")
     joined = joined.sort_values("network", key=lambda ids: ids.astype(int), kind="stable")
     if "standard_error" not in joined:
         joined["standard_error"] = float("nan")

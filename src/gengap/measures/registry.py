@@ -28,7 +28,8 @@ import pandas as pd
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.planning import FAMILIES, family_source
+from gengap.names import FAMILIES
+from gengap.planning.families import family_source
 
 if TYPE_CHECKING:
     from torch import nn

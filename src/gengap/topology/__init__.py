@@ -25,7 +25,7 @@ from gengap.topology.functional_graph import (
     sampled_summaries,
 )
 from gengap.topology.stability import bottleneck_between_draws
-from gengap.topology.storage import read_diagrams, write_diagrams
+from gengap.topology.storage import find_diagrams, read_diagrams, write_diagrams
 from gengap.topology.vectorisation import COMPONENTS, vectorise
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "dipha_bars",
     "discriminative_nodes",
     "draw_diagrams",
+    "find_diagrams",
     "gpu_named",
     "graph_summaries",
     "in_density",

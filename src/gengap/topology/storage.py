@@ -1,4 +1,4 @@
-"""Diagrams of a network's draws in one npz file."""
+"""Diagrams of the draws of several networks in one npz file."""
 
 from __future__ import annotations
 
@@ -16,49 +16,83 @@ from gengap.errors import GengapError
 from gengap.files import writing
 from gengap.topology.diagrams import Bars
 
-METADATA_KEY = "metadata"
+METADATA = "metadata"
 _BARS_KEY = re.compile(r"draw(\d+)_H(\d+)")
 
+Diagrams = tuple[Sequence[Sequence[NDArray[np.floating]]], Mapping[str, Any]]
 
-def write_diagrams(
-    draws: Sequence[Sequence[NDArray[np.floating]]],
-    path: str | Path,
-    metadata: Mapping[str, Any],
-) -> None:
-    """Write the diagrams of B draws; the same diagrams give the same bytes.
+
+def write_diagrams(networks: Mapping[str, Diagrams], path: str | Path) -> None:
+    """Write the diagrams of networks; the same diagrams give the same bytes.
 
     Args:
-        draws: per draw, per dimension, a (bars, 2) array.
-        path: of the npz file; its keys are ``draw0_H0``, ``draw0_H1``, ``draw1_H0``, ...
-        metadata: JSON-serialisable facts about the sample, kept under the key ``metadata``.
+        networks: by id, the diagrams of B draws (per draw, per dimension, a (bars, 2) array) and
+            JSON-serialisable facts about the sample that they were computed from.
+        path: of the npz file. Its keys are ``<id>/draw0_H0``, ``<id>/draw0_H1``,
+            ``<id>/draw1_H0``, ... and ``<id>/metadata``.
     """
-    arrays = {
-        f"draw{draw}_H{dimension}": np.asarray(bars, dtype=np.float32)
-        for draw, diagrams in enumerate(draws)
-        for dimension, bars in enumerate(diagrams)
-    }
-    arrays[METADATA_KEY] = np.array(json.dumps(metadata, sort_keys=True))
+    arrays = {}
+    for network, (draws, metadata) in networks.items():
+        for draw, diagrams in enumerate(draws):
+            for dimension, bars in enumerate(diagrams):
+                key = f"{network}/draw{draw}_H{dimension}"
+                arrays[key] = np.asarray(bars, dtype=np.float32)
+        arrays[f"{network}/{METADATA}"] = np.array(json.dumps(metadata, sort_keys=True))
     with writing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def read_diagrams(path: str | Path) -> tuple[list[list[Bars]], dict[str, Any]]:
-    """The draws and the metadata that ``write_diagrams`` wrote.
+def find_diagrams(folder: str | Path) -> dict[str, Path]:
+    """Return the file that holds each network's diagrams, by the network's id.
+
+    Args:
+        folder: of the files of a task's shards, ``topology/diagrams``.
 
     Raises:
-        GengapError: the file is missing, damaged, or holds something else.
+        GengapError: a file is damaged.
+    """
+    files: dict[str, Path] = {}
+    for path in sorted(Path(folder).glob("*.npz")):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+        except (OSError, zipfile.BadZipFile) as error:
+            raise GengapError(
+                f"{path} is not a readable file of diagrams: delete it and compute them again."
+            ) from error
+        files |= {name.rpartition("/")[0]: path for name in names}
+    return files
+
+
+def read_diagrams(path: str | Path, network: str) -> tuple[list[list[Bars]], dict[str, Any]]:
+    """Return the draws and the metadata of one network that ``write_diagrams`` wrote.
+
+    Args:
+        path: of the npz file.
+        network: the network's id.
+
+    Returns:
+        Per draw, per dimension, a (bars, 2) float32 array; and the facts about the sample.
+
+    Raises:
+        GengapError: the file is missing, damaged, lacks the network, or holds something else.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-        metadata = json.loads(str(arrays.pop(METADATA_KEY)))
+            keys = [key for key in file.files if key.rpartition("/")[0] == network]
+            arrays = {key.rpartition("/")[2]: file[key] for key in keys}
+        if not arrays:
+            raise GengapError(
+                f"{path} holds no diagrams of network {network}: see the task's failed.csv."
+            )
+        metadata = json.loads(str(arrays.pop(METADATA)))
     except FileNotFoundError:
         raise GengapError(f"{path} does not exist: compute the diagrams first.") from None
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise GengapError(
             f"{path} is not a readable file of diagrams: delete it and compute them again."
         ) from error
-    found = {}
+    diagrams = {}
     for key, bars in arrays.items():
         match = _BARS_KEY.fullmatch(key)
         if match is None or bars.ndim != 2 or bars.shape[1] != 2:
@@ -66,11 +100,11 @@ def read_diagrams(path: str | Path) -> tuple[list[list[Bars]], dict[str, Any]]:
                 f"{path} holds {key!r} of shape {bars.shape}, which is no diagram: "
                 "delete it and compute the diagrams again."
             )
-        found[int(match[1]), int(match[2])] = bars
-    dimensions = 1 + max((dimension for _, dimension in found), default=-1)
-    count = len(found) // dimensions if dimensions else 0
-    if set(found) != {(draw, dim) for draw in range(count) for dim in range(dimensions)}:
+        diagrams[int(match[1]), int(match[2])] = bars
+    dimensions = 1 + max((dimension for _, dimension in diagrams), default=-1)
+    count = len(diagrams) // dimensions if dimensions else 0
+    if set(diagrams) != {(draw, dim) for draw in range(count) for dim in range(dimensions)}:
         raise GengapError(
             f"{path} lacks some draws or dimensions: delete it and compute the diagrams again."
         )
-    return [[found[draw, dim] for dim in range(dimensions)] for draw in range(count)], metadata
+    return [[diagrams[draw, dim] for dim in range(dimensions)] for draw in range(count)], metadata

@@ -17,7 +17,7 @@ from torch import nn
 from gengap.errors import GengapError
 from gengap.files import writing
 from gengap.networks import device_of, weights_of
-from gengap.planning import code_version
+from gengap.planning.sources import code_version
 from gengap.training.recipe import Recipe
 
 if TYPE_CHECKING:

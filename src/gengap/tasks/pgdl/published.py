@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gengap.planning import PGDL_NETWORKS
+from gengap.names import PGDL_NETWORKS
 
 BASE_URL = "http://storage.googleapis.com/gresearch/pgdl/"
 

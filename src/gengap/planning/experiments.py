@@ -1,0 +1,98 @@
+"""The experiments of a study: their runs, and what of their settings can be known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gengap.errors import GengapError
+from gengap.planning.grid import grid_points
+from gengap.planning.settings import Settings
+
+
+@dataclass(frozen=True)
+class ExperimentPlan:
+    """One experiment of a study, with one job for each grid point and seed.
+
+    Attributes:
+        study: the study's name, which is that of its package in :mod:`gengap.studies`.
+        entry: the experiment's entry in the study's settings.
+    """
+
+    study: str
+    entry: Settings
+
+    @property
+    def name(self) -> str:
+        """Name of the experiment, and of its folder under the study's results."""
+        name: str = self.entry["name"]
+        return name
+
+    @property
+    def module(self) -> str:
+        """Name of the experiment's module in the study's package."""
+        module: str = self.entry["experiment"] or self.entry["name"]
+        return module
+
+    @property
+    def module_path(self) -> str:
+        """The experiment's module, in full."""
+        return f"gengap.studies.{self.study}.{self.module}"
+
+    @cached_property
+    def runs(self) -> list[tuple[int, Settings]]:
+        """The place of each run among the seeds of its grid point, and its keywords."""
+        points = grid_points(self.entry["grid"], self.entry["seeds"])
+        shared: Mapping[str, Any] = self.entry["settings"]
+        return [(point.pop("replicate"), {**shared, **point}) for point in points]
+
+    @property
+    def files(self) -> list[str]:
+        """The outcomes of the runs."""
+        return [f"results/{self.study}/runs/{self.name}/{run}.npz" for run in range(len(self.runs))]
+
+    def run(self, number: int) -> tuple[int, Settings]:
+        """Return the place of one run among the seeds of its grid point, and its keywords.
+
+        Raises:
+            GengapError: the experiment has no such run.
+        """
+        if number not in range(len(self.runs)):
+            raise GengapError(
+                f"The experiment {self.name} of {self.study} has runs 0 to {len(self.runs) - 1}, "
+                f"not {number}."
+            )
+        return self.runs[number]
+
+
+def check_experiments(root: Path, study: str, settings: Settings, origin: str) -> None:
+    """Refuse a study of experiments with a fault that can be known before anything is run.
+
+    Args:
+        root: the folder that holds ``src/`` and ``workflow/schemas/``.
+        study: the study's name.
+        settings: its validated settings.
+        origin: where they stand, the beginning of a sentence.
+
+    Raises:
+        GengapError: the fault, by the name of the experiment and the key.
+    """
+    names = [entry["name"] for entry in settings["experiments"]]
+    if len(set(names)) < len(names):
+        raise GengapError(
+            f"The experiments {names} of {study} do not all differ in name: rename one."
+        )
+    for entry in settings["experiments"]:
+        plan = ExperimentPlan(study, entry)
+        folder = root / "src" / "gengap" / "studies" / study
+        if not (folder / f"{plan.module}.py").is_file():
+            raise GengapError(
+                f"{origin} names the experiment '{plan.module}': choose a module of {folder}."
+            )
+        try:
+            _ = plan.runs
+        except GengapError as error:
+            raise GengapError(f"{origin}, experiment {plan.name}: {error}") from None

@@ -1,0 +1,49 @@
+"""The families of measures that a config names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gengap.errors import GengapError
+from gengap.names import FAMILIES
+
+
+def families(named: Sequence[str] | str) -> dict[str, str]:
+    """Return the families that a config names.
+
+    Args:
+        named: ``all``, or names from :data:`gengap.names.FAMILIES` and paths of Python files with
+            measures.
+
+    Returns:
+        The entries, by the family's name (for a file: its name without ``.py``).
+
+    Raises:
+        GengapError: an entry is neither a family of the library nor a file that exists, or two
+            entries have one name.
+    """
+    chosen: dict[str, str] = {}
+    for entry in FAMILIES if named == "all" else named:
+        name = Path(entry).stem if entry.endswith(".py") else entry
+        if name in chosen or (name != entry and name in FAMILIES):
+            raise GengapError(f"'families' names '{name}' twice: rename one of them.")
+        family_source(entry)
+        chosen[name] = entry
+    return chosen
+
+
+def family_source(entry: str) -> str:
+    """Return the module of a family of the library, or the path of a user's own.
+
+    Raises:
+        GengapError: neither a family of the library nor a Python file that exists.
+    """
+    if entry in FAMILIES:
+        return FAMILIES[entry]
+    if not entry.endswith(".py") or not Path(entry).is_file():
+        raise GengapError(
+            f"Unknown family of measures '{entry}' in 'families': choose from "
+            f"{', '.join(FAMILIES)}, or give the path of a Python file with measures."
+        )
+    return entry

@@ -1,0 +1,123 @@
+"""Settings from YAML: validated against a schema, defaults filled in, keys in one order."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+
+from gengap.errors import GengapError
+
+Settings = dict[str, Any]
+
+# Where the order of the keys has a meaning: it numbers networks, and sets are shown in it.
+ORDERED = ("grid", "feature_sets")
+# Snakemake reads the settings in every job, and the parser in C is many times faster.
+_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Properties = Callable[[Validator, Any, Any, Any], Iterator[ValidationError]]
+
+
+def read_yaml(path: Path) -> Settings:
+    """Return the mapping in a YAML file.
+
+    Raises:
+        GengapError: the file cannot be read, is not YAML, or holds no mapping.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+    except OSError as error:
+        raise GengapError(
+            f"{path} cannot be read ({error.strerror}): name another file."
+        ) from error
+    except yaml.YAMLError as error:
+        raise GengapError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(content, dict):
+        raise GengapError(f"{path} holds no mapping of keys: write 'key: value' lines.")
+    return content
+
+
+def validated(settings: Mapping[str, Any], origin: str, schema: Path, part: str = "") -> Settings:
+    """Return settings that are valid, with defaults filled in and keys sorted.
+
+    Args:
+        settings: what the user wrote; it is left as it is.
+        origin: where it stands, the beginning of the sentence that tells of a fault.
+        schema: the file of a JSON schema (draft 2020-12) in YAML.
+        part: the schema's definition to hold the settings against, such as ``dataset``; the whole
+            schema if empty.
+
+    Returns:
+        A new mapping; only grids and sets of features keep the order of their keys.
+
+    Raises:
+        GengapError: a key or a value that the schema refuses, named by its place.
+    """
+    filled = copy.deepcopy(dict(settings))
+    fault = next(iter(_validator(schema, part).iter_errors(filled)), None)
+    if fault is not None:
+        raise GengapError(
+            f"{origin} is not valid at '{fault.json_path}': {fault.message}; "
+            f"every key is described in {schema}."
+        )
+    return {key: _in_order(key, value) for key, value in sorted(filled.items())}
+
+
+def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> Settings:
+    """Return settings with changes laid over them: mappings are merged, other values replaced."""
+    result = dict(settings)
+    for key, value in changes.items():
+        below = result.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            result[key] = merged(below, value)
+        else:
+            result[key] = value
+    return result
+
+
+def keys_of(schema: Path, part: str) -> tuple[str, ...]:
+    """Return the sorted keys that a schema's definition describes, such as those of ``network``."""
+    return tuple(sorted(read_yaml(schema)["$defs"][part]["properties"]))
+
+
+@cache
+def _validator(schema: Path, part: str) -> Validator:
+    content = read_yaml(schema)
+    if part:
+        content = {
+            "$schema": content["$schema"],
+            "$ref": f"#/$defs/{part}",
+            "$defs": content["$defs"],
+        }
+    return _with_defaults(content)
+
+
+def _with_defaults(schema: Settings) -> Validator:
+    """Return a validator that fills in each property's default before it looks at the property."""
+    of_properties: _Properties = Draft202012Validator.VALIDATORS["properties"]
+
+    def fill_in(
+        validator: Validator, properties: Any, instance: Any, schema: Any
+    ) -> Iterator[ValidationError]:
+        if isinstance(instance, dict):
+            for name, described in properties.items():
+                if "default" in described:
+                    instance.setdefault(name, copy.deepcopy(described["default"]))
+        yield from of_properties(validator, properties, instance, schema)
+
+    return extend(Draft202012Validator, {"properties": fill_in})(schema)
+
+
+def _in_order(key: str, value: Any) -> Any:
+    """Return the value of a key with sorted keys, so that their order in a file does not matter."""
+    if isinstance(value, list):
+        return [_in_order("", entry) for entry in value]
+    if not isinstance(value, dict) or key in ORDERED:
+        return value
+    return {name: _in_order(name, entry) for name, entry in sorted(value.items())}

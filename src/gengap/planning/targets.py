@@ -1,0 +1,158 @@
+"""The files that a run is for: tables, figures and pages of tasks and studies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from gengap.names import STAGED_FAMILY
+from gengap.planning.plan import Plan
+from gengap.planning.settings import Settings
+from gengap.planning.tasks import TaskPlan
+
+SHARDS = "results/{task}/shards/{shard}.json"
+EVALUATION_FILES = ("leaderboard", "folds", "tests", "correlations", "strata", "left_out")
+STUDY_FIGURES = ("r2_heatmap", "moments")
+
+
+def figure_names(task: TaskPlan) -> list[str]:
+    """Return the names of a task's figures."""
+    names = ["leaderboard", "scatter", "correlations", "gaps"]
+    if task.kind == "zoo":
+        names.append("training")
+    if task.own["strata"]:
+        names.append("strata")
+    if task.staged:
+        names += ["r2_heatmap", "persistence_diagrams", "barcodes"]
+    return names
+
+
+def statistics_names(task: TaskPlan) -> list[str]:
+    """Return the names of the tables beside a task's leaderboard; a study's task has more."""
+    names = ["clusters", "mutual_information"]
+    if "/" in task.name:
+        names += ["summary_correlations", "strongest"]
+    if task.run["feature_sets"]:
+        names += ["feature_sets", "feature_set_tests"]
+    return names
+
+
+def value_at(settings: Settings, keys: Iterable[str]) -> Any:
+    """Return the value under keys of nested settings, the outermost key first."""
+    value: Any = settings
+    for key in keys:
+        value = value[key]
+    return value
+
+
+def receipts(task: TaskPlan) -> list[str]:
+    """Return the receipts of a task's shards, which list the networks that were made."""
+    return [SHARDS.format(task=task.name, shard=shard) for shard in task.shards]
+
+
+def receipt_of(task: TaskPlan, network: int) -> str:
+    """Return the receipt of the shard that a network is in."""
+    return SHARDS.format(task=task.name, shard=task.shard_of(network))
+
+
+def export_receipt(task: TaskPlan) -> list[str]:
+    """Return the receipt of the export that an imported task waits for, if any."""
+    return [f"results/{task.exported_from}/pgdl/exported.txt"] if task.exported_from else []
+
+
+def measure_folders(task: TaskPlan) -> list[str]:
+    """Return the folders that hold one table of measures a shard, topology's first."""
+    folders = [f"measures/{family}" for family in task.families if family != STAGED_FAMILY]
+    return ["topology/summaries"] * task.staged + folders
+
+
+def measure_tables(task: TaskPlan) -> list[str]:
+    """Return the tables of measures of every family and shard."""
+    return [
+        f"results/{task.name}/{folder}/{shard}.csv"
+        for folder in measure_folders(task)
+        for shard in task.shards
+    ]
+
+
+def failure_lists(task: TaskPlan) -> list[str]:
+    """Return the lists of failed networks beside the tables of measures."""
+    return [f"{table.removesuffix('.csv')}.failed.json" for table in measure_tables(task)]
+
+
+def all_diagrams(task: TaskPlan) -> list[str]:
+    """Return the diagrams of every shard, where the settings ask for topology."""
+    return [
+        f"results/{task.name}/topology/diagrams/{shard}.npz" for shard in task.shards if task.staged
+    ]
+
+
+def example_diagrams(task: TaskPlan) -> str:
+    """Return the diagrams of the shard that the task's example network is in."""
+    return f"results/{task.name}/topology/diagrams/{task.shard_of(task.own['example'])}.npz"
+
+
+def example_failures(task: TaskPlan) -> str:
+    """Return the list of failed networks beside the diagrams of the task's example network."""
+    return f"{example_diagrams(task).removesuffix('.npz')}.failed.json"
+
+
+def table_files(task: TaskPlan) -> list[str]:
+    """Return the tables and texts of a task."""
+    names = [f"evaluation/{name}.csv" for name in (*EVALUATION_FILES, *statistics_names(task))]
+    files = ["measures.csv", "failed.csv", "evaluation/best_ols.txt", *names]
+    return [f"results/{task.name}/{name}" for name in files]
+
+
+def final_files(task: TaskPlan) -> list[str]:
+    """Return what a run of one task is for."""
+    files = ["dashboard.html", *(f"figures/{name}.png" for name in figure_names(task))]
+    return [*table_files(task), *(f"results/{task.name}/{name}" for name in files)]
+
+
+def study_files(plan: Plan, study: str) -> list[str]:
+    """Return what a run of a study is for."""
+    if study in plan.experiment_studies:
+        figures = [f"results/{study}/figures/{name}" for name in plan.experiments(study)]
+        claims = [f"results/{study}/claims.csv"] * plan.has_all_experiments(study)
+        return [*claims, *figures]
+    tasks = [plan.task(name) for name in plan.tasks_of_study(study)]
+    files = [f"results/{study}/figures/{name}.png" for name in STUDY_FIGURES]
+    for name in ("leaderboard", *statistics_names(tasks[0])):
+        files.append(f"results/{study}/tables/{name}.csv")
+    return [*files, *(file for task in tasks for file in final_files(task))]
+
+
+def asked_for(plan: Plan, targets: list[str]) -> tuple[list[str], list[str]]:
+    """Return the tasks and the studies that a run is for.
+
+    Args:
+        plan: of the run.
+        targets: the targets named on the command line.
+
+    Returns:
+        Full names of tasks, and names of studies. Without a study on the command line the tasks
+        are the config's.
+    """
+    studies = [name for name in targets if name in plan.studies]
+    if not studies:
+        return [task["name"] for task in plan.config["tasks"]], []
+    of_tasks = [study for study in studies if study in plan.task_studies]
+    return [task for study in of_tasks for task in plan.tasks_of_study(study)], studies
+
+
+def compared(name: str) -> Callable[[Plan, str], list[str]]:
+    """Return a function of the plan and a study: one file of every task that it compares."""
+    return lambda plan, study: [f"results/{task}/{name}" for task in plan.compared_tasks(study)]
+
+
+def page_files(root: Path) -> list[Path]:
+    """Return the scripts, styles and templates of the dashboard's page."""
+    folder = root / "src" / "gengap" / "dashboard"
+    return sorted(path for path in folder.glob("[ap]*/*") if path.is_file())
+
+
+def run_files(plan: Plan, study: str) -> dict[str, list[str]]:
+    """Return the outcomes of a study's runs, by experiment."""
+    return {name: experiment.files for name, experiment in plan.experiments(study).items()}

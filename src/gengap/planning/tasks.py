@@ -1,0 +1,226 @@
+"""The plan of one task: its networks by position, and the shards of networks that jobs work on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from gengap.errors import GengapError
+from gengap.limits import LEAST_NETWORKS
+from gengap.names import PGDL_NETWORKS, STAGED_FAMILY
+from gengap.planning.families import families
+from gengap.planning.grid import check_roles, grid_points, identity, split_grid_point
+from gengap.planning.settings import Settings
+
+ROLES = ("within", "strata", "colour")
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """What is known of a task before anything is run.
+
+    Attributes:
+        name: its full name; a study's task is named ``<study>/<task>``.
+        own: what the task itself is set to.
+        run: the settings under which it is run (those of the config or of its study).
+        network_keys: the keywords of a network that may vary in a grid.
+        training_keys: the entries of a training recipe that may vary in a grid.
+    """
+
+    name: str
+    own: Settings
+    run: Settings
+    network_keys: Collection[str]
+    training_keys: Collection[str]
+
+    @property
+    def kind(self) -> str:
+        """``zoo`` for networks that are trained here, ``pgdl`` for imported ones."""
+        return "zoo" if "zoo" in self.own else "pgdl"
+
+    @property
+    def roles(self) -> dict[str, str | None]:
+        """The hyper-parameter of each role, or None."""
+        return {role: self.own[role] for role in ROLES}
+
+    @property
+    def grid(self) -> Mapping[str, list[Any]] | None:
+        """The values of each hyper-parameter; None where only the task's files tell them."""
+        zoo = self._zoo
+        return zoo and zoo["grid"]
+
+    @cached_property
+    def entries(self) -> list[Settings]:
+        """The ``point``, ``network`` keywords and ``training`` recipe of each network of a zoo."""
+        zoo = self.own["zoo"]
+        shared = zoo["network"], zoo["training"], self.network_keys, self.training_keys
+        return [
+            {"point": point, "network": network, "training": training}
+            for point in grid_points(zoo["grid"], zoo["replicates"])
+            for network, training in [split_grid_point(point, *shared)]
+        ]
+
+    def shard_entries(self, shard: int) -> list[Settings]:
+        """Return the entries of a shard's networks, each with its ``identity``.
+
+        The identity is a digest of the network's hyper-parameters, replicate and seed, by which a
+        network is found again after its grid has grown.
+        """
+        seed = self.run["seed"]
+        return [
+            {**self.entries[network], "identity": identity(self.entries[network], seed)}
+            for network in self.networks(shard)
+        ]
+
+    def family_entry(self, family: str) -> str:
+        """Return how the settings name a family that a job computes.
+
+        Raises:
+            GengapError: the task has no such family, or its work is staged in files.
+        """
+        if family not in self.families or family == STAGED_FAMILY:
+            raise GengapError(
+                f"Task '{self.name}' has no measures of family '{family}': add it to 'families'."
+            )
+        return self.families[family]
+
+    @cached_property
+    def count(self) -> int:
+        """How many networks the task has; they are planned by position, 0 and on."""
+        if self.kind == "zoo":
+            zoo = self.own["zoo"]
+            return len(grid_points(zoo["grid"], zoo["replicates"]))
+        wanted: int | None = self.own["pgdl"]["networks"]
+        if self._zoo is None:
+            return published_networks(self.own["pgdl"]["task"], wanted)
+        available = len(grid_points(self._zoo["grid"], self._zoo["replicates"]))
+        return min(wanted or available, available)
+
+    @cached_property
+    def families(self) -> dict[str, str]:
+        """The families of measures that are computed: by name, their entries in the settings."""
+        return families(self.run["families"])
+
+    @property
+    def staged(self) -> bool:
+        """Whether persistence diagrams are computed, which the staged family rests on."""
+        return STAGED_FAMILY in self.families
+
+    @property
+    def shards(self) -> range:
+        """The numbers of the shards."""
+        return range(-(-self.count // self.own["networks_per_job"]))
+
+    def networks(self, shard: int) -> list[int]:
+        """Return the positions of the networks in a shard.
+
+        Raises:
+            GengapError: the task has no such shard.
+        """
+        if shard not in self.shards:
+            raise GengapError(
+                f"Task '{self.name}' has shards 0 to {self.shards[-1]} of networks, not {shard}."
+            )
+        size: int = self.own["networks_per_job"]
+        return list(range(shard * size, min(self.count, (shard + 1) * size)))
+
+    def shard_of(self, network: int) -> int:
+        """Return the number of the shard that a network is in.
+
+        Raises:
+            GengapError: the task has no such network.
+        """
+        if network not in range(self.count):
+            raise GengapError(
+                f"Task '{self.name}' has networks 0 to {self.count - 1}, not {network}."
+            )
+        size: int = self.own["networks_per_job"]
+        return network // size
+
+    def loss(self, network: int) -> str:
+        """Return the loss that a network was trained on; PGDL's were trained on cross-entropy."""
+        if self.kind == "pgdl":
+            return "cross_entropy"
+        loss: str = self.entries[network]["training"]["loss"]
+        return loss
+
+    @property
+    def colour(self) -> str | None:
+        """The hyper-parameter that colours the figures; None where only the task's files tell."""
+        first = next(iter(self.own["zoo"]["grid"])) if self.kind == "zoo" else None
+        return self.own["colour"] or first
+
+    @property
+    def exported_from(self) -> str | None:
+        """Full name of the zoo whose export an imported task is, or None."""
+        zoo = self.own.get("pgdl", {}).get("exported")
+        return zoo and f"{self.name.rpartition('/')[0]}/{zoo}".lstrip("/")
+
+    @property
+    def pgdl_name(self) -> str:
+        """An imported task's name in PGDL's tree."""
+        pgdl = self.own["pgdl"]
+        name: str = pgdl.get("exported") or pgdl["task"]
+        return name
+
+    @property
+    def pgdl_source(self) -> str:
+        """Where an imported task's files come from."""
+        zoo, source = self.exported_from, self.own["pgdl"]["source"]
+        return f"results/{zoo}/pgdl" if zoo else source
+
+    def check(self) -> None:
+        """Refuse a plan with a fault that can be known before anything is run.
+
+        Raises:
+            GengapError: the fault, by the name of its key.
+        """
+        if "exported" in self.own.get("pgdl", {}) and self._zoo is None:
+            raise GengapError(
+                f"'exported' of task '{self.own['name']}' is '{self.own['pgdl']['exported']}', "
+                "which is no zoo of this config: name one."
+            )
+        if self.kind == "zoo":
+            _ = self.entries
+        if self.count < LEAST_NETWORKS:
+            raise GengapError(
+                f"Task '{self.own['name']}' has {self.count} networks, but the evaluation needs at "
+                f"least {LEAST_NETWORKS} networks: ask for more of them."
+            )
+        # Of files that are not here yet nobody knows the grid; the download checks it.
+        if self.grid is not None:
+            check_roles(self.own["name"], self.roles, self.grid)
+        if self.own["example"] >= self.count:
+            raise GengapError(
+                f"'example' of task '{self.own['name']}' is {self.own['example']}, but its "
+                f"networks are numbered 0 to {self.count - 1}: choose one of them."
+            )
+
+    @property
+    def _zoo(self) -> Settings | None:
+        """The zoo whose networks these are: the task's own, or the one that it imports again."""
+        exported = self.own.get("pgdl", {}).get("exported")
+        named = {task["name"]: task for task in self.run["tasks"]}
+        zoo: Settings | None = named.get(exported, self.own).get("zoo")
+        return zoo
+
+
+def published_networks(task: str, wanted: int | None) -> int:
+    """Return how many networks are imported from a PGDL task: the wanted or all published ones.
+
+    Raises:
+        GengapError: more are wanted than were published, or nothing says how many there are.
+    """
+    published = PGDL_NETWORKS.get(task)
+    if wanted is None and published is None:
+        raise GengapError(
+            f"'{task}' is none of PGDL's published tasks ({', '.join(PGDL_NETWORKS)}), so the "
+            "number of its networks is not known: set 'networks'."
+        )
+    if wanted is not None and published is not None and wanted > published:
+        raise GengapError(
+            f"'networks' of {task} is {wanted}, but {published} were published: lower it."
+        )
+    return wanted or published or 0

@@ -1,0 +1,178 @@
+"""The receipts of trained or imported networks: what was made of what, so that it is made once.
+
+A network's folder holds ``receipt.json``, written last: the digest of everything the network was
+made from, and the SHA-256 of every file. A folder whose receipt has the digest of what is to be
+made, and whose files are those of the receipt, is left as it is. The receipt of a shard lists the
+files of its networks; the stages that read a network check them against it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gengap.errors import GengapError
+from gengap.files import read_json, writing
+from gengap.names import NETWORK_RECEIPT
+from gengap.tasks.folder import MAKE_AGAIN, Metrics, read_network
+
+if TYPE_CHECKING:
+    from torch import nn
+
+log = logging.getLogger(__name__)
+
+WEIGHTS = "weights.safetensors"
+INITIAL = "weights_init.safetensors"
+
+
+@dataclass(frozen=True)
+class NetworkReceipt:
+    """What a network's folder was made from, and what it holds.
+
+    Attributes:
+        identity: digest of the network's hyper-parameters and seed, by which a folder is found
+            again after a grid has grown; the name of an imported network at its source.
+        digest: digest of everything that the files depend on: identity, data, code and device.
+        files: SHA-256 of each file, by its name.
+    """
+
+    identity: str
+    digest: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ShardReceipt:
+    """The networks of a shard that were made.
+
+    Attributes:
+        networks: the files of each network by its id: SHA-256 by name.
+    """
+
+    networks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def write(self, path: str | Path) -> None:
+        """Write as JSON."""
+        with writing(path) as part:
+            part.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def read(cls, path: str | Path) -> ShardReceipt:
+        """Return the receipt that :meth:`write` wrote.
+
+        Raises:
+            GengapError: the file is missing or holds something else.
+        """
+        content = read_json(path, MAKE_AGAIN)
+        if set(content) != {"networks"} or not isinstance(content["networks"], dict):
+            raise GengapError(f"{path} is no receipt of a shard: {MAKE_AGAIN}.")
+        return cls(content["networks"])
+
+    def network(self, folder: str | Path, weights: str = WEIGHTS) -> nn.Module:
+        """Return a network of the shard in eval mode.
+
+        Args:
+            folder: the network's folder, named like its id.
+            weights: which weights: the final ones, or the initial ones in :data:`INITIAL`.
+
+        Raises:
+            GengapError: a file is missing, or is not the one that the receipt lists.
+        """
+        folder = Path(folder)
+        for name in ("config.json", weights):
+            self.check(folder / name)
+        return read_network(folder / "config.json", folder / weights)
+
+    def check(self, path: Path) -> Path:
+        """Return a file of a network once it is sure that the receipt lists its content.
+
+        Args:
+            path: the file, in the folder of its network.
+
+        Raises:
+            GengapError: the file is missing, or has changed since it was made.
+        """
+        stated = self.networks.get(path.parent.name, {}).get(path.name)
+        if stated is None or not path.is_file() or sha256(path) != stated:
+            raise GengapError(
+                f"{path} is not the file that the network was made with: remove the folder "
+                f"{path.parent} and the receipt of its shard, and run the workflow again."
+            )
+        return path
+
+
+def read_metrics(folder: str | Path, receipts: Iterable[str | Path]) -> dict[str, Metrics]:
+    """Return the metrics of all networks that were made, by their ids.
+
+    Args:
+        folder: the task's folder.
+        receipts: of all its shards.
+
+    Raises:
+        GengapError: a file is missing, or is not the one that its receipt lists.
+    """
+    metrics = {}
+    for path in receipts:
+        receipt = ShardReceipt.read(path)
+        for network in receipt.networks:
+            file = receipt.check(Path(folder) / "networks" / network / "metrics.json")
+            metrics[network] = Metrics.read(file)
+    return metrics
+
+
+def digest_of(*words: str) -> str:
+    """Return the SHA-256 of words, each with its length, so that no two lists share a digest."""
+    return hashlib.sha256("".join(f"{len(word)}:{word}," for word in words).encode()).hexdigest()
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def make_network(
+    folder: str | Path, identity: str, digest: str, make: Callable[[], object]
+) -> Mapping[str, str]:
+    """Make a network's folder, unless it holds just this network already.
+
+    Args:
+        folder: ``networks/<id>``.
+        identity: see :class:`NetworkReceipt`.
+        digest: of everything that the files depend on.
+        make: writes the files into the folder; what it raises is passed on.
+
+    Returns:
+        SHA-256 of each file, by its name.
+    """
+    folder = Path(folder)
+    receipt = _read_receipt(folder)
+    if receipt and receipt.digest == digest and _files_of(folder) == receipt.files:
+        log.info("network %s is kept: it was made from the same inputs", folder.name)
+        return receipt.files
+    # Another network's files must not stay under this one's name, whatever happens next.
+    shutil.rmtree(folder, ignore_errors=True)
+    make()
+    receipt = NetworkReceipt(identity, digest, _files_of(folder))
+    with writing(folder / NETWORK_RECEIPT) as part:
+        part.write_text(json.dumps(asdict(receipt), indent=1) + "\n")
+    return receipt.files
+
+
+def _files_of(folder: Path) -> dict[str, str]:
+    paths = sorted(path for path in folder.iterdir() if path.name != NETWORK_RECEIPT)
+    return {path.name: sha256(path) for path in paths if not path.name.startswith(".part-")}
+
+
+def _read_receipt(folder: Path) -> NetworkReceipt | None:
+    try:
+        return NetworkReceipt(**json.loads((folder / NETWORK_RECEIPT).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        # Without a sound receipt the folder is made anew.
+        return None
