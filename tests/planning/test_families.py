@@ -1,0 +1,26 @@
+"""The families of measures that a config may name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gengap.errors import GengapError
+from gengap.names import FAMILIES
+from gengap.planning.families import families, family_source
+
+
+def test_families_of_the_library_and_of_a_file(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text("")
+    assert list(families("all")) == list(FAMILIES)
+    assert families(["baseline", str(mine)]) == {"baseline": "baseline", "mine": str(mine)}
+    assert family_source("baseline") == "gengap.measures.baseline"
+    with pytest.raises(GengapError, match=r"Unknown family of measures 'basline' .* baseline"):
+        families(["basline"])
+    with pytest.raises(GengapError, match=r"Unknown family of measures 'absent\.py'"):
+        families(["absent.py"])
+    (tmp_path / "baseline.py").write_text("")
+    with pytest.raises(GengapError, match=r"names 'baseline' twice"):
+        families(["baseline", str(tmp_path / "baseline.py")])

@@ -1,0 +1,189 @@
+"""The plan of a config: faults that need no data are found, and studies are planned by need."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.planning.conftest import Config, PlanMaker
+
+from gengap.errors import GengapError
+from gengap.planning import targets
+
+Change = Callable[[Config], Any]
+
+
+def zoo(config: Config) -> Config:
+    settings: Config = config["tasks"][0]["zoo"]
+    return settings
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda c: c.update(sead=1), "'sead' was unexpected"),
+        (lambda c: c["activations"].update(neuron=5), "'neuron' was unexpected"),
+        (lambda c: c["activations"].update(draws=1), "'$.activations.draws': 1 is less than"),
+        (lambda c: zoo(c)["network"].update(widht=5), "'widht' is not one of ['template', 'width'"),
+        (lambda c: zoo(c)["training"].update(loss="l1"), "'l1' is not one of ['cross_entropy'"),
+        (lambda c: zoo(c)["grid"].update(width=[]), "zoo.grid.width"),
+        (lambda c: zoo(c)["grid"].update(width=[8, None]), "zoo.grid.width[1]': None is not of"),
+        (lambda c: zoo(c)["grid"].update(depth=[-2, 1]), "zoo.grid.depth[0]': -2 is less than"),
+        (
+            lambda c: zoo(c)["grid"].update(batch_normalisation=["yes"]),
+            "zoo.grid.batch_normalisation[0]': 'yes' is not of type 'boolean'",
+        ),
+        (lambda c: zoo(c)["grid"].update(dropout=None), "zoo.grid.dropout': None is not of type"),
+        (lambda c: zoo(c)["grid"].update(dropout=[0, 1]), "zoo.grid.dropout[1]': 1 is greater"),
+        (lambda c: zoo(c)["grid"].update(loss=["l1"]), "zoo.grid.loss[0]': 'l1' is not one of"),
+        (lambda c: zoo(c)["grid"].update(schedule=["step"]), "zoo.grid.schedule[0]': 'step' is"),
+        (lambda c: zoo(c)["grid"].update(width=[8, 8]), "The grid's 'width' is [8, 8]"),
+        (lambda c: zoo(c)["grid"].update(hight=[1]), "The grid names 'hight', which is neither"),
+        (
+            lambda c: c["tasks"][0].update(rank_within="depth"),
+            "'rank_within' of task 'reduced' is 'depth'",
+        ),
+        (lambda c: c["tasks"][0].update(example=8), "numbered 0 to 7: choose one of them"),
+        (lambda c: c["tasks"].append(copy.deepcopy(c["tasks"][0])), "do not all differ in name"),
+        (lambda c: c.update(families=["basline"]), "Unknown family of measures 'basline'"),
+        (lambda c: c.update(families=["mine.py"]), "Unknown family of measures 'mine.py'"),
+        (lambda c: zoo(c)["dataset"].update(name="mnits"), "'mnits' is not one of ['digits'"),
+        (
+            lambda c: zoo(c)["dataset"].update(transforms=[{"name": "blur"}]),
+            "'blur' is not one of ['resize'",
+        ),
+        (lambda c: zoo(c)["grid"].update(replicates=[1]), "The grid names 'replicates'"),
+        (lambda c: zoo(c).update(replicates=1), "at least 8 networks"),
+        (lambda c: c["tasks"][0].update(networks_per_job=0), "networks_per_job': 0 is less than"),
+        (lambda c: c.update(data_dir="/no/such/folder"), "'data_dir' is '/no/such/folder', which"),
+        (lambda c: c.update(studies={"balester": {}}), "'studies' names 'balester': choose among"),
+        (lambda c: c["tasks"][0].update(name="maddox2020"), "'maddox2020', like a study"),
+        (lambda c: c["figures"].update(compared=["b"]), "'compared' of figures names the task 'b'"),
+        (
+            lambda c: c["tasks"].append({"name": "b", "pgdl": {"exported": "a"}}),
+            "'exported' of task 'b' is 'a', which is no zoo of this config",
+        ),
+        (
+            lambda c: c["tasks"].append({"name": "b", "pgdl": {"task": "mine"}}),
+            "'mine' is none of PGDL's published tasks",
+        ),
+        (
+            lambda c: c["tasks"].append({"name": "b", "pgdl": {"task": "task9", "networks": 33}}),
+            "'networks' of task9 is 33, but 32 were published",
+        ),
+    ],
+)
+def test_a_config_that_cannot_work_is_refused_in_one_sentence(
+    change: Change, sentence: str, reduced: Config, plan_of: PlanMaker
+) -> None:
+    change(reduced)
+    with pytest.raises(GengapError) as fault:
+        plan_of(reduced)
+    assert sentence in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+def test_the_default_run_has_32_networks(root: Path, plan_of: PlanMaker) -> None:
+    plan = plan_of(yaml.safe_load((root / "config.yaml").read_text()))
+    assert [plan.task(task["name"]).count for task in plan.config["tasks"]] == [32]
+
+
+def test_a_published_task_says_how_many_networks_it_has(
+    reduced: Config, plan_of: PlanMaker
+) -> None:
+    reduced["tasks"] = [
+        {"name": "all", "pgdl": {"task": "task2_v1"}},
+        {"name": "some", "pgdl": {"task": "task2_v1", "networks": 9}},
+        {"name": "mine", "pgdl": {"task": "mine", "networks": 10}},
+    ]
+    plan = plan_of(reduced)
+    assert [plan.task(name).count for name in ("all", "some", "mine")] == [54, 9, 10]
+
+
+def test_an_exported_zoo_is_imported_network_by_network(
+    reduced: Config, plan_of: PlanMaker
+) -> None:
+    pgdl = {"exported": "reduced"}
+    reduced["tasks"] += [
+        {"name": "again", "pgdl": pgdl},
+        {"name": "part", "pgdl": {**pgdl, "networks": 8}},
+    ]
+    plan = plan_of(reduced)
+    again = plan.task("again")
+    assert (again.count, plan.task("part").count) == (8, 8)
+    assert (again.exported_from, again.pgdl_name) == ("reduced", "reduced")
+    assert again.pgdl_source == "results/reduced/pgdl"
+    assert targets.export_receipt(again) == ["results/reduced/pgdl/exported.txt"]
+    assert targets.export_receipt(plan.task("reduced")) == []
+
+
+def test_tasks_of_a_study_have_its_name_before_theirs(reduced: Config, plan_of: PlanMaker) -> None:
+    plan = plan_of(reduced)
+    tasks = plan.tasks_of_study("ballester2023")
+    assert tasks == ["ballester2023/convolutional", "ballester2023/dense"]
+    assert plan.task(tasks[0]).exported_from == "ballester2023/zoo_convolutional"
+    assert plan.kinds["ballester2023/zoo_dense"] == "zoo"
+    assert plan.compared_tasks("ballester2023") == tasks
+
+
+def test_only_names_a_part_of_a_study(reduced: Config, plan_of: PlanMaker) -> None:
+    plan = plan_of(reduced | {"only": "dense"})
+    assert plan.tasks_of_study("ballester2023") == ["ballester2023/dense"]
+    assert not plan_of(reduced | {"only": ["intro"]}).has_all_experiments("sabanayagam2023")
+    with pytest.raises(GengapError, match="'only' names 'dense', which is no experiment of"):
+        plan.experiments("maddox2020")
+
+
+def test_a_study_follows_the_configs_data_and_changes(
+    reduced: Config, plan_of: PlanMaker, tmp_path: Path
+) -> None:
+    changes = {"ballester2023": {"topology": {"bootstrap_resamples": 33}}}
+    plan = plan_of(reduced | {"data_dir": str(tmp_path), "studies": changes})
+    settings = plan.settings("ballester2023")
+    assert settings["topology"]["bootstrap_resamples"] == 33
+    assert settings["data_dir"] == str(tmp_path)
+
+
+def test_other_tasks_of_a_study_need_not_be_those_that_it_compares(
+    reduced: Config, plan_of: PlanMaker
+) -> None:
+    tasks = [task | {"name": "mine"} for task in copy.deepcopy(reduced["tasks"])]
+    plan = plan_of(reduced | {"studies": {"ballester2023": {"tasks": tasks}}})
+    assert plan.compared_tasks("ballester2023") == ["ballester2023/mine"]
+
+
+def test_every_setting_of_every_study_is_valid(
+    root: Path, reduced: Config, plan_of: PlanMaker
+) -> None:
+    for setting in ("small", "paper"):
+        plan = plan_of(reduced | {"setting": setting})
+        for study in plan.studies:
+            assert targets.study_files(plan, study)
+    assert len(plan.studies) == len(list((root / "studies").glob("*.yaml")))
+
+
+def test_runs_at_one_place_share_it_across_the_grid(reduced: Config, plan_of: PlanMaker) -> None:
+    experiment = plan_of(reduced).experiment("sabanayagam2023", "complexity")
+    places = [place for place, _ in experiment.runs]
+    assert len(places) == len(experiment.files)
+    assert set(places) == {0, 1, 2}
+    assert all("replicate" not in settings for _, settings in experiment.runs)
+    with pytest.raises(GengapError, match="has runs 0 to"):
+        experiment.run(len(places))
+    with pytest.raises(GengapError, match="has no experiment 'absent'"):
+        plan_of(reduced).experiment("sabanayagam2023", "absent")
+
+
+def test_a_run_is_for_the_tasks_or_studies_that_were_named(
+    reduced: Config, plan_of: PlanMaker
+) -> None:
+    plan = plan_of(reduced)
+    assert targets.asked_for(plan, []) == (["reduced"], [])
+    assert targets.asked_for(plan, ["results/reduced/task.json"]) == (["reduced"], [])
+    assert targets.asked_for(plan, ["maddox2020"]) == ([], ["maddox2020"])
+    tasks = ["ballester2023/convolutional", "ballester2023/dense"]
+    assert targets.asked_for(plan, ["ballester2023"]) == (tasks, ["ballester2023"])

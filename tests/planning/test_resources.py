@@ -1,0 +1,73 @@
+"""What jobs ask for follows from the settings, and rests on the constants of the library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gengap import limits
+from gengap.planning import resources
+
+
+@pytest.mark.parametrize(
+    ("settings", "megabytes"),
+    [({}, 3000 + 4096), ({"memory_gib": 8}, 3000 + 16384), ({"memory_gib": 0.5}, 3000 + 1024)],
+)
+def test_a_runs_memory_follows_its_budget(settings: dict[str, float], megabytes: int) -> None:
+    assert resources.memory_of_run(settings, "cpu") == megabytes
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus"), [("cpu", 0), ("auto", 0), ("cuda", 1), ("cuda:1", 1)]
+)
+def test_a_gpu_by_name_is_asked_for_with_its_libraries(device: str, gpus: int) -> None:
+    assert resources.gpus(device) == gpus
+    assert resources.memory(1000, device) == 1000 + 2000 * gpus
+
+
+def settings(neurons: int, max_dim: int = 1, engine: str = "auto") -> dict[str, Any]:
+    return {
+        "activations": {"neurons": neurons, "inputs": 2000, "draws": 20},
+        "topology": {"max_dim": max_dim, "engine": engine},
+    }
+
+
+def test_diagrams_take_what_the_engine_keeps_for_each_pair() -> None:
+    fast, slow = settings(3000), settings(3000, engine="ripser")
+    assert resources.memory_of_diagrams(fast, 1, "cpu") < 2000
+    assert resources.memory_of_diagrams(slow, 1, "cpu") > 5000
+    assert resources.memory_of_diagrams(settings(3000, 2), 1, "cpu") > 19000
+    more = resources.memory_of_diagrams(fast, 4, "cpu")
+    assert more > resources.memory_of_diagrams(fast, 1, "cpu")
+
+
+def test_only_our_own_engine_has_threads_and_only_for_many_neurons() -> None:
+    assert resources.diagram_threads(settings(3000)) == 4
+    assert resources.diagram_threads(settings(64)) == 1
+    assert resources.diagram_threads(settings(3000, engine="gudhi")) == 1
+    assert resources.diagram_threads(settings(3000, max_dim=2)) == 1
+
+
+def test_time_grows_with_the_shard_and_memory_does_not() -> None:
+    assert resources.minutes(240, 30, 1) == 240
+    assert resources.minutes(240, 30, 16) == 240 + 15 * 30
+    assert resources.minutes_of_diagrams(settings(64), 16) > resources.minutes_of_diagrams(
+        settings(64), 1
+    )
+
+
+def test_the_memory_of_eigenvalues_follows_the_weights(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    without = resources.memory_of_eigenvalues(weights, "cpu")
+    weights.write_bytes(bytes(10_000_000))
+    vectors = limits.LARGEST_EIGENVALUES + limits.LANCZOS_VECTORS
+    assert resources.memory_of_eigenvalues(weights, "cpu") == without + 10 * vectors
+
+
+def test_curvature_keeps_graphs_beside_what_the_other_measures_take() -> None:
+    more = resources.memory_of_measures("curvature", "cpu")
+    assert more - resources.memory_of_measures("baseline", "cpu") == pytest.approx(
+        2 * limits.GRAPH_BYTES / 1e6, abs=1
+    )

@@ -1,0 +1,95 @@
+"""Settings: defaults, order of keys, and faults that are named by their place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.planning.conftest import Config
+
+from gengap.errors import GengapError
+from gengap.planning.settings import keys_of, merged, read_yaml, validated
+
+SCHEMA = """
+$schema: "https://json-schema.org/draft/2020-12/schema"
+type: object
+additionalProperties: false
+properties:
+  count: {type: integer, minimum: 1, default: 3}
+  inner:
+    type: object
+    default: {}
+    properties:
+      names: {type: array, default: [a]}
+  grid: {type: object}
+$defs:
+  part: {type: object, properties: {b: {type: integer}, a: {default: 1}}}
+"""
+
+
+@pytest.fixture
+def schema(tmp_path: Path) -> Path:
+    path = tmp_path / "schema.yaml"
+    path.write_text(SCHEMA)
+    return path
+
+
+def test_defaults_are_filled_in_however_deep(schema: Path) -> None:
+    assert validated({}, "It", schema) == {"count": 3, "inner": {"names": ["a"]}}
+    assert validated({}, "It", schema, "part") == {"a": 1}
+
+
+def test_neither_the_input_nor_the_schemas_defaults_are_changed(schema: Path) -> None:
+    settings: Config = {"inner": {}}
+    first = validated(settings, "It", schema)
+    first["inner"]["names"].append("b")
+    assert settings == {"inner": {}}
+    assert validated({}, "It", schema)["inner"] == {"names": ["a"]}
+
+
+def test_keys_are_sorted_except_where_their_order_has_a_meaning(schema: Path) -> None:
+    written = {"inner": {"z": 1, "b": 2}, "grid": {"z": [1], "a": [2]}, "count": 1}
+    settings = validated(written, "It", schema)
+    assert list(settings) == ["count", "grid", "inner"]
+    assert list(settings["grid"]) == ["z", "a"]
+    assert list(settings["inner"]) == ["b", "names", "z"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"count": 0}, "It is not valid at '$.count': 0 is less than the minimum of 1; every key"),
+        ({"inner": {"names": 1}}, "at '$.inner.names': 1 is not of type 'array'"),
+        ({"coutn": 1}, "'coutn' was unexpected"),
+    ],
+)
+def test_a_fault_is_named_by_its_place(settings: Config, sentence: str, schema: Path) -> None:
+    with pytest.raises(GengapError) as fault:
+        validated(settings, "It", schema)
+    assert sentence in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+def test_changes_are_laid_over_mappings_and_replace_everything_else() -> None:
+    settings = {"a": {"x": 1, "y": [1, 2]}, "b": 1}
+    changed = merged(settings, {"a": {"y": [3]}, "c": {"z": 1}})
+    assert changed == {"a": {"x": 1, "y": [3]}, "b": 1, "c": {"z": 1}}
+    assert settings == {"a": {"x": 1, "y": [1, 2]}, "b": 1}
+
+
+def test_the_keys_of_a_part_are_sorted(schema: Path) -> None:
+    assert keys_of(schema, "part") == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [("a: [1", "is not valid YAML"), ("- 1", "holds no mapping"), (None, "cannot be read")],
+)
+def test_a_file_that_holds_no_settings_is_named(
+    content: str | None, sentence: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "settings.yaml"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(GengapError, match=f"settings.yaml {sentence}"):
+        read_yaml(path)

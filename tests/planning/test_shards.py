@@ -1,0 +1,57 @@
+"""Shards: every network is in just one, whatever their size."""
+
+from __future__ import annotations
+
+import pytest
+from tests.planning.conftest import Config, PlanMaker
+
+from gengap.errors import GengapError
+from gengap.planning import targets
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 16])
+def test_every_network_is_in_one_shard(size: int, reduced: Config, plan_of: PlanMaker) -> None:
+    reduced["tasks"][0]["networks_per_job"] = size
+    task = plan_of(reduced).task("reduced")
+    assert [network for shard in task.shards for network in task.networks(shard)] == list(range(8))
+    for shard in task.shards:
+        networks = task.networks(shard)
+        assert len(networks) <= size
+        assert all(task.shard_of(network) == shard for network in networks)
+        assert [entry["point"] for entry in task.shard_entries(shard)] == [
+            task.entries[network]["point"] for network in networks
+        ]
+
+
+def test_the_default_is_sixteen_for_a_zoo_and_one_for_imported_networks(
+    reduced: Config, plan_of: PlanMaker
+) -> None:
+    reduced["tasks"].append({"name": "imported", "pgdl": {"task": "task2_v1"}})
+    plan = plan_of(reduced)
+    assert plan.task("reduced").shards == range(1)
+    assert plan.task("imported").shards == range(54)
+
+
+def test_a_network_or_shard_that_the_task_lacks_is_refused(
+    reduced: Config, plan_of: PlanMaker
+) -> None:
+    task = plan_of(reduced).task("reduced")
+    with pytest.raises(GengapError, match="Task 'reduced' has networks 0 to 7, not 8"):
+        task.shard_of(8)
+    with pytest.raises(GengapError, match="Task 'reduced' has shards 0 to 0 of networks, not 1"):
+        task.networks(1)
+
+
+def test_tables_and_lists_of_failures_stand_beside_each_other(
+    reduced: Config, plan_of: PlanMaker
+) -> None:
+    reduced["tasks"][0]["networks_per_job"] = 4
+    task = plan_of(reduced).task("reduced")
+    tables = targets.measure_tables(task)
+    assert tables == [
+        f"results/reduced/{folder}/{shard}.csv"
+        for folder in ("topology/summaries", "measures/baseline")
+        for shard in (0, 1)
+    ]
+    assert [path.replace(".failed.json", ".csv") for path in targets.failure_lists(task)] == tables
+    assert targets.receipt_of(task, 5) == targets.receipts(task)[1]

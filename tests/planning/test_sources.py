@@ -1,0 +1,77 @@
+"""The digest that stands for the library's version, and what planning itself imports."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = "gengap.measures.baseline"
+
+
+def version_in_copy(folder: Path, *sources: str) -> str:
+    """The code version that a copy of the library computes."""
+    command = f"from gengap.planning.sources import code_version; print(code_version(*{sources!r}))"
+    return subprocess.run(
+        [sys.executable, "-c", command], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def edit(path: Path, text: str = "# an edit\n") -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def test_the_code_version_sees_exactly_the_modules_that_are_reached(
+    root: Path, tmp_path: Path
+) -> None:
+    library = tmp_path / "gengap"
+    shutil.copytree(root / "src" / "gengap", library)
+    first = version_in_copy(tmp_path, SOURCE)
+    assert version_in_copy(tmp_path, SOURCE) == first
+    edit(library / "figures" / "style.py")
+    assert version_in_copy(tmp_path, SOURCE) == first
+    edit(library / "networks" / "weights.py")
+    second = version_in_copy(tmp_path, SOURCE)
+    assert second != first
+    edit(library / "errors.py")
+    assert version_in_copy(tmp_path, SOURCE) not in {first, second}
+
+
+@pytest.mark.parametrize(
+    ("statement", "reached"),
+    [
+        ("from gengap.figures import style", True),
+        ("from gengap.figures import (\n    labels,\n    style,\n)", True),
+        ("import gengap.figures.style", True),
+        ("def late():\n    from gengap.figures.style import save", True),
+        ('TEXT = """\nfrom gengap.figures import style\n"""', False),
+        ("# from gengap.figures import style", False),
+        ("from gengap.figuresque import style", False),
+    ],
+)
+def test_imports_are_read_from_the_syntax(
+    statement: str, reached: bool, root: Path, tmp_path: Path
+) -> None:
+    library = tmp_path / "gengap"
+    shutil.copytree(root / "src" / "gengap", library)
+    (library / "figures" / "__init__.py").write_text("")
+    source = tmp_path / "mine.py"
+    source.write_text(statement + "\n")
+    before = version_in_copy(tmp_path, str(source))
+    edit(library / "figures" / "style.py")
+    assert (version_in_copy(tmp_path, str(source)) != before) == reached
+
+
+def test_planning_imports_nothing_that_computes() -> None:
+    command = (
+        "import sys, gengap.planning.plan, gengap.planning.targets, gengap.planning.resources, "
+        "gengap.planning.starting, gengap.planning.summary, gengap.planning.sources\n"
+        "print(sorted({m.partition('.')[0] for m in sys.modules} & "
+        "{'numpy', 'torch', 'pandas', 'sklearn', 'scipy', 'snakemake'}))"
+    )
+    result = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True)
+    assert result.stdout.strip() == "[]", result.stderr
