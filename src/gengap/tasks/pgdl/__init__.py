@@ -7,6 +7,7 @@ Keras configs, legacy HDF5 weights and TFRecords. One function a stage:
 ``import_dataset`` and ``import_network`` (a task folder) ; ``export`` (the way back).
 """
 
+from gengap.pgdl_layout import Tree, locate
 from gengap.tasks.pgdl.download import Receipt, download
 from gengap.tasks.pgdl.exporting import export
 from gengap.tasks.pgdl.importing import (
@@ -15,14 +16,8 @@ from gengap.tasks.pgdl.importing import (
     import_dataset,
     import_network,
 )
-from gengap.tasks.pgdl.layout import (
-    Reference,
-    StatedNetwork,
-    Tree,
-    locate,
-    read_reference,
-)
 from gengap.tasks.pgdl.published import BASE_URL, TASKS, PublishedTask
+from gengap.tasks.pgdl.reference import Reference, StatedNetwork, read_reference
 from gengap.tasks.pgdl.remote import RetryPolicy
 
 __all__ = [

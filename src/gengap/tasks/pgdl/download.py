@@ -10,17 +10,10 @@ from pathlib import Path
 
 from gengap.errors import GengapError
 from gengap.files import writing
+from gengap.pgdl_layout import MODEL_FILES, PARTS, REFERENCE, locate, missing_shard
 from gengap.tasks.pgdl.archives import Member, read_members
-from gengap.tasks.pgdl.layout import (
-    MODEL_FILES,
-    PARTS,
-    REFERENCE,
-    Reference,
-    locate,
-    missing_shard,
-    read_reference,
-)
 from gengap.tasks.pgdl.published import BASE_URL
+from gengap.tasks.pgdl.reference import Reference, read_reference
 from gengap.tasks.pgdl.remote import RetryPolicy
 from gengap.tasks.pgdl.sources import Archive, archive_in, is_url, open_archive
 

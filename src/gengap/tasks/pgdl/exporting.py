@@ -11,9 +11,9 @@ import numpy as np
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.files import read_json, writing
+from gengap.pgdl_layout import CONFIG, INITIAL, REFERENCE, WEIGHTS, Tree
 from gengap.tasks.folder import MAKE_AGAIN, Task, TrainedNetwork, load
 from gengap.tasks.pgdl.keras_weights import write_weights
-from gengap.tasks.pgdl.layout import CONFIG, INITIAL, REFERENCE, WEIGHTS, Tree
 from gengap.tasks.pgdl.records import write_examples
 
 

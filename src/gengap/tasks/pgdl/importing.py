@@ -14,18 +14,11 @@ import numpy as np
 from gengap.datasets import Split, read_split, write_split
 from gengap.errors import GengapError
 from gengap.files import read_json, writing
+from gengap.pgdl_layout import CONFIG, FETCH_AGAIN, INITIAL, PARTS, WEIGHTS, Tree
 from gengap.tasks.folder import Metrics
 from gengap.tasks.pgdl.keras_weights import load_weights
-from gengap.tasks.pgdl.layout import (
-    CONFIG,
-    FETCH_AGAIN,
-    INITIAL,
-    PARTS,
-    WEIGHTS,
-    Tree,
-    read_reference,
-)
 from gengap.tasks.pgdl.records import read_examples
+from gengap.tasks.pgdl.reference import read_reference
 
 if TYPE_CHECKING:
     from gengap.networks import Network
