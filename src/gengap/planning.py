@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from gengap.errors import GengapError
-from gengap.names import FAMILIES, STAGED_FAMILY
+from gengap.names import FAMILIES, PGDL_NETWORKS, STAGED_FAMILY
 
-__all__ = ["FAMILIES", "STAGED_FAMILY"]
+__all__ = ["FAMILIES", "PGDL_NETWORKS", "STAGED_FAMILY"]
 
 LIBRARY = Path(__file__).parent
 IMPORT = re.compile(
@@ -31,19 +31,6 @@ DEFAULT_GIB = 2
 
 # Fewer networks leave fewer than four in the training half of a fold of the cross-validation.
 LEAST_NETWORKS = 8
-
-# How many networks each published task of PGDL has (Jiang et al. 2020, arXiv:2012.07976): its jobs
-# are planned before the first of its files is there.
-PGDL_NETWORKS = {
-    "task1_v4": 96,
-    "task2_v1": 54,
-    "task4": 96,
-    "task5": 64,
-    "task6": 96,
-    "task7": 48,
-    "task8": 64,
-    "task9": 32,
-}
 
 
 def families(named: Sequence[str] | str) -> dict[str, str]:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gengap.errors import GengapError
-from gengap.files import read_json
-from gengap.pgdl_layout import FETCH_AGAIN, PARTS
+from gengap.pgdl_layout import PARTS, read_entries
 from gengap.tasks.pgdl.published import TASKS
 
 log = logging.getLogger(__name__)
@@ -23,9 +22,9 @@ class StatedNetwork:
 
     Attributes:
         hyper_parameters: its point of the grid.
-        replicate: how many networks with smaller ids have the same hyper-parameters.
+        replicate: number of networks with smaller ids and the same hyper-parameters.
         train_accuracy, test_accuracy: fractions.
-        train_loss, test_loss: None where it does not say.
+        train_loss, test_loss: mean losses; None where the file states none.
     """
 
     hyper_parameters: dict[str, Any]
@@ -38,12 +37,12 @@ class StatedNetwork:
 
 @dataclass(frozen=True)
 class Reference:
-    """A task's reference file, read.
+    """The content of a task's reference file.
 
     Attributes:
         path: the file.
         grid: possible values of each hyper-parameter, of all networks together.
-        networks: by id, in the numeric order of the ids: that order is the networks' positions.
+        networks: by id, in the numeric order of the ids, which is the order of the positions.
     """
 
     path: Path
@@ -56,7 +55,13 @@ class Reference:
         return list(self.networks)
 
     def id_at(self, position: int) -> str:
-        """Id of the network at a position.
+        """Return the id of the network at a position.
+
+        Args:
+            position: of the network, from 0.
+
+        Returns:
+            The id, a number as text.
 
         Raises:
             GengapError: the task has no such position.
@@ -74,47 +79,42 @@ def read_reference(path: str | Path, task: str | None = None) -> Reference:
 
     Args:
         path: the file.
-        task: the task's name; if it is a published one with another number of networks, that is
-            logged as a warning.
+        task: the task's name. If a published task of this name has another number of networks,
+            that is logged as a warning.
+
+    Returns:
+        The grid and what is stated of each network.
 
     Raises:
-        GengapError: missing or broken file; a network without accuracies, with a value that is not
-            among the possible ones, or with other hyper-parameters than the first.
+        GengapError: the file is missing or broken, or a network lacks accuracies, has a value that
+            is not among the possible ones, or has other hyper-parameters than the first network.
     """
     path = Path(path)
-    content = read_json(path, FETCH_AGAIN)
-    try:
-        ids = sorted(content, key=int)
-    except ValueError as error:
-        raise GengapError(
-            f"{path}: its keys must be the networks' numbers (without 'model_'): correct the file."
-        ) from error
-    if not ids:
-        raise GengapError(f"{path} names no network: download the task again.")
-    if task in TASKS and len(ids) != TASKS[task].networks:
-        log.warning("%s has %d networks, published: %d", path, len(ids), TASKS[task].networks)
+    entries = read_entries(path)
+    if task in TASKS and len(entries) != TASKS[task].networks:
+        log.warning("%s has %d networks, published: %d", path, len(entries), TASKS[task].networks)
     grid: dict[str, list[Any]] = {}
     networks: dict[str, StatedNetwork] = {}
-    seen: list[dict[str, Any]] = []
-    for id_ in ids:
-        stated, values = _stated(content[id_], path, id_, seen)
+    points: list[dict[str, Any]] = []
+    for id_, entry in entries.items():
+        stated, values = _stated(entry, path, id_, points)
         if networks and set(values) != set(grid):
             raise GengapError(
-                f"{path}: network {id_} has other hyper-parameters than network {ids[0]}: "
-                "correct the file."
+                f"{path}: network {id_} has other hyper-parameters than network "
+                f"{next(iter(networks))}: correct the file."
             )
         for name, possible in values.items():
             known = grid.setdefault(name, [])
             known += [value for value in possible if value not in known]
         networks[id_] = stated
-        seen.append(stated.hyper_parameters)
+        points.append(stated.hyper_parameters)
     return Reference(path, grid, networks)
 
 
 def _stated(
-    entry: Any, path: Path, id_: str, seen: list[dict[str, Any]]
+    entry: Any, path: Path, id_: str, points: list[dict[str, Any]]
 ) -> tuple[StatedNetwork, dict[str, list[Any]]]:
-    """What one entry of the file says, and the possible values of its hyper-parameters."""
+    """Check one entry: what it says, and the possible values of its hyper-parameters."""
     try:
         parameters: Mapping[str, Any] = entry["hparams"]
         values = {name: list(value["possible_values"]) for name, value in parameters.items()}
@@ -136,4 +136,4 @@ def _stated(
                 f"{path}: network {id_} has {name} = {value!r}, which is not among its possible "
                 f"values {values[name]}: correct the file."
             )
-    return StatedNetwork(point, seen.count(point), *accuracies, *losses), values
+    return StatedNetwork(point, points.count(point), *accuracies, *losses), values
