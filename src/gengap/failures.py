@@ -1,6 +1,6 @@
-"""Failure records: why one network has no result, written in the place of that result.
+"""Failure records, which say why one network has no result and are written in its place.
 
-Whatever reads such a file passes the record on, and the task's ``failed.csv`` lists it.
+Every stage that reads such a file passes the record on, and the task's ``failed.csv`` lists it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ FIRST_LINE = b"gengap failure record\n"
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a network has no result: the stage (rule) that failed and its one sentence."""
+    """Why a network has no result.
+
+    Attributes:
+        stage: the rule that failed.
+        network: the network's name in its task.
+        reason: one sentence.
+    """
 
     stage: str
     network: str
@@ -25,7 +31,13 @@ class Failure:
 
 
 def read_failure(path: str | Path) -> Failure | None:
-    """The failure recorded under ``path``, or None if the file holds a real result.
+    """Read the failure that a file records, if it does.
+
+    Args:
+        path: a result of any kind, or a failure record in its place.
+
+    Returns:
+        The failure; None if the file holds a real result.
 
     Raises:
         MachineError: the file cannot be read.
@@ -42,6 +54,6 @@ def read_failure(path: str | Path) -> Failure | None:
 
 
 def write_failure(path: str | Path, failure: Failure) -> None:
-    """Write a failure record where a result would lie."""
+    """Write a failure record in the place of a result."""
     with writing(path) as part:
         part.write_bytes(FIRST_LINE + json.dumps(asdict(failure), indent=1).encode() + b"\n")
