@@ -1,9 +1,10 @@
-"""CPU seconds of each measure of the family ``competition`` on one network, one thread.
+"""Measure the CPU seconds of each measure of the family ``competition`` on one network.
 
     python benchmarks/baselines.py
 
-Two settings: 2000 random images of 16x16x3 (the published TensorFlow code takes 33 CPU seconds
-there for Always Generalize, Interpex and BrAIn together), and scikit-learn's digits.
+There are two settings, on one thread: 2000 random images of 16x16x3 and scikit-learn's digits. On
+the first, the published TensorFlow code takes 33 CPU seconds for Always Generalize, Interpex and
+BrAIn together.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ PUBLISHED = ("always_generalize", "interpex", "brain")
 
 
 def settings() -> dict[str, Split]:
+    """Return the training data of each setting by its name."""
     rng = generator(0, "benchmark")
     images = rng.random((2000, 16, 16, 3), dtype=np.float32)
     return {
@@ -34,12 +36,12 @@ def settings() -> dict[str, Split]:
     }
 
 
-def seconds(data: Split) -> pd.Series:
-    """CPU seconds of each function of the family, by the first measure that it gives."""
+def seconds(data: Split) -> pd.Series[float]:
+    """Measure each function of the family, named by the first measure that it gives."""
     network = build(convolutional(data.inputs.shape[1:], data.classes, width=32, depth=3)).eval()
     train(network, data, Recipe(epochs=2))
     functions = {function: name for name, function in reversed(members(FAMILY).items())}
-    taken = {}
+    taken: dict[str, float] = {}
     for name in reversed(functions.values()):
         start = time.process_time()
         compute(f"{FAMILY}:{name}", network, None, data, generator(0, "benchmark", name))
@@ -48,6 +50,7 @@ def seconds(data: Split) -> pd.Series:
 
 
 def main() -> None:
+    """Print the table of both settings."""
     torch.set_num_threads(1)
     table = pd.DataFrame({name: seconds(data) for name, data in settings().items()})
     table.loc["the three published entries"] = table.loc[list(PUBLISHED)].sum()

@@ -1,12 +1,13 @@
-"""The persistence engine against the others that are installed, on trained networks.
+"""Compare the persistence engine with the others that are installed, on trained networks.
 
     python benchmarks/engine.py [--giotto-python PATH] [--sizes 500 1000 2000 3000]
 
-Trains four networks on scikit-learn's digits (kept under results/benchmarks/engine/matrices), takes
-1 - |correlation| of n sampled neurons' activations on all 1797 images, and runs each engine in a
-process of its own, one at a time: H0 and H1, defaults, one thread. Writes engine.csv, engine.md and
-engine.png to results/benchmarks/engine and prints the table and the ratios. Stops if any two
-engines disagree in a single bit.
+Four networks are trained on scikit-learn's digits. Their matrices hold 1 - |correlation| of the
+activations of n sampled neurons on all 1797 images, and are kept under
+results/benchmarks/engine/matrices. Each engine runs in a process of its own, one at a time: H0 and
+H1, defaults, one thread. The script writes engine.csv, engine.md and engine.png to
+results/benchmarks/engine, and prints the table and the ratios. It stops if any two engines disagree
+in a single bit.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
+from numpy.typing import NDArray
 
 from gengap.figures import save as save_figure
 from gengap.figures.style import (
@@ -37,21 +40,32 @@ from gengap.figures.style import (
 )
 from gengap.files import writing
 
+if TYPE_CHECKING:
+    from gengap.networks import Network
+    from gengap.training import Recipe
+
 ENGINES = ("gengap", "GUDHI", "giotto-ph", "ripser.py")
 REFERENCE = "giotto-ph"
 FOLDER = Path("results/benchmarks/engine")
 RUNNER = Path(__file__).with_name("engine_run.py")
-# The smaller matrices are parts of one sample of so many neurons.
 SAMPLED = 3000
+"""Neurons of the sample of which the smaller matrices are parts."""
 NOISE_POINTS, NOISE_INPUTS = 300, 2000
-# The biases of every other hidden channel are lowered by this before training: most of them never
-# fire again.
 DEADENING = 1.0
+"""By this much the biases of every other hidden channel are lowered before training.
+
+Most of these channels never fire again.
+"""
 RATIOS_FROM = 2000
+"""The smallest number of points that counts in the mean ratio."""
 
 
-def networks() -> dict[str, Callable[[], tuple]]:
-    """Name to a function that trains: returns the network and the inputs."""
+def networks() -> dict[str, Callable[[], tuple[Network, NDArray[np.float32]]]]:
+    """Name the networks.
+
+    Returns:
+        By name, a function that trains the network and returns it with all inputs.
+    """
     from gengap.datasets import Split, load
     from gengap.networks import build, convolutional, dense
     from gengap.training import Recipe, train
@@ -66,7 +80,9 @@ def networks() -> dict[str, Callable[[], tuple]]:
     shape = data.inputs.shape[1:]
     convolutions = convolutional(shape, digits.classes, width=64, depth=3)
 
-    def trained(spec, recipe: Recipe, lowered: float = 0.0):
+    def trained(
+        spec: dict[str, Any], recipe: Recipe, lowered: float = 0.0
+    ) -> tuple[Network, NDArray[np.float32]]:
         network = build(spec)
         start = train(network, digits.train, replace(recipe, epochs=1)).initial
         hidden = [name for name in start if name.endswith("bias")][:-1]
@@ -76,25 +92,33 @@ def networks() -> dict[str, Callable[[], tuple]]:
         print("   ", result.history[-1], flush=True)
         return network.eval(), data.inputs
 
-    adam = {"optimiser": "adam", "learning_rate": 1e-3, "batch_size": 64}
-    memorise = {**adam, "label_corruption": 0.9, "stop_at_loss": 0.05}
+    fitting = Recipe(optimiser="adam", learning_rate=1e-3, batch_size=64, epochs=10)
+    memorising = replace(fitting, label_corruption=0.9, stop_at_loss=0.05, epochs=80)
     return {
-        "well-fitted CNN": lambda: trained(convolutions, Recipe(**adam, epochs=10)),
-        "overfitted CNN": lambda: trained(convolutions, Recipe(**memorise, epochs=80)),
+        "well-fitted CNN": lambda: trained(convolutions, fitting),
+        "overfitted CNN": lambda: trained(convolutions, memorising),
         "overfitted MLP": lambda: trained(
-            dense(shape, digits.classes, width=1200, depth=3), Recipe(**memorise, epochs=80)
+            dense(shape, digits.classes, width=1200, depth=3), memorising
         ),
-        "many dead neurons": lambda: trained(convolutions, Recipe(**adam, epochs=10), DEADENING),
+        "many dead neurons": lambda: trained(convolutions, fitting, DEADENING),
     }
 
 
 def matrices(folder: Path, sizes: list[int]) -> list[tuple[str, int, Path]]:
-    """Name, number of points and file of each matrix, made where they are not there yet."""
+    """Make the matrices that do not exist yet.
+
+    Args:
+        folder: where the matrices are kept.
+        sizes: numbers of points.
+
+    Returns:
+        Name, number of points and file of each matrix.
+    """
     from gengap.seeding import generator
     from gengap.topology import correlation_dissimilarity
 
     largest = max(*sizes, SAMPLED)
-    made = []
+    cases = []
     for name, make in networks().items():
         whole = folder / f"{name}, n={largest} of {largest}.npy"
         if not whole.exists():
@@ -103,51 +127,80 @@ def matrices(folder: Path, sizes: list[int]) -> list[tuple[str, int, Path]]:
             print(f"training: {name}", flush=True)
             network, inputs = make()
             rng = generator(0, "benchmark", name)
-            drawn = sample(network, inputs, neurons=largest, draws=1, method="uniform", rng=rng)
-            rows = rng.permutation(drawn.draws[0])
-            save(whole, correlation_dissimilarity(drawn.activations[rows]))
+            sampled = sample(network, inputs, neurons=largest, draws=1, method="uniform", rng=rng)
+            rows = rng.permutation(sampled.draws[0])
+            save(whole, correlation_dissimilarity(sampled.activations[rows]))
         for n in sizes:
             path = folder / f"{name}, n={n} of {largest}.npy"
             if not path.exists():
                 save(path, np.ascontiguousarray(np.load(whole, mmap_mode="r")[:n, :n]))
-            made.append((name, n, path))
+            cases.append((name, n, path))
     path = folder / f"Gaussian noise, n={NOISE_POINTS}.npy"
     if not path.exists():
         noise = generator(0, "benchmark", "noise").standard_normal((NOISE_POINTS, NOISE_INPUTS))
         save(path, correlation_dissimilarity(noise))
-    made.append(("Gaussian noise", NOISE_POINTS, path))
-    return made
+    cases.append(("Gaussian noise", NOISE_POINTS, path))
+    return cases
 
 
-def save(path: Path, matrix: np.ndarray) -> None:
+def save(path: Path, matrix: NDArray[np.floating]) -> None:
+    """Write a matrix."""
     with writing(path) as part:
         np.save(part, matrix)
 
 
-def run(python: str, engine: str, matrix: Path, diagrams: Path) -> dict:
+def run(python: str, engine: str, matrix: Path, diagrams: Path) -> dict[str, Any]:
+    """Run one engine on one matrix in a process of its own.
+
+    Args:
+        python: the interpreter that has the engine.
+        engine: its name.
+        matrix: file of the matrix.
+        diagrams: file to which the process writes the diagrams.
+
+    Returns:
+        What `engine_run.py` prints.
+
+    Raises:
+        SystemExit: the engine fails.
+    """
     threads = {f"{kind}_NUM_THREADS": "1" for kind in ("OMP", "OPENBLAS", "MKL")}
-    done = subprocess.run(
+    process = subprocess.run(
         [python, str(RUNNER), engine, str(matrix), str(diagrams)],
         env={**os.environ, **threads},
         capture_output=True,
         text=True,
     )
-    if done.returncode:
-        raise SystemExit(f"{engine} failed on {matrix}:\n{done.stderr}")
-    return json.loads(done.stdout)
+    if process.returncode:
+        raise SystemExit(f"{engine} failed on {matrix}:\n{process.stderr}")
+    row: dict[str, Any] = json.loads(process.stdout)
+    return row
 
 
 def installed(python: str, engine: str) -> bool:
+    """Whether an interpreter has an engine."""
     check = f"from engine_run import prepare; prepare({engine!r})"
     folder = RUNNER.parent
     return not subprocess.run([python, "-c", check], cwd=folder, capture_output=True).returncode
 
 
-def measure(interpreters: dict[str, str], todo: list[tuple[str, int, Path]]) -> pd.DataFrame:
+def measure(interpreters: dict[str, str], cases: list[tuple[str, int, Path]]) -> pd.DataFrame:
+    """Run every engine on every matrix.
+
+    Args:
+        interpreters: the interpreter of each engine.
+        cases: name, number of points and file of each matrix.
+
+    Returns:
+        One row for each matrix and engine.
+
+    Raises:
+        SystemExit: an engine fails, or two engines disagree in a bit.
+    """
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, n, matrix in todo:
-            agreed = None
+        for name, n, matrix in cases:
+            agreed: dict[str, bytes] | None = None
             for engine, python in interpreters.items():
                 diagrams = Path(folder, "diagrams.npz")
                 row = run(python, engine, matrix, diagrams)
@@ -165,7 +218,7 @@ def measure(interpreters: dict[str, str], todo: list[tuple[str, int, Path]]) -> 
 
 
 def ratios(table: pd.DataFrame) -> str:
-    """The reference's cost divided by ours."""
+    """Describe the reference's cost divided by ours."""
     if not {"gengap", REFERENCE} <= set(table["engine"]):
         return f"{REFERENCE} is not installed: no ratios.\n"
     costs = table.assign(
@@ -175,8 +228,9 @@ def ratios(table: pd.DataFrame) -> str:
         index=["matrix", "n"], columns="engine", values=["cpu_s", "peak_mb", "own", "added"]
     )
 
-    def ratio(cost: str) -> pd.Series:
-        return pivot[cost][REFERENCE] / pivot[cost]["gengap"]
+    def ratio(cost: str) -> pd.Series[float]:
+        costs: pd.Series[float] = pivot[cost][REFERENCE] / pivot[cost]["gengap"]
+        return costs
 
     cpu = ratio("cpu_s")
     largest = table["n"].max()
@@ -189,7 +243,7 @@ def ratios(table: pd.DataFrame) -> str:
         f"Smallest CPU ratio on any matrix: {cpu.min():.1f}.",
         f"Its memory at n = {largest}, divided by ours:",
         *(
-            f"- {what}: {said(ratio(cost).xs(largest, level='n'))}"
+            f"- {what}: {format_ratios(ratio(cost).xs(largest, level='n'))}"
             for cost, what in {
                 "peak_mb": "peak of the process",
                 "own": "of that its own, without the pages of libraries' files",
@@ -200,27 +254,31 @@ def ratios(table: pd.DataFrame) -> str:
     return "\n\n".join(line for line in lines if line) + "\n"
 
 
-def geometric_mean(values: pd.Series) -> float:
+def geometric_mean(values: pd.Series[float]) -> float:
+    """Return the geometric mean of positive values."""
     return float(np.exp(np.log(values).mean()))
 
 
-def said(ratios: pd.Series) -> str:
-    each = ", ".join(f"{matrix} {value:.1f}" for matrix, value in ratios.items())
-    return f"{geometric_mean(ratios):.1f} (geometric mean; {each})"
+def format_ratios(ratios: pd.Series[float]) -> str:
+    """Format the mean of several ratios, and each ratio with its matrix."""
+    single = ", ".join(f"{matrix} {value:.1f}" for matrix, value in ratios.items())
+    return f"{geometric_mean(ratios):.1f} (geometric mean; {single})"
 
 
 def markdown(table: pd.DataFrame) -> str:
+    """Format the table and the ratios in Markdown."""
     engines = [engine for engine in ENGINES if engine in set(table["engine"])]
     versions = table.groupby("engine")["version"].first()
     head = ["matrix", "n", "H0", "H1", *(f"{engine} {versions[engine]}" for engine in engines)]
     lines = [" | ".join(head), " | ".join("---" for _ in head)]
-    for (name, n), rows in table.groupby(["matrix", "n"], sort=False):
-        cells = rows.set_index("engine")
-        first = cells.iloc[0]
+    for _, rows in table.groupby(["matrix", "n"], sort=False):
+        first = rows.iloc[0]
+        costs = rows.set_index("engine").to_dict("index")
         lines.append(
-            f"{name} | {n} | {first['h0_bars']} | {first['h1_bars']} | "
+            f"{first['matrix']} | {first['n']} | {first['h0_bars']} | {first['h1_bars']} | "
             + " | ".join(
-                f"{cells.loc[e, 'cpu_s']:.2f} ({cells.loc[e, 'peak_mb']:.0f})" for e in engines
+                f"{costs[engine]['cpu_s']:.2f} ({costs[engine]['peak_mb']:.0f})"
+                for engine in engines
             )
         )
     body = "\n".join(f"| {line} |" for line in lines)
@@ -228,11 +286,12 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 @styled
-def figure(table: pd.DataFrame) -> Figure:
+def plot_costs(table: pd.DataFrame) -> Figure:
+    """Plot time and memory of the engines against the number of points, a column a network."""
     trained = table[table["n"] != NOISE_POINTS]
     names = list(trained["matrix"].unique())
-    drawn = new_figure(DOUBLE_COLUMN, 3.6)
-    axes = drawn.subplots(2, len(names), sharex=True, sharey="row", squeeze=False)
+    figure = new_figure(DOUBLE_COLUMN, 3.6)
+    axes = figure.subplots(2, len(names), sharex=True, sharey="row", squeeze=False)
     for column, name in enumerate(names):
         axes[0, column].set_title(name)
         axes[1, column].set_xlabel("points n")
@@ -251,25 +310,26 @@ def figure(table: pd.DataFrame) -> Figure:
         axes[row, 0].yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
         axes[row, 0].yaxis.set_major_formatter("{x:g}")
     handles, _ = axes[0, 0].get_legend_handles_labels()
-    legend_below(drawn, handles)
-    return drawn
+    legend_below(figure, handles)
+    return figure
 
 
 def main() -> None:
+    """Measure all engines, and write the table and the figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--giotto-python", default=sys.executable, help="Python with giotto-ph")
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 1000, 2000, 3000])
-    chosen = parser.parse_args()
-    pythons = {e: chosen.giotto_python if e == REFERENCE else sys.executable for e in ENGINES}
+    arguments = parser.parse_args()
+    pythons = {e: arguments.giotto_python if e == REFERENCE else sys.executable for e in ENGINES}
     interpreters = {e: python for e, python in pythons.items() if installed(python, e)}
     print("engines:", ", ".join(interpreters), flush=True)
-    table = measure(interpreters, matrices(FOLDER / "matrices", sorted(chosen.sizes)))
+    table = measure(interpreters, matrices(FOLDER / "matrices", sorted(arguments.sizes)))
 
     with writing(FOLDER / "engine.csv") as part:
         table.to_csv(part, index=False)
     with writing(FOLDER / "engine.md") as part:
         part.write_text(markdown(table))
-    save_figure(figure(table), FOLDER / "engine.png")
+    save_figure(plot_costs(table), FOLDER / "engine.png")
     print(f"\n{markdown(table)}")
 
 

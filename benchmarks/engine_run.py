@@ -1,10 +1,11 @@
-"""One engine on one matrix in this process, for `benchmarks/engine.py`; needs that engine only.
+"""Run one engine on one matrix in this process, for `benchmarks/engine.py`.
 
     python benchmarks/engine_run.py ENGINE MATRIX.npy DIAGRAMS.npz
 
-Prints one line of JSON: CPU and wall seconds of the call alone (after imports, and after loading
-compiled code), and in MB the peak memory of the process, its memory before the call, and how much
-of it are, after the call, pages of files (libraries), which processes share.
+Only that engine need be installed. The script prints one line of JSON. It holds CPU and wall
+seconds of the call alone, after imports and after compiled code was loaded. It also holds, in MB,
+the peak memory of the process, its memory before the call, and the memory that pages of files
+(libraries) take after the call, which processes share.
 """
 
 from __future__ import annotations
@@ -15,13 +16,30 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 PACKAGES = {"gengap": "gengap", "ripser.py": "ripser", "giotto-ph": "giotto-ph", "GUDHI": "gudhi"}
 
+Matrix = NDArray[np.floating]
+Engine = Callable[[Matrix], Sequence[ArrayLike]]
+"""Computes the bars (births and deaths) of H0 and H1 from a matrix of dissimilarities."""
 
-def prepare(engine: str):
+
+def prepare(engine: str) -> Engine:
+    """Import an engine, with its compiled code.
+
+    Args:
+        engine: its name.
+
+    Returns:
+        The function that computes the diagrams.
+
+    Raises:
+        SystemExit: there is no engine of this name.
+    """
     if engine == "gengap":
         from gengap.topology import persistence_diagrams
         from gengap.topology.engine import warm
@@ -44,24 +62,28 @@ def prepare(engine: str):
     raise SystemExit(f"Unknown engine {engine!r}: choose one of {', '.join(PACKAGES)}.")
 
 
-def tidy(bars) -> np.ndarray:
-    bars = np.asarray(bars, np.float32).reshape(-1, 2)
+def canonical(diagram: ArrayLike) -> NDArray[np.float32]:
+    """Return the bars of positive length (n, 2), sorted by birth and death."""
+    bars = np.asarray(diagram, np.float32).reshape(-1, 2)
     bars = bars[bars[:, 0] < bars[:, 1]]
-    return bars[np.lexsort((bars[:, 1], bars[:, 0]))]
+    order = np.lexsort((bars[:, 1], bars[:, 0]))
+    return bars[order]
 
 
 def cpu_seconds() -> float:
+    """Return the CPU seconds of this process, user and system."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 
 
 def memory(field: str) -> float:
-    """In MB. The kernel's own peak counter, since ru_maxrss begins with the parent's memory."""
+    """Return a field of the kernel's account in MB; ru_maxrss starts at the parent's memory."""
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith(field))
 
 
 def main(engine: str, matrix_path: str, diagrams_path: str) -> None:
+    """Run one engine, write its diagrams and print its costs."""
     version = importlib.metadata.version(PACKAGES[engine])
     compute = prepare(engine)
     matrix = np.load(matrix_path)
@@ -70,10 +92,10 @@ def main(engine: str, matrix_path: str, diagrams_path: str) -> None:
     cpu, wall = cpu_seconds() - cpu, time.perf_counter() - wall
     measured = {"version": version, "cpu_s": cpu, "wall_s": wall, "before_mb": before}
     measured.update(peak_mb=memory("VmHWM"), files_mb=memory("RssFile"))
-    h0, h1 = (tidy(bars) for bars in diagrams)
+    h0, h1 = (canonical(diagram) for diagram in diagrams)
     np.savez(diagrams_path, h0=h0, h1=h1)
     print(json.dumps(measured), flush=True)
-    # Some engines fail while the interpreter shuts down; the result is out.
+    # Some engines fail while the interpreter shuts down; the result is complete by now.
     os._exit(0)
 
 

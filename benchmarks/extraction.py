@@ -1,12 +1,13 @@
-"""Time and memory of the topology of one large network at the settings of Ballester et al. 2023.
+"""Measure the topology of one large network at the settings of Ballester et al. 2023.
 
     python benchmarks/extraction.py
 
 The network is a VGG of the size of PGDL's (three blocks of two convolutions, widths 64, 128 and
-256, a dense layer of 512 units; 32x32x3 inputs; 230 thousand neurons) with its initial weights;
-2000 inputs, 20 draws of 3000 neurons. Each stage is a process of its own on one thread, as in the
-workflow: two plain forward passes, the activations, the diagrams (on one and on four threads), the
-summaries. Written to results/benchmarks/extraction/.
+256, a dense layer of 512 units; 32x32x3 inputs; 230 thousand neurons) with its initial weights.
+There are 2000 inputs and 20 draws of 3000 neurons. Each stage is a process of its own: two plain
+forward passes, the activations, the diagrams (on one and on four threads) and the summaries. All
+others run on one thread. The table of CPU seconds and peak memory is written to
+results/benchmarks/extraction/.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from gengap.activations import read_sample, sample, write_sample
 from gengap.seeding import generator
@@ -26,16 +29,17 @@ from gengap.topology import draw_diagrams, read_diagrams, summarise, write_diagr
 from gengap.topology.engine import warm
 
 FOLDER = Path("results/benchmarks/extraction")
-INPUTS, NEURONS, DRAWS, REPLICATES = 2000, 3000, 20, 1000
+INPUTS, NEURONS, DRAWS, RESAMPLES = 2000, 3000, 20, 1000
 IMAGE = (32, 32, 3)
 CLASSES = 10
 WIDTHS = (64, 128, 256)
 DENSE = 512
 PLAIN_BATCH = 256
-MEGABYTE = 1024  # of the kilobytes that Linux gives
+KILOBYTES_PER_MB = 1024
 
 
 def spec() -> dict[str, object]:
+    """Return the spec of the network."""
     convolution = {"layer_name": "Conv2D", "kernel_size": [3, 3], "padding": "same"}
     layers: list[dict[str, object]] = []
     for width in WIDTHS:
@@ -50,6 +54,7 @@ def spec() -> dict[str, object]:
 
 
 def plain_passes() -> None:
+    """Run the network twice over all inputs, without anything else."""
     import torch
 
     from gengap.networks import build
@@ -62,25 +67,29 @@ def plain_passes() -> None:
 
 
 def activations() -> None:
+    """Sample the activations and write them."""
     from gengap.networks import build
 
-    drawn = sample(
+    sampled = sample(
         build(spec()), images(), neurons=NEURONS, draws=DRAWS, rng=generator(0, "activations")
     )
-    write_sample(drawn, FOLDER / "sample.safetensors")
+    write_sample(sampled, FOLDER / "sample.safetensors")
 
 
 def diagrams(threads: int) -> None:
-    drawn = read_sample(FOLDER / "sample.safetensors")
-    write_diagrams(draw_diagrams(drawn, threads=threads), FOLDER / "diagrams.npz", drawn.metadata())
+    """Compute the diagrams of all draws and write them."""
+    sampled = read_sample(FOLDER / "sample.safetensors")
+    computed = draw_diagrams(sampled, threads=threads)
+    write_diagrams(computed, FOLDER / "diagrams.npz", sampled.metadata())
 
 
 def summaries() -> None:
+    """Compute the summaries of the diagrams."""
     draws, _ = read_diagrams(FOLDER / "diagrams.npz")
-    summarise(draws, REPLICATES, generator(0, "summaries"))
+    summarise(draws, RESAMPLES, generator(0, "summaries"))
 
 
-STAGES = {
+STAGES: dict[str, Callable[[], None]] = {
     "two plain passes": plain_passes,
     "activations": activations,
     "diagrams, 1 thread": lambda: diagrams(1),
@@ -89,12 +98,23 @@ STAGES = {
 }
 
 
-def images() -> np.ndarray:
+def images() -> NDArray[np.float32]:
+    """Draw random images (n, 32, 32, 3)."""
     return generator(0, "images").random((INPUTS, *IMAGE), dtype=np.float32)
 
 
-def measured(stage: str) -> dict[str, float | str]:
-    """One stage in a process of its own."""
+def measure(stage: str) -> dict[str, float | str]:
+    """Run one stage in a process of its own.
+
+    Args:
+        stage: its name.
+
+    Returns:
+        Name, CPU seconds and peak memory of the stage.
+
+    Raises:
+        SystemExit: the stage fails.
+    """
     single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     command = [sys.executable, __file__, "--stage", stage]
     process = subprocess.Popen(command, env={**os.environ, **single})
@@ -104,11 +124,12 @@ def measured(stage: str) -> dict[str, float | str]:
     return {
         "stage": stage,
         "CPU seconds": usage.ru_utime + usage.ru_stime,
-        "peak MB": usage.ru_maxrss / MEGABYTE,
+        "peak MB": usage.ru_maxrss / KILOBYTES_PER_MB,
     }
 
 
 def main() -> None:
+    """Measure all stages, or run one in this process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stage", choices=STAGES, help="run one stage in this process")
     stage = parser.parse_args().stage
@@ -117,7 +138,7 @@ def main() -> None:
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
     warm()
-    table = pd.DataFrame([measured(name) for name in STAGES]).set_index("stage")
+    table = pd.DataFrame([measure(name) for name in STAGES]).set_index("stage")
     table.to_csv(FOLDER / "extraction.csv")
     print(table.round(1).to_string())
     plain, sampled = table["CPU seconds"].iloc[:2]

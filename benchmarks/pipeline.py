@@ -1,10 +1,11 @@
-"""What each stage of the workflow costs, and how that grows.
+"""Measure what each stage of the workflow costs, and how the cost grows.
 
     python benchmarks/pipeline.py results/digits    stages of a task that was run
     python benchmarks/pipeline.py --grow            growth with neurons, inputs, draws and networks
 
-The first reads the files that Snakemake's ``benchmark:`` has left; the second runs the stages on
-one small network (and the evaluation on made-up measures), one thread, one size changing at a time.
+The first reads the files that Snakemake's ``benchmark:`` has written. The second runs the stages on
+one small network, and the evaluation on made-up measures, on one thread. It varies one size at a
+time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -36,30 +37,42 @@ SIZES = {
     "draws": [2, 4, 8, 16],
     "networks": [16, 32, 64, 128],
 }
-REPLICATES = 1000
+RESAMPLES = 1000
 SCALARS, VECTORS, COMPONENTS = 20, 10, 6
+
+Result = TypeVar("Result")
 
 
 # ---- the stages of a task ----------------------------------------------------------------------
 
 
 def jobs(task: Path) -> pd.DataFrame:
-    """One row a job: stage, seconds, CPU seconds, peak MB."""
+    """Read what Snakemake has measured.
+
+    Args:
+        task: folder of a task that was run.
+
+    Returns:
+        One row for each job: stage, seconds, CPU seconds, peak MB.
+
+    Raises:
+        SystemExit: the folder holds no benchmark file.
+    """
     folder = task / "benchmarks"
-    found = []
+    tables = []
     for path in sorted(folder.rglob("*.tsv")):
         name = path.relative_to(folder).with_suffix("")
         stage = name.parent if name.name.isdigit() else name
-        # Jobs that end before Snakemake has looked at them leave blanks.
+        # Jobs that end before Snakemake has looked at them have blanks.
         rows = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
-        found.append(rows[["s", "cpu_time", "max_rss"]].assign(stage=stage.as_posix()))
-    if not found:
+        tables.append(rows[["s", "cpu_time", "max_rss"]].assign(stage=stage.as_posix()))
+    if not tables:
         raise SystemExit(f"{folder} holds no benchmark files: run the task first.")
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(tables, ignore_index=True)
 
 
 def stages(jobs: pd.DataFrame) -> pd.DataFrame:
-    """One row a stage, the dearest first."""
+    """Sum up the jobs of each stage, the most expensive stage first."""
     groups = jobs.groupby("stage")
     table = pd.DataFrame(
         {
@@ -75,9 +88,10 @@ def stages(jobs: pd.DataFrame) -> pd.DataFrame:
 
 
 @styled
-def figure_of_stages(table: pd.DataFrame) -> Figure:
-    drawn = new_figure(DOUBLE_COLUMN, 1 + BAR_HEIGHT * len(table))
-    time_axes, memory_axes = drawn.subplots(1, 2, sharey=True)
+def plot_stages(table: pd.DataFrame) -> Figure:
+    """Plot seconds and peak memory of each stage."""
+    figure = new_figure(DOUBLE_COLUMN, 1 + BAR_HEIGHT * len(table))
+    time_axes, memory_axes = figure.subplots(1, 2, sharey=True)
     places = np.arange(len(table))
     for shift, column, colour in ((-0.2, "CPU seconds", PALETTE[0]), (0.2, "seconds", PALETTE[5])):
         time_axes.barh(places + shift, table[column], 0.4, color=colour, label=column)
@@ -87,17 +101,18 @@ def figure_of_stages(table: pd.DataFrame) -> Figure:
     time_axes.legend()
     memory_axes.barh(places, table["peak MB"], 0.6, color=PALETTE[1])
     memory_axes.set_xlabel("peak memory of a job (MB)")
-    return drawn
+    return figure
 
 
 # ---- growth ------------------------------------------------------------------------------------
 
 
 def growth() -> pd.DataFrame:
-    """One row a stage and size: CPU seconds, and MB that the stage added to the process."""
+    """Measure the stages at every size, and return one row for each stage and size."""
     rows = []
     points = [(quantity, size) for quantity, sizes in SIZES.items() for size in sizes]
-    # A process a point: memory that one has given back would hide what the next one takes.
+    # Each point has a process of its own: memory that one point has released would hide what the
+    # next one takes.
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=fresh, max_tasks_per_child=1) as processes:
         for point, run in zip(points, processes.map(costs_at, points), strict=True):
@@ -108,7 +123,14 @@ def growth() -> pd.DataFrame:
 
 
 def costs_at(point: tuple[str, int]) -> list[tuple[str, float, float]]:
-    """What each stage costs where one quantity has a size and the others are as usual."""
+    """Measure the stages at one size of one quantity.
+
+    Args:
+        point: the quantity and its size; all other quantities have their usual sizes.
+
+    Returns:
+        Stage, CPU seconds and added MB of each stage.
+    """
     quantity, size = point
     if quantity == "networks":
         return list(evaluation(size))
@@ -116,7 +138,7 @@ def costs_at(point: tuple[str, int]) -> list[tuple[str, float, float]]:
 
 
 def topology(point: dict[str, int]) -> Iterator[tuple[str, float, float]]:
-    """The stages of one network."""
+    """Measure the stages of one network."""
     import torch
 
     from gengap.activations import choose_inputs, sample
@@ -133,17 +155,26 @@ def topology(point: dict[str, int]) -> Iterator[tuple[str, float, float]]:
     network = build(convolutional(data.inputs.shape[1:], data.classes, width=64, depth=2))
     train(network, data, Recipe(epochs=3))
     inputs = choose_inputs(data, point["inputs"], generator(0, "inputs"))
-    sizes = {"neurons": point["neurons"], "draws": point["draws"]}
-    drawn, *cost = measured(lambda: sample(network, inputs, **sizes, rng=generator(0, "neurons")))
+    neurons, draws = point["neurons"], point["draws"]
+    sampled, cost = measured(
+        lambda: sample(network, inputs, neurons=neurons, draws=draws, rng=generator(0, "neurons"))
+    )
     yield "activations", *cost
-    diagrams, *cost = measured(lambda: draw_diagrams(drawn))
+    diagrams, cost = measured(lambda: draw_diagrams(sampled))
     yield "diagrams", *cost
-    _, *cost = measured(lambda: summarise(diagrams, REPLICATES, generator(0, "bootstrap")))
+    _, cost = measured(lambda: summarise(diagrams, RESAMPLES, generator(0, "bootstrap")))
     yield "summaries", *cost
 
 
 def evaluation(networks: int) -> Iterator[tuple[str, float, float]]:
-    """The evaluation of a task with 20 numbers and 10 vectors of 6 components a network."""
+    """Measure the evaluation of made-up measures.
+
+    Args:
+        networks: number of networks, each with 20 numbers and 10 vectors of 6 components.
+
+    Yields:
+        Stage, CPU seconds and added MB.
+    """
     from gengap.evaluation import evaluate
 
     rng = np.random.default_rng(0)
@@ -163,7 +194,7 @@ def evaluation(networks: int) -> Iterator[tuple[str, float, float]]:
     index = pd.Index(ids, name="network")
     gaps = pd.Series(rng.random(networks), index=index, name="gap")
     grid = pd.DataFrame({"a": np.arange(networks) % 2, "b": np.arange(networks) // 2 % 2}, index)
-    _, *cost = measured(
+    _, cost = measured(
         lambda: evaluate(
             measures,
             gaps,
@@ -171,24 +202,41 @@ def evaluation(networks: int) -> Iterator[tuple[str, float, float]]:
             training_accuracy=pd.Series(rng.random(networks), index=index),
             within="a",
             strata="b",
-            replicates=REPLICATES,
-            permutations=REPLICATES,
+            replicates=RESAMPLES,
+            permutations=RESAMPLES,
             seed=0,
         )
     )
     yield "evaluate", *cost
 
 
-def measured(work: Callable[[], Any]) -> tuple[Any, float, float]:
-    """The result, its CPU seconds, and by how many MB the memory rose above what was held."""
+def measured(work: Callable[[], Result]) -> tuple[Result, tuple[float, float]]:
+    """Run a function and measure it.
+
+    Args:
+        work: the function.
+
+    Returns:
+        Its result, and its cost: CPU seconds, and the MB by which memory rose above that before.
+    """
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak until now
     held, start = memory("VmRSS"), time.process_time()
     result = work()
-    return result, time.process_time() - start, memory("VmHWM") - held
+    return result, (time.process_time() - start, memory("VmHWM") - held)
 
 
 def memory(key: str) -> float:
-    """A line of Linux's account of this process, in MB."""
+    """Read a line of Linux's account of this process.
+
+    Args:
+        key: name of the line.
+
+    Returns:
+        The memory in MB.
+
+    Raises:
+        SystemExit: the system keeps no such account.
+    """
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{key}:"):
             return int(line.split()[1]) / KILOBYTES_PER_MB
@@ -196,9 +244,10 @@ def memory(key: str) -> float:
 
 
 @styled
-def figure_of_growth(table: pd.DataFrame) -> Figure:
-    drawn = new_figure(DOUBLE_COLUMN, 3.6)
-    axes = drawn.subplots(2, len(SIZES), sharex="col", sharey="row")
+def plot_growth(table: pd.DataFrame) -> Figure:
+    """Plot CPU seconds and added memory against each quantity."""
+    figure = new_figure(DOUBLE_COLUMN, 3.6)
+    axes = figure.subplots(2, len(SIZES), sharex="col", sharey="row")
     names = list(table["stage"].unique())
     for column, quantity in enumerate(SIZES):
         for stage, colour, marker in zip(names, PALETTE, MARKERS, strict=False):
@@ -223,15 +272,15 @@ def figure_of_growth(table: pd.DataFrame) -> Figure:
         for panel in axes[0]
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
-    drawn.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=len(shown))
-    return drawn
+    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=len(shown))
+    return figure
 
 
 # ---- output ------------------------------------------------------------------------------------
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """The table with numbers to three digits."""
+    """Format a table in Markdown, with numbers of three digits."""
 
     def cell(value: object) -> str:
         return f"{value:.3g}" if isinstance(value, float) and value < 1000 else _whole(value)
@@ -245,27 +294,29 @@ def _whole(value: object) -> str:
     return f"{value:.0f}" if isinstance(value, float) else str(value)
 
 
-def write(table: pd.DataFrame, drawn: Figure, name: str) -> None:
+def write(table: pd.DataFrame, figure: Figure, name: str) -> None:
+    """Write a table and its figure, and print the table."""
     with writing(FOLDER / f"{name}.csv") as part:
         table.to_csv(part, index=False)
     with writing(FOLDER / f"{name}.md") as part:
         part.write_text(markdown(table))
-    save(drawn, FOLDER / f"{name}.png")
+    save(figure, FOLDER / f"{name}.png")
     print(markdown(table))
 
 
 def main() -> None:
+    """Measure the stages of a task that was run, or how the cost grows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("task", nargs="?", type=Path, help="folder of a task that was run")
     what.add_argument("--grow", action="store_true", help="measure how the cost grows")
-    chosen = parser.parse_args()
-    if chosen.grow:
+    arguments = parser.parse_args()
+    if arguments.grow:
         table = growth()
-        write(table, figure_of_growth(table), "growth")
+        write(table, plot_growth(table), "growth")
     else:
-        table = stages(jobs(chosen.task))
-        write(table, figure_of_stages(table), f"stages of {chosen.task.name}")
+        table = stages(jobs(arguments.task))
+        write(table, plot_stages(table), f"stages of {arguments.task.name}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""One tangent kernel of LeNet in this process, for `benchmarks/tangent.py`.
+"""Compute one tangent kernel of LeNet in this process, for `benchmarks/tangent.py`.
 
     python benchmarks/tangent_run.py METHOD WEIGHTS.npz INPUTS.npy KERNEL.npy
 
-METHOD is ``structured`` or ``jacobian`` (gengap), or ``nt-1``, ``nt-3`` (implementations of
-neural-tangents: Jacobian contraction, structured derivatives; its NTK-vector products, 2, take
-minutes and gigabytes here). Prints one line of JSON: CPU seconds of the second call, so that
-compilation and loading do not count, and the peak memory of the process and its memory before the
-first, in MB.
+METHOD is ``structured`` or ``jacobian`` (gengap), or ``nt-1`` or ``nt-3``, the implementations of
+neural-tangents by Jacobian contraction and by structured derivatives. Its NTK-vector products, 2,
+take minutes and gigabytes here. The script prints one line of JSON: CPU seconds of the second call,
+so that compilation and loading do not count, and, in MB, the peak memory of the process and its
+memory before the first call.
 """
 
 from __future__ import annotations
@@ -14,14 +14,26 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from gengap.tangent.kernel import Method
 
 BATCH = 500
-"""Of neural-tangents."""
+"""Inputs in a batch of neural-tangents."""
+
+Compute = Callable[[], Any]
+"""Computes the kernel, an array or a :class:`gengap.tangent.Kernel`."""
 
 
-def prepare_gengap(method: str, weights: dict[str, np.ndarray], inputs: np.ndarray):
+def prepare_gengap(
+    method: str, weights: dict[str, NDArray[np.float32]], inputs: NDArray[np.float32]
+) -> Compute:
+    """Build the network in gengap."""
     import torch
 
     from gengap.networks import build, set_weights
@@ -31,10 +43,13 @@ def prepare_gengap(method: str, weights: dict[str, np.ndarray], inputs: np.ndarr
     spec = {"architecture": "lenet", "input_shape": inputs.shape[1:], "classes": 1}
     network = build(spec)
     set_weights(network, {k: torch.from_numpy(v) for k, v in weights.items()}, source="weights")
-    return lambda: empirical_ntk(network, inputs, method=method)
+    return lambda: empirical_ntk(network, inputs, method=cast("Method", method))
 
 
-def prepare_neural_tangents(method: str, weights: dict[str, np.ndarray], inputs: np.ndarray):
+def prepare_neural_tangents(
+    method: str, weights: dict[str, NDArray[np.float32]], inputs: NDArray[np.float32]
+) -> Compute:
+    """Build the same network in JAX."""
     import jax
     import neural_tangents as nt
 
@@ -44,11 +59,11 @@ def prepare_neural_tangents(method: str, weights: dict[str, np.ndarray], inputs:
         for name in weights if name.endswith("weight")
     ]  # fmt: skip
 
-    def pooled(images):
+    def pooled(images: Any) -> Any:
         total = jax.lax.reduce_window(images, 0.0, jax.lax.add, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
         return total / 4
 
-    def network(layers, images):
+    def network(layers: list[tuple[Any, Any]], images: Any) -> Any:
         for kernel, bias in layers[:2]:
             images = jax.lax.conv_general_dilated(
                 images, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
@@ -68,11 +83,13 @@ def prepare_neural_tangents(method: str, weights: dict[str, np.ndarray], inputs:
 
 
 def memory(field: str) -> float:
+    """Return a field of Linux's account of this process in MB."""
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith(field))
 
 
 def main() -> None:
+    """Compute one kernel twice, write it and print the costs."""
     method, weights_path, inputs_path, kernel_path = sys.argv[1:]
     weights, inputs = dict(np.load(weights_path)), np.load(inputs_path)
     prepare = prepare_neural_tangents if method.startswith("nt-") else prepare_gengap

@@ -1,26 +1,32 @@
-"""Atomic writing, named seeds, and the order of the rooms."""
+"""Files are written whole, seeds follow from names, and packages import in one direction."""
 
 from __future__ import annotations
 
 import ast
 import errno
 import os
+import re
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import gengap
 from gengap.errors import MachineError
-from gengap.files import writing
+from gengap.files import ABANDONED_AFTER, remove_partial_files, writing
 from gengap.seeding import derive, generator, torch_generator
 
-ROOMS = (
+PACKAGES = (
     "planning", "datasets", "networks", "training", "tasks", "activations", "topology",
     "curvature", "tangent", "measures", "evaluation", "figures", "dashboard", "studies",
 )  # fmt: skip
-FOUNDATION = {"errors", "failures", "files", "limits", "names", "seeding"}
+GROUND_FLOOR = {"errors", "failures", "files", "limits", "names", "pgdl_layout", "seeding"}
 
 
 def test_writing_renames_only_on_success(tmp_path: Path) -> None:
@@ -67,8 +73,8 @@ def fill(full: Path) -> None:
         file.flush()
 
 
-def system_says(_: Path) -> None:
-    """As safetensors passes on what the system said."""
+def fail_as_safetensors(_: Path) -> None:
+    """Fail as safetensors does, which repeats the system's message in an error of its own."""
     raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
 
 
@@ -80,11 +86,11 @@ def over_quota(_: Path) -> None:
     ("write", "reason"),
     [
         (fill, "No space left on device"),
-        (system_says, "No space left on device"),
+        (fail_as_safetensors, "No space left on device"),
         (over_quota, "Disk quota exceeded"),
     ],
 )
-def test_a_full_disk_is_said_in_one_sentence(
+def test_a_full_disk_is_reported_in_one_sentence(
     write: Callable[[Path], object], reason: str, tmp_path: Path
 ) -> None:
     target = tmp_path / "table.csv"
@@ -92,6 +98,65 @@ def test_a_full_disk_is_said_in_one_sentence(
     with pytest.raises(MachineError, match=sentence), writing(target):
         write(Path("/dev/full"))
     assert list(tmp_path.iterdir()) == []
+
+
+def backdate(path: Path, seconds: float) -> None:
+    """Set the time of a file's last change back."""
+    changed = time.time() - seconds
+    os.utime(path, (changed, changed), follow_symlinks=False)
+
+
+def test_partial_files_of_killed_jobs_are_removed(root: Path, tmp_path: Path) -> None:
+    target = tmp_path / "digits" / "networks" / "3" / "weights.safetensors"
+    code = (
+        "import os, signal, sys; from gengap.files import writing\n"
+        "with writing(sys.argv[1]): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    environment = {"PYTHONPATH": str(root / "src")}
+    killed = subprocess.run([sys.executable, "-c", code, str(target)], env=environment)
+    assert killed.returncode == -signal.SIGKILL
+    (abandoned,) = target.parent.iterdir()
+    assert remove_partial_files(tmp_path) == 0
+    backdate(abandoned, ABANDONED_AFTER + 60)
+    assert remove_partial_files(tmp_path) == 1
+    assert list(target.parent.iterdir()) == []
+    assert remove_partial_files(tmp_path / "nowhere") == 0
+
+
+def test_files_that_may_still_be_written_or_are_no_partial_files_are_kept(tmp_path: Path) -> None:
+    outside, results = tmp_path / "outside", tmp_path / "results"
+    outside.mkdir()
+    (results / "digits").mkdir(parents=True)
+    ages = {
+        outside / ".part-of-another-run.csv": 2 * ABANDONED_AFTER,
+        results / "digits" / ".part-running.csv": ABANDONED_AFTER - 60,
+        results / "digits" / ".part-of-a-clock-ahead.csv": -ABANDONED_AFTER,
+        results / "digits" / "measures.csv": 2 * ABANDONED_AFTER,
+        results / "digits" / ".weights.hdf5.01234567.part": 2 * ABANDONED_AFTER,
+    }
+    for path, age in ages.items():
+        path.touch()
+        backdate(path, age)
+    (results / "linked").symlink_to(outside)
+    assert remove_partial_files(results) == 0
+    assert all(path.exists() for path in ages)
+
+
+def test_a_partial_file_that_another_process_removes_first_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (".part-a.csv", ".part-b.csv"):
+        (tmp_path / name).touch()
+        backdate(tmp_path / name, 2 * ABANDONED_AFTER)
+    unlink = os.unlink
+
+    def raced(path: str) -> None:
+        unlink(path)
+        if path.endswith("a.csv"):
+            raise FileNotFoundError(path)
+
+    monkeypatch.setattr(os, "unlink", raced)
+    assert remove_partial_files(tmp_path) == 1
 
 
 def test_seeds_depend_on_every_word_and_on_nothing_else() -> None:
@@ -112,8 +177,8 @@ def test_torch_generator_repeats() -> None:
     assert torch.equal(first, torch.rand(3, generator=torch_generator(0, "x")))
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """Names of gengap's parts that a module imports, at the top or inside functions."""
+def imported_modules(path: Path) -> set[str]:
+    """Packages and modules of gengap that a file imports, at the top or inside functions."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -123,12 +188,28 @@ def imported_rooms(path: Path) -> set[str]:
     return {name.split(".")[1] for name in names if name.startswith("gengap.")}
 
 
-def test_a_room_imports_only_from_rooms_before_it(root: Path) -> None:
+def sources(library: Path, name: str) -> list[Path]:
+    """The files of a package, or the file of a module."""
+    return [*(library / name).rglob("*.py"), *library.glob(f"{name}.py")]
+
+
+def test_every_package_has_its_place_in_the_order(root: Path) -> None:
     library = root / "src" / "gengap"
-    found = [folder.name for folder in library.iterdir() if (folder / "__init__.py").is_file()]
-    assert set(found) <= set(ROOMS)
-    for room in found:
-        allowed = FOUNDATION | set(ROOMS[: ROOMS.index(room) + 1])
-        for path in (library / room).rglob("*.py"):
-            known = imported_rooms(path) & (set(ROOMS) | FOUNDATION)
-            assert known <= allowed, f"{path} imports {sorted(known - allowed)}"
+    packages = {folder.parent.name for folder in library.glob("*/__init__.py")}
+    assert packages <= set(PACKAGES)
+    assert all(sources(library, name) for name in (*PACKAGES, *GROUND_FLOOR))
+
+
+@pytest.mark.parametrize("name", [*PACKAGES, *sorted(GROUND_FLOOR)])
+def test_a_package_imports_only_from_packages_before_it(root: Path, name: str) -> None:
+    before = PACKAGES[: PACKAGES.index(name) + 1] if name in PACKAGES else ()
+    for path in sources(root / "src" / "gengap", name):
+        later = imported_modules(path) & set(PACKAGES) - set(before)
+        assert not later, f"{path} imports {sorted(later)}"
+
+
+def test_the_package_docstring_names_every_package_in_order() -> None:
+    assert gengap.__doc__ is not None
+    introduction, *entries = gengap.__doc__.split("\n- ")
+    assert tuple(re.findall(r"^``(\w+)``: \w", "\n".join(entries), re.M)) == PACKAGES
+    assert set(re.findall(r"``(\w+)``", introduction)) == GROUND_FLOOR

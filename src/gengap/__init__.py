@@ -1,6 +1,21 @@
 """How well will a trained network generalise, judged from its weights and training data alone?
 
-The rooms, in the way of the data: ``datasets``, ``networks``, ``training``, ``tasks``,
-``activations``, ``topology``, ``measures``, ``evaluation``, ``figures``. A room imports only from
-rooms before it.
+The packages follow the order in which data flows through them; each imports only from packages
+before it. All may import the modules of the ground floor: ``errors``, ``failures``, ``files``,
+``limits``, ``names``, ``pgdl_layout`` and ``seeding``, which import no package.
+
+- ``planning``: what will be run, known before anything runs.
+- ``datasets``: arrays of inputs and labels, each from a named source.
+- ``networks``: PyTorch modules that are built from a declarative spec.
+- ``training``: recipes, and the loop that trains one network.
+- ``tasks``: folders of trained networks with their data, trained here or imported.
+- ``activations``: activations of sampled neurons on sampled inputs.
+- ``topology``: persistence diagrams of these activations, and their summaries.
+- ``curvature``: eigenvalues and traces of the Hessian and of related operators.
+- ``tangent``: empirical neural tangent kernels.
+- ``measures``: families of numbers that may predict the generalisation gap.
+- ``evaluation``: statistics of how well the measures predict the gap of a task's networks.
+- ``figures``: plots of a task's results.
+- ``dashboard``: the results of a task in a browser.
+- ``studies``: experiments that repeat published ones and judge their claims.
 """

@@ -1,4 +1,4 @@
-"""Writing without a half-written file under its final name; reading of JSON objects."""
+"""How files are written so that none is half written under its final name, and JSON is read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,28 @@ from typing import Any
 from gengap.errors import GengapError, MachineError
 
 NO_ROOM = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
+PARTIAL_PREFIX = ".part-"
+ABANDONED_AFTER = 3600
+"""Seconds since its last change after which no process still writes a partial file.
+
+Every writer of this library writes from the moment its file exists, within seconds of each byte.
+"""
 
 
 @contextlib.contextmanager
 def writing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; rename it to ``path`` if the block succeeds.
+    """Write a file through a temporary one, which gets its final name if the block succeeds.
 
     The temporary file keeps the suffix of ``path``, since many writers choose their format by it.
     Missing parent folders are made. If the block raises, the temporary file is removed and an
-    existing ``path`` is left as it was.
+    existing file is left unchanged. A killed process leaves its temporary file behind, see
+    :func:`remove_partial_files`.
+
+    Args:
+        path: the final name.
+
+    Yields:
+        The path of the temporary file, beside ``path``.
 
     Raises:
         MachineError: the folder cannot be made or written to, or the disk or the quota is full.
@@ -30,7 +44,7 @@ def writing(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=PARTIAL_PREFIX, suffix=path.suffix)
     except OSError as error:
         raise MachineError(
             f"Cannot write {path} ({error.strerror}): make room, or its folder writable, or choose "
@@ -46,24 +60,55 @@ def writing(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except Exception as error:
-        # Not every writer raises an OSError, but each repeats what the system said.
-        said = next((full for full in NO_ROOM if full in str(error)), None)
-        if said is None:
+        # Not every writer raises an OSError, but each repeats the system's message.
+        message = next((text for text in NO_ROOM if text in str(error)), None)
+        if message is None:
             raise
-        raise MachineError(f"Cannot write {path} ({said}): make room, then start again.") from error
+        raise MachineError(
+            f"Cannot write {path} ({message}): make room, then start again."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def remove_partial_files(folder: str | Path) -> int:
+    """Remove the temporary files that killed processes have left below a folder.
+
+    A file that changed within the last hour is kept: a job on another machine may still write it.
+    Links to folders are not followed. A file that cannot be removed stays.
+
+    Args:
+        folder: a results folder; it need not exist.
+
+    Returns:
+        The number of files removed.
+    """
+    newest = time.time() - ABANDONED_AFTER
+    removed = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if name.startswith(PARTIAL_PREFIX):
+                # Another process may remove the file first, or own it.
+                with contextlib.suppress(OSError):
+                    path = os.path.join(parent, name)
+                    if os.lstat(path).st_mtime < newest:
+                        os.unlink(path)
+                        removed += 1
+    return removed
+
+
 def read_json(path: str | Path, remedy: str) -> dict[str, Any]:
-    """A JSON object from a file.
+    """Read a JSON object from a file.
 
     Args:
         path: the file.
-        remedy: what to do if it is missing or broken, the end of the sentence that says so.
+        remedy: what to do if the file is missing or broken; it ends the message.
+
+    Returns:
+        The object.
 
     Raises:
-        GengapError: missing, not JSON, or not an object.
+        GengapError: the file is missing, is not JSON, or holds another value than an object.
     """
     path = Path(path)
     try:

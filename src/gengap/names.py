@@ -27,7 +27,22 @@ PGDL_NETWORKS = {
     "task8": 64,
     "task9": 32,
 }
-"""How many networks each published task of PGDL has (Jiang et al. 2020, arXiv:2012.07976)."""
+"""Number of networks of each published task of PGDL (Jiang et al. 2020, arXiv:2012.07976).
+
+The jobs of a task are planned before the first of its files is there.
+"""
+
+PGDL_ARCHIVES = {
+    "task1_v4": "public_data.zip",
+    "task2_v1": "public_data.zip",
+    "task4": "phase_one_data.zip",
+    "task5": "phase_one_data.zip",
+    "task6": "phase_two_data.zip",
+    "task7": "phase_two_data.zip",
+    "task8": "phase_two_data.zip",
+    "task9": "phase_two_data.zip",
+}
+"""Name of the archive that holds each published task of PGDL."""
 
 NETWORK_RECEIPT = "receipt.json"
 """The file in a network's folder that tells what the network was made from."""

@@ -1,4 +1,4 @@
-"""A server that can misbehave, archives for it, and Keras' own models."""
+"""Fixtures: a server that can misbehave, archives for it, and Keras' own models."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Server:
         files: content by path.
         fault: name of a misbehaviour, "" for none.
         hit: the fault hits requests for ranges that begin here.
-        faults_left: how many more times it hits.
+        faults_left: number of requests that the fault will still hit.
     """
 
     url: str = ""

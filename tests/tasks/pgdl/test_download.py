@@ -1,4 +1,4 @@
-"""Downloads against a server on this machine, with every fault that it may have."""
+"""Downloads from a server on this machine, with every fault that a server may have."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def serving(server: Any, task_files: Files, zipped: Zip) -> Any:
     return server
 
 
-def record(archive: bytes, name: str) -> range:
+def record(archive: bytes | bytearray, name: str) -> range:
     """Where the local header and the packed bytes of a member lie in an archive."""
     info = zipfile.ZipFile(io.BytesIO(archive)).getinfo(name)
     return range(info.header_offset, info.header_offset + info.compress_size)
@@ -62,7 +62,7 @@ def test_fetches_a_task_by_ranges(
 ) -> None:
     packed = {prefix + name: content for name, content in task_files.items()}
     server.files[ARCHIVE] = zipped(packed, compression)
-    receipt = download(TASK, tmp_path, source=server.url + "/", patience=QUICK)
+    receipt = download(TASK, tmp_path, source=server.url + "/", retry_policy=QUICK)
     assert written(tmp_path) == task_files
     assert sorted(receipt.files) == sorted(task_files)
     assert receipt.etag == hashlib.md5(server.files[ARCHIVE]).hexdigest()
@@ -70,7 +70,7 @@ def test_fetches_a_task_by_ranges(
 
 
 def test_fetches_only_what_is_asked_for(serving: Any, task_files: Files, tmp_path: Path) -> None:
-    download(TASK, tmp_path, source=serving.url, networks=[1], patience=QUICK)
+    download(TASK, tmp_path, source=serving.url, networks=[1], retry_policy=QUICK)
     expected = {
         name: content
         for name, content in task_files.items()
@@ -85,12 +85,12 @@ def test_fetches_only_what_is_asked_for(serving: Any, task_files: Files, tmp_pat
 def test_a_second_run_fetches_nothing_but_repairs_what_was_damaged(
     serving: Any, task_files: Files, tmp_path: Path
 ) -> None:
-    download(TASK, tmp_path, source=serving.url, patience=QUICK)
+    download(TASK, tmp_path, source=serving.url, retry_policy=QUICK)
     damaged = bytearray(task_files[FINAL])
     damaged[100] ^= 1
     (tmp_path / FINAL).write_bytes(damaged)
     serving.ranges.clear()
-    download(TASK, tmp_path, source=serving.url, patience=QUICK)
+    download(TASK, tmp_path, source=serving.url, retry_policy=QUICK)
     assert written(tmp_path) == task_files
     # First byte, then the directory, then the damaged member alone.
     members = [start for start, _ in serving.ranges if 0 < start < len(serving.files[ARCHIVE]) / 2]
@@ -98,7 +98,9 @@ def test_a_second_run_fetches_nothing_but_repairs_what_was_damaged(
 
 
 def test_receipt_is_read_back(serving: Any, tmp_path: Path) -> None:
-    receipt = download(TASK, tmp_path / "data", source=serving.url, networks=[0], patience=QUICK)
+    receipt = download(
+        TASK, tmp_path / "data", source=serving.url, networks=[0], retry_policy=QUICK
+    )
     receipt.write(tmp_path / "receipt.json")
     assert Receipt.read(tmp_path / "receipt.json") == receipt
     (tmp_path / "receipt.json").write_text("[]")
@@ -114,30 +116,30 @@ def test_zip64_directory(
     server.files[ARCHIVE] = zipped(task_files, zipfile.ZIP_STORED)
     monkeypatch.undo()
     assert b"PK\x06\x06" in server.files[ARCHIVE]  # the zip64 end of directory
-    download(TASK, tmp_path, source=server.url, patience=QUICK)
+    download(TASK, tmp_path, source=server.url, retry_policy=QUICK)
     assert written(tmp_path) == task_files
 
 
 @pytest.mark.parametrize("fault", ["break", "break at once", "stall", "status 500"])
-def test_passing_faults_are_overcome(
+def test_transient_faults_are_overcome(
     serving: Any, task_files: Files, tmp_path: Path, fault: str
 ) -> None:
     serving.fault, serving.hit, serving.faults_left = fault, range(1, 1 << 40), 2
-    patience = IMPATIENT if fault == "stall" else QUICK
-    download(TASK, tmp_path, source=serving.url, patience=patience)
+    retry_policy = IMPATIENT if fault == "stall" else QUICK
+    download(TASK, tmp_path, source=serving.url, retry_policy=retry_policy)
     assert written(tmp_path) == task_files
 
 
-def test_every_answer_broken_off_after_a_third_still_ends_well(
+def test_a_download_succeeds_though_every_answer_breaks_off_after_a_third(
     serving: Any, task_files: Files, tmp_path: Path
 ) -> None:
     serving.fault = "break"
-    download(TASK, tmp_path, source=serving.url, networks=[0], patience=QUICK)
+    download(TASK, tmp_path, source=serving.url, networks=[0], retry_policy=QUICK)
     assert (tmp_path / FINAL).read_bytes() == task_files[FINAL]
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "reason"),
     [
         ("break at once", "the server .*broke off at byte .* 3 times in a row: run again later"),
         ("stall", r"the server stalled for 0\.2 s at byte .* 3 times in a row: run again later"),
@@ -147,25 +149,25 @@ def test_every_answer_broken_off_after_a_third_still_ends_well(
     ],
 )
 @pytest.mark.parametrize("early", [True, False])
-def test_lasting_faults_are_said_in_one_sentence(
-    serving: Any, tmp_path: Path, fault: str, said: str, early: bool
+def test_persistent_faults_are_reported_in_one_sentence(
+    serving: Any, tmp_path: Path, fault: str, reason: str, early: bool
 ) -> None:
     serving.fault = fault
     serving.hit = range(1, 1 << 40) if early else record(serving.files[ARCHIVE], FINAL)
-    patience = IMPATIENT if fault == "stall" else QUICK
-    with pytest.raises(GengapError, match=said) as caught:
-        download(TASK, tmp_path, source=serving.url, patience=patience)
+    retry_policy = IMPATIENT if fault == "stall" else QUICK
+    with pytest.raises(GengapError, match=reason) as caught:
+        download(TASK, tmp_path, source=serving.url, retry_policy=retry_policy)
     assert "\n" not in str(caught.value)
     assert FINAL not in finals(tmp_path)
 
 
 def test_unreachable_server(server: Any, tmp_path: Path) -> None:
     with pytest.raises(GengapError, match="answered 404 Not Found: check the base URL"):
-        download(TASK, tmp_path, source=server.url, patience=QUICK)
+        download(TASK, tmp_path, source=server.url, retry_policy=QUICK)
     with pytest.raises(GengapError, match=r"could not be reached .* 3 times in a row"):
-        download(TASK, tmp_path, source="http://127.0.0.1:1", patience=QUICK)
+        download(TASK, tmp_path, source="http://127.0.0.1:1", retry_policy=QUICK)
     with pytest.raises(GengapError, match="not a URL: correct the source"):
-        download(TASK, tmp_path, source="gopher://127.0.0.1", patience=QUICK)
+        download(TASK, tmp_path, source="gopher://127.0.0.1", retry_policy=QUICK)
 
 
 def test_a_broken_download_is_continued_from_its_byte(
@@ -174,7 +176,7 @@ def test_a_broken_download_is_continued_from_its_byte(
     serving.fault, serving.hit = "break", record(serving.files[ARCHIVE], FINAL)
     start = serving.hit.start
     with pytest.raises(GengapError, match="broke off"):
-        download(TASK, tmp_path, source=serving.url, patience=RetryPolicy(0.2, 1, 0.001))
+        download(TASK, tmp_path, source=serving.url, retry_policy=RetryPolicy(0.2, 1, 0.001))
     part = next(path for path in tmp_path.rglob("*.part"))
     kept = part.stat().st_size
     assert kept > 0
@@ -182,7 +184,7 @@ def test_a_broken_download_is_continued_from_its_byte(
     assert FINAL not in finals(tmp_path)
     serving.fault = ""
     serving.ranges.clear()
-    download(TASK, tmp_path, source=serving.url, patience=QUICK)
+    download(TASK, tmp_path, source=serving.url, retry_policy=QUICK)
     assert written(tmp_path) == task_files
     assert start + kept in [first for first, _ in serving.ranges]
     assert start not in [first for first, _ in serving.ranges]
@@ -193,7 +195,7 @@ def test_bytes_corrupted_once_on_the_way_are_fetched_again(
 ) -> None:
     serving.hit = record(serving.files[ARCHIVE], FINAL)
     serving.fault, serving.faults_left = "flip", 1
-    download(TASK, tmp_path, source=serving.url, networks=[0], patience=QUICK)
+    download(TASK, tmp_path, source=serving.url, networks=[0], retry_policy=QUICK)
     assert (tmp_path / FINAL).read_bytes() == task_files[FINAL]
 
 
@@ -216,7 +218,7 @@ def test_corrupt_member_is_named(
     (tmp_path / "public_data.zip").write_bytes(archive)
     source = server.url if over_http else str(tmp_path)
     with pytest.raises(GengapError, match=rf"member {FINAL} is truncated or corrupt") as caught:
-        download(TASK, tmp_path / "out", source=source, patience=QUICK)
+        download(TASK, tmp_path / "out", source=source, retry_policy=QUICK)
     assert "\n" not in str(caught.value)
     left = written(tmp_path / "out")
     assert not [name for name in left if "weights.hdf5" in name]
@@ -235,7 +237,7 @@ def test_truncated_archive(
         sources.append(server.url)
     for source in sources:
         with pytest.raises(GengapError, match="is not a complete zip archive: fetch it again"):
-            download(TASK, tmp_path / "out", source=source, patience=QUICK)
+            download(TASK, tmp_path / "out", source=source, retry_policy=QUICK)
 
 
 @pytest.mark.parametrize("over_http", [True, False])
@@ -249,7 +251,7 @@ def test_damaged_entry_that_asks_for_an_unknown_version_of_the_format(
     server.files[ARCHIVE] = bytes(archive)
     source = server.url if over_http else tmp_path
     with pytest.raises(GengapError, match="is not a complete zip archive: fetch it again"):
-        download(TASK, tmp_path / "out", source=source, patience=QUICK)
+        download(TASK, tmp_path / "out", source=source, retry_policy=QUICK)
 
 
 def test_member_declared_longer_than_the_archive(
@@ -294,7 +296,7 @@ def test_names_that_point_outside_are_refused(
 ) -> None:
     server.files[ARCHIVE] = zipped({**task_files, name: b"x"})
     with pytest.raises(GengapError, match="points outside of the folder"):
-        download(TASK, tmp_path / "inside", source=server.url, patience=QUICK)
+        download(TASK, tmp_path / "inside", source=server.url, retry_policy=QUICK)
     assert written(tmp_path) == {}
 
 
@@ -334,8 +336,8 @@ def test_missing_member_is_named(
     for name in names:
         del task_files[name]
     (tmp_path / "public_data.zip").write_bytes(zipped(task_files))
-    said = lacking if "tfrecord" not in lacking else "train/shard_0.tfrecord"
-    with pytest.raises(GengapError, match=f"holds no .*{said}: give another source"):
+    reason = lacking if "tfrecord" not in lacking else "train/shard_0.tfrecord"
+    with pytest.raises(GengapError, match=f"holds no .*{reason}: give another source"):
         download(TASK, tmp_path / "out", source=tmp_path)
 
 
@@ -347,7 +349,7 @@ def test_hole_in_the_numbering_of_shards_is_named_before_networks_are_fetched(
     del task_files[hole]
     server.files[ARCHIVE] = zipped(task_files)
     with pytest.raises(GengapError, match=f"holds no {hole}: give another source"):
-        download(TASK, tmp_path / "out", source=server.url, patience=QUICK)
+        download(TASK, tmp_path / "out", source=server.url, retry_policy=QUICK)
     assert list(finals(tmp_path / "out")) == [f"reference_data/{TASK}/model_configs.json"]
 
 
@@ -373,7 +375,7 @@ def test_whole_archives(
         "folder of archives": str(tmp_path),
         "URL of an archive": f"{server.url}/mine.zip",
     }
-    download(TASK, tmp_path / "out", source=sources[how], patience=QUICK)
+    download(TASK, tmp_path / "out", source=sources[how], retry_policy=QUICK)
     assert written(tmp_path / "out") == task_files
 
 
@@ -401,21 +403,21 @@ def test_unpacked_folder_is_used_where_it_is(
 
 def test_position_beyond_the_networks(serving: Any, tmp_path: Path) -> None:
     with pytest.raises(GengapError, match="has 3 networks, so none at position 3"):
-        download(TASK, tmp_path, source=serving.url, networks=[3], patience=QUICK)
+        download(TASK, tmp_path, source=serving.url, networks=[3], retry_policy=QUICK)
 
 
 def test_checksum_of_a_server(serving: Any, tmp_path: Path) -> None:
     right = hashlib.md5(serving.files[ARCHIVE]).hexdigest()
-    download(TASK, tmp_path, source=serving.url, networks=[0], checksum=right, patience=QUICK)
+    download(TASK, tmp_path, source=serving.url, networks=[0], checksum=right, retry_policy=QUICK)
     with pytest.raises(GengapError, match=rf"ETag '{right}' and MD5 '', but the configured"):
-        download(TASK, tmp_path, source=serving.url, checksum="0" * 32, patience=QUICK)
+        download(TASK, tmp_path, source=serving.url, checksum="0" * 32, retry_policy=QUICK)
     serving.headers = {
         "ETag": '"other"',
         "x-goog-hash": "crc32c=AAAAAA==,md5=AQIDBAUGBwgJCgsMDQ4PEA==",
     }
     stated = "0102030405060708090a0b0c0d0e0f10"
     receipt = download(
-        TASK, tmp_path, source=serving.url, networks=[0], checksum=stated, patience=QUICK
+        TASK, tmp_path, source=serving.url, networks=[0], checksum=stated, retry_policy=QUICK
     )
     assert (receipt.etag, receipt.md5) == ("other", stated)
 
@@ -424,11 +426,11 @@ def test_an_archive_that_is_no_longer_the_published_one_is_logged(
     serving: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     published = "6a05d0b267f0ff22055ecc55b005f391"
-    found = hashlib.md5(serving.files[ARCHIVE]).hexdigest()
-    arguments: dict[str, Any] = {"source": serving.url, "networks": [0], "patience": QUICK}
+    served = hashlib.md5(serving.files[ARCHIVE]).hexdigest()
+    arguments: dict[str, Any] = {"source": serving.url, "networks": [0], "retry_policy": QUICK}
     with caplog.at_level("WARNING"):
-        assert download(TASK, tmp_path, **arguments).etag == found
-        assert f"{serving.url}{ARCHIVE}: ETag {found}, formerly {published}" in caplog.text
+        assert download(TASK, tmp_path, **arguments).etag == served
+        assert f"{serving.url}{ARCHIVE}: ETag {served}, formerly {published}" in caplog.text
         caplog.clear()
         serving.headers = {"ETag": f'"{published}"'}
         assert download(TASK, tmp_path, **arguments).etag == published
@@ -449,9 +451,7 @@ def test_checksum_of_a_local_archive(
         download(TASK, tmp_path / "out", source=archive, checksum="abc")
 
 
-def test_archive_that_changes_on_the_server(
-    serving: Any, task_files: Files, zipped: Zip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_archive_that_changes_on_the_server(serving: Any, task_files: Files, zipped: Zip) -> None:
     source = remote.RemoteFile(serving.url + ARCHIVE, QUICK)
     serving.files[ARCHIVE] = zipped({**task_files, "new": b"1"})
     with pytest.raises(GengapError, match="changed on the server"):
@@ -472,11 +472,11 @@ def test_full_disk(
     monkeypatch.setattr(Path, "open", opened)
     source = serving.url if over_http else tmp_path
     with pytest.raises(GengapError, match=r"No space left on device\): make room") as caught:
-        download(TASK, tmp_path / "out", source=source, patience=QUICK)
+        download(TASK, tmp_path / "out", source=source, retry_policy=QUICK)
     assert "\n" not in str(caught.value)
     assert not [name for name in finals(tmp_path / "out") if name.endswith(".hdf5")]
     monkeypatch.undo()
-    download(TASK, tmp_path / "out", source=source, patience=QUICK)
+    download(TASK, tmp_path / "out", source=source, retry_policy=QUICK)
     assert not [name for name in written(tmp_path / "out") if name.endswith(".part")]
 
 
@@ -486,14 +486,14 @@ def test_too_small_a_disk_is_known_before_anything_is_fetched(
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 9000))
     with pytest.raises(GengapError, match=r"has 9000 bytes free, but \d+ are needed: make room"):
-        download(TASK, tmp_path, source=serving.url, patience=QUICK)
+        download(TASK, tmp_path, source=serving.url, retry_policy=QUICK)
     assert list(finals(tmp_path)) == [f"reference_data/{TASK}/model_configs.json"]
 
 
 def test_folder_that_cannot_be_made(serving: Any, tmp_path: Path) -> None:
     (tmp_path / "input_data").write_text("a file where a folder must be")
     with pytest.raises(GengapError, match="Cannot copy input_data/"):
-        download(TASK, tmp_path, source=serving.url, patience=QUICK)
+        download(TASK, tmp_path, source=serving.url, retry_policy=QUICK)
 
 
 @pytest.mark.parametrize("pattern", [b"\0", b"ab", b"gengap"])

@@ -1,4 +1,4 @@
-"""Task folder to PGDL's tree and back, each way against code of its own."""
+"""A task folder becomes PGDL's tree and returns; each way is checked by independent code."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def zoo(tmp_path: Path) -> Path:
 def import_task(
     source: str | Path, task: str, folder: Path, networks: list[int] | None = None
 ) -> list[str]:
-    """All stages, as the workflow runs them; the sentences on accuracies that are off."""
+    """Run all stages, as the workflow does; return the sentences on wrong accuracies."""
     tree = locate(source, task)
     reference = read_reference(tree.reference)
     import_dataset(tree, folder)
@@ -111,12 +111,12 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def records(path: Path) -> list[bytes]:
     """Records of a TFRecord file: length, its checksum, bytes, their checksum."""
-    content, found = path.read_bytes(), []
+    content, parsed = path.read_bytes(), []
     while content:
         (length,) = struct.unpack("<Q", content[:8])
-        found.append(content[12 : 12 + length])
+        parsed.append(content[12 : 12 + length])
         content = content[16 + length :]
-    return found
+    return parsed
 
 
 def examples(tensorflow: Any, path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -152,7 +152,7 @@ def test_plain_tensorflow_reads_what_is_exported(
         read = [examples(tensorflow, shard(tmp_path / "out", part, number)) for number in range(10)]
         assert not shard(tmp_path / "out", part, 10).exists()
         inputs, labels = (np.concatenate(arrays) for arrays in zip(*read, strict=True))
-        assert (inputs.dtype, labels.dtype) == (np.float32, np.int32)
+        assert (inputs.dtype.name, labels.dtype.name) == ("float32", "int32")
         np.testing.assert_array_equal(inputs, split.inputs)
         np.testing.assert_array_equal(labels, split.labels)
     stated = json.loads(reference(tmp_path / "out").read_text())
@@ -226,14 +226,14 @@ def test_toy_task_has_the_stated_accuracies(
     assert len(task.networks) == 18
     assert task.grid["num_units"] == [64, 128, 256]
     for name, network in task.networks.items():
-        found = json.loads((network.folder / "recomputed.json").read_text())
-        assert found["id"] == name
-        assert found["train"] == found["stated_train"] == network.metrics.train_accuracy
-        assert found["test"] == found["stated_test"] == network.metrics.test_accuracy
+        recomputed = json.loads((network.folder / "recomputed.json").read_text())
+        assert recomputed["id"] == name
+        assert recomputed["train"] == recomputed["stated_train"] == network.metrics.train_accuracy
+        assert recomputed["test"] == recomputed["stated_test"] == network.metrics.test_accuracy
         assert network.metrics.train_loss is not None
 
 
-def test_stated_accuracy_that_is_off_is_reported_by_name(
+def test_wrong_stated_accuracy_is_reported_by_name(
     tensorflow: Any, zoo: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     export(zoo, tmp_path / "out")
@@ -242,9 +242,9 @@ def test_stated_accuracy_that_is_off_is_reported_by_name(
         stated[name]["metrics"]["train_acc"] += error
     del stated["2"]["metrics"]["train_loss"]
     reference(tmp_path / "out").write_text(json.dumps(stated))
-    found = import_task(tmp_path / "out", "tiny", tmp_path / "back" / "tiny")
-    assert [sentence.split()[1] for sentence in found] == ["model_1", "model_2"]
-    assert found[0] in caplog.text
+    sentences = import_task(tmp_path / "out", "tiny", tmp_path / "back" / "tiny")
+    assert [sentence.split()[1] for sentence in sentences] == ["model_1", "model_2"]
+    assert sentences[0] in caplog.text
     metrics = load(tmp_path / "back" / "tiny").networks["2"].metrics
     assert metrics.train_accuracy == stated["2"]["metrics"]["train_acc"]
     assert metrics.train_loss == pytest.approx(load(zoo).networks["2"].metrics.train_loss)
@@ -268,7 +268,7 @@ def test_stages_one_by_one(tensorflow: Any, zoo: Path, tmp_path: Path) -> None:
         zoo / "networks" / "1" / "weights.safetensors"
     ).read_bytes()
     assert disagreements([back]) == []
-    with pytest.raises(GengapError, match=r"recomputed\.json is not there or broken: import"):
+    with pytest.raises(GengapError, match=r"recomputed\.json is missing or broken: import"):
         disagreements([zoo / "networks" / "1"])
 
 
@@ -291,7 +291,9 @@ def test_labels_as_vectors_of_one_and_floats_for_integers(
     tensorflow: Any, zoo: Path, tmp_path: Path
 ) -> None:
     tree = export(zoo, tmp_path / "out")
-    write_raw(tensorflow, tree.shards("test")[9], np.ones(SHAPE, np.float32), np.int32([2]))
+    write_raw(
+        tensorflow, tree.shards("test")[9], np.ones(SHAPE, np.float32), np.array([2], np.int32)
+    )
     config = json.loads((tree.model("0") / "config.json").read_text())
     config["model_config"][0]["filters"] = 4.0
     (tree.model("0") / "config.json").write_text(json.dumps(config))
@@ -340,11 +342,11 @@ def test_broken_shard(
 
 
 @pytest.mark.parametrize(
-    ("inputs", "output", "said"),
+    ("inputs", "output", "reason"),
     [
         (np.ones(SHAPE), np.int32(1), "does not hold examples with a float32 tensor"),
         (np.ones(SHAPE, np.float32), np.int64(1), "does not hold examples with a float32 tensor"),
-        (np.ones(SHAPE, np.float32), np.int32([1, 0]), "with one label each"),
+        (np.ones(SHAPE, np.float32), np.array([1, 0], np.int32), "with one label each"),
         (np.ones((4, 5, 2), np.float32), np.int32(1), "does not hold inputs of one shape"),
         (np.full(SHAPE, np.nan, np.float32), np.int32(1), "hold NaN"),
         (
@@ -356,11 +358,11 @@ def test_broken_shard(
     ],
 )
 def test_wrong_examples(
-    tensorflow: Any, zoo: Path, tmp_path: Path, inputs: Any, output: Any, said: str
+    tensorflow: Any, zoo: Path, tmp_path: Path, inputs: Any, output: Any, reason: str
 ) -> None:
     tree = export(zoo, tmp_path / "out")
     write_raw(tensorflow, tree.shards("train")[2], inputs, output)
-    with pytest.raises(GengapError, match=said) as caught:
+    with pytest.raises(GengapError, match=reason) as caught:
         import_dataset(tree, tmp_path / "back")
     assert "dataset_1/train" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -473,7 +475,7 @@ def test_broken_config_of_a_zoo_is_to_be_made_again(zoo: Path, tmp_path: Path) -
     assert not (tmp_path / "out").exists()
 
 
-def test_missing_tensorflow_is_said(
+def test_missing_tensorflow_is_reported(
     zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", None)
@@ -498,7 +500,7 @@ def test_published_on_a_server_downloaded_and_imported(
         tmp_path / "in",
         source=server.url + "/tiny.zip",
         networks=[1],
-        patience=RetryPolicy(5),
+        retry_policy=RetryPolicy(5),
     )
     assert import_task(receipt.tree, "tiny", tmp_path / "back", networks=[1]) == []
     task = load(tmp_path / "back")

@@ -1,4 +1,4 @@
-"""Weights against Keras itself: it writes and we read, we write and it reads."""
+"""Weights are exchanged with Keras itself: it reads what we write, and we read what it writes."""
 
 from __future__ import annotations
 
@@ -106,12 +106,12 @@ def without_softmax(config: Config) -> Config:
 def randomise(model: Any, seed: int) -> None:
     """Give a Keras model random weights; variances are positive."""
     rng = np.random.default_rng(seed)
-    drawn = [rng.normal(0.1, 0.4, weight.shape) for weight in model.get_weights()]
+    arrays = [rng.normal(0.1, 0.4, weight.shape) for weight in model.get_weights()]
     names = [weight.path for weight in model.weights]
     model.set_weights(
         [
             np.abs(array) + 0.1 if "variance" in name else array
-            for name, array in zip(names, drawn, strict=True)
+            for name, array in zip(names, arrays, strict=True)
         ]
     )
 
@@ -222,9 +222,8 @@ def test_long_lists_of_names_are_cut_into_pieces(tmp_path: Path) -> None:
         names = file.attrs["layer_names"]
         del file.attrs["layer_names"]
         file.attrs["layer_names0"], file.attrs["layer_names1"] = names[:2], names[2:]
-    assert [each.name for each in read_layers(tmp_path / "weights.hdf5")] == [
-        each.name for each in whole
-    ]
+    pieces = read_layers(tmp_path / "weights.hdf5")
+    assert [layer.name for layer in pieces] == [layer.name for layer in whole]
 
 
 @pytest.fixture
@@ -264,7 +263,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "reason"),
     [
         (CONFIGS["same convolution"], "has 3 layers with weights, its config 2"),
         (
@@ -280,8 +279,8 @@ def test_missing_file(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_weights_of_another_network(weights_file: Path, config: Config, said: str) -> None:
-    with pytest.raises(GengapError, match=said):
+def test_weights_of_another_network(weights_file: Path, config: Config, reason: str) -> None:
+    with pytest.raises(GengapError, match=reason):
         load_weights(build(config), weights_file)
 
 

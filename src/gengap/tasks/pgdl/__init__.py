@@ -1,12 +1,13 @@
-"""PGDL's format: tasks of others are downloaded and imported, ours are exported.
+"""PGDL's format: the competition's tasks are downloaded and imported, our own are exported.
 
 The organisers of "Predicting Generalization in Deep Learning" (NeurIPS 2020) published tasks as
-Keras configs, legacy HDF5 weights and TFRecords. One function a stage:
+Keras configs, legacy HDF5 weights and TFRecords. There is one function a stage:
 
-``download`` (server, archive or folder) -> ``locate`` and ``read_reference`` (the files) ->
-``import_dataset`` and ``import_network`` (a task folder) ; ``export`` (the way back).
+``download`` (from a server, archive or folder) -> ``locate`` and ``read_reference`` (the files) ->
+``import_dataset`` and ``import_network`` (a task folder); ``export`` is the way back.
 """
 
+from gengap.pgdl_layout import Tree, locate
 from gengap.tasks.pgdl.download import Receipt, download
 from gengap.tasks.pgdl.exporting import export
 from gengap.tasks.pgdl.importing import (
@@ -15,14 +16,8 @@ from gengap.tasks.pgdl.importing import (
     import_dataset,
     import_network,
 )
-from gengap.tasks.pgdl.layout import (
-    Reference,
-    StatedNetwork,
-    Tree,
-    locate,
-    read_reference,
-)
 from gengap.tasks.pgdl.published import BASE_URL, TASKS, PublishedTask
+from gengap.tasks.pgdl.reference import Reference, StatedNetwork, read_reference
 from gengap.tasks.pgdl.remote import RetryPolicy
 
 __all__ = [

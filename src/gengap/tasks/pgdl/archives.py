@@ -1,8 +1,8 @@
-"""What a zip archive holds and where, and the unpacking of one member with every check.
+"""What a zip archive holds and where; how one member is unpacked, with every check.
 
-The central directory is read by :mod:`zipfile` from any seekable file, so also over HTTP ranges.
-A member is unpacked here rather than by :mod:`zipfile`, because its packed bytes may come from a
-download that was broken off and continued.
+:mod:`zipfile` reads the central directory from any seekable file, so also over HTTP ranges. A
+member is unpacked here rather than by :mod:`zipfile`, because its packed bytes may come from a
+download that was interrupted and continued.
 """
 
 from __future__ import annotations
@@ -25,10 +25,6 @@ LONGEST_NAME_AND_EXTRA = 2 * 0xFFFF
 ENCRYPTED = 0x1
 
 
-class CorruptMemberError(GengapError):
-    """The packed bytes of a member are not what the archive's directory says."""
-
-
 @dataclass(frozen=True)
 class Member:
     """One file of an archive.
@@ -36,11 +32,11 @@ class Member:
     Attributes:
         archive: the archive's URL or path, for messages.
         name: its path in the archive, with forward slashes.
-        start, stop: bytes of the archive between which its header and its packed bytes lie.
+        start, stop: range of the archive's bytes in which its header and its packed bytes lie.
         packed: number of packed bytes.
-        size: number of bytes unpacked.
+        size: number of unpacked bytes.
         crc: CRC-32 of the unpacked bytes.
-        deflated: whether the packed bytes are deflated, else they are stored as they are.
+        deflated: whether the packed bytes are deflated; if not, they are stored unchanged.
     """
 
     archive: str
@@ -53,24 +49,37 @@ class Member:
     deflated: bool
 
 
+class CorruptMemberError(GengapError):
+    """The packed bytes of a member differ from what the archive's directory says."""
+
+    def __init__(self, member: Member) -> None:
+        super().__init__(
+            f"{member.archive}: member {member.name} is truncated or corrupt (its size or CRC-32 "
+            "is not what the archive's directory says): fetch the archive again, or give another "
+            "source."
+        )
+
+
 def read_members(file: IO[bytes], archive: str) -> list[Member]:
-    """The files in an archive's central directory (zip64 too); folders are left out.
+    """List the files in an archive's central directory (zip64 too), without folders.
 
     Args:
         file: the archive, seekable.
         archive: its URL or path, for messages.
 
+    Returns:
+        The members, in the order of the directory.
+
     Raises:
-        GengapError: no complete zip archive; a member with a name that points outside of the
-            folder it is unpacked in; a link; an encrypted member or one packed in another way
-            than deflate.
+        GengapError: the archive is not complete; or a member is a link, is encrypted, is packed
+            by another method than deflate, or has a name that points outside of the target folder.
     """
     try:
         with zipfile.ZipFile(file) as opened:
             infos, end = opened.infolist(), opened.start_dir
     except GengapError:
         raise
-    # A damaged entry may ask for a version of the format that there is not: NotImplementedError.
+    # A damaged entry may ask for a version of the format that does not exist.
     except (
         zipfile.BadZipFile, struct.error, EOFError, ValueError, OSError, NotImplementedError,
     ) as error:  # fmt: skip
@@ -87,20 +96,20 @@ def read_members(file: IO[bytes], archive: str) -> list[Member]:
 
 
 def unpack(record: IO[bytes], member: Member, target: Path) -> None:
-    """Write one member, checked by size and CRC-32, or nothing.
+    """Write one member if its size and CRC-32 are right; otherwise write nothing.
 
     Args:
-        record: a file that stands at the member's local header.
-        member: what the directory says of it.
+        record: a file, positioned at the member's local header.
+        member: the member's entry in the directory.
         target: the file to write.
 
     Raises:
         CorruptMemberError: the bytes are not those of the member.
-        OSError: ``target`` cannot be written.
+        MachineError: ``target`` cannot be written.
     """
     header = record.read(LOCAL_HEADER.size)
     if len(header) < LOCAL_HEADER.size or not header.startswith(LOCAL_SIGNATURE):
-        raise _corrupt(member)
+        raise CorruptMemberError(member)
     _, name_length, extra_length = LOCAL_HEADER.unpack(header)
     record.seek(name_length + extra_length, 1)
     inflater = zlib.decompressobj(-zlib.MAX_WBITS) if member.deflated else None
@@ -114,25 +123,25 @@ def unpack(record: IO[bytes], member: Member, target: Path) -> None:
                 # With all input read, zlib may still hold output that did not fit into a block.
                 block = record.read(min(BLOCK, left)) if left else b""
                 if left and not block:
-                    raise _corrupt(member)
+                    raise CorruptMemberError(member)
                 left -= len(block)
             exhausted = not left and not block
             if inflater:
                 try:
                     block = inflater.decompress(block, BLOCK)
                 except zlib.error as error:
-                    raise _corrupt(member) from error
+                    raise CorruptMemberError(member) from error
             size += len(block)
             if size > member.size or (exhausted and not block):
-                raise _corrupt(member)
+                raise CorruptMemberError(member)
             crc = zlib.crc32(block, crc)
             file.write(block)
         if size != member.size or crc != member.crc or (inflater and not inflater.eof):
-            raise _corrupt(member)
+            raise CorruptMemberError(member)
 
 
 def matches(member: Member, path: Path) -> bool:
-    """Whether ``path`` already holds the member's bytes."""
+    """Whether a file already holds the member's bytes."""
     if not path.is_file() or path.stat().st_size != member.size:
         return False
     crc = 0
@@ -179,12 +188,5 @@ def _member(info: zipfile.ZipInfo, archive: str, stop: int) -> Member:
         deflated=info.compress_type == zipfile.ZIP_DEFLATED,
     )
     if member.stop - member.start < LOCAL_HEADER.size + member.packed:
-        raise _corrupt(member)
+        raise CorruptMemberError(member)
     return member
-
-
-def _corrupt(member: Member) -> CorruptMemberError:
-    return CorruptMemberError(
-        f"{member.archive}: member {member.name} is truncated or corrupt (its size or CRC-32 is "
-        "not what the archive's directory says): fetch the archive again, or give another source."
-    )

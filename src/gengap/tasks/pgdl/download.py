@@ -1,4 +1,4 @@
-"""Fetching of a task: from a server by byte ranges, from a local archive, or already unpacked."""
+"""How a task is fetched: by byte ranges from a server, from a local archive, or in place."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 
 from gengap.errors import GengapError
 from gengap.files import writing
-from gengap.tasks.pgdl.archives import Member, read_members
-from gengap.tasks.pgdl.layout import (
+from gengap.pgdl_layout import (
     MODEL_FILES,
     PARTS,
     REFERENCE,
-    Reference,
+    is_unpacked,
     locate,
     missing_shard,
-    read_reference,
 )
+from gengap.tasks.pgdl.archives import Member, read_members
 from gengap.tasks.pgdl.published import BASE_URL
+from gengap.tasks.pgdl.reference import Reference, read_reference
 from gengap.tasks.pgdl.remote import RetryPolicy
-from gengap.tasks.pgdl.sources import Archive, archive_in, is_url, open_archive
+from gengap.tasks.pgdl.sources import Archive, open_archive
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Receipt:
 
     Attributes:
         task: the task's name.
-        tree: the folder in which :func:`gengap.tasks.pgdl.locate` finds it.
-        source: URL or path of the archive, or the folder that was there already.
-        size: the archive's bytes; None without an archive.
-        etag, md5: what the server states of it; "" if nothing.
+        tree: the folder in which :func:`gengap.tasks.pgdl.locate` finds the task.
+        source: URL or path of the archive, or the folder of the unpacked task.
+        size: bytes of the archive; None without an archive.
+        etag, md5: checksums that the server states; "" where it states none.
         files: the task's files, relative to ``tree``.
     """
 
@@ -47,13 +47,19 @@ class Receipt:
     files: list[str]
 
     def write(self, path: str | Path) -> None:
-        """Write as JSON."""
+        """Write the receipt as JSON."""
         with writing(path) as part:
             part.write_text(json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def read(cls, path: str | Path) -> Receipt:
-        """Read what :meth:`write` wrote.
+        """Read a receipt that :meth:`write` wrote.
+
+        Args:
+            path: the file.
+
+        Returns:
+            The receipt.
 
         Raises:
             GengapError: the file is missing or broken.
@@ -61,7 +67,9 @@ class Receipt:
         try:
             return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
-            raise GengapError(f"{path} is not the receipt of a download: run it again.") from error
+            raise GengapError(
+                f"{path} is not the receipt of a download: run the download again."
+            ) from error
 
 
 def download(
@@ -71,13 +79,13 @@ def download(
     source: str | Path = BASE_URL,
     networks: Sequence[int] | None = None,
     checksum: str | None = None,
-    patience: RetryPolicy | None = None,
+    retry_policy: RetryPolicy | None = None,
     accept: Callable[[Reference], object] = lambda reference: None,
 ) -> Receipt:
-    """Have the files of a task: its data, its reference file and the networks asked for.
+    """Fetch the files of a task: its data, its reference file and the selected networks.
 
-    Files that are there already, with the size and CRC-32 of the archive's directory, are not
-    fetched again; one that was broken off is continued.
+    Files that exist with the size and CRC-32 of the archive's directory are not fetched again. A
+    file whose download was interrupted is continued.
 
     Args:
         task: the task's name, e.g. "task1_v4".
@@ -87,32 +95,35 @@ def download(
         networks: positions of the networks (numeric order of their ids); None for all.
         checksum: the archive's ETag or MD5 as the server states it, or the MD5 or SHA-256 of a
             local archive, hexadecimal; None to record only what is received.
-        patience: with the server.
-        accept: called with the reference file's content before the rest is fetched; what it raises
-            ends the download.
+        retry_policy: when to retry a failed request; None for the defaults.
+        accept: called with the reference file's content before the rest is fetched; an exception
+            that it raises ends the download.
+
+    Returns:
+        The receipt, which lists every file of the task.
 
     Raises:
-        GengapError: source, archive, member or disk fails (the message says which and what to
-            do); nothing half-written is left under a final name.
+        GengapError: the source, archive, member or disk fails; the message says which, and what
+            to do. No half-written file is left under a final name.
     """
     source = str(source)
-    if not is_url(source) and Path(source).is_dir() and not archive_in(source, task).is_file():
+    if is_unpacked(source, task):
         return _unpacked(task, source, networks, accept)
     folder = Path(folder)
-    archive = open_archive(source, task, checksum, patience or RetryPolicy())
+    archive = open_archive(source, task, checksum, retry_policy or RetryPolicy())
     members = _members_of(task, archive)
     reference_name = f"reference_data/{task}/{REFERENCE}"
-    archive.fetch([_wanted(members, reference_name, archive)], folder)
+    archive.fetch(_selected(members, [reference_name], archive), folder)
     reference = read_reference(folder / reference_name, task)
     accept(reference)
     positions = range(len(reference.networks)) if networks is None else networks
-    wanted = [
+    names = [
         f"input_data/{task}/model_{reference.id_at(position)}/{name}"
         for position in positions
         for name in MODEL_FILES
     ]
-    wanted += _shard_names(members, task, archive)
-    archive.fetch([_wanted(members, name, archive) for name in wanted], folder)
+    names += _shard_names(members, task, archive)
+    archive.fetch(_selected(members, names, archive), folder)
     return Receipt(
         task=task,
         tree=str(folder),
@@ -120,50 +131,55 @@ def download(
         size=archive.size,
         etag=archive.etag,
         md5=archive.md5,
-        files=[reference_name, *wanted],
+        files=[reference_name, *names],
     )
 
 
 def _members_of(task: str, archive: Archive) -> dict[str, Member]:
-    """The task's members of an archive, by their names below any one folder around the tree."""
+    """Find the task's members, by their names below the folder that may enclose the tree."""
     pattern = re.compile(
         rf"(?:[^/]+/)?((?:input_data|reference_data)/{re.escape(task)}/.+)", re.DOTALL
     )
-    found: dict[str, Member] = {}
+    members: dict[str, Member] = {}
     with archive.directory() as file:
-        members = read_members(file, archive.name)
-    for member in members:
+        directory = read_members(file, archive.name)
+    for member in directory:
         if match := pattern.fullmatch(member.name):
-            if match[1] in found:
+            if match[1] in members:
                 raise GengapError(f"{archive.name} holds {match[1]} twice: give another source.")
-            found[match[1]] = member
-    if not found:
+            members[match[1]] = member
+    if not members:
         raise GengapError(
             f"{archive.name} holds no input_data/{task}: give the archive that holds the task."
         )
-    return found
+    return members
 
 
-def _wanted(members: dict[str, Member], name: str, archive: Archive) -> tuple[str, Member]:
-    if name not in members:
-        raise GengapError(f"{archive.name} holds no {name}: give another source.")
-    return name, members[name]
+def _selected(
+    members: dict[str, Member], names: Sequence[str], archive: Archive
+) -> list[tuple[str, Member]]:
+    """Select members by their names, or say which name the archive lacks."""
+    for name in names:
+        if name not in members:
+            raise GengapError(f"{archive.name} holds no {name}: give another source.")
+    return [(name, members[name]) for name in names]
 
 
 def _shard_names(members: dict[str, Member], task: str, archive: Archive) -> list[str]:
+    """List the names of the task's shards, in the order of their numbers."""
     names: list[str] = []
     for part in PARTS:
         pattern = re.compile(
             rf"input_data/{re.escape(task)}/dataset_1/{part}/shard_(\d+)\.tfrecord"
         )
-        numbers = {int(match[1]): name for name in members if (match := pattern.fullmatch(name))}
-        missing = missing_shard(numbers)
+        shards = {int(match[1]): name for name in members if (match := pattern.fullmatch(name))}
+        missing = missing_shard(shards)
         if missing is not None:
             raise GengapError(
                 f"{archive.name} holds no "
                 f"input_data/{task}/dataset_1/{part}/shard_{missing}.tfrecord: give another source."
             )
-        names += [numbers[number] for number in sorted(numbers)]
+        names += [shards[number] for number in sorted(shards)]
     return names
 
 
@@ -173,7 +189,7 @@ def _unpacked(
     networks: Sequence[int] | None,
     accept: Callable[[Reference], object],
 ) -> Receipt:
-    """A receipt for files that are there already; says which one is not."""
+    """Make the receipt of a task that lies unpacked, or name the file that is missing."""
     tree = locate(folder, task)
     reference = read_reference(tree.reference, task)
     accept(reference)

@@ -1,4 +1,4 @@
-"""From a task folder to PGDL's tree, which the competition's own code reads."""
+"""How a task folder is exported as PGDL's tree, which the competition's own code reads."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy as np
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.files import read_json, writing
+from gengap.pgdl_layout import CONFIG, INITIAL, REFERENCE, WEIGHTS, Tree
 from gengap.tasks.folder import MAKE_AGAIN, Task, TrainedNetwork, load
 from gengap.tasks.pgdl.keras_weights import write_weights
-from gengap.tasks.pgdl.layout import CONFIG, INITIAL, REFERENCE, WEIGHTS, Tree
 from gengap.tasks.pgdl.records import write_examples
 
 
 def export(folder: str | Path, out: str | Path) -> Tree:
     """Write a task in PGDL's format.
 
-    PGDL has one dataset a task, and judges a network against it. So a task whose networks were
+    PGDL has one dataset a task, and evaluates every network on it. So a task whose networks were
     trained on different labels (a zoo with label corruption) is refused: whichever labels were
-    written, the stated accuracies of some networks would not be theirs, and a measure would see
-    data that a network was not trained on. If all share the same corrupted labels, these are the
-    task's labels. Replicates become networks with the same hyper-parameters; histories, and the
-    number of batches that PyTorch's batch normalisation counts, have no place in the format.
+    written, some networks would not have their stated accuracies, and a measure would see data
+    that a network was not trained on. If all networks share the same corrupted labels, these are
+    the task's labels. Replicates become networks with the same hyper-parameters. Histories, and
+    the number of batches that PyTorch's batch normalisation counts, have no place in the format.
 
     Args:
         folder: the task folder.
@@ -35,8 +35,8 @@ def export(folder: str | Path, out: str | Path) -> Tree:
         Where the task's files are. The same task gives the same bytes.
 
     Raises:
-        GengapError: a network that is not a list of Keras layers; networks trained on different
-            labels; a task folder that is broken.
+        GengapError: a network is not a list of Keras layers, the networks were trained on
+            different labels, or the task folder is broken.
     """
     task = load(folder)
     out = Path(out)
@@ -65,12 +65,12 @@ def _refuse_named_architecture(network: TrainedNetwork) -> None:
     if "model_config" not in spec:
         raise GengapError(
             f"Network {network.id} is a '{spec.get('architecture')}', which PGDL's config.json, a "
-            "list of Keras layers, cannot say: export tasks with a model_config only."
+            "list of Keras layers, cannot describe: export tasks with a model_config only."
         )
 
 
 def _shared_split(task: Task) -> Split:
-    """The training data with the labels that all networks were trained on."""
+    """Return the training data with the labels that all networks were trained on."""
     first, *others = task.networks.values()
     shared = first.train(task.train)
     for network in others:
@@ -84,7 +84,7 @@ def _shared_split(task: Task) -> Split:
 
 
 def _entry(network: TrainedNetwork, grid: dict[str, list[Any]]) -> dict[str, Any]:
-    """What ``model_configs.json`` says of one network."""
+    """Make the entry of one network in ``model_configs.json``."""
     metrics = network.metrics
     stated = {
         "train_acc": metrics.train_accuracy,

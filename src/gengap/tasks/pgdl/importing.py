@@ -1,4 +1,4 @@
-"""From a PGDL task to a task folder (:mod:`gengap.tasks.folder`), one function a stage."""
+"""How a PGDL task becomes a task folder (:mod:`gengap.tasks.folder`), one function a stage."""
 
 from __future__ import annotations
 
@@ -14,18 +14,11 @@ import numpy as np
 from gengap.datasets import Split, read_split, write_split
 from gengap.errors import GengapError
 from gengap.files import read_json, writing
+from gengap.pgdl_layout import CONFIG, FETCH_AGAIN, INITIAL, PARTS, WEIGHTS, Tree
 from gengap.tasks.folder import Metrics
 from gengap.tasks.pgdl.keras_weights import load_weights
-from gengap.tasks.pgdl.layout import (
-    CONFIG,
-    FETCH_AGAIN,
-    INITIAL,
-    PARTS,
-    WEIGHTS,
-    Tree,
-    read_reference,
-)
 from gengap.tasks.pgdl.records import read_examples
+from gengap.tasks.pgdl.reference import read_reference
 
 if TYPE_CHECKING:
     from gengap.networks import Network
@@ -33,17 +26,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LARGEST_DIFFERENCE = 0.005
+"""Largest difference between a stated and a recomputed accuracy that is not reported."""
+
 RECOMPUTED_FILE = "recomputed.json"
 
 
 @dataclass(frozen=True)
 class Recomputed:
-    """Accuracies of one imported network, stated and recomputed (None: not recomputed).
+    """Accuracies of one imported network, stated and recomputed.
 
     Attributes:
         id: the network's id in PGDL.
         stated_train, stated_test: fractions, from the reference file.
-        train, test: fractions, from the weights and the data.
+        train, test: fractions, from the weights and the data; None if not recomputed.
     """
 
     id: str
@@ -54,7 +49,7 @@ class Recomputed:
 
     @property
     def disagrees(self) -> bool:
-        """Whether the train accuracy is off by more than 0.005."""
+        """Whether the recomputed train accuracy differs by more than 0.005 from the stated one."""
         return self.train is not None and not (
             abs(self.train - self.stated_train) <= LARGEST_DIFFERENCE
         )
@@ -63,8 +58,8 @@ class Recomputed:
 def import_dataset(tree: Tree, folder: str | Path) -> None:
     """Write ``dataset/train.safetensors`` and ``dataset/test.safetensors`` of a task folder.
 
-    The number of classes is the number of outputs of the task's first network that can be built:
-    of a task that was downloaded in part the first may not be there, or have an unknown layer.
+    The number of classes is the number of outputs of the first network that can be built. If the
+    task was downloaded in part, its first network may be missing or have an unknown layer.
 
     Args:
         tree: the task's files.
@@ -107,21 +102,26 @@ def import_network(
 ) -> Recomputed:
     """Write ``networks/<position>`` of a task folder.
 
-    Next to the files of every task folder (there is no ``history.csv``: PGDL has none) this writes
-    ``recomputed.json``, a :class:`Recomputed`. The metrics hold the *stated* accuracies, on which
-    published scores rest; losses are those of the reference file, else recomputed ones.
+    Besides the files of every task folder, this writes ``recomputed.json``, a :class:`Recomputed`.
+    There is no ``history.csv``, since PGDL has none. The metrics hold the *stated* accuracies, on
+    which published scores rest. Losses are recomputed where the reference file states none.
 
     Args:
         tree: the task's files.
         position: of the network, in the numeric order of the ids.
-        folder: the task folder; :func:`import_dataset` has been there.
+        folder: the task folder, in which :func:`import_dataset` has written the dataset.
         recompute: whether to compute accuracies and losses from the weights and all data. A train
-            accuracy that is off by more than 0.005 is logged as a warning.
+            accuracy that differs by more than 0.005 is logged as a warning.
         device: where they are recomputed, see :func:`gengap.networks.resolve_device`.
 
+    Returns:
+        The stated and the recomputed accuracies.
+
     Raises:
-        GengapError: a file is missing or broken, or config, weights and data do not fit.
+        GengapError: a file is missing or broken, or config, weights and data do not fit together.
     """
+    from gengap.networks import resolve_device, write_weights
+
     reference = read_reference(tree.reference)
     id_ = reference.id_at(position)
     stated = reference.networks[id_]
@@ -131,9 +131,9 @@ def import_network(
 
     network = _build(source / CONFIG)
     load_weights(network, source / INITIAL)
-    _write_weights(network, target / "weights_init.safetensors")
+    write_weights(network, target / "weights_init.safetensors")
     load_weights(network, source / WEIGHTS)
-    _write_weights(network, target / "weights.safetensors")
+    write_weights(network, target / "weights.safetensors")
     with writing(target / "config.json") as part:
         part.write_text(json.dumps(network.spec, indent=1) + "\n")
 
@@ -142,12 +142,12 @@ def import_network(
         np.save(file, train.labels, allow_pickle=False)
     train_loss = test_loss = train_accuracy = test_accuracy = None
     if recompute:
-        from gengap.networks import resolve_device
+        from gengap.training import loss_and_accuracy
 
         test = read_split(folder / "dataset" / "test.safetensors")
         network.to(resolve_device(device))
-        train_loss, train_accuracy = _evaluated(network, train)
-        test_loss, test_accuracy = _evaluated(network, test)
+        train_loss, train_accuracy = loss_and_accuracy(network, train)
+        test_loss, test_accuracy = loss_and_accuracy(network, test)
     recomputed = Recomputed(
         id_, stated.train_accuracy, stated.test_accuracy, train_accuracy, test_accuracy
     )
@@ -168,33 +168,36 @@ def import_network(
 
 
 def disagreements(networks: Iterable[str | Path]) -> list[str]:
-    """One sentence for each imported network whose recomputed train accuracy is not the stated one.
+    """Name the imported networks whose recomputed train accuracy is not the stated one.
 
     Args:
         networks: folders of imported networks.
 
+    Returns:
+        One sentence for each of these networks.
+
     Raises:
         GengapError: a folder holds no ``recomputed.json``.
     """
-    found = (_read_recomputed(Path(network) / RECOMPUTED_FILE) for network in networks)
-    return [_sentence(recomputed) for recomputed in found if recomputed.disagrees]
+    accuracies = (_read_recomputed(Path(network) / RECOMPUTED_FILE) for network in networks)
+    return [_sentence(recomputed) for recomputed in accuracies if recomputed.disagrees]
 
 
 def _first_built(tree: Tree) -> tuple[Path, Network]:
-    """Config and network of the first id whose config is there and can be built."""
+    """Build the first network, in the order of the ids, whose config exists and is supported."""
     configs = [tree.model(id_) / CONFIG for id_ in read_reference(tree.reference).ids]
-    there = [path for path in configs if path.is_file()] or configs[:1]
-    refusals = []
-    for config in there:
+    existing = [path for path in configs if path.is_file()] or configs[:1]
+    errors = []
+    for config in existing:
         try:
             return config, _build(config)
         except GengapError as error:
-            refusals.append(error)
-    raise refusals[0]
+            errors.append(error)
+    raise errors[0]
 
 
 def _build(config: Path) -> Network:
-    """The network of a config, integral floats read as integers."""
+    """Build the network of a config, with integral floats read as integers."""
     from gengap.networks import build
 
     spec = _integral(read_json(config, FETCH_AGAIN))
@@ -205,7 +208,7 @@ def _build(config: Path) -> Network:
 
 
 def _integral(value: Any) -> Any:
-    """JSON content in which floats without a fraction are integers, as PGDL's own loader reads."""
+    """Convert floats without a fraction to integers in JSON content, as PGDL's own loader does."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list):
@@ -215,24 +218,11 @@ def _integral(value: Any) -> Any:
     return value
 
 
-def _write_weights(network: Network, path: Path) -> None:
-    from gengap.networks import write_weights
-
-    write_weights(network, path)
-
-
-def _evaluated(network: Network, split: Split) -> tuple[float, float]:
-    """Mean cross entropy and accuracy."""
-    from gengap.training import loss_and_accuracy
-
-    return loss_and_accuracy(network, split)
-
-
 def _read_recomputed(path: Path) -> Recomputed:
     try:
         return Recomputed(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise GengapError(f"{path} is not there or broken: import the network again.") from error
+        raise GengapError(f"{path} is missing or broken: import the network again.") from error
 
 
 def _sentence(recomputed: Recomputed) -> str:

@@ -1,8 +1,8 @@
-"""Keras' legacy HDF5 weights, read into a network and written from one.
+"""How Keras' legacy HDF5 weights are read into a network and written from one.
 
-Layout: root attribute ``layer_names``, one group a layer with the attribute ``weight_names``, one
-dataset a weight. The initial and the final file of a PGDL network may name their layers
-differently, so weights are matched by their order and shape.
+The root has the attribute ``layer_names``. Each layer is a group with the attribute
+``weight_names``, and each weight a dataset. The initial and the final file of a PGDL network may
+name their layers differently, so weights are matched by their order and shape.
 """
 
 from __future__ import annotations
@@ -22,17 +22,22 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 BACKEND, KERAS_VERSION = "tensorflow", "2.4.0"
-"""What PGDL's own files say."""
+"""The versions that PGDL's own files name."""
 
 OIHW_TO_HWIO = (2, 3, 1, 0)
 OI_TO_IO = (1, 0)
-AS_IT_IS = (0,)
+UNCHANGED = (0,)
 LAYERS_WITH_WEIGHTS = frozenset({"BatchNormalization", "Conv2D", "Dense"})
 
 
 @dataclass(frozen=True)
 class LayerWeights:
-    """The weights of one Keras layer: its name, and arrays by name in Keras' order."""
+    """The weights of one Keras layer.
+
+    Attributes:
+        name: the layer's name.
+        arrays: by the weights' names, in Keras' order.
+    """
 
     name: str
     arrays: dict[str, np.ndarray]
@@ -40,11 +45,11 @@ class LayerWeights:
 
 @dataclass(frozen=True)
 class Correspondence:
-    """A tensor of the network and the Keras weight that it is.
+    """A tensor of a module and the Keras weight with the same values.
 
     Attributes:
-        tensor: its name in the module's ``state_dict``.
-        weight: Keras' name.
+        tensor: the tensor's name in the module's ``state_dict``.
+        weight: the name that Keras gives to the weight.
         axes: order of the tensor's axes in Keras.
     """
 
@@ -54,7 +59,13 @@ class Correspondence:
 
 
 def read_layers(path: str | Path) -> list[LayerWeights]:
-    """The layers that have weights, in the file's order.
+    """Read the layers that have weights.
+
+    Args:
+        path: a file in Keras' legacy layout, of weights alone or of a whole model.
+
+    Returns:
+        The layers, in the file's order.
 
     Raises:
         GengapError: the file is missing, truncated, corrupt, or not in the legacy layout.
@@ -66,7 +77,7 @@ def read_layers(path: str | Path) -> list[LayerWeights]:
         raise GengapError(f"{path} does not exist: download the task again.")
     try:
         with h5py.File(path, "r") as file:
-            root = file.get("model_weights", file)  # whole models have theirs in a group
+            root = file.get("model_weights", file)  # a whole model keeps its weights in a group
             names = _names(root, "layer_names")
             layers = [
                 LayerWeights(
@@ -87,15 +98,14 @@ def read_layers(path: str | Path) -> list[LayerWeights]:
 
 
 def load_weights(network: nn.Module, path: str | Path) -> None:
-    """Put the weights of a Keras file into a sequential network, in place.
+    """Load the weights of a Keras file into a sequential network, in place.
 
     Args:
         network: built from the config that belongs to the file.
         path: ``weights.hdf5`` or ``weights_init.hdf5``.
 
     Raises:
-        GengapError: the file is broken, or its layers do not fit the network's; the sentence names
-            both.
+        GengapError: the file is broken, or its layers do not match the network's layers.
     """
     import torch
 
@@ -110,7 +120,7 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
     tensors: dict[str, Tensor] = {
         name: torch.zeros_like(tensor)
         for name, tensor in network.state_dict().items()
-        # PyTorch counts batches, Keras does not.
+        # PyTorch counts batches; Keras does not.
         if name.endswith(".num_batches_tracked")
     }
     for layer, (name, module) in zip(layers, modules, strict=True):
@@ -119,10 +129,16 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
 
 
 def write_weights(network: nn.Module, path: str | Path) -> None:
-    """Write a sequential network's weights in the legacy layout; the same weights, same bytes.
+    """Write a sequential network's weights in the legacy layout.
+
+    The same weights give the same bytes.
+
+    Args:
+        network: built from a list of Keras layers.
+        path: the file to write.
 
     Raises:
-        GengapError: the file cannot be written.
+        MachineError: the file cannot be written.
     """
     import h5py
 
@@ -148,16 +164,16 @@ def write_weights(network: nn.Module, path: str | Path) -> None:
 def _converted(
     layer: LayerWeights, name: str, module: nn.Module, path: str | Path
 ) -> dict[str, Tensor]:
-    """Tensors of one module from the arrays of its Keras layer."""
+    """Convert the arrays of a Keras layer to the tensors of its module."""
     import torch
 
     state = module.state_dict()
     entries = _correspondences(state)
     expected = [_keras_shape(state[entry.tensor], entry.axes) for entry in entries]
-    found = [array.shape for array in layer.arrays.values()]
-    if found != expected:
+    shapes = [array.shape for array in layer.arrays.values()]
+    if shapes != expected:
         raise GengapError(
-            f"{path}: layer {layer.name} has weights of the shapes {found}, but {name} of its "
+            f"{path}: layer {layer.name} has weights of the shapes {shapes}, but {name} of its "
             f"config needs {expected}: the two files do not belong together."
         )
     return {
@@ -173,7 +189,7 @@ def _keras_shape(tensor: Tensor, axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _modules(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """The modules with weights, in forward order."""
+    """Yield the modules with weights and their names, in forward order."""
     from torch import nn
 
     kinds = (nn.Conv2d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d)
@@ -181,19 +197,19 @@ def _modules(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _correspondences(state: Mapping[str, Tensor]) -> list[Correspondence]:
-    """The Keras weights of a module with these tensors, in Keras' order."""
+    """List the Keras weights of a module with these tensors, in Keras' order."""
     if "running_mean" in state:
         entries = [
-            Correspondence("weight", "gamma", AS_IT_IS),
-            Correspondence("bias", "beta", AS_IT_IS),
-            Correspondence("running_mean", "moving_mean", AS_IT_IS),
-            Correspondence("running_var", "moving_variance", AS_IT_IS),
+            Correspondence("weight", "gamma", UNCHANGED),
+            Correspondence("bias", "beta", UNCHANGED),
+            Correspondence("running_mean", "moving_mean", UNCHANGED),
+            Correspondence("running_var", "moving_variance", UNCHANGED),
         ]
     else:
         axes = OIHW_TO_HWIO if state["weight"].ndim == len(OIHW_TO_HWIO) else OI_TO_IO
         entries = [
             Correspondence("weight", "kernel", axes),
-            Correspondence("bias", "bias", AS_IT_IS),
+            Correspondence("bias", "bias", UNCHANGED),
         ]
     # Layers may lack a bias, a scale (gamma) or a center (beta).
     return [entry for entry in entries if entry.tensor in state]
@@ -205,7 +221,7 @@ def _model_config(network: nn.Module) -> list[dict[str, Any]]:
 
 
 def _layer_names(network: nn.Module) -> list[str]:
-    """A name for each layer of the config, weights or not, as Keras makes them."""
+    """Name each layer of the config as Keras does, whether it has weights or not."""
     return [
         re.sub(r"(?<=[a-z])(?=[A-Z])", "_", layer["layer_name"]).lower() + f"_{index}"
         for index, layer in enumerate(_model_config(network))
@@ -213,7 +229,7 @@ def _layer_names(network: nn.Module) -> list[str]:
 
 
 def _names(group: Any, attribute: str) -> list[str]:
-    """A list of names from an attribute, which Keras cuts into numbered ones if it is long."""
+    """Read a list of names from an attribute, which Keras splits into numbered ones if long."""
     if attribute in group.attrs:
         pieces = [group.attrs[attribute]]
     else:

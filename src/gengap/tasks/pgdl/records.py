@@ -1,8 +1,8 @@
-"""TFRecord files of labelled examples, as PGDL has them.
+"""How TFRecord files of labelled examples are read and written in PGDL's form.
 
-One record is one example: a ``tf.train.Example`` with the features ``inputs`` and ``output``, each
-a serialised TensorProto, float32 (*input_shape) and int32 (). TensorFlow is imported where it is
-used, since it takes seconds and nothing else of the library needs it.
+Each record is one example: a ``tf.train.Example`` with the features ``inputs`` and ``output``. Both
+are serialised TensorProtos, float32 (*input_shape) and int32 (). TensorFlow is imported where it is
+used, since the import takes seconds and nothing else in the library needs it.
 """
 
 from __future__ import annotations
@@ -21,21 +21,27 @@ from gengap.files import writing
 
 BATCH = 256
 MOST_SHARDS = 10
-"""With one digit in their names, readers that sort shards as text meet them in order too."""
+"""With one digit in their names, shards are in order for readers that sort names as text, too."""
 
 
 def read_examples(shards: Sequence[Path]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Inputs (n, *input_shape) and labels (n,) of all shards, in the order given.
+    """Read the examples of several shards.
+
+    Args:
+        shards: TFRecord files, in the order of the examples.
+
+    Returns:
+        Inputs (n, *input_shape) and labels (n,).
 
     Raises:
-        GengapError: a shard is missing, truncated or corrupt, holds other features, or all of them
-            together hold no example.
+        GengapError: a shard is missing, truncated or corrupt, or holds other features; or the
+            shards hold no example.
     """
     tensorflow = _tensorflow()
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-    # TensorFlow's own message may quote bytes that are no text: a UnicodeDecodeError.
-    other_content = (tensorflow.errors.InvalidArgumentError, DecodeError, TypeError, ValueError)
+    # TensorFlow's message may quote bytes that are not text: a UnicodeDecodeError, a ValueError.
+    wrong_content = (tensorflow.errors.InvalidArgumentError, DecodeError, TypeError, ValueError)
     inputs: list[np.ndarray] = []
     labels: list[np.ndarray] = []
     for shard in shards:
@@ -50,7 +56,7 @@ def read_examples(shards: Sequence[Path]) -> tuple[NDArray[np.float32], NDArray[
             raise GengapError(
                 f"{shard} is truncated or corrupt: download the task again."
             ) from error
-        except other_content as error:
+        except wrong_content as error:
             raise GengapError(
                 f"{shard} does not hold examples with a float32 tensor 'inputs' and an int32 "
                 "tensor 'output': it is not a PGDL dataset."
@@ -68,7 +74,7 @@ def read_examples(shards: Sequence[Path]) -> tuple[NDArray[np.float32], NDArray[
 def write_examples(
     inputs: NDArray[np.float32], labels: NDArray[np.int64], folder: str | Path
 ) -> list[Path]:
-    """Write examples, in order, to ``shard_0.tfrecord``, ``shard_1.tfrecord``, ...
+    """Write examples, in order, to ``shard_0.tfrecord``, ``shard_1.tfrecord`` and so on.
 
     Args:
         inputs: (n, *input_shape).
@@ -89,7 +95,7 @@ def write_examples(
 
 
 def _parsed(tensorflow: Any, records: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Inputs and labels of serialised records (batch,)."""
+    """Parse serialised records (batch,) into inputs and labels."""
     text = tensorflow.io.FixedLenFeature([], tensorflow.string)
     features = tensorflow.io.parse_example(records, {"inputs": text, "output": text})
     inputs, labels = (
@@ -100,7 +106,7 @@ def _parsed(tensorflow: Any, records: Any) -> tuple[list[np.ndarray], list[np.nd
 
 
 def _array(tensorflow: Any, serialised: bytes, kind: type[np.generic]) -> np.ndarray:
-    """The array of a serialised TensorProto; this is several times as fast as TensorFlow's op."""
+    """Convert a serialised TensorProto, several times as fast as TensorFlow's own operation."""
     from tensorflow.core.framework import tensor_pb2
 
     array: np.ndarray = tensorflow.make_ndarray(tensor_pb2.TensorProto.FromString(serialised))
@@ -110,7 +116,7 @@ def _array(tensorflow: Any, serialised: bytes, kind: type[np.generic]) -> np.nda
 
 
 def _serialised(tensorflow: Any, inputs: np.ndarray, label: np.int64) -> bytes:
-    """A record of one example."""
+    """Serialise one example as a record."""
     from tensorflow.core.framework import tensor_pb2
 
     train = tensorflow.train
@@ -129,15 +135,15 @@ def _serialised(tensorflow: Any, inputs: np.ndarray, label: np.int64) -> bytes:
 
 
 def _tensorflow() -> Any:
-    """TensorFlow, quiet and kept off any GPU: it reads files here, and torch wants the memory."""
+    """Import TensorFlow, silent and kept off any GPU, whose memory PyTorch needs."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         import tensorflow
     except ImportError as error:
         raise GengapError(
             "TensorFlow is needed for PGDL's files and is not installed: "
-            "install it by 'make pgdl' or pip install 'gengap[pgdl]'."
+            "install it with 'make pgdl' or pip install 'gengap[pgdl]'."
         ) from error
-    with contextlib.suppress(RuntimeError):  # its devices may be in use already
+    with contextlib.suppress(RuntimeError):  # TensorFlow may have set up its devices already
         tensorflow.config.set_visible_devices([], "GPU")
     return tensorflow

@@ -1,11 +1,10 @@
-"""Archives that members are fetched from: on a server, by byte ranges, or on a disk."""
+"""Archives from which members are fetched: on a server, by byte ranges, or on a disk."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import logging
-import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import IO
 from tqdm import tqdm
 
 from gengap.errors import GengapError
+from gengap.pgdl_layout import archive_in, is_url
 from gengap.tasks.pgdl.archives import CorruptMemberError, Member, matches, unpack
 from gengap.tasks.pgdl.published import ETAGS, TASKS
 from gengap.tasks.pgdl.remote import RangeReader, RemoteFile, RetryPolicy
@@ -25,12 +25,12 @@ MD5, SHA256 = 32, 64  # hexadecimal digits
 
 
 class Archive:
-    """An archive that members are fetched from.
+    """An archive from which members are fetched.
 
     Attributes:
         name: its URL or path.
-        size: bytes.
-        etag, md5: what a server states of it; "" if nothing.
+        size: bytes of the archive.
+        etag, md5: checksums that a server states; "" where it states none.
     """
 
     name: str
@@ -39,18 +39,22 @@ class Archive:
     md5: str = ""
 
     def directory(self) -> IO[bytes]:
-        """The archive as a seekable file, for reading its directory."""
+        """Open the archive as a seekable file, from which its directory is read."""
         raise NotImplementedError
 
     def fetch_one(self, member: Member, target: Path, advance: Callable[[int], object]) -> None:
-        """Fetch and unpack one member; ``advance`` is told the packed bytes as they come."""
+        """Fetch and unpack one member; call ``advance`` with the number of each block's bytes."""
         raise NotImplementedError
 
     def fetch(self, members: Sequence[tuple[str, Member]], folder: Path) -> None:
-        """Fetch and unpack members under the given names in ``folder``; skip what is there.
+        """Fetch and unpack members, except those that already lie in the folder.
+
+        Args:
+            members: name of each target file, relative to ``folder``, and its member.
+            folder: where the files are made.
 
         Raises:
-            GengapError: a member is corrupt, the server fails, or the disk does.
+            GengapError: a member is corrupt, or the server or the disk fails.
         """
         missing = [
             (folder / name, member)
@@ -68,31 +72,37 @@ class Archive:
                 except OSError as error:
                     raise GengapError(
                         f"Cannot copy {member.name} from {self.name} to {target} "
-                        f"({error.strerror}): make room or correct the folder and run again, "
+                        f"({error.strerror}): make room or correct the folder and run again; "
                         "what was received is kept."
                     ) from error
 
 
 class RemoteArchive(Archive):
-    """An archive on a server; what is received of a member is kept until the member is whole."""
+    """An archive on a server; the received bytes of a member are kept until it is complete."""
 
-    def __init__(self, url: str, patience: RetryPolicy) -> None:
-        self._remote = RemoteFile(url, patience)
+    def __init__(self, url: str, retry_policy: RetryPolicy) -> None:
+        self._remote = RemoteFile(url, retry_policy)
         self.name, self.size = url, self._remote.size
         self.etag, self.md5 = self._remote.etag, self._remote.md5
 
     def directory(self) -> IO[bytes]:
+        """Open the archive as a file of which each read is a request."""
         return io.BufferedReader(RangeReader(self._remote), DIRECTORY_BUFFER)
 
     def fetch_one(self, member: Member, target: Path, advance: Callable[[int], object]) -> None:
-        # The CRC in the name keeps the rest of another version from being appended.
+        """Fetch and unpack one member, a second time if it arrives corrupt."""
+        # The CRC in the name prevents bytes of two versions from being joined.
         part = target.with_name(f".{target.name}.{member.crc:08x}.part")
-        for left_over in set(target.parent.glob(f".{target.name}.*.part")) - {part}:
-            left_over.unlink()
+        for outdated in set(target.parent.glob(f".{target.name}.*.part")) - {part}:
+            outdated.unlink()
         try:
             self._receive(member, part, target, advance)
         except CorruptMemberError:
-            log.warning("%s: %s arrived corrupt; once more from its start", self.name, member.name)
+            log.warning(
+                "%s: %s arrived corrupt; fetching it once more from its start",
+                self.name,
+                member.name,
+            )
             part.unlink()
             try:
                 self._receive(member, part, target, advance)
@@ -121,23 +131,30 @@ class LocalArchive(Archive):
         self.name, self.size = str(path), path.stat().st_size
 
     def directory(self) -> IO[bytes]:
+        """Open the archive."""
         return self._path.open("rb")
 
     def fetch_one(self, member: Member, target: Path, advance: Callable[[int], object]) -> None:
+        """Unpack one member."""
         with self._path.open("rb") as record:
             record.seek(member.start)
             unpack(record, member, target)
         advance(member.stop - member.start)
 
 
-def open_archive(source: str, task: str, checksum: str | None, patience: RetryPolicy) -> Archive:
-    """The archive that holds a task, its checksum compared.
+def open_archive(
+    source: str, task: str, checksum: str | None, retry_policy: RetryPolicy
+) -> Archive:
+    """Open the archive that holds a task, and compare its checksum.
 
     Args:
         source: see :func:`gengap.tasks.pgdl.download`; not an unpacked folder.
         task: the task's name.
         checksum: hexadecimal, or None.
-        patience: with the server.
+        retry_policy: when to retry a failed request and when to give up.
+
+    Returns:
+        The archive, remote or local.
 
     Raises:
         GengapError: there is no such archive, or it has another checksum.
@@ -146,7 +163,7 @@ def open_archive(source: str, task: str, checksum: str | None, patience: RetryPo
         url = source
         if not source.endswith(".zip"):
             url = f"{source.rstrip('/')}/{_archive_name(task)}"
-        archive = RemoteArchive(url, patience)
+        archive = RemoteArchive(url, retry_policy)
         _check_stated(archive, checksum)
         return archive
     path = archive_in(source, task) if Path(source).is_dir() else Path(source)
@@ -158,11 +175,6 @@ def open_archive(source: str, task: str, checksum: str | None, patience: RetryPo
     return LocalArchive(path)
 
 
-def is_url(source: str) -> bool:
-    """Whether a source lies on a server."""
-    return re.match(r"[a-z][a-z0-9+.-]+://", source) is not None
-
-
 def _archive_name(task: str) -> str:
     if task not in TASKS:
         raise GengapError(
@@ -172,13 +184,8 @@ def _archive_name(task: str) -> str:
     return TASKS[task].archive
 
 
-def archive_in(folder: str, task: str) -> Path:
-    """Where a folder of archives would have the one of a task."""
-    return Path(folder) / (TASKS[task].archive if task in TASKS else f"{task}.zip")
-
-
 def _check_stated(archive: Archive, checksum: str | None) -> None:
-    """Compare with what the server states: a hash of the whole is not to be had from parts."""
+    """Compare with the server's statement: parts of an archive do not give the whole's hash."""
     name = archive.name.rpartition("/")[2]
     if checksum is None:
         if archive.etag and ETAGS.get(name, archive.etag) != archive.etag:
@@ -201,10 +208,10 @@ def _check_computed(path: Path, checksum: str | None) -> None:
             "SHA-256 (64): correct it."
         )
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "md5" if len(checksum) == MD5 else "sha256").hexdigest()
-    if found != checksum.lower():
+        digest = hashlib.file_digest(file, "md5" if len(checksum) == MD5 else "sha256").hexdigest()
+    if digest != checksum.lower():
         raise GengapError(
-            f"{path} has the checksum {found}, but {checksum} is configured: fetch the archive "
+            f"{path} has the checksum {digest}, but {checksum} is configured: fetch the archive "
             "again, or correct the checksum."
         )
 

@@ -1,4 +1,4 @@
-"""Where a task's files lie, and what its reference file says."""
+"""What a reference file says, and what is refused in it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ import pytest
 import yaml
 
 from gengap.errors import GengapError
-from gengap.tasks.pgdl import BASE_URL, TASKS, locate, read_reference
+from gengap.names import PGDL_ARCHIVES, PGDL_NETWORKS
+from gengap.tasks.pgdl import BASE_URL, TASKS, read_reference
+from gengap.tasks.pgdl.published import ETAGS
 
-ENTRY = {
+ENTRY: dict[str, Any] = {
     "hparams": {
         "width": {"possible_values": [8, 16], "current_value": 8},
         "rate": {"possible_values": [0.1, 0.0], "current_value": 0.0},
@@ -26,10 +28,10 @@ ENTRY = {
 
 def entry(width: Any = 8, **metrics: Any) -> dict[str, Any]:
     """An entry of a reference file."""
-    made = copy.deepcopy(ENTRY)
-    made["hparams"]["width"]["current_value"] = width
-    made["metrics"] |= metrics
-    return made
+    changed = copy.deepcopy(ENTRY)
+    changed["hparams"]["width"]["current_value"] = width
+    changed["metrics"] |= metrics
+    return changed
 
 
 def written(folder: Path, content: Any) -> Path:
@@ -42,6 +44,17 @@ def written(folder: Path, content: Any) -> Path:
 def test_the_published_tasks_are_the_competitions() -> None:
     assert [task.number for task in TASKS.values()] == [1, 2, 4, 5, 6, 7, 8, 9]
     assert [task.networks for task in TASKS.values()] == [96, 54, 96, 64, 96, 48, 64, 32]
+    assert [task.archive for task in TASKS.values()] == [
+        *["public_data.zip"] * 2,
+        *["phase_one_data.zip"] * 2,
+        *["phase_two_data.zip"] * 4,
+    ]
+    assert {task.archive for task in TASKS.values()} == set(ETAGS)
+
+
+def test_planning_counts_the_published_tasks_as_the_library_does() -> None:
+    assert {name: task.networks for name, task in TASKS.items()} == PGDL_NETWORKS
+    assert {name: task.archive for name, task in TASKS.items()} == PGDL_ARCHIVES
 
 
 def test_the_config_fetches_from_the_same_server_as_the_library(root: Path) -> None:
@@ -52,7 +65,7 @@ def test_the_config_fetches_from_the_same_server_as_the_library(root: Path) -> N
 def defaults_of(schema: Any, name: str) -> list[Any]:
     """Defaults of every property of this name, wherever the schema has it."""
     if isinstance(schema, list):
-        return [found for entry in schema for found in defaults_of(entry, name)]
+        return [default for item in schema for default in defaults_of(item, name)]
     if not isinstance(schema, dict):
         return []
     own = schema.get("properties", {}).get(name, {})
@@ -92,7 +105,7 @@ def test_another_number_of_networks_than_published_is_logged(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         ("{", "is not valid JSON"),
         ("[]", "is not a JSON object"),
@@ -106,9 +119,9 @@ def test_another_number_of_networks_than_published_is_logged(
         ({"1": entry(), "2": ENTRY | {"hparams": {}}}, "network 2 has other hyper-parameters"),
     ],
 )
-def test_broken_reference(tmp_path: Path, content: Any, said: str) -> None:
+def test_broken_reference(tmp_path: Path, content: Any, reason: str) -> None:
     path = written(tmp_path, content)
-    with pytest.raises(GengapError, match=said) as caught:
+    with pytest.raises(GengapError, match=reason) as caught:
         read_reference(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -117,49 +130,6 @@ def test_broken_reference(tmp_path: Path, content: Any, said: str) -> None:
 def test_missing_reference(tmp_path: Path) -> None:
     with pytest.raises(GengapError, match=r"model_configs\.json cannot be read \(No such file"):
         read_reference(tmp_path / "model_configs.json")
-
-
-@pytest.mark.parametrize("prefix", ["", "public_data", "phase_one_data", "phase_two_data"])
-def test_layouts(tmp_path: Path, prefix: str) -> None:
-    models = tmp_path / prefix / "input_data" / "task4"
-    with pytest.raises(GengapError, match="holds no input_data/task4"):
-        locate(tmp_path, "task4")
-    (models / "model_3").mkdir(parents=True)
-    with pytest.raises(GengapError, match=r"holds no reference_data/task4/model_configs\.json"):
-        locate(tmp_path, "task4")
-    reference = tmp_path / prefix / "reference_data" / "task4"
-    reference.mkdir(parents=True)
-    written(reference, {"3": entry()})
-    tree = locate(tmp_path, "task4")
-    assert tree.model("3") == models / "model_3"
-    assert tree.reference == reference / "model_configs.json"
-
-
-def test_flat_layout(tmp_path: Path) -> None:
-    (tmp_path / "model_3").mkdir()
-    written(tmp_path, {"3": entry()})
-    tree = locate(tmp_path, "any name")
-    assert tree.model("3") == tmp_path / "model_3"
-    assert tree.reference == tmp_path / "model_configs.json"
-
-
-def test_shards_are_in_numeric_order_without_holes(tmp_path: Path) -> None:
-    (tmp_path / "model_3").mkdir()
-    written(tmp_path, {"3": entry()})
-    tree = locate(tmp_path, "task")
-    with pytest.raises(GengapError, match=r"shard_0\.tfrecord is missing"):
-        tree.shards("train")
-    folder = tmp_path / "dataset_1" / "train"
-    folder.mkdir(parents=True)
-    for number in range(12):
-        (folder / f"shard_{number}.tfrecord").touch()
-    (folder / "shard_9.tfrecord.part").touch()
-    assert [path.name for path in tree.shards("train")] == [
-        f"shard_{number}.tfrecord" for number in range(12)
-    ]
-    (folder / "shard_7.tfrecord").unlink()
-    with pytest.raises(GengapError, match=r"shard_7\.tfrecord is missing"):
-        tree.shards("train")
 
 
 def test_published_reference_of_task_1(shared: Callable[[str], Path]) -> None:
