@@ -16,7 +16,7 @@ def main() -> None:
     params = snakemake.params
     draws = draw_diagrams(
         sample,
-        max_dim=params.max_dimension,
+        max_dim=params.max_dim,
         threshold=params.threshold,
         engine=params.engine,
         threads=snakemake.threads,

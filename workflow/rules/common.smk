@@ -326,7 +326,7 @@ def memory_of_diagrams(wildcards, threads, attempt):
     activations = drawn["neurons"] * drawn["inputs"]
     a_pair = 12
     if not fast_diagrams(wildcards):
-        degree = settings_of(wildcards.task)["topology"]["max_dimension"]
+        degree = settings_of(wildcards.task)["topology"]["max_dim"]
         a_pair = 550 if degree <= 1 else 2200
     a_draw = a_pair * drawn["neurons"] ** 2 + 16 * activations
     of_the_work = 4 * activations * drawn["draws"] + threads * a_draw
@@ -341,7 +341,7 @@ def minutes_of_diagrams(wildcards):
 def fast_diagrams(wildcards):
     """Whether our own engine computes the diagrams."""
     topology = settings_of(wildcards.task)["topology"]
-    return topology["engine"] in ("auto", "fast") and topology["max_dimension"] <= 1
+    return topology["engine"] in ("auto", "fast") and topology["max_dim"] <= 1
 
 
 def memory_of_activations(wildcards, attempt):

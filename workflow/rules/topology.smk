@@ -53,7 +53,7 @@ rule diagrams:
         gpu=gpus,
     params:
         device=config["device"],
-        max_dimension=setting("topology", "max_dimension"),
+        max_dim=setting("topology", "max_dim"),
         threshold=setting("topology", "threshold"),
         engine=setting("topology", "engine"),
         failures=setting("failures"),
