@@ -24,7 +24,7 @@ def main() -> None:
         training_accuracy=task.train_accuracies(),
         within=params.within,
         strata=params.strata,
-        replicates=params.bootstrap_replicates,
+        replicates=params.bootstrap_resamples,
         permutations=params.permutations,
         seed=derive(params.seed, task.name, "evaluation"),
     )

@@ -17,7 +17,7 @@ def main() -> None:
     task, network = snakemake.wildcards.task, snakemake.wildcards.network
     draws, _ = read_diagrams(snakemake.input.diagrams)
     rng = generator(snakemake.params.seed, task, network, "summaries")
-    table = tidy(summarise(draws, snakemake.params.replicates, rng), task, network, "topology")
+    table = tidy(summarise(draws, snakemake.params.resamples, rng), task, network, "topology")
     with writing(snakemake.output.summaries) as part:
         table.to_csv(part, index=False)
 

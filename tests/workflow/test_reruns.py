@@ -47,10 +47,10 @@ def test_the_summary_is_printed_where_nothing_is_to_be_done(finished: Path, snak
     assert output.count("reduced: the best measures of the gap") == 1
 
 
-def test_more_bootstrap_replicates_touch_the_summaries_alone(
+def test_more_bootstrap_resamples_touch_the_summaries_alone(
     finished: Path, snakemake: Run, tmp_path: Path
 ) -> None:
-    config = changed(tmp_path, topology={"bootstrap_replicates": 30})
+    config = changed(tmp_path, topology={"bootstrap_resamples": 30})
     result = snakemake(finished, "-n", config=config)
     jobs = planned(result.stdout + result.stderr)
     assert jobs["summaries"] == 8

@@ -82,7 +82,7 @@ rule summaries:
         mem_mb=megabytes(1000),
         runtime=30,
     params:
-        replicates=setting("topology", "bootstrap_replicates"),
+        resamples=setting("topology", "bootstrap_resamples"),
         seed=setting("seed"),
         failures=setting("failures"),
         code=code("summaries"),
