@@ -4,7 +4,7 @@
 ``write_split`` and ``read_split`` keep a split in safetensors.
 """
 
-from gengap.datasets.catalogue import NAMES, load
+from gengap.datasets.loading import NAMES, load
 from gengap.datasets.split import Dataset, Split, read_split, write_split
 
 __all__ = ["NAMES", "Dataset", "Split", "load", "read_split", "write_split"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.datasets import cifar, fake, idx, svhn, synthetic, tiny_imagenet
+from gengap.datasets.catalogue import cifar, fake_images, mnist, svhn, synthetic, tiny_imagenet
 from gengap.datasets.official import folder_of
 from gengap.datasets.samples import (
     Samples,
@@ -62,8 +62,8 @@ def _intro1d() -> tuple[Samples, Samples]:
 EMBEDDED: dict[str, Callable[[], Samples]] = {"digits": _digits, "iris": _iris}
 WITH_TEST: dict[str, Callable[[], tuple[Samples, Samples]]] = {"intro1d": _intro1d}
 OFFICIAL: dict[str, Callable[[Path], tuple[Samples, Samples]]] = {
-    "mnist": idx.read_folder,
-    "fashion_mnist": idx.read_folder,
+    "mnist": mnist.read_folder,
+    "fashion_mnist": mnist.read_folder,
     "cifar10": cifar.read_cifar10,
     "cifar100": cifar.read_cifar100,
     "svhn": svhn.read_folder,
@@ -81,12 +81,12 @@ SYNTHETIC: dict[str, Callable[[int, np.random.Generator], Samples]] = {
     "hierarchical": synthetic.hierarchical,
     "checkerboard_linear": synthetic.checkerboard_linear,
     "checkerboard_noisy": synthetic.checkerboard_noisy,
-    "fake_images": fake.fake_images,
+    "fake_images": fake_images.fake_images,
 }
 CLASSES = {
     "digits": 10,
-    "mnist": idx.CLASSES,
-    "fashion_mnist": idx.CLASSES,
+    "mnist": mnist.CLASSES,
+    "fashion_mnist": mnist.CLASSES,
     "cifar10": cifar.CIFAR10_CLASSES,
     "cifar100": cifar.CIFAR100_CLASSES,
     "svhn": svhn.CLASSES,
@@ -102,7 +102,7 @@ CLASSES = {
     "hierarchical": len(synthetic.HIERARCHICAL_CENTRES),
     "checkerboard_linear": 2,
     "checkerboard_noisy": 2,
-    "fake_images": fake.FAKE_CLASSES,
+    "fake_images": fake_images.FAKE_CLASSES,
 }
 NAMES: tuple[str, ...] = tuple(CLASSES)
 
