@@ -16,3 +16,37 @@ FAMILIES = {
 
 STAGED_FAMILY = "topology"
 """The family whose work is staged in files (activations, diagrams), by rules of its own."""
+
+DATASET_KEYS = ("train_size", "test_size", "balanced", "classes", "groups", "transforms")
+"""Keywords that ``gengap.datasets.load`` takes for every dataset, besides the folder and the seed."""
+
+DATASETS: dict[str, tuple[str, ...]] = {
+    "digits": (),
+    "mnist": (),
+    "fashion_mnist": (),
+    "cifar10": (),
+    "cifar100": (),
+    "svhn": (),
+    "tiny_imagenet": (),
+    "iris": (),
+    "gaussians": (),
+    "two_spirals": (),
+    "circles": (),
+    "moons": (),
+    "checkerboard": (),
+    "intro1d": (),
+    "gauss_mixture": (),
+    "hierarchical": (),
+    "checkerboard_linear": (),
+    "checkerboard_noisy": (),
+    "fake_images": (),
+}
+"""Datasets, and the keywords that each takes besides ``DATASET_KEYS``."""
+
+TRANSFORMS: dict[str, tuple[str, ...]] = {
+    "resize": ("size",),
+    "grey": (),
+    "colour": (),
+    "normalise": (),
+}
+"""Transforms of a dataset's inputs, and the keywords that each requires."""

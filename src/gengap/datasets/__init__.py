@@ -1,4 +1,4 @@
-"""Names to arrays: images from official files, small embedded sets, points drawn from a seed.
+"""Labelled arrays by name: official images, small embedded sets, points drawn from a seed.
 
 ``load(name)`` returns a ``Dataset`` of a train and a test ``Split``; ``NAMES`` lists what there is.
 ``write_split`` and ``read_split`` keep a split in safetensors.

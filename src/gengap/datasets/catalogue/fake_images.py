@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from gengap.datasets.registry import Drawn, dataset
 from gengap.datasets.samples import Samples
 
-FAKE_SHAPE = (32, 32, 3)
-FAKE_CLASSES = 10
+SHAPE = (32, 32, 3)
+CLASSES = 10
 
 
+@dataset("fake_images", Drawn, classes=CLASSES)
 def fake_images(count: int, rng: np.random.Generator) -> Samples:
-    """Uniform bytes (n, 32, 32, 3) with uniform labels, after torchvision's ``FakeData``."""
-    images = rng.integers(0, 256, (count, *FAKE_SHAPE), dtype=np.uint8)
-    return Samples(images, rng.integers(0, FAKE_CLASSES, count))
+    """Draw uniform bytes (n, 32, 32, 3) with uniform labels, after torchvision's ``FakeData``."""
+    images = rng.integers(0, 256, (count, *SHAPE), dtype=np.uint8)
+    return Samples(images, rng.integers(0, CLASSES, count))
