@@ -13,7 +13,7 @@ WHITE = 16
 @dataset("digits", Embedded, classes=10)
 def digits() -> Samples:
     """Load 1797 handwritten digits, (8, 8, 1), in [0, 1]."""
-    from sklearn.datasets import load_digits  # slow to import, and only two datasets need it
+    from sklearn.datasets import load_digits  # slow to import
 
     images, labels = load_digits(return_X_y=True)
     scaled = (images / WHITE).astype(np.float32)
