@@ -24,7 +24,7 @@ PACKAGES = {"gengap": "gengap", "ripser.py": "ripser", "giotto-ph": "giotto-ph",
 def prepare(engine: str):
     if engine == "gengap":
         from gengap.topology import persistence_diagrams
-        from gengap.topology.engine import warm
+        from gengap.topology.engines.fast import warm
 
         warm()
         return persistence_diagrams

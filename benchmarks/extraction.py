@@ -23,7 +23,7 @@ import pandas as pd
 from gengap.activations import read_sample, sample, write_sample
 from gengap.seeding import generator
 from gengap.topology import draw_diagrams, read_diagrams, summarise, write_diagrams
-from gengap.topology.engine import warm
+from gengap.topology.engines.fast import warm
 
 FOLDER = Path("results/benchmarks/extraction")
 INPUTS, NEURONS, DRAWS, REPLICATES = 2000, 3000, 20, 1000

@@ -80,9 +80,7 @@ def _standard_errors(
         keys = [key for key, values in measures.items() if len(values) == rows]
         together = np.concatenate([measures[key] for key in keys], axis=1)
         ends = np.cumsum([measures[key].shape[1] for key in keys])[:-1]
-        errors |= dict(
-            zip(keys, np.split(_bootstrap(together, resamples, rng), ends), strict=True)
-        )
+        errors |= dict(zip(keys, np.split(_bootstrap(together, resamples, rng), ends), strict=True))
     return errors
 
 

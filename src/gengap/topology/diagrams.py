@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
-from gengap.topology.engine import rounded
+from gengap.topology.engines.fast import rounded
 
 Bars = NDArray[np.float32]
 Engine = Callable[[NDArray[np.float32], int, float], Sequence[NDArray[np.floating]]]
@@ -97,7 +97,7 @@ def _fast(
     matrix: NDArray[np.float32], max_dim: int, threshold: float
 ) -> Sequence[NDArray[np.floating]]:
     # Imported here: it compiles, or loads compiled code, which the other engines need not pay.
-    from gengap.topology.engine import vietoris_rips
+    from gengap.topology.engines.fast import vietoris_rips
 
     h0, h1 = vietoris_rips(matrix, None if math.isinf(threshold) else threshold)
     return [h0, h1][: max_dim + 1]

@@ -84,7 +84,7 @@ def warm() -> None:
 
 
 def _swept(values: npt.NDArray[np.float32], threshold: float | None) -> tuple[Diagram, Diagram]:
-    from gengap.topology import engine_kernels as kernels
+    from gengap.topology.engines import fast_kernels as kernels
 
     n = len(values)
     keys = values.view(np.uint32)
@@ -130,7 +130,7 @@ def rounded(dissimilarity: npt.ArrayLike) -> npt.NDArray[np.float32]:
 
 
 def _complaint(fault: int, values: npt.NDArray[np.float32], row: int, column: int) -> str:
-    from gengap.topology import engine_kernels as kernels
+    from gengap.topology.engines import fast_kernels as kernels
 
     place = f"The dissimilarity of points {row} and {column} is {values[row, column]}"
     return {
@@ -163,7 +163,7 @@ def _windows(keys: Keys, end: int) -> Iterator[tuple[int, int, int]]:
     Sorting window by window bounds the memory: about 1/8 of all pairs are held at a time, more
     only where more are (almost) tied.
     """
-    from gengap.topology import engine_kernels as kernels
+    from gengap.topology.engines import fast_kernels as kernels
 
     counts = np.zeros((max(end - 1, 0) >> BUCKET_SHIFT) + 1, np.int64)
     kernels.count(keys, np.uint32(end), np.uint32(BUCKET_SHIFT), counts)
@@ -195,7 +195,7 @@ def _h0(merges: Keys, n: int, last: int) -> Diagram:
 
 
 def _h1(births: Keys, deaths: Keys, last: int) -> Diagram:
-    from gengap.topology import engine_kernels as kernels
+    from gengap.topology.engines import fast_kernels as kernels
 
     return _diagram(births, np.where(deaths == kernels.ALIVE, np.uint32(last), deaths))
 
