@@ -18,7 +18,7 @@ STAGED_FAMILY = "topology"
 """The family whose work is staged in files (activations, diagrams), by rules of its own."""
 
 DATASET_KEYS = ("train_size", "test_size", "balanced", "classes", "groups", "transforms")
-"""Keywords that ``gengap.datasets.load`` takes for every dataset, besides the folder and the seed."""
+"""Keywords that ``gengap.datasets.load`` takes for every dataset, besides folder and seed."""
 
 DATASETS: dict[str, tuple[str, ...]] = {
     "digits": (),
@@ -50,3 +50,6 @@ TRANSFORMS: dict[str, tuple[str, ...]] = {
     "normalise": (),
 }
 """Transforms of a dataset's inputs, and the keywords that each requires."""
+
+ENGINES = ("fast", "ripser", "gudhi")
+"""Engines that compute persistence diagrams; ``auto`` stands for one of them."""

@@ -4,6 +4,12 @@ import csv
 import tempfile
 from importlib.util import find_spec
 
+from gengap.limits import (
+    ENGINE_MINUTES,
+    THREADED_ENGINES,
+    engine_bytes_per_pair,
+    resolve_engine,
+)
 from snakemake.settings.types import DeploymentMethod
 
 STAGED = planning.STAGED_FAMILY
@@ -320,28 +326,25 @@ def megabytes(amount):
 
 
 def memory_of_diagrams(wildcards, threads, attempt):
-    """Megabytes: all activations, and for each thread a draw's standardised ones and, with our engine,
-    a few matrices; with the others a list of simplices."""
+    """Megabytes: all activations, and for each thread a draw's standardised ones and its engine's."""
     drawn = settings_of(wildcards.task)["activations"]
     activations = drawn["neurons"] * drawn["inputs"]
-    a_pair = 12
-    if not fast_diagrams(wildcards):
-        degree = settings_of(wildcards.task)["topology"]["max_dim"]
-        a_pair = 550 if degree <= 1 else 2200
+    topology = settings_of(wildcards.task)["topology"]
+    a_pair = engine_bytes_per_pair(topology["engine"], topology["max_dim"])
     a_draw = a_pair * drawn["neurons"] ** 2 + 16 * activations
     of_the_work = 4 * activations * drawn["draws"] + threads * a_draw
     return with_libraries_of_gpu(600 + of_the_work // 1_000_000) * attempt
 
 
 def minutes_of_diagrams(wildcards):
-    """Our engine takes seconds a draw, the others minutes."""
-    return 30 if fast_diagrams(wildcards) else 240
+    """Minutes that the engine of a task takes for the draws of one network."""
+    return ENGINE_MINUTES[engine_of(wildcards)]
 
 
-def fast_diagrams(wildcards):
-    """Whether our own engine computes the diagrams."""
+def engine_of(wildcards):
+    """The engine that computes a task's diagrams."""
     topology = settings_of(wildcards.task)["topology"]
-    return topology["engine"] in ("auto", "fast") and topology["max_dim"] <= 1
+    return resolve_engine(topology["engine"], topology["max_dim"])
 
 
 def memory_of_activations(wildcards, attempt):
@@ -378,9 +381,9 @@ def gpus(wildcards=None):
 
 def diagram_threads(wildcards):
     """Draws of one network at a time: jobs of seconds go faster beside each other, one thread each, and
-    only our engine has threads."""
+    not every engine has threads."""
     neurons = settings_of(wildcards.task)["activations"]["neurons"]
-    return 4 if neurons >= 1000 and fast_diagrams(wildcards) else 1
+    return 4 if neurons >= 1000 and engine_of(wildcards) in THREADED_ENGINES else 1
 
 
 def table_files(task):
