@@ -18,6 +18,6 @@ COPY studies studies
 
 # Whoever runs it may write Snakemake's notes; the persistence engine is compiled here, once.
 ENV HOME=/tmp NUMBA_CACHE_DIR=/gengap/.numba
-RUN python -c "from gengap.topology.engine import warm; warm()" && chmod -R a+rwX /gengap
+RUN python -c "from gengap.topology.engines.fast import warm; warm()" && chmod -R a+rwX /gengap
 ENTRYPOINT ["snakemake"]
 CMD ["--cores", "all"]

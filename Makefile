@@ -47,7 +47,7 @@ $(VENV)/.run: pyproject.toml constraints.txt
 	  echo "making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	$(PIP) torch
 	$(PIP) --editable .[workflow]
-	$(BIN)/python -c "from gengap.topology.engine import warm; warm()"  # compiled once, then cached
+	$(BIN)/python -c "from gengap.topology.engines.fast import warm; warm()"  # compiled once, then cached
 	touch $@
 
 $(VENV)/.pgdl: pyproject.toml constraints.txt $(VENV)/.run

@@ -42,7 +42,7 @@ def prepare(engine: str) -> Engine:
     """
     if engine == "gengap":
         from gengap.topology import persistence_diagrams
-        from gengap.topology.engine import warm
+        from gengap.topology.engines.fast import warm
 
         warm()
         return persistence_diagrams

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from gengap.activations import read_sample, sample, write_sample
 from gengap.seeding import generator
 from gengap.topology import draw_diagrams, read_diagrams, summarise, write_diagrams
-from gengap.topology.engine import warm
+from gengap.topology.engines.fast import warm
 
 FOLDER = Path("results/benchmarks/extraction")
 INPUTS, NEURONS, DRAWS, RESAMPLES = 2000, 3000, 20, 1000

@@ -146,7 +146,7 @@ def topology(point: dict[str, int]) -> Iterator[tuple[str, float, float]]:
     from gengap.networks import build, convolutional
     from gengap.seeding import generator
     from gengap.topology import draw_diagrams, summarise
-    from gengap.topology.engine import warm
+    from gengap.topology.engines.fast import warm
     from gengap.training import Recipe, train
 
     torch.set_num_threads(1)

@@ -24,7 +24,7 @@ def main() -> None:
         task.hyper_parameters(),
         training_accuracy=task.train_accuracies(),
         within=params.within,
-        replicates=params.bootstrap_resamples,
+        resamples=params.bootstrap_resamples,
         permutations=params.permutations,
         seed=derive(params.seed, task.name, "evaluation"),
     )

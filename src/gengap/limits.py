@@ -14,3 +14,70 @@ LANCZOS_VECTORS = 350
 
 LEAST_NETWORKS = 8
 """Fewer networks leave fewer than four in the training half of a fold of the cross-validation."""
+# ---- engines of persistence diagrams -----------------------------------------------------------
+
+ENGINE_MAX_DIM: dict[str, int | None] = {"fast": 1, "ripser": None, "gudhi": None}
+"""Highest dimension of homology that each engine computes; None is no limit."""
+
+AUTO_ENGINES = ("fast", "ripser")
+"""Engines that ``auto`` chooses from: the first one that reaches the dimension asked for."""
+
+THREADED_ENGINES = ("fast",)
+"""Engines that compute several matrices at a time, in threads of one process.
+
+Ripser holds Python's lock all the while, and GUDHI takes too much memory to run beside itself.
+"""
+
+ENGINE_BYTES_PER_PAIR: dict[str, tuple[int, ...]] = {
+    "fast": (12,),
+    "ripser": (550, 550, 2200),
+    "gudhi": (550, 550, 2200),
+}
+"""Bytes that each engine takes per pair of neurons for H0, H1, ...; the last entry holds beyond.
+
+The fast engine keeps a few matrices, the others a list of simplices.
+"""
+
+ENGINE_MINUTES: dict[str, int] = {"fast": 30, "ripser": 240, "gudhi": 240}
+"""Minutes to request for the diagrams of one network: seconds a draw, or minutes."""
+
+
+def first_engine(engines: tuple[str, ...], max_dim: int) -> str:
+    """Return the first engine that computes homology up to a dimension.
+
+    Args:
+        engines: names in order of preference, the last one without limit.
+        max_dim: the highest dimension of homology.
+
+    Returns:
+        The engine's name.
+    """
+    limits = {engine: ENGINE_MAX_DIM[engine] for engine in engines}
+    return next(name for name, limit in limits.items() if limit is None or max_dim <= limit)
+
+
+def resolve_engine(engine: str, max_dim: int) -> str:
+    """Return the name of the engine that an entry ``engine`` stands for.
+
+    Args:
+        engine: a name, or ``auto``.
+        max_dim: the highest dimension of homology.
+
+    Returns:
+        The name as it is, or the one that ``auto`` chooses.
+    """
+    return first_engine(AUTO_ENGINES, max_dim) if engine == "auto" else engine
+
+
+def engine_bytes_per_pair(engine: str, max_dim: int) -> int:
+    """Return the bytes that an engine takes per pair of neurons.
+
+    Args:
+        engine: a name, or ``auto``.
+        max_dim: the highest dimension of homology.
+
+    Returns:
+        The entry of ``ENGINE_BYTES_PER_PAIR``.
+    """
+    by_dimension = ENGINE_BYTES_PER_PAIR[resolve_engine(engine, max_dim)]
+    return by_dimension[min(max_dim, len(by_dimension) - 1)]

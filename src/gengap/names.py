@@ -46,3 +46,39 @@ PGDL_ARCHIVES = {
 
 NETWORK_RECEIPT = "receipt.json"
 """The file in a network's folder that tells what the network was made from."""
+DATASET_KEYS = ("train_size", "test_size", "balanced", "classes", "groups", "transforms")
+"""Keywords that ``gengap.datasets.load`` takes for every dataset, besides folder and seed."""
+
+DATASETS: dict[str, tuple[str, ...]] = {
+    "digits": (),
+    "mnist": (),
+    "fashion_mnist": (),
+    "cifar10": (),
+    "cifar100": (),
+    "svhn": (),
+    "tiny_imagenet": (),
+    "iris": (),
+    "gaussians": (),
+    "two_spirals": (),
+    "circles": (),
+    "moons": (),
+    "checkerboard": (),
+    "intro1d": (),
+    "gauss_mixture": (),
+    "hierarchical": (),
+    "checkerboard_linear": (),
+    "checkerboard_noisy": (),
+    "fake_images": (),
+}
+"""Datasets, and the keywords that each takes besides ``DATASET_KEYS``."""
+
+TRANSFORMS: dict[str, tuple[str, ...]] = {
+    "resize": ("size",),
+    "grey": (),
+    "colour": (),
+    "normalise": (),
+}
+"""Transforms of a dataset's inputs, and the keywords that each requires."""
+
+ENGINES = ("fast", "ripser", "gudhi")
+"""Engines that compute persistence diagrams; ``auto`` stands for one of them."""

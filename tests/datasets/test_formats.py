@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from gengap.datasets import cifar, idx, load, svhn
+from gengap.datasets import load
+from gengap.datasets.catalogue import cifar, mnist, svhn
 from gengap.errors import GengapError
 
 
@@ -36,7 +37,7 @@ def cifar_records(label_bytes: int, labels: list[int], seed: int = 0) -> tuple[b
 
 def test_idx_by_hand(tmp_path: Path) -> None:
     write_idx_folder(tmp_path)
-    train, test = idx.read_folder(tmp_path)
+    train, test = mnist.read_folder(tmp_path)
     assert train.inputs.shape == (4, 2, 3, 1)
     assert test.inputs.shape == (2, 2, 3, 1)
     assert train.inputs[1, :, :, 0].tolist() == [[6, 7, 8], [9, 10, 11]]
@@ -44,7 +45,7 @@ def test_idx_by_hand(tmp_path: Path) -> None:
     packed = tmp_path / "train-images-idx3-ubyte.gz"
     packed.write_bytes(gzip.compress((tmp_path / packed.stem).read_bytes()))
     (tmp_path / packed.stem).unlink()
-    assert np.array_equal(idx.read_folder(tmp_path)[0].inputs, train.inputs)
+    assert np.array_equal(mnist.read_folder(tmp_path)[0].inputs, train.inputs)
 
 
 def test_unpacked_idx_files_are_scaled_to_one(tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_damaged_idx_files_are_named(
     path = tmp_path / name
     path.write_bytes(damage(path.read_bytes()))  # type: ignore[operator]
     with pytest.raises(GengapError, match=rf"{name} .*{sentence}.*: .*(fetch|take)"):
-        idx.read_folder(tmp_path)
+        mnist.read_folder(tmp_path)
 
 
 def test_cifar10_by_hand(tmp_path: Path) -> None:
@@ -187,7 +188,7 @@ def test_real_idx_files_have_their_known_hashes_and_content(
 
 
 def test_real_mnist_begins_with_a_five(shared: Callable[[str], Path]) -> None:
-    train, test = idx.read_folder(shared("data/mnist"))
+    train, test = mnist.read_folder(shared("data/mnist"))
     assert train.labels[:5].tolist() == [5, 0, 4, 1, 9]
     assert test.labels[:5].tolist() == [7, 2, 1, 0, 4]
 

@@ -11,7 +11,10 @@ import pytest
 import yaml
 from sklearn.datasets import load_digits, load_iris
 
+from gengap import names
 from gengap.datasets import NAMES, load
+from gengap.datasets.catalogue import DATASETS
+from gengap.datasets.transforms import FUNCTIONS
 from gengap.errors import GengapError
 
 
@@ -28,7 +31,7 @@ def test_digits_are_scikit_learns_each_once() -> None:
     images, labels = load_digits(return_X_y=True)
     inputs = np.concatenate([data.train.inputs, data.test.inputs])
     joined = np.concatenate([data.train.labels, data.test.labels])
-    assert rows(inputs, joined) == rows(np.float32(images) / np.float32(16), labels)
+    assert rows(inputs, joined) == rows(images.astype(np.float32) / 16, labels)
     assert not np.array_equal(joined, labels)
 
 
@@ -39,7 +42,7 @@ def test_iris_is_scikit_learns_each_once() -> None:
     inputs, labels = load_iris(return_X_y=True)
     joined = np.concatenate([data.train.inputs, data.test.inputs])
     all_labels = np.concatenate([data.train.labels, data.test.labels])
-    assert rows(joined, all_labels) == rows(np.float32(inputs), labels)
+    assert rows(joined, all_labels) == rows(inputs.astype(np.float32), labels)
 
 
 @pytest.mark.parametrize("name", ["digits", "iris", "moons"])
@@ -96,8 +99,9 @@ def test_unbalanced_subsets_are_a_fair_draw() -> None:
 def test_classes_are_kept_and_relabelled_by_position() -> None:
     data = load("digits", classes=(7, 2), test_size=100)
     images, labels = load_digits(return_X_y=True)
-    kept = np.isin(labels, (2, 7))
-    expected = rows(np.float32(images[kept]) / np.float32(16), np.where(labels[kept] == 7, 0, 1))
+    selected = np.isin(labels, (2, 7))
+    relabelled = np.where(labels[selected] == 7, 0, 1)
+    expected = rows(images[selected].astype(np.float32) / 16, relabelled)
     inputs = np.concatenate([data.train.inputs, data.test.inputs])
     assert rows(inputs, np.concatenate([data.train.labels, data.test.labels])) == expected
     assert (data.classes, data.test.classes) == (2, 2)
@@ -107,7 +111,7 @@ def test_groups_of_labels_become_classes() -> None:
     data = load("digits", groups=[[1, 8], [3], [0, 9]], test_size=100)
     images, labels = load_digits(return_X_y=True)
     group = np.array([2, 0, -1, 1, -1, -1, -1, -1, 0, 2])[labels]
-    expected = rows(np.float32(images[group >= 0]) / np.float32(16), group[group >= 0])
+    expected = rows(images[group >= 0].astype(np.float32) / 16, group[group >= 0])
     inputs = np.concatenate([data.train.inputs, data.test.inputs])
     assert rows(inputs, np.concatenate([data.train.labels, data.test.labels])) == expected
     assert (data.classes, data.test.classes) == (3, 3)
@@ -159,12 +163,33 @@ def test_what_cannot_be_given_is_refused(
 NEED_FILES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn", "tiny_imagenet")
 
 
-def test_the_config_takes_every_dataset(root: Path) -> None:
+@pytest.fixture
+def dataset_schema(root: Path) -> dict[str, Any]:
+    """What the config may say of a dataset."""
     path = root / "workflow" / "schemas" / "config.schema.yaml"
-    dataset = yaml.safe_load(path.read_text())["$defs"]["dataset"]["properties"]
-    assert tuple(dataset["name"]["enum"]) == NAMES
-    keywords = set(inspect.signature(load).parameters)
-    assert set(dataset) == keywords - {"data_dir", "seed"}
+    properties: dict[str, Any] = yaml.safe_load(path.read_text())["$defs"]["dataset"]["properties"]
+    return properties
+
+
+def test_datasets_are_those_of_the_names_and_of_the_config(dataset_schema: dict[str, Any]) -> None:
+    assert set(DATASETS) == set(names.DATASETS)
+    assert tuple(dataset_schema["name"]["enum"]) == NAMES == tuple(names.DATASETS)
+    keywords = set(inspect.signature(load).parameters) - {"name", "data_dir", "seed"}
+    own = {key for keys in names.DATASETS.values() for key in keys}
+    assert set(dataset_schema) - {"name"} == keywords == {*names.DATASET_KEYS, *own}
+
+
+def test_transforms_are_those_of_the_names_and_of_the_config(
+    dataset_schema: dict[str, Any],
+) -> None:
+    known = {
+        name: tuple(inspect.signature(function).parameters)[2:]
+        for name, function in FUNCTIONS.items()
+    }
+    assert known == names.TRANSFORMS
+    properties = dataset_schema["transforms"]["items"]["properties"]
+    assert properties["name"]["enum"] == list(names.TRANSFORMS)
+    assert set(properties) - {"name"} == {key for keys in known.values() for key in keys}
 
 
 @pytest.mark.parametrize("name", NAMES)

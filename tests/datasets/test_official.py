@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 from gengap.datasets import load
-from gengap.datasets.sources import SOURCES, Download, File, Source
+from gengap.datasets.registry import DATASETS, Official
+from gengap.datasets.sources import Download, File, Source
 from gengap.errors import GengapError
 
 RECORD_BYTES = 2 + 3072
@@ -105,18 +106,33 @@ MEMBERS = {"cifar-100-binary/train.bin": TRAIN, "cifar-100-binary/test.bin": TES
 CONTENT = packed({**MEMBERS, "../evil.bin": b"evil", "cifar-100-binary/extra.bin": b"extra"})
 
 
+def official(name: str) -> Official:
+    """The entry of a dataset in official files."""
+    entry = DATASETS[name]
+    assert isinstance(entry, Official)
+    return entry
+
+
+def fetch_from(monkeypatch: pytest.MonkeyPatch, source: Source) -> None:
+    """Let cifar100 come from another source."""
+    monkeypatch.setitem(DATASETS, "cifar100", replace(official("cifar100"), source=source))
+
+
+# Read before a test replaces it.
+(CIFAR100,) = official("cifar100").source
+
+
 def source(*urls: str, content: bytes = CONTENT) -> Source:
     """cifar100's source with tiny files, from other URLs."""
-    (official,) = SOURCES["cifar100"]
     members = (described("train.bin", TRAIN), described("test.bin", TEST))
-    return (replace(official, file=described(ARCHIVE, content), urls=urls, members=members),)
+    return (replace(CIFAR100, file=described(ARCHIVE, content), urls=urls, members=members),)
 
 
 @pytest.fixture
 def served(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     """The server, with cifar100's archive on it and cifar100 pointing to it."""
     server.files[f"/{ARCHIVE}"] = CONTENT
-    monkeypatch.setitem(SOURCES, "cifar100", source(f"{server.url}/{ARCHIVE}"))
+    fetch_from(monkeypatch, source(f"{server.url}/{ARCHIVE}"))
     return server
 
 
@@ -129,7 +145,8 @@ def train_bytes() -> bytes:
     data = load("cifar100")
     (row,) = np.flatnonzero(data.train.labels == TRAIN[1])
     image = np.rint(data.train.inputs[row] * 255).astype(np.uint8)
-    return image.transpose(2, 0, 1).tobytes()
+    content: bytes = image.transpose(2, 0, 1).tobytes()
+    return content
 
 
 def refused() -> str:
@@ -157,7 +174,7 @@ def test_single_files_are_fetched_as_they_are(
     for name, content in (("train.bin", TRAIN), ("test.bin", TEST)):
         server.files[f"/{name}"] = content
         downloads.append(Download(described(name, content), (f"{server.url}/{name}",)))
-    monkeypatch.setitem(SOURCES, "cifar100", tuple(downloads))
+    fetch_from(monkeypatch, tuple(downloads))
     assert train_bytes() == TRAIN[2:RECORD_BYTES]
     assert names(cache) == {"train.bin", "test.bin", ".lock"}
 
@@ -192,14 +209,14 @@ def test_not_found_and_no_server_say_which_files_to_put_where(
         free.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{free.getsockname()[1]}/{ARCHIVE}"
     missing = f"{served.url}/nowhere"
-    monkeypatch.setitem(SOURCES, "cifar100", source(nobody, missing))
+    fetch_from(monkeypatch, source(nobody, missing))
     assert refused() == (
         f"Cannot download {ARCHIVE} ({nobody}: Connection refused; {missing}: HTTP status 404): "
         "put train.bin, test.bin into a folder cifar100 and give the folder that holds it "
         "as data_dir."
     )
     assert names(cache) == {".lock"}
-    monkeypatch.setitem(SOURCES, "cifar100", source(nobody, missing, f"{served.url}/{ARCHIVE}"))
+    fetch_from(monkeypatch, source(nobody, missing, f"{served.url}/{ARCHIVE}"))
     assert train_bytes() == TRAIN[2:RECORD_BYTES]
 
 
@@ -286,7 +303,7 @@ def test_an_archive_with_other_members_is_refused(
 ) -> None:
     served.files[f"/{ARCHIVE}"] = content
     altered = source(f"{served.url}/{ARCHIVE}", content=content)
-    monkeypatch.setitem(SOURCES, "cifar100", altered)
+    fetch_from(monkeypatch, altered)
     assert f"{ARCHIVE} does not hold the official train.bin: delete the archive" in refused()
     assert names(cache) == {ARCHIVE, ".lock"}
 
@@ -345,8 +362,8 @@ PUBLISHED_MD5 = {
 def test_the_table_describes_the_files_of_the_published_md5(shared: Callable[[str], Path]) -> None:
     described_here = {
         f"{name}/{file.name}": file
-        for name, downloads in SOURCES.items()
-        for download in downloads
+        for name in ("mnist", "fashion_mnist", "cifar10")
+        for download in official(name).source
         for file in download.contents
     }
     for name, md5 in PUBLISHED_MD5.items():
@@ -356,6 +373,6 @@ def test_the_table_describes_the_files_of_the_published_md5(shared: Callable[[st
 
 
 def test_sizes_in_the_table_are_whole_records() -> None:
-    (cifar10,), (cifar100,) = SOURCES["cifar10"], SOURCES["cifar100"]
+    (cifar10,), (cifar100,) = official("cifar10").source, official("cifar100").source
     assert {file.size for file in cifar10.members} == {10_000 * 3073}
     assert [file.size for file in cifar100.members] == [50_000 * 3074, 10_000 * 3074]

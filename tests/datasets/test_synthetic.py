@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gengap.datasets import load, synthetic
+from gengap.datasets import load
+from gengap.datasets.catalogue import synthetic
 from gengap.errors import GengapError
 
 COUNT = 6000

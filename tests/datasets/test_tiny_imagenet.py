@@ -41,8 +41,8 @@ def test_images_and_labels_are_those_of_the_folders(folder: Path) -> None:
     assert data.input_shape == (64, 64, 3)
     assert (len(data.train.labels), len(data.test.labels)) == (9, 3)
     for split in (data.train, data.test):
-        wanted = np.array(GREYS)[split.labels] / 255
-        np.testing.assert_allclose(split.inputs.mean((1, 2, 3)), wanted, atol=2 / 255)
+        expected = np.array(GREYS)[split.labels] / 255
+        np.testing.assert_allclose(split.inputs.mean((1, 2, 3)), expected, atol=2 / 255)
 
 
 def test_some_classes_and_a_resize(folder: Path) -> None:
@@ -51,8 +51,8 @@ def test_some_classes_and_a_resize(folder: Path) -> None:
         "tiny_imagenet", data_dir=folder.parent, classes=(2, 0), train_size=4, transforms=transforms
     )
     assert data.train.inputs.shape == (4, 32, 32, 3)
-    wanted = np.array([220, 20])[data.train.labels] / 255
-    np.testing.assert_allclose(data.train.inputs.mean((1, 2, 3)), wanted, atol=2 / 255)
+    expected = np.array([220, 20])[data.train.labels] / 255
+    np.testing.assert_allclose(data.train.inputs.mean((1, 2, 3)), expected, atol=2 / 255)
 
 
 def test_bad_folders_are_refused(folder: Path, tmp_path: Path) -> None:

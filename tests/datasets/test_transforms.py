@@ -97,7 +97,11 @@ def test_normalise_standardises_the_components_of_vectors() -> None:
 
 
 def test_transforms_apply_in_turn() -> None:
-    specs = [{"name": "resize", "size": 32}, {"name": "colour"}, {"name": "normalise"}]
+    specs: list[dict[str, Any]] = [
+        {"name": "resize", "size": 32},
+        {"name": "colour"},
+        {"name": "normalise"},
+    ]
     data = load("digits", train_size=20, test_size=10, transforms=specs)
     assert data.input_shape == (32, 32, 3)
     assert data.train.inputs.mean() == pytest.approx(0, abs=1e-5)

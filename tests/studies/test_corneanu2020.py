@@ -23,7 +23,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
 from gengap.datasets import Dataset, Split
-from gengap.datasets.sources import SOURCES
+from gengap.datasets.registry import DATASETS, Official
 from gengap.errors import GengapError
 from gengap.figures import save
 from gengap.networks import build, dense
@@ -117,7 +117,9 @@ def test_training_curves_of_official_datasets(name: str, shared: Callable[[str],
 def made_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A few images of SVHN and Tiny ImageNet, in their formats."""
     rng = np.random.default_rng(0)
-    monkeypatch.setitem(SOURCES, "svhn", ())
+    entry = DATASETS["svhn"]
+    assert isinstance(entry, Official)
+    monkeypatch.setitem(DATASETS, "svhn", replace(entry, source=()))
     (tmp_path / "svhn").mkdir()
     for part in ("train", "test"):
         images = rng.integers(0, 256, (32, 32, 3, 20), dtype=np.uint8)

@@ -17,7 +17,8 @@ import yaml
 from matplotlib.figure import Figure
 
 from gengap.curvature import effective_dimensionality, hessian, measures, spectra
-from gengap.datasets.sources import SOURCES, File
+from gengap.datasets import registry
+from gengap.datasets.sources import File
 from gengap.errors import GengapError
 from gengap.seeding import generator
 from gengap.studies import (
@@ -293,8 +294,10 @@ def test_double_descent_on_cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         content = records.tobytes()
         (folder / name).write_bytes(content)
         members.append(File(name, len(content), hashlib.sha256(content).hexdigest()))
-    (official,) = SOURCES["cifar100"]
-    monkeypatch.setitem(SOURCES, "cifar100", (replace(official, members=tuple(members)),))
+    entry = registry.DATASETS["cifar100"]
+    assert isinstance(entry, registry.Official)
+    source = (replace(entry.source[0], members=tuple(members)),)
+    monkeypatch.setitem(registry.DATASETS, "cifar100", replace(entry, source=source))
     settings = {
         "dataset": {
             "name": "cifar100",

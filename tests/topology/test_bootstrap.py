@@ -70,13 +70,13 @@ def test_a_single_draw_has_no_known_error_and_no_stability():
 
 
 @pytest.mark.parametrize(
-    ("draws", "replicates", "sentence"),
+    ("draws", "resamples", "sentence"),
     [
         ([], 10, "no draws"),
         ([draws_of(1)[0], draws_of(1)[0][:1]], 10, "different dimensions"),
-        (draws_of(2), 1, "replicates is 1"),
+        (draws_of(2), 1, "resamples is 1"),
     ],
 )
-def test_refuses(draws, replicates, sentence):
+def test_refuses(draws, resamples, sentence):
     with pytest.raises(GengapError, match=sentence):
-        summarise(draws, replicates, np.random.default_rng(0))
+        summarise(draws, resamples, np.random.default_rng(0))

@@ -17,7 +17,7 @@ import yaml
 from safetensors.numpy import load_file, save_file
 from tests.workflow.runs import REDUCED, Run
 
-from gengap.datasets.sources import SOURCES
+from gengap.datasets.catalogue.mnist import MNIST
 from gengap.failures import read_failure
 
 Change = Callable[[dict[str, Any]], Any]
@@ -117,7 +117,7 @@ def test_a_damaged_dataset_file_is_named(damage: str, snakemake: Run, tmp_path: 
     folder.mkdir(parents=True)
     # An official name promises the official content: the first file that is read is found out, the
     # altered one by its SHA-256 alone.
-    for download in SOURCES["mnist"]:
+    for download in MNIST:
         size = download.file.size if damage == "altered" else 20
         (folder / download.file.name).write_bytes(
             gzip.compress(bytes(60000))[:20].ljust(size, b"\0")

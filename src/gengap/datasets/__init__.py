@@ -1,10 +1,10 @@
-"""Names to arrays: images from official files, small embedded sets, points drawn from a seed.
+"""Labelled arrays by name: official images, small embedded sets, points drawn from a seed.
 
 ``load(name)`` returns a ``Dataset`` of a train and a test ``Split``; ``NAMES`` lists what there is.
 ``write_split`` and ``read_split`` keep a split in safetensors.
 """
 
-from gengap.datasets.catalogue import NAMES, load
+from gengap.datasets.loading import NAMES, load
 from gengap.datasets.split import Dataset, Split, read_split, write_split
 
 __all__ = ["NAMES", "Dataset", "Split", "load", "read_split", "write_split"]

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gengap.datasets.sources import SOURCES, Download, File, Source
+from gengap.datasets.sources import Download, File, Source
 from gengap.errors import GengapError
 from gengap.files import writing
 
@@ -24,16 +24,21 @@ TIMEOUT = 30
 CHUNK_BYTES = 1 << 20
 
 
-def folder_of(name: str, data_dir: str | Path | None) -> Path:
-    """The folder that holds the official files of dataset ``name``.
+def official_folder(name: str, source: Source, data_dir: str | Path | None) -> Path:
+    """Return the folder that holds the official files of a dataset.
 
-    ``data_dir/name`` where ``data_dir`` is given: each file there that bears an official name is
-    checked. Else the user's cache, into which missing files are downloaded.
+    Args:
+        name: of the dataset.
+        source: its official files.
+        data_dir: folder of the user's whose subfolder ``name`` holds them: each file there that
+            bears an official name is checked. None downloads missing files into the user's cache.
+
+    Returns:
+        ``data_dir/name``, or the dataset's folder in the cache.
 
     Raises:
         GengapError: the folder does not exist, a file is not the official one, or a download fails.
     """
-    source = SOURCES[name]
     if data_dir is None:
         return _cached(name, source)
     folder = Path(data_dir) / name
@@ -53,11 +58,42 @@ def folder_of(name: str, data_dir: str | Path | None) -> Path:
     return folder
 
 
-def required(path: Path) -> Path:
-    """The path of a file that must be there.
+def unpacked_folder(name: str, archive: str, data_dir: str | Path | None) -> Path:
+    """Return the folder of a dataset that is not downloaded but unpacked by the user.
+
+    Args:
+        name: of the dataset.
+        archive: file name of the official archive, for the sentence that asks for it.
+        data_dir: folder whose subfolder ``name`` holds the archive's content.
+
+    Returns:
+        ``data_dir/name``.
 
     Raises:
-        GengapError: it is not.
+        GengapError: no ``data_dir``, or there is no such folder.
+    """
+    if data_dir is None:
+        raise GengapError(
+            f"The dataset {name} is not downloaded: unpack {archive} into a folder {name} and give "
+            "the folder that holds it as data_dir."
+        )
+    folder = Path(data_dir) / name
+    if not folder.is_dir():
+        raise GengapError(f"{folder} is no folder: put the content of {archive} there.")
+    return folder
+
+
+def required(path: Path) -> Path:
+    """Return the path of a file that must be there.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        The same path.
+
+    Raises:
+        GengapError: there is no such file.
     """
     if not path.is_file():
         raise GengapError(
@@ -156,7 +192,8 @@ class _Resuming:
 
         Raises:
             ValueError: the server offers another number of bytes than the file has.
-            OSError: no connection, or it broke; what came stays in the partial file.
+            OSError: there is no connection.
+            ConnectionError: the connection broke; what came stays in the partial file.
         """
         from tqdm import tqdm
 

@@ -1,4 +1,4 @@
-"""Which samples: classes kept, and subsets in a seeded order."""
+"""Samples as they are stored, and the choice among them: classes, and subsets in seeded order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from gengap.errors import GengapError
 
-# Share of the test samples where a dataset has no official test set and no size is asked for.
+# Fraction of the samples that are for the test where a dataset has no official test set and no
+# size is asked for.
 TEST_FRACTION = 0.2
 
 
@@ -21,20 +22,25 @@ class Samples(NamedTuple):
     labels: NDArray[np.int64]
 
     def take(self, rows: NDArray[np.intp]) -> Samples:
-        """The samples of the given rows, in their order."""
+        """Return the samples of the given rows, in their order."""
         return Samples(self.inputs[rows], self.labels[rows])
 
 
-def check_classes(name: str, kept: Sequence[int], available: int) -> None:
+def check_classes(name: str, selected: Sequence[int], available: int) -> None:
     """Refuse a selection of classes that is no set of two or more known labels.
 
+    Args:
+        name: of the dataset, for the sentence.
+        selected: labels.
+        available: number of the dataset's classes.
+
     Raises:
-        GengapError: a label is unknown or named twice, or fewer than two are kept.
+        GengapError: a label is unknown or named twice, or fewer than two are selected.
     """
-    known = all(not isinstance(label, bool) and label in range(available) for label in kept)
-    if not known or len(set(kept)) != len(kept) or len(kept) < 2:
+    known = all(not isinstance(label, bool) and label in range(available) for label in selected)
+    if not known or len(set(selected)) != len(selected) or len(selected) < 2:
         raise GengapError(
-            f"classes={list(kept)} does not fit dataset {name}: "
+            f"classes={list(selected)} does not fit dataset {name}: "
             f"name two or more different labels of 0..{available - 1}."
         )
 
@@ -42,8 +48,14 @@ def check_classes(name: str, kept: Sequence[int], available: int) -> None:
 def check_groups(name: str, groups: Sequence[Sequence[int]], available: int) -> None:
     """Refuse groups of classes that are not two or more disjoint, non-empty sets of known labels.
 
+    Args:
+        name: of the dataset, for the sentence.
+        groups: labels of each group.
+        available: number of the dataset's classes.
+
     Raises:
-        GengapError: as said.
+        GengapError: a label is unknown or in two groups, a group is empty, or there are fewer than
+            two groups.
     """
     members = [label for group in groups for label in group]
     known = all(not isinstance(label, bool) and label in range(available) for label in members)
@@ -56,24 +68,33 @@ def check_groups(name: str, groups: Sequence[Sequence[int]], available: int) -> 
 
 
 def keep_groups(samples: Samples, groups: Sequence[Sequence[int]]) -> Samples:
-    """The samples whose label is in one of the groups, relabelled by the group's position."""
+    """Return the samples whose label is in a group, relabelled by the group's position."""
     highest = max(label for group in groups for label in group)
     position = np.full(max(samples.labels.max(), highest) + 1, -1, dtype=np.int64)
     for index, group in enumerate(groups):
         position[list(group)] = index
     relabelled = Samples(samples.inputs, position[samples.labels])
     # Without a choice to make, the images are not copied: they may be the most of the memory.
-    chosen = relabelled.labels >= 0
-    return relabelled if chosen.all() else relabelled.take(np.flatnonzero(chosen))
+    selected = relabelled.labels >= 0
+    return relabelled if selected.all() else relabelled.take(np.flatnonzero(selected))
 
 
 def seeded_order(
     labels: NDArray[np.int64], classes: int, balanced: bool, rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Rows in random order; any stretch of it is a random subset.
+    """Return the rows in random order, of which any stretch is a random subset.
 
-    Balanced, the order deals one sample of each class in turn, as long as every class has any: the
+    A balanced order deals one sample of each class in turn, as long as every class has any: the
     class counts of any stretch differ by one at most.
+
+    Args:
+        labels: (n,) in 0..classes-1.
+        classes: number of classes.
+        balanced: whether the classes take turns.
+        rng: draws the order.
+
+    Returns:
+        (n,) rows; fewer where classes of unequal size take turns.
     """
     if not balanced:
         return rng.permutation(len(labels))
@@ -85,8 +106,13 @@ def seeded_order(
 def check_size(name: str, key: str, size: int | None) -> None:
     """Refuse a subset size that is no whole number of at least one.
 
+    Args:
+        name: of the dataset, for the sentence.
+        key: of the size, for the sentence.
+        size: number of samples; None stands for all.
+
     Raises:
-        GengapError: as said.
+        GengapError: the size is another number, or none.
     """
     if size is None:
         return
@@ -104,7 +130,17 @@ def subset(
     size: int | None,
     order: NDArray[np.intp],
 ) -> Samples:
-    """The first ``size`` samples of an order; all of it where ``size`` is None.
+    """Return the first ``size`` samples of an order, all of them where ``size`` is None.
+
+    Args:
+        name: of the dataset, for the sentence.
+        key: of the size, for the sentence.
+        samples: to choose from.
+        size: number of samples.
+        order: rows.
+
+    Returns:
+        The samples, in that order.
 
     Raises:
         GengapError: the order has fewer samples.
@@ -125,17 +161,27 @@ def train_test_split(
     test_size: int | None,
     order: NDArray[np.intp],
 ) -> tuple[Samples, Samples]:
-    """Disjoint train and test samples: the order starts with the test set.
+    """Return disjoint train and test samples: the order starts with the test set.
 
-    A size left out means all that the other leaves; both left out, a fifth is for the test.
+    Args:
+        name: of the dataset, for the sentence.
+        samples: to choose from.
+        train_size: number of training samples; None stands for all that the test set leaves.
+        test_size: number of test samples; None stands for all that the training set leaves, or for
+            a fifth of all where both are None.
+        order: rows.
+
+    Returns:
+        The train samples and the test samples, each in that order.
 
     Raises:
         GengapError: more is asked for than there is, or nothing is left for one of the two.
     """
     available = len(order)
     if test_size is None:
-        rest = round(TEST_FRACTION * available) if train_size is None else available - train_size
-        test_size = rest
+        test_size = (
+            round(TEST_FRACTION * available) if train_size is None else available - train_size
+        )
     if train_size is None:
         train_size = available - test_size
     if train_size < 1 or test_size < 1 or train_size + test_size > available:

@@ -1,4 +1,4 @@
-"""The arrays that every room takes, and their file."""
+"""The arrays that every package takes, and their file."""
 
 from __future__ import annotations
 
@@ -97,8 +97,12 @@ def write_split(split: Split, path: str | Path) -> None:
 
     The same split gives the same bytes.
 
+    Args:
+        split: to write.
+        path: of the file.
+
     Raises:
-        GengapError: the folder cannot be written to.
+        MachineError: the folder cannot be written to.
     """
     # safetensors writes an array's memory as it lies, whatever its strides.
     tensors: dict[str, np.ndarray] = {
@@ -111,6 +115,12 @@ def write_split(split: Split, path: str | Path) -> None:
 
 def read_split(path: str | Path) -> Split:
     """Read a split that ``write_split`` wrote.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        The split, checked.
 
     Raises:
         GengapError: the file is missing, is not such a file, or holds arrays that make no split.

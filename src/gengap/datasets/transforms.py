@@ -1,4 +1,8 @@
-"""Transforms of both splits, so that any network takes any dataset."""
+"""Transforms of a dataset's inputs, so that any network takes any dataset.
+
+To add one: write a function of the inputs of both splits, list it in ``FUNCTIONS``, and add its
+name and keywords to ``gengap.names.TRANSFORMS``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
+from gengap.names import TRANSFORMS
 
 Inputs = NDArray[np.float32]
 
@@ -25,6 +30,14 @@ def apply(
     ``{"name": "colour"}`` three; ``{"name": "normalise"}`` gives each channel (or component of a
     vector) mean 0 and standard deviation 1 over the train split, and moves the test split alike.
 
+    Args:
+        transforms: mappings of ``name`` and the transform's keywords.
+        train: inputs (n, H, W, C) or (n, d) of the train split.
+        test: those of the test split.
+
+    Returns:
+        The transformed inputs of the train and of the test split.
+
     Raises:
         GengapError: an unknown transform or keyword, a missing keyword, or inputs that it does not
             fit.
@@ -34,7 +47,7 @@ def apply(
         name = keywords.pop("name", None)
         if name not in TRANSFORMS:
             raise GengapError(f"Unknown transform {name!r}: choose one of {', '.join(TRANSFORMS)}.")
-        function, known = TRANSFORMS[name]
+        known = TRANSFORMS[name]
         for key in keywords:
             if key not in known:
                 takes = " and ".join(known) or "no keyword"
@@ -42,7 +55,7 @@ def apply(
         for key in known:
             if key not in keywords:
                 raise GengapError(f"Transform {name} lacks its keyword {key}: add it.")
-        train, test = function(train, test, **keywords)
+        train, test = FUNCTIONS[name](train, test, **keywords)
     return train, test
 
 
@@ -65,10 +78,17 @@ def _resized(images: Inputs, size: int) -> Inputs:
 
 
 def interpolation(old: int, new: int) -> Inputs:
-    """The matrix (new, old) that resamples a line of ``old`` pixels to ``new``.
+    """Return the matrix that resamples a line of ``old`` pixels to ``new``.
 
-    Triangle filter, as wide as the larger of the two pixels: plain bilinear when enlarging,
+    The filter is a triangle as wide as the larger of the two pixels: plain bilinear when enlarging,
     antialiased when reducing (Pillow's BILINEAR).
+
+    Args:
+        old: number of pixels before.
+        new: number of pixels after.
+
+    Returns:
+        (new, old) weights, each row of sum 1.
     """
     scale = old / new
     centres = (np.arange(new) + 0.5) * scale
@@ -123,9 +143,10 @@ def _image_shape(images: Inputs, name: str) -> tuple[int, int, int, int]:
     return count, height, width, channels
 
 
-TRANSFORMS: dict[str, tuple[Callable[..., tuple[Inputs, Inputs]], tuple[str, ...]]] = {
-    "resize": (_resize, ("size",)),
-    "grey": (_grey, ()),
-    "colour": (_colour, ()),
-    "normalise": (_normalise, ()),
+FUNCTIONS: dict[str, Callable[..., tuple[Inputs, Inputs]]] = {
+    "resize": _resize,
+    "grey": _grey,
+    "colour": _colour,
+    "normalise": _normalise,
 }
+"""Every transform by its name."""

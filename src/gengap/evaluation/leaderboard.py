@@ -111,7 +111,7 @@ class Draws:
     """How random numbers are drawn: counts, and the seed that names the streams."""
 
     seed: int
-    replicates: int
+    resamples: int
     permutations: int
 
     def generator(self, purpose: str, stratum: str) -> np.random.Generator:
@@ -165,7 +165,7 @@ def evaluate(
             and no R2 and rank.
         reduce: prefixes of the names of measures that are replaced, inside each fold, by
             principal components (``regression.principal_components``).
-        replicates: bootstrap samples.
+        replicates: bootstrap resamples of the networks.
         permutations: permutations of the gaps.
         seed: of the halvings, the bootstrap and the permutations.
 
@@ -277,7 +277,7 @@ def correlation_table(
     found = correlate(
         np.array([row.values[:, 0] for row in scalars]),
         designs.gaps[chosen],
-        replicates=draws.replicates,
+        resamples=draws.resamples,
         permutations=draws.permutations,
         rng=draws.generator("correlations", stratum),
     )

@@ -67,30 +67,26 @@ def memory_of_diagrams(settings: Settings, threads: int, device: str) -> int:
     """
     drawn = settings["activations"]
     activations = drawn["neurons"] * drawn["inputs"]
-    a_draw = _bytes_per_pair(settings) * drawn["neurons"] ** 2 + 16 * activations
+    topology = settings["topology"]
+    per_pair = limits.engine_bytes_per_pair(topology["engine"], topology["max_dim"])
+    a_draw = per_pair * drawn["neurons"] ** 2 + 16 * activations
     of_the_work = 4 * activations * drawn["draws"] + threads * a_draw
     return memory(LIBRARIES + of_the_work // 1_000_000, device)
 
 
 def minutes_of_diagrams(settings: Settings, networks: int) -> int:
-    """Return minutes of a shard's diagrams: our engine takes seconds a draw, the others minutes."""
-    return 20 + 10 * networks if fast_diagrams(settings) else 240 * networks
+    """Return minutes of the diagrams of a shard of networks, by the engine that computes them."""
+    return limits.ENGINE_MINUTES[_engine(settings)] * networks
 
 
 def diagram_threads(settings: Settings) -> int:
     """Return how many draws of one network are computed at a time.
 
-    Jobs of seconds go faster beside each other with one thread each, and only our engine has
+    Jobs of seconds go faster beside each other with one thread each, and not every engine has
     threads.
     """
     large = settings["activations"]["neurons"] >= THREADED_NEURONS
-    return THREADS if large and fast_diagrams(settings) else 1
-
-
-def fast_diagrams(settings: Settings) -> bool:
-    """Whether our own engine computes the diagrams."""
-    topology = settings["topology"]
-    return topology["engine"] in ("auto", "fast") and topology["max_dim"] <= 1
+    return THREADS if large and _engine(settings) in limits.THREADED_ENGINES else 1
 
 
 def memory_of_measures(family: str, device: str) -> int:
@@ -135,7 +131,6 @@ def minutes(one: int, more: int, networks: int) -> int:
     return one + more * (networks - 1)
 
 
-def _bytes_per_pair(settings: Settings) -> int:
-    if fast_diagrams(settings):
-        return 12
-    return 550 if settings["topology"]["max_dim"] <= 1 else 2200
+def _engine(settings: Settings) -> str:
+    topology = settings["topology"]
+    return limits.resolve_engine(topology["engine"], topology["max_dim"])

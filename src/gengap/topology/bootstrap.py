@@ -15,12 +15,12 @@ from gengap.topology.vectorisation import vectorise
 if TYPE_CHECKING:
     import pandas as pd
 
-# Components per block: bounds the (replicates, components) matrix of resampled means.
+# Components per block: bounds the (resamples, components) matrix of resampled means.
 BLOCK_COMPONENTS = 512
 
 
 def summarise(
-    draws: Sequence[Sequence[NDArray[np.floating]]], replicates: int, rng: np.random.Generator
+    draws: Sequence[Sequence[NDArray[np.floating]]], resamples: int, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Mean over draws of every component of every vectorisation, and its standard error.
 
@@ -29,7 +29,7 @@ def summarise(
 
     Args:
         draws: B draws, each with one (bars, 2) array per dimension.
-        replicates: bootstrap samples of the draws, at least 2.
+        resamples: bootstrap samples of the draws, at least 2.
         rng: draws the samples.
 
     Returns:
@@ -38,7 +38,7 @@ def summarise(
         says nothing about the error.
 
     Raises:
-        GengapError: no draws, draws with different numbers of dimensions, or replicates below 2.
+        GengapError: no draws, draws with different numbers of dimensions, or resamples below 2.
     """
     # Here, since whoever wants diagrams alone should not load it.
     import pandas as pd
@@ -47,14 +47,14 @@ def summarise(
         raise GengapError("There are no draws to summarise: set draws to at least 1.")
     if len({len(draw) for draw in draws}) != 1:
         raise GengapError("The draws have different dimensions: compute them with one max_dim.")
-    if replicates < 2:
-        raise GengapError(f"replicates is {replicates}: a standard error needs at least 2.")
+    if resamples < 2:
+        raise GengapError(f"resamples is {resamples}: a standard error needs at least 2.")
     vectors = [vectorise(draw) for draw in draws]
     measures = {key: np.stack([vector[key] for vector in vectors]) for key in vectors[0]}
     if len(draws) > 1:
         distances = bottleneck_between_draws(draws)
         measures |= {key: values[:, None] for key, values in distances.items()}
-    errors = _standard_errors(measures, replicates, rng)
+    errors = _standard_errors(measures, resamples, rng)
     return pd.concat(
         [
             pd.DataFrame(
@@ -72,7 +72,7 @@ def summarise(
 
 
 def _standard_errors(
-    measures: dict[str, NDArray[np.float64]], replicates: int, rng: np.random.Generator
+    measures: dict[str, NDArray[np.float64]], resamples: int, rng: np.random.Generator
 ) -> dict[str, NDArray[np.float64]]:
     """The same samples serve all measures with the same number of rows."""
     errors: dict[str, NDArray[np.float64]] = {}
@@ -80,20 +80,18 @@ def _standard_errors(
         keys = [key for key, values in measures.items() if len(values) == rows]
         together = np.concatenate([measures[key] for key in keys], axis=1)
         ends = np.cumsum([measures[key].shape[1] for key in keys])[:-1]
-        errors |= dict(
-            zip(keys, np.split(_bootstrap(together, replicates, rng), ends), strict=True)
-        )
+        errors |= dict(zip(keys, np.split(_bootstrap(together, resamples, rng), ends), strict=True))
     return errors
 
 
 def _bootstrap(
-    values: NDArray[np.float64], replicates: int, rng: np.random.Generator
+    values: NDArray[np.float64], resamples: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """(C,) standard errors of the mean over the rows of (B, C) values."""
     rows, components = values.shape
     if rows == 1:
         return np.full(components, np.nan)
-    weights = rng.multinomial(rows, np.full(rows, 1 / rows), size=replicates) / rows
+    weights = rng.multinomial(rows, np.full(rows, 1 / rows), size=resamples) / rows
     # Centred, so that a component that never changes has an error of exactly 0.
     centred = values - values[0]
     blocks = range(0, components, BLOCK_COMPONENTS)

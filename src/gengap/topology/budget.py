@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
+from gengap.limits import first_engine
 from gengap.topology.diagrams import Bars, persistence_diagrams
 
 HIGHEST_DIMENSION = 3
+FASTEST_ENGINES = ("fast", "gudhi")
 
 # Upper ends of what was measured on graphs of trained networks with 100 to 3000 nodes (one core;
 # our own engine up to H1, GUDHI above): nearly all took less, down to a tenth.
@@ -66,8 +68,8 @@ class Cost:
 
 
 def best_engine(max_dim: int) -> str:
-    """The fastest engine of ``persistence_diagrams``: our own up to H1, GUDHI's Ripser above."""
-    return "fast" if max_dim <= 1 else "gudhi"
+    """Return the fastest engine: our own up to H1, GUDHI's Ripser above."""
+    return first_engine(FASTEST_ENGINES, max_dim)
 
 
 def estimate(

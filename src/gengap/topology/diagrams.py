@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
-from gengap.topology.engine import rounded
+from gengap.topology.engines import find_engine
+from gengap.topology.engines.engine import Matrix, float32_matrix
 
 Bars = NDArray[np.float32]
-Engine = Callable[[NDArray[np.float32], int, float], Sequence[NDArray[np.floating]]]
-
-FAST_MAX_DIM = 1
-
-# Ripser numbers the simplices of one dimension with 55 bits and ends the process beyond that.
-RIPSER_LARGEST_INDEX = 2**55 - 1
 
 
 def persistence_diagrams(
@@ -26,7 +20,7 @@ def persistence_diagrams(
     threshold: float | None = None,
     engine: str = "auto",
 ) -> list[Bars]:
-    """Vietoris-Rips persistence over F2, dimensions 0 to ``max_dim``.
+    """Compute Vietoris-Rips persistence over F2 in dimensions 0 to ``max_dim``.
 
     Filtration values are the matrix's entries rounded to float32, so all engines agree bitwise.
 
@@ -52,16 +46,16 @@ def persistence_diagrams(
         raise GengapError(
             f"threshold is {threshold}: give a number of at least 0, or leave it out."
         )
-    compute = _engine(engine, max_dim)
+    program = find_engine(engine, max_dim)
     if len(matrix) == 0:
         return [np.empty((0, 2), dtype=np.float32) for _ in range(max_dim + 1)]
     with np.errstate(over="ignore"):
         limit = math.inf if threshold is None else float(np.float32(threshold))
-    return [_tidy(bars) for bars in compute(matrix, max_dim, limit)]
+    return [_tidy(bars) for bars in program.compute(matrix, max_dim, limit)]
 
 
-def _checked(dissimilarity: NDArray[np.floating]) -> NDArray[np.float32]:
-    matrix = rounded(dissimilarity)
+def _checked(dissimilarity: NDArray[np.floating]) -> Matrix:
+    matrix = float32_matrix(dissimilarity)
     if not np.isfinite(matrix).all():
         raise GengapError(
             "The dissimilarity holds NaN or infinite entries (as float32): give finite ones, and "
@@ -74,67 +68,6 @@ def _checked(dissimilarity: NDArray[np.floating]) -> NDArray[np.float32]:
     if not np.array_equal(matrix, matrix.T):
         raise GengapError("The dissimilarity is not symmetric: make d[i, j] equal d[j, i].")
     return matrix
-
-
-def _engine(name: str, max_dim: int) -> Engine:
-    if name not in ("auto", "fast", "ripser", "gudhi"):
-        raise GengapError(f"Unknown engine {name!r}: choose auto, fast, ripser or gudhi.")
-    if name == "fast" and max_dim > FAST_MAX_DIM:
-        raise GengapError(
-            f"The fast engine computes H0 and H1, not H{max_dim}: choose engine auto or ripser."
-        )
-    if name == "gudhi":
-        return _gudhi
-    return _fast if name == "fast" or (name == "auto" and max_dim <= FAST_MAX_DIM) else _ripser
-
-
-def runs_in_threads(engine: str, max_dim: int) -> bool:
-    """Whether an engine, see ``persistence_diagrams``, can and may run in several threads."""
-    return _engine(engine, max_dim) is _fast
-
-
-def _fast(
-    matrix: NDArray[np.float32], max_dim: int, threshold: float
-) -> Sequence[NDArray[np.floating]]:
-    # Imported here: it compiles, or loads compiled code, which the other engines need not pay.
-    from gengap.topology.engine import vietoris_rips
-
-    h0, h1 = vietoris_rips(matrix, None if math.isinf(threshold) else threshold)
-    return [h0, h1][: max_dim + 1]
-
-
-def _ripser(
-    matrix: NDArray[np.float32], max_dim: int, threshold: float
-) -> Sequence[NDArray[np.floating]]:
-    # Imported here: it loads scikit-learn, which costs more than most diagrams.
-    from ripser import ripser
-
-    if math.comb(len(matrix), max_dim + 2) > RIPSER_LARGEST_INDEX:
-        raise GengapError(
-            f"Ripser cannot number the simplices of {len(matrix)} points up to H{max_dim}: "
-            "lower max_dim or sample fewer neurons."
-        )
-    bars: list[NDArray[np.floating]] = ripser(
-        matrix, maxdim=max_dim, thresh=threshold, distance_matrix=True
-    )["dgms"]
-    return bars
-
-
-def _gudhi(
-    matrix: NDArray[np.float32], max_dim: int, threshold: float
-) -> Sequence[NDArray[np.floating]]:
-    # Imported here for the same reason as ripser.
-    from gudhi.sklearn import RipsPersistence
-
-    persistence = RipsPersistence(
-        homology_dimensions=list(range(max_dim + 1)),
-        threshold=threshold,
-        input_type="full distance matrix",
-        num_collapses=0,
-        homology_coeff_field=2,
-    )
-    bars: list[NDArray[np.floating]] = persistence.fit_transform([matrix])[0]
-    return bars
 
 
 def _tidy(bars: NDArray[np.floating]) -> Bars:

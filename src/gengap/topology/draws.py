@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.activations import Sample
-from gengap.topology.diagrams import Bars, persistence_diagrams, runs_in_threads
+from gengap.topology.diagrams import Bars, persistence_diagrams
 from gengap.topology.dissimilarity import correlation_dissimilarity
+from gengap.topology.engines import find_engine
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +48,6 @@ def draw_diagrams(
 
     # Where a network has no more neurons than asked for, all its draws are the same.
     different = {rows.tobytes(): rows for rows in sample.draws}
-    with ThreadPoolExecutor(threads if runs_in_threads(engine, max_dim) else 1) as pool:
+    with ThreadPoolExecutor(threads if find_engine(engine, max_dim).threads else 1) as pool:
         known = dict(zip(different, pool.map(diagrams, different.values()), strict=True))
     return [known[rows.tobytes()] for rows in sample.draws]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gengap.datasets.registry import Drawn, dataset
 from gengap.datasets.samples import Samples
 
 GAUSSIAN_CLASSES = 3
@@ -31,20 +32,29 @@ LINEAR_OFFSET = 0.8
 NOISY_OFFSET = 0.5
 
 
+@dataset("gaussians", Drawn, classes=GAUSSIAN_CLASSES)
 def gaussians(count: int, rng: np.random.Generator) -> Samples:
-    """Three round Gaussian clouds whose centres are the corners of an equilateral triangle."""
+    """Draw three round Gaussian clouds around the corners of an equilateral triangle."""
     labels = _labels(count, GAUSSIAN_CLASSES, rng)
     angle = 2 * np.pi * labels / GAUSSIAN_CLASSES
     centres = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     return _samples(centres + GAUSSIAN_SPREAD * rng.standard_normal((count, 2)), labels)
 
 
+@dataset("two_spirals", Drawn, classes=2)
 def two_spirals(count: int, rng: np.random.Generator) -> Samples:
-    """Two interlocked spirals of three turns (Lang and Witbrock 1988), scaled to the unit disc.
+    """Draw two interlocked spirals of three turns (Lang and Witbrock 1988) in the unit disc.
 
     Their 97 points of radius 6.5 (104 - i) / 104 and angle i pi / 16, i = 0..96, become a position
     drawn uniformly along i, with slight Gaussian noise; the second spiral is the first, mirrored
     at the origin.
+
+    Args:
+        count: number of points.
+        rng: draws them.
+
+    Returns:
+        Points (n, 2) of two classes.
     """
     labels = _labels(count, 2, rng)
     along = rng.random(count)
@@ -55,22 +65,25 @@ def two_spirals(count: int, rng: np.random.Generator) -> Samples:
     return _samples(points.T + SPIRAL_NOISE * rng.standard_normal((count, 2)), labels)
 
 
+@dataset("circles", Drawn, classes=2)
 def circles(count: int, rng: np.random.Generator) -> Samples:
-    """scikit-learn's ``make_circles``: a circle inside another, with noise."""
+    """Draw scikit-learn's ``make_circles``: a circle inside another, with noise."""
     from sklearn.datasets import make_circles
 
     return _samples(*make_circles(count, noise=CIRCLE_NOISE, factor=0.5, random_state=_seed(rng)))
 
 
+@dataset("moons", Drawn, classes=2)
 def moons(count: int, rng: np.random.Generator) -> Samples:
-    """scikit-learn's ``make_moons``: two interleaved half circles, with noise."""
+    """Draw scikit-learn's ``make_moons``: two interleaved half circles, with noise."""
     from sklearn.datasets import make_moons
 
     return _samples(*make_moons(count, noise=MOON_NOISE, random_state=_seed(rng)))
 
 
+@dataset("checkerboard", Drawn, classes=2)
 def checkerboard(count: int, rng: np.random.Generator) -> Samples:
-    """Uniform points on the unit square, labelled by the colour of their field of 4 x 4."""
+    """Draw uniform points on the unit square, labelled by the colour of their field of 4 x 4."""
     labels = _labels(count, 2, rng)
     column = rng.integers(BOARD_SIDE, size=count)
     row = 2 * rng.integers(BOARD_SIDE // 2, size=count) + (column + labels) % 2
@@ -78,30 +91,42 @@ def checkerboard(count: int, rng: np.random.Generator) -> Samples:
     return _samples((corners + rng.random((count, 2))) / BOARD_SIDE, labels)
 
 
+@dataset("gauss_mixture", Drawn, classes=len(MIXTURE_CENTRES))
 def gauss_mixture(count: int, rng: np.random.Generator) -> Samples:
-    """Three Gaussian clouds, one of them stretched (``gauss`` of Sabanayagam et al. 2023)."""
+    """Draw three Gaussian clouds, one of them stretched (Sabanayagam et al. 2023, ``gauss``)."""
     labels = _labels(count, len(MIXTURE_CENTRES), rng)
     return _clouds(
         np.array(MIXTURE_CENTRES)[labels], np.array(MIXTURE_SPREADS)[labels], labels, rng
     )
 
 
+@dataset("hierarchical", Drawn, classes=len(HIERARCHICAL_CENTRES))
 def hierarchical(count: int, rng: np.random.Generator) -> Samples:
-    """Four Gaussian clouds in two far pairs, classes 0 and 1 right, 2 and 3 left (ibid.)."""
+    """Draw four Gaussian clouds: classes 0 and 1 right, 2 and 3 left (Sabanayagam et al. 2023)."""
     labels = _labels(count, len(HIERARCHICAL_CENTRES), rng)
     return _clouds(np.array(HIERARCHICAL_CENTRES)[labels], HIERARCHICAL_SPREAD, labels, rng)
 
 
+@dataset("checkerboard_linear", Drawn, classes=2)
 def checkerboard_linear(count: int, rng: np.random.Generator) -> Samples:
-    """Four flat clouds in zigzag: a vertical line separates the classes, with little room (ibid.).
+    """Draw four flat clouds in zigzag, which a vertical line separates with little room.
 
-    The wide margin belongs to the boundary that winds between the clouds' heights.
+    The wide margin belongs to the boundary that winds between the clouds' heights. From
+    Sabanayagam et al. (2023, arXiv:2306.07104).
+
+    Args:
+        count: number of points.
+        rng: draws them.
+
+    Returns:
+        Points (n, 2) of two classes.
     """
     return _zigzag(count, LINEAR_OFFSET, rng)
 
 
+@dataset("checkerboard_noisy", Drawn, classes=2)
 def checkerboard_noisy(count: int, rng: np.random.Generator) -> Samples:
-    """The same clouds nearer to the middle, where no line separates the classes (ibid.)."""
+    """Draw the clouds of ``checkerboard_linear`` so near that no line separates the classes."""
     return _zigzag(count, NOISY_OFFSET, rng)
 
 

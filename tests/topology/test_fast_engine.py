@@ -20,8 +20,8 @@ from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
 from gengap.errors import GengapError
-from gengap.topology import engine
-from gengap.topology.engine import vietoris_rips
+from gengap.topology.engines import fast
+from gengap.topology.engines.fast import vietoris_rips
 
 Matrix = npt.NDArray[np.float32]
 Generator = np.random.Generator
@@ -155,7 +155,7 @@ def random_threshold(matrix: Matrix, rng: Generator) -> float | None:
 def test_agrees_bitwise_with_both_oracles_on_small_matrices(
     kind: Callable[[int, Generator], npt.NDArray[np.float64]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_one = (engine.SMALLEST_WINDOW, engine.BUCKET_SHIFT)
+    in_one = (fast.SMALLEST_WINDOW, fast.BUCKET_SHIFT)
     most = 0
     for seed in range(FUZZ):
         rng = np.random.default_rng(seed)
@@ -164,11 +164,11 @@ def test_agrees_bitwise_with_both_oracles_on_small_matrices(
         threshold = random_threshold(matrix, rng)
         # So few edges fit into one window: every other matrix is cut into many, as large ones are.
         smallest, shift = (1, int(rng.choice([7, 14, 20]))) if seed % 2 else in_one
-        monkeypatch.setattr(engine, "SMALLEST_WINDOW", smallest)
-        monkeypatch.setattr(engine, "BUCKET_SHIFT", shift)
+        monkeypatch.setattr(fast, "SMALLEST_WINDOW", smallest)
+        monkeypatch.setattr(fast, "BUCKET_SHIFT", shift)
         assert_as_oracles(matrix, threshold, f"seed {seed}")
         keys = np.ascontiguousarray(matrix).view(np.uint32)
-        most = max(most, len(list(engine._windows(keys, engine.INFINITE_KEY))))
+        most = max(most, len(list(fast._windows(keys, fast.INFINITE_KEY))))
     assert most >= 4
 
 
@@ -206,8 +206,8 @@ def test_agrees_bitwise_with_both_oracles_on_trained_networks(case: str, width: 
     assert_as_oracles(matrix, None, case)
     assert_as_oracles(matrix, float(np.median(h1)), case)
     if width == 600:
-        windows = list(engine._windows(matrix.view(np.uint32), engine.INFINITE_KEY))
-        assert len(windows) >= engine.WINDOWS - 1
+        windows = list(fast._windows(matrix.view(np.uint32), fast.INFINITE_KEY))
+        assert len(windows) >= fast.WINDOWS - 1
 
 
 # ---- closed forms ------------------------------------------------------------------------------
@@ -398,21 +398,23 @@ def run(program: str, **environment: str) -> str:
 
 
 def test_importing_the_engine_loads_neither_numba_nor_torch() -> None:
-    loaded = run("import sys, gengap.topology.engine; print({'numba', 'torch'} & set(sys.modules))")
+    loaded = run(
+        "import sys, gengap.topology.engines.fast; print({'numba', 'torch'} & set(sys.modules))"
+    )
     assert loaded.strip() == "set()"
 
 
 def test_warm_leaves_nothing_to_compile() -> None:
     program = """
 import numpy as np
-from gengap.topology import engine, engine_kernels
-engine.warm()
-kernels = [f for f in vars(engine_kernels).values() if hasattr(f, "stats")]
+from gengap.topology.engines import fast, fast_kernels
+fast.warm()
+kernels = [f for f in vars(fast_kernels).values() if hasattr(f, "stats")]
 def ready():
     return sum(len(f.signatures) for f in kernels)
 before = ready()
 camp = np.arange(200) % 2
-engine.vietoris_rips(np.where(camp[:, None] == camp, 2.0, 1.0) - 2 * np.eye(200), 1.5)
+fast.vietoris_rips(np.where(camp[:, None] == camp, 2.0, 1.0) - 2 * np.eye(200), 1.5)
 print(before > 0, ready() - before)
 """
     assert run(program).split() == ["True", "0"]
@@ -420,7 +422,7 @@ print(before > 0, ready() - before)
 
 SMALL_KERNEL = """
 import numpy as np
-from gengap.topology import engine_kernels as kernels
+from gengap.topology.engines import fast_kernels as kernels
 assert kernels.root(np.array([0, 0, 1], np.uint64), np.uint64(2)) == 0
 print(kernels.__file__, kernels.root.stats.cache_path)
 """
@@ -428,14 +430,14 @@ print(kernels.__file__, kernels.root.stats.cache_path)
 
 def test_compiled_code_is_kept_where_numba_is_told(tmp_path: Path) -> None:
     run(SMALL_KERNEL, NUMBA_CACHE_DIR=str(tmp_path))
-    assert list(tmp_path.rglob("engine_kernels.root-*.nbi"))
+    assert list(tmp_path.rglob("fast_kernels.root-*.nbi"))
 
 
 def test_works_where_nothing_can_be_written(tmp_path: Path, root: Path) -> None:
     """A file where a folder is needed stops even the superuser."""
     package = tmp_path / "gengap"
     shutil.copytree(root / "src" / "gengap", package, ignore=shutil.ignore_patterns("__pycache__"))
-    blocker = package / "topology" / "__pycache__"
+    blocker = package / "topology" / "engines" / "__pycache__"
     blocker.touch()
     nowhere = str(blocker / "below")
     printed = run(
@@ -445,14 +447,14 @@ def test_works_where_nothing_can_be_written(tmp_path: Path, root: Path) -> None:
         HOME=nowhere,
         XDG_CACHE_HOME=nowhere,
     )
-    assert printed.split() == [str(package / "topology" / "engine_kernels.py"), "None"]
+    assert printed.split() == [str(package / "topology" / "engines" / "fast_kernels.py"), "None"]
 
 
 def test_a_cache_without_room_is_said_in_one_sentence(tmp_path: Path) -> None:
     program = """
 import resource
 from gengap.errors import MachineError
-from gengap.topology.engine import warm
+from gengap.topology.engines.fast import warm
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 try:
     warm()

@@ -25,12 +25,14 @@ n**3: uniform random dissimilarities take 0.03 CPU seconds at 300 points and 5 a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from gengap.errors import GengapError, MachineError
+from gengap.topology.engines.engine import Engine, Matrix, float32_matrix
 
 Keys = npt.NDArray[np.uint32]
 Diagram = npt.NDArray[np.float32]
@@ -67,7 +69,7 @@ def vietoris_rips(
             diagonal, or holds NaN, or the threshold is NaN.
         MachineError: there is no room to keep the compiled code.
     """
-    values = rounded(dissimilarity)
+    values = float32_matrix(dissimilarity)
     try:
         return _swept(values, threshold)
     except OSError as error:
@@ -83,8 +85,8 @@ def warm() -> None:
     vietoris_rips(np.minimum(steps, POINTS_TO_WARM - steps))
 
 
-def _swept(values: npt.NDArray[np.float32], threshold: float | None) -> tuple[Diagram, Diagram]:
-    from gengap.topology import engine_kernels as kernels
+def _swept(values: Matrix, threshold: float | None) -> tuple[Diagram, Diagram]:
+    from gengap.topology.engines import fast_kernels as kernels
 
     n = len(values)
     keys = values.view(np.uint32)
@@ -114,23 +116,8 @@ def _swept(values: npt.NDArray[np.float32], threshold: float | None) -> tuple[Di
     return _h0(sweep.merges(), n, last), _h1(*sweep.loops(), last)
 
 
-def rounded(dissimilarity: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """A square matrix of real numbers as C-contiguous float32, not copied if it is one."""
-    matrix = np.asarray(dissimilarity)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise GengapError(
-            f"The dissimilarity has shape {matrix.shape}: pass a square (n, n) matrix."
-        )
-    if matrix.dtype.kind not in "fiub":
-        raise GengapError(
-            f"The dissimilarity has type {matrix.dtype}: pass a matrix of real numbers."
-        )
-    with np.errstate(over="ignore"):
-        return np.ascontiguousarray(matrix, dtype=np.float32)
-
-
-def _complaint(fault: int, values: npt.NDArray[np.float32], row: int, column: int) -> str:
-    from gengap.topology import engine_kernels as kernels
+def _complaint(fault: int, values: Matrix, row: int, column: int) -> str:
+    from gengap.topology.engines import fast_kernels as kernels
 
     place = f"The dissimilarity of points {row} and {column} is {values[row, column]}"
     return {
@@ -158,12 +145,18 @@ def _limits(radius: int, threshold: float | None) -> tuple[int, int]:
 
 
 def _windows(keys: Keys, end: int) -> Iterator[tuple[int, int, int]]:
-    """Ranges [low, high) of keys below ``end``, each with its number of edges.
+    """Yield ranges [low, high) of keys below ``end``, each with its number of edges.
 
     Sorting window by window bounds the memory: about 1/8 of all pairs are held at a time, more
     only where more are (almost) tied.
+
+    Yields:
+        low, high, number of edges.
+
+    Raises:
+        GengapError: more edges are tied than a window can hold.
     """
-    from gengap.topology import engine_kernels as kernels
+    from gengap.topology.engines import fast_kernels as kernels
 
     counts = np.zeros((max(end - 1, 0) >> BUCKET_SHIFT) + 1, np.int64)
     kernels.count(keys, np.uint32(end), np.uint32(BUCKET_SHIFT), counts)
@@ -195,7 +188,7 @@ def _h0(merges: Keys, n: int, last: int) -> Diagram:
 
 
 def _h1(births: Keys, deaths: Keys, last: int) -> Diagram:
-    from gengap.topology import engine_kernels as kernels
+    from gengap.topology.engines import fast_kernels as kernels
 
     return _diagram(births, np.where(deaths == kernels.ALIVE, np.uint32(last), deaths))
 
@@ -205,3 +198,10 @@ def _diagram(births: Keys, deaths: Keys) -> Diagram:
     births, deaths = births[proper], deaths[proper]
     order = np.lexsort((deaths, births))
     return np.stack([births[order], deaths[order]], axis=1).view(np.float32)
+
+
+def _compute(matrix: Matrix, max_dim: int, threshold: float) -> Sequence[Diagram]:
+    return vietoris_rips(matrix, None if math.isinf(threshold) else threshold)[: max_dim + 1]
+
+
+FAST = Engine("fast", _compute)

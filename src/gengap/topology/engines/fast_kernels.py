@@ -1,4 +1,4 @@
-"""Compiled loops of the persistence engine; see `gengap.topology.engine` for the method.
+"""Compiled loops of the persistence engine; see `gengap.topology.engines.fast` for the method.
 
 Points are numbered by rank (most central first) and sets of points are rows of 64-bit words in
 one flat array: point v's row starts at word ``v * words``. Vertices, words and offsets are uint64

@@ -11,15 +11,40 @@ from pathlib import Path
 import numpy as np
 
 from gengap.datasets.official import required
+from gengap.datasets.registry import Official, TrainAndTest, dataset
 from gengap.datasets.samples import Samples
+from gengap.datasets.sources import from_mirrors
 from gengap.errors import GengapError
 
 CLASSES = 10
 IMAGE_SHAPE = (32, 32, 3)
 
+PUBLISHED_IN = ("http://ufldl.stanford.edu/housenumbers/",)
+SVHN = (
+    from_mirrors(
+        PUBLISHED_IN,
+        "train_32x32.mat",
+        182_040_794,
+        "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8",
+    ),
+    from_mirrors(
+        PUBLISHED_IN,
+        "test_32x32.mat",
+        64_275_384,
+        "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b",
+    ),
+)
 
-def read_folder(folder: Path) -> tuple[Samples, Samples]:
-    """Train and test samples; images uint8 (n, 32, 32, 3), labels are the digits.
+
+@dataset("svhn", Official, classes=CLASSES, source=SVHN)
+def read_folder(folder: Path) -> TrainAndTest:
+    """Read both files of SVHN.
+
+    Args:
+        folder: of the files.
+
+    Returns:
+        Train and test samples; images uint8 (n, 32, 32, 3), labels are the digits.
 
     Raises:
         GengapError: a file is missing or malformed.
@@ -31,7 +56,13 @@ def read_folder(folder: Path) -> tuple[Samples, Samples]:
 
 
 def read_mat(path: Path) -> Samples:
-    """The samples of one MATLAB file.
+    """Read one MATLAB file.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        Samples; images uint8 (n, 32, 32, 3), labels are the digits.
 
     Raises:
         GengapError: it is damaged or does not hold cropped digits.

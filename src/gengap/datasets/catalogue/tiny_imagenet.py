@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.datasets.official import required
+from gengap.datasets.registry import TrainAndTest, Unpacked, dataset
 from gengap.datasets.samples import Samples
 from gengap.errors import GengapError
 
@@ -22,25 +23,15 @@ IMAGE_SHAPE = (64, 64, 3)
 ARCHIVE = "tiny-imagenet-200.zip"
 
 
-def local_folder(name: str, data_dir: str | Path | None) -> Path:
-    """The folder ``data_dir/name`` of a dataset that is not downloaded.
+@dataset("tiny_imagenet", Unpacked, classes=CLASSES, archive=ARCHIVE)
+def read_folder(folder: Path) -> TrainAndTest:
+    """Read Tiny ImageNet from its unpacked archive; val is the test split.
 
-    Raises:
-        GengapError: no ``data_dir``, or there is no such folder.
-    """
-    if data_dir is None:
-        raise GengapError(
-            f"The dataset {name} is not downloaded: unpack {ARCHIVE} into a folder {name} and give "
-            "the folder that holds it as data_dir."
-        )
-    folder = Path(data_dir) / name
-    if not folder.is_dir():
-        raise GengapError(f"{folder} is no folder: put the content of {ARCHIVE} there.")
-    return folder
+    Args:
+        folder: of the archive's content.
 
-
-def read_folder(folder: Path) -> tuple[Samples, Samples]:
-    """Train and test samples; images uint8 (n, 64, 64, 3), classes in the order of their names.
+    Returns:
+        Train and test samples; images uint8 (n, 64, 64, 3), classes in the order of their names.
 
     Raises:
         GengapError: a folder or file is missing, or an image cannot be read.

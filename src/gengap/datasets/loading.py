@@ -1,0 +1,126 @@
+"""Loading of a dataset by its name: its samples, a choice among them, their transforms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap import names
+from gengap.datasets.catalogue import DATASETS
+from gengap.datasets.samples import (
+    Samples,
+    check_classes,
+    check_groups,
+    check_size,
+    keep_groups,
+    seeded_order,
+    subset,
+    train_test_split,
+)
+from gengap.datasets.split import Dataset, Split
+from gengap.datasets.transforms import apply
+from gengap.errors import GengapError
+from gengap.seeding import generator
+
+BYTE_WHITE = 255
+
+NAMES: tuple[str, ...] = tuple(names.DATASETS)
+"""Every dataset's name."""
+
+
+def load(
+    name: str,
+    *,
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+    train_size: int | None = None,
+    test_size: int | None = None,
+    balanced: bool = False,
+    transforms: Sequence[Mapping[str, Any]] = (),
+    classes: Sequence[int] | None = None,
+    groups: Sequence[Sequence[int]] | None = None,
+) -> Dataset:
+    """Load a dataset by name.
+
+    Args:
+        name: one of ``NAMES``.
+        data_dir: ``data_dir/name`` holds the official files of ``mnist`` and ``fashion_mnist``
+            (IDX, gzipped or unpacked), ``cifar10`` (binary batches, as many as there are),
+            ``cifar100`` (binary version), ``svhn`` (cropped digits). Left out, they are downloaded
+            once into the user's cache. ``tiny_imagenet`` (the unpacked archive) is not downloaded.
+            The other datasets need no files.
+        seed: chooses the samples and their order, and draws the synthetic datasets.
+        train_size: number of training samples, from the official train set where there is one. A
+            smaller subset is the beginning of a larger one. Left out: all there are.
+        test_size: number of test samples likewise; left out, a fifth of all samples is for the test
+            where there is no official test set.
+        balanced: class counts of each split are equal, or differ by one where its size is no
+            multiple of the number of classes.
+        transforms: see ``gengap.datasets.transforms.apply``; images come in [0, 1].
+        classes: labels to keep, each relabelled by its position here.
+        groups: groups of labels, each of which becomes one class, relabelled by its position here;
+            labels in none are left out. ``[[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]`` makes CIFAR-2 of
+            ``cifar10``. Not together with ``classes``, which is the case of one label a group.
+
+    Returns:
+        Two splits: inputs float32, images (n, H, W, C) or vectors (n, d); labels int64 (n,).
+
+    Raises:
+        GengapError: an unknown name, transform, class or group, more samples than there are, a
+            missing or damaged file, or a download that fails.
+    """
+    if name not in DATASETS:
+        raise GengapError(f"Unknown dataset {name!r}: choose one of {', '.join(NAMES)}.")
+    label_groups = _label_groups(name, classes, groups)
+    check_size(name, "train_size", train_size)
+    check_size(name, "test_size", test_size)
+
+    def order(samples: Samples, part: str) -> NDArray[np.intp]:
+        rng = generator(seed, "datasets", name, part)
+        return seeded_order(samples.labels, len(label_groups), balanced, rng)
+
+    samples = DATASETS[name].samples(name, data_dir, seed)
+    if isinstance(samples, Samples):
+        pool = keep_groups(samples, label_groups)
+        train, test = train_test_split(name, pool, train_size, test_size, order(pool, "split"))
+    else:
+        train, test = (keep_groups(part, label_groups) for part in samples)
+        train = subset(name, "train_size", train, train_size, order(train, "train"))
+        test = subset(name, "test_size", test, test_size, order(test, "test"))
+    inputs = apply(transforms, _as_floats(train.inputs), _as_floats(test.inputs))
+    return Dataset(
+        name,
+        Split(inputs[0], train.labels, len(label_groups)),
+        Split(inputs[1], test.labels, len(label_groups)),
+    )
+
+
+def _label_groups(
+    name: str, classes: Sequence[int] | None, groups: Sequence[Sequence[int]] | None
+) -> list[list[int]]:
+    """The labels that make up each class of what is loaded."""
+    available = DATASETS[name].classes
+    if groups is None:
+        labels = range(available) if classes is None else classes
+        check_classes(name, labels, available)
+        return [[label] for label in labels]
+    if classes is not None:
+        raise GengapError(
+            f"Dataset {name} is given both classes and groups: give one of them, "
+            "since groups of one label each are classes."
+        )
+    check_groups(name, groups, available)
+    return [list(group) for group in groups]
+
+
+def _as_floats(inputs: np.ndarray) -> NDArray[np.float32]:
+    """Bytes become [0, 1]; a float32 array stays as it is."""
+    if inputs.dtype != np.uint8:
+        return inputs
+    scaled = inputs.astype(np.float32)
+    scaled /= BYTE_WHITE
+    return scaled

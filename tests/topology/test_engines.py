@@ -1,0 +1,75 @@
+"""The registry of engines: its names, its limits, and what ``auto`` stands for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from gengap import limits, names
+from gengap.topology import persistence_diagrams
+from gengap.topology.budget import HIGHEST_DIMENSION, best_engine
+from gengap.topology.engines import ENGINES, find_engine
+
+
+def test_engines_are_those_of_the_names_the_limits_and_the_config(root: Path) -> None:
+    assert tuple(ENGINES) == names.ENGINES
+    for by_engine in (limits.ENGINE_MAX_DIM, limits.ENGINE_BYTES_PER_PAIR, limits.ENGINE_MINUTES):
+        assert set(by_engine) == set(ENGINES)
+    assert set(limits.THREADED_ENGINES) <= set(ENGINES)
+    schema = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
+    engine = schema["properties"]["topology"]["properties"]["engine"]
+    assert engine["enum"] == ["auto", *ENGINES]
+
+
+@pytest.mark.parametrize(
+    ("engine", "max_dim", "expected"),
+    [
+        ("auto", 0, "fast"),
+        ("auto", 1, "fast"),
+        ("auto", 2, "ripser"),
+        ("auto", 5, "ripser"),
+        ("gudhi", 1, "gudhi"),
+        ("ripser", 0, "ripser"),
+    ],
+)
+def test_auto_is_fast_where_that_reaches(engine: str, max_dim: int, expected: str) -> None:
+    assert limits.resolve_engine(engine, max_dim) == expected
+    assert find_engine(engine, max_dim) is ENGINES[expected]
+
+
+def test_auto_and_the_best_engine_reach_every_dimension() -> None:
+    for max_dim in range(HIGHEST_DIMENSION + 1):
+        for name in (limits.resolve_engine("auto", max_dim), best_engine(max_dim)):
+            reached = ENGINES[name].max_dim
+            assert reached is None or reached >= max_dim
+
+
+@pytest.mark.parametrize(
+    ("engine", "max_dim", "expected"),
+    [
+        ("auto", 1, 12),
+        ("fast", 0, 12),
+        ("auto", 2, 2200),
+        ("ripser", 1, 550),
+        ("gudhi", 0, 550),
+        ("gudhi", 7, 2200),
+    ],
+)
+def test_memory_grows_with_the_engine_and_the_dimension(
+    engine: str, max_dim: int, expected: int
+) -> None:
+    assert limits.engine_bytes_per_pair(engine, max_dim) == expected
+
+
+@pytest.mark.parametrize("name", names.ENGINES)
+def test_an_engine_reaches_the_dimension_that_it_states(name: str) -> None:
+    """On the cross-polytope, a sphere of that dimension, which dies at once."""
+    max_dim = ENGINES[name].max_dim
+    max_dim = 2 if max_dim is None else max_dim
+    corners = np.concatenate([np.eye(max_dim + 1), -np.eye(max_dim + 1)])
+    matrix = np.abs(corners[:, None] - corners[None]).max(axis=-1)
+    diagrams = persistence_diagrams(matrix, max_dim, engine=name)
+    np.testing.assert_array_equal(diagrams[max_dim], [[1, 2]])
