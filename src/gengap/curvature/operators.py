@@ -35,7 +35,7 @@ from gengap.curvature.spectra import EigenPairs, End
 from gengap.curvature.stochastic import Estimate, SpectralDensity
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import Network, device_of, tensor_of
+from gengap.networks import Network, device_of, parameter_count, tensor_of
 from gengap.training import loss_inputs, sample_losses
 from gengap.training.losses import check_fit
 from gengap.training.recipe import LOSSES
@@ -100,7 +100,7 @@ class CurvatureOperator(LinearOperator):
         self._inputs = tensor_of(data.inputs, self._device).to(DTYPES[dtype])
         self._labels = tensor_of(data.labels, self._device)
         self._scale = 1.0 / self.count if reduction == "mean" else 1.0
-        size = sum(parameter.numel() for parameter in self._parameters.values())
+        size = parameter_count(self._network)
         super().__init__(np.dtype(dtype), (size, size))  # type: ignore[call-arg]
         alone, each = self._graph_bytes()
         fitting = (GRAPH_BYTES - alone) // max(each, 1)

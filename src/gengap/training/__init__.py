@@ -5,7 +5,7 @@ initialisation and seed. ``gengap.training.recipe`` alone imports no torch.
 """
 
 from gengap.training.corruption import corrupt_labels
-from gengap.training.losses import loss_and_accuracy, loss_inputs, predictions, sample_losses
+from gengap.training.losses import loss_and_accuracy, loss_inputs, sample_losses
 from gengap.training.recipe import Recipe
 from gengap.training.trainer import TrainingResult, set_initial_weights, train
 
@@ -15,7 +15,6 @@ __all__ = [
     "corrupt_labels",
     "loss_and_accuracy",
     "loss_inputs",
-    "predictions",
     "sample_losses",
     "set_initial_weights",
     "train",

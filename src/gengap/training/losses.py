@@ -1,4 +1,4 @@
-"""Losses of each input, and how often a network is right."""
+"""The loss of each input, and the mean loss and accuracy of a network."""
 
 from __future__ import annotations
 
@@ -9,30 +9,42 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gengap.errors import GengapError
-from gengap.networks import Network, device_of, logits, tensor_of
+from gengap.networks import (
+    Network,
+    batch_size_for,
+    device_of,
+    evaluating,
+    input_batches,
+    logits,
+    predictions,
+    tensor_of,
+)
+from gengap.networks.inference import BATCH
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from gengap.datasets import Split
 
 MARGIN = 1.0
-"""Of the hinge loss."""
+"""The margin of the hinge loss."""
 
 
 def loss_inputs(network: nn.Module, inputs: Tensor, loss: str) -> Tensor:
-    """What the loss looks at, (n, outputs): the network's outputs for ``mse``, logits otherwise."""
+    """Return what the loss looks at, (n, k): the outputs for ``mse``, and logits otherwise."""
     outputs: Tensor = network(inputs) if loss == "mse" else logits(network, inputs)
     return outputs
 
 
 def sample_losses(outputs: Tensor, labels: Tensor, loss: str) -> Tensor:
-    """The loss of each input.
+    """Return the loss of each input.
 
     Args:
-        outputs: (n, k) as from :func:`loss_inputs`; with k = 1 the two classes are -1 and +1, and
-            cross-entropy is that of the logistic model.
+        outputs: (n, k), see :func:`loss_inputs`. With k = 1 the targets of the two classes are -1
+            and +1, and the cross-entropy is that of the logistic model, with the logits 0 and z.
         labels: (n,) int64.
-        loss: one of :data:`gengap.training.recipe.LOSSES`; ``nll`` of a softmax equals
-            ``cross_entropy`` of its logits, which is how it is computed.
+        loss: one of :data:`gengap.names.LOSSES`; ``nll`` of a softmax is computed as the
+            ``cross_entropy`` of its logits, to which it is equal.
 
     Returns:
         (n,), twice differentiable almost everywhere.
@@ -57,23 +69,16 @@ def _scalar_losses(outputs: Tensor, signs: Tensor, loss: str) -> Tensor:
     return functional.softplus(-signs * outputs)
 
 
-def predictions(outputs: Tensor) -> Tensor:
-    """The predicted class (n,) of outputs (n, k): the largest, or the sign if k is 1."""
-    if outputs.shape[1] == 1:
-        return (outputs[:, 0] > 0).long()
-    return outputs.argmax(1)
-
-
 def loss_and_accuracy(
-    network: nn.Module, data: Split, loss: str = "cross_entropy", batch_size: int = 1024
+    network: nn.Module, data: Split, loss: str = "cross_entropy", batch_size: int = BATCH
 ) -> tuple[float, float]:
-    """Mean loss and accuracy of a network on data, in eval mode.
+    """Return the mean loss and the accuracy of a network on data, in eval mode.
 
     Args:
         network: any classifier; its mode is as before afterwards.
         data: inputs (n, *input_shape) and labels (n,).
-        loss: one of :data:`gengap.training.recipe.LOSSES`.
-        batch_size: inputs per forward pass.
+        loss: one of :data:`gengap.names.LOSSES`.
+        batch_size: most inputs of one forward pass, see :func:`gengap.networks.batch_size_for`.
 
     Returns:
         Mean loss over the inputs, and the fraction of right predictions in [0, 1].
@@ -82,34 +87,50 @@ def loss_and_accuracy(
         GengapError: the network does not fit the data or the loss.
     """
     check_fit(network, data, loss)
-    device = device_of(network)
-    inputs, labels = tensor_of(data.inputs, device), tensor_of(data.labels, device)
-    return loss_and_accuracy_of_tensors(network, inputs, labels, loss, batch_size)
+    labels = tensor_of(data.labels, device_of(network))
+    return loss_and_accuracy_of(network, data.inputs, labels, loss, batch_size)
 
 
-def loss_and_accuracy_of_tensors(
-    network: nn.Module, inputs: Tensor, labels: Tensor, loss: str, batch_size: int
+def loss_and_accuracy_of(
+    network: nn.Module,
+    inputs: np.ndarray | Tensor,
+    labels: Tensor,
+    loss: str,
+    batch_size: int = BATCH,
 ) -> tuple[float, float]:
-    """:func:`loss_and_accuracy` for tensors on the network's device."""
-    was_training = network.training
-    network.eval()
-    total = torch.zeros((), dtype=torch.float64, device=inputs.device)
-    right = torch.zeros((), dtype=torch.int64, device=inputs.device)
-    with torch.inference_mode():
-        for some, wanted in zip(
-            torch.split(inputs, batch_size), torch.split(labels, batch_size), strict=True
-        ):
-            outputs = loss_inputs(network, some, loss)
-            total += sample_losses(outputs, wanted, loss).sum(dtype=torch.float64)
-            right += (predictions(outputs) == wanted).sum()
-    network.train(was_training)
+    """Return what :func:`loss_and_accuracy` does, of inputs and of labels on the network's device.
+
+    Args:
+        network: fits the inputs, the labels and the loss.
+        inputs: (n, *input_shape).
+        labels: (n,) int64.
+        loss: one of :data:`gengap.names.LOSSES`.
+        batch_size: most inputs of one forward pass.
+
+    Returns:
+        Mean loss, and the fraction of right predictions.
+    """
+    total = torch.zeros((), dtype=torch.float64, device=labels.device)
+    right = torch.zeros((), dtype=torch.int64, device=labels.device)
+    size = batch_size_for(network, inputs, batch_size)
+    with torch.inference_mode(), evaluating(network):
+        for rows, batch in input_batches(network, inputs, size):
+            outputs = loss_inputs(network, batch, loss)
+            total += sample_losses(outputs, labels[rows], loss).sum(dtype=torch.float64)
+            right += (predictions(outputs) == labels[rows]).sum()
     return total.item() / len(labels), right.item() / len(labels)
 
 
 def check_fit(network: nn.Module, data: Split, loss: str) -> None:
     """Refuse a network that does not fit the data's inputs and classes, or the loss.
 
-    A network with one output is for two classes.
+    Args:
+        network: a network with one output is for two classes; foreign modules are not checked.
+        data: inputs (n, *input_shape) and labels (n,).
+        loss: one of :data:`gengap.names.LOSSES`.
+
+    Raises:
+        GengapError: they do not fit.
     """
     if not isinstance(network, Network):
         return

@@ -27,7 +27,7 @@ from gengap.training.augmentation import augment
 from gengap.training.corruption import corrupt_labels
 from gengap.training.losses import (
     check_fit,
-    loss_and_accuracy_of_tensors,
+    loss_and_accuracy_of,
     loss_inputs,
     sample_losses,
 )
@@ -37,8 +37,6 @@ from gengap.training.unfinished import read_state, state_file, write_state
 
 if TYPE_CHECKING:
     from gengap.datasets import Split
-
-EVALUATION_BATCH = 1024
 
 IMAGE_AXES = 4
 """Of a batch of images; vectors have two."""
@@ -238,8 +236,8 @@ class _Training:
             self.steps.zero_grad()
             torch.autograd.backward(loss)
             self.steps.step()
-        mean, accuracy = loss_and_accuracy_of_tensors(
-            self.network, self.inputs, self.labels, self.recipe.loss, EVALUATION_BATCH
+        mean, accuracy = loss_and_accuracy_of(
+            self.network, self.inputs, self.labels, self.recipe.loss
         )
         epoch = len(self.history) + 1
         if not math.isfinite(mean):
