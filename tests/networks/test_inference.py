@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -93,15 +94,21 @@ def test_a_network_that_trains_runs_in_eval_mode_and_trains_on(
     frozen.eval()
     statistics = frozen.get_buffer("running_mean").clone()
     torch.testing.assert_close(batched_outputs(network, images), expected, rtol=0, atol=0)
-    assert network.training and not frozen.training
+    assert network.training
+    assert not frozen.training
     torch.testing.assert_close(frozen.get_buffer("running_mean"), statistics, rtol=0, atol=0)
 
 
 def test_modes_come_back_after_an_error(network: Network) -> None:
     network.train()
-    with pytest.raises(ValueError, match="stop"), evaluating(network):
-        assert not any(module.training for module in network.modules())
-        raise ValueError("stop")
+
+    def stop() -> None:
+        with evaluating(network):
+            assert not any(module.training for module in network.modules())
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        stop()
     assert all(module.training for module in network.modules())
 
 
@@ -188,7 +195,7 @@ def test_captured_passages_are_inputs_and_outputs_with_their_graph(images: np.nd
     first, *_, last = layers
     torch.testing.assert_close(passages[first].input.permute(0, 2, 3, 1), inputs)
     assert passages[last].output is outputs
-    for before, after in zip(layers, layers[1:], strict=False):
+    for before, after in itertools.pairwise(layers):
         assert passages[before].output is passages[after].input
     (slope,) = torch.autograd.grad(outputs[:, 1].sum(), passages[last].input)
     assert isinstance(last, nn.Linear)

@@ -13,7 +13,6 @@ that it is on :func:`resolve_device`, :func:`device_of`, :func:`tensor_of`.
 from gengap.networks.architectures import ARCHITECTURES
 from gengap.networks.building import build
 from gengap.networks.device import device_of, resolve_device, tensor_of
-from gengap.networks.initialisation import initialise
 from gengap.networks.inference import (
     batch_size_for,
     batched_outputs,
@@ -29,6 +28,7 @@ from gengap.networks.inference import (
     predicted_classes,
     predictions,
 )
+from gengap.networks.initialisation import initialise
 from gengap.networks.inspection import leaf_modules, observed_layers, weight_layers
 from gengap.networks.layers import LAYERS
 from gengap.networks.network import Network
