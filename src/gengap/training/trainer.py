@@ -33,7 +33,7 @@ from gengap.training.losses import (
 )
 from gengap.training.optimisers import Schedule, optimiser
 from gengap.training.recipe import Recipe
-from gengap.training.unfinished import read_state, state_file, write_state
+from gengap.training.resumption import read_state, state_file, write_state
 
 if TYPE_CHECKING:
     from gengap.datasets import Split
@@ -55,8 +55,8 @@ class TrainingResult:
         history: one row per epoch 1, 2, ...: ``epoch``; ``train_loss`` (the recipe's) and
             ``train_accuracy`` at its end, in eval mode, without augmentation, on the labels trained
             on; ``learning_rate`` during it.
-        checkpoints: weights after the asked epochs; epoch 0 is the start. Epochs that training did
-            not reach are missing.
+        snapshots: weights by epoch, after the epochs that were asked for; epoch 0 is the start.
+            Epochs that training did not reach are missing.
         labels: (n,) int64, the labels trained on (corrupted if the recipe says so).
         epochs: how many were trained.
         reached_target: whether ``stop_at_loss`` was reached.
@@ -65,7 +65,7 @@ class TrainingResult:
     initial: Weights
     weights: Weights
     history: list[dict[str, Any]]
-    checkpoints: dict[int, Weights]
+    snapshots: dict[int, Weights]
     labels: np.ndarray
     epochs: int
     reached_target: bool
@@ -77,9 +77,9 @@ def train(
     recipe: Recipe,
     *,
     start: Mapping[str, Tensor] | str | Path | None = None,
-    checkpoints: Sequence[int] = (),
+    snapshots: Sequence[int] = (),
     on_epoch: OnEpoch | None = None,
-    resume: Path | None = None,
+    resume_from: Path | None = None,
 ) -> TrainingResult:
     """Train a network in place, on the device that it is on.
 
@@ -93,18 +93,18 @@ def train(
         recipe: how.
         start: weights to start from, by name or as a safetensors file; without it they are drawn
             by ``recipe.initialisation`` and ``recipe.seed``.
-        checkpoints: epochs after which to keep the weights; 0 is the start.
+        snapshots: epochs after which to keep the weights; 0 is the start.
         on_epoch: called with each new row of the history, e.g. to show progress.
-        resume: a folder in which the whole state is kept from each of the checkpoints to the next.
-            If training is interrupted, the same call goes on from the last of them, and what it
-            returns is the same to the byte. The states of other trainings in the folder are left
-            alone. The caller removes the folder when the result is safe.
+        resume_from: a folder that holds the whole state of training at the last snapshot. After
+            an interruption the same call resumes from there, and returns the same to the byte.
+            States of other trainings in the folder are left alone. The caller removes the folder
+            when the result is safe.
 
     Raises:
-        GengapError: the network, data, recipe, start and checkpoints do not fit, training
-            diverged, or a state cannot be read or written.
+        GengapError: the network, data, recipe, start and snapshots do not fit, training diverged,
+            or a state cannot be read or written.
     """
-    _check(network, data, recipe, checkpoints)
+    _check(network, data, recipe, snapshots)
     device = device_of(network)
     labels = corrupt_labels(
         data.labels,
@@ -114,21 +114,21 @@ def train(
     )
     set_initial_weights(network, recipe, start)
     initial = weights_of(network)
-    unfinished = resume and state_file(resume, network, data, recipe, checkpoints)
+    resume_file = resume_from and state_file(resume_from, network, data, recipe, snapshots)
     inputs = tensor_of(data.inputs, device)
     with _own_random_state(recipe.seed, device), _deterministic_convolutions():
         training = _Training(network, inputs, tensor_of(labels, device), recipe)
-        state = unfinished and read_state(unfinished)
+        state = resume_file and read_state(resume_file)
         if state:
-            training.restore(state, str(unfinished))
-        elif 0 in checkpoints:
-            training.kept[0] = initial
+            training.restore(state, str(resume_file))
+        elif 0 in snapshots:
+            training.snapshots[0] = initial
         while not training.done:
             row = training.epoch()
-            if row["epoch"] in checkpoints:
-                training.kept[row["epoch"]] = weights_of(network)
-                if unfinished:
-                    write_state(unfinished, training.state())
+            if row["epoch"] in snapshots:
+                training.snapshots[row["epoch"]] = weights_of(network)
+                if resume_file:
+                    write_state(resume_file, training.state())
             if on_epoch is not None:
                 on_epoch(dict(row))
     network.eval()
@@ -136,14 +136,14 @@ def train(
         initial=initial,
         weights=weights_of(network),
         history=training.history,
-        checkpoints=training.kept,
+        snapshots=training.snapshots,
         labels=labels,
         epochs=len(training.history),
         reached_target=training.reached,
     )
 
 
-def _check(network: nn.Module, data: Split, recipe: Recipe, checkpoints: Sequence[int]) -> None:
+def _check(network: nn.Module, data: Split, recipe: Recipe, snapshots: Sequence[int]) -> None:
     check_fit(network, data, recipe.loss)
     if min(recipe.batch_size, len(data.labels)) == 1 and _normalises(network):
         raise GengapError(
@@ -155,10 +155,10 @@ def _check(network: nn.Module, data: Split, recipe: Recipe, checkpoints: Sequenc
             f"The recipe's augmentation ({', '.join(recipe.augmentation)}) is for images, but the "
             f"inputs have the shape {list(data.inputs.shape[1:])}: leave it out."
         )
-    for epoch in checkpoints:
+    for epoch in snapshots:
         if not 0 <= epoch <= recipe.epochs:
             raise GengapError(
-                f"A checkpoint is asked for at epoch {epoch}, but the recipe trains for "
+                f"A snapshot is asked for at epoch {epoch}, but the recipe trains for "
                 f"{recipe.epochs} epochs: choose epochs from 0 to {recipe.epochs}."
             )
 
@@ -208,7 +208,7 @@ class _Training:
         self.order = torch_generator(recipe.seed, "order")
         self.chance = torch_generator(recipe.seed, "augmentation")
         self.history: list[dict[str, Any]] = []
-        self.kept: dict[int, Weights] = {}
+        self.snapshots: dict[int, Weights] = {}
 
     @property
     def reached(self) -> bool:
@@ -268,7 +268,7 @@ class _Training:
             "dropout": torch.get_rng_state(),
             "dropout on the GPU": torch.cuda.get_rng_state(device) if on_gpu else None,
             "history": self.history,
-            "kept": self.kept,
+            "snapshots": self.snapshots,
         }
 
     def restore(self, state: Mapping[str, Any], source: str) -> None:
@@ -281,7 +281,7 @@ class _Training:
         torch.set_rng_state(state["dropout"])
         if state["dropout on the GPU"] is not None:
             torch.cuda.set_rng_state(state["dropout on the GPU"], self.inputs.device)
-        self.history, self.kept = state["history"], state["kept"]
+        self.history, self.snapshots = state["history"], state["snapshots"]
 
 
 def batches(indices: Tensor, size: int) -> list[Tensor]:
