@@ -35,10 +35,10 @@ from gengap.curvature.spectra import EigenPairs, End
 from gengap.curvature.stochastic import Estimate, SpectralDensity
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.names import LOSSES
 from gengap.networks import Network, device_of, parameter_count, tensor_of
 from gengap.training import loss_inputs, sample_losses
 from gengap.training.losses import check_fit
-from gengap.training.recipe import LOSSES
 
 Reduction = Literal["mean", "sum"]
 Dtype = Literal["float32", "float64"]
@@ -254,7 +254,7 @@ def hessian(
 
     Args:
         network: from :func:`gengap.networks.build`; neither it nor its mode is changed.
-        loss: one of ``gengap.training.recipe.LOSSES``.
+        loss: one of ``gengap.names.LOSSES``.
         data: inputs (n, *input_shape) and labels (n,).
         reduction: of the ``mean`` or of the ``sum`` of the losses.
         dtype: in which it is computed.

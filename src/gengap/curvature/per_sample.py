@@ -92,7 +92,7 @@ def per_sample_gradients(
     Args:
         network: in eval mode.
         data: n inputs and labels.
-        loss: one of :data:`gengap.training.recipe.LOSSES`.
+        loss: one of :data:`gengap.names.LOSSES`.
 
     Yields:
         The rows of ``data`` and their gradients (b, p), see :func:`pull_back`; b is such that a

@@ -32,12 +32,13 @@ from gengap.networks.initialisation import initialise
 from gengap.networks.inspection import leaf_modules, observed_layers, weight_layers
 from gengap.networks.layers import LAYERS
 from gengap.networks.network import Network
-from gengap.networks.templates import convolutional, dense
+from gengap.networks.templates import TEMPLATES, convolutional, dense
 from gengap.networks.weights import read_weights, set_weights, weights_of, write_weights
 
 __all__ = [
     "ARCHITECTURES",
     "LAYERS",
+    "TEMPLATES",
     "Network",
     "batch_size_for",
     "batched_outputs",

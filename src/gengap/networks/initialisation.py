@@ -35,8 +35,8 @@ def initialise(network: nn.Module, scheme: str, generator: torch.Generator) -> N
     Raises:
         GengapError: the scheme is unknown, or a module with parameters is of an unknown kind.
     """
-    if scheme not in _SCHEMES:
-        known = ", ".join(_SCHEMES)
+    if scheme not in SCHEMES:
+        known = ", ".join(SCHEMES)
         raise GengapError(f"Unknown initialisation {scheme!r}: choose one of {known}.")
     with torch.no_grad():
         for name, module in network.named_modules():
@@ -55,7 +55,7 @@ def _draw_layer(module: nn.Conv2d | nn.Linear, scheme: str, generator: torch.Gen
     fan_in = module.weight[0].numel()
     fan_out = module.weight.shape[0] * math.prod(module.weight.shape[2:])
     kernel = torch.empty(module.weight.shape, dtype=module.weight.dtype, device="cpu")
-    _SCHEMES[scheme](kernel, fan_in, fan_out, generator)
+    SCHEMES[scheme](kernel, fan_in, fan_out, generator)
     module.weight.copy_(kernel)
     if module.bias is not None:
         bias = torch.zeros(module.bias.shape, dtype=module.bias.dtype, device="cpu")
@@ -87,7 +87,7 @@ def _truncated(values: Tensor, variance: float, generator: torch.Generator) -> N
     nn.init.trunc_normal_(values, 0.0, std, -TRUNCATION * std, TRUNCATION * std, generator)
 
 
-_SCHEMES: dict[str, Callable[[Tensor, int, int, torch.Generator], None]] = {
+SCHEMES: dict[str, Callable[[Tensor, int, int, torch.Generator], None]] = {
     "torch": _uniform_fan_in,
     "glorot": _glorot,
     "lecun": _lecun,

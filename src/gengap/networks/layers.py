@@ -8,11 +8,12 @@ own around it, so that hooks and curvature libraries see what they know.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
 
+from gengap import names
 from gengap.networks.activation_functions import CHANNEL_AXIS, KerasReLU, activation
 from gengap.networks.keywords import KeywordError, choice, flag, integer, number, pair
 from gengap.networks.layout import ChannelsFirst, ChannelsLast, Flatten
@@ -21,39 +22,6 @@ from gengap.networks.padding import NO_PADS, AveragePooling, pads_of
 Shape = tuple[int, ...]
 Modules = list[tuple[str, nn.Module]]
 Layer = Callable[..., Modules]
-
-IGNORED_KEYWORDS = frozenset({"name", "trainable"})
-"""Keywords of every Keras layer that do not change what it computes: accepted, not used."""
-
-KERNEL_NEUTRAL = frozenset(
-    {
-        "activity_regularizer",
-        "bias_constraint",
-        "bias_initializer",
-        "bias_regularizer",
-        "kernel_constraint",
-        "kernel_initializer",
-        "kernel_regularizer",
-    }
-)
-"""The same of Conv2D and Dense: how Keras starts and trains them (here the recipe says that)."""
-
-BATCH_NORMALIZATION_NEUTRAL = frozenset(
-    {
-        "beta_constraint",
-        "beta_initializer",
-        "beta_regularizer",
-        "gamma_constraint",
-        "gamma_initializer",
-        "gamma_regularizer",
-        "moving_mean_initializer",
-        "moving_variance_initializer",
-    }
-)
-"""The same of BatchNormalization."""
-
-DROPOUT_NEUTRAL = frozenset({"seed"})
-"""The same of Dropout: the recipe's seed decides."""
 
 PADDINGS = ("same", "valid")
 IMAGE_AXES = 3
@@ -320,14 +288,7 @@ LAYERS: dict[str, Layer] = {
     "ZeroPadding2D": zero_padding2d,
 }
 
-_NEUTRAL_OF: dict[str, Collection[str]] = {
-    "BatchNormalization": BATCH_NORMALIZATION_NEUTRAL,
-    "Conv2D": KERNEL_NEUTRAL,
-    "Dense": KERNEL_NEUTRAL,
-    "Dropout": DROPOUT_NEUTRAL,
-}
 
-
-def neutral_keywords(layer_name: str) -> frozenset[str]:
-    """Keras' keywords that this layer accepts but that change nothing in what it computes."""
-    return IGNORED_KEYWORDS.union(_NEUTRAL_OF.get(layer_name, ()))
+def ignored_keywords(layer_name: str) -> frozenset[str]:
+    """Return Keras' keywords that a layer accepts, but that do not change what it computes."""
+    return frozenset(names.ALWAYS_IGNORED_KEYWORDS + names.IGNORED_KEYWORDS.get(layer_name, ()))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gengap.errors import GengapError
 from gengap.networks.keywords import KeywordError, refuse_unknown
-from gengap.networks.layers import LAYERS, Modules, Shape, neutral_keywords
+from gengap.networks.layers import LAYERS, Modules, Shape, ignored_keywords
 from gengap.networks.layout import channels_first, channels_last
 from gengap.networks.network import Network
 
@@ -83,12 +83,12 @@ def _make(layer: Mapping[str, Any], shape: Shape) -> tuple[str, Modules]:
     name = layer["layer_name"]
     if not isinstance(name, str) or name not in LAYERS:
         raise KeywordError(f"unknown layer {name!r}: the known ones are {', '.join(LAYERS)}.")
-    neutral = neutral_keywords(name)
+    ignored = ignored_keywords(name)
     given = {key: value for key, value in layer.items() if key != "layer_name"}
-    if given.pop("dtype", None) not in (None, "float32"):
+    if given.get("dtype") not in (None, "float32"):
         raise KeywordError(f"dtype is {layer['dtype']!r}: only float32 is supported.")
-    refuse_unknown(given, LAYERS[name], also={*neutral, "dtype"})
-    keywords = {key: value for key, value in given.items() if key not in neutral}
+    refuse_unknown(given, LAYERS[name], also=ignored)
+    keywords = {key: value for key, value in given.items() if key not in ignored}
     return name, LAYERS[name](shape, **keywords)
 
 

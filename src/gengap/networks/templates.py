@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 SMALLEST_POOLED_SIDE = 4
@@ -82,3 +82,9 @@ def _activated(
 
 def _dropout(rate: float) -> list[dict[str, Any]]:
     return [{"layer_name": "Dropout", "rate": rate}] if rate > 0 else []
+
+
+TEMPLATES: dict[str, Callable[..., dict[str, Any]]] = {
+    "convolutional": convolutional,
+    "dense": dense,
+}

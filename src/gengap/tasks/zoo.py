@@ -15,14 +15,12 @@ import torch
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.files import writing
-from gengap.networks import build, convolutional, dense, resolve_device, write_weights
+from gengap.networks import TEMPLATES, build, resolve_device, write_weights
 from gengap.seeding import derive
 from gengap.tasks.folder import Metrics
 from gengap.training import Recipe, loss_and_accuracy, train
 
 log = logging.getLogger(__name__)
-
-TEMPLATES = {"convolutional": convolutional, "dense": dense}
 
 
 def network_spec(network: Mapping[str, Any], input_shape: tuple[int, ...], classes: int) -> Any:

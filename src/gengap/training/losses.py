@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -32,7 +34,7 @@ MARGIN = 1.0
 
 def loss_inputs(network: nn.Module, inputs: Tensor, loss: str) -> Tensor:
     """Return what the loss looks at, (n, k): the outputs for ``mse``, and logits otherwise."""
-    outputs: Tensor = network(inputs) if loss == "mse" else logits(network, inputs)
+    outputs: Tensor = network(inputs) if LOSSES[loss].of_outputs else logits(network, inputs)
     return outputs
 
 
@@ -50,23 +52,59 @@ def sample_losses(outputs: Tensor, labels: Tensor, loss: str) -> Tensor:
         (n,), twice differentiable almost everywhere.
     """
     if outputs.shape[1] == 1:
-        return _scalar_losses(outputs[:, 0], 2.0 * labels.to(outputs.dtype) - 1.0, loss)
-    if loss == "mse":
-        targets = functional.one_hot(labels, outputs.shape[1]).to(outputs.dtype)
-        return (outputs - targets).square().mean(1)
-    if loss == "hinge":
-        right = outputs.gather(1, labels[:, None])
-        margins = functional.relu(MARGIN - right + outputs)
-        return (margins.sum(1) - MARGIN) / outputs.shape[1]
+        signs = 2.0 * labels.to(outputs.dtype) - 1.0
+        return LOSSES[loss].two_classes(outputs[:, 0], signs)
+    return LOSSES[loss].classes(outputs, labels)
+
+
+def _cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
     return functional.cross_entropy(outputs, labels, reduction="none")
 
 
-def _scalar_losses(outputs: Tensor, signs: Tensor, loss: str) -> Tensor:
-    if loss == "mse":
-        return (outputs - signs).square()
-    if loss == "hinge":
-        return functional.relu(MARGIN - signs * outputs)
+def _logistic(outputs: Tensor, signs: Tensor) -> Tensor:
     return functional.softplus(-signs * outputs)
+
+
+def _squared_error(outputs: Tensor, labels: Tensor) -> Tensor:
+    targets = functional.one_hot(labels, outputs.shape[1]).to(outputs.dtype)
+    return (outputs - targets).square().mean(1)
+
+
+def _squared_error_of_signs(outputs: Tensor, signs: Tensor) -> Tensor:
+    return (outputs - signs).square()
+
+
+def _hinge(outputs: Tensor, labels: Tensor) -> Tensor:
+    right = outputs.gather(1, labels[:, None])
+    margins = functional.relu(MARGIN - right + outputs)
+    return (margins.sum(1) - MARGIN) / outputs.shape[1]
+
+
+def _hinge_of_signs(outputs: Tensor, signs: Tensor) -> Tensor:
+    return functional.relu(MARGIN - signs * outputs)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """How a loss is computed.
+
+    Attributes:
+        classes: of outputs (n, k) and labels (n,), each input's loss (n,).
+        two_classes: the same of a network's single output (n,) and targets (n,) of -1 and +1.
+        of_outputs: whether it looks at the network's outputs; at its logits otherwise.
+    """
+
+    classes: Callable[[Tensor, Tensor], Tensor]
+    two_classes: Callable[[Tensor, Tensor], Tensor]
+    of_outputs: bool = False
+
+
+LOSSES = {
+    "cross_entropy": Loss(_cross_entropy, _logistic),
+    "mse": Loss(_squared_error, _squared_error_of_signs, of_outputs=True),
+    "hinge": Loss(_hinge, _hinge_of_signs),
+    "nll": Loss(_cross_entropy, _logistic),
+}
 
 
 def loss_and_accuracy(
@@ -130,8 +168,10 @@ def check_fit(network: nn.Module, data: Split, loss: str) -> None:
         loss: one of :data:`gengap.names.LOSSES`.
 
     Raises:
-        GengapError: they do not fit.
+        GengapError: they do not fit, or the loss is unknown.
     """
+    if loss not in LOSSES:
+        raise GengapError(f"Unknown loss {loss!r}: choose one of {', '.join(LOSSES)}.")
     if not isinstance(network, Network):
         return
     network.check_inputs(data.inputs.shape)

@@ -8,18 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from gengap.errors import GengapError
-
-LOSSES = ("cross_entropy", "mse", "hinge", "nll")
-OPTIMISERS = ("sgd", "adam", "adamw")
-AUGMENTATIONS = ("crop", "flip")
-INITIALISATIONS = ("torch", "glorot", "lecun", "he")
-
-SCHEDULES: dict[str, dict[str, float]] = {
-    "step": {"every": 30, "factor": 0.1},
-    "cosine": {"lowest": 0.0},
-    "plateau": {"factor": 0.1, "patience": 10},
-}
-"""Keywords of each schedule with their defaults."""
+from gengap.names import AUGMENTATIONS, INITIALISATIONS, LOSSES, OPTIMISERS, SCHEDULES
 
 _WHOLE = ("every", "patience")
 
