@@ -35,8 +35,8 @@ ARCHITECTURES: dict[str, tuple[str, ...]] = {
 """Named architectures, and the keywords of each besides ``input_shape`` and ``classes``."""
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
-    "convolutional": ("width", "depth", "dropout", "batch_normalization", "activation"),
-    "dense": ("width", "depth", "dropout", "batch_normalization", "activation"),
+    "convolutional": ("width", "depth", "dropout", "batch_normalisation", "activation"),
+    "dense": ("width", "depth", "dropout", "batch_normalisation", "activation"),
 }
 """Families of networks by width and depth, and the keywords of each."""
 

@@ -18,7 +18,7 @@ from gengap.training import loss_inputs, sample_losses
 
 SPECS: dict[str, dict[str, Any]] = {
     "dense": dense((3,), 3, width=5, depth=2, activation="sigmoid"),
-    "normalised": convolutional((6, 6, 2), 3, width=4, depth=2, batch_normalization=True),
+    "normalised": convolutional((6, 6, 2), 3, width=4, depth=2, batch_normalisation=True),
     "softmax": {
         "model_config": [
             {"layer_name": "Dense", "units": 4, "activation": "relu"},

@@ -33,7 +33,7 @@ from gengap.networks import (
     predictions,
 )
 
-SPEC = convolutional([4, 4, 1], 3, width=5, depth=1, dropout=0.5, batch_normalization=True)
+SPEC = convolutional([4, 4, 1], 3, width=5, depth=1, dropout=0.5, batch_normalisation=True)
 RNG = np.random.default_rng
 
 

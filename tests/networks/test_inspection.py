@@ -25,7 +25,7 @@ SPECS: dict[str, dict[str, Any]] = {
 }
 SPECS["resnet18"]["width"] = 4
 SPECS["masked_dense"] |= {"width": 6, "depth": 2}
-SPECS["convolutional"] = convolutional(IMAGE, 3, width=4, depth=2, batch_normalization=True)
+SPECS["convolutional"] = convolutional(IMAGE, 3, width=4, depth=2, batch_normalisation=True)
 
 
 @pytest.fixture

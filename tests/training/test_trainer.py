@@ -17,7 +17,7 @@ from gengap.training import Recipe, TrainingResult, corrupt_labels, loss_and_acc
 from gengap.training.trainer import batches
 
 IMAGE = [8, 8, 1]
-CNN = convolutional(IMAGE, 3, width=4, depth=2, dropout=0.2, batch_normalization=True)
+CNN = convolutional(IMAGE, 3, width=4, depth=2, dropout=0.2, batch_normalisation=True)
 
 
 def linear(features: int, outputs: int) -> Network:
@@ -261,7 +261,7 @@ def test_the_state_of_another_training_is_not_continued(what: str, tmp_path: Pat
     elif what == "start":
         keywords["start"] = train(build(CNN), data, Recipe(epochs=1)).weights
     elif what == "network":
-        network = convolutional(IMAGE, 3, width=4, depth=2, dropout=0.3, batch_normalization=True)
+        network = convolutional(IMAGE, 3, width=4, depth=2, dropout=0.3, batch_normalisation=True)
     else:
         keywords["snapshots"] = [1, 3]
     wanted = train(build(network), data, recipe, **keywords)

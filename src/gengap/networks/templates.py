@@ -19,7 +19,7 @@ def convolutional(
     width: int,
     depth: int,
     dropout: float = 0.0,
-    batch_normalization: bool = False,
+    batch_normalisation: bool = False,
     activation: str = "relu",
 ) -> dict[str, Any]:
     """The spec of a plain convolutional network.
@@ -33,7 +33,7 @@ def convolutional(
     for _ in range(depth):
         layers += _activated(
             {"layer_name": "Conv2D", "filters": width, "kernel_size": [3, 3], "padding": "same"},
-            batch_normalization,
+            batch_normalisation,
             activation,
         )
         if side >= SMALLEST_POOLED_SIDE:
@@ -51,7 +51,7 @@ def dense(
     width: int,
     depth: int,
     dropout: float = 0.0,
-    batch_normalization: bool = False,
+    batch_normalisation: bool = False,
     activation: str = "relu",
 ) -> dict[str, Any]:
     """The spec of a fully connected network: ``depth`` hidden layers of ``width`` units.
@@ -61,7 +61,7 @@ def dense(
     layers: list[dict[str, Any]] = [{"layer_name": "Flatten"}] if len(input_shape) > 1 else []
     for _ in range(depth):
         layers += _activated(
-            {"layer_name": "Dense", "units": width}, batch_normalization, activation
+            {"layer_name": "Dense", "units": width}, batch_normalisation, activation
         )
         layers += _dropout(dropout)
     layers.append({"layer_name": "Dense", "units": classes})
@@ -69,9 +69,9 @@ def dense(
 
 
 def _activated(
-    layer: dict[str, Any], batch_normalization: bool, activation: str
+    layer: dict[str, Any], batch_normalisation: bool, activation: str
 ) -> list[dict[str, Any]]:
-    if not batch_normalization:
+    if not batch_normalisation:
         return [{**layer, "activation": activation}]
     return [
         layer,
