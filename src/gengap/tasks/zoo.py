@@ -15,6 +15,7 @@ import torch
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.files import writing
+from gengap.names import FLOAT_KEYS, INTEGER_KEYS
 from gengap.networks import TEMPLATES, build, resolve_device, write_weights
 from gengap.seeding import derive
 from gengap.tasks.folder import Metrics
@@ -23,8 +24,31 @@ from gengap.training import Recipe, loss_and_accuracy, train
 log = logging.getLogger(__name__)
 
 
-def network_spec(network: Mapping[str, Any], input_shape: tuple[int, ...], classes: int) -> Any:
-    """The spec of a zoo's network.
+def canonical_point(point: Mapping[str, Any]) -> dict[str, Any]:
+    """Return hyper-parameters in the type of their keys, so that 0 and 0.0 are the same value.
+
+    Args:
+        point: values by the names of hyper-parameters.
+
+    Returns:
+        A copy. Values of :data:`gengap.names.FLOAT_KEYS` are floats, and integral values of
+        :data:`gengap.names.INTEGER_KEYS` are integers; others are as given.
+    """
+    return {key: _canonical(key, value) for key, value in point.items()}
+
+
+def _canonical(key: str, value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if key in FLOAT_KEYS:
+        return float(value)
+    return int(value) if key in INTEGER_KEYS and float(value).is_integer() else value
+
+
+def network_spec(
+    network: Mapping[str, Any], input_shape: tuple[int, ...], classes: int
+) -> dict[str, Any]:
+    """Return the spec of a zoo's network.
 
     Args:
         network: ``{"template": "convolutional" | "dense", keywords}``,
@@ -32,10 +56,13 @@ def network_spec(network: Mapping[str, Any], input_shape: tuple[int, ...], class
         input_shape: shape of one input, channels last.
         classes: number of outputs.
 
+    Returns:
+        What :func:`gengap.networks.build` takes.
+
     Raises:
         GengapError: none of the three, or a keyword that the template does not know.
     """
-    keywords = dict(network)
+    keywords = canonical_point(network)
     if "template" in keywords:
         name = keywords.pop("template")
         if name not in TEMPLATES:
@@ -56,10 +83,15 @@ def network_spec(network: Mapping[str, Any], input_shape: tuple[int, ...], class
 def check(network: Mapping[str, Any], training: Mapping[str, Any], data: Split) -> None:
     """Stop before anything is trained if a grid point cannot be built or trained.
 
+    Args:
+        network: see :func:`network_spec`.
+        training: entries of a :class:`gengap.training.Recipe`.
+        data: the training split.
+
     Raises:
         GengapError: an unknown layer, keyword, loss, ...; or outputs that do not fit the classes.
     """
-    Recipe.from_mapping({**training, "seed": 0})
+    Recipe.from_mapping({**canonical_point(training), "seed": 0})
     with torch.device("meta"):
         module = build(network_spec(network, data.inputs.shape[1:], data.classes)).eval()
         outputs = module(torch.empty(2, *data.inputs.shape[1:])).shape
@@ -86,9 +118,10 @@ def train_network(
         network: see :func:`network_spec`.
         training: entries of a :class:`gengap.training.Recipe`; its seed is derived here.
         hyper_parameters: the grid point, with ``replicate``.
-        data: training and test split; the test split serves to measure the gap alone.
-        seed: the config's seed; initial weights, batches and corruption follow from it, the
-            grid point and the replicate, so a network does not change when the grid grows.
+        data: training and test split; the test split only serves to measure the gap.
+        seed: the config's seed. Initial weights, batches and corruption follow from it, the grid
+            point and the replicate, so a network does not change when the grid grows, nor when 0
+            is written for 0.0 (see :func:`canonical_point`).
         device: where to train, see :func:`gengap.networks.resolve_device`.
 
     Raises:
@@ -96,11 +129,11 @@ def train_network(
     """
     folder = Path(folder)
     train_split, test_split = data
-    point = dict(hyper_parameters)
+    point = canonical_point(hyper_parameters)
     replicate = point.pop("replicate")
     words = [f"{name}={value!r}" for name, value in sorted(point.items())]
     recipe = Recipe.from_mapping(
-        {**training, "seed": derive(seed, "train_network", *words, replicate)}
+        {**canonical_point(training), "seed": derive(seed, "train_network", *words, replicate)}
     )
     spec = network_spec(network, train_split.inputs.shape[1:], train_split.classes)
     module = build(spec).to(resolve_device(device))
