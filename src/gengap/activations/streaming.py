@@ -1,4 +1,4 @@
-"""Layer outputs one batch at a time, so that no layer is ever held for all inputs."""
+"""The outputs of layers one batch at a time, so that no layer is ever held for all inputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gengap.networks.inference import Hook
 from gengap.networks.layout import channels_last
 
 Visit = Callable[[int, slice, NDArray[np.float32]], None]
-"""Called with the layer's index, the inputs' slice, and (batch, neurons) activations."""
+"""Called with the index of a layer, the rows of the inputs, and activations (batch, neurons)."""
 
 
 class LayerStream:
@@ -27,7 +27,7 @@ class LayerStream:
     Args:
         network: made by ``gengap.networks.build``.
         inputs: (m, *input_shape) float32.
-        skip_layers: observed layers to leave out at the front.
+        skip_layers: first observed layers to leave out.
         batch_size: inputs per forward pass; by default as many as fit into
             :data:`gengap.limits.SAMPLED_LAYER_BYTES` in the largest observed layer.
 
@@ -35,7 +35,7 @@ class LayerStream:
         layers: name and number of neurons of each layer, in the order of the forward pass.
 
     Raises:
-        GengapError: no inputs, or no layer is left.
+        GengapError: there are no inputs, or no layer is left.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Networks: a declarative spec (JSON) to a torch module, and its weights in safetensors.
+"""Networks: torch modules built from a declarative spec (JSON), with weights in safetensors files.
 
 A spec is PGDL's own ``config.json`` (a list of Keras-style layers and an input shape) or
 ``{"architecture": name, "input_shape": [...], "classes": k, ...}``. Inputs are channels-last:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from gengap.errors import GengapError
 
 TRUNCATION = 2.0
-"""Truncated normals are cut at this many standard deviations, as Keras and JAX cut them."""
+"""Normals are truncated at this many standard deviations, as in Keras and JAX."""
 
 TRUNCATED_STANDARD_DEVIATION = 0.87962566103423978
-"""Standard deviation of a standard normal cut there; dividing by it restores the stated one."""
+"""Standard deviation of a standard normal truncated there, by which draws are divided."""
 
 
 def initialise(network: nn.Module, scheme: str, generator: torch.Generator) -> None:
@@ -25,12 +25,17 @@ def initialise(network: nn.Module, scheme: str, generator: torch.Generator) -> N
     ======== ====================================================== =====================
     torch    uniform, bound 1/sqrt(fan_in) (torch's default)        the same as the kernel
     glorot   uniform, bound sqrt(6/(fan_in + fan_out)) (Keras')     0
-    lecun    normal cut at 2 sd, variance 1/fan_in (JAX/Flax')      0
-    he       normal cut at 2 sd, variance 2/fan_in                  0
+    lecun    normal truncated at 2 s.d., variance 1/fan_in (Flax')   0
+    he       normal truncated at 2 s.d., variance 2/fan_in          0
     ======== ====================================================== =====================
 
     Batch normalisation starts as the identity. Draws are made on the CPU, so that a network starts
     from the same weights on every device.
+
+    Args:
+        network: of convolutions, linear maps and batch normalisation.
+        scheme: one of :data:`gengap.names.INITIALISATIONS`.
+        generator: on the CPU.
 
     Raises:
         GengapError: the scheme is unknown, or a module with parameters is of an unknown kind.

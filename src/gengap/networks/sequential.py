@@ -1,4 +1,4 @@
-"""From a list of Keras-style layers, as in PGDL's config.json, to a network."""
+"""Networks from a list of Keras-style layers, as in PGDL's config.json."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class SequentialNetwork(Network):
-    """Layers one after another.
+    """A network of layers one after another.
 
     The modules of layer ``i`` are named as Keras names its layers, with the position in
     ``model_config``: ``conv2d_0`` (and ``conv2d_0_padding``, ``conv2d_0_relu`` around it),
@@ -61,11 +61,11 @@ class SequentialNetwork(Network):
         return _output_shape(modules, shape)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs (n, outputs) for inputs (n, *input_shape)."""
+        """Return the outputs (n, outputs) for inputs (n, *input_shape)."""
         return self._through(list(self.children()), inputs)
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Outputs (n, outputs) before a final softmax, if there is one."""
+        """Return the outputs (n, outputs) before a final softmax, if there is one."""
         modules = list(self.children())
         return self._through(modules[:-1] if self.ends_in_softmax else modules, inputs)
 

@@ -1,4 +1,8 @@
-"""Specs of plain networks by width and depth, for grids of hyper-parameters. Imports no torch."""
+"""Specs of plain networks by width and depth, for grids of hyper-parameters.
+
+To add a template, write a function, list it in :data:`TEMPLATES` and in
+:data:`gengap.names.TEMPLATES`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ SMALLEST_POOLED_SIDE = 4
 """Images are halved after a convolution while their shorter side has at least this many cells."""
 
 BATCH_MOMENTUM = 0.9
-"""Keras' default of 0.99 lags hundreds of steps behind, longer than a small zoo trains."""
+"""Momentum of batch normalisation. With Keras' 0.99 the running statistics lag hundreds of steps
+behind, longer than a small zoo trains."""
 
 
 def convolutional(
@@ -22,11 +27,23 @@ def convolutional(
     batch_normalisation: bool = False,
     activation: str = "relu",
 ) -> dict[str, Any]:
-    """The spec of a plain convolutional network.
+    """Return the spec of a plain convolutional network.
 
-    ``depth`` blocks, each a 3x3 ``same`` convolution of ``width`` channels, batch normalisation if
-    asked for, the activation, 2x2 max pooling while the image is large enough and dropout if above
-    0; then Flatten and Dense.
+    It has ``depth`` blocks, each of a 3x3 ``same`` convolution, batch normalisation, the
+    activation, 2x2 max pooling while the image is large enough, and dropout; then Flatten and
+    Dense.
+
+    Args:
+        input_shape: (H, W, C).
+        classes: number of outputs.
+        width: channels of each convolution.
+        depth: number of blocks.
+        dropout: probability; 0 leaves the layer out.
+        batch_normalisation: whether blocks have it.
+        activation: one of :data:`gengap.names.ACTIVATIONS`.
+
+    Returns:
+        What :func:`gengap.networks.build` takes.
     """
     layers: list[dict[str, Any]] = []
     side = min(input_shape[:2])
@@ -54,9 +71,22 @@ def dense(
     batch_normalisation: bool = False,
     activation: str = "relu",
 ) -> dict[str, Any]:
-    """The spec of a fully connected network: ``depth`` hidden layers of ``width`` units.
+    """Return the spec of a fully connected network.
 
-    Each with batch normalisation if asked for, the activation, and dropout if above 0; then Dense.
+    It has ``depth`` hidden layers of ``width`` units, each with batch normalisation, the activation
+    and dropout; then Dense.
+
+    Args:
+        input_shape: (H, W, C) or (d,).
+        classes: number of outputs.
+        width: units of each hidden layer.
+        depth: number of hidden layers.
+        dropout: probability; 0 leaves the layer out.
+        batch_normalisation: whether hidden layers have it.
+        activation: one of :data:`gengap.names.ACTIVATIONS`.
+
+    Returns:
+        What :func:`gengap.networks.build` takes.
     """
     layers: list[dict[str, Any]] = [{"layer_name": "Flatten"}] if len(input_shape) > 1 else []
     for _ in range(depth):

@@ -1,7 +1,7 @@
 """Training: one trainer for all networks. Front doors: :func:`train`, :func:`loss_and_accuracy`.
 
 A :class:`Recipe` says how: loss, optimiser, schedule, stopping, augmentation, label corruption,
-initialisation and seed. ``gengap.training.recipe`` alone imports no torch.
+initialisation and seed.
 """
 
 from gengap.training.corruption import corrupt_labels

@@ -1,4 +1,4 @@
-"""The one trainer."""
+"""The trainer of all networks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from gengap.datasets import Split
 
 IMAGE_AXES = 4
-"""Of a batch of images; vectors have two."""
+"""Axes of a batch of images; one of vectors has two."""
 
 Weights = dict[str, Tensor]
 OnEpoch = Callable[[dict[str, Any]], None]
@@ -47,7 +47,7 @@ OnEpoch = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What training leaves.
+    """The result of a training.
 
     Attributes:
         initial: weights at the start, by name, on the CPU.
@@ -58,7 +58,7 @@ class TrainingResult:
         snapshots: weights by epoch, after the epochs that were asked for; epoch 0 is the start.
             Epochs that training did not reach are missing.
         labels: (n,) int64, the labels trained on (corrupted if the recipe says so).
-        epochs: how many were trained.
+        epochs: number of epochs trained.
         reached_target: whether ``stop_at_loss`` was reached.
     """
 
@@ -84,21 +84,24 @@ def train(
     """Train a network in place, on the device that it is on.
 
     The same network, data, recipe and start give the same bytes on the same kind of machine (on one
-    thread); torch's global random state is neither used nor changed.
+    thread). Torch's global random state is neither used nor changed.
 
     Args:
         network: from :func:`gengap.networks.build`; afterwards it has the final weights and is in
             eval mode.
         data: training inputs (n, *input_shape) and labels (n,).
-        recipe: how.
-        start: weights to start from, by name or as a safetensors file; without it they are drawn
-            by ``recipe.initialisation`` and ``recipe.seed``.
+        recipe: how to train it.
+        start: initial weights, by name or as a safetensors file; without it they are drawn by
+            ``recipe.initialisation`` and ``recipe.seed``.
         snapshots: epochs after which to keep the weights; 0 is the start.
         on_epoch: called with each new row of the history, e.g. to show progress.
         resume_from: a folder that holds the whole state of training at the last snapshot. After
             an interruption the same call resumes from there, and returns the same to the byte.
             States of other trainings in the folder are left alone. The caller removes the folder
             when the result is safe.
+
+    Returns:
+        Weights, history and snapshots.
 
     Raises:
         GengapError: the network, data, recipe, start and snapshots do not fit, training diverged,
@@ -170,7 +173,16 @@ def _normalises(network: nn.Module) -> bool:
 def set_initial_weights(
     network: nn.Module, recipe: Recipe, start: Mapping[str, Tensor] | str | Path | None = None
 ) -> None:
-    """Give a network the weights that :func:`train` starts from."""
+    """Give a network the weights that :func:`train` starts from, in place.
+
+    Args:
+        network: from :func:`gengap.networks.build`.
+        recipe: its initialisation and seed draw the weights.
+        start: weights instead, by name or as a safetensors file.
+
+    Raises:
+        GengapError: the weights do not fit the network, or cannot be read.
+    """
     if start is None:
         initialise(network, recipe.initialisation, torch_generator(recipe.seed, "initialisation"))
     elif isinstance(start, str | Path):
@@ -198,7 +210,7 @@ def _deterministic_convolutions() -> contextlib.AbstractContextManager[None]:
 
 
 class _Training:
-    """What training changes as it goes: weights, optimiser, schedule, generators, history."""
+    """The state of a training: weights, optimiser, schedule, generators, history, snapshots."""
 
     def __init__(self, network: nn.Module, inputs: Tensor, labels: Tensor, recipe: Recipe) -> None:
         self.network, self.inputs, self.labels, self.recipe = network, inputs, labels, recipe
@@ -223,15 +235,15 @@ class _Training:
         return self.reached or len(self.history) == self.recipe.epochs
 
     def epoch(self) -> dict[str, Any]:
-        """Train for one more epoch; its row of the history."""
+        """Train for one more epoch, and return its row of the history."""
         rate = float(self.steps.param_groups[0]["lr"])
         self.network.train()
         shuffled = torch.randperm(len(self.labels), generator=self.order).to(self.inputs.device)
         for batch in batches(shuffled, self.recipe.batch_size):
-            some = self.inputs[batch]
+            inputs = self.inputs[batch]
             if self.recipe.augmentation:
-                some = augment(some, self.recipe.augmentation, self.chance)
-            outputs = loss_inputs(self.network, some, self.recipe.loss)
+                inputs = augment(inputs, self.recipe.augmentation, self.chance)
+            outputs = loss_inputs(self.network, inputs, self.recipe.loss)
             loss = sample_losses(outputs, self.labels[batch], self.recipe.loss).mean()
             self.steps.zero_grad()
             torch.autograd.backward(loss)
@@ -256,7 +268,7 @@ class _Training:
         return row
 
     def state(self) -> dict[str, Any]:
-        """All that the next epochs depend on, and what is to be returned of those before."""
+        """Return all that the next epochs depend on, and the results of those before."""
         device = self.inputs.device
         on_gpu = device.type == "cuda"
         return {
@@ -272,7 +284,7 @@ class _Training:
         }
 
     def restore(self, state: Mapping[str, Any], source: str) -> None:
-        """Go back to a state of the same training."""
+        """Set the state of the same training."""
         set_weights(self.network, state["weights"], source=source)
         self.steps.load_state_dict(state["optimiser"])
         self.schedule.restore(state["schedule"])
@@ -285,7 +297,7 @@ class _Training:
 
 
 def batches(indices: Tensor, size: int) -> list[Tensor]:
-    """Split indices (n,) into batches; a rest of one joins the batch before it."""
+    """Split indices (n,) into batches; a last batch of one joins the batch before it."""
     parts = list(torch.split(indices, size))
     if size > 1 and len(parts) > 1 and len(parts[-1]) == 1:
         parts[-2:] = [torch.cat(parts[-2:])]
