@@ -26,7 +26,9 @@ PACKAGES = (
     "planning", "datasets", "networks", "training", "tasks", "activations", "topology",
     "curvature", "tangent", "measures", "evaluation", "figures", "dashboard", "studies",
 )  # fmt: skip
-GROUND_FLOOR = {"errors", "failures", "files", "limits", "names", "pgdl_layout", "seeding"}
+GROUND_FLOOR = {
+    "bisection", "errors", "failures", "files", "limits", "names", "pgdl_layout", "seeding",
+}  # fmt: skip
 
 
 def test_writing_renames_only_on_success(tmp_path: Path) -> None:

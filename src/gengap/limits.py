@@ -14,6 +14,7 @@ LANCZOS_VECTORS = 350
 
 LEAST_NETWORKS = 8
 """Fewer networks leave fewer than four in the training half of a fold of the cross-validation."""
+
 # ---- engines of persistence diagrams -----------------------------------------------------------
 
 ENGINE_MAX_DIM: dict[str, int | None] = {"fast": 1, "ripser": None, "gudhi": None}
@@ -81,3 +82,9 @@ def engine_bytes_per_pair(engine: str, max_dim: int) -> int:
     """
     by_dimension = ENGINE_BYTES_PER_PAIR[resolve_engine(engine, max_dim)]
     return by_dimension[min(max_dim, len(by_dimension) - 1)]
+LAYER_BYTES = 2**29
+"""The largest output inside a network takes at most this for one batch of a forward pass. Networks
+of this library on images of 32x32 reach it only with more than 128 channels at full size."""
+
+SAMPLED_LAYER_BYTES = 2**26
+"""The same for the observed layers whose neurons are sampled, which are copied for each batch."""

@@ -127,7 +127,7 @@ def test_never_sees_more_inputs_at_once_than_the_batch(network, inputs):
 
 def test_default_batch_keeps_the_largest_layer_below_the_budget(network, inputs, monkeypatch):
     _, sizes = everything(network, inputs)
-    monkeypatch.setattr("gengap.activations.streaming.BATCH_BYTES", 3 * 4 * max(sizes) + 1)
+    monkeypatch.setattr("gengap.activations.streaming.SAMPLED_LAYER_BYTES", 3 * 4 * max(sizes) + 1)
     seen: list[int] = []
     network.register_forward_pre_hook(lambda _m, arguments: seen.append(len(arguments[0])))
     take(network, inputs)

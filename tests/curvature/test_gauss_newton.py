@@ -34,7 +34,7 @@ def test_it_is_that_of_the_dense_matrix(name: str, outputs: int) -> None:
 
 def test_an_image_network_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     data = load("digits", train_size=12, balanced=True).train
-    network = build(convolutional((8, 8, 1), 10, width=4, depth=2, batch_normalization=True))
+    network = build(convolutional((8, 8, 1), 10, width=4, depth=2, batch_normalisation=True))
     found = gauss_newton_g_theta(network, data.inputs, np.random.default_rng(0))
     assert 0 < found.count <= 12 * 9
     assert found.fraction == found.count / sum(p.numel() for p in network.parameters())

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from gengap.curvature import margin
 from gengap.curvature.alignment import alignments, unit_gradients
 from gengap.curvature.margin import aligned_points, boundary_search, estimate_margin
 from gengap.datasets import load
@@ -125,14 +124,3 @@ def test_what_has_no_boundary_and_what_does_not_fit_is_refused() -> None:
         boundary_search(network, inputs, RNG(0))
     with pytest.raises(GengapError, match="give one number for each"):
         aligned_points(network, np.ones(5), inputs)
-
-
-@pytest.mark.parametrize(("outputs", "expected"), [(1, [0, 0, 1, 1]), (3, [0, 0, 1, 2])])
-def test_predicted_classes_are_the_largest_output_or_the_sign(
-    outputs: int, expected: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(margin, "FORWARD_BATCH", 3)
-    kernel, bias = np.array([[1.0], [2.0], [3.0]]), np.array([0.0, 0.0, -0.5])
-    network = linear(kernel[:outputs], bias[:outputs])
-    inputs = np.array([[-2.0], [-1.0], [0.25], [2.0]], np.float32)
-    assert margin.predicted_classes(network, inputs).tolist() == expected

@@ -22,7 +22,7 @@ DataMaker = Callable[..., Split]
 Oracle = Callable[..., np.ndarray]
 
 SMOOTH = dense((4,), 3, width=5, depth=2, activation="tanh")
-CONVOLUTIONAL = convolutional((4, 4, 2), 3, width=2, depth=1, batch_normalization=True)
+CONVOLUTIONAL = convolutional((4, 4, 2), 3, width=2, depth=1, batch_normalisation=True)
 RESNET = {"architecture": "resnet18", "input_shape": [4, 4, 1], "classes": 3, "width": 1}
 SOFTMAX = {
     "model_config": [

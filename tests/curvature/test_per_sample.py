@@ -13,12 +13,12 @@ from gengap.curvature import per_sample
 from gengap.curvature.per_sample import per_sample_gradients, pull_back
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import Network, build, convolutional, dense, initialise
+from gengap.networks import Network, build, convolutional, dense, initialise, parameter_count
 from gengap.training import loss_inputs, sample_losses
 
 SPECS: dict[str, dict[str, Any]] = {
     "dense": dense((3,), 3, width=5, depth=2, activation="sigmoid"),
-    "normalised": convolutional((6, 6, 2), 3, width=4, depth=2, batch_normalization=True),
+    "normalised": convolutional((6, 6, 2), 3, width=4, depth=2, batch_normalisation=True),
     "softmax": {
         "model_config": [
             {"layer_name": "Dense", "units": 4, "activation": "relu"},
@@ -71,7 +71,7 @@ def test_nll_is_the_cross_entropy_of_the_logits() -> None:
 def test_batches_cover_all_rows_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     network, data = made("dense", count=7)
     whole = torch.cat([part for _, part in per_sample_gradients(network, data)])
-    size = 8 * per_sample.parameter_count(network)
+    size = 8 * parameter_count(network)
     monkeypatch.setattr(per_sample, "BATCH_BYTES", 3 * size)
     parts = list(per_sample_gradients(network, data))
     assert [(rows.start, rows.stop) for rows, _ in parts] == [(0, 3), (3, 6), (6, 7)]

@@ -45,7 +45,7 @@ def grid(networks: int) -> pd.DataFrame:
     )
     order = np.random.default_rng(0).permutation(len(combinations))[:networks]
     rows = [combinations[i] for i in order]
-    names = ["label_corruption", "width", "optimiser", "batch_normalization", "weight_decay"]
+    names = ["label_corruption", "width", "optimiser", "batch_normalisation", "weight_decay"]
     table = pd.DataFrame(rows, columns=[*names, "depth"])
     return table.set_axis([str(i) for i in range(networks)])
 

@@ -40,7 +40,7 @@ ONE_OUTPUT = {
     "input_shape": [3],
 }
 SPECS = {
-    "convolutional": (convolutional((6, 6, 2), 3, width=3, depth=2, batch_normalization=True), 3),
+    "convolutional": (convolutional((6, 6, 2), 3, width=3, depth=2, batch_normalisation=True), 3),
     "dense": (dense((4,), 3, width=6, depth=2), 3),
     "few parameters": (dense((1,), 2, width=2, depth=1), 2),
     "one output": (ONE_OUTPUT, 2),

@@ -12,7 +12,7 @@ import torch
 
 from gengap.errors import GengapError
 from gengap.networks import build
-from gengap.networks.layers import LAYERS, neutral_keywords
+from gengap.networks.layers import LAYERS, ignored_keywords
 
 IMAGE = [8, 8, 1]
 CONV = {"layer_name": "Conv2D", "filters": 2, "kernel_size": 3}
@@ -115,19 +115,20 @@ def test_axis_may_be_the_list_that_keras_2_writes() -> None:
         assert build(sequential(CONV, given, FLATTEN, DENSE)).outputs == 3
 
 
-def test_neutral_keywords_change_nothing() -> None:
+def test_ignored_keywords_change_nothing() -> None:
     inputs = torch.rand(2, *IMAGE, generator=torch.Generator().manual_seed(0))
-    bare = [CONV, {"layer_name": "BatchNormalization"}, FLATTEN, DENSE]
+    bare: list[dict[str, Any]] = [CONV, {"layer_name": "BatchNormalization"}, FLATTEN, DENSE]
     full = [
-        {**given, **dict.fromkeys(neutral_keywords(given["layer_name"]), "x")} for given in bare
+        {**layer, **dict.fromkeys(ignored_keywords(layer["layer_name"]), "x"), "dtype": "float32"}
+        for layer in bare
     ]
     outputs = [build(sequential(*layers))(inputs) for layers in (bare, full)]
     torch.testing.assert_close(outputs[0], outputs[1], rtol=0, atol=0)
 
 
-def test_no_neutral_keyword_is_one_that_a_layer_reads() -> None:
+def test_no_ignored_keyword_is_one_that_a_layer_reads() -> None:
     for name, function in LAYERS.items():
-        assert not neutral_keywords(name) & set(function.__kwdefaults__ or {})
+        assert not ignored_keywords(name) & set(function.__kwdefaults__ or {})
 
 
 def test_names_of_weights_are_readable_and_follow_the_spec() -> None:

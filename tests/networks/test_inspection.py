@@ -25,7 +25,7 @@ SPECS: dict[str, dict[str, Any]] = {
 }
 SPECS["resnet18"]["width"] = 4
 SPECS["masked_dense"] |= {"width": 6, "depth": 2}
-SPECS["convolutional"] = convolutional(IMAGE, 3, width=4, depth=2, batch_normalization=True)
+SPECS["convolutional"] = convolutional(IMAGE, 3, width=4, depth=2, batch_normalisation=True)
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_penultimate_of_a_convolution_is_in_the_order_of_the_image(inputs: Tenso
         }
     )
     torch.testing.assert_close(penultimate(network, inputs), inputs.flatten(1))
-    assert not weight_layers(network)[-1][1]._forward_pre_hooks
+    assert not weight_layers(network)[-1][1]._forward_hooks
 
 
 def test_flatten_keeps_the_order_of_keras(inputs: Tensor) -> None:

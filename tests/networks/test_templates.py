@@ -13,13 +13,13 @@ from gengap.networks import build, convolutional, dense, templates, weight_layer
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 6])
-@pytest.mark.parametrize("batch_normalization", [False, True])
+@pytest.mark.parametrize("batch_normalisation", [False, True])
 @pytest.mark.parametrize("shape", [(8, 8, 1), (5, 9, 3), (1, 1, 2), (32, 32, 3)])
 def test_convolutional_builds_for_any_depth(
-    depth: int, batch_normalization: bool, shape: tuple[int, ...]
+    depth: int, batch_normalisation: bool, shape: tuple[int, ...]
 ) -> None:
     spec = convolutional(
-        shape, 7, width=3, depth=depth, dropout=0.2, batch_normalization=batch_normalization
+        shape, 7, width=3, depth=depth, dropout=0.2, batch_normalisation=batch_normalisation
     )
     assert json.loads(json.dumps(spec)) == spec
     network = build(spec)
@@ -31,7 +31,7 @@ def test_convolutional_builds_for_any_depth(
 @pytest.mark.parametrize("depth", [0, 1, 3])
 def test_dense_builds_for_any_depth(shape: tuple[int, ...], depth: int) -> None:
     network = build(
-        dense(shape, 2, width=5, depth=depth, batch_normalization=True, activation="tanh")
+        dense(shape, 2, width=5, depth=depth, batch_normalisation=True, activation="tanh")
     )
     assert network(torch.zeros(2, *shape)).shape == (2, 2)
     assert [layer.weight.shape[0] for _, layer in weight_layers(network)] == [5] * depth + [2]

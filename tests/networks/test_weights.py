@@ -22,7 +22,7 @@ from gengap.networks import (
 )
 from gengap.seeding import torch_generator
 
-SPEC = convolutional([4, 4, 1], 2, width=2, depth=1, batch_normalization=True)
+SPEC = convolutional([4, 4, 1], 2, width=2, depth=1, batch_normalisation=True)
 
 
 @pytest.fixture

@@ -802,7 +802,7 @@ def test_claims_about_the_detector_by_hand() -> None:
         ("training_curves", curves_settings(dataset={**DIGITS, "colour": 1}), "does not fit"),
         ("training_curves", curves_settings(split="valid"), "'split' is 'valid'"),
         ("training_curves", curves_settings(nodes="pixels"), "Unknown nodes 'pixels'"),
-        ("training_curves", curves_settings(checkpoints=[0, 9]), "checkpoint is asked for"),
+        ("training_curves", curves_settings(checkpoints=[0, 9]), "snapshot is asked for"),
         ("training_curves", curves_settings(checkpoints=[0, 2, 1]), "ascending epochs, 0 first"),
         ("training_curves", curves_settings(checkpoints=[1, 2]), "ascending epochs, 0 first"),
         ("training_curves", curves_settings(training={"stop_at_loss": 1.0}), "has stop_at_loss"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from gengap.datasets import Split, load
 from gengap.errors import GengapError
@@ -77,6 +79,48 @@ def test_the_same_point_gives_the_same_bytes_and_another_seed_does_not(
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     for name in ("weights_init.safetensors", "weights.safetensors", "labels.npy"):
         assert (tmp_path / "a" / name).read_bytes() != (tmp_path / "c" / name).read_bytes()
+
+
+def test_how_a_number_is_written_changes_no_network(
+    data: tuple[Split, Split], tmp_path: Path
+) -> None:
+    trained(tmp_path / "a", data, label_corruption=0.0)
+    trained(tmp_path / "b", data, label_corruption=0, width=4.0)
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "expected"),
+    [
+        ("label_corruption", 0, "0.0"),
+        ("label_corruption", 0.1, "0.1"),
+        ("learning_rate", 1, "1.0"),
+        ("dropout", 0, "0.0"),
+        ("weight_decay", 0.0, "0.0"),
+        ("momentum", 0, "0.0"),
+        ("kept", 1, "1.0"),
+        ("stop_at_loss", None, "None"),
+        ("width", 32.0, "32"),
+        ("width", 32, "32"),
+        ("depth", 2.5, "2.5"),
+        ("batch_size", 32.0, "32"),
+        ("epochs", 3.0, "3"),
+        ("batch_normalisation", False, "False"),
+        ("nesterov", True, "True"),
+        ("dropout", True, "True"),
+        ("template", "dense", "'dense'"),
+    ],
+)
+def test_values_have_the_type_of_their_key(key: str, given: Any, expected: str) -> None:
+    assert repr(zoo.canonical_point({key: given})[key]) == expected
+
+
+def test_the_seeds_of_the_default_zoo_are_those_of_its_config_as_written(root: Path) -> None:
+    grid = yaml.safe_load((root / "config.yaml").read_text())["tasks"][0]["zoo"]["grid"]
+    for values in itertools.product(*grid.values()):
+        point = dict(zip(grid, values, strict=True))
+        assert repr(zoo.canonical_point(point)) == repr(point)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import build, set_weights
-from gengap.training import loss_and_accuracy, loss_inputs, predictions, sample_losses
+from gengap.networks import build, predictions, set_weights
+from gengap.training import loss_and_accuracy, loss_inputs, sample_losses
 
 
 def outputs_and_labels(classes: int = 4) -> tuple[torch.Tensor, torch.Tensor]:

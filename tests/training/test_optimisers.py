@@ -98,7 +98,7 @@ schedule = {{"name": "step", "every": 1, "factor": 0.5}}
 recipe = Recipe(optimiser={name!r}, epochs=2, schedule=schedule)
 with tempfile.TemporaryDirectory() as folder:
     for _ in range(2):
-        train(network, data, recipe, checkpoints=[1], resume=Path(folder))
+        train(network, data, recipe, snapshots=[1], resume_from=Path(folder))
 sys.exit("torch._dynamo" in sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from gengap.errors import GengapError
+from gengap.names import INITIALISATIONS
 from gengap.networks import build, convolutional, initialise
 from gengap.seeding import torch_generator
 from gengap.training import Recipe, recipe
@@ -75,7 +76,7 @@ def test_every_field_is_documented() -> None:
         assert f"\n        {field.name}: " in documentation
 
 
-@pytest.mark.parametrize("name", recipe.INITIALISATIONS)
+@pytest.mark.parametrize("name", INITIALISATIONS)
 def test_initialisations_are_those_of_networks(name: str) -> None:
     initialise(build(convolutional([4, 4, 1], 2, width=2, depth=1)), name, torch_generator(0))
 
@@ -87,7 +88,10 @@ def test_the_recipe_file_imports_no_torch() -> None:
         name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
     ]
     assert not [name for name in modules if name and "torch" in name]
-    assert [name for name in modules if name and "gengap" in name] == ["gengap.errors"]
+    assert [name for name in modules if name and "gengap" in name] == [
+        "gengap.errors",
+        "gengap.names",
+    ]
 
 
 def test_the_defaults_are_those_that_the_config_documents(root: Path) -> None:

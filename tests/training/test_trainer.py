@@ -17,7 +17,7 @@ from gengap.training import Recipe, TrainingResult, corrupt_labels, loss_and_acc
 from gengap.training.trainer import batches
 
 IMAGE = [8, 8, 1]
-CNN = convolutional(IMAGE, 3, width=4, depth=2, dropout=0.2, batch_normalization=True)
+CNN = convolutional(IMAGE, 3, width=4, depth=2, dropout=0.2, batch_normalisation=True)
 
 
 def linear(features: int, outputs: int) -> Network:
@@ -53,14 +53,14 @@ def test_linear_regression_follows_the_iteration_and_reaches_the_normal_equation
     data = points(60)
     network = linear(3, 1)
     recipe = Recipe(loss="mse", learning_rate=0.05, momentum=0.0, batch_size=60, epochs=1200)
-    result = train(network, data, recipe, checkpoints=[1, 2, 10])
+    result = train(network, data, recipe, snapshots=[1, 2, 10])
     x = np.c_[data.inputs.astype(np.float64), np.ones(60)]
     y = 2.0 * data.labels - 1.0
     w = affine(result.initial)[0]
     for epoch in range(1, 11):
         w = w - 0.05 * 2.0 / 60 * x.T @ (x @ w - y)
-        if epoch in result.checkpoints:
-            np.testing.assert_allclose(affine(result.checkpoints[epoch])[0], w, atol=1e-5)
+        if epoch in result.snapshots:
+            np.testing.assert_allclose(affine(result.snapshots[epoch])[0], w, atol=1e-5)
             loss = result.history[epoch - 1]["train_loss"]
             assert loss == pytest.approx(np.mean((x @ w - y) ** 2), rel=1e-4)
     solution = np.linalg.lstsq(x, y, rcond=None)[0]
@@ -161,14 +161,14 @@ def test_the_result_tells_the_truth_about_the_network() -> None:
     data = images()
     recipe = Recipe(**EVERYTHING)
     rows: list[dict[str, Any]] = []
-    result = train(network, data, recipe, checkpoints=[0, 2, 3], on_epoch=rows.append)
+    result = train(network, data, recipe, snapshots=[0, 2, 3], on_epoch=rows.append)
     assert not network.training
     assert same(weights_of(network), result.weights)
     assert rows == result.history
     assert [row["epoch"] for row in rows] == [1, 2, 3]
-    assert set(result.checkpoints) == {0, 2, 3}
-    assert same(result.checkpoints[0], result.initial)
-    assert same(result.checkpoints[3], result.weights)
+    assert set(result.snapshots) == {0, 2, 3}
+    assert same(result.snapshots[0], result.initial)
+    assert same(result.snapshots[3], result.weights)
     assert result.epochs == 3
     assert not result.reached_target
     assert (result.labels != data.labels).sum() == 10
@@ -176,12 +176,12 @@ def test_the_result_tells_the_truth_about_the_network() -> None:
     assert (rows[-1]["train_loss"], rows[-1]["train_accuracy"]) == (loss, accuracy)
 
 
-def test_checkpoints_do_not_disturb_training() -> None:
+def test_snapshots_do_not_disturb_training() -> None:
     recipe = Recipe(**EVERYTHING)
     plain = train(build(CNN), images(), recipe)
-    watched = train(build(CNN), images(), recipe, checkpoints=[0, 1, 2, 3])
+    watched = train(build(CNN), images(), recipe, snapshots=[0, 1, 2, 3])
     assert same(plain.weights, watched.weights)
-    assert not same(watched.checkpoints[1], watched.checkpoints[2])
+    assert not same(watched.snapshots[1], watched.snapshots[2])
 
 
 def interrupted_after(epoch: int, recipe: Recipe, folder: Path) -> None:
@@ -190,7 +190,7 @@ def interrupted_after(epoch: int, recipe: Recipe, folder: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(build(CNN), images(), recipe, checkpoints=[0, 2, 4], on_epoch=stop, resume=folder)
+        train(build(CNN), images(), recipe, snapshots=[0, 2, 4], on_epoch=stop, resume_from=folder)
 
 
 @pytest.mark.parametrize(
@@ -210,9 +210,9 @@ def interrupted_after(epoch: int, recipe: Recipe, folder: Path) -> None:
 def test_an_interrupted_training_ends_as_an_undisturbed_one(
     change: dict[str, Any], epoch: int, tmp_path: Path
 ) -> None:
-    """Momentum, schedule, batches, crops, flips and dropout go on from the last checkpoint."""
+    """Momentum, schedule, batches, crops, flips and dropout go on from the last snapshot."""
     recipe = Recipe(**{**EVERYTHING, "epochs": 6, **change})
-    wanted = train(build(CNN), images(), recipe, checkpoints=[0, 2, 4])
+    wanted = train(build(CNN), images(), recipe, snapshots=[0, 2, 4])
     interrupted_after(epoch, recipe, tmp_path)
     rows: list[dict[str, Any]] = []
     network = build(CNN)
@@ -220,27 +220,27 @@ def test_an_interrupted_training_ends_as_an_undisturbed_one(
         network,
         images(),
         recipe,
-        checkpoints=[0, 2, 4],
+        snapshots=[0, 2, 4],
         on_epoch=rows.append,
-        resume=tmp_path,
+        resume_from=tmp_path,
     )
     assert [row["epoch"] for row in rows] == ([3, 4, 5, 6] if epoch < 4 else [5, 6])
     assert same(found.weights, wanted.weights)
     assert same(weights_of(network), wanted.weights)
     assert same(found.initial, wanted.initial)
     assert found.history == wanted.history
-    assert list(found.checkpoints) == [0, 2, 4]
-    assert all(same(found.checkpoints[at], wanted.checkpoints[at]) for at in (0, 2, 4))
+    assert list(found.snapshots) == [0, 2, 4]
+    assert all(same(found.snapshots[at], wanted.snapshots[at]) for at in (0, 2, 4))
     assert (found.labels == wanted.labels).all()
 
 
 def test_a_training_that_was_done_is_not_trained_again(tmp_path: Path) -> None:
     recipe = Recipe(batch_size=10, epochs=200, stop_at_loss=0.05)
     every = range(201)
-    first = train(linear(3, 2), points(), recipe, checkpoints=every, resume=tmp_path)
+    first = train(linear(3, 2), points(), recipe, snapshots=every, resume_from=tmp_path)
     rows: list[dict[str, Any]] = []
     again = train(
-        linear(3, 2), points(), recipe, checkpoints=every, on_epoch=rows.append, resume=tmp_path
+        linear(3, 2), points(), recipe, snapshots=every, on_epoch=rows.append, resume_from=tmp_path
     )
     assert rows == []
     assert again.reached_target
@@ -248,11 +248,11 @@ def test_a_training_that_was_done_is_not_trained_again(tmp_path: Path) -> None:
     assert same(again.weights, first.weights)
 
 
-@pytest.mark.parametrize("what", ["recipe", "data", "start", "network", "checkpoints"])
+@pytest.mark.parametrize("what", ["recipe", "data", "start", "network", "snapshots"])
 def test_the_state_of_another_training_is_not_continued(what: str, tmp_path: Path) -> None:
     recipe = Recipe(**EVERYTHING)
-    keywords: dict[str, Any] = {"checkpoints": [1, 2]}
-    train(build(CNN), images(), recipe, **keywords, resume=tmp_path)
+    keywords: dict[str, Any] = {"snapshots": [1, 2]}
+    train(build(CNN), images(), recipe, **keywords, resume_from=tmp_path)
     network, data = CNN, images()
     if what == "recipe":
         recipe = Recipe(**{**EVERYTHING, "learning_rate": 0.02})
@@ -261,24 +261,24 @@ def test_the_state_of_another_training_is_not_continued(what: str, tmp_path: Pat
     elif what == "start":
         keywords["start"] = train(build(CNN), data, Recipe(epochs=1)).weights
     elif what == "network":
-        network = convolutional(IMAGE, 3, width=4, depth=2, dropout=0.3, batch_normalization=True)
+        network = convolutional(IMAGE, 3, width=4, depth=2, dropout=0.3, batch_normalisation=True)
     else:
-        keywords["checkpoints"] = [1, 3]
+        keywords["snapshots"] = [1, 3]
     wanted = train(build(network), data, recipe, **keywords)
-    found = train(build(network), data, recipe, **keywords, resume=tmp_path)
+    found = train(build(network), data, recipe, **keywords, resume_from=tmp_path)
     assert same(found.weights, wanted.weights)
-    assert list(found.checkpoints) == keywords["checkpoints"]
+    assert list(found.snapshots) == keywords["snapshots"]
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_damaged_state_is_named(tmp_path: Path) -> None:
     recipe = Recipe(**EVERYTHING)
-    train(build(CNN), images(), recipe, checkpoints=[1], resume=tmp_path)
+    train(build(CNN), images(), recipe, snapshots=[1], resume_from=tmp_path)
     (path,) = tmp_path.iterdir()
     for content in (path.read_bytes()[:500], b"", b"nothing"):
         path.write_bytes(content)
         with pytest.raises(GengapError, match=rf"{path.name} is not a readable state.*delete it"):
-            train(build(CNN), images(), recipe, checkpoints=[1], resume=tmp_path)
+            train(build(CNN), images(), recipe, snapshots=[1], resume_from=tmp_path)
 
 
 def test_corruption_is_by_the_seed_alone() -> None:
@@ -385,7 +385,7 @@ def test_bad_requests_are_refused_before_training() -> None:
     network = linear(3, 2)
     before = weights_of(network)
     with pytest.raises(GengapError, match=r"epoch 6.*5 epochs"):
-        train(network, points(), Recipe(epochs=5), checkpoints=[6])
+        train(network, points(), Recipe(epochs=5), snapshots=[6])
     with pytest.raises(GengapError, match=r"crop.*images.*\[3\]"):
         train(network, points(), Recipe(augmentation=("crop",)))
     with pytest.raises(GengapError, match=r"\[3\], not \[4\]"):

@@ -48,8 +48,8 @@ def zoo(config: dict[str, Any]) -> dict[str, Any]:
         (lambda c: zoo(c)["grid"].update(width=[8, None]), "zoo.grid.width[1]': None is not of"),
         (lambda c: zoo(c)["grid"].update(depth=[-2, 1]), "zoo.grid.depth[0]': -2 is less than"),
         (
-            lambda c: zoo(c)["grid"].update(batch_normalization=["yes"]),
-            "zoo.grid.batch_normalization[0]': 'yes' is not of type 'boolean'",
+            lambda c: zoo(c)["grid"].update(batch_normalisation=["yes"]),
+            "zoo.grid.batch_normalisation[0]': 'yes' is not of type 'boolean'",
         ),
         (lambda c: zoo(c)["grid"].update(dropout=None), "zoo.grid.dropout': None is not of type"),
         (lambda c: zoo(c)["grid"].update(dropout=[0, 1]), "zoo.grid.dropout[1]': 1 is greater"),

@@ -1,7 +1,7 @@
-"""From a network and its training inputs to the activations of its neurons or channels.
+"""Activations of a network's neurons or channels on its training inputs.
 
 ``sample`` and ``node_activations`` run the network and need torch, which is imported when one of
-them is first asked for (PEP 562): stages that only read a sample's file do not pay for it.
+them is first used (PEP 562): stages that only read the file of a sample do not load it.
 """
 
 from __future__ import annotations

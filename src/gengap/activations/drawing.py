@@ -1,4 +1,4 @@
-"""Which inputs and neurons to look at: probabilities and draws without replacement."""
+"""Random draws, without replacement, of the inputs and neurons to observe."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ logger = logging.getLogger(__name__)
 
 
 def choose_inputs(split: Split, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Inputs drawn from a split without replacement, in the split's order.
+    """Draw inputs from a split without replacement, and return them in the split's order.
 
     Args:
         split: the training split.
         count: how many; where the split has fewer, all of them (which is logged).
-        rng: draws them. The same generator state gives every network of a task the same inputs.
+        rng: draws the inputs. The same state gives every network of a task the same ones.
 
     Returns:
         (count, *input_shape) float32.
@@ -43,14 +43,14 @@ def choose_inputs(split: Split, count: int, rng: np.random.Generator) -> NDArray
 def importance_probabilities(
     most_active: NDArray[np.integer], population: int
 ) -> NDArray[np.float64]:
-    """Probability of each neuron to be drawn first, by how often it is the most active one.
+    """Return the probability of each neuron to be drawn first, by how often it is most active.
 
     A neuron that is the most active one (argmax of |a|) for c of m inputs has c / (m + 1); all
-    others share the remaining 1 / (m + 1) equally (Ballester et al. 2023, arXiv:2203.12330). Where
-    every neuron is some input's most active one, the sum is brought to 1.
+    others share the remaining 1 / (m + 1) equally (Ballester et al. 2023, arXiv:2203.12330). If
+    every neuron is the most active one of some input, the probabilities are scaled to sum to 1.
 
     Args:
-        most_active: (m,) for each input, the most active neuron.
+        most_active: (m,), the most active neuron for each input.
         population: number of neurons.
 
     Returns:
@@ -66,7 +66,7 @@ def importance_probabilities(
 def draw_neurons(
     probabilities: NDArray[np.float64], size: int, draws: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Independent draws of neurons, each without replacement.
+    """Draw neurons several times, each time without replacement.
 
     The ``size`` smallest of exponential variables with rates p are distributed as neurons drawn
     one after the other with probabilities proportional to p among those left (Efraimidis and
@@ -76,7 +76,7 @@ def draw_neurons(
         probabilities: (population,) positive.
         size: neurons per draw, at most the population.
         draws: number of draws.
-        rng: the randomness.
+        rng: draws the neurons.
 
     Returns:
         (draws, size) neurons, ascending within a draw.

@@ -18,7 +18,7 @@ LARGEST_BYTES = 2**32
 
 @dataclass(frozen=True)
 class NodeActivations:
-    """What every node of a network does on given inputs.
+    """The activations of every node of a network on given inputs.
 
     Attributes:
         activations: (k, m) float32, one row per node, one column per input. Nodes are numbered
@@ -36,18 +36,21 @@ def node_activations(
     nodes: str = "channels",
     skip_layers: int = 0,
 ) -> NodeActivations:
-    """Activations of every node of the observed layers, in one forward pass.
+    """Compute the activations of every node of the observed layers, in one forward pass.
 
     Args:
         network: made by ``gengap.networks.build``.
         inputs: (m, *input_shape).
         nodes: ``channels`` (each channel's mean over the image; a dense layer's units) or
             ``neurons`` (every scalar of every layer).
-        skip_layers: observed layers to leave out at the front.
+        skip_layers: first observed layers to leave out.
+
+    Returns:
+        One row for each node, one column for each input.
 
     Raises:
-        GengapError: an argument out of range, NaN or infinite activations (names the layer), or
-            more than 4 GiB of them.
+        GengapError: an argument is out of range, there are NaN or infinite activations
+            (the sentence names the layer), or activations take more than 4 GiB.
     """
     if nodes not in NODES:
         raise GengapError(f"Unknown nodes {nodes!r}: choose {' or '.join(NODES)}.")
@@ -63,18 +66,18 @@ def node_activations(
             "(gengap.activations.sample)."
         )
     first = np.cumsum([0, *sizes])
-    kept = np.empty((sum(sizes), len(inputs)), dtype=np.float32)
+    activations = np.empty((sum(sizes), len(inputs)), dtype=np.float32)
 
-    def visit(layer: int, batch: slice, activations: NDArray[np.float32]) -> None:
+    def visit(layer: int, batch: slice, neurons: NDArray[np.float32]) -> None:
         # Channels-last: a layer's neurons are (place, channel), the channel fastest.
-        by_place = activations.reshape(len(activations), -1, sizes[layer])
-        kept[first[layer] : first[layer + 1], batch] = by_place.mean(axis=1).T
+        by_place = neurons.reshape(len(neurons), -1, sizes[layer])
+        activations[first[layer] : first[layer + 1], batch] = by_place.mean(axis=1).T
 
     stream.visit(visit)
     names = [name for name, _ in stream.layers]
-    return NodeActivations(kept, tuple(zip(names, sizes, strict=True)))
+    return NodeActivations(activations, tuple(zip(names, sizes, strict=True)))
 
 
 def _channels(network: nn.Module, layer: str) -> int:
-    """Output channels of a layer with weights."""
+    """The number of output channels of a layer with weights."""
     return len(dict(weight_layers(network))[layer].weight)

@@ -1,4 +1,4 @@
-"""The front door: a network and inputs in, activations of sampled neurons out."""
+"""Activations of sampled neurons, from a network and inputs."""
 
 from __future__ import annotations
 
@@ -29,26 +29,30 @@ def sample(
     rng: np.random.Generator,
     batch_size: int | None = None,
 ) -> Sample:
-    """Activations of B draws of neurons on all inputs.
+    """Compute the activations of several draws of neurons on all inputs.
 
-    Two forward passes for importance (the first finds each input's most active neuron), one for
-    uniform. Memory holds one batch and the sampled neurons, never all neurons.
+    ``importance`` takes two forward passes (the first finds the most active neuron of each input),
+    ``uniform`` takes one. Memory holds one batch and the sampled neurons, never all neurons.
 
     Args:
         network: made by ``gengap.networks.build``.
         inputs: (m, *input_shape) training inputs.
-        neurons: to draw each time, without replacement; where the network has fewer, all of them
-            (which is logged once).
+        neurons: number of neurons in a draw, without replacement; if the network has fewer, all
+            of them (which is logged once).
         draws: number of draws B.
         method: ``importance`` (see ``importance_probabilities``; of neurons with equal activation
             the first counts) or ``uniform``.
-        skip_layers: observed layers to leave out at the front.
+        skip_layers: first observed layers to leave out.
         rng: draws the neurons.
         batch_size: inputs per forward pass; by default what memory allows. The sample depends on
             it only through floating-point rounding.
 
+    Returns:
+        The neurons of each draw, and the activations (neurons, inputs) of those in any draw.
+
     Raises:
-        GengapError: an argument out of range, or NaN/infinite activations (names the layer).
+        GengapError: an argument is out of range, or there are NaN or infinite activations (the
+            sentence names the layer).
     """
     if method not in METHODS:
         raise GengapError(f"Unknown method {method!r}: choose {' or '.join(METHODS)}.")
@@ -88,9 +92,9 @@ def _most_active(stream: LayerStream, inputs: int) -> NDArray[np.int64]:
 
     def visit(layer: int, batch: slice, activations: NDArray[np.float32]) -> None:
         # Two searches cost less than one after writing |a| to memory.
-        each = np.arange(len(activations))
+        rows = np.arange(len(activations))
         high, low = activations.argmax(axis=1), activations.argmin(axis=1)
-        above, below = activations[each, high], -activations[each, low]
+        above, below = activations[rows, high], -activations[rows, low]
         size = np.maximum(above, below)
         neuron = np.where(above == below, np.minimum(high, low), np.where(above > below, high, low))
         better = size > largest[batch]
@@ -107,11 +111,11 @@ def _activations(
     """(neurons, inputs) activations of the given neurons, ascending."""
     first = _first_neurons(stream)
     rows = np.searchsorted(neurons, first)
-    kept = np.empty((len(neurons), inputs), dtype=np.float32)
+    sampled = np.empty((len(neurons), inputs), dtype=np.float32)
 
     def visit(layer: int, batch: slice, activations: NDArray[np.float32]) -> None:
-        within = slice(rows[layer], rows[layer + 1])
-        kept[within, batch] = activations[:, neurons[within] - first[layer]].T
+        of_layer = slice(rows[layer], rows[layer + 1])
+        sampled[of_layer, batch] = activations[:, neurons[of_layer] - first[layer]].T
 
     stream.visit(visit)
-    return kept
+    return sampled

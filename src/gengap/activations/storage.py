@@ -1,4 +1,4 @@
-"""Activations of sampled neurons, and the file that holds them. Needs no torch."""
+"""Activations of sampled neurons, and the file that holds them."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Sample:
 
     Attributes:
         activations: (u, m) float32, one row per neuron that is in some draw, one column per input.
-        neurons: (u,) int64, ascending: which neuron each row is.
+        neurons: (u,) int64, ascending, the neuron of each row.
         draws: (B, k) int64: the rows of each draw, ascending.
         population: number of neurons of the observed layers.
-        requested: neurons asked for per draw; k is smaller where the population is.
+        requested: neurons asked for per draw; k is smaller if the population is.
         layers: name and number of neurons of each observed layer.
     """
 
@@ -55,7 +55,7 @@ class Sample:
             raise GengapError("The layers' sizes do not add up to the population: sample again.")
 
     def metadata(self) -> dict[str, Any]:
-        """What the sample was taken from, as JSON-serialisable values."""
+        """Return what the sample was taken from, as JSON-serialisable values."""
         return {
             "population": self.population,
             "requested": self.requested,
@@ -66,7 +66,7 @@ class Sample:
 
 
 def write_sample(sample: Sample, path: str | Path) -> None:
-    """Write a sample as safetensors; the same sample gives the same bytes."""
+    """Write a sample to a safetensors file; the same sample gives the same bytes."""
     tensors: dict[str, NDArray[Any]] = {
         "activations": np.ascontiguousarray(sample.activations),
         "neurons": np.ascontiguousarray(sample.neurons),
@@ -77,7 +77,13 @@ def write_sample(sample: Sample, path: str | Path) -> None:
 
 
 def read_sample(path: str | Path) -> Sample:
-    """Read what ``write_sample`` wrote.
+    """Read what :func:`write_sample` wrote.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The sample.
 
     Raises:
         GengapError: the file is missing, damaged, or holds something else.

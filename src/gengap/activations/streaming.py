@@ -1,9 +1,10 @@
-"""Layer outputs one batch at a time, so that no layer is ever held for all inputs."""
+"""The outputs of layers one batch at a time, so that no layer is ever held for all inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,14 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gengap.errors import GengapError
-from gengap.networks import device_of, observed_layers, tensor_of
+from gengap.limits import SAMPLED_LAYER_BYTES
+from gengap.networks import evaluating, forward_hooks, input_batches, observed_layers
+from gengap.networks.inference import Hook
 from gengap.networks.layout import channels_last
 
-# The largest observed layer's outputs for one batch stay below this.
-BATCH_BYTES = 2**26
-
 Visit = Callable[[int, slice, NDArray[np.float32]], None]
-"""Called with the layer's index, the inputs' slice, and (batch, neurons) activations."""
+"""Called with the index of a layer, the rows of the inputs, and activations (batch, neurons)."""
 
 
 class LayerStream:
@@ -27,14 +27,15 @@ class LayerStream:
     Args:
         network: made by ``gengap.networks.build``.
         inputs: (m, *input_shape) float32.
-        skip_layers: observed layers to leave out at the front.
-        batch_size: inputs per forward pass; by default as many as ``BATCH_BYTES`` allow.
+        skip_layers: first observed layers to leave out.
+        batch_size: inputs per forward pass; by default as many as fit into
+            :data:`gengap.limits.SAMPLED_LAYER_BYTES` in the largest observed layer.
 
     Attributes:
         layers: name and number of neurons of each layer, in the order of the forward pass.
 
     Raises:
-        GengapError: no inputs, or no layer is left.
+        GengapError: there are no inputs, or no layer is left.
     """
 
     def __init__(
@@ -61,32 +62,33 @@ class LayerStream:
         def measure(layer: int, _inputs: slice, activations: NDArray[np.float32]) -> None:
             sizes[layer] = activations.shape[1]
 
-        self._run(measure, slice(0, 1))
+        self._run(measure, inputs[:1])
         self.layers = tuple(zip(self._names, sizes, strict=True))
         bytes_per_input = max(sizes) * np.dtype(np.float32).itemsize
-        self._batch_size = batch_size or max(1, BATCH_BYTES // bytes_per_input)
+        self._batch_size = batch_size or max(1, SAMPLED_LAYER_BYTES // bytes_per_input)
 
     def visit(self, visit: Visit) -> None:
-        """One forward pass over all inputs; ``visit`` sees every layer of every batch.
+        """Run all inputs through the network once; ``visit`` sees every layer of every batch.
+
+        Args:
+            visit: see :data:`Visit`.
 
         Raises:
-            GengapError: an activation is NaN or infinite; names the layer.
+            GengapError: an activation is NaN or infinite; the sentence names the layer.
         """
-        for start in range(0, len(self._inputs), self._batch_size):
-            self._run(visit, slice(start, min(start + self._batch_size, len(self._inputs))))
+        self._run(visit, self._inputs, self._batch_size)
 
-    def _run(self, visit: Visit, inputs: slice) -> None:
-        with torch.inference_mode(), _evaluating(self._network), ExitStack() as hooks:
-            for layer, module in enumerate(self._modules):
-                hook = module.register_forward_hook(self._hook(layer, visit, inputs))
-                hooks.callback(hook.remove)
-            batch = self._inputs[inputs].astype(np.float32, copy=False)
-            self._network(tensor_of(batch, device_of(self._network)))
+    def _run(self, visit: Visit, inputs: NDArray[np.float32], size: int = 1) -> None:
+        with torch.inference_mode(), evaluating(self._network):
+            for rows, batch in input_batches(self._network, inputs, size):
+                with ExitStack() as hooks:
+                    for layer, module in enumerate(self._modules):
+                        hook = self._hook(layer, visit, rows)
+                        hooks.enter_context(forward_hooks([module], hook))
+                    self._network(batch)
 
-    def _hook(
-        self, layer: int, visit: Visit, inputs: slice
-    ) -> Callable[[nn.Module, Sequence[Tensor], Tensor], None]:
-        def hook(_module: nn.Module, _arguments: Sequence[Tensor], output: Tensor) -> None:
+    def _hook(self, layer: int, visit: Visit, rows: slice) -> Hook:
+        def hook(_module: nn.Module, _arguments: tuple[Any, ...], output: Tensor) -> None:
             activations = channels_last(output).flatten(1)
             lowest, highest = torch.aminmax(activations)
             if not (torch.isfinite(lowest) and torch.isfinite(highest)):
@@ -94,17 +96,6 @@ class LayerStream:
                     f"Layer {self._names[layer]} gives NaN or infinite activations: "
                     "train the network again with a lower learning rate, or leave it out."
                 )
-            visit(layer, inputs, activations.float().numpy(force=True))
+            visit(layer, rows, activations.float().numpy(force=True))
 
         return hook
-
-
-@contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Dropout off and batch statistics frozen, whatever mode the caller left the network in."""
-    training = network.training
-    network.eval()
-    try:
-        yield
-    finally:
-        network.train(training)

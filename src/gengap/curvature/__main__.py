@@ -15,9 +15,9 @@ from gengap.curvature.operators import DTYPES
 from gengap.curvature.report import MATRICES, report
 from gengap.datasets import Split, load, read_split
 from gengap.errors import GengapError
+from gengap.names import LOSSES
 from gengap.networks import resolve_device
 from gengap.tasks.folder import read_network, with_labels
-from gengap.training.recipe import LOSSES
 
 
 def parser() -> argparse.ArgumentParser:

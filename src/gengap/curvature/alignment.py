@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gengap.curvature.per_sample import input_batches, outputs_of, parameter_count, pull_back
+from gengap.curvature.per_sample import batch_size, pull_back
 from gengap.errors import GengapError
-from gengap.networks import Network, device_of
+from gengap.networks import Network, device_of, input_batches, logits, parameter_count
 
 RANDOM_VECTORS = 5
 """So many random unit vectors make the threshold of G_theta, as in the published code."""
@@ -59,7 +59,7 @@ def gradient_direction(network: nn.Module, inputs: Tensor) -> Tensor:
     Returns:
         J^T (q - e_c), (n, p); differentiable in the inputs (n, *input_shape).
     """
-    return pull_back(network, inputs, output_direction(outputs_of(network, inputs)))
+    return pull_back(network, inputs, output_direction(logits(network, inputs)))
 
 
 def unit_gradients(network: nn.Module, inputs: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
@@ -72,7 +72,7 @@ def unit_gradients(network: nn.Module, inputs: np.ndarray) -> Iterator[tuple[sli
     """
     if isinstance(network, Network):
         network.check_inputs(inputs.shape)
-    for rows, batch in input_batches(network, inputs):
+    for rows, batch in input_batches(network, inputs, batch_size(network)):
         gradients = gradient_direction(network, batch).detach().double()
         lengths = gradients.norm(dim=1, keepdim=True)
         if not bool(torch.isfinite(lengths).all()):

@@ -7,16 +7,12 @@ learning training", PNAS 117 (2020), arXiv:2008.08186.
 from __future__ import annotations
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import device_of, logits, penultimate, tensor_of, weight_layers
-from gengap.training import predictions
-
-BATCH = 1024
+from gengap.networks import batched_outputs, penultimate, predicted_classes, weight_layers
+from gengap.networks.inference import BATCH
 
 
 def neural_collapse(
@@ -87,11 +83,6 @@ def collapse_of(network: nn.Module, data: Split) -> dict[str, float]:
             f"Neural collapse needs a last layer of {data.classes} units, one per class, not "
             f"{len(kernel)}: change the last layer of the network's spec."
         )
-    features: list[NDArray[np.float32]] = []
-    predicted: list[NDArray[np.int64]] = []
-    with torch.inference_mode():
-        for start in range(0, len(data.inputs), BATCH):
-            inputs = tensor_of(data.inputs[start : start + BATCH], device_of(network))
-            features.append(penultimate(network, inputs).numpy(force=True))
-            predicted.append(predictions(logits(network, inputs)).numpy(force=True))
-    return neural_collapse(np.concatenate(features), data.labels, kernel, np.concatenate(predicted))
+    features = batched_outputs(network, data, penultimate).numpy(force=True)
+    predicted = predicted_classes(network, data, batch_size=BATCH)
+    return neural_collapse(features, data.labels, kernel, predicted)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from gengap.curvature.alignment import RANDOM_VECTORS, GTheta, output_direction
-from gengap.curvature.per_sample import batch_size, outputs_of, parameter_count, pull_back
-from gengap.networks import device_of, tensor_of
+from gengap.curvature.per_sample import batch_size, pull_back
+from gengap.networks import device_of, logits, parameter_count, tensor_of
 
 NOISE = 1e-10
 """Eigenvalues below this, relative to the largest, are rounding."""
@@ -51,7 +51,7 @@ def gauss_newton_g_theta(
     random /= np.linalg.norm(random, axis=0)
     batch = tensor_of(inputs, device_of(network)).to(next(network.parameters()).dtype)
     with torch.no_grad():
-        outputs = outputs_of(network, batch).double()
+        outputs = logits(network, batch).double()
     jacobian = _jacobian(network, batch, outputs.shape[1])
     kernel = (jacobian @ jacobian.T).double()
     directions = _blocks(output_direction(outputs)[:, :, None])

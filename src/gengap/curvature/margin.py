@@ -10,10 +10,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gengap.curvature.alignment import alignments, gradient_direction
-from gengap.curvature.per_sample import batch_size, parameter_count
+from gengap.curvature.per_sample import batch_size
 from gengap.errors import GengapError
-from gengap.networks import device_of, logits, tensor_of
-from gengap.training import predictions
+from gengap.networks import (
+    batched_outputs,
+    class_logits,
+    device_of,
+    logits,
+    parameter_count,
+    predictions,
+    tensor_of,
+)
+from gengap.networks.inference import PREDICTION_BATCH
 from gengap.training.optimisers import without_compiler
 
 DIRECTIONS = 64
@@ -27,24 +35,11 @@ REFINEMENTS = 4
 OVERSHOOT = 1.25
 """How far beyond the linearised boundary a crossing is looked for."""
 
-FORWARD_BATCH = 8192
 ALIGNED = 0.01
 """Points whose |alignment| comes as near as this to the best of all starts are kept."""
 
 REACHED = 0.95
 """Least |alignment| that passes for 1; below it an estimate has no point to rest on."""
-
-
-def predicted_classes(network: nn.Module, inputs: np.ndarray) -> NDArray[np.int64]:
-    """The classes (n,) that a network in eval mode predicts for inputs (n, *input_shape)."""
-    return _predict(network, tensor_of(inputs, device_of(network))).numpy(force=True)
-
-
-def _predict(network: nn.Module, inputs: Tensor) -> Tensor:
-    dtype = next(network.parameters()).dtype
-    with torch.no_grad():
-        parts = torch.split(inputs, FORWARD_BATCH)
-        return torch.cat([predictions(logits(network, part.to(dtype))) for part in parts])
 
 
 @dataclass(frozen=True)
@@ -130,13 +125,15 @@ class _Search:
         return tensor_of(inputs.reshape(len(inputs), -1).astype(np.float64), self._device)
 
     def logits(self, points: Tensor) -> Tensor:
-        outputs = logits(self._network, points.to(self._dtype).reshape(-1, *self._shape))
-        if outputs.shape[1] == 1:  # two classes, whose logits are 0 and this one
-            return torch.cat([torch.zeros_like(outputs), outputs], 1)
-        return outputs
+        return class_logits(logits(self._network, points.to(self._dtype).reshape(-1, *self._shape)))
 
     def predict(self, points: Tensor) -> Tensor:
-        return _predict(self._network, points.reshape(-1, *self._shape))
+        return batched_outputs(
+            self._network,
+            points.reshape(-1, *self._shape),
+            lambda network, batch: predictions(logits(network, batch)),
+            batch_size=PREDICTION_BATCH,
+        )
 
     def crossing(self, start: Tensor, ray: Tensor, reach: Tensor, source: Tensor) -> Tensor:
         """Distance (n,) of the first crossing that a scan along each ray meets; inf if none."""

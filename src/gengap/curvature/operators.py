@@ -35,10 +35,10 @@ from gengap.curvature.spectra import EigenPairs, End
 from gengap.curvature.stochastic import Estimate, SpectralDensity
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import Network, device_of, tensor_of
+from gengap.names import LOSSES
+from gengap.networks import Network, device_of, parameter_count, tensor_of
 from gengap.training import loss_inputs, sample_losses
 from gengap.training.losses import check_fit
-from gengap.training.recipe import LOSSES
 
 Reduction = Literal["mean", "sum"]
 Dtype = Literal["float32", "float64"]
@@ -100,7 +100,7 @@ class CurvatureOperator(LinearOperator):
         self._inputs = tensor_of(data.inputs, self._device).to(DTYPES[dtype])
         self._labels = tensor_of(data.labels, self._device)
         self._scale = 1.0 / self.count if reduction == "mean" else 1.0
-        size = sum(parameter.numel() for parameter in self._parameters.values())
+        size = parameter_count(self._network)
         super().__init__(np.dtype(dtype), (size, size))  # type: ignore[call-arg]
         alone, each = self._graph_bytes()
         fitting = (GRAPH_BYTES - alone) // max(each, 1)
@@ -254,7 +254,7 @@ def hessian(
 
     Args:
         network: from :func:`gengap.networks.build`; neither it nor its mode is changed.
-        loss: one of ``gengap.training.recipe.LOSSES``.
+        loss: one of ``gengap.names.LOSSES``.
         data: inputs (n, *input_shape) and labels (n,).
         reduction: of the ``mean`` or of the ``sum`` of the losses.
         dtype: in which it is computed.

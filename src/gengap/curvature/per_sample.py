@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import device_of, tensor_of
+from gengap.networks import device_of, input_batches, parameter_count, tensor_of
 from gengap.training import loss_inputs, sample_losses
 from gengap.training.losses import check_fit
 
@@ -29,11 +28,6 @@ class _Outputs(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         return loss_inputs(self.network, inputs, self.loss)
-
-
-def parameter_count(network: nn.Module) -> int:
-    """p: all parameters of a network, in the order of ``network.parameters()``."""
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def pull_back(
@@ -84,24 +78,10 @@ def pull_back(
     return torch.cat([gradient.flatten(1) for gradient in gradients.values()], dim=1)
 
 
-def outputs_of(network: nn.Module, inputs: Tensor, loss: str = "cross_entropy") -> Tensor:
-    """What the loss looks at, (n, k); differentiable in the inputs."""
-    return loss_inputs(network, inputs, loss)
-
-
 def batch_size(network: nn.Module) -> int:
     """How many gradients fit into :data:`BATCH_BYTES`."""
     size = next(network.parameters()).element_size()
     return max(1, BATCH_BYTES // (size * parameter_count(network)))
-
-
-def input_batches(network: nn.Module, inputs: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
-    """Inputs (n, *input_shape) in batches for gradients: the rows, and a tensor on the device."""
-    step = batch_size(network)
-    dtype = next(network.parameters()).dtype
-    for start in range(0, len(inputs), step):
-        rows = slice(start, min(start + step, len(inputs)))
-        yield rows, tensor_of(inputs[rows], device_of(network)).to(dtype)
 
 
 def per_sample_gradients(
@@ -112,7 +92,7 @@ def per_sample_gradients(
     Args:
         network: in eval mode.
         data: n inputs and labels.
-        loss: one of :data:`gengap.training.recipe.LOSSES`.
+        loss: one of :data:`gengap.names.LOSSES`.
 
     Yields:
         The rows of ``data`` and their gradients (b, p), see :func:`pull_back`; b is such that a
@@ -122,9 +102,9 @@ def per_sample_gradients(
         GengapError: network, data and loss do not fit, or a gradient is not finite.
     """
     check_fit(network, data, loss)
-    for rows, inputs in input_batches(network, data.inputs):
+    for rows, inputs in input_batches(network, data.inputs, batch_size(network)):
         labels = tensor_of(data.labels[rows], device_of(network))
-        outputs = outputs_of(network, inputs, loss).detach().requires_grad_()
+        outputs = loss_inputs(network, inputs, loss).detach().requires_grad_()
         total = sample_losses(outputs, labels, loss).sum()
         (cotangents,) = torch.autograd.grad(total, outputs)
         gradients = pull_back(network, inputs, cotangents, loss)

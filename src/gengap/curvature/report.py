@@ -100,7 +100,7 @@ def report(
 
     Args:
         network: with its weights.
-        loss: one of ``gengap.training.recipe.LOSSES``.
+        loss: one of ``gengap.names.LOSSES``.
         data: the inputs and labels that the loss is over.
         matrix: ``hessian`` or ``ggn``.
         reduction: of the ``mean`` or the ``sum`` of the losses.

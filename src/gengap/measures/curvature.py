@@ -17,11 +17,10 @@ from torch import Tensor, nn
 from gengap.curvature.effective_dimension import filter_factors, outliers
 from gengap.curvature.gauss_newton import gauss_newton_g_theta
 from gengap.curvature.operators import hessian
-from gengap.curvature.per_sample import parameter_count
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures.registry import measure
-from gengap.networks import tensor_of
+from gengap.networks import parameter_count, tensor_of
 from gengap.training import loss_and_accuracy
 
 log = logging.getLogger(__name__)

@@ -1,35 +1,65 @@
-"""Networks: a declarative spec (JSON) to a torch module, and its weights in safetensors.
+"""Networks: torch modules built from a declarative spec (JSON), with weights in safetensors files.
 
 A spec is PGDL's own ``config.json`` (a list of Keras-style layers and an input shape) or
 ``{"architecture": name, "input_shape": [...], "classes": k, ...}``. Inputs are channels-last:
-(n, H, W, C) images or (n, d) vectors, float32. Front doors: :func:`build`, :func:`logits`,
-:func:`weight_layers`, :func:`observed_layers`, :func:`penultimate`, :func:`initialise`,
-:func:`write_weights`, :func:`read_weights`, :func:`convolutional`, :func:`dense`; for the device
-that a network is on, :func:`resolve_device`, :func:`device_of`, :func:`tensor_of`.
+(n, H, W, C) images or (n, d) vectors, float32. Front doors: :func:`build`, :func:`initialise`,
+:func:`write_weights`, :func:`read_weights`, :func:`convolutional`, :func:`dense`; for its parts
+:func:`weight_layers`, :func:`observed_layers`, :func:`leaf_modules`, :func:`parameter_count`; to
+run it over data :func:`batched_outputs`, :func:`predicted_classes`, :func:`logits`,
+:func:`class_logits`, :func:`predictions`, :func:`penultimate`, :func:`captured`; for the device
+that it is on :func:`resolve_device`, :func:`device_of`, :func:`tensor_of`.
 """
 
 from gengap.networks.architectures import ARCHITECTURES
 from gengap.networks.building import build
 from gengap.networks.device import device_of, resolve_device, tensor_of
+from gengap.networks.inference import (
+    batch_size_for,
+    batched_outputs,
+    captured,
+    class_logits,
+    evaluating,
+    forward_hooks,
+    input_batches,
+    logits,
+    output_sizes,
+    parameter_count,
+    penultimate,
+    predicted_classes,
+    predictions,
+)
 from gengap.networks.initialisation import initialise
-from gengap.networks.inspection import logits, observed_layers, penultimate, weight_layers
+from gengap.networks.inspection import leaf_modules, observed_layers, weight_layers
 from gengap.networks.layers import LAYERS
 from gengap.networks.network import Network
-from gengap.networks.templates import convolutional, dense
+from gengap.networks.templates import TEMPLATES, convolutional, dense
 from gengap.networks.weights import read_weights, set_weights, weights_of, write_weights
 
 __all__ = [
     "ARCHITECTURES",
     "LAYERS",
+    "TEMPLATES",
     "Network",
+    "batch_size_for",
+    "batched_outputs",
     "build",
+    "captured",
+    "class_logits",
     "convolutional",
     "dense",
     "device_of",
+    "evaluating",
+    "forward_hooks",
     "initialise",
+    "input_batches",
+    "leaf_modules",
     "logits",
     "observed_layers",
+    "output_sizes",
+    "parameter_count",
     "penultimate",
+    "predicted_classes",
+    "predictions",
     "read_weights",
     "resolve_device",
     "set_weights",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gengap.networks.keywords import choice
 
 CHANNEL_AXIS = 1
-"""Where channels or features lie inside a network: (n, C, H, W) or (n, d)."""
+"""The axis of channels or features inside a network: (n, C, H, W) or (n, d)."""
 
 KERAS_LEAKY_RELU_SLOPE = 0.2
 """The slope of Keras' *function* leaky_relu; its layer LeakyReLU has 0.3."""
@@ -35,7 +35,13 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 def activation(name: str | None) -> nn.Module:
-    """The module for one of Keras' activation names; ``None`` is the identity, as in Keras.
+    """Return the module of an activation function.
+
+    Args:
+        name: one of :data:`gengap.names.ACTIVATIONS`; ``None`` is the identity, as in Keras.
+
+    Returns:
+        A new module.
 
     Raises:
         KeywordError: the name is not known.
@@ -57,6 +63,7 @@ class KerasReLU(nn.Module):
         self.threshold = threshold
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Apply the function to each entry of a tensor of any shape."""
         below = self.negative_slope * (inputs - self.threshold)
         outputs = torch.where(inputs >= self.threshold, inputs, below)
         return outputs if self.max_value is None else outputs.clamp(max=self.max_value)

@@ -1,4 +1,4 @@
-"""From a declarative spec to a network."""
+"""Building a network from its declarative spec."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from gengap.networks.network import Network
 from gengap.networks.sequential import SequentialNetwork
 
 FIRST_SEED = 0
-"""A built network has weights, always the same ones, until it is trained or weights are read."""
+"""The seed of the weights that a network has until it is trained or weights are read."""
 
 _MODEL_CONFIG_KEYS = {"model_config", "input_shape"}
 _ARCHITECTURE_KEYS = ("architecture", "input_shape", "classes")
 
 
 def build(spec: Mapping[str, Any]) -> Network:
-    """A network from its spec, in eval mode.
+    """Build a network from its spec, in eval mode.
 
     The weights are torch's default ones from a fixed seed; the global random state is neither used
-    nor changed. Under ``with torch.device("meta")`` only shapes are worked out, which checks a spec
+    nor changed. Under ``with torch.device("meta")`` only shapes are computed, which checks a spec
     at no cost.
 
     Args:

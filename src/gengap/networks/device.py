@@ -1,4 +1,4 @@
-"""Where a network computes: the choice of the device, and arrays brought to it."""
+"""The device that a network computes on, and arrays copied to it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ NAMES = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device of that name.
+    """Return the device of a name.
 
-    Where it is a GPU, convolutions there are computed in float32 from now on, and not in the
-    shorter TF32 that is torch's default, so that numbers are those of a CPU but for rounding.
+    If it is a GPU, convolutions are computed in float32 from now on, instead of the shorter TF32
+    that is torch's default, so that results equal those of a CPU up to rounding.
 
     Args:
-        name: ``cpu``, ``cuda``, ``cuda:N``, or ``auto``: a GPU where torch sees one, else the CPU.
+        name: ``cpu``, ``cuda``, ``cuda:N``, or ``auto``: a GPU if torch sees one, else the CPU.
+
+    Returns:
+        The device.
 
     Raises:
-        MachineError: not such a name, or a GPU that torch does not see here.
+        MachineError: the name is none of these, or torch does not see that GPU.
     """
     if not NAMES.fullmatch(name):
         raise MachineError(f"'device' is '{name}': choose auto, cpu, cuda or cuda:N.")
@@ -42,15 +45,22 @@ def resolve_device(name: str) -> torch.device:
 
 
 def device_of(network: nn.Module) -> torch.device:
-    """The device that a network's parameters are on."""
+    """Return the device that a network's parameters are on."""
     return next(network.parameters()).device
 
 
 def tensor_of(array: np.ndarray, device: torch.device) -> Tensor:
-    """An array copied to a device; it may be read-only or strided in any way.
+    """Copy an array to a device.
 
     The copy is contiguous and lies in torch's own memory, since kernels round differently by how
     their input is strided and aligned.
+
+    Args:
+        array: of any shape; it may be read-only, and strided in any way.
+        device: where to copy it.
+
+    Returns:
+        A tensor of the same shape and type.
     """
     copy = torch.empty(array.shape, dtype=getattr(torch, array.dtype.name))
     copy.numpy()[...] = array

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from gengap.errors import GengapError
 
 TRUNCATION = 2.0
-"""Truncated normals are cut at this many standard deviations, as Keras and JAX cut them."""
+"""Normals are truncated at this many standard deviations, as in Keras and JAX."""
 
 TRUNCATED_STANDARD_DEVIATION = 0.87962566103423978
-"""Standard deviation of a standard normal cut there; dividing by it restores the stated one."""
+"""Standard deviation of a standard normal truncated there, by which draws are divided."""
 
 
 def initialise(network: nn.Module, scheme: str, generator: torch.Generator) -> None:
@@ -25,18 +25,23 @@ def initialise(network: nn.Module, scheme: str, generator: torch.Generator) -> N
     ======== ====================================================== =====================
     torch    uniform, bound 1/sqrt(fan_in) (torch's default)        the same as the kernel
     glorot   uniform, bound sqrt(6/(fan_in + fan_out)) (Keras')     0
-    lecun    normal cut at 2 sd, variance 1/fan_in (JAX/Flax')      0
-    he       normal cut at 2 sd, variance 2/fan_in                  0
+    lecun    normal truncated at 2 s.d., variance 1/fan_in (Flax')   0
+    he       normal truncated at 2 s.d., variance 2/fan_in          0
     ======== ====================================================== =====================
 
     Batch normalisation starts as the identity. Draws are made on the CPU, so that a network starts
     from the same weights on every device.
 
+    Args:
+        network: of convolutions, linear maps and batch normalisation.
+        scheme: one of :data:`gengap.names.INITIALISATIONS`.
+        generator: on the CPU.
+
     Raises:
         GengapError: the scheme is unknown, or a module with parameters is of an unknown kind.
     """
-    if scheme not in _SCHEMES:
-        known = ", ".join(_SCHEMES)
+    if scheme not in SCHEMES:
+        known = ", ".join(SCHEMES)
         raise GengapError(f"Unknown initialisation {scheme!r}: choose one of {known}.")
     with torch.no_grad():
         for name, module in network.named_modules():
@@ -55,7 +60,7 @@ def _draw_layer(module: nn.Conv2d | nn.Linear, scheme: str, generator: torch.Gen
     fan_in = module.weight[0].numel()
     fan_out = module.weight.shape[0] * math.prod(module.weight.shape[2:])
     kernel = torch.empty(module.weight.shape, dtype=module.weight.dtype, device="cpu")
-    _SCHEMES[scheme](kernel, fan_in, fan_out, generator)
+    SCHEMES[scheme](kernel, fan_in, fan_out, generator)
     module.weight.copy_(kernel)
     if module.bias is not None:
         bias = torch.zeros(module.bias.shape, dtype=module.bias.dtype, device="cpu")
@@ -87,7 +92,7 @@ def _truncated(values: Tensor, variance: float, generator: torch.Generator) -> N
     nn.init.trunc_normal_(values, 0.0, std, -TRUNCATION * std, TRUNCATION * std, generator)
 
 
-_SCHEMES: dict[str, Callable[[Tensor, int, int, torch.Generator], None]] = {
+SCHEMES: dict[str, Callable[[Tensor, int, int, torch.Generator], None]] = {
     "torch": _uniform_fan_in,
     "glorot": _glorot,
     "lecun": _lecun,

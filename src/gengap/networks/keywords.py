@@ -1,7 +1,7 @@
-"""Reading the keywords of a layer or an architecture from JSON, refusing what does not make sense.
+"""Reading the keywords of a layer or an architecture from JSON, and refusing wrong values.
 
-PGDL's configs write some integers as floats (``"filters": 32.0``), which Keras' loader of the
-competition casts; so do the readers here.
+PGDL's configs write some integers as floats (``"filters": 32.0``). The competition's own loader
+casts them, and so do the readers here.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from gengap.errors import GengapError
 
 
 class KeywordError(GengapError):
-    """A keyword's value or its fit to the input, before it is known which layer it belongs to."""
+    """A keyword is wrong or does not fit the input; the caller adds the name of the layer."""
 
 
 def integer(value: Any, key: str, *, minimum: int = 1) -> int:
-    """An integer of at least ``minimum``; an integral float stands for its integer."""
+    """Return an integer of at least ``minimum``; an integral float stands for its integer."""
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     if not whole or isinstance(value, bool) or value < minimum:
         raise KeywordError(f"{key} is {value!r}: give an integer of at least {minimum}.")
@@ -26,7 +26,7 @@ def integer(value: Any, key: str, *, minimum: int = 1) -> int:
 
 
 def pair(value: Any, key: str, *, minimum: int = 1) -> tuple[int, int]:
-    """Two integers (height, width), where one stands for both."""
+    """Return two integers (height, width); a single one stands for both."""
     if isinstance(value, list | tuple):
         if len(value) != 2:
             raise KeywordError(f"{key} is {value!r}: give an integer or two of them.")
@@ -38,7 +38,7 @@ def pair(value: Any, key: str, *, minimum: int = 1) -> tuple[int, int]:
 def number(
     value: Any, key: str, *, low: float = float("-inf"), high: float = float("inf")
 ) -> float:
-    """A finite number in [low, high]."""
+    """Return a finite number in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         bounds = "" if (low, high) == (float("-inf"), float("inf")) else f" from {low} to {high}"
         raise KeywordError(f"{key} is {value!r}: give a number{bounds}.")
@@ -46,21 +46,21 @@ def number(
 
 
 def flag(value: Any, key: str) -> bool:
-    """True or false; 0 and 1 stand for them."""
+    """Return true or false; 1 and 0 stand for them."""
     if value not in (True, False):
         raise KeywordError(f"{key} is {value!r}: give true or false.")
     return bool(value)
 
 
 def choice(value: Any, key: str, known: Collection[str]) -> str:
-    """One of the known words."""
+    """Return one of the known words."""
     if not isinstance(value, str) or value not in known:
         raise KeywordError(f"{key} is {value!r}: choose one of {', '.join(sorted(known))}.")
     return value
 
 
 def shape(value: Any, key: str) -> tuple[int, ...]:
-    """An input shape: (d,) for vectors or (height, width, channels) for images."""
+    """Return an input shape: (d,) for vectors, or (height, width, channels) for images."""
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) not in (1, 3):
         raise KeywordError(f"{key} is {value!r}: give [features] or [height, width, channels].")
     return tuple(integer(size, key) for size in value)
@@ -69,7 +69,7 @@ def shape(value: Any, key: str) -> tuple[int, ...]:
 def refuse_unknown(
     given: Collection[str], function: Callable[..., Any], *, also: Collection[str] = ()
 ) -> None:
-    """Check names of keywords against the keyword-only parameters of ``function``.
+    """Refuse keywords that are not keyword-only parameters of a function.
 
     Args:
         given: names that the spec gives.

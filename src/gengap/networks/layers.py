@@ -1,18 +1,20 @@
-"""Keras' layers as torch modules: one function per layer, its keywords those of Keras.
+"""Keras' layers as torch modules: one function per layer, with Keras' keywords.
 
-Each takes the layer's input shape (Keras' order, without the batch) and its keywords, and returns
-the modules that do its work, in order, each with a suffix for its name. The convolution or the
-linear map itself is a plain ``torch.nn`` module, with padding and activation as modules of their
-own around it, so that hooks and curvature libraries see what they know.
+Each function takes the layer's input shape (Keras' order, without the batch) and its keywords. It
+returns the modules of the layer in order, each with a suffix for its name. Convolutions and linear
+maps are plain ``torch.nn`` modules; padding and activation are modules of their own around them, so
+that hooks and curvature libraries see what they know. To add a layer, write a function, list it in
+:data:`LAYERS` and in :data:`gengap.names.LAYERS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
 
+from gengap import names
 from gengap.networks.activation_functions import CHANNEL_AXIS, KerasReLU, activation
 from gengap.networks.keywords import KeywordError, choice, flag, integer, number, pair
 from gengap.networks.layout import ChannelsFirst, ChannelsLast, Flatten
@@ -21,39 +23,6 @@ from gengap.networks.padding import NO_PADS, AveragePooling, pads_of
 Shape = tuple[int, ...]
 Modules = list[tuple[str, nn.Module]]
 Layer = Callable[..., Modules]
-
-IGNORED_KEYWORDS = frozenset({"name", "trainable"})
-"""Keywords of every Keras layer that do not change what it computes: accepted, not used."""
-
-KERNEL_NEUTRAL = frozenset(
-    {
-        "activity_regularizer",
-        "bias_constraint",
-        "bias_initializer",
-        "bias_regularizer",
-        "kernel_constraint",
-        "kernel_initializer",
-        "kernel_regularizer",
-    }
-)
-"""The same of Conv2D and Dense: how Keras starts and trains them (here the recipe says that)."""
-
-BATCH_NORMALIZATION_NEUTRAL = frozenset(
-    {
-        "beta_constraint",
-        "beta_initializer",
-        "beta_regularizer",
-        "gamma_constraint",
-        "gamma_initializer",
-        "gamma_regularizer",
-        "moving_mean_initializer",
-        "moving_variance_initializer",
-    }
-)
-"""The same of BatchNormalization."""
-
-DROPOUT_NEUTRAL = frozenset({"seed"})
-"""The same of Dropout: the recipe's seed decides."""
 
 PADDINGS = ("same", "valid")
 IMAGE_AXES = 3
@@ -112,7 +81,7 @@ def conv2d(
     activation: Any = None,
     use_bias: Any = True,
 ) -> Modules:
-    """Keras' Conv2D."""
+    """Make Keras' Conv2D."""
     image = _image(shape)
     _layout(data_format)
     choice(padding, "padding", PADDINGS)
@@ -144,7 +113,7 @@ def conv2d(
 
 
 def dense(shape: Shape, *, units: Any, activation: Any = None, use_bias: Any = True) -> Modules:
-    """Keras' Dense: on the last axis, also of an image that was not flattened."""
+    """Make Keras' Dense, which acts on the last axis, also of an image that was not flattened."""
     linear = nn.Linear(shape[-1], integer(units, "units"), bias=flag(use_bias, "use_bias"))
     if len(shape) == IMAGE_AXES:
         return [
@@ -165,10 +134,21 @@ def batch_normalization(
     center: Any = True,
     scale: Any = True,
 ) -> Modules:
-    """Keras' BatchNormalization; torch's momentum is one minus Keras'.
+    """Make Keras' BatchNormalization; torch's momentum is one minus Keras'.
 
-    While training, torch keeps the unbiased variance of a batch where Keras keeps the biased one;
-    what a trained layer computes is the same.
+    During training torch keeps the unbiased variance of a batch where Keras keeps the biased one; a
+    trained layer computes the same.
+
+    Args:
+        shape: of the input.
+        axis: the last one; no other is supported.
+        momentum: the share of the old running statistics, in [0, 1].
+        epsilon: added to the variance.
+        center: whether a shift is learned.
+        scale: whether a factor is learned.
+
+    Returns:
+        The module, without a suffix.
     """
     _last_axis(axis, shape)
     kind = nn.BatchNorm2d if len(shape) == IMAGE_AXES else nn.BatchNorm1d
@@ -185,7 +165,7 @@ def batch_normalization(
 
 
 def dropout(shape: Shape, *, rate: Any, noise_shape: Any = None) -> Modules:
-    """Keras' Dropout."""
+    """Make Keras' Dropout."""
     if noise_shape is not None:
         raise KeywordError(f"noise_shape is {noise_shape!r}: only null is supported.")
     return [("", nn.Dropout(number(rate, "rate", low=0.0, high=1.0)))]
@@ -199,7 +179,7 @@ def max_pooling2d(
     padding: Any = "valid",
     data_format: Any = None,
 ) -> Modules:
-    """Keras' MaxPooling2D."""
+    """Make Keras' MaxPooling2D."""
     window, step, pads = _pooling(shape, pool_size, strides, padding, data_format)
     pool = nn.MaxPool2d(window, step)
     if pads == NO_PADS:
@@ -215,7 +195,7 @@ def average_pooling2d(
     padding: Any = "valid",
     data_format: Any = None,
 ) -> Modules:
-    """Keras' AveragePooling2D: padded cells are no part of the average."""
+    """Make Keras' AveragePooling2D, which leaves padded cells out of the average."""
     return [("", AveragePooling(*_pooling(shape, pool_size, strides, padding, data_format)))]
 
 
@@ -234,14 +214,14 @@ def _pooling(
 def global_average_pooling2d(
     shape: Shape, *, data_format: Any = None, keepdims: Any = False
 ) -> Modules:
-    """Keras' GlobalAveragePooling2D."""
+    """Make Keras' GlobalAveragePooling2D."""
     return _global(nn.AdaptiveAvgPool2d(1), shape, data_format, keepdims)
 
 
 def global_max_pooling2d(
     shape: Shape, *, data_format: Any = None, keepdims: Any = False
 ) -> Modules:
-    """Keras' GlobalMaxPooling2D."""
+    """Make Keras' GlobalMaxPooling2D."""
     return _global(nn.AdaptiveMaxPool2d(1), shape, data_format, keepdims)
 
 
@@ -254,20 +234,20 @@ def _global(pool: nn.Module, shape: Shape, data_format: Any, keepdims: Any) -> M
 
 
 def flatten(shape: Shape, *, data_format: Any = None) -> Modules:
-    """Keras' Flatten, in the order H, W, C."""
+    """Make Keras' Flatten, in the order H, W, C."""
     _layout(data_format)
     return [("", Flatten())]
 
 
 def activation_layer(shape: Shape, *, activation: Any) -> Modules:
-    """Keras' Activation."""
+    """Make Keras' Activation."""
     return _activated(activation) or [("", nn.Identity())]
 
 
 def relu(
     shape: Shape, *, max_value: Any = None, negative_slope: Any = 0.0, threshold: Any = 0.0
 ) -> Modules:
-    """Keras' ReLU."""
+    """Make Keras' ReLU."""
     ceiling = None if max_value is None else number(max_value, "max_value", low=0.0)
     slope = number(negative_slope, "negative_slope", low=0.0)
     floor = number(threshold, "threshold", low=0.0)
@@ -277,7 +257,7 @@ def relu(
 
 
 def leaky_relu(shape: Shape, *, alpha: Any = None, negative_slope: Any = None) -> Modules:
-    """Keras' LeakyReLU: the slope is ``alpha`` in Keras 2 and ``negative_slope`` in Keras 3."""
+    """Make Keras' LeakyReLU; Keras 2 calls the slope ``alpha``, Keras 3 ``negative_slope``."""
     if alpha is not None and negative_slope is not None:
         raise KeywordError("alpha and negative_slope are the same thing: give one of them.")
     given = alpha if alpha is not None else negative_slope
@@ -285,13 +265,13 @@ def leaky_relu(shape: Shape, *, alpha: Any = None, negative_slope: Any = None) -
 
 
 def softmax(shape: Shape, *, axis: Any = -1) -> Modules:
-    """Keras' Softmax, over the last axis."""
+    """Make Keras' Softmax over the last axis."""
     _last_axis(axis, shape)
     return [("", nn.Softmax(dim=CHANNEL_AXIS))]
 
 
 def zero_padding2d(shape: Shape, *, padding: Any = 1, data_format: Any = None) -> Modules:
-    """Keras' ZeroPadding2D: one number, (rows, columns) or ((top, bottom), (left, right))."""
+    """Make Keras' ZeroPadding2D of p, (rows, columns) or ((top, bottom), (left, right)) cells."""
     _image(shape)
     _layout(data_format)
     sides = padding if isinstance(padding, list | tuple) else [padding, padding]
@@ -320,14 +300,7 @@ LAYERS: dict[str, Layer] = {
     "ZeroPadding2D": zero_padding2d,
 }
 
-_NEUTRAL_OF: dict[str, Collection[str]] = {
-    "BatchNormalization": BATCH_NORMALIZATION_NEUTRAL,
-    "Conv2D": KERNEL_NEUTRAL,
-    "Dense": KERNEL_NEUTRAL,
-    "Dropout": DROPOUT_NEUTRAL,
-}
 
-
-def neutral_keywords(layer_name: str) -> frozenset[str]:
-    """Keras' keywords that this layer accepts but that change nothing in what it computes."""
-    return IGNORED_KEYWORDS.union(_NEUTRAL_OF.get(layer_name, ()))
+def ignored_keywords(layer_name: str) -> frozenset[str]:
+    """Return Keras' keywords that a layer accepts, but that do not change what it computes."""
+    return frozenset(names.ALWAYS_IGNORED_KEYWORDS + names.IGNORED_KEYWORDS.get(layer_name, ()))

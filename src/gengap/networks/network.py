@@ -1,4 +1,4 @@
-"""What every network of the library is: a module that takes channels-last inputs."""
+"""The base class of the library's networks: modules that take channels-last inputs."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Network(nn.Module):
         self.observed: dict[str, str] = {}
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Outputs (n, outputs) before a final softmax, if there is one."""
+        """Return the outputs (n, outputs) before a final softmax, if there is one."""
         raise NotImplementedError
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs (n, outputs)."""
+        """Return the outputs (n, outputs)."""
         return self.logits(inputs)
 
     def check_inputs(self, shape: Sequence[int]) -> None:

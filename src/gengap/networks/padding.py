@@ -1,9 +1,8 @@
-"""How Keras (TensorFlow) pads, and modules that pad so in torch.
+"""Padding as in Keras (TensorFlow).
 
-For ``same`` padding an axis of ``size`` cells gives ceil(size / stride) outputs; the padding that
-this takes is split with the odd cell *after* the input, which torch's own symmetric padding cannot
-say when the stride is above one or the window is even (TensorFlow API, ``tf.nn``, "Notes on
-padding").
+With ``same`` padding an axis of ``size`` cells gives ceil(size / stride) outputs. An odd cell of
+padding goes *after* the input, which torch's symmetric padding cannot express where the stride is
+above one or the window is even (TensorFlow API, ``tf.nn``, "Notes on padding").
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ NO_PADS: Pads = (0, 0, 0, 0)
 
 
 def same_pads(size: int, window: int, stride: int, dilation: int = 1) -> tuple[int, int]:
-    """Cells that ``same`` padding adds before and after one axis of ``size`` cells."""
+    """Return the cells that ``same`` padding adds before and after an axis of ``size`` cells."""
     outputs = -(-size // stride)
     covered = (outputs - 1) * stride + (window - 1) * dilation + 1
     total = max(covered - size, 0)
@@ -33,7 +32,7 @@ def pads_of(
     strides: tuple[int, int],
     dilation: tuple[int, int] = (1, 1),
 ) -> Pads:
-    """Cells added around an image (height, width) by Keras' padding ``same`` or ``valid``."""
+    """Return the cells that padding ``same`` or ``valid`` adds around an image (height, width)."""
     if padding == "valid":
         return NO_PADS
     top, bottom = same_pads(image[0], window[0], strides[0], dilation[0])
@@ -54,6 +53,7 @@ class AveragePooling(nn.Module):
         self.pads = pads
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Pool images (n, C, H, W)."""
         if self.pads == NO_PADS:
             return functional.avg_pool2d(inputs, self.window, self.strides)
         inside = torch.ones(1, 1, *inputs.shape[-2:], dtype=inputs.dtype, device=inputs.device)

@@ -1,4 +1,4 @@
-"""From a list of Keras-style layers, as in PGDL's config.json, to a network."""
+"""Networks from a list of Keras-style layers, as in PGDL's config.json."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gengap.errors import GengapError
 from gengap.networks.keywords import KeywordError, refuse_unknown
-from gengap.networks.layers import LAYERS, Modules, Shape, neutral_keywords
+from gengap.networks.layers import LAYERS, Modules, Shape, ignored_keywords
 from gengap.networks.layout import channels_first, channels_last
 from gengap.networks.network import Network
 
@@ -19,7 +19,7 @@ _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class SequentialNetwork(Network):
-    """Layers one after another.
+    """A network of layers one after another.
 
     The modules of layer ``i`` are named as Keras names its layers, with the position in
     ``model_config``: ``conv2d_0`` (and ``conv2d_0_padding``, ``conv2d_0_relu`` around it),
@@ -61,11 +61,11 @@ class SequentialNetwork(Network):
         return _output_shape(modules, shape)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs (n, outputs) for inputs (n, *input_shape)."""
+        """Return the outputs (n, outputs) for inputs (n, *input_shape)."""
         return self._through(list(self.children()), inputs)
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Outputs (n, outputs) before a final softmax, if there is one."""
+        """Return the outputs (n, outputs) before a final softmax, if there is one."""
         modules = list(self.children())
         return self._through(modules[:-1] if self.ends_in_softmax else modules, inputs)
 
@@ -83,12 +83,12 @@ def _make(layer: Mapping[str, Any], shape: Shape) -> tuple[str, Modules]:
     name = layer["layer_name"]
     if not isinstance(name, str) or name not in LAYERS:
         raise KeywordError(f"unknown layer {name!r}: the known ones are {', '.join(LAYERS)}.")
-    neutral = neutral_keywords(name)
+    ignored = ignored_keywords(name)
     given = {key: value for key, value in layer.items() if key != "layer_name"}
-    if given.pop("dtype", None) not in (None, "float32"):
+    if given.get("dtype") not in (None, "float32"):
         raise KeywordError(f"dtype is {layer['dtype']!r}: only float32 is supported.")
-    refuse_unknown(given, LAYERS[name], also={*neutral, "dtype"})
-    keywords = {key: value for key, value in given.items() if key not in neutral}
+    refuse_unknown(given, LAYERS[name], also=ignored)
+    keywords = {key: value for key, value in given.items() if key not in ignored}
     return name, LAYERS[name](shape, **keywords)
 
 

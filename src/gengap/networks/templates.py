@@ -1,15 +1,20 @@
-"""Specs of plain networks by width and depth, for grids of hyper-parameters. Imports no torch."""
+"""Specs of plain networks by width and depth, for grids of hyper-parameters.
+
+To add a template, write a function, list it in :data:`TEMPLATES` and in
+:data:`gengap.names.TEMPLATES`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 SMALLEST_POOLED_SIDE = 4
 """Images are halved after a convolution while their shorter side has at least this many cells."""
 
 BATCH_MOMENTUM = 0.9
-"""Keras' default of 0.99 lags hundreds of steps behind, longer than a small zoo trains."""
+"""Momentum of batch normalisation. With Keras' 0.99 the running statistics lag hundreds of steps
+behind, longer than a small zoo trains."""
 
 
 def convolutional(
@@ -19,21 +24,33 @@ def convolutional(
     width: int,
     depth: int,
     dropout: float = 0.0,
-    batch_normalization: bool = False,
+    batch_normalisation: bool = False,
     activation: str = "relu",
 ) -> dict[str, Any]:
-    """The spec of a plain convolutional network.
+    """Return the spec of a plain convolutional network.
 
-    ``depth`` blocks, each a 3x3 ``same`` convolution of ``width`` channels, batch normalisation if
-    asked for, the activation, 2x2 max pooling while the image is large enough and dropout if above
-    0; then Flatten and Dense.
+    It has ``depth`` blocks, each of a 3x3 ``same`` convolution, batch normalisation, the
+    activation, 2x2 max pooling while the image is large enough, and dropout; then Flatten and
+    Dense.
+
+    Args:
+        input_shape: (H, W, C).
+        classes: number of outputs.
+        width: channels of each convolution.
+        depth: number of blocks.
+        dropout: probability; 0 leaves the layer out.
+        batch_normalisation: whether blocks have it.
+        activation: one of :data:`gengap.names.ACTIVATIONS`.
+
+    Returns:
+        What :func:`gengap.networks.build` takes.
     """
     layers: list[dict[str, Any]] = []
     side = min(input_shape[:2])
     for _ in range(depth):
         layers += _activated(
             {"layer_name": "Conv2D", "filters": width, "kernel_size": [3, 3], "padding": "same"},
-            batch_normalization,
+            batch_normalisation,
             activation,
         )
         if side >= SMALLEST_POOLED_SIDE:
@@ -51,17 +68,30 @@ def dense(
     width: int,
     depth: int,
     dropout: float = 0.0,
-    batch_normalization: bool = False,
+    batch_normalisation: bool = False,
     activation: str = "relu",
 ) -> dict[str, Any]:
-    """The spec of a fully connected network: ``depth`` hidden layers of ``width`` units.
+    """Return the spec of a fully connected network.
 
-    Each with batch normalisation if asked for, the activation, and dropout if above 0; then Dense.
+    It has ``depth`` hidden layers of ``width`` units, each with batch normalisation, the activation
+    and dropout; then Dense.
+
+    Args:
+        input_shape: (H, W, C) or (d,).
+        classes: number of outputs.
+        width: units of each hidden layer.
+        depth: number of hidden layers.
+        dropout: probability; 0 leaves the layer out.
+        batch_normalisation: whether hidden layers have it.
+        activation: one of :data:`gengap.names.ACTIVATIONS`.
+
+    Returns:
+        What :func:`gengap.networks.build` takes.
     """
     layers: list[dict[str, Any]] = [{"layer_name": "Flatten"}] if len(input_shape) > 1 else []
     for _ in range(depth):
         layers += _activated(
-            {"layer_name": "Dense", "units": width}, batch_normalization, activation
+            {"layer_name": "Dense", "units": width}, batch_normalisation, activation
         )
         layers += _dropout(dropout)
     layers.append({"layer_name": "Dense", "units": classes})
@@ -69,9 +99,9 @@ def dense(
 
 
 def _activated(
-    layer: dict[str, Any], batch_normalization: bool, activation: str
+    layer: dict[str, Any], batch_normalisation: bool, activation: str
 ) -> list[dict[str, Any]]:
-    if not batch_normalization:
+    if not batch_normalisation:
         return [{**layer, "activation": activation}]
     return [
         layer,
@@ -82,3 +112,9 @@ def _activated(
 
 def _dropout(rate: float) -> list[dict[str, Any]]:
     return [{"layer_name": "Dropout", "rate": rate}] if rate > 0 else []
+
+
+TEMPLATES: dict[str, Callable[..., dict[str, Any]]] = {
+    "convolutional": convolutional,
+    "dense": dense,
+}

@@ -15,7 +15,7 @@ from gengap.files import writing
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
-    """A copy, on the CPU, of a network's parameters and of its batch statistics, by name."""
+    """Return a copy, on the CPU, of a network's parameters and batch statistics, by name."""
     return {
         name: tensor.detach().to("cpu", copy=True).contiguous()
         for name, tensor in network.state_dict().items()

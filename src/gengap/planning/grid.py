@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gengap.errors import GengapError
+from gengap.names import FLOAT_KEYS, INTEGER_KEYS
 
 
 def grid_points(grid: Mapping[str, Sequence[Any]], replicates: int = 1) -> list[dict[str, Any]]:
@@ -80,18 +81,30 @@ def identity(entry: Mapping[str, Any], seed: int) -> str:
     Returns:
         64 hexadecimal digits, equal for values that are written differently, such as 0 and 0.0.
     """
-    content = [seed, *(entry[part] for part in ("point", "network", "training"))]
-    text = json.dumps(canonical(content), sort_keys=True)
+    parts = [canonical_point(entry[part]) for part in ("point", "network", "training")]
+    text = json.dumps([seed, *parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def canonical(value: Any) -> Any:
-    """Return the same value with every whole number written as an integer, however deep."""
-    if isinstance(value, Mapping):
-        return {key: canonical(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [canonical(entry) for entry in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def canonical_point(point: Mapping[str, Any]) -> dict[str, Any]:
+    """Return hyper-parameters in the type of their keys, so that 0 and 0.0 are the same value.
+
+    Args:
+        point: values by the names of hyper-parameters.
+
+    Returns:
+        A copy. Values of :data:`gengap.names.FLOAT_KEYS` are floats, and integral values of
+        :data:`gengap.names.INTEGER_KEYS` are integers; others are as given.
+    """
+    return {key: _canonical(key, value) for key, value in point.items()}
+
+
+def _canonical(key: str, value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if key in FLOAT_KEYS:
+        return float(value)
+    return int(value) if key in INTEGER_KEYS and float(value).is_integer() else value
 
 
 def check_roles(task: str, roles: Mapping[str, str | None], grid: Collection[str]) -> None:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import Network, device_of
+from gengap.networks import Network, device_of, forward_hooks, leaf_modules
 from gengap.tangent.kernel import GIB
 from gengap.tangent.outputs import (
     OutputSelection,
@@ -177,18 +177,12 @@ class _MixedDerivative:
         function = as_function(network, of)
         activations = points.numel()
 
-        def count(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
+        def count(_module: nn.Module, _arguments: tuple[Any, ...], output: Tensor) -> None:
             nonlocal activations
             activations += output.numel()
 
-        layers = [module for module in network.modules() if not list(module.children())]
-        handles = [layer.register_forward_hook(count) for layer in layers]
-        try:
-            with torch.enable_grad():
-                outputs = function(leaves, points)
-        finally:
-            for handle in handles:
-                handle.remove()
+        with torch.enable_grad(), forward_hooks(leaf_modules(network), count):
+            outputs = function(leaves, points)
         self._points, self._leaves = points, list(leaves.values())
         self.parameters = sum(leaf.numel() for leaf in self._leaves)
         self.width = points[0].numel()

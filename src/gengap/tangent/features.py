@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.func import grad, vmap
 from torch.nn import functional
 
-from gengap.networks import logits
+from gengap.networks import captured, logits
 from gengap.tangent.outputs import OutputSelection, as_function, parameters_of, select_outputs
 
 Normalisation = nn.BatchNorm1d | nn.BatchNorm2d
@@ -174,25 +174,15 @@ def structured(network: nn.Module, of: OutputSelection) -> Extractor:
     layers = _owners(network)
 
     def features(inputs: Tensor) -> Features:
-        seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
-
-        def remember(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
-            seen[module] = (arguments[0].detach(), output)
-
-        handles = [layer.register_forward_hook(remember) for layer in layers]
-        try:
-            with torch.enable_grad():
-                outputs = select_outputs(logits(network, inputs), of).sum(0)
-        finally:
-            for handle in handles:
-                handle.remove()
-        at = [seen[layer][1] for layer in layers]
+        with torch.enable_grad(), captured(layers) as passages:
+            outputs = select_outputs(logits(network, inputs), of).sum(0)
+        at = [passages[layer].output for layer in layers]
         gradients = [
             torch.autograd.grad(output, at, retain_graph=place + 1 < len(outputs))
             for place, output in enumerate(outputs)
         ]
         return [
-            _factor(layer, seen[layer][0], [each[place] for each in gradients])
+            _factor(layer, passages[layer].input.detach(), [each[place] for each in gradients])
             for place, layer in enumerate(layers)
         ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from scipy.sparse.linalg import LinearOperator
 from torch import Tensor, nn
 
 from gengap.errors import GengapError
-from gengap.networks import logits
+from gengap.networks import forward_hooks, leaf_modules, logits
 from gengap.tangent.features import (
     LARGEST_PRODUCT,
     Extractor,
@@ -280,21 +280,15 @@ def _probe(network: nn.Module, of: OutputSelection, features: Extractor, example
     activations = 0
     largest_patches = 0
 
-    def count(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
+    def count(module: nn.Module, _arguments: tuple[Any, ...], output: Tensor) -> None:
         nonlocal activations, largest_patches
         activations += output.numel()
         if isinstance(module, nn.Conv2d):
             patches = output[0, 0].numel() * module.weight[0].numel() * module.groups
             largest_patches = max(largest_patches, patches)
 
-    leaves = [module for module in network.modules() if not list(module.children())]
-    handles = [leaf.register_forward_hook(count) for leaf in leaves]
-    try:
-        with torch.no_grad():
-            outputs = select_outputs(logits(network, example), of).shape[1]
-    finally:
-        for handle in handles:
-            handle.remove()
+    with torch.no_grad(), forward_hooks(leaf_modules(network), count):
+        outputs = select_outputs(logits(network, example), of).shape[1]
     factors = features(example)
     numbers = sum(factor.numbers for factor in factors)
     positions = max(1 if each.right is None else each.right.shape[1] for each in factors)

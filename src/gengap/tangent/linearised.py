@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gengap.errors import GengapError
+from gengap.networks import predictions
 from gengap.seeding import torch_generator
 from gengap.tangent.eigenfunctions import check_positive
 from gengap.tangent.kernel import Kernel, jacobian_product
@@ -30,7 +31,7 @@ from gengap.tangent.outputs import (
     inputs_tensor,
     parameters_of,
 )
-from gengap.training import Recipe, predictions, sample_losses
+from gengap.training import Recipe, sample_losses
 from gengap.training.optimisers import Schedule, optimiser
 from gengap.training.trainer import batches
 

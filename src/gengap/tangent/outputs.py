@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gengap.errors import GengapError
-from gengap.networks import Network, device_of, logits, tensor_of
+from gengap.networks import Network, batched_outputs, device_of, logits, tensor_of
 
 OutputSelection = int | Literal["scalar", "sum", "trace"]
 """What a kernel is of: ``scalar``, the only output of a network that has one; an index, one logit;
@@ -160,10 +160,11 @@ def scalar_outputs(
     """
     check_network(network)
     check_scalar(of)
-    points = inputs_tensor(network, inputs)
-    with torch.inference_mode():
-        parts = [
-            select_outputs(logits(network, some), of)[:, 0] for some in torch.split(points, BATCH)
-        ]
-    outputs: NDArray[np.float64] = torch.cat(parts).double().numpy(force=True)
-    return outputs
+    outputs = batched_outputs(
+        network,
+        inputs_tensor(network, inputs),
+        lambda network, batch: select_outputs(logits(network, batch), of)[:, 0],
+        batch_size=BATCH,
+    )
+    values: NDArray[np.float64] = outputs.double().numpy(force=True)
+    return values

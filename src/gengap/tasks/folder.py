@@ -1,4 +1,4 @@
-"""The folder of a task: its files, how they are read, how ``task.json`` is gathered.
+"""The folder of a task: its files, reading them, and writing ``task.json``.
 
 ::
 
@@ -36,15 +36,17 @@ MAKE_AGAIN = "remove what is left of it and run the workflow"
 
 @dataclass(frozen=True)
 class Metrics:
-    """What is known of one trained network; accuracies are fractions, losses means.
+    """Hyper-parameters, accuracies (fractions) and losses (means) of one trained network.
 
     Attributes:
         hyper_parameters: its point of the grid.
-        replicate: which of the networks with these hyper-parameters it is.
-        train_accuracy, train_loss: on the labels that it was trained on.
-        test_accuracy, test_loss: on the test data. Losses may be unknown (None).
-        epochs: epochs trained (None: unknown).
-        source_id: the name its maker gave it, where that is not its position.
+        replicate: its number among the networks with these hyper-parameters.
+        train_accuracy: on the labels that it was trained on.
+        train_loss: on the same labels; None if unknown.
+        test_accuracy: on the test data.
+        test_loss: on the test data; None if unknown.
+        epochs: number of epochs trained; None if unknown.
+        source_id: its name at the source, if that is not its position.
     """
 
     hyper_parameters: dict[str, Any]
@@ -65,6 +67,12 @@ class Metrics:
     def read(cls, path: str | Path) -> Metrics:
         """Read what :meth:`write` wrote.
 
+        Args:
+            path: the file.
+
+        Returns:
+            The metrics.
+
         Raises:
             GengapError: the file is not JSON, or has other keys than a network's metrics.
         """
@@ -72,7 +80,18 @@ class Metrics:
 
     @classmethod
     def from_mapping(cls, content: Mapping[str, Any], path: str | Path) -> Metrics:
-        """The metrics in a JSON object read from ``path``."""
+        """Make metrics from a JSON object that was read from ``path``.
+
+        Args:
+            content: values by the names of the attributes.
+            path: for the sentences of errors.
+
+        Returns:
+            The metrics.
+
+        Raises:
+            GengapError: a key is missing or unknown.
+        """
         known = {field.name for field in fields(cls)}
         required = {"hyper_parameters", "train_accuracy", "test_accuracy"}
         wrong = sorted((set(content) - known) | (required - set(content)))
@@ -89,7 +108,7 @@ class TrainedNetwork:
     """One network of a task.
 
     Attributes:
-        id: its position in the task, "0", "1", ...
+        id: its position in the task: "0", "1", ...
         folder: the network's folder.
         metrics: hyper-parameters, accuracies and losses.
     """
@@ -104,19 +123,19 @@ class TrainedNetwork:
         return self.metrics.train_accuracy - self.metrics.test_accuracy
 
     def network(self) -> nn.Module:
-        """The trained network, in eval mode."""
+        """Read the trained network, in eval mode."""
         return read_network(self.folder / "config.json", self.folder / "weights.safetensors")
 
     def initial(self) -> nn.Module:
-        """The network as it was before training, in eval mode."""
+        """Read the network as it was before training, in eval mode."""
         return read_network(self.folder / "config.json", self.folder / "weights_init.safetensors")
 
     def train(self, split: Split) -> Split:
-        """The training split with the labels that this network was trained on."""
+        """Return the training split with the labels that this network was trained on."""
         return with_labels(split, self.folder / "labels.npy")
 
     def history(self) -> pd.DataFrame:
-        """One row an epoch: epoch, train_loss, train_accuracy, learning_rate."""
+        """Read epoch, train_loss, train_accuracy and learning_rate, one row per epoch."""
         return pd.read_csv(self.folder / "history.csv")
 
 
@@ -126,7 +145,7 @@ class Task:
 
     Attributes:
         name: the task's name.
-        folder: where it lies.
+        folder: the task's folder.
         grid: values of each hyper-parameter.
         networks: by id, in the order of their positions; networks that failed are not here.
     """
@@ -147,18 +166,18 @@ class Task:
         return read_split(self.folder / "dataset" / "test.safetensors")
 
     def gaps(self) -> pd.Series[float]:
-        """Train minus test accuracy of each network, indexed by network id."""
+        """Return train minus test accuracy of each network, indexed by network id."""
         return self._series({name: network.gap for name, network in self.networks.items()}, "gap")
 
     def train_accuracies(self) -> pd.Series[float]:
-        """Training accuracy of each network, indexed by network id."""
+        """Return the training accuracy of each network, indexed by network id."""
         return self._series(
             {name: network.metrics.train_accuracy for name, network in self.networks.items()},
             "train_accuracy",
         )
 
     def hyper_parameters(self) -> pd.DataFrame:
-        """One row a network, one column a hyper-parameter of the grid."""
+        """Return a table of one row per network and one column per hyper-parameter of the grid."""
         rows = {name: network.metrics.hyper_parameters for name, network in self.networks.items()}
         table = pd.DataFrame.from_dict(rows, orient="index", columns=list(self.grid))
         return table.rename_axis("network")
@@ -169,10 +188,13 @@ class Task:
 
 
 def load(folder: str | Path) -> Task:
-    """Read a task folder; data and weights are read when they are asked for.
+    """Read a task folder; data and weights are read when they are used.
 
     Args:
         folder: the folder that holds ``task.json``.
+
+    Returns:
+        The task.
 
     Raises:
         GengapError: no ``task.json``, or one that is broken.
@@ -196,16 +218,16 @@ def write_task(
     grid: Mapping[str, Sequence[Any]],
     metrics: Mapping[str, Metrics],
 ) -> None:
-    """Gather ``task.json``.
+    """Write ``task.json`` from the metrics of the task's networks.
 
     Args:
         path: the file to write.
         name: the task's name.
         grid: values of each hyper-parameter.
-        metrics: of each network that was trained, by id.
+        metrics: those of each trained network, by id.
 
     Raises:
-        GengapError: no network at all, or a hyper-parameter outside the grid.
+        GengapError: there is no network, or a hyper-parameter outside the grid.
     """
     if not metrics:
         raise GengapError(
@@ -230,7 +252,7 @@ def write_task(
 
 
 def read_network(spec: str | Path, weights: str | Path) -> nn.Module:
-    """Build a network from its spec's file and its weights' file; eval mode."""
+    """Build a network from the files of its spec and its weights, in eval mode."""
     from gengap.networks import build, read_weights
 
     network = build(read_json(spec, MAKE_AGAIN))
@@ -239,10 +261,17 @@ def read_network(spec: str | Path, weights: str | Path) -> nn.Module:
 
 
 def with_labels(split: Split, labels: str | Path) -> Split:
-    """A split with the labels in a ``labels.npy``.
+    """Return a split with the labels of a ``labels.npy``.
+
+    Args:
+        split: its own labels are replaced.
+        labels: the file.
+
+    Returns:
+        The same inputs with the other labels.
 
     Raises:
-        GengapError: the file does not hold one label an input.
+        GengapError: the file does not hold one label per input.
     """
     try:
         values = np.load(labels, allow_pickle=False)

@@ -15,18 +15,19 @@ import torch
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.files import writing
-from gengap.networks import build, convolutional, dense, resolve_device, write_weights
+from gengap.networks import TEMPLATES, build, resolve_device, write_weights
+from gengap.planning.grid import canonical_point
 from gengap.seeding import derive
 from gengap.tasks.folder import Metrics
 from gengap.training import Recipe, loss_and_accuracy, train
 
 log = logging.getLogger(__name__)
 
-TEMPLATES = {"convolutional": convolutional, "dense": dense}
 
-
-def network_spec(network: Mapping[str, Any], input_shape: tuple[int, ...], classes: int) -> Any:
-    """The spec of a zoo's network.
+def network_spec(
+    network: Mapping[str, Any], input_shape: tuple[int, ...], classes: int
+) -> dict[str, Any]:
+    """Return the spec of a zoo's network.
 
     Args:
         network: ``{"template": "convolutional" | "dense", keywords}``,
@@ -34,10 +35,13 @@ def network_spec(network: Mapping[str, Any], input_shape: tuple[int, ...], class
         input_shape: shape of one input, channels last.
         classes: number of outputs.
 
+    Returns:
+        What :func:`gengap.networks.build` takes.
+
     Raises:
         GengapError: none of the three, or a keyword that the template does not know.
     """
-    keywords = dict(network)
+    keywords = canonical_point(network)
     if "template" in keywords:
         name = keywords.pop("template")
         if name not in TEMPLATES:
@@ -58,10 +62,15 @@ def network_spec(network: Mapping[str, Any], input_shape: tuple[int, ...], class
 def check(network: Mapping[str, Any], training: Mapping[str, Any], data: Split) -> None:
     """Stop before anything is trained if a grid point cannot be built or trained.
 
+    Args:
+        network: see :func:`network_spec`.
+        training: entries of a :class:`gengap.training.Recipe`.
+        data: the training split.
+
     Raises:
         GengapError: an unknown layer, keyword, loss, ...; or outputs that do not fit the classes.
     """
-    Recipe.from_mapping({**training, "seed": 0})
+    Recipe.from_mapping({**canonical_point(training), "seed": 0})
     with torch.device("meta"):
         module = build(network_spec(network, data.inputs.shape[1:], data.classes)).eval()
         outputs = module(torch.empty(2, *data.inputs.shape[1:])).shape
@@ -88,9 +97,10 @@ def train_network(
         network: see :func:`network_spec`.
         training: entries of a :class:`gengap.training.Recipe`; its seed is derived here.
         hyper_parameters: the grid point, with ``replicate``.
-        data: training and test split; the test split serves to measure the gap alone.
-        seed: the config's seed; initial weights, batches and corruption follow from it, the
-            grid point and the replicate, so a network does not change when the grid grows.
+        data: training and test split; the test split only serves to measure the gap.
+        seed: the config's seed. Initial weights, batches and corruption follow from it, the grid
+            point and the replicate, so a network does not change when the grid grows, nor when 0
+            is written for 0.0 (see :func:`gengap.planning.grid.canonical_point`).
         device: where to train, see :func:`gengap.networks.resolve_device`.
 
     Raises:
@@ -98,11 +108,11 @@ def train_network(
     """
     folder = Path(folder)
     train_split, test_split = data
-    point = dict(hyper_parameters)
+    point = canonical_point(hyper_parameters)
     replicate = point.pop("replicate")
     words = [f"{name}={value!r}" for name, value in sorted(point.items())]
     recipe = Recipe.from_mapping(
-        {**training, "seed": derive(seed, "train_network", *words, replicate)}
+        {**canonical_point(training), "seed": derive(seed, "train_network", *words, replicate)}
     )
     spec = network_spec(network, train_split.inputs.shape[1:], train_split.classes)
     module = build(spec).to(resolve_device(device))

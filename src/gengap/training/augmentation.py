@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 SIDE_PER_PADDING = 8
-"""Crops pad by this fraction of the shorter side: 4 cells of CIFAR's 32, as is usual, 1 of 8."""
+"""Crops pad by one cell for this many of the shorter side: 4 for CIFAR's 32, as usual, 1 for 8."""
 
 FLIP_PROBABILITY = 0.5
 
@@ -19,7 +19,7 @@ def augment(images: Tensor, names: Collection[str], generator: torch.Generator) 
 
     Args:
         images: (n, H, W, C).
-        names: any of ``crop``, ``flip``.
+        names: any of :data:`gengap.names.AUGMENTATIONS`.
         generator: on the CPU.
 
     Returns:
@@ -37,12 +37,15 @@ def augment(images: Tensor, names: Collection[str], generator: torch.Generator) 
 
 
 def crop(images: Tensor, corners: Tensor, padding: int) -> Tensor:
-    """Windows of the images' own size, cut out of the images padded with zeros on every side.
+    """Cut windows of the images' own size out of the images padded with zeros on every side.
 
     Args:
         images: (n, H, W, C).
         corners: (n, 2) integers in 0..2*padding, the top and left of each window.
-        padding: cells.
+        padding: cells on each side.
+
+    Returns:
+        (n, H, W, C).
     """
     count, height, width = images.shape[:3]
     padded = functional.pad(images, (0, 0, padding, padding, padding, padding))

@@ -1,4 +1,4 @@
-"""Wrong labels on purpose."""
+"""Corruption of labels: a fraction of them is replaced by wrong ones."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def corrupt_labels(
         labels: (n,) integers in 0..classes-1.
         classes: number of classes.
         fraction: f in [0, 1]; exactly round(f*n) labels change (Python's rounding: half to even).
-        rng: generator. In the same state, a larger fraction changes the same labels in the same
-            way, and more.
+        rng: draws labels and classes. From the same state, a larger fraction changes the labels
+            that a smaller one does, in the same way, and more.
 
     Returns:
         (n,) int64; a copy.

@@ -1,7 +1,9 @@
-"""Losses of each input, and how often a network is right."""
+"""The loss of each input, and the mean loss and accuracy of a network."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,71 +11,112 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gengap.errors import GengapError
-from gengap.networks import Network, device_of, logits, tensor_of
+from gengap.networks import (
+    Network,
+    batch_size_for,
+    device_of,
+    evaluating,
+    input_batches,
+    logits,
+    predictions,
+    tensor_of,
+)
+from gengap.networks.inference import BATCH
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from gengap.datasets import Split
 
 MARGIN = 1.0
-"""Of the hinge loss."""
+"""The margin of the hinge loss."""
 
 
 def loss_inputs(network: nn.Module, inputs: Tensor, loss: str) -> Tensor:
-    """What the loss looks at, (n, outputs): the network's outputs for ``mse``, logits otherwise."""
-    outputs: Tensor = network(inputs) if loss == "mse" else logits(network, inputs)
+    """Return what the loss looks at, (n, k): the outputs for ``mse``, and logits otherwise."""
+    outputs: Tensor = network(inputs) if LOSSES[loss].of_outputs else logits(network, inputs)
     return outputs
 
 
 def sample_losses(outputs: Tensor, labels: Tensor, loss: str) -> Tensor:
-    """The loss of each input.
+    """Return the loss of each input.
 
     Args:
-        outputs: (n, k) as from :func:`loss_inputs`; with k = 1 the two classes are -1 and +1, and
-            cross-entropy is that of the logistic model.
+        outputs: (n, k), see :func:`loss_inputs`. With k = 1 the targets of the two classes are -1
+            and +1, and the cross-entropy is that of the logistic model, with the logits 0 and z.
         labels: (n,) int64.
-        loss: one of :data:`gengap.training.recipe.LOSSES`; ``nll`` of a softmax equals
-            ``cross_entropy`` of its logits, which is how it is computed.
+        loss: one of :data:`gengap.names.LOSSES`; ``nll`` of a softmax is computed as the
+            ``cross_entropy`` of its logits, to which it is equal.
 
     Returns:
         (n,), twice differentiable almost everywhere.
     """
     if outputs.shape[1] == 1:
-        return _scalar_losses(outputs[:, 0], 2.0 * labels.to(outputs.dtype) - 1.0, loss)
-    if loss == "mse":
-        targets = functional.one_hot(labels, outputs.shape[1]).to(outputs.dtype)
-        return (outputs - targets).square().mean(1)
-    if loss == "hinge":
-        right = outputs.gather(1, labels[:, None])
-        margins = functional.relu(MARGIN - right + outputs)
-        return (margins.sum(1) - MARGIN) / outputs.shape[1]
+        signs = 2.0 * labels.to(outputs.dtype) - 1.0
+        return LOSSES[loss].two_classes(outputs[:, 0], signs)
+    return LOSSES[loss].classes(outputs, labels)
+
+
+def _cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
     return functional.cross_entropy(outputs, labels, reduction="none")
 
 
-def _scalar_losses(outputs: Tensor, signs: Tensor, loss: str) -> Tensor:
-    if loss == "mse":
-        return (outputs - signs).square()
-    if loss == "hinge":
-        return functional.relu(MARGIN - signs * outputs)
+def _logistic(outputs: Tensor, signs: Tensor) -> Tensor:
     return functional.softplus(-signs * outputs)
 
 
-def predictions(outputs: Tensor) -> Tensor:
-    """The predicted class (n,) of outputs (n, k): the largest, or the sign if k is 1."""
-    if outputs.shape[1] == 1:
-        return (outputs[:, 0] > 0).long()
-    return outputs.argmax(1)
+def _squared_error(outputs: Tensor, labels: Tensor) -> Tensor:
+    targets = functional.one_hot(labels, outputs.shape[1]).to(outputs.dtype)
+    return (outputs - targets).square().mean(1)
+
+
+def _squared_error_of_signs(outputs: Tensor, signs: Tensor) -> Tensor:
+    return (outputs - signs).square()
+
+
+def _hinge(outputs: Tensor, labels: Tensor) -> Tensor:
+    right = outputs.gather(1, labels[:, None])
+    margins = functional.relu(MARGIN - right + outputs)
+    return (margins.sum(1) - MARGIN) / outputs.shape[1]
+
+
+def _hinge_of_signs(outputs: Tensor, signs: Tensor) -> Tensor:
+    return functional.relu(MARGIN - signs * outputs)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """How a loss is computed.
+
+    Attributes:
+        classes: of outputs (n, k) and labels (n,), each input's loss (n,).
+        two_classes: the same of a network's single output (n,) and targets (n,) of -1 and +1.
+        of_outputs: whether it looks at the network's outputs; at its logits otherwise.
+    """
+
+    classes: Callable[[Tensor, Tensor], Tensor]
+    two_classes: Callable[[Tensor, Tensor], Tensor]
+    of_outputs: bool = False
+
+
+LOSSES = {
+    "cross_entropy": Loss(_cross_entropy, _logistic),
+    "mse": Loss(_squared_error, _squared_error_of_signs, of_outputs=True),
+    "hinge": Loss(_hinge, _hinge_of_signs),
+    "nll": Loss(_cross_entropy, _logistic),
+}
 
 
 def loss_and_accuracy(
-    network: nn.Module, data: Split, loss: str = "cross_entropy", batch_size: int = 1024
+    network: nn.Module, data: Split, loss: str = "cross_entropy", batch_size: int = BATCH
 ) -> tuple[float, float]:
-    """Mean loss and accuracy of a network on data, in eval mode.
+    """Return the mean loss and the accuracy of a network on data, in eval mode.
 
     Args:
         network: any classifier; its mode is as before afterwards.
         data: inputs (n, *input_shape) and labels (n,).
-        loss: one of :data:`gengap.training.recipe.LOSSES`.
-        batch_size: inputs per forward pass.
+        loss: one of :data:`gengap.names.LOSSES`.
+        batch_size: most inputs of one forward pass, see :func:`gengap.networks.batch_size_for`.
 
     Returns:
         Mean loss over the inputs, and the fraction of right predictions in [0, 1].
@@ -82,35 +125,53 @@ def loss_and_accuracy(
         GengapError: the network does not fit the data or the loss.
     """
     check_fit(network, data, loss)
-    device = device_of(network)
-    inputs, labels = tensor_of(data.inputs, device), tensor_of(data.labels, device)
-    return loss_and_accuracy_of_tensors(network, inputs, labels, loss, batch_size)
+    labels = tensor_of(data.labels, device_of(network))
+    return loss_and_accuracy_of(network, data.inputs, labels, loss, batch_size)
 
 
-def loss_and_accuracy_of_tensors(
-    network: nn.Module, inputs: Tensor, labels: Tensor, loss: str, batch_size: int
+def loss_and_accuracy_of(
+    network: nn.Module,
+    inputs: np.ndarray | Tensor,
+    labels: Tensor,
+    loss: str,
+    batch_size: int = BATCH,
 ) -> tuple[float, float]:
-    """:func:`loss_and_accuracy` for tensors on the network's device."""
-    was_training = network.training
-    network.eval()
-    total = torch.zeros((), dtype=torch.float64, device=inputs.device)
-    right = torch.zeros((), dtype=torch.int64, device=inputs.device)
-    with torch.inference_mode():
-        for some, wanted in zip(
-            torch.split(inputs, batch_size), torch.split(labels, batch_size), strict=True
-        ):
-            outputs = loss_inputs(network, some, loss)
-            total += sample_losses(outputs, wanted, loss).sum(dtype=torch.float64)
-            right += (predictions(outputs) == wanted).sum()
-    network.train(was_training)
+    """Return what :func:`loss_and_accuracy` does, of inputs and of labels on the network's device.
+
+    Args:
+        network: fits the inputs, the labels and the loss.
+        inputs: (n, *input_shape).
+        labels: (n,) int64.
+        loss: one of :data:`gengap.names.LOSSES`.
+        batch_size: most inputs of one forward pass.
+
+    Returns:
+        Mean loss, and the fraction of right predictions.
+    """
+    total = torch.zeros((), dtype=torch.float64, device=labels.device)
+    right = torch.zeros((), dtype=torch.int64, device=labels.device)
+    size = batch_size_for(network, inputs, batch_size)
+    with torch.inference_mode(), evaluating(network):
+        for rows, batch in input_batches(network, inputs, size):
+            outputs = loss_inputs(network, batch, loss)
+            total += sample_losses(outputs, labels[rows], loss).sum(dtype=torch.float64)
+            right += (predictions(outputs) == labels[rows]).sum()
     return total.item() / len(labels), right.item() / len(labels)
 
 
 def check_fit(network: nn.Module, data: Split, loss: str) -> None:
     """Refuse a network that does not fit the data's inputs and classes, or the loss.
 
-    A network with one output is for two classes.
+    Args:
+        network: a network with one output is for two classes; foreign modules are not checked.
+        data: inputs (n, *input_shape) and labels (n,).
+        loss: one of :data:`gengap.names.LOSSES`.
+
+    Raises:
+        GengapError: they do not fit, or the loss is unknown.
     """
+    if loss not in LOSSES:
+        raise GengapError(f"Unknown loss {loss!r}: choose one of {', '.join(LOSSES)}.")
     if not isinstance(network, Network):
         return
     network.check_inputs(data.inputs.shape)

@@ -17,7 +17,7 @@ WRAPPED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 
 
 def optimiser(parameters: Iterable[Tensor], recipe: Recipe) -> optim.Optimizer:
-    """The recipe's optimiser of these parameters."""
+    """Return the recipe's optimiser of these parameters."""
     keywords: dict[str, Any] = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
     if recipe.optimiser == "sgd":
         keywords |= {"momentum": recipe.momentum, "nesterov": recipe.nesterov}
@@ -25,11 +25,17 @@ def optimiser(parameters: Iterable[Tensor], recipe: Recipe) -> optim.Optimizer:
 
 
 def without_compiler(kind: type[optim.Optimizer]) -> Callable[..., optim.Optimizer]:
-    """An optimiser of torch that does not load torch's compiler.
+    """Return an optimiser of torch that does not load torch's compiler.
 
     Torch wraps these methods so that ``torch.compile`` leaves them alone, and the wrappers import
     the compiler, which costs each process some 1.6 CPU seconds and 70 MB. The methods inside are
     torch's own.
+
+    Args:
+        kind: the optimiser's class.
+
+    Returns:
+        A subclass with the unwrapped methods.
     """
     methods = {name: inspect.unwrap(getattr(kind, name)) for name in WRAPPED}
     methods["step"] = torch.no_grad()(inspect.unwrap(kind.step))
@@ -55,14 +61,14 @@ class Schedule:
             )
 
     def end_of_epoch(self, loss: float) -> None:
-        """Go on to the next epoch's learning rate, given the mean training loss of this one."""
+        """Set the next epoch's learning rate, given the mean training loss of this one."""
         if self._plateau is not None:
             self._plateau.step(loss)
         elif self._by_epoch is not None:
             self._by_epoch.step()
 
     def state(self) -> dict[str, Any]:
-        """What the next epochs' learning rates depend on, besides the present one."""
+        """Return what the next learning rates depend on, besides the present one."""
         inner = self._plateau or self._by_epoch
         return {} if inner is None else inner.state_dict()
 

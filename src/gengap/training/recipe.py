@@ -1,4 +1,4 @@
-"""How a network is trained, as data. Imports no torch."""
+"""The recipe of a training, as data."""
 
 from __future__ import annotations
 
@@ -8,25 +8,14 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from gengap.errors import GengapError
-
-LOSSES = ("cross_entropy", "mse", "hinge", "nll")
-OPTIMISERS = ("sgd", "adam", "adamw")
-AUGMENTATIONS = ("crop", "flip")
-INITIALISATIONS = ("torch", "glorot", "lecun", "he")
-
-SCHEDULES: dict[str, dict[str, float]] = {
-    "step": {"every": 30, "factor": 0.1},
-    "cosine": {"lowest": 0.0},
-    "plateau": {"factor": 0.1, "patience": 10},
-}
-"""Keywords of each schedule with their defaults."""
+from gengap.names import AUGMENTATIONS, INITIALISATIONS, LOSSES, OPTIMISERS, SCHEDULES
 
 _WHOLE = ("every", "patience")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained.
+    """A recipe for training a network.
 
     Attributes:
         loss: ``cross_entropy`` (of the logits, also of a network that ends in softmax), ``mse``
@@ -44,15 +33,15 @@ class Recipe:
         batch_size: inputs per step. Every epoch passes over the whole training set in a new random
             order; the last batch takes the rest, and a rest of one input joins the batch before it,
             since batch normalisation cannot work on one.
-        epochs: the budget: training ends after it at the latest.
+        epochs: maximum number of epochs.
         schedule: ``None`` for a constant learning rate, or a mapping with a name: ``{"name":
-            "step", "every": 30, "factor": 0.1}`` multiplies it by ``factor`` every so many epochs;
-            ``{"name": "cosine", "lowest": 0.0}`` falls to ``lowest`` at the end of the budget;
+            "step", "every": 30, "factor": 0.1}`` multiplies it by ``factor`` after every so many
+            epochs; ``{"name": "cosine", "lowest": 0.0}`` falls to ``lowest`` at the last epoch;
             ``{"name": "plateau", "factor": 0.1, "patience": 10}`` multiplies it after more than
             ``patience`` epochs without a *training* loss lower by a ten-thousandth.
         stop_at_loss: training ends after the epoch at whose end the mean loss over the training set
-            (eval mode, no augmentation, the labels trained on) is at most this; ``None`` uses up
-            the budget.
+            (eval mode, no augmentation, the labels trained on) is at most this; ``None`` trains for
+            all epochs.
         augmentation: any of ``crop`` (pad by an eighth of the side with zeros, then crop at random)
             and ``flip`` (left to right with probability one half); for images only.
         label_corruption: fraction f of the n training labels that are replaced, each by another
@@ -106,7 +95,13 @@ class Recipe:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Recipe:
-        """A recipe from a config's mapping; keys that are left out have their defaults.
+        """Make a recipe from a config's mapping; keys that are left out have their defaults.
+
+        Args:
+            mapping: values by the names of the attributes.
+
+        Returns:
+            The recipe.
 
         Raises:
             GengapError: a key is unknown or a value makes no sense.
@@ -142,8 +137,8 @@ def _number(
     valid = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not valid or not (low <= value <= high and above < value < below):
         limits = ((low, "at least"), (above, "above"), (high, "at most"), (below, "below"))
-        said = " and ".join(f"{word} {limit}" for limit, word in limits if math.isfinite(limit))
-        raise GengapError(f"The recipe's {key} is {value!r}: give a number {said}.")
+        stated = " and ".join(f"{word} {limit}" for limit, word in limits if math.isfinite(limit))
+        raise GengapError(f"The recipe's {key} is {value!r}: give a number {stated}.")
 
 
 def _integer(key: str, value: Any, *, low: int) -> None:

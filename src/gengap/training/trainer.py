@@ -1,4 +1,4 @@
-"""The one trainer."""
+"""The trainer of all networks."""
 
 from __future__ import annotations
 
@@ -27,21 +27,19 @@ from gengap.training.augmentation import augment
 from gengap.training.corruption import corrupt_labels
 from gengap.training.losses import (
     check_fit,
-    loss_and_accuracy_of_tensors,
+    loss_and_accuracy_of,
     loss_inputs,
     sample_losses,
 )
 from gengap.training.optimisers import Schedule, optimiser
 from gengap.training.recipe import Recipe
-from gengap.training.unfinished import read_state, state_file, write_state
+from gengap.training.resumption import read_state, state_file, write_state
 
 if TYPE_CHECKING:
     from gengap.datasets import Split
 
-EVALUATION_BATCH = 1024
-
 IMAGE_AXES = 4
-"""Of a batch of images; vectors have two."""
+"""Axes of a batch of images; one of vectors has two."""
 
 Weights = dict[str, Tensor]
 OnEpoch = Callable[[dict[str, Any]], None]
@@ -49,7 +47,7 @@ OnEpoch = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What training leaves.
+    """The result of a training.
 
     Attributes:
         initial: weights at the start, by name, on the CPU.
@@ -57,17 +55,17 @@ class TrainingResult:
         history: one row per epoch 1, 2, ...: ``epoch``; ``train_loss`` (the recipe's) and
             ``train_accuracy`` at its end, in eval mode, without augmentation, on the labels trained
             on; ``learning_rate`` during it.
-        checkpoints: weights after the asked epochs; epoch 0 is the start. Epochs that training did
-            not reach are missing.
+        snapshots: weights by epoch, after the epochs that were asked for; epoch 0 is the start.
+            Epochs that training did not reach are missing.
         labels: (n,) int64, the labels trained on (corrupted if the recipe says so).
-        epochs: how many were trained.
+        epochs: number of epochs trained.
         reached_target: whether ``stop_at_loss`` was reached.
     """
 
     initial: Weights
     weights: Weights
     history: list[dict[str, Any]]
-    checkpoints: dict[int, Weights]
+    snapshots: dict[int, Weights]
     labels: np.ndarray
     epochs: int
     reached_target: bool
@@ -79,34 +77,37 @@ def train(
     recipe: Recipe,
     *,
     start: Mapping[str, Tensor] | str | Path | None = None,
-    checkpoints: Sequence[int] = (),
+    snapshots: Sequence[int] = (),
     on_epoch: OnEpoch | None = None,
-    resume: Path | None = None,
+    resume_from: Path | None = None,
 ) -> TrainingResult:
     """Train a network in place, on the device that it is on.
 
     The same network, data, recipe and start give the same bytes on the same kind of machine (on one
-    thread); torch's global random state is neither used nor changed.
+    thread). Torch's global random state is neither used nor changed.
 
     Args:
         network: from :func:`gengap.networks.build`; afterwards it has the final weights and is in
             eval mode.
         data: training inputs (n, *input_shape) and labels (n,).
-        recipe: how.
-        start: weights to start from, by name or as a safetensors file; without it they are drawn
-            by ``recipe.initialisation`` and ``recipe.seed``.
-        checkpoints: epochs after which to keep the weights; 0 is the start.
+        recipe: how to train it.
+        start: initial weights, by name or as a safetensors file; without it they are drawn by
+            ``recipe.initialisation`` and ``recipe.seed``.
+        snapshots: epochs after which to keep the weights; 0 is the start.
         on_epoch: called with each new row of the history, e.g. to show progress.
-        resume: a folder in which the whole state is kept from each of the checkpoints to the next.
-            If training is interrupted, the same call goes on from the last of them, and what it
-            returns is the same to the byte. The states of other trainings in the folder are left
-            alone. The caller removes the folder when the result is safe.
+        resume_from: a folder that holds the whole state of training at the last snapshot. After
+            an interruption the same call resumes from there, and returns the same to the byte.
+            States of other trainings in the folder are left alone. The caller removes the folder
+            when the result is safe.
+
+    Returns:
+        Weights, history and snapshots.
 
     Raises:
-        GengapError: the network, data, recipe, start and checkpoints do not fit, training
-            diverged, or a state cannot be read or written.
+        GengapError: the network, data, recipe, start and snapshots do not fit, training diverged,
+            or a state cannot be read or written.
     """
-    _check(network, data, recipe, checkpoints)
+    _check(network, data, recipe, snapshots)
     device = device_of(network)
     labels = corrupt_labels(
         data.labels,
@@ -116,21 +117,21 @@ def train(
     )
     set_initial_weights(network, recipe, start)
     initial = weights_of(network)
-    unfinished = resume and state_file(resume, network, data, recipe, checkpoints)
+    resume_file = resume_from and state_file(resume_from, network, data, recipe, snapshots)
     inputs = tensor_of(data.inputs, device)
     with _own_random_state(recipe.seed, device), _deterministic_convolutions():
         training = _Training(network, inputs, tensor_of(labels, device), recipe)
-        state = unfinished and read_state(unfinished)
+        state = resume_file and read_state(resume_file)
         if state:
-            training.restore(state, str(unfinished))
-        elif 0 in checkpoints:
-            training.kept[0] = initial
+            training.restore(state, str(resume_file))
+        elif 0 in snapshots:
+            training.snapshots[0] = initial
         while not training.done:
             row = training.epoch()
-            if row["epoch"] in checkpoints:
-                training.kept[row["epoch"]] = weights_of(network)
-                if unfinished:
-                    write_state(unfinished, training.state())
+            if row["epoch"] in snapshots:
+                training.snapshots[row["epoch"]] = weights_of(network)
+                if resume_file:
+                    write_state(resume_file, training.state())
             if on_epoch is not None:
                 on_epoch(dict(row))
     network.eval()
@@ -138,14 +139,14 @@ def train(
         initial=initial,
         weights=weights_of(network),
         history=training.history,
-        checkpoints=training.kept,
+        snapshots=training.snapshots,
         labels=labels,
         epochs=len(training.history),
         reached_target=training.reached,
     )
 
 
-def _check(network: nn.Module, data: Split, recipe: Recipe, checkpoints: Sequence[int]) -> None:
+def _check(network: nn.Module, data: Split, recipe: Recipe, snapshots: Sequence[int]) -> None:
     check_fit(network, data, recipe.loss)
     if min(recipe.batch_size, len(data.labels)) == 1 and _normalises(network):
         raise GengapError(
@@ -157,10 +158,10 @@ def _check(network: nn.Module, data: Split, recipe: Recipe, checkpoints: Sequenc
             f"The recipe's augmentation ({', '.join(recipe.augmentation)}) is for images, but the "
             f"inputs have the shape {list(data.inputs.shape[1:])}: leave it out."
         )
-    for epoch in checkpoints:
+    for epoch in snapshots:
         if not 0 <= epoch <= recipe.epochs:
             raise GengapError(
-                f"A checkpoint is asked for at epoch {epoch}, but the recipe trains for "
+                f"A snapshot is asked for at epoch {epoch}, but the recipe trains for "
                 f"{recipe.epochs} epochs: choose epochs from 0 to {recipe.epochs}."
             )
 
@@ -172,7 +173,16 @@ def _normalises(network: nn.Module) -> bool:
 def set_initial_weights(
     network: nn.Module, recipe: Recipe, start: Mapping[str, Tensor] | str | Path | None = None
 ) -> None:
-    """Give a network the weights that :func:`train` starts from."""
+    """Give a network the weights that :func:`train` starts from, in place.
+
+    Args:
+        network: from :func:`gengap.networks.build`.
+        recipe: its initialisation and seed draw the weights.
+        start: weights instead, by name or as a safetensors file.
+
+    Raises:
+        GengapError: the weights do not fit the network, or cannot be read.
+    """
     if start is None:
         initialise(network, recipe.initialisation, torch_generator(recipe.seed, "initialisation"))
     elif isinstance(start, str | Path):
@@ -200,7 +210,7 @@ def _deterministic_convolutions() -> contextlib.AbstractContextManager[None]:
 
 
 class _Training:
-    """What training changes as it goes: weights, optimiser, schedule, generators, history."""
+    """The state of a training: weights, optimiser, schedule, generators, history, snapshots."""
 
     def __init__(self, network: nn.Module, inputs: Tensor, labels: Tensor, recipe: Recipe) -> None:
         self.network, self.inputs, self.labels, self.recipe = network, inputs, labels, recipe
@@ -210,7 +220,7 @@ class _Training:
         self.order = torch_generator(recipe.seed, "order")
         self.chance = torch_generator(recipe.seed, "augmentation")
         self.history: list[dict[str, Any]] = []
-        self.kept: dict[int, Weights] = {}
+        self.snapshots: dict[int, Weights] = {}
 
     @property
     def reached(self) -> bool:
@@ -225,21 +235,21 @@ class _Training:
         return self.reached or len(self.history) == self.recipe.epochs
 
     def epoch(self) -> dict[str, Any]:
-        """Train for one more epoch; its row of the history."""
+        """Train for one more epoch, and return its row of the history."""
         rate = float(self.steps.param_groups[0]["lr"])
         self.network.train()
         shuffled = torch.randperm(len(self.labels), generator=self.order).to(self.inputs.device)
         for batch in batches(shuffled, self.recipe.batch_size):
-            some = self.inputs[batch]
+            inputs = self.inputs[batch]
             if self.recipe.augmentation:
-                some = augment(some, self.recipe.augmentation, self.chance)
-            outputs = loss_inputs(self.network, some, self.recipe.loss)
+                inputs = augment(inputs, self.recipe.augmentation, self.chance)
+            outputs = loss_inputs(self.network, inputs, self.recipe.loss)
             loss = sample_losses(outputs, self.labels[batch], self.recipe.loss).mean()
             self.steps.zero_grad()
             torch.autograd.backward(loss)
             self.steps.step()
-        mean, accuracy = loss_and_accuracy_of_tensors(
-            self.network, self.inputs, self.labels, self.recipe.loss, EVALUATION_BATCH
+        mean, accuracy = loss_and_accuracy_of(
+            self.network, self.inputs, self.labels, self.recipe.loss
         )
         epoch = len(self.history) + 1
         if not math.isfinite(mean):
@@ -258,7 +268,7 @@ class _Training:
         return row
 
     def state(self) -> dict[str, Any]:
-        """All that the next epochs depend on, and what is to be returned of those before."""
+        """Return all that the next epochs depend on, and the results of those before."""
         device = self.inputs.device
         on_gpu = device.type == "cuda"
         return {
@@ -270,11 +280,11 @@ class _Training:
             "dropout": torch.get_rng_state(),
             "dropout on the GPU": torch.cuda.get_rng_state(device) if on_gpu else None,
             "history": self.history,
-            "kept": self.kept,
+            "snapshots": self.snapshots,
         }
 
     def restore(self, state: Mapping[str, Any], source: str) -> None:
-        """Go back to a state of the same training."""
+        """Set the state of the same training."""
         set_weights(self.network, state["weights"], source=source)
         self.steps.load_state_dict(state["optimiser"])
         self.schedule.restore(state["schedule"])
@@ -283,11 +293,11 @@ class _Training:
         torch.set_rng_state(state["dropout"])
         if state["dropout on the GPU"] is not None:
             torch.cuda.set_rng_state(state["dropout on the GPU"], self.inputs.device)
-        self.history, self.kept = state["history"], state["kept"]
+        self.history, self.snapshots = state["history"], state["snapshots"]
 
 
 def batches(indices: Tensor, size: int) -> list[Tensor]:
-    """Split indices (n,) into batches; a rest of one joins the batch before it."""
+    """Split indices (n,) into batches; a last batch of one joins the batch before it."""
     parts = list(torch.split(indices, size))
     if size > 1 and len(parts) > 1 and len(parts[-1]) == 1:
         parts[-2:] = [torch.cat(parts[-2:])]

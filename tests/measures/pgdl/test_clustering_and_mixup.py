@@ -122,7 +122,7 @@ def test_mixup_error_against_a_loop(seeded: Builder, images: Data) -> None:
 
 def test_manifold_mixup_error_against_a_loop(seeded: Builder, images: Data) -> None:
     train = small_groups(images, (4,), seed=2)
-    spec = dense((4,), 3, width=6, depth=2, batch_normalization=True, activation="tanh")
+    spec = dense((4,), 3, width=6, depth=2, batch_normalisation=True, activation="tanh")
     network = seeded(spec, seed=1)
     with torch.no_grad():
         network.dense_0.bias.normal_(generator=torch.Generator().manual_seed(0))

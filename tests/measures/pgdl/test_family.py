@@ -68,7 +68,7 @@ ONE_OUTPUT = {
 RESNET = {"architecture": "resnet18", "input_shape": [8, 8, 3], "classes": 3, "width": 2}
 SPECS = {
     "grey": (convolutional((8, 8, 1), 3, width=4, depth=2), 3),
-    "colour": (convolutional((8, 8, 3), 3, width=4, depth=1, batch_normalization=True), 3),
+    "colour": (convolutional((8, 8, 3), 3, width=4, depth=1, batch_normalisation=True), 3),
     "line": (convolutional((1, 12, 2), 3, width=4, depth=1), 3),
     "dense on images": (dense((5, 5, 3), 3, width=6, depth=2), 3),
     "dense on vectors": (dense((3,), 3, width=6, depth=3), 3),

@@ -1,8 +1,9 @@
 """Named architectures, one module each.
 
-To add one: write a module with a function or a :class:`~gengap.networks.network.Network` subclass
-``(input_shape, classes, *, ...keywords)`` and list it here. Its keyword-only parameters are what a
-spec may say besides ``architecture``, ``input_shape`` and ``classes``.
+To add one, write a module with a function or a :class:`~gengap.networks.network.Network` subclass
+``(input_shape, classes, *, ...keywords)``, list it here, and list its keywords in
+:data:`gengap.names.ARCHITECTURES`. Its keyword-only parameters are the keys of a spec besides
+``architecture``, ``input_shape`` and ``classes``.
 """
 
 from __future__ import annotations

@@ -18,11 +18,19 @@ CONVOLUTIONS = (
 
 
 def alexnet(input_shape: tuple[int, ...], classes: int, *, width: Any = 64) -> SequentialNetwork:
-    """AlexNet (Krizhevsky 2014, "One weird trick") as Corneanu et al. (2020) cut it for 32x32.
+    """Make AlexNet (Krizhevsky 2014, "One weird trick") as Corneanu et al. (2020) cut it for 32x32.
 
     Five ``same`` convolutions of 64, 192, 384, 256 and 256 channels (at ``width`` 64), the first of
     7x7 with stride 4, with ReLU; 2x2 max pooling after the first, second and last; then the mean
     over the image and one dense layer.
+
+    Args:
+        input_shape: (H, W, C).
+        classes: number of outputs.
+        width: channels of the first convolution.
+
+    Returns:
+        The network.
     """
     width = integer(width, "width")
     layers: list[dict[str, Any]] = []

@@ -11,26 +11,36 @@ UNITS_PER_WIDTH = 4
 
 
 def conv_2(input_shape: tuple[int, ...], classes: int, *, width: Any = 64) -> SequentialNetwork:
-    """One block of :func:`_conv`."""
+    """Make Conv-2 (Frankle and Carbin 2019): one block of two convolutions."""
     return _conv(input_shape, classes, integer(width, "width"), blocks=1)
 
 
 def conv_4(input_shape: tuple[int, ...], classes: int, *, width: Any = 64) -> SequentialNetwork:
-    """Two blocks of :func:`_conv`."""
+    """Make Conv-4 (Frankle and Carbin 2019): two blocks of two convolutions."""
     return _conv(input_shape, classes, integer(width, "width"), blocks=2)
 
 
 def conv_6(input_shape: tuple[int, ...], classes: int, *, width: Any = 64) -> SequentialNetwork:
-    """Three blocks of :func:`_conv`."""
+    """Make Conv-6 (Frankle and Carbin 2019): three blocks of two convolutions."""
     return _conv(input_shape, classes, integer(width, "width"), blocks=3)
 
 
 def _conv(input_shape: tuple[int, ...], classes: int, width: int, blocks: int) -> SequentialNetwork:
-    """Small variants of VGG (Frankle and Carbin 2019, "The lottery ticket hypothesis", fig. 2).
+    """Make a small variant of VGG.
 
-    Blocks of two 3x3 ``same`` convolutions of ``width``, 2 and 4 times ``width`` channels, each
-    block with 2x2 max pooling (padded, so that small images pass); then two dense layers of
-    4 * ``width`` units and one of the classes, all with ReLU.
+    The networks are those of Frankle and Carbin (2019, "The lottery ticket hypothesis", fig. 2),
+    with ReLU. Blocks of two 3x3 ``same`` convolutions have ``width``, 2 and 4 times ``width``
+    channels and 2x2 max pooling (padded, so that small images pass). Two dense layers of
+    4 * ``width`` units and one of the classes follow.
+
+    Args:
+        input_shape: (H, W, C).
+        classes: number of outputs.
+        width: channels of the first block.
+        blocks: how many.
+
+    Returns:
+        The network.
     """
     layers: list[dict[str, Any]] = []
     for block in range(blocks):

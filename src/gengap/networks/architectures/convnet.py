@@ -16,13 +16,22 @@ MOMENTUM = 0.9
 def convnet(
     input_shape: tuple[int, ...], classes: int, *, width: Any = 64, depth: Any = 3
 ) -> SequentialNetwork:
-    """The convolutional networks of Maddox et al. (2020, fig. 2), after Nakkiran et al. (2020).
+    """Make a convolutional network of Maddox et al. (2020, fig. 2), after Nakkiran et al. (2020).
 
     3x3 ``same`` convolutions, each with batch normalisation and ReLU: one of ``width`` channels,
     then ``depth`` more in three stages as equal as can be (the first stages take what is left
     over). The last convolution of a stage doubles the channels and 2x2 max pooling follows it,
     while the image is large enough. Then the maximum over the image, and a dense layer. With depth
     3 and width 64 it is the usual five-layer network (10 classes: 1.56 million parameters).
+
+    Args:
+        input_shape: (H, W, C).
+        classes: number of outputs.
+        width: channels of the first convolution.
+        depth: convolutions after the first.
+
+    Returns:
+        The network.
     """
     channels, depth = integer(width, "width"), integer(depth, "depth")
     side = min(input_shape[:2])

@@ -18,7 +18,7 @@ SMALLEST_POOLED_SIDE = 2
 
 
 class DenseLayer(nn.Module):
-    """A 1x1 and a 3x3 convolution, each after batch normalisation and ReLU; adds its channels."""
+    """A 1x1 and a 3x3 convolution, each after batch normalisation and ReLU."""
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
@@ -29,12 +29,13 @@ class DenseLayer(nn.Module):
         self.conv2 = nn.Conv2d(BOTTLENECK * growth, growth, 3, padding=1, bias=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Return ``growth`` new channels before those of the inputs (n, C, H, W)."""
         inner = self.conv1(functional.relu(self.norm1(inputs)))
         return torch.cat([self.conv2(self.relu2(self.norm2(inner))), inputs], dim=1)
 
 
 class Transition(nn.Module):
-    """Halves the channels and, where it has two cells or more, the image."""
+    """A 1x1 convolution that halves the channels, and pooling that halves the image if it can."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -42,6 +43,7 @@ class Transition(nn.Module):
         self.conv = nn.Conv2d(channels, channels // 2, 1, bias=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Apply normalisation, ReLU, convolution and pooling to images (n, C, H, W)."""
         outputs: Tensor = self.conv(functional.relu(self.norm(inputs)))
         if min(outputs.shape[2:]) < SMALLEST_POOLED_SIDE:
             return outputs
@@ -87,7 +89,7 @@ class DenseNet121(Network):
         self.outputs = classes
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Outputs (n, classes) for images (n, H, W, C)."""
+        """Return the outputs (n, classes) for images (n, H, W, C)."""
         self.check_inputs(inputs.shape)
         values = self.blocks(self.stem(channels_first(inputs)))
         values = self.pool(functional.relu(self.norm(values)))

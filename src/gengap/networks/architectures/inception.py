@@ -40,6 +40,7 @@ class Convolution(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Apply convolution, normalisation and ReLU to images (n, C, H, W)."""
         outputs: Tensor = self.relu(self.norm(self.conv(inputs)))
         return outputs
 
@@ -66,6 +67,7 @@ class InceptionModule(nn.Module):
         )
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Concatenate the branches' channels for images (n, C, H, W)."""
         return torch.cat([branch(inputs) for branch in self.branches], dim=1)
 
 
@@ -107,7 +109,7 @@ class Inception(Network):
         self.outputs = classes
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Outputs (n, classes) for images (n, H, W, C)."""
+        """Return the outputs (n, classes) for images (n, H, W, C)."""
         self.check_inputs(inputs.shape)
         values = self.pool(self.blocks(self.stem(channels_first(inputs))))
         outputs: Tensor = self.dense(values.flatten(1))

@@ -6,10 +6,17 @@ from gengap.networks.sequential import SequentialNetwork
 
 
 def lenet(input_shape: tuple[int, ...], classes: int) -> SequentialNetwork:
-    """LeNet-5 of LeCun et al. (1998) with ReLU, for images of any size from 4x4.
+    """Make LeNet-5 of LeCun et al. (1998) with ReLU, for images of any size from 4x4.
 
     Convolutions of 6 and 16 channels, 5x5, padded ``same`` so that small images pass, each with
     2x2 average pooling; then dense layers of 120 and 84 units and one of the classes.
+
+    Args:
+        input_shape: (H, W, C).
+        classes: number of outputs.
+
+    Returns:
+        The network.
     """
     convolution = {"layer_name": "Conv2D", "kernel_size": 5, "padding": "same"}
     pooling = {"layer_name": "AveragePooling2D", "pool_size": 2}

@@ -6,9 +6,16 @@ from gengap.networks.sequential import SequentialNetwork
 
 
 def lenet_300_100(input_shape: tuple[int, ...], classes: int) -> SequentialNetwork:
-    """The fully connected net of LeCun et al. (1998) with ReLU, for images and vectors.
+    """Make the fully connected net of LeCun et al. (1998) with ReLU, for images and vectors.
 
     Dense layers of 300 and 100 units and one of the classes.
+
+    Args:
+        input_shape: (H, W, C) or (d,).
+        classes: number of outputs.
+
+    Returns:
+        The network.
     """
     flatten = [{"layer_name": "Flatten"}] if len(input_shape) > 1 else []
     return SequentialNetwork(

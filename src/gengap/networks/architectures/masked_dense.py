@@ -1,4 +1,4 @@
-"""Dense networks of which a random part of the weights is there."""
+"""Dense networks in which only a random subset of the weights has an effect."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class MaskedLinear(nn.Linear):
         self.register_buffer("mask", (chance < kept).to(self.weight))
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Apply the masked map to inputs (n, d)."""
         return functional.linear(inputs, self.weight * self.mask, self.bias)
 
 
@@ -61,7 +62,7 @@ class MaskedDense(Network):
         self.outputs = classes
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Outputs (n, classes) for inputs (n, *input_shape)."""
+        """Return the outputs (n, classes) for inputs (n, *input_shape)."""
         self.check_inputs(inputs.shape)
         outputs: Tensor = self.dense(self.hidden(inputs.flatten(1)))
         return outputs

@@ -16,11 +16,11 @@ BASIC, BOTTLENECK = (3, 3), (1, 3, 1)
 BOTTLENECK_FROM = 44
 """Depth from which blocks are bottlenecks, as in the code that Maddox et al. use."""
 EXPANSION = 4
-"""A bottleneck gives so many times the channels that it has inside."""
+"""A bottleneck has this many times as many outputs as channels inside."""
 
 
 class PreActivationBlock(nn.Module):
-    """Convolutions, each after batch normalisation and ReLU, beside a shortcut without any."""
+    """Convolutions, each after batch normalisation and ReLU, beside a plain shortcut."""
 
     def __init__(
         self, channels: int, filters: int, outputs: int, stride: int, kernels: tuple[int, ...]
@@ -42,6 +42,7 @@ class PreActivationBlock(nn.Module):
             self.shortcut.append(nn.Conv2d(channels, outputs, 1, stride, bias=False))
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Add the convolutions' outputs to the shortcut's, for images (n, C, H, W)."""
         values = inputs
         for position in range(self.count):
             for part in ("norm", "relu", "conv"):
@@ -99,7 +100,7 @@ class PreResNet(Network):
         self.outputs = classes
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Outputs (n, classes) for images (n, H, W, C)."""
+        """Return the outputs (n, classes) for images (n, H, W, C)."""
         self.check_inputs(inputs.shape)
         values = self.blocks(self.stem(channels_first(inputs)))
         outputs: Tensor = self.dense(self.pool(self.relu(self.norm(values))).flatten(1))

@@ -31,6 +31,7 @@ class BasicBlock(nn.Module):
         self.relu2 = nn.ReLU()
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Add the convolutions' outputs to the shortcut's, for images (n, C, H, W)."""
         residual = self.relu1(self.norm1(self.conv1(inputs)))
         residual = self.norm2(self.conv2(residual))
         outputs: Tensor = self.relu2(residual + self.shortcut(inputs))
@@ -72,7 +73,7 @@ class ResNet18(Network):
         self.outputs = classes
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Outputs (n, classes) for images (n, H, W, C)."""
+        """Return the outputs (n, classes) for images (n, H, W, C)."""
         self.check_inputs(inputs.shape)
         values = self.relu(self.norm(self.stem(channels_first(inputs))))
         outputs: Tensor = self.dense(self.pool(self.blocks(values)).flatten(1))

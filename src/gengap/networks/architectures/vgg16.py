@@ -13,12 +13,20 @@ STAGES = ((2, 1), (2, 2), (3, 4), (3, 8), (3, 8))
 
 
 def vgg16(input_shape: tuple[int, ...], classes: int, *, width: Any = 64) -> SequentialNetwork:
-    """VGG16 (Simonyan and Zisserman 2015, table 1, D) with batch normalisation and one dense layer.
+    """Make VGG16 (Simonyan and Zisserman 2015, table 1, D) with batch normalisation.
 
     Thirteen 3x3 ``same`` convolutions in stages of ``width``, 2, 4, 8 and 8 times ``width``
     channels, each with batch normalisation and ReLU; 2x2 max pooling after each stage (padded, so
     that small images pass); then the mean over the image and one dense layer, as is usual for
     images of 32x32.
+
+    Args:
+        input_shape: (H, W, C).
+        classes: number of outputs.
+        width: channels of the first stage.
+
+    Returns:
+        The network.
     """
     width = integer(width, "width")
     layers: list[dict[str, Any]] = []

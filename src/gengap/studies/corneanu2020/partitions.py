@@ -88,7 +88,7 @@ def run(
     points = graph_inputs(context, data, "train", inputs)
     values: dict[str, float] = {}
     for moment, epoch in (("start", 0), ("end", last)):
-        set_weights(trained.network, trained.result.checkpoints[epoch], source="the checkpoint")
+        set_weights(trained.network, trained.result.snapshots[epoch], source="the checkpoint")
         found = node_activations(trained.network, points, nodes)
         whole = _if_affordable(
             partial(graph_summaries, found.activations, MAX_DIMENSION, budget=budget)

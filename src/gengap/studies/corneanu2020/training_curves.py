@@ -110,7 +110,7 @@ def run(
     trained = train_network(context, data, network, recipe, checkpoints)
     rows = []
     for epoch in checkpoints:
-        set_weights(trained.network, trained.result.checkpoints[epoch], source="the checkpoint")
+        set_weights(trained.network, trained.result.snapshots[epoch], source="the checkpoint")
         train_accuracy, test_accuracy = accuracies(trained)
         row = first if epoch == 0 else graph_of(trained.network)
         rows.append({"train_accuracy": train_accuracy, "test_accuracy": test_accuracy, **row})

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from gengap.curvature import hessian
-from gengap.curvature.margin import predicted_classes
 from gengap.curvature.spectra import DENSE_LIMIT
 from gengap.datasets import Split
 from gengap.figures.style import (
@@ -35,6 +34,7 @@ from gengap.figures.style import (
     notes_below,
     styled,
 )
+from gengap.networks import predicted_classes
 from gengap.seeding import derive, generator
 from gengap.studies import Context, Outcome, Run, load_data
 from gengap.studies.maddox2020.panels import curve

@@ -14,7 +14,6 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from torch import nn
 
 from gengap.curvature.alignment import alignments, unit_gradients
-from gengap.curvature.margin import predicted_classes
 from gengap.figures.style import (
     BLACK,
     DIVERGING,
@@ -26,7 +25,7 @@ from gengap.figures.style import (
     new_figure,
     styled,
 )
-from gengap.networks import Network, device_of, logits, tensor_of
+from gengap.networks import Network, device_of, logits, predicted_classes, tensor_of
 from gengap.studies import Context, Outcome, Run, load_data
 from gengap.studies.sabanayagam2023.quantities import spectrum_of
 from gengap.studies.sabanayagam2023.solutions import solve

@@ -149,7 +149,7 @@ def solve(
     if setup == "large_norm" and first is not None:
         length = norm(module, first if isinstance(first, Mapping) else _read(module, first))
         start = scaled_to(module, _fresh(module, recipe), length)
-    result = train(module, split, recipe, start=start, checkpoints=checkpoints)
+    result = train(module, split, recipe, start=start, snapshots=checkpoints)
     return Solution(module, split, result, loss_and_accuracy(module, data.test, recipe.loss)[1])
 
 

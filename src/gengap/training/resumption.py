@@ -1,4 +1,4 @@
-"""The whole state of a training that is not done, in a file from which it goes on."""
+"""The file that holds the whole state of a training, from which an interrupted one resumes."""
 
 from __future__ import annotations
 
@@ -25,22 +25,27 @@ if TYPE_CHECKING:
 
 
 def state_file(
-    folder: Path, network: nn.Module, data: Split, recipe: Recipe, checkpoints: Collection[int]
+    folder: Path, network: nn.Module, data: Split, recipe: Recipe, snapshots: Collection[int]
 ) -> Path:
-    """The file of one training's state in a folder, named by all that decides the result.
+    """Return the path of a training's state, named by a digest of all that decides the result.
 
-    That is the network with its first weights, the data, the recipe, the epochs whose weights are
-    kept, the kind of device, and the versions of torch and of the trainer. So the state of another
-    training lies in another file, and none is ever continued by mistake.
+    That is the network with its first weights, the data, the recipe, the epochs of the snapshots,
+    the kind of device, and the versions of torch and of the trainer. So the state of another
+    training lies in another file, and no training resumes from it by mistake.
 
     Args:
-        folder: of the states.
-        network: with the weights that it starts from.
-        data, recipe, checkpoints: of the training.
+        folder: holds the states.
+        network: has the weights that it starts from.
+        data: what it is trained on.
+        recipe: how it is trained.
+        snapshots: epochs after which the weights are kept.
+
+    Returns:
+        A file in the folder; it need not exist.
     """
     plan = {
         "recipe": dataclasses.asdict(recipe),
-        "checkpoints": sorted(set(checkpoints)),
+        "snapshots": sorted(set(snapshots)),
         "network": repr(network),
         "trained": [name for name, value in network.named_parameters() if value.requires_grad],
         "classes": data.classes,
@@ -57,7 +62,11 @@ def state_file(
 
 
 def write_state(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors and plain values, the file complete or not there.
+    """Write tensors and plain values; the file is complete or not there.
+
+    Args:
+        path: from :func:`state_file`.
+        state: by name.
 
     Raises:
         GengapError: the folder cannot be written to.
@@ -67,7 +76,13 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def read_state(path: Path) -> dict[str, Any] | None:
-    """What :func:`write_state` wrote, on the CPU; None where there is nothing.
+    """Read what :func:`write_state` wrote.
+
+    Args:
+        path: from :func:`state_file`.
+
+    Returns:
+        The state, on the CPU; None if there is no such file.
 
     Raises:
         GengapError: the file is damaged.

@@ -1,0 +1,271 @@
+"""Running a network over data: outputs in batches, predicted classes, captured activations.
+
+All packages run networks through this module, so that these things are decided in one place: how
+many inputs go through a network at once (:func:`batch_size_for`), what a network with one output
+says about two classes (:func:`class_logits`), in which mode it runs (:func:`evaluating`), and how
+the values inside it are seen (:func:`captured`, :func:`forward_hooks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from gengap.errors import GengapError
+from gengap.limits import LAYER_BYTES
+from gengap.networks.device import device_of, tensor_of
+from gengap.networks.inspection import leaf_modules, weight_layers
+from gengap.networks.layout import channels_last
+from gengap.networks.network import Network
+
+if TYPE_CHECKING:
+    from gengap.datasets import Split
+
+BATCH = 1024
+"""Most inputs of one forward pass."""
+
+PREDICTION_BATCH = 8192
+"""Most inputs of one forward pass where only classes are kept: mostly points of planes and rays."""
+
+Hook = Callable[[nn.Module, tuple[Any, ...], Any], Any]
+"""Called with a module, its arguments and its output; what it returns, unless None, replaces the
+output."""
+
+# Numbers in the largest output inside a network for one input, by the shape of the input.
+_LARGEST_OUTPUTS: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], int]] = WeakKeyDictionary()
+
+
+def logits(network: nn.Module, inputs: Tensor) -> Tensor:
+    """Return the outputs before the final softmax, if the network ends in one.
+
+    Args:
+        network: any classifier.
+        inputs: (n, *input_shape).
+
+    Returns:
+        (n, outputs).
+    """
+    outputs: Tensor = network.logits(inputs) if isinstance(network, Network) else network(inputs)
+    return outputs
+
+
+def class_logits(outputs: Tensor) -> Tensor:
+    """Return one logit per class: a single output z stands for the logits (0, z) of two classes.
+
+    Args:
+        outputs: logits (n, k).
+
+    Returns:
+        (n, 2) if k is 1, otherwise ``outputs`` themselves.
+    """
+    if outputs.shape[1] == 1:
+        return torch.cat([torch.zeros_like(outputs), outputs], dim=1)
+    return outputs
+
+
+def predictions(outputs: Tensor) -> Tensor:
+    """Return the class (n,) with the largest logit; of a single output, whether it is above 0."""
+    return class_logits(outputs).argmax(1)
+
+
+def penultimate(network: nn.Module, inputs: Tensor) -> Tensor:
+    """Return the input of the last weight layer, (n, features), flattened in the order H, W, C."""
+    _, last = weight_layers(network)[-1]
+    with captured([last]) as passages:
+        logits(network, inputs)
+    features = passages[last].input
+    return (channels_last(features) if isinstance(last, nn.Conv2d) else features).flatten(1)
+
+
+def parameter_count(network: nn.Module) -> int:
+    """Return the number of all parameters of a network."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Put a network into eval mode; afterwards each of its modules is in its own mode again."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def forward_hooks(modules: Iterable[nn.Module], hook: Hook) -> Iterator[None]:
+    """Call a hook after each forward pass of any of these modules, until the block is left.
+
+    Args:
+        modules: the modules to watch.
+        hook: called with a module, its arguments and its output.
+
+    Yields:
+        Nothing.
+    """
+    with ExitStack() as stack:
+        for module in modules:
+            stack.callback(module.register_forward_hook(hook).remove)
+        yield
+
+
+class Passage(NamedTuple):
+    """What went through a module in a forward pass.
+
+    Attributes:
+        input: its first argument.
+        output: what it returned.
+    """
+
+    input: Tensor
+    output: Tensor
+
+
+@contextmanager
+def captured(modules: Iterable[nn.Module]) -> Iterator[dict[nn.Module, Passage]]:
+    """Keep what goes through modules while a network runs, with its graph if there is one.
+
+    Args:
+        modules: those to watch. Of a module that runs several times the last passage is kept.
+
+    Yields:
+        A mapping, which forward passes inside the block fill.
+    """
+    passages: dict[nn.Module, Passage] = {}
+
+    def remember(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
+        passages[module] = Passage(arguments[0], output)
+
+    with forward_hooks(modules, remember):
+        yield passages
+
+
+def output_sizes(
+    network: nn.Module, inputs: Tensor, function: Callable[[nn.Module, Tensor], Any] = logits
+) -> list[int]:
+    """Return how many numbers each module without parts puts out, in the order of the calls.
+
+    Args:
+        network: any network.
+        inputs: (n, *input_shape).
+        function: runs the network.
+
+    Returns:
+        One size for each call of a module, for all n inputs together.
+    """
+    sizes: list[int] = []
+
+    def measure(_module: nn.Module, _arguments: tuple[Any, ...], output: Any) -> None:
+        sizes.append(output.numel() if isinstance(output, Tensor) else 0)
+
+    with forward_hooks(leaf_modules(network), measure):
+        function(network, inputs)
+    return sizes
+
+
+def batch_size_for(network: nn.Module, inputs: np.ndarray | Tensor, limit: int = BATCH) -> int:
+    """Return how many inputs may go through a network at once.
+
+    Args:
+        network: any classifier.
+        inputs: (n, *input_shape), n at least 1; the first one goes through the network to measure
+            its layers, once for each network and shape.
+        limit: the most.
+
+    Returns:
+        The limit, or fewer where the largest output inside the network, or the input itself, would
+        take more than :data:`gengap.limits.LAYER_BYTES`; at least 1.
+    """
+    shape = tuple(inputs.shape[1:])
+    known = _LARGEST_OUTPUTS.setdefault(network, {})
+    if shape not in known:
+        _, example = next(input_batches(network, inputs, 1))
+        with torch.no_grad(), evaluating(network):
+            known[shape] = max(example.numel(), *output_sizes(network, example))
+    bytes_per_input = known[shape] * next(network.parameters()).element_size()
+    return max(1, min(limit, LAYER_BYTES // bytes_per_input))
+
+
+def input_batches(
+    network: nn.Module, inputs: np.ndarray | Tensor, size: int
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield inputs in batches, on the network's device and in the type of its weights.
+
+    Args:
+        network: what they are for.
+        inputs: (n, *input_shape). An array is copied batch by batch; batches of a tensor that has
+            the device and type already are views.
+        size: inputs in a batch; the last one takes the rest.
+
+    Yields:
+        The rows of a batch, and its inputs (b, *input_shape).
+    """
+    device, dtype = device_of(network), next(network.parameters()).dtype
+    for start in range(0, len(inputs), size):
+        rows = slice(start, min(start + size, len(inputs)))
+        batch = inputs[rows] if isinstance(inputs, Tensor) else tensor_of(inputs[rows], device)
+        yield rows, batch.to(device, dtype if batch.is_floating_point() else batch.dtype)
+
+
+def batched_outputs(
+    network: nn.Module,
+    data: Split | np.ndarray | Tensor,
+    function: Callable[[nn.Module, Tensor], Tensor] = logits,
+    *,
+    batch_size: int = BATCH,
+) -> Tensor:
+    """Run a network over any number of inputs, in eval mode and without gradients.
+
+    Args:
+        network: any classifier; its mode is as before afterwards.
+        data: a split, or inputs (n, *input_shape).
+        function: what is taken of a batch, ``(network, inputs (b, *input_shape))`` to (b, ...):
+            :func:`logits`, :func:`penultimate`, ...
+        batch_size: most inputs of one forward pass, see :func:`batch_size_for`.
+
+    Returns:
+        (n, ...), on the network's device.
+
+    Raises:
+        GengapError: there are no inputs, or they do not fit the network.
+    """
+    inputs = data if isinstance(data, np.ndarray | Tensor) else data.inputs
+    if len(inputs) == 0:
+        raise GengapError("There are no inputs to run the network on: give at least one.")
+    size = batch_size_for(network, inputs, batch_size)
+    with torch.no_grad(), evaluating(network):
+        return torch.cat(
+            [function(network, batch) for _, batch in input_batches(network, inputs, size)]
+        )
+
+
+def predicted_classes(
+    network: nn.Module,
+    data: Split | np.ndarray | Tensor,
+    *,
+    batch_size: int = PREDICTION_BATCH,
+) -> NDArray[np.int64]:
+    """Return the class that a network predicts for each input.
+
+    Args:
+        network: any classifier.
+        data: a split, or inputs (n, *input_shape).
+        batch_size: most inputs of one forward pass.
+
+    Returns:
+        (n,), see :func:`predictions`.
+    """
+    return batched_outputs(network, data, _classes, batch_size=batch_size).numpy(force=True)
+
+
+def _classes(network: nn.Module, inputs: Tensor) -> Tensor:
+    return predictions(logits(network, inputs))
