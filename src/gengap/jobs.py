@@ -7,34 +7,26 @@ such a file passes the record on, and the task's ``failed.csv`` lists it.
 
 from __future__ import annotations
 
-import errno
 import logging
-import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
-from gengap.errors import GengapError, MachineError
-from gengap.failures import Failure, read_failure, write_failure
+from gengap.errors import GengapError
+from gengap.failures import (
+    NETWORK_FAULTS,
+    Failure,
+    is_fault_of_network,
+    read_failure,
+    write_failure,
+)
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
 
 log = logging.getLogger("gengap")
-
-# What a network can cause by itself; anything else is a fault of the program or of the machine (too
-# little memory: a repeat may have more) and stops the run.
-NETWORK_FAULTS = (GengapError, ArithmeticError, np.linalg.LinAlgError)
-# What the system says of a sound file that it cannot read now.
-UNREADABLE = {
-    errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOTCONN, errno.EHOSTDOWN,
-    errno.ENODEV, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
-}  # fmt: skip
-# safetensors passes on the number only in words.
-NUMBER_IN_WORDS = re.compile(r"os error (\d+)")
 
 
 def run(snakemake: Snakemake, work: Callable[[], None]) -> None:
@@ -56,7 +48,7 @@ def run(snakemake: Snakemake, work: Callable[[], None]) -> None:
             work()
     except NETWORK_FAULTS as error:
         reason = str(error) or type(error).__name__
-        if keep_going and not _of_the_machine(error):
+        if keep_going and is_fault_of_network(error):
             log.warning("left out: %s", reason, exc_info=not isinstance(error, GengapError))
             network = snakemake.wildcards.get("network", "")
             _record(snakemake, Failure(stage=snakemake.rule, network=network, reason=reason))
@@ -69,15 +61,6 @@ def run(snakemake: Snakemake, work: Callable[[], None]) -> None:
     except Exception:
         log.exception("rule %s failed", snakemake.rule)
         raise
-
-
-def _of_the_machine(error: Exception) -> bool:
-    """Whether the network is sound: what could not be read, say, can be read another time."""
-    cause = error.__cause__
-    number = cause.errno if isinstance(cause, OSError) else None
-    if number is None and (words := NUMBER_IN_WORDS.search(str(cause))):
-        number = int(words[1])
-    return number in UNREADABLE or isinstance(error, MachineError)
 
 
 def _log_to(path: str | None) -> None:
