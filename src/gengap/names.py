@@ -16,3 +16,9 @@ FAMILIES = {
 
 STAGED_FAMILY = "topology"
 """The family whose work is staged in files (activations, diagrams), by rules of its own."""
+
+NEEDS = (
+    "initial", "classes", "images", "twice_differentiable", "history", "snapshots", "siblings",
+    "unlabelled", "diagrams",
+)  # fmt: skip
+"""What a measure may need of a network and its task, in the order in which it is checked."""

@@ -9,7 +9,7 @@ from gengap.curvature import ggn
 from gengap.curvature.alignment import g_theta
 from gengap.curvature.gauss_newton import gauss_newton_g_theta
 from gengap.datasets import load
-from gengap.measures import compute
+from gengap.measures import Subject, compute
 from gengap.networks import build, convolutional, dense
 from gengap.training import Recipe, train
 
@@ -55,8 +55,8 @@ def test_the_measure_is_a_count_of_fifty_inputs(monkeypatch: pytest.MonkeyPatch)
     data = load("digits", train_size=80, balanced=True).train
     network = build(dense((8, 8, 1), 10, width=16, depth=1))
     rng = np.random.default_rng
-    value = compute("curvature:g_theta", network, None, data, rng(0))["g_theta"]
-    assert value == compute("curvature:g_theta", network, None, data, rng(0))["g_theta"]
+    value = compute("curvature:g_theta", Subject(network, None, data, rng(0)))["g_theta"]
+    assert value == compute("curvature:g_theta", Subject(network, None, data, rng(0)))["g_theta"]
     assert 0 < value <= 50 * 9
     monkeypatch.setattr("gengap.measures.curvature.G_THETA_BYTES", 1)
-    assert compute("curvature:g_theta", network, None, data, rng(0))["g_theta"] <= 2 * 9
+    assert compute("curvature:g_theta", Subject(network, None, data, rng(0)))["g_theta"] <= 2 * 9

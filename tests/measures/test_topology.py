@@ -6,7 +6,7 @@ import numpy as np
 
 from gengap.activations import choose_inputs, sample
 from gengap.datasets import load
-from gengap.measures import compute
+from gengap.measures import Subject, compute
 from gengap.measures.topology import STABILITY
 from gengap.networks import build, convolutional
 from gengap.topology import COMPONENTS, draw_diagrams, vectorise
@@ -15,7 +15,7 @@ from gengap.topology import COMPONENTS, draw_diagrams, vectorise
 def test_one_call_equals_the_stages() -> None:
     train = load("digits", train_size=60, test_size=20, seed=0).train
     network = build(convolutional((8, 8, 1), 10, width=2, depth=1)).eval()
-    values = compute("topology", network, None, train, np.random.default_rng(0))
+    values = compute("topology", Subject(network, None, train, np.random.default_rng(0)))
     assert set(values) == {*COMPONENTS, *STABILITY}
     for name, components in COMPONENTS.items():
         assert np.shape(values[name]) == (components,)

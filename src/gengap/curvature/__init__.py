@@ -23,6 +23,7 @@ from gengap.curvature.operators import (
     ggn,
     gradient_second_moment,
     hessian,
+    is_twice_differentiable,
 )
 from gengap.curvature.per_sample import per_sample_gradients
 from gengap.curvature.spectra import EigenPairs, Negatives, negatives
@@ -46,6 +47,7 @@ __all__ = [
     "ggn",
     "gradient_second_moment",
     "hessian",
+    "is_twice_differentiable",
     "negatives",
     "neural_collapse",
     "outliers",

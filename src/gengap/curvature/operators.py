@@ -296,6 +296,29 @@ def gradient_second_moment(
     )
 
 
+def is_twice_differentiable(network: nn.Module, data: Split, loss: str = "cross_entropy") -> bool:
+    """Whether torch knows the second derivatives of a loss in a network's weights.
+
+    Args:
+        network: neither it nor its mode is changed.
+        data: inputs (n, *input_shape) and labels (n,); the first of each is looked at.
+        loss: one of ``gengap.training.recipe.LOSSES``.
+
+    Returns:
+        False where a part of the network or the loss has no such derivative.
+    """
+    tried = copy.deepcopy(network).eval().requires_grad_()
+    inputs = tensor_of(data.inputs[:1], device_of(tried)).to(next(tried.parameters()).dtype)
+    labels = tensor_of(data.labels[:1], device_of(tried))
+    parameters = dict(tried.named_parameters())
+    try:
+        product = _hessian_product(tried, parameters, loss, inputs, labels)
+        product(tuple(parameter.detach() for parameter in parameters.values()), False)
+    except _NotTwiceDifferentiableError:
+        return False
+    return True
+
+
 def _check(
     network: nn.Module, loss: str, data: Split, reduction: str, dtype: str, batch_size: int
 ) -> None:
@@ -330,11 +353,11 @@ def _twice_differentiable(make: Callable[..., Product]) -> Callable[..., Product
         try:
             return call(*arguments)
         except NotImplementedError as error:
-            raise _not_differentiable(str(error)) from error
+            raise _NotTwiceDifferentiableError(str(error)) from error
         except RuntimeError as error:
             if "derivative" not in str(error) and "does not require grad" not in str(error):
                 raise
-            raise _not_differentiable(str(error)) from error
+            raise _NotTwiceDifferentiableError(str(error)) from error
 
     @functools.wraps(make)
     def wrapped(*arguments: Any) -> Product:
@@ -345,19 +368,24 @@ def _twice_differentiable(make: Callable[..., Product]) -> Callable[..., Product
     return wrapped
 
 
-def _not_differentiable(reason: str) -> GengapError:
-    return GengapError(
-        f"A part of the network or the loss cannot be differentiated twice ({reason.rstrip('.')}): "
-        "replace it by one that can."
-    )
+class _NotTwiceDifferentiableError(GengapError):
+    """A part of the network or the loss has no second derivative."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "A part of the network or the loss cannot be differentiated twice "
+            f"({reason.rstrip('.')}): replace it by one that can."
+        )
 
 
 def _gradient(
     outputs: Tensor, parameters: dict[str, Tensor], seed: Tensor | None = None
 ) -> list[Tensor]:
-    """J^T seed with a graph of its own, refusing parameters that the outputs do not hang on."""
+    """J^T seed with a graph of its own, refusing parameters that the outputs do not depend on."""
     if not outputs.requires_grad:
-        raise _not_differentiable("the loss does not depend on the weights through gradients")
+        raise _NotTwiceDifferentiableError(
+            "the loss does not depend on the weights through gradients"
+        )
     slopes = torch.autograd.grad(
         outputs, list(parameters.values()), seed, create_graph=True, allow_unused=True
     )
@@ -380,7 +408,7 @@ def _refuse_dead_ends(slopes: Sequence[Tensor]) -> None:
         if node is None:
             continue
         if node.name().rpartition("::")[2] in DEAD_ENDS:
-            raise _not_differentiable("it has no derivative of its gradient")
+            raise _NotTwiceDifferentiableError("it has no derivative of its gradient")
         following = {after for after, _ in node.next_functions} - seen
         seen |= following
         pending.extend(following)

@@ -21,6 +21,7 @@ from gengap.curvature.per_sample import parameter_count
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.networks import tensor_of
 from gengap.training import loss_and_accuracy
 
@@ -54,10 +55,9 @@ BISECTIONS = 14
     "hessian_negatives",
     "hessian_negative_mass",
     "hessian_outliers",
+    needs={"classes", "twice_differentiable"},
 )
-def hessian_spectrum(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> dict[str, float]:
+def hessian_spectrum(subject: Subject) -> dict[str, float]:
     """Sums over the spectrum of the Hessian of the mean loss; for each but the negative ones,
     larger predicts a larger gap.
 
@@ -79,7 +79,8 @@ def hessian_spectrum(
         GengapError: the loss is 0 in float32, the eigenvalues do not converge, or a part of the
             network cannot be differentiated twice.
     """
-    operator = hessian(network, LOSS, some_inputs(train, rng))
+    rng = subject.rng
+    operator = hessian(subject.network, LOSS, some_inputs(subject.train, rng))
     top = operator.eigsh(min(TOP, operator.size), seed=int(rng.integers(2**32)))
     density = operator.spectral_density(RUNS, STEPS, known=top, seed=int(rng.integers(2**32)))
     number, mass = density.negatives()
@@ -100,10 +101,8 @@ def hessian_spectrum(
     return values
 
 
-@measure()
-def loss_sharpness(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
+@measure(needs={"classes"})
+def loss_sharpness(subject: Subject) -> float:
     """-log sigma, where Gaussian noise of standard deviation sigma on all weights raises the loss
     by 0.1.
 
@@ -113,7 +112,8 @@ def loss_sharpness(
     ``sharpness`` of the family ``competition``, it neither looks for the worst direction nor scales
     with the weights. Larger predicts a larger gap.
     """
-    data = some_inputs(train, rng)
+    network, rng = subject.network, subject.rng
+    data = some_inputs(subject.train, rng)
     noisy = copy.deepcopy(network)
     weights = list(noisy.parameters())
     centres = [weight.detach().clone() for weight in weights]
@@ -146,10 +146,8 @@ def loss_sharpness(
     return -(low + high) / 2
 
 
-@measure()
-def g_theta(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
+@measure(needs={"classes"})
+def g_theta(subject: Subject) -> float:
     """How many eigenvectors the gradients of training inputs reach (Sabanayagam et al. 2023).
 
     Those of the Gauss-Newton matrix of at most 50 training inputs, in place of the Hessian of all
@@ -157,10 +155,11 @@ def g_theta(
     fewer inputs where their outputs' gradients would take more than a gigabyte. More eigenvectors
     mean a more complex decision boundary, and so predict a larger gap.
     """
-    gradients = 4 * parameter_count(network) * max(train.classes, 1)
+    train, rng = subject.train, subject.rng
+    gradients = 4 * parameter_count(subject.network) * max(train.classes, 1)
     count = max(2, min(G_THETA_INPUTS, len(train.labels), G_THETA_BYTES // gradients))
     rows = np.sort(rng.permutation(len(train.labels))[:count])
-    return float(gauss_newton_g_theta(network, train.inputs[rows], rng).count)
+    return float(gauss_newton_g_theta(subject.network, train.inputs[rows], rng).count)
 
 
 def some_inputs(train: Split, rng: np.random.Generator) -> Split:

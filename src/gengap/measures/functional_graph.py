@@ -8,11 +8,11 @@ inputs, on the published scale (|r| >= 0.4, bars of at least 0.02 in epsilon = d
 from __future__ import annotations
 
 import numpy as np
-from torch import nn
 
 from gengap.activations import choose_inputs, node_activations
-from gengap.datasets import Split
-from gengap.measures.registry import Value, measure
+from gengap.measures.registry import measure
+from gengap.measures.results import Value
+from gengap.measures.subject import Subject
 from gengap.topology import graph_summaries
 
 INPUTS = 1000
@@ -29,9 +29,7 @@ NAMES = tuple(f"{name}.H{dim}" for name in SUMMARIES for dim in range(MAX_DIMENS
 
 
 @measure(*NAMES, LAW)
-def summaries(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> dict[str, Value]:
+def summaries(subject: Subject) -> dict[str, Value]:
     """Average life and midlife, peak of the Betti curve per node, and persistent entropy.
 
     Of all channels, or means over five uniform draws of 200 where there are more. Dimensions
@@ -43,8 +41,9 @@ def summaries(
     neither paper says a sign: CVPR 2020 fits gap = a + b life + c midlife with whatever signs
     result, and a rank correlation may have either.
     """
-    inputs_rng, nodes_rng = rng.spawn(2)
-    activations = node_activations(network, choose_inputs(train, INPUTS, inputs_rng)).activations
+    inputs_rng, nodes_rng = subject.rng.spawn(2)
+    inputs = choose_inputs(subject.train, INPUTS, inputs_rng)
+    activations = node_activations(subject.network, inputs).activations
     count = len(activations)
     if count <= NODES:
         draws = [np.arange(count)]

@@ -10,19 +10,24 @@ import pandas as pd
 
 from gengap.errors import GengapError
 from gengap.failures import Failure
-from gengap.measures.registry import COLUMNS
+from gengap.measures.results import COLUMNS, REASON
+
+LEFT_OUT_COLUMNS = ["network", "family", "measure", REASON]
+"""Columns of the table of measures that some network lacks."""
 
 
 def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[str, pd.DataFrame]:
     """Join the tables of a task.
 
     Args:
-        tables: tidy tables, some with a column ``standard_error``.
+        tables: tidy tables, some with a column ``standard_error``, or with a column ``reason``
+            that is filled in the rows of measures without a value.
         failures: what stands in the place of the others, possibly several times.
 
     Returns:
-        ``measures`` (the tidy table), ``errors`` (rows with a standard error) and ``failed``
-        (network, stage, reason), each in the order of network ids.
+        ``measures`` (the tidy table), ``errors`` (rows with a standard error), ``failed`` (network,
+        stage, reason) and ``left_out`` (network, family, measure, reason: the measures without a
+        value of networks that have others of the same family), each in the order of network ids.
 
     Raises:
         GengapError: every network failed.
@@ -33,14 +38,18 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
     text = {"network": str, "component": str}
     joined = pd.concat([pd.read_csv(path, dtype=text) for path in tables])
     joined = joined.sort_values("network", key=lambda ids: ids.astype(int), kind="stable")
-    if "standard_error" not in joined:
-        joined["standard_error"] = float("nan")
+    for column in ("standard_error", REASON):
+        if column not in joined:
+            joined[column] = float("nan")
+    is_left_out = joined[REASON].notna()
+    values = joined[~is_left_out]
     failed = pd.DataFrame(
         [asdict(failure) for failure in dict.fromkeys(failures)],
         columns=["network", "stage", "reason"],
     ).sort_values("network", key=lambda ids: ids.astype(int), kind="stable")
     return {
-        "measures": joined[COLUMNS],
-        "errors": joined.loc[joined["standard_error"].notna(), [*COLUMNS, "standard_error"]],
+        "measures": values[COLUMNS],
+        "errors": values.loc[values["standard_error"].notna(), [*COLUMNS, "standard_error"]],
         "failed": failed,
+        "left_out": joined.loc[is_left_out, LEFT_OUT_COLUMNS],
     }

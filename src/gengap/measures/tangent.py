@@ -11,11 +11,10 @@ import math
 
 import numpy as np
 import scipy.linalg
-from torch import nn
 
-from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.tangent.alignment import normalised_alignment, one_hot
 from gengap.tangent.eigenfunctions import check_positive
 from gengap.tangent.kernel import Kernel, empirical_ntk
@@ -36,10 +35,9 @@ of equal inputs has eigenvalues 0, and rounding makes others of that size."""
     "log_largest_kernel_eigenvalue",
     "log_label_complexity",
     "kernel_drift",
+    needs={"initial", "classes"},
 )
-def tangent(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> dict[str, float]:
+def tangent(subject: Subject) -> dict[str, float]:
     """Alignment, size, spread and movement of the tangent kernel on training inputs.
 
     * ``negative_initial_alignment``, ``negative_final_alignment``: minus tr(Y' Theta Y) /
@@ -57,23 +55,19 @@ def tangent(
       learning versus kernel learning").
 
     Raises:
-        GengapError: the initial weights are unknown, all labels are equal, or a kernel vanishes or
-            has no share along the labels.
+        GengapError: all labels are equal, or a kernel vanishes or has no share along the labels.
     """
-    if initial is None:
-        raise GengapError(
-            "The family 'tangent' compares the kernel with that at the initial weights: add them "
-            "to the task, or leave the family 'tangent' out."
-        )
-    chosen = np.sort(rng.permutation(len(train.labels))[:INPUTS])
-    inputs, targets = train.inputs[chosen], one_hot(train.labels[chosen], train.classes)
-    first = empirical_ntk(initial, inputs, of="trace", double=True)
-    last = empirical_ntk(network, inputs, of="trace", double=True)
+    assert subject.initial is not None
+    train = subject.train
+    rows = np.sort(subject.rng.permutation(len(train.labels))[:INPUTS])
+    inputs, targets = train.inputs[rows], one_hot(train.labels[rows], train.classes)
+    first = empirical_ntk(subject.initial, inputs, of="trace", double=True)
+    last = empirical_ntk(subject.network, inputs, of="trace", double=True)
     before, after = (normalised_alignment(kernel, targets) for kernel in (first, last))
     if min(before, after) <= np.finfo(np.float32).eps:
         raise GengapError(
-            "The kernel has no share along the labels (the network may be dead): look at its "
-            "weights, or leave it out."
+            "The kernel has no share along the labels (the network may be dead): look at the "
+            "network's weights."
         )
     spectrum = _spectrum(last)
     return {

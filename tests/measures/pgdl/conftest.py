@@ -10,9 +10,18 @@ import torch
 from torch import nn
 
 from gengap.datasets import Split
+from gengap.measures import Subject, compute
 from gengap.networks import build, weight_layers
 
 Builder = Callable[..., nn.Module]
+
+
+def value(name: str, network: nn.Module, train: Split, seed: int = 0) -> float:
+    """One measure of the family, a number."""
+    subject = Subject(network, None, train, np.random.default_rng(seed))
+    computed = compute(f"competition:{name}", subject)[name]
+    assert isinstance(computed, float)
+    return computed
 
 
 @pytest.fixture

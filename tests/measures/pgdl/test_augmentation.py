@@ -11,10 +11,10 @@ import pytest
 import torch
 from scipy import ndimage
 from scipy.stats import trim_mean
+from tests.measures.pgdl.conftest import value
 from torch import nn
 
 from gengap.datasets import Split
-from gengap.measures import compute
 from gengap.measures.pgdl import augmentation
 from gengap.measures.pgdl.drawing import ValueRange
 from gengap.networks import build, convolutional, dense, logits, weight_layers
@@ -28,11 +28,6 @@ Data = Callable[..., Split]
 
 def random_images(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(seed).random(shape, dtype=np.float32))
-
-
-def value(name: str, network: nn.Module, train: Split, seed: int = 0) -> float:
-    computed = compute(f"competition:{name}", network, None, train, np.random.default_rng(seed))
-    return float(computed[name])  # type: ignore[arg-type]
 
 
 def penalty_of(

@@ -9,20 +9,15 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import davies_bouldin_score
+from tests.measures.pgdl.conftest import value
 from torch import nn
 
 from gengap.datasets import Split
-from gengap.measures import compute
 from gengap.measures.pgdl.clustering import davies_bouldin
 from gengap.networks import build, convolutional, dense, observed_layers
 
 Builder = Callable[..., nn.Module]
 Data = Callable[..., Split]
-
-
-def value(name: str, network: nn.Module, train: Split, seed: int = 0) -> float:
-    computed = compute(f"competition:{name}", network, None, train, np.random.default_rng(seed))
-    return float(computed[name])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])

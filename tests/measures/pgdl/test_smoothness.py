@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn.neighbors import kneighbors_graph
+from tests.measures.pgdl.conftest import value
 from torch import nn
 
 from gengap.datasets import Split
-from gengap.measures import compute
 from gengap.measures.pgdl.drawing import draw_balanced
 from gengap.measures.pgdl.smoothness import neighbours, variation
 from gengap.measures.registry import members
@@ -20,11 +20,6 @@ from gengap.networks import convolutional, penultimate
 
 Builder = Callable[..., nn.Module]
 Data = Callable[..., Split]
-
-
-def value(name: str, network: nn.Module, train: Split, seed: int = 0) -> float:
-    computed = compute(f"competition:{name}", network, None, train, np.random.default_rng(seed))
-    return float(computed[name])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("count", [1, 4, 80])

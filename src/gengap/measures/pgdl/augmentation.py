@@ -14,10 +14,10 @@ from scipy.stats import trim_mean
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gengap.datasets import Split
 from gengap.measures.pgdl.drawing import INPUTS, ValueRange, draw
 from gengap.measures.pgdl.outputs import BATCH, all_scores, observe
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.networks import device_of, observed_layers, tensor_of
 from gengap.networks.layout import IMAGE_RANK, channels_first, channels_last
 
@@ -49,10 +49,8 @@ class Augmentation(NamedTuple):
     apply: Transform
 
 
-@measure()
-def always_generalize(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
+@measure(needs={"classes"})
+def always_generalize(subject: Subject) -> float:
     """Penalty for answers that change under augmentation, mean over at most 2000 inputs.
 
     For each input x and each augmentation a of weight w_a, a changed prediction costs w_a, and an
@@ -69,6 +67,7 @@ def always_generalize(
     half of each feature's range) and erasing (setting features to their lowest value) make sense;
     their penalty is scaled up to the full 27.
     """
+    network, train, rng = subject.network, subject.train, subject.rng
     inputs, _ = draw(train, INPUTS, rng, device_of(network))
     values = ValueRange.of(train.inputs, inputs.device)
     unit = values.to_unit(inputs)
@@ -177,10 +176,8 @@ VECTORS = (
 )
 
 
-@measure()
-def negative_augmented_margin(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
+@measure(needs={"classes"})
+def negative_augmented_margin(subject: Subject) -> float:
     """Minus the mean margin at the first layer, on augmented training inputs.
 
     The margin of an input is (z_y - z_j) over the Euclidean norm of that difference's gradient with
@@ -193,7 +190,8 @@ def negative_augmented_margin(
     vectors are taken as they are. Larger predicts a larger gap, as published; 0 where the
     first layer's outputs are constant, and for inputs where its gradient is 0.
     """
-    inputs, labels = draw(train, MARGIN_INPUTS, rng, device_of(network))
+    network, rng = subject.network, subject.rng
+    inputs, labels = draw(subject.train, MARGIN_INPUTS, rng, device_of(network))
     if inputs.ndim == IMAGE_RANK:
         inputs = _standard_augmentation(inputs, rng)
     layer = observed_layers(network)[0][1]

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from torch import nn
-
-from gengap.datasets import Split
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.networks import weight_layers
 
 
 @measure()
-def vc_dimension(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
+def vc_dimension(subject: Subject) -> float:
     """An upper bound on the VC-dimension, from depth and kernel sizes alone.
 
     d + 2 d log(22 d s) Σ |kernel|, with d layers with weights, natural logarithm, and the numbers
@@ -24,7 +19,7 @@ def vc_dimension(
     image's pixels, or of a vector's features; the published code has 32² for every dataset. Larger
     predicts a larger gap, as published.
     """
-    kernels = [layer.weight.numel() for _, layer in weight_layers(network)]
+    kernels = [layer.weight.numel() for _, layer in weight_layers(subject.network)]
     depth = len(kernels)
-    places = math.prod(train.inputs.shape[1:3])
+    places = math.prod(subject.train.inputs.shape[1:3])
     return depth + 2 * depth * math.log(22 * depth * places) * sum(kernels)

@@ -15,6 +15,7 @@ from gengap.measures.pgdl.drawing import draw
 from gengap.measures.pgdl.mixup import label_wise_mixup_error
 from gengap.measures.pgdl.outputs import all_observed
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.networks import device_of, observed_layers, weight_layers
 from gengap.networks.layout import IMAGE_RANK
 
@@ -26,10 +27,8 @@ ROUND = 120
 """Inputs of one round: the published code joins three batches of 40."""
 
 
-@measure("interpex", "davies_bouldin_index", "mixup_error")
-def interpex(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> dict[str, float]:
+@measure("interpex", "davies_bouldin_index", "mixup_error", needs={"classes"})
+def interpex(subject: Subject) -> dict[str, float]:
     """The winning entry and its two factors: Davies-Bouldin index times label-wise mixup error.
 
     Natekar and Sharma 2020, "Representation based complexity measures for predicting generalization
@@ -49,6 +48,7 @@ def interpex(
     Raises:
         GengapError: the training data are of one class, or no class has two training inputs.
     """
+    network, train, rng = subject.network, subject.train, subject.rng
     index = _first_layer_index(network, train, rng)
     error = label_wise_mixup_error(network, train, rng)
     return {"interpex": index * error, "davies_bouldin_index": index, "mixup_error": error}
@@ -58,8 +58,7 @@ def _first_layer_index(network: nn.Module, train: Split, rng: np.random.Generato
     inputs, labels = draw(train, ROUNDS * ROUND, rng, device_of(network))
     if len(torch.unique(labels)) < 2:
         raise GengapError(
-            "The Davies-Bouldin index needs training inputs of two classes: give such data, or "
-            "leave the family 'competition' out."
+            "The Davies-Bouldin index needs training inputs of two classes: give such data."
         )
     (outputs,) = all_observed(network, [_first_layer(network)], inputs)
     features = _pooled(outputs).flatten(1)

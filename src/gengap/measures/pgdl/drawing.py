@@ -33,8 +33,7 @@ def draw_balanced(
     """
     if len(train.labels) < 2:
         raise GengapError(
-            "The training data are a single input, so nothing can be compared: give more of them, "
-            "or leave the family 'competition' out."
+            "The training data are a single input, so nothing can be compared: give more of them."
         )
     chosen = [
         rng.permutation(np.flatnonzero(train.labels == label))[:per_class]

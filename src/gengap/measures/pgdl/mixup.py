@@ -15,6 +15,7 @@ from gengap.errors import GengapError
 from gengap.measures.pgdl.drawing import INPUTS, draw_balanced
 from gengap.measures.pgdl.outputs import BATCH, all_observed, class_scores
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.networks import device_of, observed_layers
 from gengap.networks.layout import ChannelsFirst, ChannelsLast, Flatten
 from gengap.networks.padding import AveragePooling
@@ -49,10 +50,8 @@ Scores = Callable[[Tensor, Tensor], Tensor]
 """Class scores (m, classes) of the mixtures of inputs ``left`` and ``right``, each (m,)."""
 
 
-@measure()
-def manifold_mixup_error(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
+@measure(needs={"classes"})
+def manifold_mixup_error(subject: Subject) -> float:
     """Error of a network in which two inputs of one class are mixed after the first activation.
 
     As the label-wise mixup error of :func:`gengap.measures.pgdl.interpex`, but the mean of
@@ -65,7 +64,8 @@ def manifold_mixup_error(
     Raises:
         GengapError: no class has two training inputs.
     """
-    inputs, labels = draw_mixed(train, rng, device_of(network))
+    network = subject.network
+    inputs, labels = draw_mixed(subject.train, subject.rng, device_of(network))
     layer = _first_activation(network)
     (features,) = all_observed(network, [layer], inputs)
 
@@ -132,8 +132,7 @@ def mixup_error(scores: Scores, labels: Tensor) -> float:
             errors.append(float(torch.cat(wrong).double().mean()))
     if not errors:
         raise GengapError(
-            "No class has two training inputs, so none can be mixed: give more training data, or "
-            "leave the family 'competition' out."
+            "No class has two training inputs, so none can be mixed: give more training data."
         )
     log.info("Mixup within %d classes, %d inputs", len(errors), len(labels))
     return float(np.mean(errors))

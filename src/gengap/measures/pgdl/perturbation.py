@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gengap.datasets import Split
 from gengap.measures.pgdl.drawing import draw
 from gengap.measures.pgdl.outputs import all_scores, class_scores, observe
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.networks import device_of, observed_layers, tensor_of
 
 log = logging.getLogger(__name__)
@@ -34,10 +34,8 @@ ASCENT_STEP = 0.1
 SHARPNESS_INPUTS = 10 * ASCENT_BATCH
 
 
-@measure()
-def jacobian_norm(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
+@measure(needs={"classes"})
+def jacobian_norm(subject: Subject) -> float:
     """Mean squared entry of the Jacobian of the logits with respect to the activations.
 
     Mean over at most 512 inputs and all entries for each of: the input, and the output of each
@@ -45,7 +43,8 @@ def jacobian_norm(
     et al. 2020, "NeurIPS 2020 competition: predicting generalization in deep learning"). Larger
     predicts a larger gap, as published. For images and vectors.
     """
-    inputs, _ = draw(train, JACOBIAN_INPUTS, rng, device_of(network))
+    network = subject.network
+    inputs, _ = draw(subject.train, JACOBIAN_INPUTS, subject.rng, device_of(network))
     layers = [layer for _, layer in observed_layers(network)[:-1]]
     totals = np.zeros(len(layers) + 1)
     for batch in torch.split(inputs, JACOBIAN_BATCH):
@@ -67,10 +66,8 @@ def _mean_squares(network: nn.Module, layers: list[nn.Module], inputs: Tensor) -
     return np.asarray(squares.mean(axis=0))
 
 
-@measure()
-def sharpness(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
+@measure(needs={"classes"})
+def sharpness(subject: Subject) -> float:
     """-log α, where weights w perturbed within α |w| lose a tenth of the training accuracy.
 
     α is found by bisection of its logarithm between 1e-4 and 2. A perturbation starts uniform
@@ -82,6 +79,7 @@ def sharpness(
     this follows the paper. From -log 2 (nothing lost within the bounds) to log 1e4; larger predicts
     a larger gap. For images and vectors.
     """
+    network, train, rng = subject.network, subject.train, subject.rng
     inputs, labels = draw(train, SHARPNESS_INPUTS, rng, device_of(network))
     target = _accuracy(network, inputs, labels) - ACCURACY_LOST
     low, high = math.log(SMALLEST), math.log(LARGEST)

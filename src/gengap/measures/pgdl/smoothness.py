@@ -13,6 +13,7 @@ from gengap.datasets import Split
 from gengap.measures.pgdl.drawing import draw_balanced
 from gengap.measures.pgdl.outputs import all_observed
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.networks import device_of, tensor_of, weight_layers
 from gengap.networks.layout import channels_last
 
@@ -28,10 +29,8 @@ BLOCK = 4096
 """Features that are held in double precision at a time."""
 
 
-@measure("brain", "brain_80_neighbours")
-def brain(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> dict[str, float]:
+@measure("brain", "brain_80_neighbours", needs={"classes"})
+def brain(subject: Subject) -> dict[str, float]:
     """Variation of the labels of mixed inputs on the graph of their penultimate features.
 
     500 training inputs in all, equally many of each class, are each mixed with another one by a
@@ -46,6 +45,7 @@ def brain(
     Raises:
         GengapError: the training data are a single input.
     """
+    network, train, rng = subject.network, subject.train, subject.rng
     inputs, labels = _examples(train, rng, device_of(network))
     signal = functional.one_hot(labels, train.classes).float()
     shares = tensor_of(rng.beta(BETA, BETA, len(labels)).astype(np.float32), inputs.device)
@@ -60,10 +60,8 @@ def brain(
     }
 
 
-@measure()
-def label_variation(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
+@measure(needs={"classes"})
+def label_variation(subject: Subject) -> float:
     """Variation of the labels on the graphs of the last layers' features, the largest of them.
 
     As :func:`brain`, but of inputs that are not mixed, on the undirected graph of nearest
@@ -74,7 +72,8 @@ def label_variation(
     Raises:
         GengapError: the training data are a single input.
     """
-    inputs, labels = _examples(train, rng, device_of(network))
+    network, train = subject.network, subject.train
+    inputs, labels = _examples(train, subject.rng, device_of(network))
     signal = functional.one_hot(labels, train.classes).float()
     last = len(weight_layers(network)) // LAST_PART + 1
     variations = []
