@@ -38,7 +38,7 @@ def test_an_image_network_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     found = gauss_newton_g_theta(network, data.inputs, np.random.default_rng(0))
     assert 0 < found.count <= 12 * 9
     assert found.fraction == found.count / sum(p.numel() for p in network.parameters())
-    monkeypatch.setattr("gengap.curvature.per_sample.BATCH_BYTES", 1 << 15)
+    monkeypatch.setattr("gengap.curvature.per_sample.GRADIENT_BATCH_BYTES", 1 << 15)
     again = gauss_newton_g_theta(network, data.inputs, np.random.default_rng(0))
     assert np.allclose(found.largest[:50], again.largest[:50], atol=1e-3)
 

@@ -13,6 +13,7 @@ from tests.tangent.conftest import layers, loop_jacobian, points, seeded
 from torch import nn
 
 from gengap.errors import GengapError
+from gengap.limits import GIB
 from gengap.measures.tangent import INPUTS
 from gengap.networks import ARCHITECTURES, Network, build
 from gengap.tangent import (
@@ -26,7 +27,7 @@ from gengap.tangent import (
 from gengap.tangent import features as features_module
 from gengap.tangent.features import jacobian as jacobian_features
 from gengap.tangent.features import structured, supports
-from gengap.tangent.kernel import GIB, _planned, times
+from gengap.tangent.kernel import _planned, times
 
 CONV = {"layer_name": "Conv2D", "filters": 4, "kernel_size": 3}
 FLAT = {"layer_name": "Flatten"}

@@ -7,11 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from gengap.errors import GengapError
+from gengap.limits import EXTRA_BASIS
 
 Product = Callable[[np.ndarray], np.ndarray]
 
-EXTRA_BASIS = 60
-"""Vectors of the basis beyond twice the eigenpairs that are wanted."""
 STRIDE = 10
 """Steps between looks at the residuals; also those from a random vector that check a result."""
 BREAKDOWN = 8.0

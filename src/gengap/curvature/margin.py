@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -26,6 +27,9 @@ REFINEMENTS = 4
 
 OVERSHOOT = 1.25
 """How far beyond the linearised boundary a crossing is looked for."""
+
+STEPS, LEARNING_RATE = 300, 0.02
+"""Of Adam, by which points are moved until their gradient is parallel to a vector."""
 
 FORWARD_BATCH = 8192
 ALIGNED = 0.01
@@ -188,6 +192,18 @@ def _nearest_other(
     return reach, known[index]
 
 
+class DescentOptions(TypedDict, total=False):
+    """Options of the search for points of alignment 1.
+
+    Attributes:
+        steps: of Adam, 300 by default; the best point on the way is kept.
+        learning_rate: in units of the inputs, 0.02 by default.
+    """
+
+    steps: int
+    learning_rate: float
+
+
 @dataclass(frozen=True)
 class AlignedPoints:
     """Points in input space whose gradient aligns with a vector, one per start.
@@ -202,12 +218,7 @@ class AlignedPoints:
 
 
 def aligned_points(
-    network: nn.Module,
-    vector: np.ndarray,
-    starts: np.ndarray,
-    *,
-    steps: int = 300,
-    learning_rate: float = 0.02,
+    network: nn.Module, vector: np.ndarray, starts: np.ndarray, **options: Unpack[DescentOptions]
 ) -> AlignedPoints:
     """Move points until their gradient is parallel to a vector: Adam on 1 - A(x)^2, all at once.
 
@@ -215,8 +226,10 @@ def aligned_points(
         network: in eval mode.
         vector: unit vector (p,).
         starts: (s, *input_shape), as many as fit into one batch of gradients.
-        steps: of Adam; the best point on the way is kept.
-        learning_rate: in units of the inputs.
+        **options: ``steps`` and ``learning_rate``, see :class:`DescentOptions`.
+
+    Returns:
+        The best point of each start, and its alignment.
 
     Raises:
         GengapError: a vector of another size, or too many starts.
@@ -234,10 +247,12 @@ def aligned_points(
     dtype, device = next(network.parameters()).dtype, device_of(network)
     direction = torch.from_numpy(vector.astype(np.float64)).to(device, dtype)
     points = tensor_of(starts, device).to(dtype).requires_grad_()
-    optimiser = without_compiler(torch.optim.Adam)([points], lr=learning_rate)
+    optimiser = without_compiler(torch.optim.Adam)(
+        [points], lr=options.get("learning_rate", LEARNING_RATE)
+    )
     best = torch.zeros(len(starts), device=device, dtype=dtype)
     kept = points.detach().clone()
-    for _ in range(steps + 1):
+    for _ in range(options.get("steps", STEPS) + 1):
         gradients = gradient_direction(network, points)
         lengths = gradients.norm(dim=1).clamp_min(torch.finfo(dtype).tiny)
         found = (gradients @ direction) / lengths
@@ -281,9 +296,7 @@ def estimate_margin(
     vector: np.ndarray,
     inputs: np.ndarray,
     starts: np.ndarray,
-    *,
-    steps: int = 300,
-    learning_rate: float = 0.02,
+    **options: Unpack[DescentOptions],
 ) -> MarginEstimate:
     """The margin estimate of Sabanayagam et al. (2023), from several starts.
 
@@ -296,9 +309,12 @@ def estimate_margin(
         vector: an eigenvector of the Hessian, mostly the first, (p,).
         inputs: training inputs (n, *input_shape).
         starts: (s, *input_shape).
-        steps, learning_rate: see :func:`aligned_points`.
+        **options: ``steps`` and ``learning_rate``, see :class:`DescentOptions`.
+
+    Returns:
+        The median margin, and what it rests on.
     """
-    aligned = aligned_points(network, vector, starts, steps=steps, learning_rate=learning_rate)
+    aligned = aligned_points(network, vector, starts, **options)
     found = alignments(network, inputs, vector[:, np.newaxis])[:, 0]
     extremes = int(found.argmax()), int(found.argmin())
     ends = inputs[list(extremes)].reshape(2, -1).astype(np.float64)

@@ -14,10 +14,10 @@ from torch import nn
 
 from gengap.curvature.effective_dimension import filter_factors, sweep
 from gengap.curvature.operators import CurvatureOperator, Dtype, Reduction, ggn, hessian
-from gengap.curvature.spectra import DENSE_LIMIT
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.files import writing
+from gengap.limits import DENSE_LIMIT
 
 log = logging.getLogger(__name__)
 

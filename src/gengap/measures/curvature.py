@@ -20,6 +20,7 @@ from gengap.curvature.operators import hessian
 from gengap.curvature.per_sample import parameter_count
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.limits import G_THETA_BYTES
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
 from gengap.networks import tensor_of
@@ -39,7 +40,6 @@ ALPHAS = {"tenth": 0.1, "one": 1.0, "ten": 10.0}
 lambda / (lambda + alpha) is biased upwards where many eigenvalues lie within alpha of zero."""
 
 G_THETA_INPUTS = 50
-G_THETA_BYTES = 1 << 30
 
 LOSS_INCREASE = 0.1
 DRAWS = 5

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.limits import KERNEL_BYTES
 from gengap.networks import Network, device_of
-from gengap.tangent.kernel import GIB
 from gengap.tangent.outputs import (
     OutputSelection,
     as_function,
@@ -62,7 +62,7 @@ def anisotropy_directions(
     rng: np.random.Generator,
     count: int | None = None,
     of: OutputSelection = "scalar",
-    memory_budget: int = 2 * GIB,
+    memory_budget: int = KERNEL_BYTES,
 ) -> Directions:
     """The network's anisotropy directions at its weights.
 

@@ -17,7 +17,8 @@ from scipy.sparse.linalg import LinearOperator, eigsh, lobpcg
 from torch import nn
 
 from gengap.errors import GengapError
-from gengap.tangent.kernel import GIB, Kernel, Method, empirical_ntk, kernel_operator, times
+from gengap.limits import KERNEL_BYTES
+from gengap.tangent.kernel import Kernel, Method, empirical_ntk, kernel_operator, times
 from gengap.tangent.outputs import OutputSelection
 from gengap.tangent.storage import read_with_weights, write_with_weights
 
@@ -124,7 +125,7 @@ def nystrom(
     rng: np.random.Generator,
     of: OutputSelection = "scalar",
     method: Method = "auto",
-    memory_budget: int = 2 * GIB,
+    memory_budget: int = KERNEL_BYTES,
     residuals: bool = True,
 ) -> Eigenfunctions:
     """The leading eigenfunctions of Nystrom's approximation of a network's kernel.

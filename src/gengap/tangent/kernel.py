@@ -17,6 +17,7 @@ from scipy.sparse.linalg import LinearOperator
 from torch import Tensor, nn
 
 from gengap.errors import GengapError
+from gengap.limits import GIB, KERNEL_BYTES
 from gengap.networks import logits
 from gengap.tangent.features import (
     LARGEST_PRODUCT,
@@ -40,7 +41,6 @@ from gengap.tangent.outputs import (
 Kernel = NDArray[np.floating]
 Method = Literal["auto", "structured", "jacobian"]
 
-GIB = 1 << 30
 LARGEST_TILE = 128
 """Inputs whose gradients are computed together, at most."""
 WORKING_SHARE = 0.25
@@ -55,7 +55,7 @@ def empirical_ntk(
     of: OutputSelection = "scalar",
     method: Method = "auto",
     double: bool = False,
-    memory_budget: int = 2 * GIB,
+    memory_budget: int = KERNEL_BYTES,
 ) -> Kernel:
     """The empirical tangent kernel between two sets of inputs.
 

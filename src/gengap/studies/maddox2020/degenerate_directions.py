@@ -23,7 +23,6 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from gengap.curvature import hessian
 from gengap.curvature.margin import predicted_classes
-from gengap.curvature.spectra import DENSE_LIMIT
 from gengap.datasets import Split
 from gengap.figures.style import (
     DOUBLE_COLUMN,
@@ -35,6 +34,7 @@ from gengap.figures.style import (
     notes_below,
     styled,
 )
+from gengap.limits import DENSE_LIMIT
 from gengap.seeding import derive, generator
 from gengap.studies import Context, Outcome, Run, load_data
 from gengap.studies.maddox2020.panels import curve

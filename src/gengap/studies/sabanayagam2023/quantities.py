@@ -11,9 +11,9 @@ from gengap.curvature import effective_dimension, hessian
 from gengap.curvature.alignment import GTheta, Statistic, alignments, g_theta
 from gengap.curvature.margin import predicted_classes
 from gengap.curvature.per_sample import parameter_count
-from gengap.curvature.spectra import DENSE_LIMIT
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.limits import DENSE_LIMIT
 from gengap.networks import Network
 from gengap.seeding import derive, generator
 from gengap.studies import Context
