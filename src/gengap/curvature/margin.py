@@ -72,7 +72,7 @@ def boundary_search(
     others: np.ndarray | None = None,
     directions: int = DIRECTIONS,
 ) -> BoundarySearch:
-    """Distance of each input to the nearest point with another prediction, by direct search.
+    """Find the nearest point with another prediction than each input, by direct search.
 
     From each input, rays run in random directions (the same for all) and towards the nearest known
     input with another prediction, no further than that one; the first crossing on a ray is
@@ -87,6 +87,9 @@ def boundary_search(
         rng: draws the directions.
         others: (m, *input_shape), inputs that bound the search; left out, ``inputs`` themselves.
         directions: random ones per input.
+
+    Returns:
+        The distance of each input, and the nearest point found.
 
     Raises:
         GengapError: all inputs have the same prediction.
@@ -161,9 +164,10 @@ class _Search:
     def projection(
         self, start: Tensor, points: Tensor, source: Tensor, rival: int
     ) -> tuple[Tensor, Tensor]:
-        """Unit ray and distance from each start to the boundary with a class, linearised there.
+        """Project each start onto the boundary with a class, linearised at the points.
 
-        Where the rival is the start's own class, the step is of length 0.
+        Returns:
+            Unit rays (n, d) and distances (n,); where the rival is the start's own class, 0.
         """
         at = points.detach().requires_grad_()
         outputs = self.logits(at)
@@ -298,7 +302,7 @@ def estimate_margin(
     starts: np.ndarray,
     **options: Unpack[DescentOptions],
 ) -> MarginEstimate:
-    """The margin estimate of Sabanayagam et al. (2023), from several starts.
+    """Estimate the margin as Sabanayagam et al. (2023) do, from several starts.
 
     A point x_b with |A(x_b)| = 1 stands for the boundary that the eigenvector encodes; the training
     inputs of largest and of least alignment are the nearest on its two sides; the margin is the

@@ -220,7 +220,10 @@ class CurvatureOperator(LinearOperator):
         return _PRODUCTS[self.kind](batch)
 
     def _total_loss(self) -> float:
-        """The loss.
+        """The loss at the weights.
+
+        Returns:
+            Its mean or its sum over the inputs.
 
         Raises:
             GengapError: it is not finite, or exactly 0.

@@ -29,7 +29,7 @@ MATRICES = {"hessian": hessian, "ggn": ggn}
 
 @dataclass(frozen=True, eq=False)
 class CurvatureReport:
-    """What the eigenvalues of a network say.
+    """Eigenvalues of a network's curvature, and the quantities that follow from them.
 
     Attributes:
         eigenvalues: (k,), descending: all of them, or the largest.
@@ -61,7 +61,7 @@ class CurvatureReport:
             np.savez(file, allow_pickle=False, **vars(self))
 
     def text(self) -> str:
-        """The numbers, a line each."""
+        """Return the numbers as text, a line each."""
         known = len(self.eigenvalues)
         found = known + len(self.smallest)
         computed = "" if known == self.parameters else f" of the {found} computed"
@@ -96,7 +96,7 @@ def report(
     alphas: Sequence[float] = (0.01, 0.1, 1.0, 10.0),
     seed: int = 0,
 ) -> CurvatureReport:
-    """Compute eigenvalues of a network, and what follows from them.
+    """Compute eigenvalues of a network's curvature, and what follows from them.
 
     Args:
         network: with its weights.
@@ -110,6 +110,9 @@ def report(
         alphas: of the effective dimensionality; with ``reduction`` mean a weight decay, with sum n
             times it.
         seed: of the random vectors.
+
+    Returns:
+        The eigenvalues, the trace, the effective dimensionality and the negative part.
 
     Raises:
         GengapError: see :func:`gengap.curvature.hessian` and :mod:`gengap.curvature.spectra`.

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 End = Literal["top", "bottom"]
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-8}
-"""Of residuals, relative to the largest eigenvalue; eigenvalues are closer by far."""
+"""Tolerance of residuals, relative to the largest eigenvalue; eigenvalues are closer by far."""
 PRODUCTS, PRODUCTS_PER_PAIR = 1000, 100
 """The default limit is the sum of the first and as many of the second as there are pairs."""
 ROUNDING = 10
@@ -120,10 +120,13 @@ def eigsh(
 
 
 def dense(operator: LinearOperator) -> np.ndarray:
-    """The matrix itself, (p, p) float64, made symmetric.
+    """Form the matrix itself, made symmetric.
+
+    Returns:
+        (p, p) float64.
 
     Raises:
-        GengapError: more than :data:`DENSE_LIMIT` parameters.
+        GengapError: there are more than :data:`gengap.limits.DENSE_LIMIT` parameters.
     """
     size = operator.shape[0]
     if size > DENSE_LIMIT:
@@ -136,7 +139,7 @@ def dense(operator: LinearOperator) -> np.ndarray:
 
 
 def spectrum(operator: LinearOperator) -> np.ndarray:
-    """All eigenvalues (p,), descending, float64; refuses what :func:`dense` refuses."""
+    """Compute all eigenvalues (p,), descending, float64; refuses what :func:`dense` refuses."""
     values = np.linalg.eigvalsh(dense(operator))[::-1].copy()
     found = negatives(values, operator.dtype)
     log.info("%d eigenvalues, %d below zero, of mass %.3g", len(values), found.count, found.mass)
@@ -144,15 +147,18 @@ def spectrum(operator: LinearOperator) -> np.ndarray:
 
 
 def negatives(values: np.ndarray, dtype: DTypeLike = np.float32) -> Negatives:
-    """Number and mass of the eigenvalues (k,) below zero.
+    """Compute the number and the mass of the eigenvalues below zero.
 
-    Those that are zero but for rounding (:data:`ROUNDING` spacings of the largest) have mass but do
-    not count. Ritz values lie above the eigenvalues that they approximate from below, so of some of
-    the smallest eigenvalues the count is a lower bound whatever their residuals are.
+    Those that are zero up to rounding (:data:`ROUNDING` spacings of the largest) have mass but do
+    not count. Ritz values lie above the smallest eigenvalues, which they approximate, so from some
+    of these the count is a lower bound, whatever their residuals are.
 
     Args:
-        values: with the largest |eigenvalue| among them.
+        values: eigenvalues (k,), the largest |eigenvalue| among them.
         dtype: in which the matrix or its products were computed.
+
+    Returns:
+        Number and mass.
     """
     below = values[values < 0]
     rounding = ROUNDING * np.finfo(dtype).eps * np.abs(values).max(initial=0.0)

@@ -22,23 +22,26 @@ POWER_TOLERANCE = 1e-6
 
 @measure()
 def parameter_count(subject: Subject) -> float:
-    """Number of trainable parameters."""
+    """Count the trainable parameters."""
     return float(sum(parameter.numel() for parameter in subject.network.parameters()))
 
 
 @measure()
 def sum_of_squared_weights(subject: Subject) -> float:
-    """Squared Euclidean norm of all trainable parameters."""
+    """Compute the squared Euclidean norm of all trainable parameters."""
     squares = (p.detach().double().square().sum() for p in subject.network.parameters())
     return float(sum(squares))
 
 
 @measure(needs={"initial"})
 def distance_from_initialisation(subject: Subject) -> float:
-    """Euclidean distance of all trainable parameters from their initial values.
+    """Compute the Euclidean distance of all trainable parameters from their initial values.
 
     Nagarajan and Kolter 2019, "Generalization in deep networks: the role of distance from
     initialization".
+
+    Returns:
+        The distance, at least 0.
     """
     assert subject.initial is not None
     pairs = zip(subject.network.parameters(), subject.initial.parameters(), strict=True)
@@ -50,12 +53,15 @@ def distance_from_initialisation(subject: Subject) -> float:
 
 @measure()
 def log_spectral_norm_product(subject: Subject) -> float:
-    """Natural logarithm of the product of the operator norms of all conv and dense layers.
+    """Compute the logarithm of the product of the operator norms of all conv and dense layers.
 
     The product bounds the Lipschitz constant of a network without normalisation layers (Bartlett
     et al. 2017, "Spectrally-normalized margin bounds for neural networks"). The norm of a
     convolution is that of its linear map on the input that reaches it (as padded, where Keras pads
     unevenly), not of its reshaped kernel.
+
+    Returns:
+        The natural logarithm of the product.
     """
     example = tensor_of(subject.train.inputs[:1], device_of(subject.network))
     norms = layer_norms(subject.network, example, subject.rng)
@@ -64,12 +70,15 @@ def log_spectral_norm_product(subject: Subject) -> float:
 
 @measure(needs={"classes"})
 def negative_normalised_margin(subject: Subject) -> float:
-    """Minus the 10th percentile of the output margins, over the spread of the outputs.
+    """Compute minus the 10th percentile of the output margins, over the spread of the outputs.
 
     The margin of an input is its label's logit minus the largest other one; the spread is the
     square root of the logits' total variance over the training set (the normalisation of Jiang et
     al. 2019, "Predicting the generalization gap in deep networks with margin distributions"), so
     scaling the last layer changes nothing. Negative, because a wide margin predicts a small gap.
+
+    Returns:
+        The value, without units; 0 where all outputs are equal.
     """
     labels = subject.train.labels
     outputs = all_logits(subject.network, subject.train).astype(np.float64)
@@ -87,16 +96,20 @@ def negative_normalised_margin(subject: Subject) -> float:
 
 @measure("training_accuracy", "negative_training_loss", needs={"classes"})
 def fit(subject: Subject) -> dict[str, float]:
-    """Accuracy and minus the mean cross-entropy on the training set, labels as trained on.
+    """Compute the accuracy and minus the mean cross-entropy on the training set.
 
-    A network that fits its training labels more closely may be expected to have the larger gap.
+    A network that fits the labels it was trained on more closely may be expected to have the larger
+    gap.
+
+    Returns:
+        ``training_accuracy`` in [0, 1] and ``negative_training_loss``, at most 0.
     """
     loss, accuracy = loss_and_accuracy(subject.network, subject.train)
     return {"training_accuracy": accuracy, "negative_training_loss": -loss}
 
 
 def all_logits(network: nn.Module, train: Split) -> np.ndarray:
-    """Logits of every training input, (n, classes) float32."""
+    """Compute the logits of every training input, (n, classes) float32."""
     with torch.inference_mode():
         parts = [
             logits(network, tensor_of(train.inputs[start : start + BATCH], device_of(network)))
@@ -106,12 +119,15 @@ def all_logits(network: nn.Module, train: Split) -> np.ndarray:
 
 
 def layer_norms(network: nn.Module, example: Tensor, rng: np.random.Generator) -> list[float]:
-    """Operator norm of each conv and dense layer's linear map, in forward order.
+    """Compute the operator norm of each conv and dense layer's linear map.
 
     Args:
         network: any network of the spec.
         example: one input, (1, *input_shape): it fixes the size of each layer's input.
         rng: draws the starting vectors of the power iterations.
+
+    Returns:
+        The norms in forward order.
     """
     shapes: dict[str, torch.Size] = {}
     layers = weight_layers(network)

@@ -1,4 +1,4 @@
-"""Topology of the functional graph of the final network: bars and Betti curves in H0, H1 and H2.
+"""The family ``functional_graph``: bars and Betti curves of the functional graph in H0 to H2.
 
 Corneanu, Madadi, Escalera and Martinez, "Computing the testing error without a testing set" (CVPR
 2020): a graph of channels (spatial means; units of dense layers) with d = 1 - |r| over training
@@ -30,16 +30,19 @@ NAMES = tuple(f"{name}.H{dim}" for name in SUMMARIES for dim in range(MAX_DIMENS
 
 @measure(*NAMES, LAW)
 def summaries(subject: Subject) -> dict[str, Value]:
-    """Average life and midlife, peak of the Betti curve per node, and persistent entropy.
+    """Compute average life and midlife, peak of the Betti curve per node, and persistent entropy.
 
-    Of all channels, or means over five uniform draws of 200 where there are more. Dimensions
-    without bars give zeros. ``life_and_midlife.H1`` is both together, so that the leaderboard
-    cross-validates gap = a + b life + c midlife.
+    They are those of all channels, or means over five uniform draws of 200 where there are more.
+    Dimensions without bars give zeros. ``life_and_midlife.H1`` is both together, so that the
+    leaderboard cross-validates gap = a + b life + c midlife.
 
     Signs: a larger midlife predicts a larger gap, since memorising moves cavities to weaker
     correlations, which is a larger epsilon (Corneanu et al., CVPR 2019). Of life, peak and entropy
     neither paper says a sign: CVPR 2020 fits gap = a + b life + c midlife with whatever signs
     result, and a rank correlation may have either.
+
+    Returns:
+        Each summary in H0, H1 and H2 by name, and both together under :data:`LAW`.
     """
     inputs_rng, nodes_rng = subject.rng.spawn(2)
     inputs = choose_inputs(subject.train, INPUTS, inputs_rng)

@@ -23,8 +23,8 @@ INPUTS = 200
 """Training inputs on which kernels are computed; all of them, if there are fewer."""
 
 JITTER = 1e-6
-"""Added to a kernel's spectrum where it is inverted, as a share of the mean eigenvalue: the kernel
-of equal inputs has eigenvalues 0, and rounding makes others of that size."""
+"""Added to a kernel's spectrum where it is inverted, as a fraction of the mean eigenvalue: the
+kernel of equal inputs has eigenvalues 0, and rounding makes others of that size."""
 
 
 @measure(
@@ -38,7 +38,7 @@ of equal inputs has eigenvalues 0, and rounding makes others of that size."""
     needs={"initial", "classes"},
 )
 def tangent(subject: Subject) -> dict[str, float]:
-    """Alignment, size, spread and movement of the tangent kernel on training inputs.
+    """Compute alignment, size, spread and movement of the tangent kernel on training inputs.
 
     * ``negative_initial_alignment``, ``negative_final_alignment``: minus tr(Y' Theta Y) /
       (tr(Y' Y) tr(Theta)) of Theta_0 and of Theta_T. Negative, because a kernel that fits the
@@ -53,6 +53,9 @@ def tangent(subject: Subject) -> dict[str, float]:
       generalization for overparameterized two-layer neural networks", equation 3) up to a factor.
     * ``kernel_drift``: |Theta_T - Theta_0| / |Theta_0|, Frobenius norms (Fort et al. 2020, "Deep
       learning versus kernel learning").
+
+    Returns:
+        The seven measures by name.
 
     Raises:
         GengapError: all labels are equal, or a kernel vanishes or has no share along the labels.
@@ -82,13 +85,13 @@ def tangent(subject: Subject) -> dict[str, float]:
 
 
 def effective_rank(eigenvalues: np.ndarray) -> float:
-    """exp(-sum_i p_i log p_i), p_i = lambda_i / sum of them; eigenvalues (n,) at least 0."""
+    """Compute exp(-sum_i p_i log p_i) with p_i = lambda_i / sum; eigenvalues (n,) at least 0."""
     shares = eigenvalues[eigenvalues > 0] / eigenvalues.sum()
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def label_complexity(kernel: Kernel, targets: np.ndarray) -> float:
-    """tr(Y' (Theta + jitter I)^-1 Y) for targets (n, classes)."""
+    """Compute tr(Y' (Theta + jitter I)^-1 Y) for targets (n, classes)."""
     jitter = JITTER * float(np.trace(kernel)) / len(kernel)
     regular = kernel + jitter * np.eye(len(kernel))
     return float(np.vdot(targets, scipy.linalg.solve(regular, targets, assume_a="pos")))

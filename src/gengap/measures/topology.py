@@ -1,4 +1,4 @@
-"""Persistent homology of the neurons' correlations, as one call.
+"""The family ``topology``: persistent homology of the neurons' correlations, as one call.
 
 The workflow does the same in stages (activations, diagrams, summaries), each a file, by calling
 the same functions; this module is for a network in hand.
@@ -24,10 +24,13 @@ STABILITY = ("bottleneck_between_draws.H0", "bottleneck_between_draws.H1")
 
 @measure(*COMPONENTS, *STABILITY)
 def summaries(subject: Subject) -> dict[str, Value]:
-    """Every vectorisation of the Vietoris-Rips diagrams (H0, H1) of d = 1 - |r|, mean over draws.
+    """Vectorise the Vietoris-Rips diagrams (H0, H1) of d = 1 - |r| in every way, mean over draws.
 
     Ballester et al. 2023 (arXiv:2203.12330). No sign is documented there: these are features for a
     regression, and a rank correlation may have either sign.
+
+    Returns:
+        A vector for each vectorisation, and the distances between draws.
     """
     inputs_rng, neurons_rng, bootstrap_rng = subject.rng.spawn(3)
     drawn = sample(

@@ -64,7 +64,7 @@ def anisotropy_directions(
     of: OutputSelection = "scalar",
     memory_budget: int = KERNEL_BYTES,
 ) -> Directions:
-    """The network's anisotropy directions at its weights.
+    """Compute the network's anisotropy directions at its weights.
 
     Args:
         network: in eval mode.
@@ -76,6 +76,9 @@ def anisotropy_directions(
         memory_budget: bytes. The mixed derivative is formed, as many of its rows at once as fit, if
             it fits with one row in the making; the leading directions are found by products alone
             (``svds``) otherwise.
+
+    Returns:
+        The directions, from the most to the least separable.
 
     Raises:
         GengapError: the derivative vanishes (a ReLU network without biases has none at the origin),
@@ -111,7 +114,7 @@ def anisotropy_directions(
 def separable_along(
     direction: np.ndarray, count: int, *, epsilon: float, sigma: float, rng: np.random.Generator
 ) -> Split:
-    """Points x = (epsilon/2) y v + (I - v v') w whose label y = -1, +1 shows along v alone.
+    """Draw points x = (epsilon/2) y v + (I - v v') w, whose label y = -1, +1 shows along v alone.
 
     Args:
         direction: v, of the shape of an input; its length is made 1.
@@ -152,7 +155,10 @@ def write_directions(
 
 
 def read_directions(path: str | Path) -> tuple[Directions, dict[str, np.ndarray]]:
-    """What :func:`write_directions` wrote: directions, and weights by name.
+    """Read what :func:`write_directions` wrote.
+
+    Returns:
+        The directions, and the weights by name.
 
     Raises:
         GengapError: the file is missing or is not such a file.
@@ -243,6 +249,9 @@ def _dense(derivative: _MixedDerivative, count: int, room: int) -> tuple[Floats,
         derivative: D.
         count: how many.
         room: bytes beside D, of two rows in the making at least.
+
+    Returns:
+        Values (count,) and vectors (count, width).
     """
     width = derivative.width
     made = int(room // derivative.row) - 1

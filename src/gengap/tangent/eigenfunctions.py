@@ -55,7 +55,10 @@ class Eigenfunctions:
     residuals: Floats
 
     def labels(self, index: int) -> NDArray[np.int64]:
-        """The binary labels (n,) of the sign of one eigenfunction: 1 where it is above 0.
+        """Turn one eigenfunction into binary labels by its sign.
+
+        Returns:
+            (n,) int64, 1 where it is above 0.
 
         Raises:
             GengapError: there is no eigenfunction of this index.
@@ -80,7 +83,7 @@ def eigenfunctions(
     solver: Solver = "auto",
     rng: np.random.Generator | None = None,
 ) -> Eigenfunctions:
-    """The leading eigenfunctions of a symmetric positive semi-definite kernel.
+    """Compute the leading eigenfunctions of a symmetric positive semi-definite kernel.
 
     Args:
         kernel: (n, n), or an operator such as :func:`gengap.tangent.kernel_operator`.
@@ -90,6 +93,9 @@ def eigenfunctions(
             to 4000 points and ``lanczos`` otherwise. These two look for a negative eigenvalue
             too; the products of an operator count as float32.
         rng: draws the starting vectors of ``lanczos`` and ``lobpcg``; needed for them alone.
+
+    Returns:
+        Eigenvalues, orthonormal eigenfunctions and their residuals.
 
     Raises:
         GengapError: the kernel is not square, not symmetric, not finite, or not positive
@@ -128,7 +134,7 @@ def nystrom(
     memory_budget: int = KERNEL_BYTES,
     residuals: bool = True,
 ) -> Eigenfunctions:
-    """The leading eigenfunctions of Nystrom's approximation of a network's kernel.
+    """Compute the leading eigenfunctions of Nystrom's approximation of a network's kernel.
 
     With C the kernel between all points and m landmarks drawn at random, and W that among the
     landmarks, the approximation is C W^+ C' (Williams and Seeger 2001). Its own eigenvectors are
@@ -141,9 +147,14 @@ def nystrom(
         count: how many.
         landmarks: m, from ``count`` to n.
         rng: draws the landmarks.
-        of, method, memory_budget: as for :func:`gengap.tangent.empirical_ntk`.
+        of: as for :func:`gengap.tangent.empirical_ntk`.
+        method: as there.
+        memory_budget: bytes, as there.
         residuals: whether to compute |K u - lambda u| with the network's own kernel, matrix-free;
             NaN otherwise.
+
+    Returns:
+        Eigenvalues, orthonormal eigenfunctions and their residuals.
 
     Raises:
         GengapError: the numbers do not fit, or as :func:`gengap.tangent.empirical_ntk` does.
@@ -178,7 +189,7 @@ def nystrom(
 
 
 def extend(eigen: Eigenfunctions, cross: np.ndarray) -> Floats:
-    """Nystrom's extension of eigenfunctions to new points: K(new, points) u / lambda.
+    """Extend eigenfunctions to new points by Nystrom's formula K(new, points) u / lambda.
 
     Args:
         eigen: on n points.
@@ -212,7 +223,7 @@ def check_positive(values: np.ndarray, size: int, kind: np.dtype | type) -> None
         kind: the type of its entries.
 
     Raises:
-        GengapError: as said.
+        GengapError: an eigenvalue is.
     """
     rounding = ROUNDING * np.sqrt(size) * np.finfo(kind).eps * np.abs(values).max()
     if values.min() < -rounding:
@@ -239,7 +250,10 @@ def write_eigenfunctions(
 
 
 def read_eigenfunctions(path: str | Path) -> tuple[Eigenfunctions, dict[str, np.ndarray]]:
-    """What :func:`write_eigenfunctions` wrote: eigenfunctions, and weights by name.
+    """Read what :func:`write_eigenfunctions` wrote.
+
+    Returns:
+        The eigenfunctions, and the weights by name.
 
     Raises:
         GengapError: the file is missing or is not such a file.

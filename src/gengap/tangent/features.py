@@ -58,7 +58,7 @@ Extractor = Callable[[Tensor], Features]
 
 
 def product(first: Features, second: Features, kind: torch.dtype) -> Tensor:
-    """The kernel (n1, n2) between the inputs of two tiles, summed in a type."""
+    """Compute the kernel (n1, n2) between the inputs of two tiles, summed in a type."""
     total = _share(first[0], second[0], kind)
     for one, other in zip(first[1:], second[1:], strict=True):
         total += _share(one, other, kind)
@@ -84,7 +84,7 @@ def _share(first: Factor, second: Factor, kind: torch.dtype) -> Tensor:
 
 
 def jacobian(network: nn.Module, of: OutputSelection) -> Extractor:
-    """Each input's gradient with respect to all parameters, for any network of torch."""
+    """Make features of each input's gradient with respect to all parameters, for any network."""
     parameters = parameters_of(network)
     function = as_function(network, of)
 
@@ -122,6 +122,9 @@ def supports(network: nn.Module, examples: Tensor) -> bool:
     Args:
         network: any network.
         examples: a few inputs, (m, *input_shape).
+
+    Returns:
+        Whether :func:`structured` may be used for it.
     """
     owners = _owners(network)
     own = [parameter for module in owners for parameter in module.parameters(recurse=False)]
@@ -170,7 +173,7 @@ def _reproduces(network: nn.Module, parameters: list[nn.Parameter], examples: Te
 
 
 def structured(network: nn.Module, of: OutputSelection) -> Extractor:
-    """Per layer the cheaper of the gradients themselves and the two factors of their products."""
+    """Make features that are, per layer, the cheaper of gradients and factors of their products."""
     layers = _owners(network)
 
     def features(inputs: Tensor) -> Features:

@@ -80,7 +80,7 @@ def train_linearised(
     """Train a linearised network with one output as :func:`gengap.training.train` would.
 
     Loss, optimiser, schedule, batches and their order are the recipe's: a network that is linear in
-    its parameters goes through the same outputs in both, but for rounding.
+    its parameters goes through the same outputs in both, up to rounding.
 
     Args:
         kernel: (n, n), of the training inputs.
@@ -89,6 +89,9 @@ def train_linearised(
         recipe: ``sgd`` without weight decay, augmentation or label corruption; its
             ``initialisation`` has no effect.
         held: held-out inputs to evaluate after each epoch.
+
+    Returns:
+        The coefficients, the outputs at the training inputs, and the history.
 
     Raises:
         GengapError: the recipe asks for what has no dual form, the shapes do not fit, or training
@@ -135,7 +138,7 @@ def train_linearised(
 
 
 def ridge_regression(kernel: Kernel, residuals: np.ndarray, ridge: float) -> Floats:
-    """Coefficients a = (K + ridge I)^-1 (y - f0) of kernel ridge regression; (n,).
+    """Compute the coefficients a = (K + ridge I)^-1 (y - f0) of kernel ridge regression.
 
     The minimum of |K a - (y - f0)|^2 + ridge a' K a; what gradient descent on the squared error
     converges to as ``ridge`` goes to 0.
@@ -144,6 +147,9 @@ def ridge_regression(kernel: Kernel, residuals: np.ndarray, ridge: float) -> Flo
         kernel: (n, n).
         residuals: y - f0, (n,).
         ridge: above 0, in the units of the kernel.
+
+    Returns:
+        a, (n,).
 
     Raises:
         GengapError: the ridge is not above 0, or the kernel not positive semi-definite.
@@ -162,7 +168,7 @@ def ridge_regression(kernel: Kernel, residuals: np.ndarray, ridge: float) -> Flo
 
 
 def gradient_flow(kernel: Kernel, residuals: np.ndarray, time: float) -> Floats:
-    """Coefficients a(t) of gradient flow on the mean squared error from f0; (n,).
+    """Compute the coefficients a(t) of gradient flow on the mean squared error from f0.
 
     df/dt = -(2/n) K (f - y) at the training inputs (Lee et al. 2019, "Wide neural networks of any
     depth evolve as linear models", equation 8), so a(t) = K^-1 (I - exp(-2 K t / n)) (y - f0).
@@ -172,6 +178,9 @@ def gradient_flow(kernel: Kernel, residuals: np.ndarray, time: float) -> Floats:
         kernel: (n, n).
         residuals: y - f0, (n,).
         time: t, at least 0.
+
+    Returns:
+        a(t), (n,).
 
     Raises:
         GengapError: the time is below 0, or the kernel not positive semi-definite.
@@ -196,13 +205,16 @@ def linearised_outputs(
     *,
     of: OutputSelection = "scalar",
 ) -> Floats:
-    """f0 + J (theta - theta0) for a displacement of the parameters by name; (n, k) float64.
+    """Compute f0 + J (theta - theta0) for a displacement of the parameters.
 
     Args:
         network: at theta0, in eval mode.
         inputs: (n, *input_shape) float32.
-        displacement: theta - theta0, for each trainable parameter.
-        of: as for :func:`gengap.tangent.empirical_ntk`; k is 1 but for ``trace``.
+        displacement: theta - theta0, for each trainable parameter by its name.
+        of: as for :func:`gengap.tangent.empirical_ntk`.
+
+    Returns:
+        (n, k) float64; k is 1 except for ``trace``.
     """
     check_network(network)
     points = inputs_tensor(network, inputs)

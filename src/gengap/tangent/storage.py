@@ -42,12 +42,15 @@ def write_with_weights(
 def read_with_weights(
     path: str | Path, what: str, names: tuple[str, ...]
 ) -> tuple[Tensors, Tensors]:
-    """The tensors of these names, and the weights by theirs.
+    """Read tensors of some names, and the weights beside them.
 
     Args:
         path: of the file.
         what: what it should hold, for the sentence.
         names: of the tensors that must be there.
+
+    Returns:
+        The tensors by name, and the weights by name.
 
     Raises:
         GengapError: the file is missing or lacks one of them.

@@ -11,13 +11,16 @@ from gengap.networks import weight_layers
 
 @measure()
 def vc_dimension(subject: Subject) -> float:
-    """An upper bound on the VC-dimension, from depth and kernel sizes alone.
+    """Compute an upper bound on the VC-dimension, from depth and kernel sizes alone.
 
     d + 2 d log(22 d s) Σ |kernel|, with d layers with weights, natural logarithm, and the numbers
     of entries of their kernels summed (baseline of the PGDL competition, Jiang et al. 2020,
     "NeurIPS 2020 competition: predicting generalization in deep learning"). s is the number of an
     image's pixels, or of a vector's features; the published code has 32² for every dataset. Larger
     predicts a larger gap, as published.
+
+    Returns:
+        The bound.
     """
     kernels = [layer.weight.numel() for _, layer in weight_layers(subject.network)]
     depth = len(kernels)

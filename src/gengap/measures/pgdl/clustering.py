@@ -29,21 +29,24 @@ ROUND = 120
 
 @measure("interpex", "davies_bouldin_index", "mixup_error", needs={"classes"})
 def interpex(subject: Subject) -> dict[str, float]:
-    """The winning entry and its two factors: Davies-Bouldin index times label-wise mixup error.
+    """Compute the Davies-Bouldin index, the label-wise mixup error, and their product.
 
-    Natekar and Sharma 2020, "Representation based complexity measures for predicting generalization
-    in deep learning" (team Interpex). Larger predicts a larger gap, for all three; images and
-    vectors.
+    The product is the winning entry of the competition (Natekar and Sharma 2020, "Representation
+    based complexity measures for predicting generalization in deep learning", team Interpex). Larger
+    predicts a larger gap, for all three. For images and vectors.
 
     - ``davies_bouldin_index``: of the outputs of the first convolution (with its activation, 4x4
       max-pooled, or less where the output is smaller), clustered by label; mean over 10 disjoint
       rounds of 120 inputs, or as many as the training data give. Networks without a convolution:
       outputs of the first layer with weights. At least 0; 0 where features are constant, as
       published.
-    - ``mixup_error``: share of the means of two inputs of one class (mixup with alpha 0.5) that the
-      network takes for another class, mean over classes; on at most 100 inputs of each class, in
-      groups of 10, all 45 pairs of each. In [0, 1]. The published factor alone is the accuracy.
+    - ``mixup_error``: fraction of the means of two inputs of one class (mixup with alpha 0.5) that
+      the network takes for another class, mean over classes; on at most 100 inputs of each class,
+      in groups of 10, all 45 pairs of each. In [0, 1]. The published factor alone is the accuracy.
     - ``interpex``: their product.
+
+    Returns:
+        The three measures by name.
 
     Raises:
         GengapError: the training data are of one class, or no class has two training inputs.
@@ -89,12 +92,14 @@ def _pooled(outputs: Tensor) -> Tensor:
 
 
 def davies_bouldin(features: Tensor, labels: Tensor) -> float:
-    """The Davies-Bouldin index of features (n, f) clustered by label (n,).
+    """Compute the Davies-Bouldin index of features (n, f) clustered by label (n,).
 
     Davies and Bouldin 1979, "A cluster separation measure": the mean over classes i of
     max_j (s_i + s_j) / d_ij, where s is the mean distance of a class from its centroid and d the
-    distance of two centroids. 0 if all s or all d are 0; classes whose centroids coincide are not
-    compared.
+    distance of two centroids. Classes whose centroids coincide are not compared.
+
+    Returns:
+        The index, at least 0; 0 if all s or all d are 0.
     """
     points = features.double()
     members = [points[labels == label] for label in torch.unique(labels)]

@@ -36,12 +36,15 @@ SHARPNESS_INPUTS = 10 * ASCENT_BATCH
 
 @measure(needs={"classes"})
 def jacobian_norm(subject: Subject) -> float:
-    """Mean squared entry of the Jacobian of the logits with respect to the activations.
+    """Compute the mean squared entry of the Jacobian of the logits in the activations.
 
     Mean over at most 512 inputs and all entries for each of: the input, and the output of each
     layer with weights but the last; then over these layers (baseline of the PGDL competition, Jiang
     et al. 2020, "NeurIPS 2020 competition: predicting generalization in deep learning"). Larger
     predicts a larger gap, as published. For images and vectors.
+
+    Returns:
+        The mean, at least 0.
     """
     network = subject.network
     inputs, _ = draw(subject.train, JACOBIAN_INPUTS, subject.rng, device_of(network))
@@ -68,16 +71,18 @@ def _mean_squares(network: nn.Module, layers: list[nn.Module], inputs: Tensor) -
 
 @measure(needs={"classes"})
 def sharpness(subject: Subject) -> float:
-    """-log α, where weights w perturbed within α |w| lose a tenth of the training accuracy.
+    """Compute how small a perturbation of the weights costs a tenth of the training accuracy.
 
-    α is found by bisection of its logarithm between 1e-4 and 2. A perturbation starts uniform
-    within half of its bounds and then climbs the cross-entropy for 20 steps, each of a tenth of its
-    bounds in the direction of the gradient's sign, on batches of 64 of at most 640 training inputs;
-    it is held within its bounds. Magnitude-aware sharpness (Jiang et al. 2020, "Fantastic
-    generalization measures and where to find them"). The PGDL competition's baseline
-    gives α itself, smaller for a sharper network, and lowers the loss where the paper raises it:
-    this follows the paper. From -log 2 (nothing lost within the bounds) to log 1e4; larger predicts
-    a larger gap. For images and vectors.
+    The weights w are perturbed within α |w|, and α is found by bisection of its logarithm between
+    1e-4 and 2. A perturbation starts uniform within half of its bounds. It then climbs the
+    cross-entropy for 20 steps, each of a tenth of its bounds in the direction of the gradient's
+    sign, on batches of 64 of at most 640 training inputs, and is held within its bounds. This is
+    the magnitude-aware sharpness of Jiang et al. (2020, "Fantastic generalization measures and
+    where to find them"). The PGDL competition's baseline gives α itself, smaller for a sharper
+    network, and lowers the loss where the paper raises it: this follows the paper. Larger predicts a larger gap. For images and vectors.
+
+    Returns:
+        -log α, from -log 2 (nothing lost within the bounds) to log 1e4.
     """
     network, train, rng = subject.network, subject.train, subject.rng
     inputs, labels = draw(train, SHARPNESS_INPUTS, rng, device_of(network))
