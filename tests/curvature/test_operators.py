@@ -220,6 +220,7 @@ def test_logistic_regression_in_closed_form(seeded: Builder, random_split: DataM
     network, data = seeded(linear(4, 1)), random_split(20, classes=2)
     design = np.hstack([data.inputs.astype(float), np.ones((20, 1))])
     ((_, layer),) = weight_layers(network)
+    assert layer.bias is not None
     weights = np.append(layer.weight.detach().numpy().ravel(), layer.bias.detach().numpy())
     shares = 1 / (1 + np.exp(-design @ weights))
     expected = design.T @ (design * (shares * (1 - shares))[:, None]) / 20

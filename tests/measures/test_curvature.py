@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from gengap.curvature import effective_dimensionality, hessian, outliers
-from gengap.datasets import Split
+from gengap.datasets import Split, load
 from gengap.errors import GengapError
 from gengap.measures import Subject
 from gengap.measures import curvature as measures
@@ -184,3 +184,17 @@ def test_weights_that_are_not_numbers_are_refused(seeded: Builder, random_split:
     for function in (measures.hessian_spectrum, measures.loss_sharpness):
         with pytest.raises(GengapError, match="look at"):
             function(Subject(network, None, data, np.random.default_rng(0)))
+
+
+def test_g_theta_is_a_count_of_fifty_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load("digits", train_size=80, balanced=True).train
+    network = build(dense((8, 8, 1), 10, width=16, depth=1))
+
+    def value() -> float:
+        return measures.g_theta(Subject(network, None, data, np.random.default_rng(0)))
+
+    count = value()
+    assert count == value()
+    assert 0 < count <= 50 * 9
+    monkeypatch.setattr(measures, "G_THETA_BYTES", 1)
+    assert value() <= 2 * 9

@@ -41,7 +41,7 @@ class Kinked(nn.Module):
         self.layer = nn.Linear(3, 2)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        outputs: Tensor = OnceDifferentiable.apply(self.layer(inputs).tanh())
+        outputs: Tensor = OnceDifferentiable.apply(self.layer(inputs).tanh())  # type: ignore[no-untyped-call]
         return outputs
 
 

@@ -165,8 +165,8 @@ def g_theta(
     size = parameter_count(network)
     random = rng.standard_normal((size, random_vectors))
     random /= np.linalg.norm(random, axis=0)
-    found = alignments(network, inputs, np.concatenate([eigenvectors, random], axis=1))
-    largest = np.abs(found).max(axis=0)
+    aligned = alignments(network, inputs, np.concatenate([eigenvectors, random], axis=1))
+    largest = np.abs(aligned).max(axis=0)
     given, reached = largest[: eigenvectors.shape[1]], largest[eigenvectors.shape[1] :]
     limit = (
         float(STATISTICS[threshold](reached)) if isinstance(threshold, str) else float(threshold)

@@ -151,7 +151,7 @@ class _Search:
         radii = steps * reach[:, None]
         scanned = start[:, None] + radii[:, :, None] * ray[:, None]
         changed = self.predict(scanned.flatten(0, 1)).reshape(radii.shape) != source[:, None]
-        found = changed.any(1)
+        crosses = changed.any(1)
         first = changed.int().argmax(1)
         high = radii.gather(1, first[:, None])[:, 0]
         low = high - reach / SCANNED
@@ -159,7 +159,7 @@ class _Search:
             middle = (low + high) / 2
             beyond = self.predict(start + middle[:, None] * ray) != source
             high, low = torch.where(beyond, middle, high), torch.where(beyond, low, middle)
-        return torch.where(found, high, torch.inf)
+        return torch.where(crosses, high, torch.inf)
 
     def projection(
         self, start: Tensor, points: Tensor, source: Tensor, rival: int
@@ -255,20 +255,20 @@ def aligned_points(
         [points], lr=options.get("learning_rate", LEARNING_RATE)
     )
     best = torch.zeros(len(starts), device=device, dtype=dtype)
-    kept = points.detach().clone()
+    best_points = points.detach().clone()
     for _ in range(options.get("steps", STEPS) + 1):
         gradients = gradient_direction(network, points)
         lengths = gradients.norm(dim=1).clamp_min(torch.finfo(dtype).tiny)
-        found = (gradients @ direction) / lengths
-        better = found.detach().abs() > best.abs()
-        best = torch.where(better, found.detach(), best)
+        alignment = (gradients @ direction) / lengths
+        better = alignment.detach().abs() > best.abs()
+        best = torch.where(better, alignment.detach(), best)
         mask = better.reshape(-1, *[1] * (points.ndim - 1))
-        kept = torch.where(mask, points.detach(), kept)
+        best_points = torch.where(mask, points.detach(), best_points)
         optimiser.zero_grad()
-        torch.autograd.backward((1 - found.square()).sum(), inputs=[points])
+        torch.autograd.backward((1 - alignment.square()).sum(), inputs=[points])
         optimiser.step()
     return AlignedPoints(
-        kept.numpy(force=True).astype(np.float64), best.numpy(force=True).astype(np.float64)
+        best_points.numpy(force=True).astype(np.float64), best.numpy(force=True).astype(np.float64)
     )
 
 
@@ -319,8 +319,8 @@ def estimate_margin(
         The median margin, and what it rests on.
     """
     aligned = aligned_points(network, vector, starts, **options)
-    found = alignments(network, inputs, vector[:, np.newaxis])[:, 0]
-    extremes = int(found.argmax()), int(found.argmin())
+    by_input = alignments(network, inputs, vector[:, np.newaxis])[:, 0]
+    extremes = int(by_input.argmax()), int(by_input.argmin())
     ends = inputs[list(extremes)].reshape(2, -1).astype(np.float64)
     reached = np.abs(aligned.alignments)
     points = aligned.points[reached >= reached.max() - ALIGNED].reshape(-1, ends.shape[1])

@@ -134,12 +134,12 @@ class CurvatureOperator(LinearOperator):
         self._scale = 1.0 / self.count if reduction == "mean" else 1.0
         size = sum(parameter.numel() for parameter in self._parameters.values())
         super().__init__(np.dtype(dtype), (size, size))  # type: ignore[call-arg]
-        alone, each = self._graph_bytes()
-        fitting = (CURVATURE_GRAPH_BYTES - alone) // max(each, 1)
+        fixed, per_input = self._graph_bytes()
+        fitting = (CURVATURE_GRAPH_BYTES - fixed) // max(per_input, 1)
         self.batch_size = max(1, min(batch_size, fitting, self.count))
         self._starts = range(0, self.count, self.batch_size)
         self.loss = self._total_loss()
-        held = alone * len(self._starts) + each * self.count
+        held = fixed * len(self._starts) + per_input * self.count
         self.retained = held <= CURVATURE_GRAPH_BYTES
         room = TOGETHER if _is_dense(network) else 1
         each_vector = max(held, size * self.dtype.itemsize)
@@ -193,9 +193,9 @@ class CurvatureOperator(LinearOperator):
         total = [torch.zeros_like(part) for part in split]
         for place, start in enumerate(self._starts):
             # A graph that is not kept has no name, so that it is gone before the next is built.
-            kept = self._kept[place] if self.retained else None
-            found = (kept or self._product(self._batch(start)))(split, many)
-            for part, more in zip(total, found, strict=True):
+            product = self._kept[place] if self.retained else None
+            images = (product or self._product(self._batch(start)))(split, many)
+            for part, more in zip(total, images, strict=True):
                 part += more.detach()
         joined = torch.cat([part.reshape(*vectors.shape[:-1], -1) for part in total], dim=-1)
         return np.asarray(joined.mul_(self._scale).numpy(force=True))
@@ -246,8 +246,8 @@ class CurvatureOperator(LinearOperator):
     def _graph_bytes(self) -> tuple[int, int]:
         """Memory that a graph takes whatever its inputs, and for each input: from one and two."""
         one, two = self._saved_bytes(1), self._saved_bytes(2)
-        each = two - one if self.count > 1 else one
-        return max(one - each, 0), each
+        per_input = two - one if self.count > 1 else one
+        return max(one - per_input, 0), per_input
 
     def _saved_bytes(self, inputs: int) -> int:
         """What the graph of the first few inputs keeps beside inputs, weights and buffers."""
@@ -343,8 +343,8 @@ def _check(
 
 def _is_dense(network: nn.Module) -> bool:
     """Whether all weights are of dense layers: others gain nothing by many vectors at once."""
-    owners = [each for each in network.modules() if any(True for _ in each.parameters(False))]
-    return isinstance(network, Network) and all(isinstance(each, nn.Linear) for each in owners)
+    owners = [module for module in network.modules() if any(True for _ in module.parameters(False))]
+    return isinstance(network, Network) and all(isinstance(module, nn.Linear) for module in owners)
 
 
 def _twice_differentiable(make: Callable[..., Product]) -> Callable[..., Product]:
@@ -416,12 +416,12 @@ def _refuse_dead_ends(slopes: Sequence[Tensor]) -> None:
 
 
 def _pulled(
-    outputs: Sequence[Tensor], wanted: Sequence[Tensor], vectors: Sequence[Tensor], many: bool
+    outputs: Sequence[Tensor], sources: Sequence[Tensor], vectors: Sequence[Tensor], many: bool
 ) -> Sequence[Tensor]:
     """The transposed Jacobian's product with a vector, or with many along a first axis."""
-    found = torch.autograd.grad(
+    gradients = torch.autograd.grad(
         outputs,
-        wanted,
+        sources,
         vectors,
         retain_graph=True,
         allow_unused=True,
@@ -430,20 +430,20 @@ def _pulled(
     lead = vectors[0].shape[:1] if many else torch.Size()
     return [
         tensor.new_zeros(lead + tensor.shape) if part is None else part
-        for part, tensor in zip(found, wanted, strict=True)
+        for part, tensor in zip(gradients, sources, strict=True)
     ]
 
 
-def _second_derivative(slopes: Sequence[Tensor], wanted: Sequence[Tensor]) -> Product:
+def _second_derivative(slopes: Sequence[Tensor], sources: Sequence[Tensor]) -> Product:
     """The product with the Jacobian of slopes, transposed; slopes without a graph are constant."""
-    kept = [position for position, slope in enumerate(slopes) if slope.requires_grad]
+    positions = [position for position, slope in enumerate(slopes) if slope.requires_grad]
 
     def product(vectors: tuple[Tensor, ...], many: bool) -> Sequence[Tensor]:
-        if not kept:
+        if not positions:
             lead = vectors[0].shape[:1] if many else torch.Size()
-            return [tensor.new_zeros(lead + tensor.shape) for tensor in wanted]
-        parts = [vectors[position] for position in kept]
-        return _pulled([slopes[position] for position in kept], wanted, parts, many)
+            return [tensor.new_zeros(lead + tensor.shape) for tensor in sources]
+        parts = [vectors[position] for position in positions]
+        return _pulled([slopes[position] for position in positions], sources, parts, many)
 
     return product
 

@@ -63,13 +63,13 @@ class CurvatureReport:
     def text(self) -> str:
         """Return the numbers as text, a line each."""
         known = len(self.eigenvalues)
-        found = known + len(self.smallest)
-        computed = "" if known == self.parameters else f" of the {found} computed"
+        number = known + len(self.smallest)
+        computed = "" if known == self.parameters else f" of the {number} computed"
         below = f"{self.negatives}{computed}, of mass {self.negative_mass:.3g}"
         lines = [
             f"parameters                {self.parameters}",
             f"loss                      {self.loss:.6g}",
-            f"eigenvalues computed      {found}",
+            f"eigenvalues computed      {number}",
             f"largest eigenvalue        {self.eigenvalues[0]:.6g}",
             f"largest residual          {self.residuals.max():.2g}",
             f"trace                     {self.trace:.6g} +- {self.trace_error:.2g}",
@@ -128,7 +128,7 @@ def report(
         values, residuals, smallest = _outermost(operator, top, bottom, seed)
         estimate = operator.trace(seed=seed)
         total, error = estimate.value, estimate.standard_error
-    found = sweep(np.concatenate([values, smallest]), alphas, operator.dtype)
+    summary = sweep(np.concatenate([values, smallest]), alphas, operator.dtype)
     return CurvatureReport(
         eigenvalues=values,
         residuals=residuals,
@@ -137,10 +137,10 @@ def report(
         loss=operator.loss,
         trace=total,
         trace_error=error,
-        alphas=found.alphas,
+        alphas=summary.alphas,
         effective_dimensionality=np.array([filter_factors(values, a).sum() for a in alphas]),
-        negatives=found.negatives.count,
-        negative_mass=found.negatives.mass,
+        negatives=summary.negatives.count,
+        negative_mass=summary.negatives.mass,
     )
 
 

@@ -141,8 +141,8 @@ def dense(operator: LinearOperator) -> np.ndarray:
 def spectrum(operator: LinearOperator) -> np.ndarray:
     """Compute all eigenvalues (p,), descending, float64; refuses what :func:`dense` refuses."""
     values = np.linalg.eigvalsh(dense(operator))[::-1].copy()
-    found = negatives(values, operator.dtype)
-    log.info("%d eigenvalues, %d below zero, of mass %.3g", len(values), found.count, found.mass)
+    below = negatives(values, operator.dtype)
+    log.info("%d eigenvalues, %d below zero, of mass %.3g", len(values), below.count, below.mass)
     return values
 
 

@@ -114,7 +114,8 @@ def loss_sharpness(subject: Subject) -> float:
     The increase is the mean over five fixed directions of noise of standard deviation sigma; sigma
     is found by bisection of its logarithm between 1e-5 and 10. This is the sharpness of
     PAC-Bayesian bounds (Neyshabur et al. 2017, "Exploring generalization in deep learning") of the
-    loss in place of the error. Unlike the ``sharpness`` of the family ``competition``, it neither looks for the
+    loss in place of the error. Unlike the ``sharpness`` of the family ``competition``, it neither
+    looks for the
     worst direction nor scales with the weights. Larger predicts a larger gap.
 
     Returns:

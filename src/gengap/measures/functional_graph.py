@@ -52,6 +52,6 @@ def summaries(subject: Subject) -> dict[str, Value]:
         draws = [np.arange(count)]
     else:
         draws = [np.sort(nodes_rng.choice(count, NODES, replace=False)) for _ in range(DRAWS)]
-    found = [graph_summaries(activations[rows], MAX_DIMENSION) for rows in draws]
-    means = {name: float(np.mean([values[name] for values in found])) for name in NAMES}
+    by_draw = [graph_summaries(activations[rows], MAX_DIMENSION) for rows in draws]
+    means = {name: float(np.mean([values[name] for values in by_draw])) for name in NAMES}
     return {**means, LAW: {name: means[f"{name}.H1"] for name in ("life", "midlife")}}

@@ -36,8 +36,8 @@ def raw_alignment(kernel: Kernel | LinearOperator, targets: np.ndarray) -> float
     Raises:
         GengapError: the targets do not fit the kernel or vanish.
     """
-    wanted = _columns(kernel, targets)
-    return float(np.vdot(wanted, times(kernel, wanted)) / np.vdot(wanted, wanted))
+    columns = _columns(kernel, targets)
+    return float(np.vdot(columns, times(kernel, columns)) / np.vdot(columns, columns))
 
 
 def raw_alignments(kernel: Kernel | LinearOperator, functions: np.ndarray) -> Floats:
@@ -53,8 +53,8 @@ def raw_alignments(kernel: Kernel | LinearOperator, functions: np.ndarray) -> Fl
     Raises:
         GengapError: the functions do not fit the kernel or one vanishes.
     """
-    wanted = _columns(kernel, functions)
-    aligned: Floats = (wanted * times(kernel, wanted)).sum(0) / (wanted**2).sum(0)
+    columns = _columns(kernel, functions)
+    aligned: Floats = (columns * times(kernel, columns)).sum(0) / (columns**2).sum(0)
     return aligned
 
 
@@ -79,12 +79,12 @@ def centred_alignment(kernel: Kernel, targets: np.ndarray) -> float:
     Raises:
         GengapError: the targets do not fit the kernel, or the kernel or the targets are constant.
     """
-    wanted = _columns(kernel, targets - targets.mean(0))
+    columns = _columns(kernel, targets - targets.mean(0))
     middle = kernel.astype(np.float64)
     middle = middle - middle.mean(0) - middle.mean(1, keepdims=True) + middle.mean()
-    fit = float(np.vdot(wanted, middle @ wanted))
+    fit = float(np.vdot(columns, middle @ columns))
     # |H Y Y' H| is the norm of the small matrix Y' H Y.
-    return fit / _nonzero(float(np.linalg.norm(middle) * np.linalg.norm(wanted.T @ wanted)))
+    return fit / _nonzero(float(np.linalg.norm(middle) * np.linalg.norm(columns.T @ columns)))
 
 
 def signs(labels: np.ndarray) -> Floats:

@@ -88,8 +88,8 @@ def anisotropy_directions(
     check_network(network)
     check_scalar(of)
     width = int(np.prod(network.input_shape))
-    wanted = width if count is None else count
-    if sigma < 0 or samples < 1 or not 1 <= wanted <= width:
+    number = width if count is None else count
+    if sigma < 0 or samples < 1 or not 1 <= number <= width:
         raise GengapError(
             f"sigma={sigma}, samples={samples} and count={count} make no anisotropy directions of "
             f"inputs with {width} numbers: give sigma >= 0, samples >= 1 and 1 <= count <= {width}."
@@ -98,17 +98,17 @@ def anisotropy_directions(
     derivative = _MixedDerivative(network, drawn.astype(np.float32), of)
     room = memory_budget - derivative.size
     if room >= 2 * derivative.row:
-        values, vectors = _dense(derivative, wanted, room)
+        values, vectors = _dense(derivative, number, room)
     else:
-        values, vectors = _matrix_free(derivative, wanted, rng)
+        values, vectors = _matrix_free(derivative, number, rng)
     if not values[0] > 0:
         raise GengapError(
             f"The mixed derivative of the network vanishes for sigma={sigma}, so it has no "
             "anisotropy directions (ReLU networks with zero biases have none at the origin): "
             "choose a sigma above 0, or an initialisation with biases such as 'torch'."
         )
-    vectors = vectors * np.sign(vectors[np.arange(wanted), np.abs(vectors).argmax(1)])[:, None]
-    return Directions(values, vectors.reshape(wanted, *network.input_shape))
+    vectors = vectors * np.sign(vectors[np.arange(number), np.abs(vectors).argmax(1)])[:, None]
+    return Directions(values, vectors.reshape(number, *network.input_shape))
 
 
 def separable_along(
@@ -163,8 +163,8 @@ def read_directions(path: str | Path) -> tuple[Directions, dict[str, np.ndarray]
     Raises:
         GengapError: the file is missing or is not such a file.
     """
-    found, weights = read_with_weights(path, "directions", ("values", "directions"))
-    return Directions(**found), weights
+    arrays, weights = read_with_weights(path, "directions", ("values", "directions"))
+    return Directions(**arrays), weights
 
 
 class _MixedDerivative:
@@ -257,11 +257,11 @@ def _dense(derivative: _MixedDerivative, count: int, room: int) -> tuple[Floats,
     made = int(room // derivative.row) - 1
     basis = torch.eye(width, device=derivative.device)
     parts: list[Tensor] = []
-    for some in (slice(start, start + made) for start in range(0, width, made)):
-        for place, part in enumerate(derivative.columns(basis[some])):
+    for rows in (slice(start, start + made) for start in range(0, width, made)):
+        for place, part in enumerate(derivative.columns(basis[rows])):
             if len(parts) == place:
                 parts.append(torch.empty(width, part.shape[1], device=derivative.device))
-            parts[place][some] = part.detach()
+            parts[place][rows] = part.detach()
     gram = np.zeros((width, width))
     summed = max(1, int(room // (2 * width * np.dtype(np.float64).itemsize)))
     for part in parts:
@@ -302,8 +302,8 @@ def _matrix_free(
     if not matvec(start).any():  # ARPACK does not start from there; the caller refuses it
         return np.zeros(count), np.eye(derivative.width)[:count]
     # scipy-stubs know the value "v", but not "vh", which spares the left vectors.
-    kept: Any = "vh"
-    _, found, vectors = svds(operator, k=count, v0=start, return_singular_vectors=kept)
-    values: Floats = np.asarray(found, dtype=np.float64)
+    sides: Any = "vh"
+    _, singular, vectors = svds(operator, k=count, v0=start, return_singular_vectors=sides)
+    values: Floats = np.asarray(singular, dtype=np.float64)
     order = np.argsort(values)[::-1]
     return values[order], vectors[order]

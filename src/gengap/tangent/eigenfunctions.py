@@ -172,13 +172,13 @@ def nystrom(
     among = cross[selected].astype(np.float64)
     own_values, own = scipy.linalg.eigh((among + among.T) / 2)
     check_positive(own_values, landmarks, cross.dtype)
-    kept = own_values > landmarks * np.finfo(cross.dtype).eps * own_values.max()
-    if count > kept.sum():
+    significant = own_values > landmarks * np.finfo(cross.dtype).eps * own_values.max()
+    if count > significant.sum():
         raise GengapError(
             f"{count} eigenfunctions are asked for, but the kernel among the {landmarks} landmarks "
-            f"has rank {kept.sum()}: ask for fewer, or take more landmarks."
+            f"has rank {significant.sum()}: ask for fewer, or take more landmarks."
         )
-    root = own[:, kept] / np.sqrt(own_values[kept])
+    root = own[:, significant] / np.sqrt(own_values[significant])
     orthonormal, triangle = scipy.linalg.qr(cross @ root, mode="economic")
     left, singular, _ = scipy.linalg.svd(triangle)
     values, functions = singular[:count] ** 2, _signed(orthonormal @ left[:, :count])
@@ -259,8 +259,8 @@ def read_eigenfunctions(path: str | Path) -> tuple[Eigenfunctions, dict[str, np.
         GengapError: the file is missing or is not such a file.
     """
     names = ("values", "functions", "residuals")
-    found, weights = read_with_weights(path, "eigenfunctions", names)
-    return Eigenfunctions(**found), weights
+    arrays, weights = read_with_weights(path, "eigenfunctions", names)
+    return Eigenfunctions(**arrays), weights
 
 
 def _checked_size(kernel: Kernel | LinearOperator) -> int:
@@ -274,7 +274,7 @@ def _checked_size(kernel: Kernel | LinearOperator) -> int:
             raise GengapError("The kernel holds NaN or infinity: look at the network's weights.")
         rounding = ROUNDING * np.finfo(kernel.dtype).eps * np.abs(np.diagonal(kernel)).max()
         rows = (slice(start, start + ROWS) for start in range(0, len(kernel), ROWS))
-        if any(np.abs(kernel[some] - kernel[:, some].T).max() > rounding for some in rows):
+        if any(np.abs(kernel[block] - kernel[:, block].T).max() > rounding for block in rows):
             raise GengapError(
                 "The kernel is not symmetric: give that of one set of points with itself."
             )
@@ -335,8 +335,10 @@ def _lowest(kernel: Kernel | LinearOperator, largest: float, rng: np.random.Gene
         kernel.shape, matvec=lambda vector: shift * vector - times(kernel, vector), dtype=np.float64
     )
     first: Any = rng.standard_normal(kernel.shape[0])
-    found = eigsh(flipped, 1, which="LA", v0=first, tol=LOWEST_TOLERANCE, return_eigenvectors=False)
-    return float(shift - found[0])
+    lowest = eigsh(
+        flipped, 1, which="LA", v0=first, tol=LOWEST_TOLERANCE, return_eigenvectors=False
+    )
+    return float(shift - lowest[0])
 
 
 def _signed(functions: Floats) -> Floats:

@@ -257,20 +257,20 @@ def _planned(
         probe = _probe(network, of, features, inputs[:1])
         return features, *_plan(len(inputs), columns, probe, kind, budget)
 
-    features, found, needed = plan(of)
+    features, blocks, needed = plan(of)
     extractors = [features]
-    if of == "trace" and (found is None or found.tile * found.held < len(inputs)):
-        _, found, needed = plan(0)
+    if of == "trace" and (blocks is None or blocks.tile * blocks.held < len(inputs)):
+        _, blocks, needed = plan(0)
         with torch.no_grad():
             outputs = logits(network, inputs[:1]).shape[1]
         extractors = [form(network, output) for output in range(outputs)]
-    if found is None:
+    if blocks is None:
         raise GengapError(
             f"The kernel of {len(inputs)} x {columns} inputs needs a memory_budget of at least "
             f"{needed / GIB:.3g} GiB, but it is {budget / GIB:.3g} GiB: raise it, take fewer "
             "inputs, or use gengap.tangent.kernel_operator, which never forms the kernel."
         )
-    return extractors, found
+    return extractors, blocks
 
 
 @dataclass(frozen=True)
@@ -318,7 +318,7 @@ def _probe(network: nn.Module, of: OutputSelection, features: Extractor, example
             handle.remove()
     factors = features(example)
     numbers = sum(factor.numbers for factor in factors)
-    positions = max(1 if each.right is None else each.right.shape[1] for each in factors)
+    positions = max(1 if factor.right is None else factor.right.shape[1] for factor in factors)
     # Outputs of all layers and what the backward passes keep of them, the patches of the layer at
     # hand and their copies, and its features four times more while vmap computes them, reshapes
     # them and they are put together.

@@ -100,7 +100,7 @@ def train_linearised(
     _check_recipe(recipe)
     _check_shapes(kernel, start, labels)
     matrix, first = torch.from_numpy(kernel), torch.from_numpy(start.astype(np.float64))
-    wanted = torch.from_numpy(labels)
+    classes = torch.from_numpy(labels)
     coefficients = nn.Parameter(torch.zeros(len(labels), dtype=torch.float64))
     steps = optimiser([coefficients], recipe)
     schedule = Schedule(steps, recipe)
@@ -111,10 +111,10 @@ def train_linearised(
         for batch in batches(torch.randperm(len(labels), generator=order), recipe.batch_size):
             outputs = first[batch] + _times(matrix[batch], coefficients)
             gradient = torch.zeros_like(coefficients)
-            gradient[batch] = _loss_gradient(outputs, wanted[batch], recipe.loss)
+            gradient[batch] = _loss_gradient(outputs, classes[batch], recipe.loss)
             coefficients.grad = gradient
             steps.step()
-        row = _row(coefficients, matrix, first, wanted, recipe.loss, "train")
+        row = _row(coefficients, matrix, first, classes, recipe.loss, "train")
         if not math.isfinite(row["train_loss"]):
             raise GengapError(
                 f"Training of the linearised network diverged after epoch {epoch}: "
@@ -187,9 +187,9 @@ def gradient_flow(kernel: Kernel, residuals: np.ndarray, time: float) -> Floats:
     """
     if not time >= 0:
         raise GengapError(f"The time is {time}: give a number of at least 0.")
-    found, vectors = scipy.linalg.eigh(kernel.astype(np.float64))
-    check_positive(found, len(kernel), kernel.dtype)
-    values = np.maximum(found, 0.0)
+    spectrum, vectors = scipy.linalg.eigh(kernel.astype(np.float64))
+    check_positive(spectrum, len(kernel), kernel.dtype)
+    values = np.maximum(spectrum, 0.0)
     rate = 2 * time / len(kernel)
     slow = values * rate < np.finfo(np.float64).eps
     safe = np.where(slow, 1.0, values)

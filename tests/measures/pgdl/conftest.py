@@ -14,6 +14,7 @@ from gengap.measures import Subject, compute
 from gengap.networks import build, weight_layers
 
 Builder = Callable[..., nn.Module]
+Data = Callable[..., Split]
 
 
 def value(name: str, network: nn.Module, train: Split, seed: int = 0) -> float:
@@ -48,7 +49,7 @@ def layered() -> Builder:
 
 
 @pytest.fixture
-def images() -> Callable[..., Split]:
+def images() -> Data:
     """Random images in [0, 1] with random labels."""
 
     def make(

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
-from tests.measures.pgdl.conftest import value
+from tests.measures.pgdl.conftest import Builder, Data, value
 from torch import nn
 
 from gengap.datasets import Split
 from gengap.networks import convolutional, dense, weight_layers
-
-Builder = Callable[..., nn.Module]
-Data = Callable[..., Split]
 
 
 def test_the_jacobian_of_a_linear_network_is_its_kernel(layered: Builder, images: Data) -> None:

@@ -202,8 +202,10 @@ def negative_augmented_margin(subject: Subject) -> float:
         inputs = _standard_augmentation(inputs, rng)
     layer = observed_layers(network)[0][1]
     parts = [
-        _layer_margins(network, layer, some, wanted)
-        for some, wanted in zip(torch.split(inputs, BATCH), torch.split(labels, BATCH), strict=True)
+        _layer_margins(network, layer, batch, batch_labels)
+        for batch, batch_labels in zip(
+            torch.split(inputs, BATCH), torch.split(labels, BATCH), strict=True
+        )
     ]
     log.info("Augmented margin: %d inputs", len(inputs))
     margins, features = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))

@@ -32,8 +32,8 @@ def interpex(subject: Subject) -> dict[str, float]:
     """Compute the Davies-Bouldin index, the label-wise mixup error, and their product.
 
     The product is the winning entry of the competition (Natekar and Sharma 2020, "Representation
-    based complexity measures for predicting generalization in deep learning", team Interpex). Larger
-    predicts a larger gap, for all three. For images and vectors.
+    based complexity measures for predicting generalization in deep learning", team Interpex). For
+    all three, larger predicts a larger gap. For images and vectors.
 
     - ``davies_bouldin_index``: of the outputs of the first convolution (with its activation, 4x4
       max-pooled, or less where the output is smaller), clustered by label; mean over 10 disjoint
@@ -71,7 +71,9 @@ def _first_layer_index(network: nn.Module, train: Split, rng: np.random.Generato
     )
     # A rare class may be missing from a round.
     indices = [
-        davies_bouldin(some, wanted) for some, wanted in rounds if len(torch.unique(wanted)) > 1
+        davies_bouldin(points, classes)
+        for points, classes in rounds
+        if len(torch.unique(classes)) > 1
     ] or [davies_bouldin(features, labels)]
     log.info("Davies-Bouldin index: %d rounds, %d features", len(indices), features.shape[1])
     return float(np.mean(indices))

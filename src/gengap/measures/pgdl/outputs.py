@@ -13,7 +13,7 @@ BATCH = 256
 
 
 def class_scores(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Compute logits (n, classes); a single output z stands for the logits (0, z) of two classes."""
+    """Compute logits (n, classes); a single output z stands for the two logits (0, z)."""
     outputs = logits(network, inputs)
     if outputs.shape[1] == 1:
         return torch.cat([torch.zeros_like(outputs), outputs], dim=1)

@@ -79,7 +79,8 @@ def sharpness(subject: Subject) -> float:
     sign, on batches of 64 of at most 640 training inputs, and is held within its bounds. This is
     the magnitude-aware sharpness of Jiang et al. (2020, "Fantastic generalization measures and
     where to find them"). The PGDL competition's baseline gives α itself, smaller for a sharper
-    network, and lowers the loss where the paper raises it: this follows the paper. Larger predicts a larger gap. For images and vectors.
+    network, and lowers the loss where the paper raises it: this follows the paper. Larger predicts
+    a larger gap. For images and vectors.
 
     Returns:
         -log α, from -log 2 (nothing lost within the bounds) to log 1e4.
@@ -121,9 +122,9 @@ def _climb(
         for weight, centre, bound, share in zip(weights, centres, bounds, noise, strict=True):
             weight.requires_grad_().copy_(centre + bound * share)
     batches = zip(torch.split(inputs, ASCENT_BATCH), torch.split(labels, ASCENT_BATCH), strict=True)
-    for some, wanted in itertools.islice(itertools.cycle(batches), ASCENT_STEPS):
+    for batch, batch_labels in itertools.islice(itertools.cycle(batches), ASCENT_STEPS):
         with torch.enable_grad():
-            loss = functional.cross_entropy(class_scores(perturbed, some), wanted)
+            loss = functional.cross_entropy(class_scores(perturbed, batch), batch_labels)
             slopes = torch.autograd.grad(loss, weights)
         with torch.no_grad():
             for weight, centre, bound, slope in zip(weights, centres, bounds, slopes, strict=True):
