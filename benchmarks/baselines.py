@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 
 from gengap.datasets import Split, load
-from gengap.measures import compute
+from gengap.measures import Subject, compute
 from gengap.measures.registry import members
 from gengap.networks import build, convolutional
 from gengap.seeding import generator
@@ -44,7 +44,8 @@ def seconds(data: Split) -> pd.Series[float]:
     taken: dict[str, float] = {}
     for name in reversed(functions.values()):
         start = time.process_time()
-        compute(f"{FAMILY}:{name}", network, None, data, generator(0, "benchmark", name))
+        subject = Subject(network, None, data, generator(0, "benchmark", name))
+        compute(f"{FAMILY}:{name}", subject)
         taken[name] = time.process_time() - start
     return pd.Series(taken)
 

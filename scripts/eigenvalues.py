@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import checkout  # noqa: F401
 from gengap import jobs
 from gengap.curvature.report import report
-from gengap.curvature.spectra import DENSE_LIMIT
 from gengap.datasets import read_split
-from gengap.limits import LARGEST_EIGENVALUES
+from gengap.limits import DENSE_LIMIT, LARGEST_EIGENVALUES
 from gengap.networks import resolve_device
 from gengap.seeding import derive
 from gengap.tasks.folder import with_labels
@@ -24,15 +23,15 @@ def main() -> None:
     folder = Path(files.train).parents[1] / "networks" / names.network
     network = receipt.network(folder).to(resolve_device(params.device))
     few = sum(weight.numel() for weight in network.parameters()) <= DENSE_LIMIT
-    found = report(
+    curvature = report(
         network,
         params.loss,
         with_labels(read_split(files.train), receipt.check(folder / "labels.npy")),
         top=None if few else LARGEST_EIGENVALUES,
         seed=derive(params.seed, names.task, names.network, "eigenvalues"),
     )
-    found.write(snakemake.output.eigenvalues)
-    print(found.text())
+    curvature.write(snakemake.output.eigenvalues)
+    print(curvature.text())
 
 
 jobs.run(snakemake, main)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import checkout  # noqa: F401
 from gengap import jobs
 from gengap.datasets import read_split
-from gengap.measures import compute, tidy, to_frame, write_tables
+from gengap.measures import Subject, compute, tidy, to_frame, write_tables
 from gengap.networks import resolve_device
 from gengap.seeding import generator
 from gengap.tasks.folder import with_labels
@@ -24,13 +24,13 @@ def main() -> None:
     for network in shard:
         with shard.attempt(network):
             folder = Path(files.train).parents[1] / "networks" / network
-            values = compute(
-                params.family,
+            subject = Subject(
                 receipt.network(folder).to(device),
                 receipt.network(folder, INITIAL).to(device),
                 with_labels(split, receipt.check(folder / "labels.npy")),
                 generator(params.seed, names.task, network, names.family),
             )
+            values = compute(params.family, subject)
             tables.append(tidy(to_frame(values), names.task, network, names.family))
     write_tables(tables, snakemake.output.table)
     shard.write_failures()

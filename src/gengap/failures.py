@@ -7,13 +7,30 @@ gathers these lists.
 
 from __future__ import annotations
 
+import errno
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from gengap.errors import GengapError, MachineError
 from gengap.files import writing
+
+NETWORK_FAULTS = (GengapError, ArithmeticError, np.linalg.LinAlgError)
+"""What a network can cause by itself; anything else is a fault of the program or of the machine
+(too little memory: a repeat may have more) and stops the run."""
+
+UNREADABLE = {
+    errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOTCONN, errno.EHOSTDOWN,
+    errno.ENODEV, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+}  # fmt: skip
+"""Error numbers of transient failures to read a file that is sound."""
+
+# safetensors passes on the number only in words.
+NUMBER_IN_WORDS = re.compile(r"os error (\d+)")
 
 
 @dataclass(frozen=True)
@@ -54,3 +71,16 @@ def read_failures(path: str | Path) -> list[Failure]:
         raise GengapError(
             f"{path} is no list of failures: remove it and run the workflow again."
         ) from error
+
+
+def is_fault_of_network(error: Exception) -> bool:
+    """Whether an error lies in the network itself, so that the other networks can go on.
+
+    A file that could not be read may be readable the next time, so that is no fault of a network.
+    """
+    cause = error.__cause__
+    number = cause.errno if isinstance(cause, OSError) else None
+    if number is None and (words := NUMBER_IN_WORDS.search(str(cause))):
+        number = int(words[1])
+    of_machine = number in UNREADABLE or isinstance(error, MachineError)
+    return isinstance(error, NETWORK_FAULTS) and not of_machine

@@ -7,34 +7,20 @@ recorded (:mod:`gengap.failures`), and the others of its shard go on.
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
-import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
-from gengap.errors import GengapError, MachineError
-from gengap.failures import Failure, read_failures, write_failures
+from gengap.errors import GengapError
+from gengap.failures import Failure, is_fault_of_network, read_failures, write_failures
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
 
 log = logging.getLogger("gengap")
-
-# What a network can cause by itself; anything else is a fault of the program or of the machine (too
-# little memory: a repeat may have more) and stops the run.
-NETWORK_FAULTS = (GengapError, ArithmeticError, np.linalg.LinAlgError)
-# errno values of transient read failures.
-UNREADABLE = {
-    errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOTCONN, errno.EHOSTDOWN,
-    errno.ENODEV, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
-}  # fmt: skip
-# safetensors passes on the number only in words.
-NUMBER_IN_WORDS = re.compile(r"os error (\d+)")
 
 
 class Shard:
@@ -79,8 +65,8 @@ class Shard:
         """Record what the work on one network raises, if it lies in that network."""
         try:
             yield
-        except NETWORK_FAULTS as error:
-            if not self._recording or _of_the_machine(error):
+        except Exception as error:
+            if not self._recording or not is_fault_of_network(error):
                 raise
             reason = str(error) or type(error).__name__
             sentence = "network %s is left out: %s"
@@ -107,15 +93,6 @@ def run(snakemake: Snakemake, work: Callable[[], None]) -> None:
     except Exception:
         log.exception("rule %s failed", snakemake.rule)
         raise
-
-
-def _of_the_machine(error: Exception) -> bool:
-    """Whether the network is sound: what could not be read, say, can be read another time."""
-    cause = error.__cause__
-    number = cause.errno if isinstance(cause, OSError) else None
-    if number is None and (words := NUMBER_IN_WORDS.search(str(cause))):
-        number = int(words[1])
-    return number in UNREADABLE or isinstance(error, MachineError)
 
 
 def _log_to(path: str | None) -> None:

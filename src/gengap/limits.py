@@ -3,15 +3,6 @@
 The memory and the time that a job asks for rest on these constants, so they stand in one place.
 """
 
-GRAPH_BYTES = 1 << 30
-"""Graphs of a loss that an operator of curvature keeps between its products."""
-
-LARGEST_EIGENVALUES = 100
-"""Eigenvalues of a task's network that has too many parameters for all of them."""
-
-LANCZOS_VECTORS = 350
-"""Vectors of a Lanczos basis for these eigenvalues, and as many beside them as a restart takes."""
-
 LEAST_NETWORKS = 8
 """Fewer networks leave fewer than four in the training half of a fold of the cross-validation."""
 
@@ -82,9 +73,34 @@ def engine_bytes_per_pair(engine: str, max_dim: int) -> int:
     """
     by_dimension = ENGINE_BYTES_PER_PAIR[resolve_engine(engine, max_dim)]
     return by_dimension[min(max_dim, len(by_dimension) - 1)]
+
+
 LAYER_BYTES = 2**29
 """The largest output inside a network takes at most this for one batch of a forward pass. Networks
 of this library on images of 32x32 reach it only with more than 128 channels at full size."""
 
 SAMPLED_LAYER_BYTES = 2**26
 """The same for the observed layers whose neurons are sampled, which are copied for each batch."""
+
+GIB = 1 << 30
+
+LARGEST_EIGENVALUES = 100
+"""Largest eigenvalues that are computed of a network with too many parameters for all of them."""
+EXTRA_BASIS = 60
+"""Vectors of a Lanczos basis beyond twice the eigenpairs that are sought."""
+DENSE_LIMIT = 3000
+"""Parameters up to which a matrix of second order is formed: 72 MB in float64."""
+
+CURVATURE_GRAPH_BYTES = GIB
+"""A mini-batch has as many inputs as make a graph of this size, and graphs of all mini-batches are
+kept between products while they take no more than this together."""
+CURVATURE_VECTOR_BYTES = GIB // 4
+"""What multiplying many vectors at once may take beside the graphs: for each vector, as much as the
+graphs or as the vector itself, whichever is more."""
+GRADIENT_BATCH_BYTES = GIB // 16
+"""Gradients of single inputs in one batch take at most this, unless those of one input take more."""
+G_THETA_BYTES = GIB
+"""Gradients of all outputs that the measure G_theta holds together."""
+
+KERNEL_BYTES = 2 * GIB
+"""Default budget of a tangent kernel, or of a mixed derivative, with its intermediate arrays."""

@@ -43,7 +43,8 @@ def losses_of(
             for name, part, tensor in zip(names, parts, tensors, strict=True)
         }
         weights |= {f"inner.{name}": buffer for name, buffer in buffers.items()}
-        return torch.func.functional_call(module, weights, ())
+        losses: torch.Tensor = torch.func.functional_call(module, weights, ())
+        return losses
 
     return function, torch.cat([tensor.reshape(-1) for tensor in tensors])
 
@@ -54,7 +55,8 @@ def dense_hessian() -> Oracle:
 
     def compute(network: nn.Module, loss: str, data: Split) -> np.ndarray:
         function, flat = losses_of(network, loss, data)
-        return torch.func.hessian(lambda weights: function(weights).sum())(flat).detach().numpy()
+        matrix = torch.func.hessian(lambda weights: function(weights).sum())(flat)
+        return np.asarray(matrix.detach())
 
     return compute
 
@@ -65,6 +67,6 @@ def sample_gradients() -> Oracle:
 
     def compute(network: nn.Module, loss: str, data: Split) -> np.ndarray:
         function, flat = losses_of(network, loss, data)
-        return torch.func.jacrev(function)(flat).detach().numpy()
+        return np.asarray(torch.func.jacrev(function)(flat).detach())
 
     return compute

@@ -106,7 +106,7 @@ def test_the_gradient_itself_has_alignment_one_and_what_is_orthogonal_none() -> 
 
 def test_two_classes_flip_the_sign_at_the_boundary() -> None:
     network = network_of(2)
-    line = np.linspace(-4, 4, 4000, dtype=np.float32)[:, None] * np.float32([0.6, 0.8])
+    line = np.linspace(-4, 4, 4000, dtype=np.float32)[:, None] * np.array([0.6, 0.8], np.float32)
     with torch.no_grad():
         first, second = logits(network, torch.from_numpy(line)).T
         list(network.parameters())[-1][0] += (second - first).median()

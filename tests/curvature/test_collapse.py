@@ -18,7 +18,7 @@ def simplex() -> np.ndarray:
     """A simplex equiangular tight frame, (C, d), moved off the origin."""
     frame = np.eye(CLASSES) - 1 / CLASSES
     basis = np.linalg.qr(np.random.default_rng(0).standard_normal((DIMENSION, CLASSES)))[0]
-    return frame @ basis.T
+    return np.asarray(frame @ basis.T)
 
 
 def collapsed(noise: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

@@ -98,7 +98,7 @@ def test_the_estimate_is_the_distance_to_the_extreme_inputs() -> None:
     vector = next(iter(unit_gradients(network, inputs[:1])))[1].numpy()[0]
     found = estimate_margin(network, vector, inputs, inputs[:6], steps=100)
     aligned = alignments(network, inputs, vector[:, np.newaxis])[:, 0]
-    assert found.extremes == (aligned.argmax(), aligned.argmin())
+    assert found.extremes == (int(aligned.argmax()), int(aligned.argmin()))
     size = np.abs(found.aligned.alignments)
     reached = found.aligned.points[size >= size.max() - 0.01]
     expected = [

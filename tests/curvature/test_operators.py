@@ -114,7 +114,7 @@ def test_batches_and_retained_graphs_change_nothing(
 ) -> None:
     network, data = seeded(SMOOTH), random_split(23)
     whole = make(network, "cross_entropy", data, dtype="float64")
-    monkeypatch.setattr(operators, "GRAPH_BYTES", graph_bytes)
+    monkeypatch.setattr(operators, "CURVATURE_GRAPH_BYTES", graph_bytes)
     parts = make(network, "cross_entropy", data, dtype="float64", batch_size=7)
     assert whole.retained
     assert parts.retained == (graph_bytes > 0)
@@ -125,7 +125,7 @@ def test_retained_memory_is_judged_by_all_batches(
     seeded: Builder, random_split: DataMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, data = seeded(CONVOLUTIONAL), random_split(64, (4, 4, 2))
-    monkeypatch.setattr(operators, "GRAPH_BYTES", 10_000)
+    monkeypatch.setattr(operators, "CURVATURE_GRAPH_BYTES", 10_000)
     assert not hessian(network, "cross_entropy", data, batch_size=2).retained
     few = Split(data.inputs[:2], data.labels[:2], 3)
     assert hessian(network, "cross_entropy", few, batch_size=2).retained
@@ -163,7 +163,7 @@ def test_mini_batches_are_as_large_as_a_graph_may_be(
     whole = make(network, "cross_entropy", data, dtype="float64")
     assert (whole.batch_size, whole.retained) == (40, True)
     limit = 2 << 20
-    monkeypatch.setattr(operators, "GRAPH_BYTES", limit)
+    monkeypatch.setattr(operators, "CURVATURE_GRAPH_BYTES", limit)
     parts = make(network, "cross_entropy", data, dtype="float64")
     assert not parts.retained
     assert 1 < parts.batch_size < 20
@@ -176,7 +176,7 @@ def test_mini_batches_are_as_large_as_a_graph_may_be(
     expected = whole @ vector
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11 * np.abs(expected).max())
     assert parts.loss == pytest.approx(whole.loss, rel=1e-12)
-    monkeypatch.setattr(operators, "GRAPH_BYTES", 1)
+    monkeypatch.setattr(operators, "CURVATURE_GRAPH_BYTES", 1)
     assert make(network, "cross_entropy", data).batch_size == 1
 
 
@@ -220,6 +220,7 @@ def test_logistic_regression_in_closed_form(seeded: Builder, random_split: DataM
     network, data = seeded(linear(4, 1)), random_split(20, classes=2)
     design = np.hstack([data.inputs.astype(float), np.ones((20, 1))])
     ((_, layer),) = weight_layers(network)
+    assert layer.bias is not None
     weights = np.append(layer.weight.detach().numpy().ravel(), layer.bias.detach().numpy())
     shares = 1 / (1 + np.exp(-design @ weights))
     expected = design.T @ (design * (shares * (1 - shares))[:, None]) / 20

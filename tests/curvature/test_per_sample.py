@@ -72,7 +72,7 @@ def test_batches_cover_all_rows_in_order(monkeypatch: pytest.MonkeyPatch) -> Non
     network, data = made("dense", count=7)
     whole = torch.cat([part for _, part in per_sample_gradients(network, data)])
     size = 8 * parameter_count(network)
-    monkeypatch.setattr(per_sample, "BATCH_BYTES", 3 * size)
+    monkeypatch.setattr(per_sample, "GRADIENT_BATCH_BYTES", 3 * size)
     parts = list(per_sample_gradients(network, data))
     assert [(rows.start, rows.stop) for rows, _ in parts] == [(0, 3), (3, 6), (6, 7)]
     assert torch.allclose(torch.cat([part for _, part in parts]), whole, rtol=1e-9, atol=1e-12)

@@ -11,8 +11,7 @@ import torch
 from torch import nn
 
 from gengap.datasets import Split
-from gengap.errors import GengapError
-from gengap.measures import baseline, compute
+from gengap.measures import Subject, baseline, compute
 from gengap.networks import build, convolutional, weight_layers
 
 Builder = Callable[..., nn.Module]
@@ -25,7 +24,7 @@ def train() -> Split:
 
 
 def values(network: nn.Module, initial: nn.Module, train: Split) -> dict[str, float]:
-    computed = compute("baseline", network, initial, train, np.random.default_rng(0))
+    computed = compute("baseline", Subject(network, initial, train, np.random.default_rng(0)))
     return {name: float(value) for name, value in computed.items()}  # type: ignore[arg-type]
 
 
@@ -129,7 +128,14 @@ def test_constant_outputs_have_no_margin(seeded: Builder, train: Split) -> None:
     assert math.isfinite(found["log_spectral_norm_product"])
 
 
-def test_the_distance_needs_the_initial_weights(seeded: Builder, train: Split) -> None:
+def test_without_the_initial_weights_the_distance_alone_is_left_out(
+    seeded: Builder, train: Split
+) -> None:
     network = seeded(convolutional((6, 6, 1), 3, width=4, depth=1))
-    with pytest.raises(GengapError, match="needs the initial weights"):
-        compute("baseline", network, None, train, np.random.default_rng(0))
+    results = compute("baseline", Subject(network, None, train, np.random.default_rng(0)))
+    assert set(results.left_out) == {"distance_from_initialisation"}
+    assert results == {
+        name: value
+        for name, value in values(network, network, train).items()
+        if name != "distance_from_initialisation"
+    }

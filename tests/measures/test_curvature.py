@@ -12,10 +12,11 @@ import torch
 from torch import nn
 
 from gengap.curvature import effective_dimensionality, hessian, outliers
-from gengap.datasets import Split
+from gengap.datasets import Split, load
 from gengap.errors import GengapError
+from gengap.measures import Subject
 from gengap.measures import curvature as measures
-from gengap.measures import registry
+from gengap.measures.registry import declaration
 from gengap.networks import build, convolutional, dense
 from gengap.training import loss_and_accuracy
 
@@ -58,9 +59,12 @@ SPECS = {
 
 
 def family(network: nn.Module, data: Split, seed: int = 0) -> dict[str, Any]:
-    """Measures of the module of the family, whether or not it is registered by name."""
-    return measures.hessian_spectrum(network, None, data, np.random.default_rng(seed)) | {  # type: ignore[operator, return-value]
-        "loss_sharpness": measures.loss_sharpness(network, None, data, np.random.default_rng(seed))
+    """The family but for G_theta, each function with the same seed."""
+    spectrum, sharpness = (
+        Subject(network, None, data, np.random.default_rng(seed)) for _ in range(2)
+    )
+    return measures.hessian_spectrum(spectrum) | {
+        "loss_sharpness": measures.loss_sharpness(sharpness)
     }
 
 
@@ -68,7 +72,7 @@ def test_the_family_marks_its_measures() -> None:
     marked = [
         name
         for function in (measures.hessian_spectrum, measures.loss_sharpness)
-        for name in getattr(function, registry._MARK)
+        for name in declaration(function).names
     ]
     assert marked == [*OWN, "loss_sharpness"]
 
@@ -128,7 +132,7 @@ def test_the_sharpness_is_where_the_loss_has_risen_by_a_tenth(
     seeded: Builder, random_split: DataMaker
 ) -> None:
     network, data = seeded(dense((4,), 3, width=6, depth=1)), random_split(30)
-    found = float(measures.loss_sharpness(network, None, data, np.random.default_rng(0)))  # type: ignore[arg-type]
+    found = measures.loss_sharpness(Subject(network, None, data, np.random.default_rng(0)))
     sigma = math.exp(-found)
     generator = torch.Generator().manual_seed(1)
     start = [weight.detach().clone() for weight in network.parameters()]
@@ -153,7 +157,7 @@ def test_the_sharpness_grows_with_the_logarithm_of_the_inputs(random_split: Data
         next(network.parameters()).zero_()
     larger = Split(5 * data.inputs, data.labels, 3)
     first, second = (
-        float(measures.loss_sharpness(network, None, some, np.random.default_rng(0)))  # type: ignore[arg-type]
+        measures.loss_sharpness(Subject(network, None, some, np.random.default_rng(0)))
         for some in (data, larger)
     )
     step = math.log(measures.LARGEST / measures.SMALLEST) / 2**measures.BISECTIONS
@@ -179,4 +183,18 @@ def test_weights_that_are_not_numbers_are_refused(seeded: Builder, random_split:
         next(network.parameters()).fill_(math.nan)
     for function in (measures.hessian_spectrum, measures.loss_sharpness):
         with pytest.raises(GengapError, match="look at"):
-            function(network, None, data, np.random.default_rng(0))
+            function(Subject(network, None, data, np.random.default_rng(0)))
+
+
+def test_g_theta_is_a_count_of_fifty_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load("digits", train_size=80, balanced=True).train
+    network = build(dense((8, 8, 1), 10, width=16, depth=1))
+
+    def value() -> float:
+        return measures.g_theta(Subject(network, None, data, np.random.default_rng(0)))
+
+    count = value()
+    assert count == value()
+    assert 0 < count <= 50 * 9
+    monkeypatch.setattr(measures, "G_THETA_BYTES", 1)
+    assert value() <= 2 * 9

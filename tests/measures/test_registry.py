@@ -1,7 +1,9 @@
-"""The registry: families, measures of one's own, tidy tables, refusals."""
+"""The registry: families, measures of one's own, streams, what is left out, and refusals."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
@@ -9,28 +11,66 @@ import pytest
 from torch import nn
 
 from gengap.datasets import Split
-from gengap.errors import GengapError
-from gengap.failures import Failure
-from gengap.measures import compute, tidy, to_frame
-from gengap.measures.gathering import gather
+from gengap.errors import GengapError, MachineError
+from gengap.measures import MeasureResults, Subject, compute, measure
 from gengap.measures.registry import FAMILIES, members
 from gengap.networks import build, dense
 
 MINE = """
+from gengap.errors import GengapError
 from gengap.measures import measure
 
 @measure()
-def largest_weight(network, initial, train, rng):
-    return max(float(p.detach().abs().max()) for p in network.parameters())
+def largest_weight(subject):
+    return max(float(p.detach().abs().max()) for p in subject.network.parameters())
 
 @measure("noise", "labels")
-def two(network, initial, train, rng):
-    return {"noise": rng.standard_normal(3), "labels": {"mean": train.labels.mean()}}
+def two(subject):
+    labels = subject.train.labels
+    return {"noise": subject.rng.standard_normal(3), "labels": {"mean": labels.mean()}}
 
 @measure()
-def infinite(network, initial, train, rng):
+def infinite(subject):
     return float("inf")
+
+@measure("finite", "not_a_number")
+def half(subject):
+    return {"finite": 1.0, "not_a_number": float("nan")}
+
+@measure(needs={"initial", "siblings"})
+def distance(subject):
+    return 0.0
+
+@measure()
+def refusing(subject):
+    raise GengapError("This network is too small: use a larger one.")
+
+@measure()
+def dividing(subject):
+    return 1 / 0
+
+@measure("one", "other")
+def disagreeing(subject):
+    return {"one": 1.0}
+
+@measure()
+def last(subject):
+    return subject.rng.random()
 """
+LEFT_OUT = {
+    "infinite": "The measure 'infinite' is not finite for this network: look at its weights and "
+    "its training loss.",
+    "not_a_number": "The measure 'not_a_number' is not finite for this network: look at its "
+    "weights and its training loss.",
+    "distance": "The measure 'distance' needs the initial weights of the network, which are not "
+    "known: add them to the task, or do without this measure.",
+    "refusing": "This network is too small: use a larger one.",
+    "dividing": "division by zero",
+    **dict.fromkeys(
+        ("one", "other"),
+        "disagreeing declares the measures one, other but returned one: make the two agree.",
+    ),
+}
 
 
 @pytest.fixture
@@ -57,28 +97,144 @@ def test_every_family_of_the_library_has_measures() -> None:
 
 
 def test_a_family_of_ones_own(mine: str, network: nn.Module, train: Split) -> None:
-    values = compute(f"{mine}:noise", network, None, train, np.random.default_rng(0))
-    again = compute(f"{mine}:noise", network, None, train, np.random.default_rng(0))
+    values = compute(f"{mine}:noise", Subject(network, None, train, np.random.default_rng(0)))
+    again = compute(f"{mine}:noise", Subject(network, None, train, np.random.default_rng(0)))
     assert list(values) == ["noise"]
     np.testing.assert_array_equal(values["noise"], again["noise"])
-    largest = compute(f"{mine}:largest_weight", network, None, train, np.random.default_rng(0))
+    largest = compute(
+        f"{mine}:largest_weight", Subject(network, None, train, np.random.default_rng(0))
+    )
     flat = np.concatenate([p.detach().numpy().ravel() for p in network.parameters()])
     assert largest == {"largest_weight": float(np.abs(flat).max())}
 
 
-def test_a_value_that_is_not_finite_is_refused_by_name(
+def test_a_measure_that_cannot_be_computed_never_costs_the_others(
     mine: str, network: nn.Module, train: Split
 ) -> None:
+    results = compute(mine, Subject(network, None, train, np.random.default_rng(0)))
+    assert list(results) == ["largest_weight", "noise", "labels", "finite", "last"]
+    assert results.left_out == LEFT_OUT
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_a_measure_asked_for_that_cannot_be_computed_is_refused_with_its_reason(
+    name: str, mine: str, network: nn.Module, train: Split
+) -> None:
+    with pytest.raises(GengapError) as refusal:
+        compute(f"{mine}:{name}", Subject(network, None, train, np.random.default_rng(0)))
+    assert str(refusal.value) == LEFT_OUT[name]
+
+
+def test_a_family_without_any_value_is_refused_with_the_first_reason(
+    tmp_path: Path, network: nn.Module, train: Split
+) -> None:
+    (tmp_path / "bad.py").write_text(
+        "from gengap.measures import measure\n\n"
+        "@measure()\n"
+        "def infinite(subject):\n"
+        "    return float('inf')\n\n"
+        "@measure()\n"
+        "def dividing(subject):\n"
+        "    return 1 / 0\n"
+    )
+    subject = Subject(network, None, train, np.random.default_rng(0))
     with pytest.raises(GengapError, match="The measure 'infinite' is not finite"):
-        compute(mine, network, None, train, np.random.default_rng(0))
+        compute(str(tmp_path / "bad.py"), subject)
+
+
+def test_a_fault_of_the_machine_or_of_the_program_is_no_measures(
+    network: nn.Module, train: Split
+) -> None:
+    subject = Subject(network, None, train, np.random.default_rng(0))
+
+    @measure()
+    def unlucky(subject: Subject) -> float:
+        raise MachineError("The disk is full: make room.")
+
+    @measure()
+    def wrong(subject: Subject) -> float:
+        return float("one")
+
+    with pytest.raises(MachineError, match="The disk is full"):
+        compute(unlucky, subject)
+    with pytest.raises(ValueError, match="could not convert"):
+        compute(wrong, subject)
+
+
+def test_a_function_has_the_value_that_its_family_gives_it(
+    network: nn.Module, train: Split
+) -> None:
+    everything = compute("baseline", Subject(network, network, train, np.random.default_rng(1)))
+    for function in dict.fromkeys(members("baseline").values()):
+        results = compute(function, Subject(network, network, train, np.random.default_rng(1)))
+        assert results
+        assert results == {name: everything[name] for name in results}
+    vectors = compute("competition", Subject(network, None, train, np.random.default_rng(1)))
+    function = members("competition")["always_generalize"]
+    alone = compute(function, Subject(network, None, train, np.random.default_rng(1)))
+    assert alone == {"always_generalize": vectors["always_generalize"]}
+
+
+def test_each_function_draws_from_the_stream_of_its_place(
+    mine: str, network: nn.Module, train: Split
+) -> None:
+    """Nine functions in the user's file: the second draws the noise, the last one a number."""
+    streams = np.random.default_rng(5).spawn(9)
+    results = compute(mine, Subject(network, None, train, np.random.default_rng(5)))
+    np.testing.assert_array_equal(results["noise"], streams[1].standard_normal(3))
+    assert results["last"] == streams[8].random()
+    function = members(mine)["last"]
+    alone = compute(function, Subject(network, None, train, np.random.default_rng(5)))
+    assert alone == {"last": results["last"]}
+
+
+def test_a_function_on_its_own_has_the_first_stream(network: nn.Module, train: Split) -> None:
+    @measure()
+    def random(subject: Subject) -> float:
+        return subject.rng.random()
+
+    expected = np.random.default_rng(2).spawn(1)[0].random()
+    results = compute(random, Subject(network, None, train, np.random.default_rng(2)))
+    assert results == {"random": expected}
+
+
+def test_a_function_that_is_no_measure_is_refused(network: nn.Module, train: Split) -> None:
+    def plain(subject: Subject) -> float:
+        return 0.0
+
+    with pytest.raises(GengapError, match="plain is no measure: decorate it"):
+        compute(plain, Subject(network, None, train, np.random.default_rng(0)))
+
+
+def test_an_unknown_need_is_refused_when_it_is_declared() -> None:
+    with pytest.raises(GengapError, match=r"unknown need 'test_data': .*initial, classes"):
+        measure(needs={"initial", "test_data"})
+
+
+def test_a_subject_is_frozen_and_has_no_test_data(network: nn.Module, train: Split) -> None:
+    subject = Subject(network, None, train, np.random.default_rng(0))
+    with pytest.raises(FrozenInstanceError):
+        subject.network = nn.Identity()  # type: ignore[misc]
+    with pytest.raises(TypeError, match="positional"):
+        Subject(network, None, train, np.random.default_rng(0), None)  # type: ignore[call-arg]
+    assert not [name for name in vars(subject) if "test" in name]
+
+
+def test_results_are_a_mapping() -> None:
+    results = MeasureResults({"count": 1.0}, {"norm": "No."})
+    assert results == {"count": 1.0}
+    assert (len(results), "norm" in results, results.left_out["norm"]) == (1, False, "No.")
+    assert math.isnan(results.get("norm", math.nan))  # type: ignore[arg-type]
 
 
 def test_one_measure_has_the_value_that_its_family_gives_it(
     network: nn.Module, train: Split
 ) -> None:
-    everything = compute("baseline", network, network, train, np.random.default_rng(1))
+    everything = compute("baseline", Subject(network, network, train, np.random.default_rng(1)))
     for name, value in everything.items():
-        alone = compute(f"baseline:{name}", network, network, train, np.random.default_rng(1))
+        alone = compute(
+            f"baseline:{name}", Subject(network, network, train, np.random.default_rng(1))
+        )
         assert alone == {name: value}
 
 
@@ -93,7 +249,7 @@ def test_unknown_names_are_answered_with_the_known_ones(
     name: str, sentence: str, network: nn.Module, train: Split
 ) -> None:
     with pytest.raises(GengapError, match=sentence):
-        compute(name, network, network, train, np.random.default_rng(0))
+        compute(name, Subject(network, network, train, np.random.default_rng(0)))
 
 
 def test_a_module_without_measures_is_refused(
@@ -101,37 +257,4 @@ def test_a_module_without_measures_is_refused(
 ) -> None:
     (tmp_path / "empty.py").write_text("x = 1\n")
     with pytest.raises(GengapError, match=r"no measure: decorate its functions with @gengap"):
-        compute(str(tmp_path / "empty.py"), network, None, train, np.random.default_rng(0))
-
-
-def test_values_become_tidy_rows() -> None:
-    frame = to_frame({"count": 3.0, "pair": np.array([1.0, 2.0]), "named": {"mean": 0.5}})
-    table = tidy(frame, "digits", "7", "mine")
-    assert table.to_dict("list") == {
-        "task": ["digits"] * 4,
-        "network": ["7"] * 4,
-        "family": ["mine"] * 4,
-        "measure": ["count", "pair", "pair", "named"],
-        "component": [0, 0, 1, "mean"],
-        "value": [3.0, 1.0, 2.0, 0.5],
-    }
-
-
-def test_tables_are_gathered_in_the_order_of_networks(tmp_path: Path) -> None:
-    for network in ("10", "2"):
-        table = tidy(to_frame({"count": float(network)}), "digits", network, "mine")
-        table.to_csv(tmp_path / f"{network}.csv", index=False)
-    with_error = tidy(
-        to_frame({"entropy": 1.0}).assign(standard_error=0.1), "digits", "2", "topology"
-    )
-    with_error.to_csv(tmp_path / "topology.csv", index=False)
-    failures = [Failure("diagrams", "11", "few"), Failure("train", "3", "NaN")]
-    gathered = gather(
-        [tmp_path / "10.csv", tmp_path / "2.csv", tmp_path / "topology.csv"], failures * 2
-    )
-    assert list(gathered["measures"]["network"]) == ["2", "2", "10"]
-    assert list(gathered["measures"]["value"]) == [2.0, 1.0, 10.0]
-    assert list(gathered["errors"]["standard_error"]) == [0.1]
-    assert list(gathered["failed"]["network"]) == ["3", "11"]
-    with pytest.raises(GengapError, match=r"No network has any measure; the first reason: few"):
-        gather([], failures)
+        compute(str(tmp_path / "empty.py"), Subject(network, None, train, np.random.default_rng(0)))

@@ -11,7 +11,10 @@ from tests.tangent.conftest import layers, loop_jacobian, points, seeded
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.measures import Subject
+from gengap.measures import compute as compute_measures
 from gengap.measures import tangent as measures
+from gengap.measures.registry import declaration
 from gengap.networks import Network
 
 SPEC = layers(
@@ -31,8 +34,8 @@ def split(network: Network, count: int = 12) -> Split:
     return Split(points(network, count), np.arange(count) % 3, 3)
 
 
-def compute(network: Network, initial: Network | None, train: Split) -> dict[str, float]:
-    return measures.tangent(network, initial, train, np.random.default_rng(0))
+def compute(network: Network, initial: Network, train: Split) -> dict[str, float]:
+    return measures.tangent(Subject(network, initial, train, np.random.default_rng(0)))
 
 
 def test_the_values_by_hand(pair: tuple[Network, Network]) -> None:
@@ -63,7 +66,7 @@ def test_the_values_by_hand(pair: tuple[Network, Network]) -> None:
         "kernel_drift": np.linalg.norm(last - first) / np.linalg.norm(first),
     }
     assert compute(network, initial, train) == pytest.approx(expected, rel=1e-4)
-    assert vars(measures.tangent)["gengap_measures"] == tuple(expected)
+    assert declaration(measures.tangent).names == tuple(expected)
 
 
 def test_a_network_that_did_not_move(pair: tuple[Network, Network]) -> None:
@@ -103,8 +106,9 @@ def test_only_so_many_inputs_are_used(
 
 
 def test_what_cannot_be_measured_is_refused(pair: tuple[Network, Network]) -> None:
-    with pytest.raises(GengapError, match="at the initial weights: add them to the task"):
-        compute(pair[0], None, split(pair[0]))
+    subject = Subject(pair[0], None, split(pair[0]), np.random.default_rng(0))
+    with pytest.raises(GengapError, match=r"needs the initial weights .* add them to the task"):
+        compute_measures("tangent", subject)
     equal = Split(points(pair[0], 4), np.zeros(4, np.int64), 3)
     with pytest.raises(GengapError, match="All labels are equal"):
         compute(*pair, equal)

@@ -14,7 +14,7 @@ import gengap
 from gengap.activations import sample
 from gengap.datasets import Dataset, load
 from gengap.errors import GengapError, MachineError
-from gengap.measures import compute
+from gengap.measures import Subject, compute
 from gengap.networks import (
     build,
     convolutional,
@@ -146,7 +146,7 @@ class TestOnAGpu:
                 measure: value
                 for family in ("baseline", "competition")
                 for measure, value in compute(
-                    family, *networks, digits.train, np.random.default_rng(0)
+                    family, Subject(*networks, digits.train, np.random.default_rng(0))
                 ).items()
             }
         np.testing.assert_array_equal(drawn["cpu"].neurons, drawn["cuda"].neurons)
@@ -169,10 +169,12 @@ class TestOnAGpu:
         on_cpu, on_gpu = (
             compute(
                 family,
-                last.to(resolve_device(name)),
-                first.to(resolve_device(name)).eval(),
-                digits.train,
-                np.random.default_rng(0),
+                Subject(
+                    last.to(resolve_device(name)),
+                    first.to(resolve_device(name)).eval(),
+                    digits.train,
+                    np.random.default_rng(0),
+                ),
             )
             for name in ("cpu", "cuda")
         )

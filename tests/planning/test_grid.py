@@ -72,7 +72,5 @@ def test_an_identity_does_not_depend_on_how_a_number_is_written() -> None:
         (entry(training={"epochs": 5, "label_corruption": 0.1}), 0),
     ],
 )
-def test_whatever_else_differs_makes_another_network(
-    changed: dict[str, object], seed: int
-) -> None:
+def test_whatever_else_differs_makes_another_network(changed: dict[str, object], seed: int) -> None:
     assert identity(entry(), 0) != identity(changed, seed)

@@ -19,9 +19,7 @@ def test_a_runs_memory_follows_its_budget(settings: dict[str, float], megabytes:
     assert resources.memory_of_run(settings, "cpu") == megabytes
 
 
-@pytest.mark.parametrize(
-    ("device", "gpus"), [("cpu", 0), ("auto", 0), ("cuda", 1), ("cuda:1", 1)]
-)
+@pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("auto", 0), ("cuda", 1), ("cuda:1", 1)])
 def test_a_gpu_by_name_is_asked_for_with_its_libraries(device: str, gpus: int) -> None:
     assert resources.gpus(device) == gpus
     assert resources.memory(1000, device) == 1000 + 2000 * gpus

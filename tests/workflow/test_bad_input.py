@@ -251,8 +251,8 @@ def test_a_measure_of_ones_own_is_named_in_the_config(
     (tmp_path / "run" / "mine.py").write_text(
         "from gengap.measures import measure\n\n\n"
         "@measure()\n"
-        "def largest_weight(network, initial, train, rng):\n"
-        "    return max(float(p.detach().abs().max()) for p in network.parameters())\n"
+        "def largest_weight(subject):\n"
+        "    return max(float(p.detach().abs().max()) for p in subject.network.parameters())\n"
     )
     config = with_change(
         tmp_path / "run", lambda c: c.update(families=["topology", "baseline", "mine.py"])

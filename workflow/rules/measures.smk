@@ -50,6 +50,7 @@ rule measures:
         measures="results/{task}/measures.csv",
         errors="results/{task}/standard_errors.csv",
         failed="results/{task}/failed.csv",
+        left_out="results/{task}/left_out_measures.csv",
     log:
         "results/{task}/logs/measures.log",
     benchmark:

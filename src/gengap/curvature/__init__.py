@@ -1,11 +1,10 @@
 """Curvature: the Hessian of a loss and its relatives, their spectra, effective dimensionality.
 
-Front doors: :func:`hessian` (and :func:`ggn`, :func:`gradient_second_moment`) give an operator with
-``matvec``, ``eigsh``, ``spectrum``, ``trace`` and ``spectral_density``;
-:func:`effective_dimensionality` and :func:`outliers` take eigenvalues. ``python -m
-gengap.curvature`` does it for any saved network. What ties the Hessian to the decision boundary:
-:func:`alignments`, :func:`g_theta`, :func:`boundary_search`, :func:`estimate_margin`; and
-:func:`neural_collapse`.
+:func:`hessian`, :func:`ggn` and :func:`gradient_second_moment` return an operator with ``matvec``,
+``eigsh``, ``spectrum``, ``trace`` and ``spectral_density``; :func:`effective_dimensionality` and
+:func:`outliers` take its eigenvalues. ``python -m gengap.curvature`` reports them for any saved
+network. :func:`alignments`, :func:`g_theta`, :func:`boundary_search` and :func:`estimate_margin`
+tie the Hessian to the decision boundary; :func:`neural_collapse` looks at the last features.
 """
 
 from gengap.curvature.alignment import GTheta, alignments, g_theta
@@ -23,6 +22,7 @@ from gengap.curvature.operators import (
     ggn,
     gradient_second_moment,
     hessian,
+    is_twice_differentiable,
 )
 from gengap.curvature.per_sample import per_sample_gradients
 from gengap.curvature.spectra import EigenPairs, Negatives, negatives
@@ -46,6 +46,7 @@ __all__ = [
     "ggn",
     "gradient_second_moment",
     "hessian",
+    "is_twice_differentiable",
     "negatives",
     "neural_collapse",
     "outliers",

@@ -22,11 +22,11 @@ from gengap.tasks.folder import read_network, with_labels
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    found = argparse.ArgumentParser(
+    command = argparse.ArgumentParser(
         prog="python -m gengap.curvature",
         description="Eigenvalues of the loss's Hessian, and N_eff, of a saved network.",
     )
-    add = found.add_argument
+    add = command.add_argument
     add("config", type=Path, help="the network's spec, JSON (config.json of a task's network)")
     add("weights", type=Path, help="its weights, safetensors")
     add(
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         "or n w of the sum (mean)",
     )
     add("--dtype", choices=tuple(DTYPES), default="float32", help="(float32)")
-    count = found.add_mutually_exclusive_group()
+    count = command.add_mutually_exclusive_group()
     count.add_argument("--top", type=int, default=100, help="largest eigenvalues (100)")
     count.add_argument("--all", action="store_true", help="all, of up to 3000 parameters")
     add("--bottom", type=int, help="smallest eigenvalues beside --top (5, or as many as are left)")
@@ -58,46 +58,46 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="of the random vectors (0)")
     add("--device", default="cpu", help="cpu, cuda, cuda:N or auto (cpu)")
     add("--output", type=Path, default=Path("eigenvalues.npz"), help="(eigenvalues.npz)")
-    return found
+    return command
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Read, compute, print, write; a sentence and exit status 1 where the input is bad."""
-    chosen = parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        network = read_network(chosen.config, chosen.weights).to(resolve_device(chosen.device))
-        found = report(
+        network = read_network(options.config, options.weights).to(resolve_device(options.device))
+        curvature = report(
             network,
-            chosen.loss,
-            _data(chosen),
-            matrix=chosen.matrix,
-            reduction=chosen.reduction,
-            dtype=chosen.dtype,
-            top=None if chosen.all else chosen.top,
-            bottom=chosen.bottom,
-            alphas=chosen.alpha,
-            seed=chosen.seed,
+            options.loss,
+            _data(options),
+            matrix=options.matrix,
+            reduction=options.reduction,
+            dtype=options.dtype,
+            top=None if options.all else options.top,
+            bottom=options.bottom,
+            alphas=options.alpha,
+            seed=options.seed,
         )
-        found.write(chosen.output)
+        curvature.write(options.output)
     except GengapError as error:
         sys.exit(f"error: {error}")
-    print(found.text())
+    print(curvature.text())
 
 
-def _data(chosen: argparse.Namespace) -> Split:
-    if chosen.dataset.endswith(".safetensors"):
-        split = read_split(chosen.dataset)
+def _data(options: argparse.Namespace) -> Split:
+    if options.dataset.endswith(".safetensors"):
+        split = read_split(options.dataset)
     else:
         data = load(
-            chosen.dataset,
-            data_dir=chosen.data_dir,
-            seed=chosen.data_seed,
-            train_size=chosen.train_size,
-            test_size=chosen.test_size,
+            options.dataset,
+            data_dir=options.data_dir,
+            seed=options.data_seed,
+            train_size=options.train_size,
+            test_size=options.test_size,
         )
-        split = data.train if chosen.split == "train" else data.test
-    return split if chosen.labels is None else with_labels(split, chosen.labels)
+        split = data.train if options.split == "train" else data.test
+    return split if options.labels is None else with_labels(split, options.labels)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from gengap.errors import GengapError
 from gengap.networks import Network, device_of, input_batches, logits, parameter_count
 
 RANDOM_VECTORS = 5
-"""So many random unit vectors make the threshold of G_theta, as in the published code."""
+"""Random unit vectors that make the threshold of G_theta, as in the published code."""
 
 UNIT_TOLERANCE = 1e-3
 
@@ -54,7 +54,7 @@ def output_direction(outputs: Tensor) -> Tensor:
 
 
 def gradient_direction(network: nn.Module, inputs: Tensor) -> Tensor:
-    """g(x) up to a positive factor: the gradient of the predicted class's cross-entropy.
+    """Compute g(x), the gradient of the predicted class's cross-entropy, up to a positive factor.
 
     Returns:
         J^T (q - e_c), (n, p); differentiable in the inputs (n, *input_shape).
@@ -63,9 +63,16 @@ def gradient_direction(network: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def unit_gradients(network: nn.Module, inputs: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
-    """g(x) / |g(x)| of inputs (n, *input_shape), in batches of rows: float64 (b, p).
+    """Compute g(x) / |g(x)| of inputs in batches, see :func:`gradient_direction`.
 
     A gradient that is zero (an output without bias that no unit reaches) stays zero.
+
+    Args:
+        network: in eval mode.
+        inputs: (n, *input_shape).
+
+    Yields:
+        Rows of the inputs, and their unit gradients (b, p) in float64.
 
     Raises:
         GengapError: the inputs do not fit the network, or a gradient is not finite.
@@ -84,7 +91,7 @@ def unit_gradients(network: nn.Module, inputs: np.ndarray) -> Iterator[tuple[sli
 
 
 def alignments(network: nn.Module, inputs: np.ndarray, vectors: np.ndarray) -> NDArray[np.float64]:
-    """A_i(x) = <v_i, g(x)> / |g(x)| of each input with each unit vector.
+    """Compute the alignment A_i(x) = <v_i, g(x)> / |g(x)| of each input with each unit vector.
 
     Args:
         network: in eval mode.
@@ -131,7 +138,7 @@ def g_theta(
     threshold: Statistic | float = "mean",
     random_vectors: int = RANDOM_VECTORS,
 ) -> GTheta:
-    """The generalisation measure G_theta of Sabanayagam et al. (2023): count and fraction.
+    """Compute the generalisation measure G_theta of Sabanayagam et al. (2023).
 
     One definition, that of their figures: an eigenvector counts if max over x of |A_i(x)| exceeds
     the mean, over five random unit vectors, of the same maximum. Their code knows two others: the
@@ -145,6 +152,9 @@ def g_theta(
         threshold: ``mean``, ``min`` or ``max`` over the random vectors, or a number.
         random_vectors: how many.
 
+    Returns:
+        The count and the fraction of vectors that are reached, and the threshold.
+
     Raises:
         GengapError: as :func:`alignments` says, or an unknown threshold.
     """
@@ -155,8 +165,8 @@ def g_theta(
     size = parameter_count(network)
     random = rng.standard_normal((size, random_vectors))
     random /= np.linalg.norm(random, axis=0)
-    found = alignments(network, inputs, np.concatenate([eigenvectors, random], axis=1))
-    largest = np.abs(found).max(axis=0)
+    aligned = alignments(network, inputs, np.concatenate([eigenvectors, random], axis=1))
+    largest = np.abs(aligned).max(axis=0)
     given, reached = largest[: eigenvectors.shape[1]], largest[eigenvectors.shape[1] :]
     limit = (
         float(STATISTICS[threshold](reached)) if isinstance(threshold, str) else float(threshold)

@@ -18,7 +18,7 @@ from gengap.networks.inference import BATCH
 def neural_collapse(
     features: np.ndarray, labels: np.ndarray, kernel: np.ndarray, predicted: np.ndarray
 ) -> dict[str, float]:
-    """The four quantities of Papyan et al. (2020); all are 0 at complete collapse.
+    """Compute the four quantities of Papyan et al. (2020); all are 0 at complete collapse.
 
     With C classes, M the (C, d) class means less the mean of these means, and the covariances
     S_W within and S_B between classes (of the means, over C):
@@ -34,6 +34,9 @@ def neural_collapse(
         labels: (n,), in 0..C-1.
         kernel: of the last layer, (C, d).
         predicted: the network's classes, (n,).
+
+    Returns:
+        The quantities by the names above.
 
     Raises:
         GengapError: a class without inputs, or fewer than two; all means are equal.
@@ -71,7 +74,14 @@ def neural_collapse(
 
 
 def collapse_of(network: nn.Module, data: Split) -> dict[str, float]:
-    """:func:`neural_collapse` of a network's penultimate features on data.
+    """Compute :func:`neural_collapse` of a network's penultimate features on data.
+
+    Args:
+        network: in eval mode, its last layer with one unit per class.
+        data: inputs (n, *input_shape) and labels (n,) of every class.
+
+    Returns:
+        The quantities ``nc1``, ``nc2_norms``, ``nc2_angles``, ``nc3`` and ``nc4``.
 
     Raises:
         GengapError: as there; or the last layer does not have one unit per class.

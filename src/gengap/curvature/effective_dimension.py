@@ -31,7 +31,7 @@ class EffectiveDimensionality:
 
 
 def effective_dimensionality(eigenvalues: np.ndarray, alpha: float) -> float:
-    """N_eff = sum of lambda / (lambda + alpha) over the positive eigenvalues.
+    """Compute N_eff, the sum of lambda / (lambda + alpha) over the positive eigenvalues.
 
     MacKay 1992; Maddox et al. 2020, equation 3. ``alpha`` is the precision of an isotropic Gaussian
     prior. With the Hessian of the *mean* loss over n inputs, it is the weight decay w of training
@@ -42,6 +42,9 @@ def effective_dimensionality(eigenvalues: np.ndarray, alpha: float) -> float:
     Args:
         eigenvalues: (k,), finite, in any order.
         alpha: above 0.
+
+    Returns:
+        N_eff, from 0 to the number of eigenvalues.
 
     Raises:
         GengapError: alpha is not above 0, or an eigenvalue is not finite.
@@ -58,7 +61,7 @@ def effective_dimensionality(eigenvalues: np.ndarray, alpha: float) -> float:
 
 
 def filter_factors(eigenvalues: np.ndarray, alpha: float) -> np.ndarray:
-    """lambda / (lambda + alpha) of each eigenvalue; 0 where it is not positive."""
+    """Compute lambda / (lambda + alpha) of each eigenvalue; 0 where it is not positive."""
     positive = np.maximum(eigenvalues, 0.0)
     return np.asarray(positive / (positive + alpha))
 
@@ -66,9 +69,15 @@ def filter_factors(eigenvalues: np.ndarray, alpha: float) -> np.ndarray:
 def sweep(
     eigenvalues: np.ndarray, alphas: Sequence[float], dtype: DTypeLike = np.float32
 ) -> EffectiveDimensionality:
-    """:func:`effective_dimensionality` at several alphas, with the negatives beside it.
+    """Compute :func:`effective_dimensionality` at several alphas, with the negatives beside it.
 
-    ``dtype`` is that of the products, as in :func:`gengap.curvature.spectra.negatives`.
+    Args:
+        eigenvalues: (k,), finite, in any order.
+        alphas: each above 0.
+        dtype: of the products that the eigenvalues came from.
+
+    Returns:
+        N_eff at each alpha, and the number and mass of the eigenvalues below zero.
     """
     values = [effective_dimensionality(eigenvalues, alpha) for alpha in alphas]
     return EffectiveDimensionality(
@@ -79,18 +88,21 @@ def sweep(
 
 
 def outliers(eigenvalues: np.ndarray) -> int:
-    """How many eigenvalues stand above the largest gap of the logarithms in the upper half.
+    """Count the eigenvalues above the largest gap of the logarithms in the upper half.
 
-    Of k eigenvalues each of the (k + 1) / 2 largest is compared with the next: the lower half is
-    taken for the bulk, where the ratio of two small numbers may be larger than any above (the
-    ratio estimator of Lam and Yao 2012, "Factor modeling for high-dimensional time series",
-    section 2.2, which looks for the largest ratio up to half of the eigenvalues for that reason).
-    Those up to :data:`NOISE` times the largest count as equal to that bound: [3, 3, 0] has two.
-    0 where none is positive, or where these are all equal and there is no gap. Of equal gaps the
-    first counts.
+    Of k eigenvalues each of the (k + 1) / 2 largest is compared with the next. The lower half is
+    taken for the bulk, where the ratio of two small numbers may be larger than any above. This is
+    the ratio estimator of Lam and Yao (2012, "Factor modeling for high-dimensional time series",
+    section 2.2), which looks for the largest ratio up to half of the eigenvalues. Eigenvalues up to
+    :data:`NOISE` times the largest count as equal to that bound: [3, 3, 0] has two outliers. Of
+    equal gaps the first counts.
 
     Args:
-        eigenvalues: (k,), in any order; it depends on k, so compare spectra of the same k.
+        eigenvalues: (k,), in any order.
+
+    Returns:
+        The number of outliers; 0 where no eigenvalue is positive, or where all are equal and there
+        is no gap. It depends on k, so compare spectra of the same k.
     """
     ordered = np.sort(np.asarray(eigenvalues, float))[::-1]
     floor = NOISE * ordered.max(initial=0.0)

@@ -59,8 +59,8 @@ def gauss_newton_g_theta(
     lengths = torch.where(lengths > 0, lengths, 1.0)
     factors = _blocks(_factors(outputs))
     values, vectors = torch.linalg.eigh(factors.T @ kernel @ factors / len(outputs))
-    kept = values > NOISE * values[-1].clamp_min(torch.finfo(torch.float64).tiny)
-    scaled = factors @ vectors[:, kept] / (len(outputs) * values[kept]).sqrt()
+    significant = values > NOISE * values[-1].clamp_min(torch.finfo(torch.float64).tiny)
+    scaled = factors @ vectors[:, significant] / (len(outputs) * values[significant]).sqrt()
     aligned = (directions / lengths).T @ kernel @ scaled
     reached = directions.T @ (jacobian.double() @ torch.from_numpy(random).to(kernel))
     limit = float((reached / lengths[:, None]).abs().amax(0).mean())

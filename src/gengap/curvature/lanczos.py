@@ -7,11 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from gengap.errors import GengapError
+from gengap.limits import EXTRA_BASIS
 
 Product = Callable[[np.ndarray], np.ndarray]
 
-EXTRA_BASIS = 60
-"""Vectors of the basis beyond twice the eigenpairs that are wanted."""
 STRIDE = 10
 """Steps between looks at the residuals; also those from a random vector that check a result."""
 BREAKDOWN = 8.0
@@ -86,11 +85,11 @@ class KrylovBasis:
         self, values: np.ndarray, coordinates: np.ndarray, following: np.ndarray | None = None
     ) -> None:
         """Keep these Ritz vectors alone; go on from the next row, or from a given vector (p,)."""
-        kept = len(values)
-        self.rows[:kept] = coordinates.T.astype(self.rows.dtype) @ self.rows[: self.filled]
+        count = len(values)
+        self.rows[:count] = coordinates.T.astype(self.rows.dtype) @ self.rows[: self.filled]
         self.projection[:] = 0.0
-        self.projection[:kept, :kept] = np.diag(values)
-        self.filled = kept
+        self.projection[:count, :count] = np.diag(values)
+        self.filled = count
         if following is not None:
             _, rest = self._orthogonalise(following / np.linalg.norm(following))
             self._next = (rest / np.linalg.norm(rest)).astype(self.rows.dtype)
@@ -148,24 +147,24 @@ def largest_eigenpairs(
         values, coordinates, residuals = basis.ritz()
         allowed = tolerance * float(np.abs(values).max())
         if (residuals[:count] <= allowed).all():
-            found = values[:count].copy()
+            largest = values[:count].copy()
             vectors = basis.rows[: basis.filled].T @ coordinates[:, :count].astype(dtype)
             residuals, worst = residuals[:count].copy(), None
             if not exact:
-                residuals, worst = _residuals(product, found, vectors)
+                residuals, worst = _residuals(product, largest, vectors)
                 probed += count
             if (residuals <= allowed).all():
                 if basis.filled == size:
-                    return found, vectors, residuals
+                    return largest, vectors, residuals
                 larger, worst = _larger(product, size, vectors, rng, dtype)
                 probed += min(STRIDE, size - count)
-                if larger <= found[-1] + allowed:
-                    return found, vectors, residuals
-            basis.restart(found, coordinates[:, :count], worst)
+                if larger <= largest[-1] + allowed:
+                    return largest, vectors, residuals
+            basis.restart(largest, coordinates[:, :count], worst)
             exact = False
         elif basis.filled == capacity:
-            kept = min(count + (capacity - count) // 2, capacity - 1)
-            basis.restart(values[:kept], coordinates[:, :kept])
+            retained = min(count + (capacity - count) // 2, capacity - 1)
+            basis.restart(values[:retained], coordinates[:, :retained])
         if basis.used + probed >= limit:
             raise GengapError(_not_converged(residuals[:count], allowed, basis.used + probed))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -35,6 +36,9 @@ REFINEMENTS = 4
 OVERSHOOT = 1.25
 """How far beyond the linearised boundary a crossing is looked for."""
 
+STEPS, LEARNING_RATE = 300, 0.02
+"""Of Adam, by which points are moved until their gradient is parallel to a vector."""
+
 ALIGNED = 0.01
 """Points whose |alignment| comes as near as this to the best of all starts are kept."""
 
@@ -63,7 +67,7 @@ def boundary_search(
     others: np.ndarray | None = None,
     directions: int = DIRECTIONS,
 ) -> BoundarySearch:
-    """Distance of each input to the nearest point with another prediction, by direct search.
+    """Find the nearest point with another prediction than each input, by direct search.
 
     From each input, rays run in random directions (the same for all) and towards the nearest known
     input with another prediction, no further than that one; the first crossing on a ray is
@@ -78,6 +82,9 @@ def boundary_search(
         rng: draws the directions.
         others: (m, *input_shape), inputs that bound the search; left out, ``inputs`` themselves.
         directions: random ones per input.
+
+    Returns:
+        The distance of each input, and the nearest point found.
 
     Raises:
         GengapError: all inputs have the same prediction.
@@ -141,7 +148,7 @@ class _Search:
         radii = steps * reach[:, None]
         scanned = start[:, None] + radii[:, :, None] * ray[:, None]
         changed = self.predict(scanned.flatten(0, 1)).reshape(radii.shape) != source[:, None]
-        found = changed.any(1)
+        crosses = changed.any(1)
         first = changed.int().argmax(1)
         high = radii.gather(1, first[:, None])[:, 0]
         low = high - reach / SCANNED
@@ -149,14 +156,15 @@ class _Search:
             middle = (low + high) / 2
             beyond = self.predict(start + middle[:, None] * ray) != source
             high, low = torch.where(beyond, middle, high), torch.where(beyond, low, middle)
-        return torch.where(found, high, torch.inf)
+        return torch.where(crosses, high, torch.inf)
 
     def projection(
         self, start: Tensor, points: Tensor, source: Tensor, rival: int
     ) -> tuple[Tensor, Tensor]:
-        """Unit ray and distance from each start to the boundary with a class, linearised there.
+        """Project each start onto the boundary with a class, linearised at the points.
 
-        Where the rival is the start's own class, the step is of length 0.
+        Returns:
+            Unit rays (n, d) and distances (n,); where the rival is the start's own class, 0.
         """
         at = points.detach().requires_grad_()
         outputs = self.logits(at)
@@ -185,6 +193,18 @@ def _nearest_other(
     return reach, known[index]
 
 
+class DescentOptions(TypedDict, total=False):
+    """Options of the search for points of alignment 1.
+
+    Attributes:
+        steps: of Adam, 300 by default; the best point on the way is kept.
+        learning_rate: in units of the inputs, 0.02 by default.
+    """
+
+    steps: int
+    learning_rate: float
+
+
 @dataclass(frozen=True)
 class AlignedPoints:
     """Points in input space whose gradient aligns with a vector, one per start.
@@ -199,12 +219,7 @@ class AlignedPoints:
 
 
 def aligned_points(
-    network: nn.Module,
-    vector: np.ndarray,
-    starts: np.ndarray,
-    *,
-    steps: int = 300,
-    learning_rate: float = 0.02,
+    network: nn.Module, vector: np.ndarray, starts: np.ndarray, **options: Unpack[DescentOptions]
 ) -> AlignedPoints:
     """Move points until their gradient is parallel to a vector: Adam on 1 - A(x)^2, all at once.
 
@@ -212,8 +227,10 @@ def aligned_points(
         network: in eval mode.
         vector: unit vector (p,).
         starts: (s, *input_shape), as many as fit into one batch of gradients.
-        steps: of Adam; the best point on the way is kept.
-        learning_rate: in units of the inputs.
+        **options: ``steps`` and ``learning_rate``, see :class:`DescentOptions`.
+
+    Returns:
+        The best point of each start, and its alignment.
 
     Raises:
         GengapError: a vector of another size, or too many starts.
@@ -231,22 +248,24 @@ def aligned_points(
     dtype, device = next(network.parameters()).dtype, device_of(network)
     direction = torch.from_numpy(vector.astype(np.float64)).to(device, dtype)
     points = tensor_of(starts, device).to(dtype).requires_grad_()
-    optimiser = without_compiler(torch.optim.Adam)([points], lr=learning_rate)
+    optimiser = without_compiler(torch.optim.Adam)(
+        [points], lr=options.get("learning_rate", LEARNING_RATE)
+    )
     best = torch.zeros(len(starts), device=device, dtype=dtype)
-    kept = points.detach().clone()
-    for _ in range(steps + 1):
+    best_points = points.detach().clone()
+    for _ in range(options.get("steps", STEPS) + 1):
         gradients = gradient_direction(network, points)
         lengths = gradients.norm(dim=1).clamp_min(torch.finfo(dtype).tiny)
-        found = (gradients @ direction) / lengths
-        better = found.detach().abs() > best.abs()
-        best = torch.where(better, found.detach(), best)
+        alignment = (gradients @ direction) / lengths
+        better = alignment.detach().abs() > best.abs()
+        best = torch.where(better, alignment.detach(), best)
         mask = better.reshape(-1, *[1] * (points.ndim - 1))
-        kept = torch.where(mask, points.detach(), kept)
+        best_points = torch.where(mask, points.detach(), best_points)
         optimiser.zero_grad()
-        torch.autograd.backward((1 - found.square()).sum(), inputs=[points])
+        torch.autograd.backward((1 - alignment.square()).sum(), inputs=[points])
         optimiser.step()
     return AlignedPoints(
-        kept.numpy(force=True).astype(np.float64), best.numpy(force=True).astype(np.float64)
+        best_points.numpy(force=True).astype(np.float64), best.numpy(force=True).astype(np.float64)
     )
 
 
@@ -278,11 +297,9 @@ def estimate_margin(
     vector: np.ndarray,
     inputs: np.ndarray,
     starts: np.ndarray,
-    *,
-    steps: int = 300,
-    learning_rate: float = 0.02,
+    **options: Unpack[DescentOptions],
 ) -> MarginEstimate:
-    """The margin estimate of Sabanayagam et al. (2023), from several starts.
+    """Estimate the margin as Sabanayagam et al. (2023) do, from several starts.
 
     A point x_b with |A(x_b)| = 1 stands for the boundary that the eigenvector encodes; the training
     inputs of largest and of least alignment are the nearest on its two sides; the margin is the
@@ -293,11 +310,14 @@ def estimate_margin(
         vector: an eigenvector of the Hessian, mostly the first, (p,).
         inputs: training inputs (n, *input_shape).
         starts: (s, *input_shape).
-        steps, learning_rate: see :func:`aligned_points`.
+        **options: ``steps`` and ``learning_rate``, see :class:`DescentOptions`.
+
+    Returns:
+        The median margin, and what it rests on.
     """
-    aligned = aligned_points(network, vector, starts, steps=steps, learning_rate=learning_rate)
-    found = alignments(network, inputs, vector[:, np.newaxis])[:, 0]
-    extremes = int(found.argmax()), int(found.argmin())
+    aligned = aligned_points(network, vector, starts, **options)
+    by_input = alignments(network, inputs, vector[:, np.newaxis])[:, 0]
+    extremes = int(by_input.argmax()), int(by_input.argmin())
     ends = inputs[list(extremes)].reshape(2, -1).astype(np.float64)
     reached = np.abs(aligned.alignments)
     points = aligned.points[reached >= reached.max() - ALIGNED].reshape(-1, ends.shape[1])

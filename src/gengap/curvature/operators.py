@@ -22,8 +22,9 @@ from __future__ import annotations
 import copy
 import functools
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -31,10 +32,11 @@ from scipy.sparse.linalg import LinearOperator
 from torch import Tensor, nn
 
 from gengap.curvature import spectra, stochastic
-from gengap.curvature.spectra import EigenPairs, End
+from gengap.curvature.spectra import EigenPairs, End, SolverOptions
 from gengap.curvature.stochastic import Estimate, SpectralDensity
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.limits import CURVATURE_GRAPH_BYTES, CURVATURE_VECTOR_BYTES
 from gengap.names import LOSSES
 from gengap.networks import Network, device_of, parameter_count, tensor_of
 from gengap.training import loss_inputs, sample_losses
@@ -48,14 +50,9 @@ flag set, from many vectors, along a first axis of their own, to the product of 
 
 BATCH = 1024
 """Inputs of a mini-batch, at most."""
-GRAPH_BYTES = 1 << 30
-"""A mini-batch has as many inputs as make a graph of this size, and graphs of all mini-batches are
-kept between products while they take no more than this together."""
 
 TOGETHER = 64
-TOGETHER_BYTES = 1 << 28
-"""Most vectors that are multiplied at once (more are no faster), and what that may take: for each
-vector, as much as the graphs or as the vector itself, whichever is more."""
+"""Most vectors that are multiplied at once; more are no faster."""
 
 DEAD_ENDS = ("Error", "NotImplemented", "DelayedError")
 """Nodes of torch's graph in place of a derivative that is not there."""
@@ -63,13 +60,48 @@ DEAD_ENDS = ("Error", "NotImplemented", "DelayedError")
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
 
 
+class OperatorOptions(TypedDict, total=False):
+    """Options that all operators have.
+
+    Attributes:
+        reduction: whether the loss is the ``mean`` (the default) or the ``sum`` over the inputs.
+        dtype: in which products are computed, ``float32`` by default.
+        batch_size: most inputs per mini-batch, 1024 by default; fewer where their graph would take
+            more than :data:`gengap.limits.CURVATURE_GRAPH_BYTES`. It changes memory and rounding
+            alone.
+    """
+
+    reduction: Reduction
+    dtype: Dtype
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """A mini-batch of inputs and labels, and what its loss is a function of."""
+
+    network: nn.Module
+    parameters: Mapping[str, Tensor]
+    loss: str
+    inputs: Tensor
+    labels: Tensor
+
+    def outputs(self) -> Tensor:
+        """What the loss looks at, (n, k)."""
+        return loss_inputs(self.network, self.inputs, self.loss)
+
+    def losses(self) -> Tensor:
+        """The loss of each input, (n,)."""
+        return sample_losses(self.outputs(), self.labels, self.loss)
+
+
 class CurvatureOperator(LinearOperator):
     """A symmetric (p, p) matrix of a loss; also a SciPy ``LinearOperator``.
 
     The graph of a first backward pass is kept and each product is one backward pass through it,
-    where the graphs of all mini-batches fit into :data:`GRAPH_BYTES`; otherwise each mini-batch's
-    graph is built again for each product, one at a time, and mini-batches are so small that one
-    graph fits (unless that of a single input does not).
+    where the graphs of all mini-batches fit into :data:`~gengap.limits.CURVATURE_GRAPH_BYTES`;
+    otherwise each mini-batch's graph is built again for each product, one at a time, and
+    mini-batches are so small that one graph fits (unless that of a single input does not).
 
     Attributes:
         kind: ``hessian``, ``ggn`` or ``gradient_second_moment``.
@@ -102,18 +134,18 @@ class CurvatureOperator(LinearOperator):
         self._scale = 1.0 / self.count if reduction == "mean" else 1.0
         size = parameter_count(self._network)
         super().__init__(np.dtype(dtype), (size, size))  # type: ignore[call-arg]
-        alone, each = self._graph_bytes()
-        fitting = (GRAPH_BYTES - alone) // max(each, 1)
+        fixed, per_input = self._graph_bytes()
+        fitting = (CURVATURE_GRAPH_BYTES - fixed) // max(per_input, 1)
         self.batch_size = max(1, min(batch_size, fitting, self.count))
         self._starts = range(0, self.count, self.batch_size)
         self.loss = self._total_loss()
-        held = alone * len(self._starts) + each * self.count
-        self.retained = held <= GRAPH_BYTES
+        held = fixed * len(self._starts) + per_input * self.count
+        self.retained = held <= CURVATURE_GRAPH_BYTES
         room = TOGETHER if _is_dense(network) else 1
         each_vector = max(held, size * self.dtype.itemsize)
-        self._together = min(room, max(1, TOGETHER_BYTES // each_vector))
+        self._together = min(room, max(1, CURVATURE_VECTOR_BYTES // each_vector))
         self._kept = (
-            [self._product(*self._batch(start)) for start in self._starts] if self.retained else []
+            [self._product(self._batch(start)) for start in self._starts] if self.retained else []
         )
 
     @property
@@ -121,17 +153,9 @@ class CurvatureOperator(LinearOperator):
         """p, the number of parameters."""
         return int(self.shape[0])
 
-    def eigsh(
-        self,
-        count: int,
-        which: End = "top",
-        *,
-        tolerance: float | None = None,
-        limit: int | None = None,
-        seed: int = 0,
-    ) -> EigenPairs:
+    def eigsh(self, count: int, which: End = "top", **options: Unpack[SolverOptions]) -> EigenPairs:
         """The outermost eigenpairs of one end: :func:`gengap.curvature.spectra.eigsh`."""
-        return spectra.eigsh(self, count, which, tolerance=tolerance, limit=limit, seed=seed)
+        return spectra.eigsh(self, count, which, **options)
 
     def dense(self) -> np.ndarray:
         """The matrix (p, p), for few parameters: :func:`gengap.curvature.spectra.dense`."""
@@ -169,9 +193,9 @@ class CurvatureOperator(LinearOperator):
         total = [torch.zeros_like(part) for part in split]
         for place, start in enumerate(self._starts):
             # A graph that is not kept has no name, so that it is gone before the next is built.
-            kept = self._kept[place] if self.retained else None
-            found = (kept or self._product(*self._batch(start)))(split, many)
-            for part, more in zip(total, found, strict=True):
+            product = self._kept[place] if self.retained else None
+            images = (product or self._product(self._batch(start)))(split, many)
+            for part, more in zip(total, images, strict=True):
                 part += more.detach()
         joined = torch.cat([part.reshape(*vectors.shape[:-1], -1) for part in total], dim=-1)
         return np.asarray(joined.mul_(self._scale).numpy(force=True))
@@ -186,25 +210,26 @@ class CurvatureOperator(LinearOperator):
         lead = flat.shape[:-1]
         return tuple(part.reshape(lead + shape) for part, shape in zip(parts, shapes, strict=True))
 
-    def _batch(self, start: int) -> tuple[Tensor, Tensor]:
+    def _batch(self, start: int, stop: int | None = None) -> _Batch:
         """The mini-batch that starts at a row."""
-        rows = slice(start, start + self.batch_size)
-        return self._inputs[rows], self._labels[rows]
+        rows = slice(start, start + self.batch_size if stop is None else stop)
+        parameters = self._parameters
+        return _Batch(self._network, parameters, self._loss, self._inputs[rows], self._labels[rows])
 
-    def _product(self, inputs: Tensor, labels: Tensor) -> Product:
-        return _PRODUCTS[self.kind](self._network, self._parameters, self._loss, inputs, labels)
+    def _product(self, batch: _Batch) -> Product:
+        return _PRODUCTS[self.kind](batch)
 
     def _total_loss(self) -> float:
-        """The loss.
+        """The loss at the weights.
+
+        Returns:
+            Its mean or its sum over the inputs.
 
         Raises:
             GengapError: it is not finite, or exactly 0.
         """
         with torch.no_grad():
-            total = sum(
-                float(_losses(self._network, self._loss, *self._batch(start)).double().sum())
-                for start in self._starts
-            )
+            total = sum(float(self._batch(start).losses().double().sum()) for start in self._starts)
         if not math.isfinite(total):
             raise GengapError(
                 f"The loss {self._loss} of this network on these data is {total}, so it has no "
@@ -221,8 +246,8 @@ class CurvatureOperator(LinearOperator):
     def _graph_bytes(self) -> tuple[int, int]:
         """Memory that a graph takes whatever its inputs, and for each input: from one and two."""
         one, two = self._saved_bytes(1), self._saved_bytes(2)
-        each = two - one if self.count > 1 else one
-        return max(one - each, 0), each
+        per_input = two - one if self.count > 1 else one
+        return max(one - per_input, 0), per_input
 
     def _saved_bytes(self, inputs: int) -> int:
         """What the graph of the first few inputs keeps beside inputs, weights and buffers."""
@@ -235,65 +260,68 @@ class CurvatureOperator(LinearOperator):
 
         with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
             # Made to be dropped: what counts is what making it saves.
-            _ = self._product(self._inputs[:inputs], self._labels[:inputs])
+            _ = self._product(self._batch(0, inputs))
         for tensor in there:
             held.pop(tensor.untyped_storage().data_ptr(), None)
         return sum(held.values())
 
 
 def hessian(
-    network: nn.Module,
-    loss: str,
-    data: Split,
-    *,
-    reduction: Reduction = "mean",
-    dtype: Dtype = "float32",
-    batch_size: int = BATCH,
+    network: nn.Module, loss: str, data: Split, **options: Unpack[OperatorOptions]
 ) -> CurvatureOperator:
-    """The Hessian of a loss over a split.
+    """Make the operator of the Hessian of a loss over a split.
 
     Args:
         network: from :func:`gengap.networks.build`; neither it nor its mode is changed.
         loss: one of ``gengap.names.LOSSES``.
         data: inputs (n, *input_shape) and labels (n,).
-        reduction: of the ``mean`` or of the ``sum`` of the losses.
-        dtype: in which it is computed.
-        batch_size: most inputs per mini-batch, fewer where their graph would take more than
-            :data:`GRAPH_BYTES`; it changes memory and rounding alone.
+        **options: ``reduction``, ``dtype`` and ``batch_size``, see :class:`OperatorOptions`.
+
+    Returns:
+        The (p, p) operator of a network with p parameters.
 
     Raises:
         GengapError: the network, data and loss do not fit, a part of the network cannot be
             differentiated twice, or the loss is 0 or not finite.
     """
-    return CurvatureOperator("hessian", network, loss, data, reduction, dtype, batch_size)
+    return CurvatureOperator("hessian", network, loss, data, **options)
 
 
 def ggn(
-    network: nn.Module,
-    loss: str,
-    data: Split,
-    *,
-    reduction: Reduction = "mean",
-    dtype: Dtype = "float32",
-    batch_size: int = BATCH,
+    network: nn.Module, loss: str, data: Split, **options: Unpack[OperatorOptions]
 ) -> CurvatureOperator:
-    """The generalised Gauss-Newton matrix, positive semi-definite; as :func:`hessian` otherwise."""
-    return CurvatureOperator("ggn", network, loss, data, reduction, dtype, batch_size)
+    """Make the operator of the generalised Gauss-Newton matrix; otherwise as :func:`hessian`."""
+    return CurvatureOperator("ggn", network, loss, data, **options)
 
 
 def gradient_second_moment(
-    network: nn.Module,
-    loss: str,
-    data: Split,
-    *,
-    reduction: Reduction = "mean",
-    dtype: Dtype = "float32",
-    batch_size: int = BATCH,
+    network: nn.Module, loss: str, data: Split, **options: Unpack[OperatorOptions]
 ) -> CurvatureOperator:
-    """The uncentred second moment of the gradients; as :func:`hessian` otherwise."""
-    return CurvatureOperator(
-        "gradient_second_moment", network, loss, data, reduction, dtype, batch_size
-    )
+    """Make the operator of the gradients' uncentred second moment; otherwise as :func:`hessian`."""
+    return CurvatureOperator("gradient_second_moment", network, loss, data, **options)
+
+
+def is_twice_differentiable(network: nn.Module, data: Split, loss: str = "cross_entropy") -> bool:
+    """Whether torch knows the second derivatives of a loss in a network's weights.
+
+    Args:
+        network: neither it nor its mode is changed.
+        data: inputs (n, *input_shape) and labels (n,); the first of each is looked at.
+        loss: one of ``gengap.training.recipe.LOSSES``.
+
+    Returns:
+        False where a part of the network or the loss has no such derivative.
+    """
+    tried = copy.deepcopy(network).eval().requires_grad_()
+    inputs = tensor_of(data.inputs[:1], device_of(tried)).to(next(tried.parameters()).dtype)
+    labels = tensor_of(data.labels[:1], device_of(tried))
+    parameters = dict(tried.named_parameters())
+    try:
+        product = _hessian_product(_Batch(tried, parameters, loss, inputs, labels))
+        product(tuple(parameter.detach() for parameter in parameters.values()), False)
+    except _NotTwiceDifferentiableError:
+        return False
+    return True
 
 
 def _check(
@@ -315,12 +343,8 @@ def _check(
 
 def _is_dense(network: nn.Module) -> bool:
     """Whether all weights are of dense layers: others gain nothing by many vectors at once."""
-    owners = [each for each in network.modules() if any(True for _ in each.parameters(False))]
-    return isinstance(network, Network) and all(isinstance(each, nn.Linear) for each in owners)
-
-
-def _losses(network: nn.Module, loss: str, inputs: Tensor, labels: Tensor) -> Tensor:
-    return sample_losses(loss_inputs(network, inputs, loss), labels, loss)
+    owners = [module for module in network.modules() if any(True for _ in module.parameters(False))]
+    return isinstance(network, Network) and all(isinstance(module, nn.Linear) for module in owners)
 
 
 def _twice_differentiable(make: Callable[..., Product]) -> Callable[..., Product]:
@@ -330,11 +354,11 @@ def _twice_differentiable(make: Callable[..., Product]) -> Callable[..., Product
         try:
             return call(*arguments)
         except NotImplementedError as error:
-            raise _not_differentiable(str(error)) from error
+            raise _NotTwiceDifferentiableError(str(error)) from error
         except RuntimeError as error:
             if "derivative" not in str(error) and "does not require grad" not in str(error):
                 raise
-            raise _not_differentiable(str(error)) from error
+            raise _NotTwiceDifferentiableError(str(error)) from error
 
     @functools.wraps(make)
     def wrapped(*arguments: Any) -> Product:
@@ -345,19 +369,24 @@ def _twice_differentiable(make: Callable[..., Product]) -> Callable[..., Product
     return wrapped
 
 
-def _not_differentiable(reason: str) -> GengapError:
-    return GengapError(
-        f"A part of the network or the loss cannot be differentiated twice ({reason.rstrip('.')}): "
-        "replace it by one that can."
-    )
+class _NotTwiceDifferentiableError(GengapError):
+    """A part of the network or the loss has no second derivative."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "A part of the network or the loss cannot be differentiated twice "
+            f"({reason.rstrip('.')}): replace it by one that can."
+        )
 
 
 def _gradient(
-    outputs: Tensor, parameters: dict[str, Tensor], seed: Tensor | None = None
+    outputs: Tensor, parameters: Mapping[str, Tensor], seed: Tensor | None = None
 ) -> list[Tensor]:
-    """J^T seed with a graph of its own, refusing parameters that the outputs do not hang on."""
+    """J^T seed with a graph of its own, refusing parameters that the outputs do not depend on."""
     if not outputs.requires_grad:
-        raise _not_differentiable("the loss does not depend on the weights through gradients")
+        raise _NotTwiceDifferentiableError(
+            "the loss does not depend on the weights through gradients"
+        )
     slopes = torch.autograd.grad(
         outputs, list(parameters.values()), seed, create_graph=True, allow_unused=True
     )
@@ -380,19 +409,19 @@ def _refuse_dead_ends(slopes: Sequence[Tensor]) -> None:
         if node is None:
             continue
         if node.name().rpartition("::")[2] in DEAD_ENDS:
-            raise _not_differentiable("it has no derivative of its gradient")
+            raise _NotTwiceDifferentiableError("it has no derivative of its gradient")
         following = {after for after, _ in node.next_functions} - seen
         seen |= following
         pending.extend(following)
 
 
 def _pulled(
-    outputs: Sequence[Tensor], wanted: Sequence[Tensor], vectors: Sequence[Tensor], many: bool
+    outputs: Sequence[Tensor], sources: Sequence[Tensor], vectors: Sequence[Tensor], many: bool
 ) -> Sequence[Tensor]:
     """The transposed Jacobian's product with a vector, or with many along a first axis."""
-    found = torch.autograd.grad(
+    gradients = torch.autograd.grad(
         outputs,
-        wanted,
+        sources,
         vectors,
         retain_graph=True,
         allow_unused=True,
@@ -401,63 +430,59 @@ def _pulled(
     lead = vectors[0].shape[:1] if many else torch.Size()
     return [
         tensor.new_zeros(lead + tensor.shape) if part is None else part
-        for part, tensor in zip(found, wanted, strict=True)
+        for part, tensor in zip(gradients, sources, strict=True)
     ]
 
 
-def _second_derivative(slopes: Sequence[Tensor], wanted: Sequence[Tensor]) -> Product:
+def _second_derivative(slopes: Sequence[Tensor], sources: Sequence[Tensor]) -> Product:
     """The product with the Jacobian of slopes, transposed; slopes without a graph are constant."""
-    kept = [position for position, slope in enumerate(slopes) if slope.requires_grad]
+    positions = [position for position, slope in enumerate(slopes) if slope.requires_grad]
 
     def product(vectors: tuple[Tensor, ...], many: bool) -> Sequence[Tensor]:
-        if not kept:
+        if not positions:
             lead = vectors[0].shape[:1] if many else torch.Size()
-            return [tensor.new_zeros(lead + tensor.shape) for tensor in wanted]
-        parts = [vectors[position] for position in kept]
-        return _pulled([slopes[position] for position in kept], wanted, parts, many)
+            return [tensor.new_zeros(lead + tensor.shape) for tensor in sources]
+        parts = [vectors[position] for position in positions]
+        return _pulled([slopes[position] for position in positions], sources, parts, many)
 
     return product
 
 
 @_twice_differentiable
-def _hessian_product(
-    network: nn.Module, parameters: dict[str, Tensor], loss: str, inputs: Tensor, labels: Tensor
-) -> Product:
+def _hessian_product(batch: _Batch) -> Product:
     """H v = d(g . v)/dtheta (Pearlmutter 1994)."""
-    slopes = _gradient(_losses(network, loss, inputs, labels).sum(), parameters)
-    return _second_derivative(slopes, list(parameters.values()))
+    slopes = _gradient(batch.losses().sum(), batch.parameters)
+    return _second_derivative(slopes, list(batch.parameters.values()))
 
 
 @_twice_differentiable
-def _ggn_product(
-    network: nn.Module, parameters: dict[str, Tensor], loss: str, inputs: Tensor, labels: Tensor
-) -> Product:
+def _ggn_product(batch: _Batch) -> Product:
     """J^T (d^2 l/df^2) J v; J v is the derivative of J^T u with respect to a dummy u."""
-    outputs = loss_inputs(network, inputs, loss)
+    outputs = batch.outputs()
     dummy = torch.zeros_like(outputs).requires_grad_()
-    forward = _second_derivative(_gradient(outputs, parameters, dummy), [dummy])
+    forward = _second_derivative(_gradient(outputs, batch.parameters, dummy), [dummy])
     free = outputs.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(sample_losses(free, labels, loss).sum(), free, create_graph=True)
+    loss = sample_losses(free, batch.labels, batch.loss).sum()
+    (slope,) = torch.autograd.grad(loss, free, create_graph=True)
     middle = _second_derivative([slope], [free])
 
     def product(vectors: tuple[Tensor, ...], many: bool) -> Sequence[Tensor]:
         bent = middle(tuple(forward(vectors, many)), many)
-        return _pulled([outputs], list(parameters.values()), bent, many)
+        return _pulled([outputs], list(batch.parameters.values()), bent, many)
 
     return product
 
 
 @_twice_differentiable
-def _second_moment_product(
-    network: nn.Module, parameters: dict[str, Tensor], loss: str, inputs: Tensor, labels: Tensor
-) -> Product:
+def _second_moment_product(batch: _Batch) -> Product:
     """G^T G v with the gradients of the inputs as rows of G, by the same dummy as the GGN."""
-    losses = _losses(network, loss, inputs, labels)
+    losses = batch.losses()
     dummy = torch.zeros_like(losses).requires_grad_()
-    forward = _second_derivative(_gradient(losses, parameters, dummy), [dummy])
+    forward = _second_derivative(_gradient(losses, batch.parameters, dummy), [dummy])
 
     def product(vectors: tuple[Tensor, ...], many: bool) -> Sequence[Tensor]:
-        return _pulled([losses], list(parameters.values()), forward(vectors, many), many)
+        parameters = list(batch.parameters.values())
+        return _pulled([losses], parameters, forward(vectors, many), many)
 
     return product
 

@@ -10,12 +10,10 @@ from torch import Tensor, nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.limits import GRADIENT_BATCH_BYTES
 from gengap.networks import device_of, input_batches, parameter_count, tensor_of
 from gengap.training import loss_inputs, sample_losses
 from gengap.training.losses import check_fit
-
-BATCH_BYTES = 1 << 26
-"""Gradients of one batch take at most this, unless those of a single input take more."""
 
 
 class _Outputs(nn.Module):
@@ -79,9 +77,9 @@ def pull_back(
 
 
 def batch_size(network: nn.Module) -> int:
-    """How many gradients fit into :data:`BATCH_BYTES`."""
+    """How many gradients fit into :data:`gengap.limits.GRADIENT_BATCH_BYTES`."""
     size = next(network.parameters()).element_size()
-    return max(1, BATCH_BYTES // (size * parameter_count(network)))
+    return max(1, GRADIENT_BATCH_BYTES // (size * parameter_count(network)))
 
 
 def per_sample_gradients(
@@ -96,7 +94,7 @@ def per_sample_gradients(
 
     Yields:
         The rows of ``data`` and their gradients (b, p), see :func:`pull_back`; b is such that a
-        batch takes at most :data:`BATCH_BYTES`.
+        batch takes at most :data:`gengap.limits.GRADIENT_BATCH_BYTES`.
 
     Raises:
         GengapError: network, data and loss do not fit, or a gradient is not finite.

@@ -14,10 +14,10 @@ from torch import nn
 
 from gengap.curvature.effective_dimension import filter_factors, sweep
 from gengap.curvature.operators import CurvatureOperator, Dtype, Reduction, ggn, hessian
-from gengap.curvature.spectra import DENSE_LIMIT
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.files import writing
+from gengap.limits import DENSE_LIMIT
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ MATRICES = {"hessian": hessian, "ggn": ggn}
 
 @dataclass(frozen=True, eq=False)
 class CurvatureReport:
-    """What the eigenvalues of a network say.
+    """Eigenvalues of a network's curvature, and the quantities that follow from them.
 
     Attributes:
         eigenvalues: (k,), descending: all of them, or the largest.
@@ -61,15 +61,15 @@ class CurvatureReport:
             np.savez(file, allow_pickle=False, **vars(self))
 
     def text(self) -> str:
-        """The numbers, a line each."""
+        """Return the numbers as text, a line each."""
         known = len(self.eigenvalues)
-        found = known + len(self.smallest)
-        computed = "" if known == self.parameters else f" of the {found} computed"
+        number = known + len(self.smallest)
+        computed = "" if known == self.parameters else f" of the {number} computed"
         below = f"{self.negatives}{computed}, of mass {self.negative_mass:.3g}"
         lines = [
             f"parameters                {self.parameters}",
             f"loss                      {self.loss:.6g}",
-            f"eigenvalues computed      {found}",
+            f"eigenvalues computed      {number}",
             f"largest eigenvalue        {self.eigenvalues[0]:.6g}",
             f"largest residual          {self.residuals.max():.2g}",
             f"trace                     {self.trace:.6g} +- {self.trace_error:.2g}",
@@ -96,7 +96,7 @@ def report(
     alphas: Sequence[float] = (0.01, 0.1, 1.0, 10.0),
     seed: int = 0,
 ) -> CurvatureReport:
-    """Compute eigenvalues of a network, and what follows from them.
+    """Compute eigenvalues of a network's curvature, and what follows from them.
 
     Args:
         network: with its weights.
@@ -110,6 +110,9 @@ def report(
         alphas: of the effective dimensionality; with ``reduction`` mean a weight decay, with sum n
             times it.
         seed: of the random vectors.
+
+    Returns:
+        The eigenvalues, the trace, the effective dimensionality and the negative part.
 
     Raises:
         GengapError: see :func:`gengap.curvature.hessian` and :mod:`gengap.curvature.spectra`.
@@ -125,7 +128,7 @@ def report(
         values, residuals, smallest = _outermost(operator, top, bottom, seed)
         estimate = operator.trace(seed=seed)
         total, error = estimate.value, estimate.standard_error
-    found = sweep(np.concatenate([values, smallest]), alphas, operator.dtype)
+    summary = sweep(np.concatenate([values, smallest]), alphas, operator.dtype)
     return CurvatureReport(
         eigenvalues=values,
         residuals=residuals,
@@ -134,10 +137,10 @@ def report(
         loss=operator.loss,
         trace=total,
         trace_error=error,
-        alphas=found.alphas,
+        alphas=summary.alphas,
         effective_dimensionality=np.array([filter_factors(values, a).sum() for a in alphas]),
-        negatives=found.negatives.count,
-        negative_mass=found.negatives.mass,
+        negatives=summary.negatives.count,
+        negative_mass=summary.negatives.mass,
     )
 
 

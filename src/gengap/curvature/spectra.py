@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -12,19 +12,33 @@ from scipy.sparse.linalg import LinearOperator
 
 from gengap.curvature.lanczos import largest_eigenpairs
 from gengap.errors import GengapError
+from gengap.limits import DENSE_LIMIT
 
 log = logging.getLogger(__name__)
 
 End = Literal["top", "bottom"]
 
-DENSE_LIMIT = 3000
-"""Parameters up to which a matrix is formed: 72 MB in float64."""
 TOLERANCE = {"float32": 1e-5, "float64": 1e-8}
-"""Of residuals, relative to the largest eigenvalue; eigenvalues are closer by far."""
+"""Tolerance of residuals, relative to the largest eigenvalue; eigenvalues are closer by far."""
 PRODUCTS, PRODUCTS_PER_PAIR = 1000, 100
 """The default limit is the sum of the first and as many of the second as there are pairs."""
 ROUNDING = 10
 """Spacings of the largest eigenvalue up to which one below zero may be a zero."""
+
+
+class SolverOptions(TypedDict, total=False):
+    """Options of the search for eigenpairs.
+
+    Attributes:
+        tolerance: of the residuals, relative to the largest |eigenvalue|: 1e-5 in float32 and 1e-8
+            in float64 by default.
+        limit: products with the operator that may be taken; 1000 and a hundred a pair by default.
+        seed: of the starting vectors, 0 by default.
+    """
+
+    tolerance: float | None
+    limit: int | None
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,24 +70,18 @@ class Negatives:
 
 
 def eigsh(
-    operator: LinearOperator,
-    count: int,
-    which: End = "top",
-    *,
-    tolerance: float | None = None,
-    limit: int | None = None,
-    seed: int = 0,
+    operator: LinearOperator, count: int, which: End = "top", **options: Unpack[SolverOptions]
 ) -> EigenPairs:
-    """The largest (``top``) or smallest (``bottom``) eigenvalues of a symmetric operator.
+    """Compute the largest (``top``) or smallest (``bottom``) eigenpairs of a symmetric operator.
 
     Args:
         operator: (p, p), symmetric, float32 or float64.
         count: k, from 1 to p.
         which: the end of the spectrum, by signed value: ``bottom`` finds the most negative.
-        tolerance: of the residuals, relative to the largest |eigenvalue|: 1e-5 in float32 and 1e-8
-            in float64 by default.
-        limit: products with the operator that may be taken; 1000 and a hundred a pair by default.
-        seed: of the starting vectors.
+        **options: ``tolerance``, ``limit`` and ``seed``, see :class:`SolverOptions`.
+
+    Returns:
+        The eigenpairs, from the outermost inwards.
 
     Raises:
         GengapError: more pairs than parameters (or none) are asked for, or they do not converge;
@@ -89,12 +97,13 @@ def eigsh(
         )
     if which not in ("top", "bottom"):
         raise GengapError(f"The end of the spectrum is {which!r}: choose top or bottom.")
+    tolerance, limit = options.get("tolerance"), options.get("limit")
     sign = 1 if which == "top" else -1
     values, vectors, residuals = largest_eigenpairs(
         lambda vector: sign * operator.matvec(vector),
         size,
         int(count),
-        np.random.default_rng(seed),
+        np.random.default_rng(options.get("seed", 0)),
         dtype=operator.dtype,
         tolerance=TOLERANCE[operator.dtype.name] if tolerance is None else tolerance,
         limit=PRODUCTS + PRODUCTS_PER_PAIR * int(count) if limit is None else limit,
@@ -111,10 +120,13 @@ def eigsh(
 
 
 def dense(operator: LinearOperator) -> np.ndarray:
-    """The matrix itself, (p, p) float64, made symmetric.
+    """Form the matrix itself, made symmetric.
+
+    Returns:
+        (p, p) float64.
 
     Raises:
-        GengapError: more than :data:`DENSE_LIMIT` parameters.
+        GengapError: there are more than :data:`gengap.limits.DENSE_LIMIT` parameters.
     """
     size = operator.shape[0]
     if size > DENSE_LIMIT:
@@ -127,23 +139,26 @@ def dense(operator: LinearOperator) -> np.ndarray:
 
 
 def spectrum(operator: LinearOperator) -> np.ndarray:
-    """All eigenvalues (p,), descending, float64; refuses what :func:`dense` refuses."""
+    """Compute all eigenvalues (p,), descending, float64; refuses what :func:`dense` refuses."""
     values = np.linalg.eigvalsh(dense(operator))[::-1].copy()
-    found = negatives(values, operator.dtype)
-    log.info("%d eigenvalues, %d below zero, of mass %.3g", len(values), found.count, found.mass)
+    below = negatives(values, operator.dtype)
+    log.info("%d eigenvalues, %d below zero, of mass %.3g", len(values), below.count, below.mass)
     return values
 
 
 def negatives(values: np.ndarray, dtype: DTypeLike = np.float32) -> Negatives:
-    """Number and mass of the eigenvalues (k,) below zero.
+    """Compute the number and the mass of the eigenvalues below zero.
 
-    Those that are zero but for rounding (:data:`ROUNDING` spacings of the largest) have mass but do
-    not count. Ritz values lie above the eigenvalues that they approximate from below, so of some of
-    the smallest eigenvalues the count is a lower bound whatever their residuals are.
+    Those that are zero up to rounding (:data:`ROUNDING` spacings of the largest) have mass but do
+    not count. Ritz values lie above the smallest eigenvalues, which they approximate, so from some
+    of these the count is a lower bound, whatever their residuals are.
 
     Args:
-        values: with the largest |eigenvalue| among them.
+        values: eigenvalues (k,), the largest |eigenvalue| among them.
         dtype: in which the matrix or its products were computed.
+
+    Returns:
+        Number and mass.
     """
     below = values[values < 0]
     rounding = ROUNDING * np.finfo(dtype).eps * np.abs(values).max(initial=0.0)

@@ -14,7 +14,7 @@ from gengap.curvature.spectra import EigenPairs
 from gengap.errors import GengapError
 
 RESOLUTION = 1e-2
-"""A node for many eigenvalues about zero lies up to such a share of the largest below it."""
+"""Fraction of the largest eigenvalue up to which a node for many about zero may lie below it."""
 
 
 @dataclass(frozen=True)
@@ -40,22 +40,30 @@ class SpectralDensity:
     exact: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def total(self, function: Callable[[np.ndarray], np.ndarray]) -> Estimate:
-        """The sum of a function over all eigenvalues."""
+        """Estimate the sum of a function over all eigenvalues."""
         runs = (self.weights * function(self.nodes)).sum(axis=1)
         return _estimate(runs, float(function(self.exact).sum()))
 
     def negatives(self) -> tuple[float, float]:
-        """Estimated number and mass of the eigenvalues below zero.
+        """Estimate the number and the mass of the eigenvalues below zero.
 
-        Those count that are below -:data:`RESOLUTION` times the largest; all have mass.
+        Returns:
+            The number of those below -:data:`RESOLUTION` times the largest, and the sum of the
+            absolute values of all below zero.
         """
         limit = RESOLUTION * max(self.nodes.max(), self.exact.max(initial=0.0))
         number = self.total(lambda values: np.asarray(values < -limit, float))
         return number.value, self.total(lambda values: np.maximum(-values, 0.0)).value
 
     def density(self, grid: np.ndarray, width: float) -> np.ndarray:
-        """Eigenvalues per unit, over their number, at a grid (m,): Gaussians of standard deviation
-        ``width`` around the nodes.
+        """Compute the density of the eigenvalues on a grid.
+
+        Args:
+            grid: (m,), in the units of the eigenvalues.
+            width: standard deviation of the Gaussians around the nodes.
+
+        Returns:
+            (m,) eigenvalues per unit over their number, so that the integral is 1.
         """
         nodes = np.concatenate([self.nodes.ravel(), self.exact])
         shares = np.concatenate([self.weights.ravel() / len(self.nodes), np.ones(len(self.exact))])
@@ -66,7 +74,7 @@ class SpectralDensity:
 def trace(
     operator: LinearOperator, products: int = 60, *, sketch: bool = True, seed: int = 0
 ) -> Estimate:
-    """The trace, from products with random vectors of +-1.
+    """Estimate the trace from products with random vectors of +-1.
 
     Args:
         operator: (p, p), symmetric.
@@ -75,6 +83,9 @@ def trace(
             of the matrix, where a third takes the trace exactly; the last third estimates the rest.
             Otherwise Hutchinson's estimator (1989).
         seed: of the random vectors.
+
+    Returns:
+        The estimate with its standard error.
 
     Raises:
         GengapError: fewer than two random vectors would be left, so there is no standard error.
@@ -109,7 +120,9 @@ def spectral_density(
     known: EigenPairs | None = None,
     seed: int = 0,
 ) -> SpectralDensity:
-    """Stochastic Lanczos quadrature (Ubaru et al. 2017; Ghorbani et al. 2019).
+    """Estimate the whole spectrum by stochastic Lanczos quadrature.
+
+    Ubaru et al. 2017; Ghorbani et al. 2019.
 
     Args:
         operator: (p, p), symmetric.
@@ -118,6 +131,9 @@ def spectral_density(
         known: eigenpairs that are counted as they are; the rest alone is estimated, with as much
             less variance.
         seed: of the starting vectors.
+
+    Returns:
+        Nodes and weights of a quadrature of the spectrum, and the eigenvalues that are known.
 
     Raises:
         GengapError: no run, or fewer than one step.

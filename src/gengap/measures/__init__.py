@@ -1,10 +1,22 @@
 """Measures of the gap: functions of a network, its initial weights and its training data.
 
-A measure never sees test data: its signature leaves no way to. Its sign is such that larger
-predicts a larger gap. :mod:`gengap.measures.registry` says how to add one.
+A measure never sees test data: a :class:`Subject` has no place for them. Larger predicts a larger
+gap, unless a measure's docstring says that its sign is not known. :func:`compute` computes a family
+or a measure; :mod:`gengap.measures.registry` says how to add one.
 """
 
 from gengap.measures.gathering import write_tables
-from gengap.measures.registry import FAMILIES, compute, measure, tidy, to_frame
+from gengap.measures.registry import FAMILIES, compute, measure
+from gengap.measures.results import MeasureResults, tidy, to_frame
+from gengap.measures.subject import Subject
 
-__all__ = ["FAMILIES", "compute", "measure", "tidy", "to_frame", "write_tables"]
+__all__ = [
+    "FAMILIES",
+    "MeasureResults",
+    "Subject",
+    "compute",
+    "measure",
+    "tidy",
+    "to_frame",
+    "write_tables",
+]

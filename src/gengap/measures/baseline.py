@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from gengap.datasets import Split
-from gengap.errors import GengapError
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.networks import device_of, logits, tensor_of, weight_layers
 from gengap.training import loss_and_accuracy
 
@@ -21,76 +21,71 @@ POWER_TOLERANCE = 1e-6
 
 
 @measure()
-def parameter_count(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
-    """Number of trainable parameters."""
-    return float(sum(parameter.numel() for parameter in network.parameters()))
+def parameter_count(subject: Subject) -> float:
+    """Count the trainable parameters."""
+    return float(sum(parameter.numel() for parameter in subject.network.parameters()))
 
 
 @measure()
-def sum_of_squared_weights(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
-    """Squared Euclidean norm of all trainable parameters."""
-    return float(sum(p.detach().double().square().sum() for p in network.parameters()))
+def sum_of_squared_weights(subject: Subject) -> float:
+    """Compute the squared Euclidean norm of all trainable parameters."""
+    squares = (p.detach().double().square().sum() for p in subject.network.parameters())
+    return float(sum(squares))
 
 
-@measure()
-def distance_from_initialisation(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
-    """Euclidean distance of all trainable parameters from their initial values.
+@measure(needs={"initial"})
+def distance_from_initialisation(subject: Subject) -> float:
+    """Compute the Euclidean distance of all trainable parameters from their initial values.
 
     Nagarajan and Kolter 2019, "Generalization in deep networks: the role of distance from
     initialization".
 
-    Raises:
-        GengapError: the initial weights are unknown.
+    Returns:
+        The distance, at least 0.
     """
-    if initial is None:
-        raise GengapError(
-            "The distance from initialisation needs the initial weights: add them to the task, "
-            "or leave the family 'baseline' out."
-        )
+    assert subject.initial is not None
+    pairs = zip(subject.network.parameters(), subject.initial.parameters(), strict=True)
     squares = [
-        (last.detach().double() - first.detach().double()).square().sum()
-        for last, first in zip(network.parameters(), initial.parameters(), strict=True)
+        (last.detach().double() - first.detach().double()).square().sum() for last, first in pairs
     ]
     return math.sqrt(float(sum(squares)))
 
 
 @measure()
-def log_spectral_norm_product(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
-    """Natural logarithm of the product of the operator norms of all conv and dense layers.
+def log_spectral_norm_product(subject: Subject) -> float:
+    """Compute the logarithm of the product of the operator norms of all conv and dense layers.
 
     The product bounds the Lipschitz constant of a network without normalisation layers (Bartlett
     et al. 2017, "Spectrally-normalized margin bounds for neural networks"). The norm of a
     convolution is that of its linear map on the input that reaches it (as padded, where Keras pads
     unevenly), not of its reshaped kernel.
+
+    Returns:
+        The natural logarithm of the product.
     """
-    norms = layer_norms(network, tensor_of(train.inputs[:1], device_of(network)), rng)
+    example = tensor_of(subject.train.inputs[:1], device_of(subject.network))
+    norms = layer_norms(subject.network, example, subject.rng)
     return float(sum(math.log(max(norm, np.finfo(float).tiny)) for norm in norms))
 
 
-@measure()
-def negative_normalised_margin(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
-    """Minus the 10th percentile of the output margins, over the spread of the outputs.
+@measure(needs={"classes"})
+def negative_normalised_margin(subject: Subject) -> float:
+    """Compute minus the 10th percentile of the output margins, over the spread of the outputs.
 
     The margin of an input is its label's logit minus the largest other one; the spread is the
     square root of the logits' total variance over the training set (the normalisation of Jiang et
     al. 2019, "Predicting the generalization gap in deep networks with margin distributions"), so
     scaling the last layer changes nothing. Negative, because a wide margin predicts a small gap.
+
+    Returns:
+        The value, without units; 0 where all outputs are equal.
     """
-    outputs = all_logits(network, train).astype(np.float64)
+    labels = subject.train.labels
+    outputs = all_logits(subject.network, subject.train).astype(np.float64)
     rows = np.arange(len(outputs))
-    correct = outputs[rows, train.labels]
+    correct = outputs[rows, labels]
     others = outputs.copy()
-    others[rows, train.labels] = -np.inf
+    others[rows, labels] = -np.inf
     margins = correct - others.max(axis=1)
     spread = math.sqrt(float(outputs.var(axis=0).sum()))
     if spread == 0:
@@ -99,20 +94,22 @@ def negative_normalised_margin(
     return float(-np.percentile(margins, MARGIN_PERCENTILE) / spread)
 
 
-@measure("training_accuracy", "negative_training_loss")
-def fit(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> dict[str, float]:
-    """Accuracy and minus the mean cross-entropy on the training set, labels as trained on.
+@measure("training_accuracy", "negative_training_loss", needs={"classes"})
+def fit(subject: Subject) -> dict[str, float]:
+    """Compute the accuracy and minus the mean cross-entropy on the training set.
 
-    A network that fits its training labels more closely may be expected to have the larger gap.
+    A network that fits the labels it was trained on more closely may be expected to have the larger
+    gap.
+
+    Returns:
+        ``training_accuracy`` in [0, 1] and ``negative_training_loss``, at most 0.
     """
-    loss, accuracy = loss_and_accuracy(network, train)
+    loss, accuracy = loss_and_accuracy(subject.network, subject.train)
     return {"training_accuracy": accuracy, "negative_training_loss": -loss}
 
 
 def all_logits(network: nn.Module, train: Split) -> np.ndarray:
-    """Logits of every training input, (n, classes) float32."""
+    """Compute the logits of every training input, (n, classes) float32."""
     with torch.inference_mode():
         parts = [
             logits(network, tensor_of(train.inputs[start : start + BATCH], device_of(network)))
@@ -122,12 +119,15 @@ def all_logits(network: nn.Module, train: Split) -> np.ndarray:
 
 
 def layer_norms(network: nn.Module, example: Tensor, rng: np.random.Generator) -> list[float]:
-    """Operator norm of each conv and dense layer's linear map, in forward order.
+    """Compute the operator norm of each conv and dense layer's linear map.
 
     Args:
         network: any network of the spec.
         example: one input, (1, *input_shape): it fixes the size of each layer's input.
         rng: draws the starting vectors of the power iterations.
+
+    Returns:
+        The norms in forward order.
     """
     shapes: dict[str, torch.Size] = {}
     layers = weight_layers(network)

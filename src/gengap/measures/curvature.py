@@ -1,6 +1,6 @@
-"""Measures of the gap from the curvature of the training loss.
+"""The family ``curvature``: sharpness and spectrum of the training loss.
 
-All are of the mean cross-entropy on at most 1000 training inputs, at the labels trained on.
+The loss is the mean cross-entropy on at most 1000 training inputs, at the labels trained on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from gengap.curvature.gauss_newton import gauss_newton_g_theta
 from gengap.curvature.operators import hessian
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.limits import G_THETA_BYTES
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.networks import parameter_count, tensor_of
 from gengap.training import loss_and_accuracy
 
@@ -31,13 +33,13 @@ INPUTS = 1000
 TOP = 20
 """Eigenvalues that are computed one by one; sums over the others are estimated."""
 RUNS, STEPS = 2, 30
-"""Of the estimate: random vectors, and Lanczos steps of each."""
+"""Random vectors of the estimate, and Lanczos steps from each."""
 ALPHAS = {"tenth": 0.1, "one": 1.0, "ten": 10.0}
-"""As measures' names have them. Smaller ones would need more steps: the quadrature of
-lambda / (lambda + alpha) is biased upwards where many eigenvalues lie within alpha of zero."""
+"""Weight decays by their words in the measures' names. Smaller ones would need more steps: the
+quadrature of lambda / (lambda + alpha) is biased upwards where many eigenvalues lie within alpha of
+zero."""
 
 G_THETA_INPUTS = 50
-G_THETA_BYTES = 1 << 30
 
 LOSS_INCREASE = 0.1
 DRAWS = 5
@@ -53,32 +55,37 @@ BISECTIONS = 14
     "hessian_negatives",
     "hessian_negative_mass",
     "hessian_outliers",
+    needs={"classes", "twice_differentiable"},
 )
-def hessian_spectrum(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> dict[str, float]:
-    """Sums over the spectrum of the Hessian of the mean loss; for each but the negative ones,
-    larger predicts a larger gap.
+def hessian_spectrum(subject: Subject) -> dict[str, float]:
+    """Compute sums over the spectrum of the Hessian of the mean loss.
 
-    ``lambda_max`` is the largest eigenvalue, ``hessian_trace`` the sum of all (sharp minima: Keskar
-    et al. 2017). ``effective_dimensionality_{tenth, one, ten}`` is the sum of lambda /
-    (lambda + alpha) over the positive ones, alpha = 0.1, 1, 10 the weight decay of a mean loss
-    (Maddox et al. 2020: fewer determined directions generalise better, among networks that fit).
-    What it leaves out: ``hessian_negatives``, the number of eigenvalues below -0.01 times the
-    largest, and ``hessian_negative_mass``, the sum of the absolute values of all below zero.
-    ``hessian_outliers`` counts the eigenvalues above the largest gap of the logarithms of the 20
-    largest, see :func:`gengap.curvature.outliers` (Sabanayagam et al. 2023: it grows with the
-    complexity of the decision boundary).
+    Larger predicts a larger gap, except that the two measures of negative eigenvalues have no known
+    sign.
 
-    The 20 largest eigenvalues are computed, sums over the others estimated by stochastic Lanczos
-    quadrature from two random vectors of 30 steps. So the number of negative eigenvalues, too, is
-    an estimate over the whole spectrum, good to a third or so.
+    - ``lambda_max`` is the largest eigenvalue, ``hessian_trace`` the sum of all (sharp minima:
+      Keskar et al. 2017).
+    - ``effective_dimensionality_{tenth, one, ten}`` is the sum of lambda / (lambda + alpha) over
+      the positive ones, with alpha = 0.1, 1, 10 the weight decay of a mean loss (Maddox et al.
+      2020: fewer determined directions generalise better, among networks that fit).
+    - ``hessian_negatives`` is the number of eigenvalues below -0.01 times the largest,
+      ``hessian_negative_mass`` the sum of the absolute values of all below zero.
+    - ``hessian_outliers`` counts the eigenvalues above the largest gap of the logarithms of the 20
+      largest, see :func:`gengap.curvature.outliers` (Sabanayagam et al. 2023: it grows with the
+      complexity of the decision boundary).
+
+    The 20 largest eigenvalues are computed. Sums over the others are estimated by stochastic
+    Lanczos quadrature from two random vectors of 30 steps, so the number of negative eigenvalues,
+    too, is an estimate over the whole spectrum, good to about a third.
+
+    Returns:
+        The eight measures by name.
 
     Raises:
-        GengapError: the loss is 0 in float32, the eigenvalues do not converge, or a part of the
-            network cannot be differentiated twice.
+        GengapError: the loss is 0 in float32, or the eigenvalues do not converge.
     """
-    operator = hessian(network, LOSS, some_inputs(train, rng))
+    rng = subject.rng
+    operator = hessian(subject.network, LOSS, some_inputs(subject.train, rng))
     top = operator.eigsh(min(TOP, operator.size), seed=int(rng.integers(2**32)))
     density = operator.spectral_density(RUNS, STEPS, known=top, seed=int(rng.integers(2**32)))
     number, mass = density.negatives()
@@ -99,20 +106,25 @@ def hessian_spectrum(
     return values
 
 
-@measure()
-def loss_sharpness(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
-    """-log sigma, where Gaussian noise of standard deviation sigma on all weights raises the loss
-    by 0.1.
+@measure(needs={"classes"})
+def loss_sharpness(subject: Subject) -> float:
+    """Compute how little Gaussian noise on all weights raises the loss by 0.1.
 
-    The increase is the mean over five fixed directions of noise; sigma is found by bisection of its
-    logarithm between 1e-5 and 10 (the sharpness of PAC-Bayesian bounds, Neyshabur et al. 2017,
-    "Exploring generalization in deep learning", of the loss in place of the error). Unlike the
-    ``sharpness`` of the family ``competition``, it neither looks for the worst direction nor scales
-    with the weights. Larger predicts a larger gap.
+    The increase is the mean over five fixed directions of noise of standard deviation sigma; sigma
+    is found by bisection of its logarithm between 1e-5 and 10. This is the sharpness of
+    PAC-Bayesian bounds (Neyshabur et al. 2017, "Exploring generalization in deep learning") of the
+    loss in place of the error. Unlike the ``sharpness`` of the family ``competition``, it neither
+    looks for the
+    worst direction nor scales with the weights. Larger predicts a larger gap.
+
+    Returns:
+        -log sigma.
+
+    Raises:
+        GengapError: the training loss is not finite.
     """
-    data = some_inputs(train, rng)
+    network, rng = subject.network, subject.rng
+    data = some_inputs(subject.train, rng)
     noisy = copy.deepcopy(network)
     weights = list(noisy.parameters())
     centres = [weight.detach().clone() for weight in weights]
@@ -145,25 +157,28 @@ def loss_sharpness(
     return -(low + high) / 2
 
 
-@measure()
-def g_theta(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
-    """How many eigenvectors the gradients of training inputs reach (Sabanayagam et al. 2023).
+@measure(needs={"classes"})
+def g_theta(subject: Subject) -> float:
+    """Count the eigenvectors that the gradients of training inputs reach.
 
-    Those of the Gauss-Newton matrix of at most 50 training inputs, in place of the Hessian of all
-    (see :func:`gengap.curvature.gauss_newton.gauss_newton_g_theta`), so that they are all computed;
-    fewer inputs where their outputs' gradients would take more than a gigabyte. More eigenvectors
-    mean a more complex decision boundary, and so predict a larger gap.
+    Sabanayagam et al. 2023, with the Gauss-Newton matrix of at most 50 training inputs in place of
+    the Hessian of all, so that all of its eigenvectors are computed (see
+    :func:`gengap.curvature.gauss_newton.gauss_newton_g_theta`). There are fewer inputs where their
+    outputs' gradients would take more than a gigabyte. More eigenvectors mean a more complex
+    decision boundary, and so predict a larger gap.
+
+    Returns:
+        The number of eigenvectors.
     """
-    gradients = 4 * parameter_count(network) * max(train.classes, 1)
+    train, rng = subject.train, subject.rng
+    gradients = 4 * parameter_count(subject.network) * max(train.classes, 1)
     count = max(2, min(G_THETA_INPUTS, len(train.labels), G_THETA_BYTES // gradients))
     rows = np.sort(rng.permutation(len(train.labels))[:count])
-    return float(gauss_newton_g_theta(network, train.inputs[rows], rng).count)
+    return float(gauss_newton_g_theta(subject.network, train.inputs[rows], rng).count)
 
 
 def some_inputs(train: Split, rng: np.random.Generator) -> Split:
-    """At most :data:`INPUTS` of the training inputs, without replacement, in their order."""
+    """Draw at most :data:`INPUTS` of the training inputs, without replacement, in their order."""
     if len(train.labels) <= INPUTS:
         return train
     rows = np.sort(rng.permutation(len(train.labels))[:INPUTS])

@@ -1,4 +1,4 @@
-"""Topology of the functional graph of the final network: bars and Betti curves in H0, H1 and H2.
+"""The family ``functional_graph``: bars and Betti curves of the functional graph in H0 to H2.
 
 Corneanu, Madadi, Escalera and Martinez, "Computing the testing error without a testing set" (CVPR
 2020): a graph of channels (spatial means; units of dense layers) with d = 1 - |r| over training
@@ -8,11 +8,11 @@ inputs, on the published scale (|r| >= 0.4, bars of at least 0.02 in epsilon = d
 from __future__ import annotations
 
 import numpy as np
-from torch import nn
 
 from gengap.activations import choose_inputs, node_activations
-from gengap.datasets import Split
-from gengap.measures.registry import Value, measure
+from gengap.measures.registry import measure
+from gengap.measures.results import Value
+from gengap.measures.subject import Subject
 from gengap.topology import graph_summaries
 
 INPUTS = 1000
@@ -29,27 +29,29 @@ NAMES = tuple(f"{name}.H{dim}" for name in SUMMARIES for dim in range(MAX_DIMENS
 
 
 @measure(*NAMES, LAW)
-def summaries(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> dict[str, Value]:
-    """Average life and midlife, peak of the Betti curve per node, and persistent entropy.
+def summaries(subject: Subject) -> dict[str, Value]:
+    """Compute average life and midlife, peak of the Betti curve per node, and persistent entropy.
 
-    Of all channels, or means over five uniform draws of 200 where there are more. Dimensions
-    without bars give zeros. ``life_and_midlife.H1`` is both together, so that the leaderboard
-    cross-validates gap = a + b life + c midlife.
+    They are those of all channels, or means over five uniform draws of 200 where there are more.
+    Dimensions without bars give zeros. ``life_and_midlife.H1`` is both together, so that the
+    leaderboard cross-validates gap = a + b life + c midlife.
 
     Signs: a larger midlife predicts a larger gap, since memorising moves cavities to weaker
     correlations, which is a larger epsilon (Corneanu et al., CVPR 2019). Of life, peak and entropy
     neither paper says a sign: CVPR 2020 fits gap = a + b life + c midlife with whatever signs
     result, and a rank correlation may have either.
+
+    Returns:
+        Each summary in H0, H1 and H2 by name, and both together under :data:`LAW`.
     """
-    inputs_rng, nodes_rng = rng.spawn(2)
-    activations = node_activations(network, choose_inputs(train, INPUTS, inputs_rng)).activations
+    inputs_rng, nodes_rng = subject.rng.spawn(2)
+    inputs = choose_inputs(subject.train, INPUTS, inputs_rng)
+    activations = node_activations(subject.network, inputs).activations
     count = len(activations)
     if count <= NODES:
         draws = [np.arange(count)]
     else:
         draws = [np.sort(nodes_rng.choice(count, NODES, replace=False)) for _ in range(DRAWS)]
-    found = [graph_summaries(activations[rows], MAX_DIMENSION) for rows in draws]
-    means = {name: float(np.mean([values[name] for values in found])) for name in NAMES}
+    by_draw = [graph_summaries(activations[rows], MAX_DIMENSION) for rows in draws]
+    means = {name: float(np.mean([values[name] for values in by_draw])) for name in NAMES}
     return {**means, LAW: {name: means[f"{name}.H1"] for name in ("life", "midlife")}}

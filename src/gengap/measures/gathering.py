@@ -11,7 +11,10 @@ import pandas as pd
 from gengap.errors import GengapError
 from gengap.failures import Failure
 from gengap.files import writing
-from gengap.measures.registry import COLUMNS
+from gengap.measures.results import COLUMNS, REASON
+
+LEFT_OUT_COLUMNS = ["network", "family", "measure", REASON]
+"""Columns of the table of measures that some network lacks."""
 
 
 def write_tables(tables: Sequence[pd.DataFrame], path: str | Path) -> None:
@@ -25,12 +28,14 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
     """Join the tables of a task.
 
     Args:
-        tables: tidy tables, some with a column ``standard_error``.
+        tables: tidy tables, some with a column ``standard_error``, or with a column ``reason``
+            that is filled in the rows of measures without a value.
         failures: what stands in the place of the others, possibly several times.
 
     Returns:
-        ``measures`` (the tidy table), ``errors`` (rows with a standard error) and ``failed``
-        (network, stage, reason), each in the order of network ids.
+        ``measures`` (the tidy table), ``errors`` (rows with a standard error), ``failed`` (network,
+        stage, reason) and ``left_out`` (network, family, measure, reason: the measures without a
+        value of networks that have others of the same family), each in the order of network ids.
 
     Raises:
         GengapError: every network failed.
@@ -41,14 +46,18 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
         reason = failures[0].reason if failures else "no family of measures is asked for"
         raise GengapError(f"No network has any measure; the first reason: {reason}")
     joined = joined.sort_values("network", key=lambda ids: ids.astype(int), kind="stable")
-    if "standard_error" not in joined:
-        joined["standard_error"] = float("nan")
+    for column in ("standard_error", REASON):
+        if column not in joined:
+            joined[column] = float("nan")
+    is_left_out = joined[REASON].notna()
+    values = joined[~is_left_out]
     failed = pd.DataFrame(
         [asdict(failure) for failure in dict.fromkeys(failures)],
         columns=["network", "stage", "reason"],
     ).sort_values("network", key=lambda ids: ids.astype(int), kind="stable")
     return {
-        "measures": joined[COLUMNS],
-        "errors": joined.loc[joined["standard_error"].notna(), [*COLUMNS, "standard_error"]],
+        "measures": values[COLUMNS],
+        "errors": values.loc[values["standard_error"].notna(), [*COLUMNS, "standard_error"]],
         "failed": failed,
+        "left_out": joined.loc[is_left_out, LEFT_OUT_COLUMNS],
     }

@@ -6,143 +6,205 @@ To add a measure, write a function in a module of your own and name the module i
     from gengap.measures import measure
 
     @measure()
-    def largest_weight(network, initial, train, rng):
-        return max(float(p.abs().max()) for p in network.parameters())
+    def largest_weight(subject):
+        return max(float(p.detach().abs().max()) for p in subject.network.parameters())
 
     # config.yaml
     families: [topology, baseline, my_measures.py]
 
-Families are imported when they are first asked for, so this module depends on none of them.
+A measure that cannot do without something that not every task has declares it, for instance
+``@measure(needs={"initial"})``. Families are imported when they are first asked for, so this module
+depends on none of them.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
 
-from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.failures import NETWORK_FAULTS, is_fault_of_network
+from gengap.measures.needs import NEEDS
+from gengap.measures.results import MeasureResults, Value
+from gengap.measures.subject import Subject
 from gengap.names import FAMILIES
 from gengap.planning.families import family_source
 
-if TYPE_CHECKING:
-    from torch import nn
+__all__ = ["FAMILIES", "Declaration", "compute", "declaration", "measure", "members"]
 
-__all__ = ["COLUMNS", "FAMILIES", "compute", "measure", "tidy", "to_frame"]
+log = logging.getLogger(__name__)
 
-COLUMNS = ["task", "network", "family", "measure", "component", "value"]
+MeasureFunction = Callable[[Subject], Value | Mapping[str, Value]]
+AnyMeasure = TypeVar("AnyMeasure", bound=MeasureFunction)
 
-Value = float | np.ndarray | Mapping[str, float]
-MeasureFunction = Callable[
-    ["nn.Module", "nn.Module | None", Split, np.random.Generator], Value | dict[str, Value]
-]
-
-_MARK = "gengap_measures"
+_MARK = "gengap_measure"
 
 
-def measure(*names: str) -> Callable[[MeasureFunction], MeasureFunction]:
+@dataclass(frozen=True)
+class Declaration:
+    """What the decorator says of a function.
+
+    Attributes:
+        names: the measures that the function computes.
+        needs: what it needs of a subject, names in :data:`gengap.measures.needs.NEEDS`.
+    """
+
+    names: tuple[str, ...]
+    needs: frozenset[str]
+
+
+def measure(*names: str, needs: Collection[str] = ()) -> Callable[[AnyMeasure], AnyMeasure]:
     """Mark a function as a measure.
 
-    The function takes (network in eval mode, the network with its initial weights or None,
-    training split with the labels that it was trained on, random generator) and returns a number,
-    a vector, or a mapping from component names to numbers. Larger predicts a larger gap.
+    The function takes a :class:`~gengap.measures.Subject` and returns a number, a vector, or a
+    mapping from component names to numbers. Larger predicts a larger gap.
 
     Args:
         names: where one computation gives several measures, their names: the function then returns
             a mapping from exactly these names to values. Without names it is one measure, named
             after the function.
-    """
+        needs: what the function cannot do without: a set out of ``initial``, ``classes``,
+            ``images``, ``twice_differentiable``, ``history``, ``snapshots``, ``siblings``,
+            ``unlabelled`` and ``diagrams``. It is not called where one of them is missing.
 
-    def mark(function: MeasureFunction) -> MeasureFunction:
-        setattr(function, _MARK, names or (function.__name__,))
+    Returns:
+        A decorator that leaves the function as it is.
+
+    Raises:
+        GengapError: a need is unknown.
+    """
+    unknown = sorted(set(needs) - set(NEEDS))
+    if unknown:
+        raise GengapError(
+            f"A measure declares the unknown need '{unknown[0]}': "
+            f"give 'needs' a set out of {', '.join(NEEDS)}."
+        )
+
+    def mark(function: AnyMeasure) -> AnyMeasure:
+        own = names or (function.__name__,)
+        setattr(function, _MARK, Declaration(own, frozenset(needs)))
         return function
 
     return mark
 
 
+def declaration(function: MeasureFunction) -> Declaration:
+    """Return what a measure's decorator declared.
+
+    Raises:
+        GengapError: the function is not decorated.
+    """
+    declared = getattr(function, _MARK, None)
+    if not isinstance(declared, Declaration):
+        raise GengapError(
+            f"{getattr(function, '__name__', function)} is no measure: decorate it with "
+            "@gengap.measures.measure()."
+        )
+    return declared
+
+
 def members(family: str) -> dict[str, MeasureFunction]:
-    """The measures of a family, by name, in the order of their module.
+    """List the measures of a family.
 
     Args:
         family: a name in :data:`FAMILIES`, or the path of a Python file with measures.
+
+    Returns:
+        The function of each measure by the measure's name, in the order of the module.
 
     Raises:
         GengapError: an unknown family, or a module without measures.
     """
     module = _load(family_source(family))
-    found = {
+    by_name = {
         name: function
-        for function in vars(module).values()
-        if callable(function) and _is_of(module, function)
-        for name in getattr(function, _MARK, ())
+        for function in _defined_in(module.__name__, vars(module), hasattr(module, "__path__"))
+        for name in declaration(function).names
     }
-    if not found:
+    if not by_name:
         raise GengapError(
             f"The family '{family}' ({module.__name__}) has no measure: "
             "decorate its functions with @gengap.measures.measure()."
         )
-    return found
+    return by_name
 
 
-def compute(
-    name: str,
-    network: nn.Module,
-    initial: nn.Module | None,
-    train: Split,
-    rng: np.random.Generator,
-) -> dict[str, Value]:
-    """Compute a family, or one measure.
+def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
+    """Compute a family of measures, or one measure.
+
+    A measure whose needs are not met, or that fails, is left out by name; the others are computed.
+    Each function has its own random stream, by its place in its module, so that a measure has the
+    same value alone and within its family.
 
     Args:
-        name: a family ("baseline", or the path of a Python file with measures), or one measure of
-            it ("baseline:parameter_count").
-        network: the trained network, eval mode.
-        initial: the same network with its initial weights, or None where they are unknown.
-        train: training inputs (n, *input_shape) and the labels trained on.
-        rng: the source of all randomness.
+        what: a family ("baseline", or the path of a Python file with measures), one measure of it
+            ("baseline:parameter_count"), or a function decorated with :func:`measure`.
+        subject: the network, its training data, and what else is known.
 
     Returns:
-        Named values: numbers, vectors, or mappings from component names to numbers.
+        A mapping from names to values (numbers, vectors, or mappings from component names to
+        numbers), with the attribute ``left_out``: the reason for each measure without a value.
 
     Raises:
-        GengapError: unknown family or measure, or a value that is not finite.
+        GengapError: an unknown family or measure, or no measure that was asked for can be computed.
     """
-    family, _, only = name.partition(":")
-    functions = members(family)
-    if only and only not in functions:
-        raise GengapError(
-            f"Unknown measure '{only}' of family '{family}': choose one of {', '.join(functions)}."
-        )
-    # Each function has its own stream, so that asking for one measure gives the family's value.
-    streams = dict(zip(dict.fromkeys(functions.values()), _spawn(rng, functions), strict=True))
-    wanted = [functions[only]] if only else list(streams)
+    if isinstance(what, str):
+        family, _, only = what.partition(":")
+        by_name = members(family)
+        if only and only not in by_name:
+            raise GengapError(
+                f"Unknown measure '{only}' of family '{family}': "
+                f"choose one of {', '.join(by_name)}."
+            )
+        functions = list(dict.fromkeys(by_name.values()))
+        selected = [by_name[only]] if only else functions
+        names: Collection[str] = [only] if only else by_name
+    else:
+        names, selected, functions = declaration(what).names, [what], _companions(what)
+    streams = dict(zip(functions, subject.rng.spawn(len(functions)), strict=True))
     values: dict[str, Value] = {}
-    for function in wanted:
-        values |= _named(function, function(network, initial, train, streams[function]))
-    for key, value in values.items():
-        _check_finite(key, value)
-    return {only: values[only]} if only else values
+    left_out: dict[str, str] = {}
+    for function in selected:
+        results = _results(function, replace(subject, rng=streams[function]))
+        values |= {name: value for name, value in results.items() if name in names}
+        left_out |= {name: text for name, text in results.left_out.items() if name in names}
+    for name, reason in left_out.items():
+        log.warning("measure %s left out: %s", name, reason)
+    if not values:
+        raise GengapError(next(iter(left_out.values())))
+    return MeasureResults(values, left_out)
 
 
-def to_frame(values: Mapping[str, Value]) -> pd.DataFrame:
-    """Named values as rows (measure, component, value); a number has the one component 0."""
-    rows: list[tuple[str, Any, float]] = []
-    for name, value in values.items():
-        components = value.items() if isinstance(value, Mapping) else enumerate(np.ravel(value))
-        rows += [(name, component, float(number)) for component, number in components]
-    return pd.DataFrame(rows, columns=["measure", "component", "value"])
-
-
-def tidy(frame: pd.DataFrame, task: str, network: str, family: str) -> pd.DataFrame:
-    """Rows (measure, component, value, ...) as rows of the table that all families share."""
-    named = frame.assign(task=task, network=network, family=family)
-    return named[COLUMNS + [column for column in frame if column not in COLUMNS]]
+def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
+    """The values of one function, or the reasons why it has none."""
+    declared = declaration(function)
+    try:
+        for need in (NEEDS[name] for name in NEEDS if name in declared.needs):
+            if not need.is_met(subject):
+                reasons = {name: need.sentence.format(measure=name) for name in declared.names}
+                return MeasureResults({}, reasons)
+        values = _named(function, function(subject))
+    except NETWORK_FAULTS as error:
+        if not is_fault_of_network(error):
+            raise
+        if not isinstance(error, GengapError):
+            log.warning("%s failed", function.__name__, exc_info=True)
+        return MeasureResults({}, dict.fromkeys(declared.names, str(error) or type(error).__name__))
+    finite = {name: value for name, value in values.items() if _is_finite(value)}
+    infinite = {
+        name: f"The measure '{name}' is not finite for this network: look at its weights and its "
+        "training loss."
+        for name in values
+        if name not in finite
+    }
+    return MeasureResults(finite, infinite)
 
 
 def _load(source: str) -> ModuleType:
@@ -156,21 +218,31 @@ def _load(source: str) -> ModuleType:
     return module
 
 
-def _is_of(module: ModuleType, function: Callable[..., Any]) -> bool:
-    """Whether a function is defined in a module, or in a module of the package that it is."""
-    home = getattr(function, "__module__", None)
-    inside = isinstance(home, str) and home.startswith(f"{module.__name__}.")
-    return home == module.__name__ or (hasattr(module, "__path__") and inside)
+def _defined_in(
+    module: str, namespace: Mapping[str, object], is_package: bool
+) -> Iterable[MeasureFunction]:
+    """The measures among a module's names that it, or a module of the package it is, defines."""
+    for function in namespace.values():
+        home = getattr(function, "__module__", None)
+        inside = isinstance(home, str) and home.startswith(f"{module}.")
+        is_own = home == module or (is_package and inside)
+        if is_own and callable(function) and hasattr(function, _MARK):
+            yield function
 
 
-def _spawn(
-    rng: np.random.Generator, functions: Mapping[str, MeasureFunction]
-) -> list[np.random.Generator]:
-    return rng.spawn(len(dict.fromkeys(functions.values())))
+def _companions(function: MeasureFunction) -> list[MeasureFunction]:
+    """The functions of the family that a measure belongs to, in order; at least itself."""
+    home = function.__module__
+    for family, source in FAMILIES.items():
+        if home == source or home.startswith(f"{source}."):
+            return list(dict.fromkeys(members(family).values()))
+    namespace = getattr(function, "__globals__", {})
+    functions = list(dict.fromkeys(_defined_in(home, namespace, is_package=False)))
+    return functions if function in functions else [function]
 
 
 def _named(function: MeasureFunction, result: Any) -> dict[str, Value]:
-    names = getattr(function, _MARK)
+    names = declaration(function).names
     if names == (function.__name__,):
         return {names[0]: result}
     if set(result) != set(names):
@@ -181,10 +253,6 @@ def _named(function: MeasureFunction, result: Any) -> dict[str, Value]:
     return {name: result[name] for name in names}
 
 
-def _check_finite(name: str, value: Value) -> None:
+def _is_finite(value: Value) -> bool:
     numbers = list(value.values()) if isinstance(value, Mapping) else value
-    if not np.all(np.isfinite(np.asarray(numbers, dtype=float))):
-        raise GengapError(
-            f"The measure '{name}' is not finite for this network: look at its weights and its "
-            "training loss."
-        )
+    return bool(np.all(np.isfinite(np.asarray(numbers, dtype=float))))

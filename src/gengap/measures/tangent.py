@@ -11,11 +11,10 @@ import math
 
 import numpy as np
 import scipy.linalg
-from torch import nn
 
-from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.tangent.alignment import normalised_alignment, one_hot
 from gengap.tangent.eigenfunctions import check_positive
 from gengap.tangent.kernel import Kernel, empirical_ntk
@@ -24,8 +23,8 @@ INPUTS = 200
 """Training inputs on which kernels are computed; all of them, if there are fewer."""
 
 JITTER = 1e-6
-"""Added to a kernel's spectrum where it is inverted, as a share of the mean eigenvalue: the kernel
-of equal inputs has eigenvalues 0, and rounding makes others of that size."""
+"""Added to a kernel's spectrum where it is inverted, as a fraction of the mean eigenvalue: the
+kernel of equal inputs has eigenvalues 0, and rounding makes others of that size."""
 
 
 @measure(
@@ -36,11 +35,10 @@ of equal inputs has eigenvalues 0, and rounding makes others of that size."""
     "log_largest_kernel_eigenvalue",
     "log_label_complexity",
     "kernel_drift",
+    needs={"initial", "classes"},
 )
-def tangent(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> dict[str, float]:
-    """Alignment, size, spread and movement of the tangent kernel on training inputs.
+def tangent(subject: Subject) -> dict[str, float]:
+    """Compute alignment, size, spread and movement of the tangent kernel on training inputs.
 
     * ``negative_initial_alignment``, ``negative_final_alignment``: minus tr(Y' Theta Y) /
       (tr(Y' Y) tr(Theta)) of Theta_0 and of Theta_T. Negative, because a kernel that fits the
@@ -56,24 +54,23 @@ def tangent(
     * ``kernel_drift``: |Theta_T - Theta_0| / |Theta_0|, Frobenius norms (Fort et al. 2020, "Deep
       learning versus kernel learning").
 
+    Returns:
+        The seven measures by name.
+
     Raises:
-        GengapError: the initial weights are unknown, all labels are equal, or a kernel vanishes or
-            has no share along the labels.
+        GengapError: all labels are equal, or a kernel vanishes or has no share along the labels.
     """
-    if initial is None:
-        raise GengapError(
-            "The family 'tangent' compares the kernel with that at the initial weights: add them "
-            "to the task, or leave the family 'tangent' out."
-        )
-    chosen = np.sort(rng.permutation(len(train.labels))[:INPUTS])
-    inputs, targets = train.inputs[chosen], one_hot(train.labels[chosen], train.classes)
-    first = empirical_ntk(initial, inputs, of="trace", double=True)
-    last = empirical_ntk(network, inputs, of="trace", double=True)
+    assert subject.initial is not None
+    train = subject.train
+    rows = np.sort(subject.rng.permutation(len(train.labels))[:INPUTS])
+    inputs, targets = train.inputs[rows], one_hot(train.labels[rows], train.classes)
+    first = empirical_ntk(subject.initial, inputs, of="trace", double=True)
+    last = empirical_ntk(subject.network, inputs, of="trace", double=True)
     before, after = (normalised_alignment(kernel, targets) for kernel in (first, last))
     if min(before, after) <= np.finfo(np.float32).eps:
         raise GengapError(
-            "The kernel has no share along the labels (the network may be dead): look at its "
-            "weights, or leave it out."
+            "The kernel has no share along the labels (the network may be dead): look at the "
+            "network's weights."
         )
     spectrum = _spectrum(last)
     return {
@@ -88,13 +85,13 @@ def tangent(
 
 
 def effective_rank(eigenvalues: np.ndarray) -> float:
-    """exp(-sum_i p_i log p_i), p_i = lambda_i / sum of them; eigenvalues (n,) at least 0."""
+    """Compute exp(-sum_i p_i log p_i) with p_i = lambda_i / sum; eigenvalues (n,) at least 0."""
     shares = eigenvalues[eigenvalues > 0] / eigenvalues.sum()
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def label_complexity(kernel: Kernel, targets: np.ndarray) -> float:
-    """tr(Y' (Theta + jitter I)^-1 Y) for targets (n, classes)."""
+    """Compute tr(Y' (Theta + jitter I)^-1 Y) for targets (n, classes)."""
     jitter = JITTER * float(np.trace(kernel)) / len(kernel)
     regular = kernel + jitter * np.eye(len(kernel))
     return float(np.vdot(targets, scipy.linalg.solve(regular, targets, assume_a="pos")))

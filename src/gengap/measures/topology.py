@@ -1,4 +1,4 @@
-"""Persistent homology of the neurons' correlations, as one call.
+"""The family ``topology``: persistent homology of the neurons' correlations, as one call.
 
 The workflow does the same in stages (activations, diagrams, summaries), each a file, by calling
 the same functions; this module is for a network in hand.
@@ -6,12 +6,10 @@ the same functions; this module is for a network in hand.
 
 from __future__ import annotations
 
-import numpy as np
-from torch import nn
-
 from gengap.activations import choose_inputs, sample
-from gengap.datasets import Split
-from gengap.measures.registry import Value, measure
+from gengap.measures.registry import measure
+from gengap.measures.results import Value
+from gengap.measures.subject import Subject
 from gengap.networks import device_of
 from gengap.topology import COMPONENTS, draw_diagrams, summarise
 
@@ -25,23 +23,24 @@ STABILITY = ("bottleneck_between_draws.H0", "bottleneck_between_draws.H1")
 
 
 @measure(*COMPONENTS, *STABILITY)
-def summaries(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> dict[str, Value]:
-    """Every vectorisation of the Vietoris-Rips diagrams (H0, H1) of d = 1 - |r|, mean over draws.
+def summaries(subject: Subject) -> dict[str, Value]:
+    """Vectorise the Vietoris-Rips diagrams (H0, H1) of d = 1 - |r| in every way, mean over draws.
 
     Ballester et al. 2023 (arXiv:2203.12330). No sign is documented there: these are features for a
     regression, and a rank correlation may have either sign.
+
+    Returns:
+        A vector for each vectorisation, and the distances between draws.
     """
-    inputs_rng, neurons_rng, bootstrap_rng = rng.spawn(3)
+    inputs_rng, neurons_rng, bootstrap_rng = subject.rng.spawn(3)
     drawn = sample(
-        network,
-        choose_inputs(train, INPUTS, inputs_rng),
+        subject.network,
+        choose_inputs(subject.train, INPUTS, inputs_rng),
         neurons=NEURONS,
         draws=DRAWS,
         rng=neurons_rng,
     )
-    device = device_of(network)
+    device = device_of(subject.network)
     diagrams = draw_diagrams(drawn, gpu=device if device.type == "cuda" else None)
     table = summarise(diagrams, REPLICATES, bootstrap_rng)
     return {

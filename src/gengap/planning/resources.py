@@ -91,7 +91,7 @@ def diagram_threads(settings: Settings) -> int:
 
 def memory_of_measures(family: str, device: str) -> int:
     """Return megabytes of a family of measures; curvature keeps graphs between its products."""
-    graphs = limits.GRAPH_BYTES * 2 // 1_000_000 if family == "curvature" else 0
+    graphs = limits.CURVATURE_GRAPH_BYTES * 2 // 1_000_000 if family == "curvature" else 0
     return memory(NETWORK + graphs, device)
 
 
@@ -107,8 +107,10 @@ def memory_of_eigenvalues(weights: Path, device: str) -> int:
         device: where the network is run.
     """
     size = weights.stat().st_size if weights.exists() else 0
-    vectors = limits.LARGEST_EIGENVALUES + limits.LANCZOS_VECTORS
-    return memory(1500 + 2 * limits.GRAPH_BYTES // 1_000_000 + vectors * size // 1_000_000, device)
+    vectors = 2 * (2 * limits.LARGEST_EIGENVALUES + limits.EXTRA_BASIS)
+    return memory(
+        1500 + 2 * limits.CURVATURE_GRAPH_BYTES // 1_000_000 + vectors * size // 1_000_000, device
+    )
 
 
 def memory_of_run(settings: Mapping[str, Any], device: str) -> int:

@@ -1,11 +1,10 @@
 """Tangent kernels: the network to first order in its weights.
 
-Front doors: :func:`empirical_ntk` (the kernel, in blocks), :func:`kernel_operator` (its products,
-matrix-free), :func:`eigenfunctions`, :func:`nystrom` and :func:`extend`; the alignments
-:func:`raw_alignment`, :func:`normalised_alignment` and :func:`centred_alignment`;
-:func:`train_linearised`, with :func:`ridge_regression` and :func:`gradient_flow` beside it; and
-:func:`anisotropy_directions` with :func:`separable_along`. :mod:`gengap.measures.tangent` is the
-family ``tangent`` of measures of the gap.
+:func:`empirical_ntk` computes the kernel in blocks, :func:`kernel_operator` its products without
+forming it. :func:`eigenfunctions`, :func:`nystrom` and :func:`extend` decompose it;
+:func:`raw_alignment`, :func:`normalised_alignment` and :func:`centred_alignment` compare it with a
+target. :func:`train_linearised`, :func:`ridge_regression` and :func:`gradient_flow` train with it,
+and :func:`anisotropy_directions` and :func:`separable_along` look at directions of the inputs.
 """
 
 from gengap.tangent.alignment import (

@@ -4,7 +4,7 @@ For targets Y (n, c), or y (n,), a kernel K on n points:
 
 * raw, tr(Y' K Y) / tr(Y' Y) (Ortiz-Jimenez et al. 2021): the Rayleigh quotient, which
   grows with the scale of the gradients alone;
-* normalised, the raw one over tr(K): the share of the kernel's spectrum along the target, in
+* normalised, the raw one over tr(K): the fraction of the kernel's spectrum along the target, in
   [0, 1], free of that scale;
 * centred, <H K H, Y Y'> / (|H K H| |H Y Y' H|), H = I - 1 1'/n, Frobenius norms: the centred
   kernel-target alignment of Cortes, Mohri and Rostamizadeh (2012, "Algorithms for learning kernels
@@ -24,32 +24,45 @@ Floats = NDArray[np.float64]
 
 
 def raw_alignment(kernel: Kernel | LinearOperator, targets: np.ndarray) -> float:
-    """tr(Y' K Y) / tr(Y' Y).
+    """Compute tr(Y' K Y) / tr(Y' Y).
 
     Args:
         kernel: (n, n), or an operator such as :func:`gengap.tangent.kernel_operator`.
         targets: (n,) or (n, c), not all zero.
 
+    Returns:
+        The alignment, in the units of the kernel.
+
     Raises:
         GengapError: the targets do not fit the kernel or vanish.
     """
-    wanted = _columns(kernel, targets)
-    return float(np.vdot(wanted, times(kernel, wanted)) / np.vdot(wanted, wanted))
+    columns = _columns(kernel, targets)
+    return float(np.vdot(columns, times(kernel, columns)) / np.vdot(columns, columns))
 
 
 def raw_alignments(kernel: Kernel | LinearOperator, functions: np.ndarray) -> Floats:
-    """y' K y / y' y of each column y of ``functions`` (n, k); (k,).
+    """Compute y' K y / y' y of each column y of some functions.
+
+    Args:
+        kernel: (n, n), or an operator such as :func:`gengap.tangent.kernel_operator`.
+        functions: (n, k), none of them zero.
+
+    Returns:
+        (k,), in the units of the kernel.
 
     Raises:
         GengapError: the functions do not fit the kernel or one vanishes.
     """
-    wanted = _columns(kernel, functions)
-    aligned: Floats = (wanted * times(kernel, wanted)).sum(0) / (wanted**2).sum(0)
+    columns = _columns(kernel, functions)
+    aligned: Floats = (columns * times(kernel, columns)).sum(0) / (columns**2).sum(0)
     return aligned
 
 
 def normalised_alignment(kernel: Kernel, targets: np.ndarray) -> float:
-    """The raw alignment over the kernel's trace, in [0, 1].
+    """Compute the raw alignment over the kernel's trace.
+
+    Returns:
+        The fraction of the kernel's spectrum along the target, in [0, 1].
 
     Raises:
         GengapError: the targets do not fit the kernel or vanish, or the kernel is zero.
@@ -58,26 +71,32 @@ def normalised_alignment(kernel: Kernel, targets: np.ndarray) -> float:
 
 
 def centred_alignment(kernel: Kernel, targets: np.ndarray) -> float:
-    """Centred kernel-target alignment, in [0, 1].
+    """Compute the centred kernel-target alignment.
+
+    Returns:
+        The alignment, in [0, 1].
 
     Raises:
         GengapError: the targets do not fit the kernel, or the kernel or the targets are constant.
     """
-    wanted = _columns(kernel, targets - targets.mean(0))
+    columns = _columns(kernel, targets - targets.mean(0))
     middle = kernel.astype(np.float64)
     middle = middle - middle.mean(0) - middle.mean(1, keepdims=True) + middle.mean()
-    fit = float(np.vdot(wanted, middle @ wanted))
+    fit = float(np.vdot(columns, middle @ columns))
     # |H Y Y' H| is the norm of the small matrix Y' H Y.
-    return fit / _nonzero(float(np.linalg.norm(middle) * np.linalg.norm(wanted.T @ wanted)))
+    return fit / _nonzero(float(np.linalg.norm(middle) * np.linalg.norm(columns.T @ columns)))
 
 
 def signs(labels: np.ndarray) -> Floats:
-    """Binary labels 0, 1 as targets -1, +1; (n,)."""
+    """Turn binary labels 0, 1 into targets -1, +1; (n,)."""
     return 2.0 * labels.astype(np.float64) - 1.0
 
 
 def one_hot(labels: np.ndarray, classes: int) -> Floats:
-    """Labels (n,) as centred one-hot targets (n, classes): each column's mean is 0.
+    """Turn labels (n,) into centred one-hot targets.
+
+    Returns:
+        (n, classes); the mean of each column is 0.
 
     Raises:
         GengapError: all labels are equal.

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.limits import KERNEL_BYTES
 from gengap.networks import Network, device_of, forward_hooks, leaf_modules
-from gengap.tangent.kernel import GIB
 from gengap.tangent.outputs import (
     OutputSelection,
     as_function,
@@ -62,9 +62,9 @@ def anisotropy_directions(
     rng: np.random.Generator,
     count: int | None = None,
     of: OutputSelection = "scalar",
-    memory_budget: int = 2 * GIB,
+    memory_budget: int = KERNEL_BYTES,
 ) -> Directions:
-    """The network's anisotropy directions at its weights.
+    """Compute the network's anisotropy directions at its weights.
 
     Args:
         network: in eval mode.
@@ -77,6 +77,9 @@ def anisotropy_directions(
             it fits with one row in the making; the leading directions are found by products alone
             (``svds``) otherwise.
 
+    Returns:
+        The directions, from the most to the least separable.
+
     Raises:
         GengapError: the derivative vanishes (a ReLU network without biases has none at the origin),
             all directions are asked for where only the leading ones can be found, or a number makes
@@ -85,8 +88,8 @@ def anisotropy_directions(
     check_network(network)
     check_scalar(of)
     width = int(np.prod(network.input_shape))
-    wanted = width if count is None else count
-    if sigma < 0 or samples < 1 or not 1 <= wanted <= width:
+    number = width if count is None else count
+    if sigma < 0 or samples < 1 or not 1 <= number <= width:
         raise GengapError(
             f"sigma={sigma}, samples={samples} and count={count} make no anisotropy directions of "
             f"inputs with {width} numbers: give sigma >= 0, samples >= 1 and 1 <= count <= {width}."
@@ -95,23 +98,23 @@ def anisotropy_directions(
     derivative = _MixedDerivative(network, drawn.astype(np.float32), of)
     room = memory_budget - derivative.size
     if room >= 2 * derivative.row:
-        values, vectors = _dense(derivative, wanted, room)
+        values, vectors = _dense(derivative, number, room)
     else:
-        values, vectors = _matrix_free(derivative, wanted, rng)
+        values, vectors = _matrix_free(derivative, number, rng)
     if not values[0] > 0:
         raise GengapError(
             f"The mixed derivative of the network vanishes for sigma={sigma}, so it has no "
             "anisotropy directions (ReLU networks with zero biases have none at the origin): "
             "choose a sigma above 0, or an initialisation with biases such as 'torch'."
         )
-    vectors = vectors * np.sign(vectors[np.arange(wanted), np.abs(vectors).argmax(1)])[:, None]
-    return Directions(values, vectors.reshape(wanted, *network.input_shape))
+    vectors = vectors * np.sign(vectors[np.arange(number), np.abs(vectors).argmax(1)])[:, None]
+    return Directions(values, vectors.reshape(number, *network.input_shape))
 
 
 def separable_along(
     direction: np.ndarray, count: int, *, epsilon: float, sigma: float, rng: np.random.Generator
 ) -> Split:
-    """Points x = (epsilon/2) y v + (I - v v') w whose label y = -1, +1 shows along v alone.
+    """Draw points x = (epsilon/2) y v + (I - v v') w, whose label y = -1, +1 shows along v alone.
 
     Args:
         direction: v, of the shape of an input; its length is made 1.
@@ -152,13 +155,16 @@ def write_directions(
 
 
 def read_directions(path: str | Path) -> tuple[Directions, dict[str, np.ndarray]]:
-    """What :func:`write_directions` wrote: directions, and weights by name.
+    """Read what :func:`write_directions` wrote.
+
+    Returns:
+        The directions, and the weights by name.
 
     Raises:
         GengapError: the file is missing or is not such a file.
     """
-    found, weights = read_with_weights(path, "directions", ("values", "directions"))
-    return Directions(**found), weights
+    arrays, weights = read_with_weights(path, "directions", ("values", "directions"))
+    return Directions(**arrays), weights
 
 
 class _MixedDerivative:
@@ -237,16 +243,19 @@ def _dense(derivative: _MixedDerivative, count: int, room: int) -> tuple[Floats,
         derivative: D.
         count: how many.
         room: bytes beside D, of two rows in the making at least.
+
+    Returns:
+        Values (count,) and vectors (count, width).
     """
     width = derivative.width
     made = int(room // derivative.row) - 1
     basis = torch.eye(width, device=derivative.device)
     parts: list[Tensor] = []
-    for some in (slice(start, start + made) for start in range(0, width, made)):
-        for place, part in enumerate(derivative.columns(basis[some])):
+    for rows in (slice(start, start + made) for start in range(0, width, made)):
+        for place, part in enumerate(derivative.columns(basis[rows])):
             if len(parts) == place:
                 parts.append(torch.empty(width, part.shape[1], device=derivative.device))
-            parts[place][some] = part.detach()
+            parts[place][rows] = part.detach()
     gram = np.zeros((width, width))
     summed = max(1, int(room // (2 * width * np.dtype(np.float64).itemsize)))
     for part in parts:
@@ -287,8 +296,8 @@ def _matrix_free(
     if not matvec(start).any():  # ARPACK does not start from there; the caller refuses it
         return np.zeros(count), np.eye(derivative.width)[:count]
     # scipy-stubs know the value "v", but not "vh", which spares the left vectors.
-    kept: Any = "vh"
-    _, found, vectors = svds(operator, k=count, v0=start, return_singular_vectors=kept)
-    values: Floats = np.asarray(found, dtype=np.float64)
+    sides: Any = "vh"
+    _, singular, vectors = svds(operator, k=count, v0=start, return_singular_vectors=sides)
+    values: Floats = np.asarray(singular, dtype=np.float64)
     order = np.argsort(values)[::-1]
     return values[order], vectors[order]

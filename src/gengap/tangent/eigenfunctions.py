@@ -17,7 +17,8 @@ from scipy.sparse.linalg import LinearOperator, eigsh, lobpcg
 from torch import nn
 
 from gengap.errors import GengapError
-from gengap.tangent.kernel import GIB, Kernel, Method, empirical_ntk, kernel_operator, times
+from gengap.limits import KERNEL_BYTES
+from gengap.tangent.kernel import Kernel, Method, empirical_ntk, kernel_operator, times
 from gengap.tangent.outputs import OutputSelection
 from gengap.tangent.storage import read_with_weights, write_with_weights
 
@@ -54,7 +55,10 @@ class Eigenfunctions:
     residuals: Floats
 
     def labels(self, index: int) -> NDArray[np.int64]:
-        """The binary labels (n,) of the sign of one eigenfunction: 1 where it is above 0.
+        """Turn one eigenfunction into binary labels by its sign.
+
+        Returns:
+            (n,) int64, 1 where it is above 0.
 
         Raises:
             GengapError: there is no eigenfunction of this index.
@@ -79,7 +83,7 @@ def eigenfunctions(
     solver: Solver = "auto",
     rng: np.random.Generator | None = None,
 ) -> Eigenfunctions:
-    """The leading eigenfunctions of a symmetric positive semi-definite kernel.
+    """Compute the leading eigenfunctions of a symmetric positive semi-definite kernel.
 
     Args:
         kernel: (n, n), or an operator such as :func:`gengap.tangent.kernel_operator`.
@@ -89,6 +93,9 @@ def eigenfunctions(
             to 4000 points and ``lanczos`` otherwise. These two look for a negative eigenvalue
             too; the products of an operator count as float32.
         rng: draws the starting vectors of ``lanczos`` and ``lobpcg``; needed for them alone.
+
+    Returns:
+        Eigenvalues, orthonormal eigenfunctions and their residuals.
 
     Raises:
         GengapError: the kernel is not square, not symmetric, not finite, or not positive
@@ -124,10 +131,10 @@ def nystrom(
     rng: np.random.Generator,
     of: OutputSelection = "scalar",
     method: Method = "auto",
-    memory_budget: int = 2 * GIB,
+    memory_budget: int = KERNEL_BYTES,
     residuals: bool = True,
 ) -> Eigenfunctions:
-    """The leading eigenfunctions of Nystrom's approximation of a network's kernel.
+    """Compute the leading eigenfunctions of Nystrom's approximation of a network's kernel.
 
     With C the kernel between all points and m landmarks drawn at random, and W that among the
     landmarks, the approximation is C W^+ C' (Williams and Seeger 2001). Its own eigenvectors are
@@ -140,9 +147,14 @@ def nystrom(
         count: how many.
         landmarks: m, from ``count`` to n.
         rng: draws the landmarks.
-        of, method, memory_budget: as for :func:`gengap.tangent.empirical_ntk`.
+        of: as for :func:`gengap.tangent.empirical_ntk`.
+        method: as there.
+        memory_budget: bytes, as there.
         residuals: whether to compute |K u - lambda u| with the network's own kernel, matrix-free;
             NaN otherwise.
+
+    Returns:
+        Eigenvalues, orthonormal eigenfunctions and their residuals.
 
     Raises:
         GengapError: the numbers do not fit, or as :func:`gengap.tangent.empirical_ntk` does.
@@ -160,13 +172,13 @@ def nystrom(
     among = cross[selected].astype(np.float64)
     own_values, own = scipy.linalg.eigh((among + among.T) / 2)
     check_positive(own_values, landmarks, cross.dtype)
-    kept = own_values > landmarks * np.finfo(cross.dtype).eps * own_values.max()
-    if count > kept.sum():
+    significant = own_values > landmarks * np.finfo(cross.dtype).eps * own_values.max()
+    if count > significant.sum():
         raise GengapError(
             f"{count} eigenfunctions are asked for, but the kernel among the {landmarks} landmarks "
-            f"has rank {kept.sum()}: ask for fewer, or take more landmarks."
+            f"has rank {significant.sum()}: ask for fewer, or take more landmarks."
         )
-    root = own[:, kept] / np.sqrt(own_values[kept])
+    root = own[:, significant] / np.sqrt(own_values[significant])
     orthonormal, triangle = scipy.linalg.qr(cross @ root, mode="economic")
     left, singular, _ = scipy.linalg.svd(triangle)
     values, functions = singular[:count] ** 2, _signed(orthonormal @ left[:, :count])
@@ -177,7 +189,7 @@ def nystrom(
 
 
 def extend(eigen: Eigenfunctions, cross: np.ndarray) -> Floats:
-    """Nystrom's extension of eigenfunctions to new points: K(new, points) u / lambda.
+    """Extend eigenfunctions to new points by Nystrom's formula K(new, points) u / lambda.
 
     Args:
         eigen: on n points.
@@ -211,7 +223,7 @@ def check_positive(values: np.ndarray, size: int, kind: np.dtype | type) -> None
         kind: the type of its entries.
 
     Raises:
-        GengapError: as said.
+        GengapError: an eigenvalue is.
     """
     rounding = ROUNDING * np.sqrt(size) * np.finfo(kind).eps * np.abs(values).max()
     if values.min() < -rounding:
@@ -238,14 +250,17 @@ def write_eigenfunctions(
 
 
 def read_eigenfunctions(path: str | Path) -> tuple[Eigenfunctions, dict[str, np.ndarray]]:
-    """What :func:`write_eigenfunctions` wrote: eigenfunctions, and weights by name.
+    """Read what :func:`write_eigenfunctions` wrote.
+
+    Returns:
+        The eigenfunctions, and the weights by name.
 
     Raises:
         GengapError: the file is missing or is not such a file.
     """
     names = ("values", "functions", "residuals")
-    found, weights = read_with_weights(path, "eigenfunctions", names)
-    return Eigenfunctions(**found), weights
+    arrays, weights = read_with_weights(path, "eigenfunctions", names)
+    return Eigenfunctions(**arrays), weights
 
 
 def _checked_size(kernel: Kernel | LinearOperator) -> int:
@@ -259,7 +274,7 @@ def _checked_size(kernel: Kernel | LinearOperator) -> int:
             raise GengapError("The kernel holds NaN or infinity: look at the network's weights.")
         rounding = ROUNDING * np.finfo(kernel.dtype).eps * np.abs(np.diagonal(kernel)).max()
         rows = (slice(start, start + ROWS) for start in range(0, len(kernel), ROWS))
-        if any(np.abs(kernel[some] - kernel[:, some].T).max() > rounding for some in rows):
+        if any(np.abs(kernel[block] - kernel[:, block].T).max() > rounding for block in rows):
             raise GengapError(
                 "The kernel is not symmetric: give that of one set of points with itself."
             )
@@ -320,8 +335,10 @@ def _lowest(kernel: Kernel | LinearOperator, largest: float, rng: np.random.Gene
         kernel.shape, matvec=lambda vector: shift * vector - times(kernel, vector), dtype=np.float64
     )
     first: Any = rng.standard_normal(kernel.shape[0])
-    found = eigsh(flipped, 1, which="LA", v0=first, tol=LOWEST_TOLERANCE, return_eigenvectors=False)
-    return float(shift - found[0])
+    lowest = eigsh(
+        flipped, 1, which="LA", v0=first, tol=LOWEST_TOLERANCE, return_eigenvectors=False
+    )
+    return float(shift - lowest[0])
 
 
 def _signed(functions: Floats) -> Floats:

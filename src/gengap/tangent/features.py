@@ -58,7 +58,7 @@ Extractor = Callable[[Tensor], Features]
 
 
 def product(first: Features, second: Features, kind: torch.dtype) -> Tensor:
-    """The kernel (n1, n2) between the inputs of two tiles, summed in a type."""
+    """Compute the kernel (n1, n2) between the inputs of two tiles, summed in a type."""
     total = _share(first[0], second[0], kind)
     for one, other in zip(first[1:], second[1:], strict=True):
         total += _share(one, other, kind)
@@ -76,15 +76,15 @@ def _share(first: Factor, second: Factor, kind: torch.dtype) -> Tensor:
     rows = max(1, LARGEST_PRODUCT // (positions**2 * len(columns)))
     parts = []
     for start in range(0, len(left), rows):
-        some = slice(start, start + rows)
-        patches = left[some].flatten(0, 1) @ columns.flatten(0, 1).T
-        patches *= right[some].flatten(0, 1) @ gradients.flatten(0, 1).T
+        block = slice(start, start + rows)
+        patches = left[block].flatten(0, 1) @ columns.flatten(0, 1).T
+        patches *= right[block].flatten(0, 1) @ gradients.flatten(0, 1).T
         parts.append(patches.reshape(-1, positions, len(columns), positions).sum((1, 3)))
     return torch.cat(parts)
 
 
 def jacobian(network: nn.Module, of: OutputSelection) -> Extractor:
-    """Each input's gradient with respect to all parameters, for any network of torch."""
+    """Make features of each input's gradient with respect to all parameters, for any network."""
     parameters = parameters_of(network)
     function = as_function(network, of)
 
@@ -122,6 +122,9 @@ def supports(network: nn.Module, examples: Tensor) -> bool:
     Args:
         network: any network.
         examples: a few inputs, (m, *input_shape).
+
+    Returns:
+        Whether :func:`structured` may be used for it.
     """
     owners = _owners(network)
     own = [parameter for module in owners for parameter in module.parameters(recurse=False)]
@@ -154,7 +157,7 @@ def _reproduces(network: nn.Module, parameters: list[nn.Parameter], examples: Te
     """Whether products of structured features of the sum of the logits are those of gradients."""
     try:
         features = structured(network, "sum")(examples)
-        found = product(features, features, examples.dtype)
+        kernel = product(features, features, examples.dtype)
     except Exception:  # whatever a foreign forward pass may raise, the form does not fit it
         return False
     rows = []
@@ -162,15 +165,15 @@ def _reproduces(network: nn.Module, parameters: list[nn.Parameter], examples: Te
         with torch.enable_grad():
             output = logits(network, single[None]).sum()
         gradients = torch.autograd.grad(output, parameters, materialize_grads=True)
-        rows.append(torch.cat([each.flatten() for each in gradients]))
+        rows.append(torch.cat([gradient.flatten() for gradient in gradients]))
     expected = torch.stack(rows) @ torch.stack(rows).T
-    return found.shape == expected.shape and torch.allclose(
-        found, expected, rtol=0, atol=AGREEMENT * float(expected.abs().max())
+    return kernel.shape == expected.shape and torch.allclose(
+        kernel, expected, rtol=0, atol=AGREEMENT * float(expected.abs().max())
     )
 
 
 def structured(network: nn.Module, of: OutputSelection) -> Extractor:
-    """Per layer the cheaper of the gradients themselves and the two factors of their products."""
+    """Make features that are, per layer, the cheaper of gradients and factors of their products."""
     layers = _owners(network)
 
     def features(inputs: Tensor) -> Features:
@@ -192,18 +195,20 @@ def structured(network: nn.Module, of: OutputSelection) -> Extractor:
 def _factor(layer: nn.Module, inputs: Tensor, gradients: list[Tensor]) -> Factor:
     """The share of a layer from its inputs and each output's gradient at the layer's outputs."""
     if isinstance(layer, Normalisation):
-        return Factor(torch.cat([_normalisation(layer, inputs, each) for each in gradients], 1))
+        return Factor(
+            torch.cat([_normalisation(layer, inputs, gradient) for gradient in gradients], 1)
+        )
     if isinstance(layer, nn.Conv2d):
         assert not isinstance(layer.padding, str)
         patches = functional.unfold(
             inputs, layer.kernel_size, layer.dilation, layer.padding, layer.stride
         ).transpose(1, 2)
-        at = [each.flatten(2).transpose(1, 2) for each in gradients]
+        at = [gradient.flatten(2).transpose(1, 2) for gradient in gradients]
         groups = layer.groups
     else:
         assert isinstance(layer, nn.Linear)
         patches = inputs.reshape(len(inputs), -1, inputs.shape[-1])
-        at = [each.reshape(len(inputs), -1, each.shape[-1]) for each in gradients]
+        at = [gradient.reshape(len(inputs), -1, gradient.shape[-1]) for gradient in gradients]
         groups = 1
     return _of_patches(patches, at, groups, layer.bias is not None)
 
@@ -218,13 +223,16 @@ def _of_patches(patches: Tensor, at: list[Tensor], groups: int, biased: bool) ->
             patches = functional.pad(patches, (0, 1), value=1.0)
         if of_factors < of_gradients:
             return Factor(patches.contiguous(), torch.cat(at, 2))
-        return Factor(torch.cat([(each.transpose(1, 2) @ patches).flatten(1) for each in at], 1))
+        return Factor(
+            torch.cat([(gradient.transpose(1, 2) @ patches).flatten(1) for gradient in at], 1)
+        )
     shape = (len(patches), positions, groups, -1)
     split = patches.reshape(shape)
     weights = [
-        torch.einsum("ntgo,ntgd->ngod", each.reshape(shape), split).flatten(1) for each in at
+        torch.einsum("ntgo,ntgd->ngod", gradient.reshape(shape), split).flatten(1)
+        for gradient in at
     ]
-    biases = [each.sum(1) for each in at] if biased else []
+    biases = [gradient.sum(1) for gradient in at] if biased else []
     return Factor(torch.cat([*weights, *biases], 1))
 
 

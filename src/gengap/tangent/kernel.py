@@ -17,6 +17,7 @@ from scipy.sparse.linalg import LinearOperator
 from torch import Tensor, nn
 
 from gengap.errors import GengapError
+from gengap.limits import GIB, KERNEL_BYTES
 from gengap.networks import forward_hooks, leaf_modules, logits
 from gengap.tangent.features import (
     LARGEST_PRODUCT,
@@ -40,7 +41,6 @@ from gengap.tangent.outputs import (
 Kernel = NDArray[np.floating]
 Method = Literal["auto", "structured", "jacobian"]
 
-GIB = 1 << 30
 LARGEST_TILE = 128
 """Inputs whose gradients are computed together, at most."""
 WORKING_SHARE = 0.25
@@ -55,9 +55,9 @@ def empirical_ntk(
     of: OutputSelection = "scalar",
     method: Method = "auto",
     double: bool = False,
-    memory_budget: int = 2 * GIB,
+    memory_budget: int = KERNEL_BYTES,
 ) -> Kernel:
-    """The empirical tangent kernel between two sets of inputs.
+    """Compute the empirical tangent kernel between two sets of inputs.
 
     Each tile of rows has its gradients computed once; they are held as far as the budget allows,
     and columns pass by again otherwise. Without ``x2`` only the upper triangle is computed.
@@ -102,7 +102,7 @@ def empirical_ntk(
 def kernel_operator(
     network: nn.Module, inputs: np.ndarray, *, of: OutputSelection = "scalar"
 ) -> LinearOperator:
-    """The kernel of a set of inputs as an operator that never forms it, nor the gradients.
+    """Make an operator of the kernel of a set of inputs, which is never formed.
 
     A product K v is J (J' v): one reverse pass and one forward-mode pass over the inputs.
 
@@ -115,7 +115,7 @@ def kernel_operator(
         An operator (n, n), symmetric; products are float64 arrays, precise to the weights' type.
 
     Raises:
-        GengapError: as :func:`empirical_ntk` does, but for the budget.
+        GengapError: as :func:`empirical_ntk` does, except for the budget.
     """
     check_network(network)
     points = inputs_tensor(network, inputs)
@@ -136,9 +136,16 @@ def kernel_operator(
 
 
 def times(kernel: Kernel | LinearOperator, vectors: np.ndarray) -> NDArray[np.float64]:
-    """K v for v (n,) or (n, k), in float64.
+    """Multiply a kernel by vectors in float64.
 
     A matrix in another type is multiplied by blocks of rows, since a copy of it may not fit.
+
+    Args:
+        kernel: (n, n), or an operator.
+        vectors: (n,) or (n, k).
+
+    Returns:
+        K v, of the shape of ``vectors``.
     """
     exact = vectors.astype(np.float64)
     if isinstance(kernel, LinearOperator):
@@ -157,13 +164,16 @@ def jacobian_product(
     inputs: Tensor,
     direction: dict[str, Tensor],
 ) -> Tensor:
-    """J d: the change (n, k) of the outputs for a small step along a direction of the parameters.
+    """Compute J d, the change of the outputs along a direction of the parameters.
 
     Args:
         function: from :func:`gengap.tangent.outputs.as_function`.
         parameters: where the derivative is taken.
         inputs: (n, *input_shape).
         direction: by the parameters' names.
+
+    Returns:
+        (n, k).
     """
     parts = []
     for some in torch.split(inputs, BATCH):
@@ -182,12 +192,17 @@ def transposed_jacobian_product(
     weights: Tensor,
     output: int = 0,
 ) -> dict[str, Tensor]:
-    """J' w: the gradient of the weighted sum of one output over the inputs.
+    """Compute J' w, the gradient of the weighted sum of one output over the inputs.
 
     Args:
-        function, parameters, inputs: as for :func:`jacobian_product`.
+        function: as for :func:`jacobian_product`.
+        parameters: where the derivative is taken.
+        inputs: (n, *input_shape).
         weights: (n,).
         output: which column of the function's outputs.
+
+    Returns:
+        The gradient by the parameters' names.
     """
     leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
     total = {name: torch.zeros_like(value) for name, value in parameters.items()}
@@ -224,10 +239,16 @@ def _planned(
     kind: torch.dtype,
     budget: int,
 ) -> tuple[list[Extractor], _Plan]:
-    """Features whose kernels are to be summed, and how they are blocked.
+    """Plan which features' kernels are summed, and how they are blocked.
 
     The trace is taken of all logits at once, which spares forward passes, if the features of all
     rows fit the budget, and of one logit after another otherwise.
+
+    Returns:
+        The extractor of each kernel, and their common blocks.
+
+    Raises:
+        GengapError: the budget is too small.
     """
     form = _form(network, method, inputs)
 
@@ -236,20 +257,20 @@ def _planned(
         probe = _probe(network, of, features, inputs[:1])
         return features, *_plan(len(inputs), columns, probe, kind, budget)
 
-    features, found, needed = plan(of)
+    features, blocks, needed = plan(of)
     extractors = [features]
-    if of == "trace" and (found is None or found.tile * found.held < len(inputs)):
-        _, found, needed = plan(0)
+    if of == "trace" and (blocks is None or blocks.tile * blocks.held < len(inputs)):
+        _, blocks, needed = plan(0)
         with torch.no_grad():
             outputs = logits(network, inputs[:1]).shape[1]
         extractors = [form(network, output) for output in range(outputs)]
-    if found is None:
+    if blocks is None:
         raise GengapError(
             f"The kernel of {len(inputs)} x {columns} inputs needs a memory_budget of at least "
             f"{needed / GIB:.3g} GiB, but it is {budget / GIB:.3g} GiB: raise it, take fewer "
             "inputs, or use gengap.tangent.kernel_operator, which never forms the kernel."
         )
-    return extractors, found
+    return extractors, blocks
 
 
 @dataclass(frozen=True)
@@ -291,7 +312,7 @@ def _probe(network: nn.Module, of: OutputSelection, features: Extractor, example
         outputs = select_outputs(logits(network, example), of).shape[1]
     factors = features(example)
     numbers = sum(factor.numbers for factor in factors)
-    positions = max(1 if each.right is None else each.right.shape[1] for each in factors)
+    positions = max(1 if factor.right is None else factor.right.shape[1] for factor in factors)
     # Outputs of all layers and what the backward passes keep of them, the patches of the layer at
     # hand and their copies, and its features four times more while vmap computes them, reshapes
     # them and they are put together.
@@ -303,9 +324,11 @@ def _probe(network: nn.Module, of: OutputSelection, features: Extractor, example
 def _plan(
     n1: int, n2: int, probe: _Probe, kind: torch.dtype, budget: int
 ) -> tuple[_Plan | None, int]:
-    """Tiles that leave most of the budget for held rows, and as many of these as it allows.
+    """Choose tiles that leave most of the budget for held rows, and as many of these as it allows.
 
-    None if not even single inputs fit beside the kernel; and the bytes of the smallest plan.
+    Returns:
+        The plan, or None if not even single inputs fit beside the kernel; and the bytes of the
+        smallest plan.
     """
     item = kind.itemsize
     kernel = n1 * n2 * item

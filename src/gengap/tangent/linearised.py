@@ -81,7 +81,7 @@ def train_linearised(
     """Train a linearised network with one output as :func:`gengap.training.train` would.
 
     Loss, optimiser, schedule, batches and their order are the recipe's: a network that is linear in
-    its parameters goes through the same outputs in both, but for rounding.
+    its parameters goes through the same outputs in both, up to rounding.
 
     Args:
         kernel: (n, n), of the training inputs.
@@ -91,6 +91,9 @@ def train_linearised(
             ``initialisation`` has no effect.
         held: held-out inputs to evaluate after each epoch.
 
+    Returns:
+        The coefficients, the outputs at the training inputs, and the history.
+
     Raises:
         GengapError: the recipe asks for what has no dual form, the shapes do not fit, or training
             diverged.
@@ -98,7 +101,7 @@ def train_linearised(
     _check_recipe(recipe)
     _check_shapes(kernel, start, labels)
     matrix, first = torch.from_numpy(kernel), torch.from_numpy(start.astype(np.float64))
-    wanted = torch.from_numpy(labels)
+    classes = torch.from_numpy(labels)
     coefficients = nn.Parameter(torch.zeros(len(labels), dtype=torch.float64))
     steps = optimiser([coefficients], recipe)
     schedule = Schedule(steps, recipe)
@@ -109,10 +112,10 @@ def train_linearised(
         for batch in batches(torch.randperm(len(labels), generator=order), recipe.batch_size):
             outputs = first[batch] + _times(matrix[batch], coefficients)
             gradient = torch.zeros_like(coefficients)
-            gradient[batch] = _loss_gradient(outputs, wanted[batch], recipe.loss)
+            gradient[batch] = _loss_gradient(outputs, classes[batch], recipe.loss)
             coefficients.grad = gradient
             steps.step()
-        row = _row(coefficients, matrix, first, wanted, recipe.loss, "train")
+        row = _row(coefficients, matrix, first, classes, recipe.loss, "train")
         if not math.isfinite(row["train_loss"]):
             raise GengapError(
                 f"Training of the linearised network diverged after epoch {epoch}: "
@@ -136,7 +139,7 @@ def train_linearised(
 
 
 def ridge_regression(kernel: Kernel, residuals: np.ndarray, ridge: float) -> Floats:
-    """Coefficients a = (K + ridge I)^-1 (y - f0) of kernel ridge regression; (n,).
+    """Compute the coefficients a = (K + ridge I)^-1 (y - f0) of kernel ridge regression.
 
     The minimum of |K a - (y - f0)|^2 + ridge a' K a; what gradient descent on the squared error
     converges to as ``ridge`` goes to 0.
@@ -145,6 +148,9 @@ def ridge_regression(kernel: Kernel, residuals: np.ndarray, ridge: float) -> Flo
         kernel: (n, n).
         residuals: y - f0, (n,).
         ridge: above 0, in the units of the kernel.
+
+    Returns:
+        a, (n,).
 
     Raises:
         GengapError: the ridge is not above 0, or the kernel not positive semi-definite.
@@ -163,7 +169,7 @@ def ridge_regression(kernel: Kernel, residuals: np.ndarray, ridge: float) -> Flo
 
 
 def gradient_flow(kernel: Kernel, residuals: np.ndarray, time: float) -> Floats:
-    """Coefficients a(t) of gradient flow on the mean squared error from f0; (n,).
+    """Compute the coefficients a(t) of gradient flow on the mean squared error from f0.
 
     df/dt = -(2/n) K (f - y) at the training inputs (Lee et al. 2019, "Wide neural networks of any
     depth evolve as linear models", equation 8), so a(t) = K^-1 (I - exp(-2 K t / n)) (y - f0).
@@ -174,14 +180,17 @@ def gradient_flow(kernel: Kernel, residuals: np.ndarray, time: float) -> Floats:
         residuals: y - f0, (n,).
         time: t, at least 0.
 
+    Returns:
+        a(t), (n,).
+
     Raises:
         GengapError: the time is below 0, or the kernel not positive semi-definite.
     """
     if not time >= 0:
         raise GengapError(f"The time is {time}: give a number of at least 0.")
-    found, vectors = scipy.linalg.eigh(kernel.astype(np.float64))
-    check_positive(found, len(kernel), kernel.dtype)
-    values = np.maximum(found, 0.0)
+    spectrum, vectors = scipy.linalg.eigh(kernel.astype(np.float64))
+    check_positive(spectrum, len(kernel), kernel.dtype)
+    values = np.maximum(spectrum, 0.0)
     rate = 2 * time / len(kernel)
     slow = values * rate < np.finfo(np.float64).eps
     safe = np.where(slow, 1.0, values)
@@ -197,13 +206,16 @@ def linearised_outputs(
     *,
     of: OutputSelection = "scalar",
 ) -> Floats:
-    """f0 + J (theta - theta0) for a displacement of the parameters by name; (n, k) float64.
+    """Compute f0 + J (theta - theta0) for a displacement of the parameters.
 
     Args:
         network: at theta0, in eval mode.
         inputs: (n, *input_shape) float32.
-        displacement: theta - theta0, for each trainable parameter.
-        of: as for :func:`gengap.tangent.empirical_ntk`; k is 1 but for ``trace``.
+        displacement: theta - theta0, for each trainable parameter by its name.
+        of: as for :func:`gengap.tangent.empirical_ntk`.
+
+    Returns:
+        (n, k) float64; k is 1 except for ``trace``.
     """
     check_network(network)
     points = inputs_tensor(network, inputs)

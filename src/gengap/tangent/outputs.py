@@ -48,7 +48,7 @@ def parameters_of(network: nn.Module) -> Parameters:
 
 
 def as_function(network: nn.Module, of: OutputSelection) -> PureFunction:
-    """The network as a function of its parameters.
+    """Turn the network into a function of its parameters.
 
     Args:
         network: in eval mode.
@@ -69,7 +69,10 @@ def as_function(network: nn.Module, of: OutputSelection) -> PureFunction:
 
 
 def select_outputs(outputs: Tensor, of: OutputSelection) -> Tensor:
-    """The chosen outputs (n, k) of logits (n, outputs); see :data:`OutputSelection`.
+    """Select outputs of logits (n, outputs), see :data:`OutputSelection`.
+
+    Returns:
+        (n, k); k is the number of logits for ``trace`` and 1 otherwise.
 
     Raises:
         GengapError: the outputs are not what ``of`` needs.
@@ -117,7 +120,7 @@ def check_network(network: nn.Module) -> None:
 
     Raises:
         GengapError: nothing in it can be trained, or dropout or batch normalisation is in train
-            mode, so that outputs are random or hang on the other inputs of a batch.
+            mode, so that outputs are random or depend on the other inputs of a batch.
     """
     if not parameters_of(network):
         raise GengapError(
@@ -134,7 +137,10 @@ def check_network(network: nn.Module) -> None:
 
 
 def inputs_tensor(network: nn.Module, inputs: np.ndarray) -> Tensor:
-    """Inputs (n, *input_shape) on the network's device, in the type of its weights.
+    """Bring inputs (n, *input_shape) to the network's device and to the type of its weights.
+
+    Returns:
+        The inputs as a tensor.
 
     Raises:
         GengapError: they do not fit the network, there are none, or one is not finite.
@@ -153,7 +159,15 @@ def inputs_tensor(network: nn.Module, inputs: np.ndarray) -> Tensor:
 def scalar_outputs(
     network: nn.Module, inputs: np.ndarray, *, of: OutputSelection = "scalar"
 ) -> NDArray[np.float64]:
-    """The chosen output of each input, (n,); ``of`` as in :func:`select_outputs`, but no ``trace``.
+    """Compute one output of each input.
+
+    Args:
+        network: in eval mode.
+        inputs: (n, *input_shape) float32.
+        of: as for :func:`gengap.tangent.empirical_ntk`, but not ``trace``.
+
+    Returns:
+        (n,) float64.
 
     Raises:
         GengapError: the network's outputs are not what ``of`` needs, or as for the inputs.

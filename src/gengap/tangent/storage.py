@@ -32,34 +32,37 @@ def write_with_weights(
     Raises:
         GengapError: the folder cannot be written to.
     """
-    found = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     if network is not None:
-        found |= weight_arrays(network)
+        arrays |= weight_arrays(network)
     with writing(path) as part:
-        save_file(found, part)
+        save_file(arrays, part)
 
 
 def read_with_weights(
     path: str | Path, what: str, names: tuple[str, ...]
 ) -> tuple[Tensors, Tensors]:
-    """The tensors of these names, and the weights by theirs.
+    """Read tensors of some names, and the weights beside them.
 
     Args:
         path: of the file.
         what: what it should hold, for the sentence.
         names: of the tensors that must be there.
 
+    Returns:
+        The tensors by name, and the weights by name.
+
     Raises:
         GengapError: the file is missing or lacks one of them.
     """
     try:
         tensors = load_file(path)
-        found = {name: tensors[name] for name in names}
+        selected = {name: tensors[name] for name in names}
     except (OSError, SafetensorError, KeyError) as error:
         raise GengapError(
             f"{path} holds no {what} ({error}): compute and write them again."
         ) from error
-    return found, {
+    return selected, {
         name.removeprefix(WEIGHTS): value
         for name, value in tensors.items()
         if name.startswith(WEIGHTS)

@@ -10,9 +10,19 @@ import torch
 from torch import nn
 
 from gengap.datasets import Split
+from gengap.measures import Subject, compute
 from gengap.networks import build, weight_layers
 
 Builder = Callable[..., nn.Module]
+Data = Callable[..., Split]
+
+
+def value(name: str, network: nn.Module, train: Split, seed: int = 0) -> float:
+    """One measure of the family, a number."""
+    subject = Subject(network, None, train, np.random.default_rng(seed))
+    computed = compute(f"competition:{name}", subject)[name]
+    assert isinstance(computed, float)
+    return computed
 
 
 @pytest.fixture
@@ -39,7 +49,7 @@ def layered() -> Builder:
 
 
 @pytest.fixture
-def images() -> Callable[..., Split]:
+def images() -> Data:
     """Random images in [0, 1] with random labels."""
 
     def make(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from scipy import ndimage
 from scipy.stats import trim_mean
+from tests.measures.pgdl.conftest import Builder, Data, value
 from torch import nn
 
 from gengap.datasets import Split
-from gengap.measures import compute
 from gengap.measures.pgdl import augmentation
 from gengap.measures.pgdl.drawing import ValueRange
 from gengap.networks import build, convolutional, dense, logits, weight_layers
@@ -22,17 +21,9 @@ from gengap.networks.layout import Flatten
 
 CPU = torch.device("cpu")
 
-Builder = Callable[..., nn.Module]
-Data = Callable[..., Split]
-
 
 def random_images(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(seed).random(shape, dtype=np.float32))
-
-
-def value(name: str, network: nn.Module, train: Split, seed: int = 0) -> float:
-    computed = compute(f"competition:{name}", network, None, train, np.random.default_rng(seed))
-    return float(computed[name])  # type: ignore[arg-type]
 
 
 def penalty_of(
@@ -172,12 +163,12 @@ def test_normalised_images_are_augmented_in_their_own_range(seeded: Builder, ima
     train = images(50)
     train.inputs[0, 0, 0] = 0.0
     train.inputs[0, 0, 1] = 1.0
-    means, scales = np.float32([0.4, 0.5, 0.6]), np.float32([0.2, 0.3, 0.1])
+    means, scales = np.array([[0.4, 0.5, 0.6], [0.2, 0.3, 0.1]], np.float32)
     normalised = Split((train.inputs - means) / scales, train.labels, 3)
     with torch.no_grad():
         first, *layers = list(folded.children())
-        first.weight.copy_(torch.from_numpy(scales))
-        first.bias.copy_(torch.from_numpy(means))
+        first.get_parameter("weight").copy_(torch.from_numpy(scales))
+        first.get_parameter("bias").copy_(torch.from_numpy(means))
         for own, other in zip(layers, plain.children(), strict=True):
             own.load_state_dict(other.state_dict())
     name = "always_generalize"
@@ -189,14 +180,14 @@ def test_the_range_of_inputs() -> None:
     within = rng.random((10, 4, 4, 2), dtype=np.float32) / 2 + 0.25
     assert torch.equal(ValueRange.of(within, CPU).low, torch.zeros(2))
     assert torch.equal(ValueRange.of(within, CPU).span, torch.ones(2))
-    beyond = within * np.float32([10, 20]) - 5
+    beyond = within * np.array([10, 20], np.float32) - 5
     beyond[..., 1] = 7.0
     values = ValueRange.of(beyond, CPU)
     unit = values.to_unit(torch.from_numpy(beyond))
-    assert (unit.amin(), unit[..., 0].amax()) == (0.0, 1.0)
+    assert (float(unit.amin()), float(unit[..., 0].amax())) == (0.0, 1.0)
     assert torch.equal(unit[..., 1], torch.zeros_like(unit[..., 1]))
     np.testing.assert_allclose(values.from_unit(unit).numpy(), beyond, rtol=1e-5)
-    vectors = np.float32([[0.1, 5.0], [0.2, 9.0]])
+    vectors = np.array([[0.1, 5.0], [0.2, 9.0]], np.float32)
     assert ValueRange.of(vectors, CPU).low.tolist() == vectors[0].tolist()
 
 
@@ -204,7 +195,8 @@ def test_vectors_are_brightened_and_erased_up_to_the_full_scale(layered: Builder
     # The prediction is 1 where the single feature is above 1/2 of its range [0, 1], which adding
     # half a range brings about, and setting it to its lowest value undoes.
     network = nn.Sequential(layered([[0.0], [1.0]]), _Threshold())
-    train = Split(np.float32([[0.0], [0.25], [0.75], [1.0]]), np.array([0, 0, 1, 1]), 2)
+    inputs = np.array([[0.0], [0.25], [0.75], [1.0]], np.float32)
+    train = Split(inputs, np.array([0, 0, 1, 1]), 2)
     # Brightness changes the first two (weight 1), erasing the last two (weight 2); of the others
     # the confidence stays, as the outputs are steps.
     expected = (2 * 1.0 + 2 * 2.0) / 4 * 27 / 3
@@ -219,7 +211,7 @@ class _Threshold(nn.Module):
 def test_the_margin_worked_by_hand(layered: Builder) -> None:
     # The first layer copies positive vectors; there the margin of label 0 is (3 x0 - 4 x1) / 5.
     network = layered([[1.0, 0.0], [0.0, 1.0]], [[3.0, 0.0], [0.0, 4.0]])
-    inputs = np.float32([[4, 1], [1, 1], [2, 5], [3, 2]])
+    inputs = np.array([[4, 1], [1, 1], [2, 5], [3, 2]], np.float32)
     labels = np.array([0, 0, 1, 1])
     margins = (3 * inputs[:, 0] - 4 * inputs[:, 1]) / 5 * np.where(labels == 0, 1, -1)
     spread = math.sqrt(trim_mean(inputs.var(axis=0), 0.05))

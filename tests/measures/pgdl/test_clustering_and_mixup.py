@@ -9,20 +9,11 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import davies_bouldin_score
-from torch import nn
+from tests.measures.pgdl.conftest import Builder, Data, value
 
 from gengap.datasets import Split
-from gengap.measures import compute
 from gengap.measures.pgdl.clustering import davies_bouldin
 from gengap.networks import build, convolutional, dense, observed_layers
-
-Builder = Callable[..., nn.Module]
-Data = Callable[..., Split]
-
-
-def value(name: str, network: nn.Module, train: Split, seed: int = 0) -> float:
-    computed = compute(f"competition:{name}", network, None, train, np.random.default_rng(seed))
-    return float(computed[name])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
@@ -55,7 +46,8 @@ def test_the_index_does_not_see_scale_shift_or_names_of_classes() -> None:
 def test_first_layer_features_are_pooled_by_four(seeded: Builder, images: Data) -> None:
     network, train = seeded(convolutional((9, 10, 3), 3, width=5, depth=2)), images(100, (9, 10, 3))
     with torch.no_grad():
-        outputs = torch.relu(network.conv2d_0(torch.from_numpy(train.inputs).permute(0, 3, 1, 2)))
+        channels_first = torch.from_numpy(train.inputs).permute(0, 3, 1, 2)
+        outputs = torch.relu(network.get_submodule("conv2d_0")(channels_first))
     pooled = [outputs[:, :, i : i + 4, j : j + 4].amax((2, 3)) for i in (0, 4) for j in (0, 4)]
     expected = davies_bouldin_score(torch.cat(pooled, dim=1).numpy(), train.labels)
     assert value("davies_bouldin_index", network, train) == pytest.approx(expected, rel=1e-5)
@@ -66,7 +58,7 @@ def test_a_network_without_convolutions_is_judged_by_its_first_layer(
 ) -> None:
     network, train = seeded(dense((4,), 3, width=6, depth=2)), images(100, (4,))
     with torch.no_grad():
-        outputs = torch.relu(network.dense_0(torch.from_numpy(train.inputs)))
+        outputs = torch.relu(network.get_submodule("dense_0")(torch.from_numpy(train.inputs)))
     expected = davies_bouldin_score(outputs.numpy(), train.labels)
     assert value("davies_bouldin_index", network, train) == pytest.approx(expected, rel=1e-5)
 
@@ -96,7 +88,7 @@ def naive_error(predict: Callable[[int, int], int], labels: np.ndarray) -> float
     errors = []
     for label in np.unique(labels):
         pairs = itertools.combinations(np.flatnonzero(labels == label), 2)
-        errors.append(np.mean([predict(i, j) != label for i, j in pairs]))
+        errors.append(np.mean([predict(int(i), int(j)) != label for i, j in pairs]))
     return float(np.mean(errors))
 
 
@@ -125,8 +117,9 @@ def test_manifold_mixup_error_against_a_loop(seeded: Builder, images: Data) -> N
     spec = dense((4,), 3, width=6, depth=2, batch_normalisation=True, activation="tanh")
     network = seeded(spec, seed=1)
     with torch.no_grad():
-        network.dense_0.bias.normal_(generator=torch.Generator().manual_seed(0))
-        network.dense_6.bias.copy_(torch.tensor([0.0, -0.5, 0.3]))
+        bias = network.get_parameter("dense_0.bias")
+        bias.normal_(generator=torch.Generator().manual_seed(0))
+        network.get_parameter("dense_6.bias").copy_(torch.tensor([0.0, -0.5, 0.3]))
     modules = list(network.children())
 
     @torch.no_grad()

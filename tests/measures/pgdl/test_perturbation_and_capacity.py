@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
+from tests.measures.pgdl.conftest import Builder, Data, value
 from torch import nn
 
 from gengap.datasets import Split
-from gengap.measures import compute
 from gengap.networks import convolutional, dense, weight_layers
-
-Builder = Callable[..., nn.Module]
-Data = Callable[..., Split]
-
-
-def value(name: str, network: nn.Module, train: Split, seed: int = 0) -> float:
-    computed = compute(f"competition:{name}", network, None, train, np.random.default_rng(seed))
-    return float(computed[name])  # type: ignore[arg-type]
 
 
 def test_the_jacobian_of_a_linear_network_is_its_kernel(layered: Builder, images: Data) -> None:

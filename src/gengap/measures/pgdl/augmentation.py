@@ -14,10 +14,10 @@ from scipy.stats import trim_mean
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gengap.datasets import Split
 from gengap.measures.pgdl.drawing import INPUTS, ValueRange, draw
 from gengap.measures.pgdl.outputs import BATCH, all_scores, observe
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.networks import device_of, observed_layers, tensor_of
 from gengap.networks.layout import IMAGE_RANK, channels_first, channels_last
 
@@ -49,11 +49,9 @@ class Augmentation(NamedTuple):
     apply: Transform
 
 
-@measure()
-def always_generalize(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
-    """Penalty for answers that change under augmentation, mean over at most 2000 inputs.
+@measure(needs={"classes"})
+def always_generalize(subject: Subject) -> float:
+    """Compute the penalty for answers that change under augmentation, mean over 2000 inputs.
 
     For each input x and each augmentation a of weight w_a, a changed prediction costs w_a, and an
     unchanged one |max softmax f(x) - max softmax f(a(x))|. Weights: horizontal flip 6, saturation
@@ -68,7 +66,11 @@ def always_generalize(
     the training data's range, whatever their normalisation. Of vectors only brightness (a shift by
     half of each feature's range) and erasing (setting features to their lowest value) make sense;
     their penalty is scaled up to the full 27.
+
+    Returns:
+        The mean penalty, in [0, 27].
     """
+    network, train, rng = subject.network, subject.train, subject.rng
     inputs, _ = draw(train, INPUTS, rng, device_of(network))
     values = ValueRange.of(train.inputs, inputs.device)
     unit = values.to_unit(inputs)
@@ -84,7 +86,7 @@ def always_generalize(
 
 
 def penalties(original: Tensor, augmented: Tensor, weight: float) -> Tensor:
-    """The penalty (n,) of each input, from logits (n, classes) before and after."""
+    """Compute the penalty (n,) of each input, from logits (n, classes) before and after."""
     before, predicted = original.double().softmax(1).max(1)
     after, predicted_after = augmented.double().softmax(1).max(1)
     changed = torch.full_like(before, weight)
@@ -92,12 +94,12 @@ def penalties(original: Tensor, augmented: Tensor, weight: float) -> Tensor:
 
 
 def flip(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Left to right."""
+    """Flip images left to right."""
     return images.flip(2)
 
 
 def saturation(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Each image's HSV saturation times its own factor in [0.6, 1.6], at most 1."""
+    """Scale each image's HSV saturation by its own factor in [0.6, 1.6], up to 1."""
     if images.shape[-1] < COLOURS:
         return images
     factors = _uniform(rng, SATURATION, images)
@@ -110,7 +112,7 @@ def saturation(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def central_crop(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """The central 0.9 of each side, in whole pixels, resized back bilinearly."""
+    """Crop the central 0.9 of each side, in whole pixels, and resize it back bilinearly."""
     height, width = images.shape[1:3]
     top, left = (int((side - side * CENTRAL_PART) / 2) for side in (height, width))
     cropped = channels_first(images[:, top : height - top, left : width - left])
@@ -121,7 +123,7 @@ def central_crop(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def sobel(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Horizontal Sobel derivative of each channel, over 4 plus 0.5."""
+    """Take the horizontal Sobel derivative of each channel, divided by 4, plus 0.5."""
     kernel = tensor_of(SOBEL, images.device)
     channels = images.shape[-1]
     # A line of pixels has nothing to reflect.
@@ -132,17 +134,17 @@ def sobel(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def brightness(inputs: Tensor, rng: np.random.Generator) -> Tensor:
-    """Plus half the range, not clipped."""
+    """Add half the range to inputs, without clipping."""
     return inputs + BRIGHTNESS
 
 
 def flip_and_saturation(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Both, one after the other."""
+    """Flip images, then change their saturation."""
     return saturation(flip(images, rng), rng)
 
 
 def erase_rectangle(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """A random rectangle of each image set to 0."""
+    """Set a random rectangle of each image to 0."""
     count, height, width = images.shape[:3]
     shortest, longest = (
         round(math.sqrt(area * height * width * aspect))
@@ -155,7 +157,7 @@ def erase_rectangle(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def erase_features(vectors: Tensor, rng: np.random.Generator) -> Tensor:
-    """A random subset of each vector's features, at most 0.4 of them but at least one, set to 0."""
+    """Set a random subset of each vector's features to 0: at most 0.4 of them, at least one."""
     count, features = vectors.shape
     sizes = rng.integers(1, max(1, int(ERASED_AREA[1] * features)), count, endpoint=True)
     ranks = rng.random((count, features)).argsort(1).argsort(1)
@@ -177,11 +179,9 @@ VECTORS = (
 )
 
 
-@measure()
-def negative_augmented_margin(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
-    """Minus the mean margin at the first layer, on augmented training inputs.
+@measure(needs={"classes"})
+def negative_augmented_margin(subject: Subject) -> float:
+    """Compute minus the mean margin at the first layer, on augmented training inputs.
 
     The margin of an input is (z_y - z_j) over the Euclidean norm of that difference's gradient with
     respect to the first layer's output h, where y is its label and j the class with the largest
@@ -192,14 +192,20 @@ def negative_augmented_margin(
     contrast is scaled by a factor in [0.7, 1], and half of them are zoomed into by up to 15%;
     vectors are taken as they are. Larger predicts a larger gap, as published; 0 where the
     first layer's outputs are constant, and for inputs where its gradient is 0.
+
+    Returns:
+        Minus the mean margin, over the spread of the layer's outputs.
     """
-    inputs, labels = draw(train, MARGIN_INPUTS, rng, device_of(network))
+    network, rng = subject.network, subject.rng
+    inputs, labels = draw(subject.train, MARGIN_INPUTS, rng, device_of(network))
     if inputs.ndim == IMAGE_RANK:
         inputs = _standard_augmentation(inputs, rng)
     layer = observed_layers(network)[0][1]
     parts = [
-        _layer_margins(network, layer, some, wanted)
-        for some, wanted in zip(torch.split(inputs, BATCH), torch.split(labels, BATCH), strict=True)
+        _layer_margins(network, layer, batch, batch_labels)
+        for batch, batch_labels in zip(
+            torch.split(inputs, BATCH), torch.split(labels, BATCH), strict=True
+        )
     ]
     log.info("Augmented margin: %d inputs", len(inputs))
     margins, features = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))

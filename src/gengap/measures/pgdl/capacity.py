@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from torch import nn
-
-from gengap.datasets import Split
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.networks import weight_layers
 
 
 @measure()
-def vc_dimension(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
-    """An upper bound on the VC-dimension, from depth and kernel sizes alone.
+def vc_dimension(subject: Subject) -> float:
+    """Compute an upper bound on the VC-dimension, from depth and kernel sizes alone.
 
     d + 2 d log(22 d s) Σ |kernel|, with d layers with weights, natural logarithm, and the numbers
     of entries of their kernels summed (baseline of the PGDL competition, Jiang et al. 2020,
     "NeurIPS 2020 competition: predicting generalization in deep learning"). s is the number of an
     image's pixels, or of a vector's features; the published code has 32² for every dataset. Larger
     predicts a larger gap, as published.
+
+    Returns:
+        The bound.
     """
-    kernels = [layer.weight.numel() for _, layer in weight_layers(network)]
+    kernels = [layer.weight.numel() for _, layer in weight_layers(subject.network)]
     depth = len(kernels)
-    places = math.prod(train.inputs.shape[1:3])
+    places = math.prod(subject.train.inputs.shape[1:3])
     return depth + 2 * depth * math.log(22 * depth * places) * sum(kernels)

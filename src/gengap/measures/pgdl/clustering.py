@@ -15,6 +15,7 @@ from gengap.measures.pgdl.drawing import draw
 from gengap.measures.pgdl.mixup import label_wise_mixup_error
 from gengap.measures.pgdl.outputs import all_observed
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.networks import device_of, observed_layers, weight_layers
 from gengap.networks.layout import IMAGE_RANK
 
@@ -26,29 +27,31 @@ ROUND = 120
 """Inputs of one round: the published code joins three batches of 40."""
 
 
-@measure("interpex", "davies_bouldin_index", "mixup_error")
-def interpex(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> dict[str, float]:
-    """The winning entry and its two factors: Davies-Bouldin index times label-wise mixup error.
+@measure("interpex", "davies_bouldin_index", "mixup_error", needs={"classes"})
+def interpex(subject: Subject) -> dict[str, float]:
+    """Compute the Davies-Bouldin index, the label-wise mixup error, and their product.
 
-    Natekar and Sharma 2020, "Representation based complexity measures for predicting generalization
-    in deep learning" (team Interpex). Larger predicts a larger gap, for all three; images and
-    vectors.
+    The product is the winning entry of the competition (Natekar and Sharma 2020, "Representation
+    based complexity measures for predicting generalization in deep learning", team Interpex). For
+    all three, larger predicts a larger gap. For images and vectors.
 
     - ``davies_bouldin_index``: of the outputs of the first convolution (with its activation, 4x4
       max-pooled, or less where the output is smaller), clustered by label; mean over 10 disjoint
       rounds of 120 inputs, or as many as the training data give. Networks without a convolution:
       outputs of the first layer with weights. At least 0; 0 where features are constant, as
       published.
-    - ``mixup_error``: share of the means of two inputs of one class (mixup with alpha 0.5) that the
-      network takes for another class, mean over classes; on at most 100 inputs of each class, in
-      groups of 10, all 45 pairs of each. In [0, 1]. The published factor alone is the accuracy.
+    - ``mixup_error``: fraction of the means of two inputs of one class (mixup with alpha 0.5) that
+      the network takes for another class, mean over classes; on at most 100 inputs of each class,
+      in groups of 10, all 45 pairs of each. In [0, 1]. The published factor alone is the accuracy.
     - ``interpex``: their product.
+
+    Returns:
+        The three measures by name.
 
     Raises:
         GengapError: the training data are of one class, or no class has two training inputs.
     """
+    network, train, rng = subject.network, subject.train, subject.rng
     index = _first_layer_index(network, train, rng)
     error = label_wise_mixup_error(network, train, rng)
     return {"interpex": index * error, "davies_bouldin_index": index, "mixup_error": error}
@@ -58,8 +61,7 @@ def _first_layer_index(network: nn.Module, train: Split, rng: np.random.Generato
     inputs, labels = draw(train, ROUNDS * ROUND, rng, device_of(network))
     if len(torch.unique(labels)) < 2:
         raise GengapError(
-            "The Davies-Bouldin index needs training inputs of two classes: give such data, or "
-            "leave the family 'competition' out."
+            "The Davies-Bouldin index needs training inputs of two classes: give such data."
         )
     (outputs,) = all_observed(network, [_first_layer(network)], inputs)
     features = _pooled(outputs).flatten(1)
@@ -69,7 +71,9 @@ def _first_layer_index(network: nn.Module, train: Split, rng: np.random.Generato
     )
     # A rare class may be missing from a round.
     indices = [
-        davies_bouldin(some, wanted) for some, wanted in rounds if len(torch.unique(wanted)) > 1
+        davies_bouldin(points, classes)
+        for points, classes in rounds
+        if len(torch.unique(classes)) > 1
     ] or [davies_bouldin(features, labels)]
     log.info("Davies-Bouldin index: %d rounds, %d features", len(indices), features.shape[1])
     return float(np.mean(indices))
@@ -90,12 +94,14 @@ def _pooled(outputs: Tensor) -> Tensor:
 
 
 def davies_bouldin(features: Tensor, labels: Tensor) -> float:
-    """The Davies-Bouldin index of features (n, f) clustered by label (n,).
+    """Compute the Davies-Bouldin index of features (n, f) clustered by label (n,).
 
     Davies and Bouldin 1979, "A cluster separation measure": the mean over classes i of
     max_j (s_i + s_j) / d_ij, where s is the mean distance of a class from its centroid and d the
-    distance of two centroids. 0 if all s or all d are 0; classes whose centroids coincide are not
-    compared.
+    distance of two centroids. Classes whose centroids coincide are not compared.
+
+    Returns:
+        The index, at least 0; 0 if all s or all d are 0.
     """
     points = features.double()
     members = [points[labels == label] for label in torch.unique(labels)]

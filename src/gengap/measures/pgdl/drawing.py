@@ -19,22 +19,30 @@ INPUTS = 2000
 def draw(
     train: Split, count: int, rng: np.random.Generator, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Inputs (n, *input_shape) and labels (n,), n at most ``count``, without replacement."""
+    """Draw inputs (n, *input_shape) and labels (n,) without replacement, n at most ``count``."""
     return _of(train, rng.permutation(len(train.labels))[:count], device)
 
 
 def draw_balanced(
     train: Split, per_class: int, rng: np.random.Generator, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """The same, at most ``per_class`` of each class, in the order of the classes.
+    """Draw inputs without replacement, equally many of each class where there are enough.
+
+    Args:
+        train: the training data.
+        per_class: most inputs of each class.
+        rng: draws them.
+        device: where they are wanted.
+
+    Returns:
+        Inputs (n, *input_shape) and labels (n,) in the order of the classes.
 
     Raises:
         GengapError: the training data are a single input.
     """
     if len(train.labels) < 2:
         raise GengapError(
-            "The training data are a single input, so nothing can be compared: give more of them, "
-            "or leave the family 'competition' out."
+            "The training data are a single input, so nothing can be compared: give more of them."
         )
     chosen = [
         rng.permutation(np.flatnonzero(train.labels == label))[:per_class]
@@ -49,7 +57,7 @@ def _of(train: Split, rows: np.ndarray, device: torch.device) -> tuple[Tensor, T
 
 @dataclass(frozen=True)
 class ValueRange:
-    """Of each channel of the training images or each feature of the vectors: (channels,).
+    """Lowest value and span of each channel of images, or of each feature of vectors: (channels,).
 
     Augmentations are written for values in [0, 1]; normalised inputs are brought there and back.
     """
@@ -59,7 +67,7 @@ class ValueRange:
 
     @classmethod
     def of(cls, inputs: np.ndarray, device: torch.device) -> ValueRange:
-        """The range of inputs (n, ..., channels); images within [0, 1] are taken as they are."""
+        """Find the range of inputs (n, ..., channels); images within [0, 1] keep that range."""
         axes = tuple(range(inputs.ndim - 1))
         low, high = inputs.min(axis=axes), inputs.max(axis=axes)
         if inputs.ndim == 4 and low.min() >= 0 and high.max() <= 1:
@@ -68,9 +76,9 @@ class ValueRange:
         return cls(tensor_of(low, device), tensor_of(span, device))
 
     def to_unit(self, values: Tensor) -> Tensor:
-        """Training inputs to [0, 1]."""
+        """Bring values from the training inputs' range to [0, 1]."""
         return (values - self.low) / self.span
 
     def from_unit(self, values: Tensor) -> Tensor:
-        """Back to the training inputs' own range."""
+        """Bring values from [0, 1] back to the training inputs' range."""
         return values * self.span + self.low

@@ -15,6 +15,7 @@ from gengap.errors import GengapError
 from gengap.measures.pgdl.drawing import INPUTS, draw_balanced
 from gengap.measures.pgdl.outputs import BATCH, all_observed, class_scores
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.networks import device_of, observed_layers
 from gengap.networks.layout import ChannelsFirst, ChannelsLast, Flatten
 from gengap.networks.padding import AveragePooling
@@ -49,11 +50,9 @@ Scores = Callable[[Tensor, Tensor], Tensor]
 """Class scores (m, classes) of the mixtures of inputs ``left`` and ``right``, each (m,)."""
 
 
-@measure()
-def manifold_mixup_error(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
-    """Error of a network in which two inputs of one class are mixed after the first activation.
+@measure(needs={"classes"})
+def manifold_mixup_error(subject: Subject) -> float:
+    """Compute the error where two inputs of one class are mixed after the first activation.
 
     As the label-wise mixup error of :func:`gengap.measures.pgdl.interpex`, but the mean of
     two inputs is taken of the outputs of the first module that is not affine (Natekar and Sharma
@@ -62,10 +61,14 @@ def manifold_mixup_error(
     network without any activation. In [0, 1], larger predicts a larger gap; the published value is
     the accuracy. For images and vectors.
 
+    Returns:
+        The error, mean over classes.
+
     Raises:
         GengapError: no class has two training inputs.
     """
-    inputs, labels = draw_mixed(train, rng, device_of(network))
+    network = subject.network
+    inputs, labels = draw_mixed(subject.train, subject.rng, device_of(network))
     layer = _first_activation(network)
     (features,) = all_observed(network, [layer], inputs)
 
@@ -92,7 +95,7 @@ def _first_activation(network: nn.Module) -> nn.Module:
 
 
 def label_wise_mixup_error(network: nn.Module, train: Split, rng: np.random.Generator) -> float:
-    """Error on the means of two inputs of one class, see ``interpex``."""
+    """Compute the error on the means of two inputs of one class, see ``interpex``."""
     inputs, labels = draw_mixed(train, rng, device_of(network))
     return mixup_error(
         lambda left, right: class_scores(network, (inputs[left] + inputs[right]) / 2), labels
@@ -102,18 +105,21 @@ def label_wise_mixup_error(network: nn.Module, train: Split, rng: np.random.Gene
 def draw_mixed(
     train: Split, rng: np.random.Generator, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """The inputs to mix: at most 100 of each class, 2000 together, but at least two of each."""
+    """Draw inputs to mix: at most 100 of each class, 2000 together, but at least two of each."""
     per_class = max(2, min(PER_CLASS, INPUTS // train.classes))
     return draw_balanced(train, per_class, rng, device)
 
 
 @torch.inference_mode()
 def mixup_error(scores: Scores, labels: Tensor) -> float:
-    """Share of mixtures that get another class, mean over the classes.
+    """Compute the fraction of mixtures that get another class, mean over the classes.
 
     Args:
         scores: of mixtures, given the positions of their two inputs.
         labels: (n,), of the inputs; in each class, groups of 10 are mixed each with each.
+
+    Returns:
+        The error, in [0, 1].
 
     Raises:
         GengapError: no class has two inputs.
@@ -132,8 +138,7 @@ def mixup_error(scores: Scores, labels: Tensor) -> float:
             errors.append(float(torch.cat(wrong).double().mean()))
     if not errors:
         raise GengapError(
-            "No class has two training inputs, so none can be mixed: give more training data, or "
-            "leave the family 'competition' out."
+            "No class has two training inputs, so none can be mixed: give more training data."
         )
     log.info("Mixup within %d classes, %d inputs", len(errors), len(labels))
     return float(np.mean(errors))

@@ -13,7 +13,7 @@ BATCH = 256
 
 
 def class_scores(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Logits (n, classes); a single output z is the pair of logits (0, z) of two classes."""
+    """Compute logits (n, classes); a single output z stands for the two logits (0, z)."""
     outputs = logits(network, inputs)
     if outputs.shape[1] == 1:
         return torch.cat([torch.zeros_like(outputs), outputs], dim=1)
@@ -29,7 +29,7 @@ def all_scores(network: nn.Module, inputs: Tensor) -> Tensor:
 def observe(
     network: nn.Module, modules: Sequence[nn.Module], inputs: Tensor, *, before: bool = False
 ) -> tuple[Tensor, list[Tensor]]:
-    """Class scores, and on the way the output (or the input, if ``before``) of each module."""
+    """Compute class scores, and the output (or the input, if ``before``) of each module."""
     seen: dict[int, Tensor] = {}
 
     def remember(position: int) -> object:

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gengap.datasets import Split
 from gengap.measures.pgdl.drawing import draw
 from gengap.measures.pgdl.outputs import all_scores, class_scores, observe
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.networks import device_of, observed_layers, tensor_of
 
 log = logging.getLogger(__name__)
@@ -34,18 +34,20 @@ ASCENT_STEP = 0.1
 SHARPNESS_INPUTS = 10 * ASCENT_BATCH
 
 
-@measure()
-def jacobian_norm(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
-    """Mean squared entry of the Jacobian of the logits with respect to the activations.
+@measure(needs={"classes"})
+def jacobian_norm(subject: Subject) -> float:
+    """Compute the mean squared entry of the Jacobian of the logits in the activations.
 
     Mean over at most 512 inputs and all entries for each of: the input, and the output of each
     layer with weights but the last; then over these layers (baseline of the PGDL competition, Jiang
     et al. 2020, "NeurIPS 2020 competition: predicting generalization in deep learning"). Larger
     predicts a larger gap, as published. For images and vectors.
+
+    Returns:
+        The mean, at least 0.
     """
-    inputs, _ = draw(train, JACOBIAN_INPUTS, rng, device_of(network))
+    network = subject.network
+    inputs, _ = draw(subject.train, JACOBIAN_INPUTS, subject.rng, device_of(network))
     layers = [layer for _, layer in observed_layers(network)[:-1]]
     totals = np.zeros(len(layers) + 1)
     for batch in torch.split(inputs, JACOBIAN_BATCH):
@@ -67,21 +69,23 @@ def _mean_squares(network: nn.Module, layers: list[nn.Module], inputs: Tensor) -
     return np.asarray(squares.mean(axis=0))
 
 
-@measure()
-def sharpness(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
-    """-log α, where weights w perturbed within α |w| lose a tenth of the training accuracy.
+@measure(needs={"classes"})
+def sharpness(subject: Subject) -> float:
+    """Compute how small a perturbation of the weights costs a tenth of the training accuracy.
 
-    α is found by bisection of its logarithm between 1e-4 and 2. A perturbation starts uniform
-    within half of its bounds and then climbs the cross-entropy for 20 steps, each of a tenth of its
-    bounds in the direction of the gradient's sign, on batches of 64 of at most 640 training inputs;
-    it is held within its bounds. Magnitude-aware sharpness (Jiang et al. 2020, "Fantastic
-    generalization measures and where to find them"). The PGDL competition's baseline
-    gives α itself, smaller for a sharper network, and lowers the loss where the paper raises it:
-    this follows the paper. From -log 2 (nothing lost within the bounds) to log 1e4; larger predicts
+    The weights w are perturbed within α |w|, and α is found by bisection of its logarithm between
+    1e-4 and 2. A perturbation starts uniform within half of its bounds. It then climbs the
+    cross-entropy for 20 steps, each of a tenth of its bounds in the direction of the gradient's
+    sign, on batches of 64 of at most 640 training inputs, and is held within its bounds. This is
+    the magnitude-aware sharpness of Jiang et al. (2020, "Fantastic generalization measures and
+    where to find them"). The PGDL competition's baseline gives α itself, smaller for a sharper
+    network, and lowers the loss where the paper raises it: this follows the paper. Larger predicts
     a larger gap. For images and vectors.
+
+    Returns:
+        -log α, from -log 2 (nothing lost within the bounds) to log 1e4.
     """
+    network, train, rng = subject.network, subject.train, subject.rng
     inputs, labels = draw(train, SHARPNESS_INPUTS, rng, device_of(network))
     target = _accuracy(network, inputs, labels) - ACCURACY_LOST
     low, high = math.log(SMALLEST), math.log(LARGEST)
@@ -118,9 +122,9 @@ def _climb(
         for weight, centre, bound, share in zip(weights, centres, bounds, noise, strict=True):
             weight.requires_grad_().copy_(centre + bound * share)
     batches = zip(torch.split(inputs, ASCENT_BATCH), torch.split(labels, ASCENT_BATCH), strict=True)
-    for some, wanted in itertools.islice(itertools.cycle(batches), ASCENT_STEPS):
+    for batch, batch_labels in itertools.islice(itertools.cycle(batches), ASCENT_STEPS):
         with torch.enable_grad():
-            loss = functional.cross_entropy(class_scores(perturbed, some), wanted)
+            loss = functional.cross_entropy(class_scores(perturbed, batch), batch_labels)
             slopes = torch.autograd.grad(loss, weights)
         with torch.no_grad():
             for weight, centre, bound, slope in zip(weights, centres, bounds, slopes, strict=True):

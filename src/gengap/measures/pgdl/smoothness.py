@@ -13,6 +13,7 @@ from gengap.datasets import Split
 from gengap.measures.pgdl.drawing import draw_balanced
 from gengap.measures.pgdl.outputs import all_observed
 from gengap.measures.registry import measure
+from gengap.measures.subject import Subject
 from gengap.networks import device_of, tensor_of, weight_layers
 from gengap.networks.layout import channels_last
 
@@ -28,11 +29,9 @@ BLOCK = 4096
 """Features that are held in double precision at a time."""
 
 
-@measure("brain", "brain_80_neighbours")
-def brain(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> dict[str, float]:
-    """Variation of the labels of mixed inputs on the graph of their penultimate features.
+@measure("brain", "brain_80_neighbours", needs={"classes"})
+def brain(subject: Subject) -> dict[str, float]:
+    """Compute how labels of mixed inputs vary on the graph of their penultimate features.
 
     500 training inputs in all, equally many of each class, are each mixed with another one by a
     weight from Beta(2, 2), their one-hot labels Y likewise. Each points to its k nearest neighbours
@@ -40,12 +39,16 @@ def brain(
     graph's adjacency, entries divided by the square root of both nodes' numbers of neighbours, the
     value is trace(Yᵀ (I - W) Y) / (4 n). Lassance et al. 2020, "Ranking deep learning
     generalization using label variation in latent geometry graphs" (team BrAIn): ``brain`` is their
-    entry VPM with k = 1, ``brain_80_neighbours`` that with k = 80. In [0, 1/4]; larger predicts a
-    larger gap, as published. For images and vectors.
+    entry VPM with k = 1, ``brain_80_neighbours`` that with k = 80. Larger predicts a larger gap, as
+    published. For images and vectors.
+
+    Returns:
+        Both variations, in [0, 1/4].
 
     Raises:
         GengapError: the training data are a single input.
     """
+    network, train, rng = subject.network, subject.train, subject.rng
     inputs, labels = _examples(train, rng, device_of(network))
     signal = functional.one_hot(labels, train.classes).float()
     shares = tensor_of(rng.beta(BETA, BETA, len(labels)).astype(np.float32), inputs.device)
@@ -60,21 +63,23 @@ def brain(
     }
 
 
-@measure()
-def label_variation(
-    network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
-) -> float:
-    """Variation of the labels on the graphs of the last layers' features, the largest of them.
+@measure(needs={"classes"})
+def label_variation(subject: Subject) -> float:
+    """Compute how labels vary on the graphs of the last layers' features: the largest variation.
 
     As :func:`brain`, but of inputs that are not mixed, on the undirected graph of nearest
     neighbours (k = 1, joined if either is the other's), for the inputs of the last layers with
-    weights: a third of them and one more. The entry WCV of team BrAIn (Lassance et al. 2020). In
-    [0, 1/4]; larger predicts a larger gap, as published. For images and vectors.
+    weights: a third of them and one more. The entry WCV of team BrAIn (Lassance et al. 2020).
+    Larger predicts a larger gap, as published. For images and vectors.
+
+    Returns:
+        The largest variation, in [0, 1/4].
 
     Raises:
         GengapError: the training data are a single input.
     """
-    inputs, labels = _examples(train, rng, device_of(network))
+    network, train = subject.network, subject.train
+    inputs, labels = _examples(train, subject.rng, device_of(network))
     signal = functional.one_hot(labels, train.classes).float()
     last = len(weight_layers(network)) // LAST_PART + 1
     variations = []
@@ -86,11 +91,15 @@ def label_variation(
 
 
 def neighbours(features: Tensor, count: int) -> Tensor:
-    """Adjacency (n, n) of 0 and 1, float64: row i has 1 at the nearest neighbours of i, not itself.
+    """Join each point to its nearest neighbours in a directed graph.
 
     Args:
         features: (n, f), n at least 2; compared by direction, so scaling a row changes nothing.
-        count: neighbours of each, at most n - 1; as many more as are equally near as the last.
+        count: neighbours of each, at most n - 1, plus ties with the last.
+
+    Returns:
+        Adjacency (n, n) of 0 and 1 in float64: row i has 1 at the neighbours of i, which is not
+        its own.
     """
     products = torch.zeros(
         len(features), len(features), dtype=torch.float64, device=features.device
@@ -109,13 +118,16 @@ def neighbours(features: Tensor, count: int) -> Tensor:
 
 
 def variation(adjacency: Tensor, signal: Tensor) -> float:
-    """trace(Sᵀ (I - D^-1/2 A D^-1/2) S) / (4 n), at least 0, with D the row sums of A.
+    """Compute trace(Sᵀ (I - D^-1/2 A D^-1/2) S) / (4 n), with D the row sums of A.
 
     On a directed graph the trace itself may be negative, where many point to the same few.
 
     Args:
         adjacency: A (n, n), with at least one neighbour in each row.
         signal: S (n, c).
+
+    Returns:
+        The variation; 0 where the trace is negative.
     """
     values = signal.double()
     scaled = values / adjacency.sum(1, keepdim=True).sqrt()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gengap.activations import node_activations
 from gengap.errors import GengapError
-from gengap.measures import baseline
+from gengap.measures import Subject, baseline
 from gengap.seeding import derive, generator
 from gengap.studies import Context, Outcome, Run
 from gengap.studies.corneanu2020 import figures, gap_law
@@ -91,16 +91,13 @@ def _row(
     activations = node_activations(trained.network, points).activations
     found = graph_summaries(sampled_nodes(context, activations, nodes_at_most), MAX_DIMENSION)
     rng = generator(context.seed, "baselines")
-    parameters = float(
-        np.asarray(baseline.parameter_count(trained.network, None, trained.train, rng))
-    )
-    margin = baseline.negative_normalised_margin(trained.network, None, trained.train, rng)
+    subject = Subject(trained.network, None, trained.train, rng)
     return {
         "gap": train_accuracy - test_accuracy,
         "train_accuracy": train_accuracy,
         "test_accuracy": test_accuracy,
-        "log_parameters": float(np.log(parameters)),
-        "margin": float(np.asarray(margin)),
+        "log_parameters": float(np.log(baseline.parameter_count(subject))),
+        "margin": baseline.negative_normalised_margin(subject),
         **found,
     }
 

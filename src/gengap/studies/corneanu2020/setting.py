@@ -78,7 +78,9 @@ def train_network(
     if checkpoints:
         check_checkpoints(training, checkpoints)
     module, recipe = _planned(context, data, network, training)
-    result = train(module, data.train, recipe, snapshots=checkpoints, resume_from=context.unfinished)
+    result = train(
+        module, data.train, recipe, snapshots=checkpoints, resume_from=context.unfinished
+    )
     trained_on = Split(data.train.inputs, result.labels, data.classes)
     return Trained(module, result, trained_on, data.test)
 

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from gengap.curvature import hessian
-from gengap.curvature.spectra import DENSE_LIMIT
 from gengap.datasets import Split
 from gengap.figures.style import (
     DOUBLE_COLUMN,
@@ -34,6 +33,7 @@ from gengap.figures.style import (
     notes_below,
     styled,
 )
+from gengap.limits import DENSE_LIMIT
 from gengap.networks import predicted_classes
 from gengap.seeding import derive, generator
 from gengap.studies import Context, Outcome, Run, load_data

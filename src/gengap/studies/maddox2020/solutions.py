@@ -13,6 +13,7 @@ from torch import nn
 from gengap.curvature import hessian
 from gengap.curvature.effective_dimension import filter_factors
 from gengap.datasets import Dataset, Split
+from gengap.measures import Subject
 from gengap.measures.curvature import loss_sharpness
 from gengap.networks import build
 from gengap.seeding import derive, generator
@@ -126,7 +127,7 @@ def measured(
     negatives, negative_mass = density.negatives()
     train_loss, train_accuracy = loss_and_accuracy(network, solution.train, solution.loss)
     test_loss, test_accuracy = loss_and_accuracy(network, solution.test, solution.loss)
-    sharpness = loss_sharpness(network, None, solution.train, generator(context.seed, "sharpness"))
+    subject = Subject(network, None, solution.train, generator(context.seed, "sharpness"))
     numbers = {
         "parameters": float(operator.size),
         "train_loss": train_loss,
@@ -140,6 +141,6 @@ def measured(
         "squared_norm": float(
             sum(weight.detach().double().square().sum() for weight in network.parameters())
         ),
-        "loss_sharpness": float(sharpness),  # type: ignore[arg-type]
+        "loss_sharpness": loss_sharpness(subject),
     }
     return numbers, Spectrum(values, nodes, weights)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from gengap.datasets import load
 from gengap.errors import GengapError
+from gengap.limits import GIB
 from gengap.networks import weights_of
 from gengap.studies import Context, Outcome, Run
 from gengap.studies.ortizjimenez2021 import panels
@@ -20,7 +21,6 @@ from gengap.studies.ortizjimenez2021.arms import (
     train_network,
 )
 from gengap.tangent import empirical_ntk, normalised_alignment, scalar_outputs, signs
-from gengap.tangent.kernel import GIB
 
 GROUPS = {
     "halves": [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]],

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.limits import GIB
 from gengap.networks import weights_of
 from gengap.seeding import generator
 from gengap.studies import Context, Outcome, Run
@@ -25,7 +26,6 @@ from gengap.tangent import (
     scalar_outputs,
     separable_along,
 )
-from gengap.tangent.kernel import GIB
 from gengap.tangent.storage import weight_arrays
 
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from gengap.datasets import Split, load
 from gengap.errors import GengapError
+from gengap.limits import GIB
 from gengap.networks import weights_of
 from gengap.seeding import generator
 from gengap.studies import Context, Outcome, Run
@@ -36,7 +37,6 @@ from gengap.tangent import (
     signs,
 )
 from gengap.tangent.eigenfunctions import check_index
-from gengap.tangent.kernel import GIB
 from gengap.tangent.storage import weight_arrays
 
 

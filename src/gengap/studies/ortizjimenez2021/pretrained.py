@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gengap.datasets import Split, load
+from gengap.limits import GIB
 from gengap.networks import set_weights, weights_of
 from gengap.seeding import generator
 from gengap.studies import Context, Outcome, Run
@@ -27,7 +28,6 @@ from gengap.studies.ortizjimenez2021.arms import (
     train_network,
 )
 from gengap.tangent import eigenfunctions, empirical_ntk, normalised_alignment, signs
-from gengap.tangent.kernel import GIB
 from gengap.tangent.storage import weight_arrays
 
 

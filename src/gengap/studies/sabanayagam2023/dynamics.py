@@ -67,9 +67,7 @@ def run(
         )
         rows = []
         for epoch in checkpoints:
-            set_weights(
-                solution.network, solution.result.snapshots[epoch], source="the checkpoint"
-            )
+            set_weights(solution.network, solution.result.snapshots[epoch], source="the checkpoint")
             loss, _ = loss_and_accuracy(solution.network, data.train)
             spectrum = spectrum_of(context, solution.network, data.train, "cross_entropy")
             g = measured_g_theta(context, solution.network, data.train, spectrum)

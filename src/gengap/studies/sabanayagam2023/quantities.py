@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from gengap.curvature import effective_dimension, hessian
 from gengap.curvature.alignment import GTheta, Statistic, alignments, g_theta
-from gengap.curvature.spectra import DENSE_LIMIT
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.limits import DENSE_LIMIT
 from gengap.networks import Network, parameter_count, predicted_classes
 from gengap.seeding import derive, generator
 from gengap.studies import Context

@@ -1,0 +1,71 @@
+"""Values of measures: by name, as rows, and as the table that all families share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = ["task", "network", "family", "measure", "component", "value"]
+"""Columns of the tidy table of measures."""
+
+REASON = "reason"
+"""Column of a network's own table: why a measure has no value; empty where it has one."""
+
+Value = float | np.ndarray | Mapping[str, float]
+"""A number, a vector, or numbers by the names of components."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeasureResults(Mapping[str, Value]):
+    """The measures of one network: a mapping from their names to their values.
+
+    Attributes:
+        values_by_name: each measure that could be computed.
+        left_out: for each measure that could not be computed, one sentence that says why.
+    """
+
+    values_by_name: Mapping[str, Value]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Value:
+        return self.values_by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_by_name)
+
+    def __len__(self) -> int:
+        return len(self.values_by_name)
+
+
+def to_frame(values: Mapping[str, Value]) -> pd.DataFrame:
+    """Turn named values into rows.
+
+    Args:
+        values: named values, mostly what :func:`~gengap.measures.compute` returned.
+
+    Returns:
+        Rows (measure, component, value); a number has the one component 0. Each measure that was
+        left out follows as a row with the value NaN and no component; its reason is in a further
+        column ``reason``, which is there only if some measure was left out.
+    """
+    rows: list[tuple[str, Any, float]] = []
+    for name, value in values.items():
+        components = value.items() if isinstance(value, Mapping) else enumerate(np.ravel(value))
+        rows += [(name, component, float(number)) for component, number in components]
+    left_out = values.left_out if isinstance(values, MeasureResults) else {}
+    frame = pd.DataFrame(
+        [*rows, *((name, "", math.nan) for name in left_out)],
+        columns=["measure", "component", "value"],
+    )
+    return frame.assign(reason=[""] * len(rows) + list(left_out.values())) if left_out else frame
+
+
+def tidy(frame: pd.DataFrame, task: str, network: str, family: str) -> pd.DataFrame:
+    """Turn rows (measure, component, value, ...) into rows of the table that all families share."""
+    named = frame.assign(task=task, network=network, family=family)
+    return named[COLUMNS + [column for column in frame if column not in COLUMNS]]

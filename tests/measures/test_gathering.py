@@ -1,0 +1,77 @@
+"""Values as rows, and one table from those of all networks and families."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gengap.errors import GengapError
+from gengap.failures import Failure
+from gengap.measures import MeasureResults, tidy, to_frame
+from gengap.measures.gathering import gather
+
+
+def test_values_become_tidy_rows() -> None:
+    frame = to_frame({"count": 3.0, "pair": np.array([1.0, 2.0]), "named": {"mean": 0.5}})
+    table = tidy(frame, "digits", "7", "mine")
+    assert table.to_dict("list") == {
+        "task": ["digits"] * 4,
+        "network": ["7"] * 4,
+        "family": ["mine"] * 4,
+        "measure": ["count", "pair", "pair", "named"],
+        "component": [0, 0, 1, "mean"],
+        "value": [3.0, 1.0, 2.0, 0.5],
+    }
+
+
+def test_tables_are_gathered_in_the_order_of_networks(tmp_path: Path) -> None:
+    for network in ("10", "2"):
+        table = tidy(to_frame({"count": float(network)}), "digits", network, "mine")
+        table.to_csv(tmp_path / f"{network}.csv", index=False)
+    with_error = tidy(
+        to_frame({"entropy": 1.0}).assign(standard_error=0.1), "digits", "2", "topology"
+    )
+    with_error.to_csv(tmp_path / "topology.csv", index=False)
+    failures = [Failure("diagrams", "11", "few"), Failure("train", "3", "NaN")]
+    gathered = gather(
+        [tmp_path / "10.csv", tmp_path / "2.csv", tmp_path / "topology.csv"], failures * 2
+    )
+    assert list(gathered["measures"]["network"]) == ["2", "2", "10"]
+    assert list(gathered["measures"]["value"]) == [2.0, 1.0, 10.0]
+    assert list(gathered["errors"]["standard_error"]) == [0.1]
+    assert list(gathered["failed"]["network"]) == ["3", "11"]
+    with pytest.raises(GengapError, match=r"No network has any measure; the first reason: few"):
+        gather([], failures)
+
+
+def test_measures_that_were_left_out_are_listed_apart(tmp_path: Path) -> None:
+    complete = MeasureResults({"count": 2.0, "pair": np.array([1.0, 2.0])})
+    lacking = MeasureResults({"count": 3.0}, {"pair": "It needs images, and gets vectors."})
+    for network, results in {"10": lacking, "2": complete}.items():
+        tidy(to_frame(results), "digits", network, "mine").to_csv(
+            tmp_path / f"{network}.csv", index=False
+        )
+    assert "reason" not in (tmp_path / "2.csv").read_text()
+    gathered = gather([tmp_path / "10.csv", tmp_path / "2.csv"], [])
+    assert gathered["left_out"].to_dict("records") == [
+        {
+            "network": "10",
+            "family": "mine",
+            "measure": "pair",
+            "reason": "It needs images, and gets vectors.",
+        }
+    ]
+    only = tidy(to_frame({"count": 3.0}), "digits", "10", "mine")
+    expected = pd.concat([tidy(to_frame(complete), "digits", "2", "mine"), only])
+    assert gathered["measures"].to_csv(index=False) == expected.to_csv(index=False)
+    assert gathered["failed"].empty
+
+
+def test_where_nothing_was_left_out_the_list_has_its_columns(tmp_path: Path) -> None:
+    tidy(to_frame({"count": 1.0}), "digits", "0", "mine").to_csv(tmp_path / "0.csv", index=False)
+    left_out = gather([tmp_path / "0.csv"], [])["left_out"]
+    assert list(left_out) == ["network", "family", "measure", "reason"]
+    assert left_out.empty
