@@ -20,7 +20,9 @@ ROOMS = (
     "planning", "datasets", "networks", "training", "tasks", "activations", "topology",
     "curvature", "tangent", "measures", "evaluation", "figures", "dashboard", "studies",
 )  # fmt: skip
-FOUNDATION = {"errors", "failures", "files", "limits", "names", "seeding"}
+FOUNDATION = {
+    "errors", "failures", "files", "limits", "names", "planned_figures", "seeding",
+}  # fmt: skip
 
 
 def test_writing_renames_only_on_success(tmp_path: Path) -> None:

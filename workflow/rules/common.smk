@@ -6,6 +6,8 @@ from importlib.util import find_spec
 
 from snakemake.settings.types import DeploymentMethod
 
+from gengap.planned_figures import FIGURES
+
 STAGED = planning.STAGED_FAMILY
 EVALUATION_FILES = [
     "leaderboard",
@@ -15,7 +17,6 @@ EVALUATION_FILES = [
     "strata",
     "left_out",
 ]
-STUDY_FIGURES = ["r2_heatmap", "moments"]
 PGDL_RULES = {"export", "import_dataset", "import_network"}
 
 
@@ -151,14 +152,13 @@ def colour_of(wildcards):
 
 def figure_names(task):
     """The figures of one task."""
-    names = ["leaderboard", "scatter", "correlations", "gaps"]
-    if KINDS[task] == "zoo":
-        names.append("training")
-    if task_named(task)["strata"]:
-        names.append("strata")
-    if STAGED in families_of(task):
-        names += ["r2_heatmap", "persistence_diagrams", "barcodes"]
-    return names
+    has = {
+        None: True,
+        "zoo": KINDS[task] == "zoo",
+        "rank_within": task_named(task)["strata"] is not None,
+        "topology": STAGED in families_of(task),
+    }
+    return [name for name, figure in FIGURES["task"].items() if has[figure.needs]]
 
 
 def statistics_names(task):
@@ -276,6 +276,11 @@ def of_compared_tasks(name):
     return lambda wildcards: [
         f"results/{task}/{name}" for task in compared_tasks(wildcards.study)
     ]
+
+
+def colours_of_compared_tasks(wildcards):
+    """The hyper-parameter that colours each task that the study's figures compare, or None."""
+    return [task_named(task)["colour"] for task in compared_tasks(wildcards.study)]
 
 
 def picture(name, category, of="task"):
@@ -405,7 +410,7 @@ def study_files(study):
         complete = len(figures) == len(settings_of_study(study)["experiments"])
         return [f"results/{study}/claims.csv"] * complete + figures
     tasks = tasks_of_study(study)
-    files = [f"results/{study}/figures/{name}.png" for name in STUDY_FIGURES]
+    files = [f"results/{study}/figures/{name}.png" for name in FIGURES["study"]]
     for name in ["leaderboard", *statistics_names(tasks[0])]:
         files.append(f"results/{study}/tables/{name}.csv")
     return [*files, *(file for task in tasks for file in final_files(task))]
