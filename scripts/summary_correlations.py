@@ -23,7 +23,7 @@ def main() -> None:
         task.gaps(),
         task.hyper_parameters(),
         training_accuracy=task.train_accuracies(),
-        within=params.within,
+        correlate_within=params.correlate_within,
         replicates=params.bootstrap_replicates,
         permutations=params.permutations,
         seed=derive(params.seed, task.name, "evaluation"),

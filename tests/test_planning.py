@@ -146,6 +146,8 @@ def test_budgets_have_one_name_and_defaults_that_fit_the_memory_asked_for(root: 
 
 
 def test_a_role_needs_a_hyper_parameter_of_the_grid() -> None:
-    planning.check_roles("a", {"within": "depth", "strata": None}, ["depth"])
-    with pytest.raises(GengapError, match=r"'strata' of task 'a' is 'width'.*choose one of depth"):
-        planning.check_roles("a", {"within": "depth", "strata": "width"}, ["depth"])
+    planning.check_roles("a", {"correlate_within": "depth", "rank_within": None}, ["depth"])
+    with pytest.raises(
+        GengapError, match=r"'rank_within' of task 'a' is 'width'.*choose one of depth"
+    ):
+        planning.check_roles("a", {"correlate_within": "depth", "rank_within": "width"}, ["depth"])

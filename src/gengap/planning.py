@@ -108,7 +108,7 @@ def check_roles(task: str, roles: Mapping[str, str | None], grid: Collection[str
 
     Args:
         task: the task's name.
-        roles: the hyper-parameter of each role (``within``, ``strata``, ``colour``) or None.
+        roles: the hyper-parameter of each role (``correlate_within``, ``rank_within``, ``colour``) or None.
         grid: the hyper-parameters that the task has.
 
     Raises:

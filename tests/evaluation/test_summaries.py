@@ -106,7 +106,7 @@ def test_correlations_within_a_value_and_the_strongest(
         gaps,
         HYPER_PARAMETERS,
         training_accuracy=pd.Series(1.0, index=NETWORKS),
-        within="depth",
+        correlate_within="depth",
         replicates=20,
         permutations=20,
         seed=0,

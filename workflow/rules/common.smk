@@ -155,7 +155,7 @@ def figure_names(task):
     has = {
         None: True,
         "zoo": KINDS[task] == "zoo",
-        "rank_within": task_named(task)["strata"] is not None,
+        "rank_within": task_named(task)["rank_within"] is not None,
         "topology": STAGED in families_of(task),
     }
     return [name for name, figure in FIGURES["task"].items() if has[figure.needs]]

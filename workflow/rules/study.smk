@@ -75,7 +75,7 @@ rule summary_correlations:
         runtime=30,
     params:
         **section("evaluation"),
-        within=of_task("within"),
+        correlate_within=of_task("correlate_within"),
         seed=setting("seed"),
         code=code("summary_correlations"),
     message:

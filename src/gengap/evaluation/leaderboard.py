@@ -125,8 +125,8 @@ def evaluate(
     grid: pd.DataFrame,
     *,
     training_accuracy: pd.Series,
-    within: str | None = None,
-    strata: str | None = None,
+    correlate_within: str | None = None,
+    rank_within: str | None = None,
     reduce: Collection[str] = REDUCED,
     replicates: int = 1000,
     permutations: int = 1000,
@@ -159,10 +159,10 @@ def evaluate(
         grid: hyper-parameters, index network, one column each. Columns that tell nothing about
             training (a seed, a replicate's number) do not belong in it.
         training_accuracy: index network.
-        within: hyper-parameter within whose values the correlations are given again.
-        strata: hyper-parameter within whose values the whole ranking is given again. A value with
-            fewer than ``LEAST_NETWORKS`` networks, or where all gaps are equal, has correlations
-            and no R2 and rank.
+        correlate_within: hyper-parameter within whose values the correlations are given again.
+        rank_within: hyper-parameter within whose values the whole ranking is given again. A value
+            with fewer than ``LEAST_NETWORKS`` networks, or where all gaps are equal, has
+            correlations and no R2 and rank.
         reduce: prefixes of the names of measures that are replaced, inside each fold, by
             principal components (``regression.principal_components``).
         replicates: bootstrap samples.
@@ -173,7 +173,7 @@ def evaluate(
         GengapError: contradictory tables, an unknown hyper-parameter, too few networks, or gaps
             that are all equal.
     """
-    for name in (within, strata):
+    for name in (correlate_within, rank_within):
         if name is not None and name not in grid.columns:
             raise GengapError(
                 f"Unknown hyper-parameter {name!r} to stratify by: choose one of "
@@ -185,7 +185,7 @@ def evaluate(
     designs = prepare(measures, gaps, grid, training_accuracy, reduce)
     require_enough(designs)
     draws = Draws(seed, replicates, permutations)
-    return tables(designs, grid, draws, within=within, strata=strata)
+    return tables(designs, grid, draws, correlate_within=correlate_within, rank_within=rank_within)
 
 
 def require_enough(designs: Designs) -> None:
@@ -212,7 +212,12 @@ def require_enough(designs: Designs) -> None:
 
 
 def tables(
-    designs: Designs, grid: pd.DataFrame, draws: Draws, *, within: str | None, strata: str | None
+    designs: Designs,
+    grid: pd.DataFrame,
+    draws: Draws,
+    *,
+    correlate_within: str | None,
+    rank_within: str | None,
 ) -> Evaluation:
     """All tables of an evaluation whose input is known to be good."""
     everyone = np.ones(len(designs.networks), dtype=bool)
@@ -220,12 +225,12 @@ def tables(
         designs, everyone, ALL, draws, left_out=len(designs.left_out)
     )
     correlations = [overall]
-    for label, rows in strata_of(designs.grid, within):
+    for label, rows in strata_of(designs.grid, correlate_within):
         correlations.append(correlation_table(designs, rows, label, draws))
     ranked = []
     unused = grid.loc[grid.index.astype(str).isin(designs.left_out["network"])]
-    dropped = {label: int(rows.sum()) for label, rows in strata_of(unused, strata)}
-    for label, rows in strata_of(designs.grid, strata):
+    dropped = {label: int(rows.sum()) for label, rows in strata_of(unused, rank_within)}
+    for label, rows in strata_of(designs.grid, rank_within):
         within_stratum, *_ = board(designs, rows, label, draws, left_out=dropped.get(label, 0))
         within_stratum.insert(0, "stratum", label)
         ranked.append(within_stratum)

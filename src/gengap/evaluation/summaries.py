@@ -71,7 +71,7 @@ def correlate_summaries(
     grid: pd.DataFrame,
     *,
     training_accuracy: pd.Series,
-    within: str | None,
+    correlate_within: str | None,
     replicates: int,
     permutations: int,
     seed: int,
@@ -83,13 +83,13 @@ def correlate_summaries(
         gaps: index network.
         grid: hyper-parameters, index network.
         training_accuracy: index network.
-        within: hyper-parameter within whose values the correlations are given again, or None.
+        correlate_within: hyper-parameter within whose values the correlations are given again, or None.
         replicates: bootstrap samples of the intervals.
         permutations: permutations of the p values.
         seed: of both.
 
     Returns:
-        measure, family, statistic, stratum ("all" or "<within>=<value>"), estimate, low, high, p,
+        measure, family, statistic, stratum ("all" or "<hyper-parameter>=<value>"), estimate, low, high, p,
         networks.
 
     Raises:
@@ -98,7 +98,7 @@ def correlate_summaries(
     scalars = scalar_measures(measures)
     designs = prepare(scalars, gaps, grid, training_accuracy, ())
     draws = Draws(seed, replicates, permutations)
-    strata = strata_of(designs.grid, within)
+    strata = strata_of(designs.grid, correlate_within)
     everyone = np.ones(len(designs.networks), dtype=bool)
     table = pd.concat(
         [
