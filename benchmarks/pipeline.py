@@ -36,7 +36,7 @@ SIZES = {
     "draws": [2, 4, 8, 16],
     "networks": [16, 32, 64, 128],
 }
-REPLICATES = 1000
+RESAMPLES = 1000
 SCALARS, VECTORS, COMPONENTS = 20, 10, 6
 
 
@@ -138,7 +138,7 @@ def topology(point: dict[str, int]) -> Iterator[tuple[str, float, float]]:
     yield "activations", *cost
     diagrams, *cost = measured(lambda: draw_diagrams(drawn))
     yield "diagrams", *cost
-    _, *cost = measured(lambda: summarise(diagrams, REPLICATES, generator(0, "bootstrap")))
+    _, *cost = measured(lambda: summarise(diagrams, RESAMPLES, generator(0, "bootstrap")))
     yield "summaries", *cost
 
 
@@ -171,8 +171,8 @@ def evaluation(networks: int) -> Iterator[tuple[str, float, float]]:
             training_accuracy=pd.Series(rng.random(networks), index=index),
             correlate_within="a",
             rank_within="b",
-            replicates=REPLICATES,
-            permutations=REPLICATES,
+            resamples=RESAMPLES,
+            permutations=RESAMPLES,
             seed=0,
         )
     )

@@ -24,7 +24,7 @@ def main() -> None:
         training_accuracy=task.train_accuracies(),
         correlate_within=params.correlate_within,
         rank_within=params.rank_within,
-        replicates=params.bootstrap_replicates,
+        resamples=params.bootstrap_replicates,
         permutations=params.permutations,
         seed=derive(params.seed, task.name, "evaluation"),
     )

@@ -24,7 +24,7 @@ def main() -> None:
         task.hyper_parameters(),
         training_accuracy=task.train_accuracies(),
         correlate_within=params.correlate_within,
-        replicates=params.bootstrap_replicates,
+        resamples=params.bootstrap_replicates,
         permutations=params.permutations,
         seed=derive(params.seed, task.name, "evaluation"),
     )

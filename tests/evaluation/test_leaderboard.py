@@ -311,7 +311,7 @@ def test_bad_input_is_refused_in_one_sentence(zoo: Zoo) -> None:
         (replace(zoo, gaps=0 * zoo.gaps), {}, r"gap is 0 for all 24 networks.*vary"),
         (zoo, {"correlate_within": "depth"}, r"Unknown hyper-parameter 'depth'.*width, corruption"),
         (zoo, {"rank_within": "depth"}, r"Unknown hyper-parameter 'depth'"),
-        (zoo, {"replicates": 0}, r"replicates is 0"),
+        (zoo, {"resamples": 0}, r"resamples is 0"),
         (zoo, {"permutations": 0}, r"permutations is 0"),
         (zoo.with_measures(table.iloc[:0]), {}, r"is empty: choose"),
         (zoo.with_measures(table.drop(columns="family")), {}, r"lacks the column 'family'"),

@@ -66,7 +66,7 @@ def test_random_permutations_come_near_the_exact_p() -> None:
     rng = np.random.default_rng(3)
     x = rng.normal(size=30)
     y = 0.35 * x + rng.normal(size=30)
-    found = correlate(x[None, :], y, replicates=2, permutations=20_000, rng=rng)
+    found = correlate(x[None, :], y, resamples=2, permutations=20_000, rng=rng)
     asymptotic = [function(x, y).pvalue for function in SCIPY]
     np.testing.assert_allclose(found.p[0], asymptotic, atol=0.015)
 
@@ -74,7 +74,7 @@ def test_random_permutations_come_near_the_exact_p() -> None:
 def test_perfect_order_has_the_smallest_p_and_intervals_of_one_point() -> None:
     y = np.random.default_rng(1).random(12)
     found = correlate(
-        np.stack([y, -y]), y, replicates=100, permutations=199, rng=np.random.default_rng(0)
+        np.stack([y, -y]), y, resamples=100, permutations=199, rng=np.random.default_rng(0)
     )
     np.testing.assert_allclose(found.estimate, [[1, 1, 1], [-1, -1, -1]], atol=1e-12)
     np.testing.assert_allclose(found.low, found.high, atol=1e-12)
@@ -85,7 +85,7 @@ def test_interval_of_pearson_comes_near_fishers() -> None:
     rng = np.random.default_rng(2)
     x = rng.normal(size=180)
     y = 0.6 * x + 0.8 * rng.normal(size=180)
-    found = correlate(x[None, :], y, replicates=4000, permutations=1, rng=rng)
+    found = correlate(x[None, :], y, resamples=4000, permutations=1, rng=rng)
     z = math.atanh(found.estimate[0, 2])
     half = stats.norm.ppf(0.975) / math.sqrt(180 - 3)
     assert found.low[0, 2] == pytest.approx(math.tanh(z - half), abs=0.03)
@@ -100,7 +100,7 @@ def test_ranks_do_not_see_increasing_maps_and_signs_turn() -> None:
 
     def of(values: np.ndarray) -> list[np.ndarray]:
         found = correlate(
-            values[None, :], y, replicates=40, permutations=99, rng=np.random.default_rng(9)
+            values[None, :], y, resamples=40, permutations=99, rng=np.random.default_rng(9)
         )
         return [found.estimate, found.low, found.high, found.p]
 
@@ -118,9 +118,9 @@ def test_ranks_do_not_see_increasing_maps_and_signs_turn() -> None:
 def test_a_measure_does_not_depend_on_its_neighbours() -> None:
     rng = np.random.default_rng(5)
     measures, gaps = rng.normal(size=(3, 15)), rng.normal(size=15)
-    every = correlate(measures, gaps, replicates=20, permutations=20, rng=np.random.default_rng(0))
+    every = correlate(measures, gaps, resamples=20, permutations=20, rng=np.random.default_rng(0))
     single = correlate(
-        measures[2:], gaps, replicates=20, permutations=20, rng=np.random.default_rng(0)
+        measures[2:], gaps, resamples=20, permutations=20, rng=np.random.default_rng(0)
     )
     for name in ("estimate", "low", "high", "p"):
         np.testing.assert_array_equal(getattr(every, name)[2:], getattr(single, name))
@@ -139,7 +139,7 @@ def test_without_variation_there_is_no_statistic_and_no_warning(
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = correlate(x[None, :], y, replicates=9, permutations=9, rng=np.random.default_rng(0))
+        found = correlate(x[None, :], y, resamples=9, permutations=9, rng=np.random.default_rng(0))
     assert np.isnan(found.estimate).all()
     assert np.isnan(found.low).all()
     assert np.isnan(found.high).all()
@@ -150,6 +150,6 @@ def test_very_large_and_very_small_values_are_fine() -> None:
     y = np.arange(8.0)
     for scale in (1e-300, 1e300):
         found = correlate(
-            (scale * y)[None, :], y, replicates=5, permutations=5, rng=np.random.default_rng(0)
+            (scale * y)[None, :], y, resamples=5, permutations=5, rng=np.random.default_rng(0)
         )
         np.testing.assert_allclose(found.estimate, 1.0)

@@ -107,7 +107,7 @@ def test_correlations_within_a_value_and_the_strongest(
         HYPER_PARAMETERS,
         training_accuracy=pd.Series(1.0, index=NETWORKS),
         correlate_within="depth",
-        replicates=20,
+        resamples=20,
         permutations=20,
         seed=0,
     )

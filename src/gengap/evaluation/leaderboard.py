@@ -111,7 +111,7 @@ class Draws:
     """How random numbers are drawn: counts, and the seed that names the streams."""
 
     seed: int
-    replicates: int
+    resamples: int
     permutations: int
 
     def generator(self, purpose: str, stratum: str) -> np.random.Generator:
@@ -128,7 +128,7 @@ def evaluate(
     correlate_within: str | None = None,
     rank_within: str | None = None,
     reduce: Collection[str] = REDUCED,
-    replicates: int = 1000,
+    resamples: int = 1000,
     permutations: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
@@ -165,7 +165,7 @@ def evaluate(
             correlations and no R2 and rank.
         reduce: prefixes of the names of measures that are replaced, inside each fold, by
             principal components (``regression.principal_components``).
-        replicates: bootstrap samples.
+        resamples: bootstrap samples.
         permutations: permutations of the gaps.
         seed: of the halvings, the bootstrap and the permutations.
 
@@ -179,12 +179,12 @@ def evaluate(
                 f"Unknown hyper-parameter {name!r} to stratify by: choose one of "
                 f"{', '.join(map(str, grid.columns))}."
             )
-    for label, count in (("replicates", replicates), ("permutations", permutations)):
+    for label, count in (("resamples", resamples), ("permutations", permutations)):
         if count < 1:
             raise GengapError(f"{label} is {count}: ask for at least 1.")
     designs = prepare(measures, gaps, grid, training_accuracy, reduce)
     require_enough(designs)
-    draws = Draws(seed, replicates, permutations)
+    draws = Draws(seed, resamples, permutations)
     return tables(designs, grid, draws, correlate_within=correlate_within, rank_within=rank_within)
 
 
@@ -282,7 +282,7 @@ def correlation_table(
     found = correlate(
         np.array([row.values[:, 0] for row in scalars]),
         designs.gaps[chosen],
-        replicates=draws.replicates,
+        resamples=draws.resamples,
         permutations=draws.permutations,
         rng=draws.generator("correlations", stratum),
     )

@@ -127,7 +127,7 @@ def correlate(
     measures: np.ndarray,
     gaps: np.ndarray,
     *,
-    replicates: int,
+    resamples: int,
     permutations: int,
     rng: np.random.Generator,
 ) -> Correlations:
@@ -142,12 +142,12 @@ def correlate(
     Args:
         measures: (measures, networks) scalars.
         gaps: (networks,).
-        replicates: bootstrap samples.
+        resamples: bootstrap samples.
         permutations: random permutations of the gaps.
         rng: draws both.
     """
     count, n = measures.shape
-    weights = rng.multinomial(n, np.full(n, 1 / n), size=replicates).astype(np.float64)
+    weights = rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
     orders = np.argsort(rng.random((permutations, n)), axis=1)
     estimate = np.full((count, 3), np.nan)
     low, high = estimate.copy(), estimate.copy()

@@ -72,7 +72,7 @@ def correlate_summaries(
     *,
     training_accuracy: pd.Series,
     correlate_within: str | None,
-    replicates: int,
+    resamples: int,
     permutations: int,
     seed: int,
 ) -> pd.DataFrame:
@@ -84,7 +84,7 @@ def correlate_summaries(
         grid: hyper-parameters, index network.
         training_accuracy: index network.
         correlate_within: hyper-parameter within whose values the correlations are given again, or None.
-        replicates: bootstrap samples of the intervals.
+        resamples: bootstrap samples of the intervals.
         permutations: permutations of the p values.
         seed: of both.
 
@@ -97,7 +97,7 @@ def correlate_summaries(
     """
     scalars = scalar_measures(measures)
     designs = prepare(scalars, gaps, grid, training_accuracy, ())
-    draws = Draws(seed, replicates, permutations)
+    draws = Draws(seed, resamples, permutations)
     strata = strata_of(designs.grid, correlate_within)
     everyone = np.ones(len(designs.networks), dtype=bool)
     table = pd.concat(
