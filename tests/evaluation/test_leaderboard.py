@@ -281,26 +281,67 @@ def test_written_tables_come_back_and_bytes_repeat(zoo: Zoo, tmp_path: Path) -> 
         Evaluation.read(tmp_path / "one")
 
 
-def test_networks_that_lack_something_are_left_out_by_name(zoo: Zoo) -> None:
+def test_networks_without_a_family_or_a_gap_are_left_out_by_name(zoo: Zoo) -> None:
     measures = zoo.measures
-    failed = (measures["network"] == "3") & (measures["measure"] == "noise")
-    holed = (measures["network"] == "10") & (measures["measure"] == "wide")
+    failed = (measures["network"] == "3") & (measures["family"] == "made")
+    holed = (measures["network"] == "10") & (measures["family"] == "other")
     table = measures[~failed].copy()
-    table.loc[holed & (measures["component"] == 4), "value"] = np.nan
+    table.loc[holed & (measures["component"] == 0), "value"] = np.nan
     partial = replace(zoo, measures=table, gaps=zoo.gaps.drop("20"))
     found = partial.evaluate(rank_within="corruption")
     assert (found.leaderboard["networks"] == 21).all()
     assert (found.leaderboard["left_out"] == 3).all()
     assert found.left_out.to_dict("records") == [
-        {"network": "3", "reason": "no finite noise"},
-        {"network": "10", "reason": "no finite wide"},
-        {"network": "20", "reason": "no finite gap"},
+        {
+            "kind": "network",
+            "name": "3",
+            "reason": "no finite corruption_detector, noise, pair, signal",
+        },
+        {
+            "kind": "network",
+            "name": "10",
+            "reason": "no finite constant, persistence_image.H0, wide",
+        },
+        {"kind": "network", "name": "20", "reason": "no finite gap"},
     ]
     dropped = found.strata.groupby("stratum")["left_out"].first()
     assert dropped.to_dict() == {"corruption=0.0": 1, "corruption=0.2": 0, "corruption=0.4": 2}
     rest = ~measures["network"].isin(["3", "10", "20"])
     without = zoo.with_measures(measures[rest]).evaluate()
     pd.testing.assert_frame_equal(found.folds, without.folds)
+
+
+def test_a_measure_that_some_networks_lack_is_not_ranked_and_costs_nothing_else(
+    zoo: Zoo, tmp_path: Path
+) -> None:
+    measures = zoo.measures
+    missing = measures["network"].isin(["3", "7"]) & (measures["measure"] == "noise")
+    table = measures[~missing].copy()
+    holed = (table["network"] == "10") & (table["measure"] == "wide") & (table["component"] == 4)
+    table.loc[holed, "value"] = np.inf
+    found = zoo.with_measures(table).evaluate(correlate_within="width", rank_within="corruption")
+    assert found.left_out.to_dict("records") == [
+        {"kind": "measure", "name": "noise", "reason": "no finite value for 2 of 24 networks"},
+        {"kind": "measure", "name": "wide", "reason": "no finite value for 1 of 24 networks"},
+    ]
+    assert (found.leaderboard["left_out"] == 0).all()
+    # As if these two measures had not been computed at all.
+    whole = measures[~measures["measure"].isin(["noise", "wide"])]
+    expected = zoo.with_measures(whole).evaluate(correlate_within="width", rank_within="corruption")
+    same(replace(found, left_out=expected.left_out), expected)
+    found.write(tmp_path)
+    assert Evaluation.read(tmp_path).left_out.equals(found.left_out)
+
+
+def test_a_measure_is_compared_on_the_networks_that_did_not_fail(zoo: Zoo) -> None:
+    # Network 3 failed in a whole family; that it lacks a measure of another says nothing of it.
+    measures = zoo.measures
+    failed = (measures["network"] == "3") & (measures["family"] == "other")
+    lacking = (measures["network"] == "3") & (measures["measure"] == "noise")
+    found = zoo.with_measures(measures[~failed & ~lacking]).evaluate()
+    assert list(found.left_out["kind"]) == ["network"]
+    assert "noise" in set(found.leaderboard["measure"])
+    assert (found.leaderboard["networks"] == 23).all()
 
 
 def test_bad_input_is_refused_in_one_sentence(zoo: Zoo) -> None:

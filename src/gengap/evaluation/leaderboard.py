@@ -48,7 +48,7 @@ COMPARISON_COLUMNS = ("measure", "against", "t", "p", "p_holm")
 CORRELATION_COLUMNS = (
     "measure", "statistic", "stratum", "estimate", "low", "high", "p", "networks"
 )  # fmt: skip
-TYPES: Any = {"rank": "Int64", "network": str, "stratum": str, "measure": str, "family": str}
+TYPES: Any = {"rank": "Int64", "name": str, "stratum": str, "measure": str, "family": str}
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Evaluation:
             reference row; t < 0 where the measure scored lower in the first fold.
         correlations: measure, statistic, stratum, estimate, low, high, p, networks.
         strata: stratum, then the leaderboard's columns.
-        left_out: network, reason.
+        left_out: kind (network or measure), name, reason: what is not compared.
         best_ols: statsmodels' summary of the best measure.
     """
 
@@ -194,15 +194,16 @@ def require_enough(designs: Designs) -> None:
     Raises:
         GengapError: too few networks, or gaps that are all equal.
     """
-    count, dropped = len(designs.networks), len(designs.left_out)
+    count, dropped = len(designs.networks), len(designs.left_out_networks())
     if count < LEAST_NETWORKS:
         lost = "" if not dropped else (
-            f" ({dropped} left out, e.g. network {designs.left_out['network'].iloc[0]}: "
+            f" ({dropped} left out, e.g. network {designs.left_out['name'].iloc[0]}: "
             f"{designs.left_out['reason'].iloc[0]})"
         )  # fmt: skip
         raise GengapError(
-            f"Only {count} networks have a gap and every measure{lost}, but cross-validation needs "
-            f"at least {LEAST_NETWORKS}: use more networks, or leave out the measures that failed."
+            f"Only {count} networks have a gap and measures of every family{lost}, but "
+            f"cross-validation needs at least {LEAST_NETWORKS}: use more networks, or leave out "
+            "the families that failed."
         )
     if np.ptp(designs.gaps) == 0:
         raise GengapError(
@@ -222,13 +223,13 @@ def tables(
     """All tables of an evaluation whose input is known to be good."""
     everyone = np.ones(len(designs.networks), dtype=bool)
     leaderboard, folds, tests, overall = board(
-        designs, everyone, ALL, draws, left_out=len(designs.left_out)
+        designs, everyone, ALL, draws, left_out=len(designs.left_out_networks())
     )
     correlations = [overall]
     for label, rows in strata_of(designs.grid, correlate_within):
         correlations.append(correlation_table(designs, rows, label, draws))
     ranked = []
-    unused = grid.loc[grid.index.astype(str).isin(designs.left_out["network"])]
+    unused = grid.loc[grid.index.astype(str).isin(designs.left_out_networks())]
     dropped = {label: int(rows.sum()) for label, rows in strata_of(unused, rank_within)}
     for label, rows in strata_of(designs.grid, rank_within):
         within_stratum, *_ = board(designs, rows, label, draws, left_out=dropped.get(label, 0))

@@ -83,14 +83,15 @@ def correlate_summaries(
         gaps: index network.
         grid: hyper-parameters, index network.
         training_accuracy: index network.
-        correlate_within: hyper-parameter within whose values the correlations are given again, or None.
+        correlate_within: hyper-parameter within whose values the correlations are given again, or
+            None.
         resamples: bootstrap samples of the intervals.
         permutations: permutations of the p values.
         seed: of both.
 
     Returns:
-        measure, family, statistic, stratum ("all" or "<hyper-parameter>=<value>"), estimate, low, high, p,
-        networks.
+        measure, family, statistic, stratum ("all" or "<hyper-parameter>=<value>"), estimate, low,
+        high, p, networks.
 
     Raises:
         GengapError: the tables contradict each other.
