@@ -200,9 +200,9 @@ def evaluation(networks: int) -> Iterator[tuple[str, float, float]]:
             gaps,
             grid,
             training_accuracy=pd.Series(rng.random(networks), index=index),
-            within="a",
-            strata="b",
-            replicates=RESAMPLES,
+            correlate_within="a",
+            rank_within="b",
+            resamples=RESAMPLES,
             permutations=RESAMPLES,
             seed=0,
         )

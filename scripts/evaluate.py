@@ -22,9 +22,9 @@ def main() -> None:
         task.gaps(),
         task.hyper_parameters(),
         training_accuracy=task.train_accuracies(),
-        within=params.within,
-        strata=params.strata,
-        replicates=params.bootstrap_resamples,
+        correlate_within=params.correlate_within,
+        rank_within=params.rank_within,
+        resamples=params.bootstrap_resamples,
         permutations=params.permutations,
         seed=derive(params.seed, task.name, "evaluation"),
     )

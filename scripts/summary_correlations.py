@@ -23,7 +23,7 @@ def main() -> None:
         task.gaps(),
         task.hyper_parameters(),
         training_accuracy=task.train_accuracies(),
-        within=params.within,
+        correlate_within=params.correlate_within,
         resamples=params.bootstrap_resamples,
         permutations=params.permutations,
         seed=derive(params.seed, task.name, "evaluation"),

@@ -56,7 +56,7 @@ def test_every_dependency_is_pinned() -> None:
 def scripts() -> Iterator[tuple[str, str]]:
     """The script of each rule that has one, and its environment."""
     for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
-        for block in path.read_text().split("\nrule ")[1:]:
+        for block in re.split(r"\n *rule\b", path.read_text())[1:]:
             script = re.search(r'"\.\./\.\./scripts/(\w+)\.py"', block)
             if script is not None:
                 environment = re.search(r'"\.\./\.\./envs/(\w+)\.yaml"', block)

@@ -118,7 +118,7 @@ def task_folder(tmp_path_factory) -> Path:
         task.gaps(),
         task.hyper_parameters(),
         training_accuracy=task.train_accuracies(),
-        replicates=20,
+        resamples=20,
         permutations=20,
     ).write(folder / "evaluation")
     clusters = cluster(scalar_measures(measures), task.gaps(), seed=5)

@@ -14,6 +14,7 @@ from gengap import tasks
 from gengap.dashboard import content, read_view
 from gengap.dashboard.view import CLUSTER, GAP
 from gengap.errors import GengapError
+from gengap.evaluation import evaluate
 from gengap.figures.tables import component_values
 from gengap.topology import read_diagrams
 
@@ -78,12 +79,32 @@ def test_clusters_are_those_of_the_evaluation(view, task_folder):
         assert (swapped.table(*component)[CLUSTER].dropna() == 1 - found).all()
 
 
-def test_components_of_a_vector_are_clustered_with_the_gap(view):
+def test_components_that_the_evaluation_did_not_cluster_have_no_clusters(view):
     table = view.table("average_births_and_deaths.H0H1", "3")
     assert table.columns[-2] == "average_births_and_deaths.H0H1[3]"
-    means = table.groupby(CLUSTER)[GAP].mean()
-    assert means[0] < means[1]
-    assert table[CLUSTER].isna().to_dict() == table.iloc[:, -2].isna().to_dict()
+    assert table.iloc[:, -2].notna().any()
+    assert table[CLUSTER].isna().all()
+    assert content.column(view, "average_births_and_deaths.H0H1", "3")["colouring"] is None
+
+
+def test_a_measure_that_is_not_ranked_is_named_and_not_offered(copy):
+    measures = pd.read_csv(copy / "measures.csv", dtype={"network": str, "component": str})
+    measures = measures[(measures["network"] != "2") | (measures["measure"] != "noise")]
+    measures.to_csv(copy / "measures.csv", index=False)
+    task = tasks.load(copy)
+    evaluate(
+        measures,
+        task.gaps(),
+        task.hyper_parameters(),
+        training_accuracy=task.train_accuracies(),
+        resamples=2,
+        permutations=2,
+    ).write(copy / "evaluation")
+    view = read_view(copy)
+    assert "noise" not in view.measures
+    notes = " ".join(content.page(view)["notes"])
+    assert "measure noise (no finite value for 1 of 15 networks)" in notes
+    assert "network 5 (no finite" in notes
 
 
 def test_kendall_counts_pairs(view):

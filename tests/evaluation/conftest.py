@@ -23,7 +23,7 @@ class Zoo:
     training_accuracy: pd.Series
 
     def evaluate(self, **keywords: Any) -> Evaluation:
-        quick = {"replicates": 50, "permutations": 50, "seed": 1} | keywords
+        quick = {"resamples": 50, "permutations": 50, "seed": 1} | keywords
         return evaluate(
             self.measures,
             self.gaps,

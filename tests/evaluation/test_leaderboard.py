@@ -124,7 +124,7 @@ def test_tests_are_dietterichs_on_the_folds(zoo: Zoo) -> None:
 
 
 def test_correlations_are_scipys_over_all_and_within_values(zoo: Zoo) -> None:
-    found = zoo.evaluate(within="corruption").correlations
+    found = zoo.evaluate(correlate_within="corruption").correlations
     signal = zoo.measures[zoo.measures["measure"] == "signal"].set_index("network")["value"]
     strata = {"all": zoo.gaps.index} | {
         f"corruption={value}": zoo.grid.index[zoo.grid["corruption"] == value]
@@ -151,7 +151,7 @@ def test_correlations_are_scipys_over_all_and_within_values(zoo: Zoo) -> None:
 
 
 def test_strata_unmask_what_only_detects_the_hyper_parameter(zoo: Zoo) -> None:
-    found = zoo.evaluate(strata="corruption")
+    found = zoo.evaluate(rank_within="corruption")
     whole = found.leaderboard.set_index("measure")
     assert whole.loc["corruption_detector", "r2_mean"] > 0.8
     assert whole.loc["corruption_detector", "r2_mean"] > whole.loc["signal", "r2_mean"]
@@ -170,7 +170,7 @@ def test_increments_within_small_strata_need_a_training_network_for_each_coeffic
     # Each stratum has 8 networks, so 4 to train on: room for one principal component of the image.
     places = np.arange(24)
     added = {f"added{bit}": places >> bit & 1 for bit in range(hyper_parameters - 1)}
-    found = replace(zoo, grid=zoo.grid.assign(**added)).evaluate(strata="corruption").strata
+    found = replace(zoo, grid=zoo.grid.assign(**added)).evaluate(rank_within="corruption").strata
     increments = found.set_index(["measure", "stratum"])["r2_increment"]
     columns = {"signal": 1, "pair": 2, "wide": 20, "persistence_image.H0": 1, "reference.mean": 0}
     for measure, count in columns.items():
@@ -180,7 +180,7 @@ def test_increments_within_small_strata_need_a_training_network_for_each_coeffic
 
 def test_a_stratum_too_small_for_folds_has_correlations_only(zoo: Zoo) -> None:
     grid = zoo.grid.assign(part=["few"] * 5 + ["many"] * 19)
-    found = replace(zoo, grid=grid).evaluate(strata="part").strata
+    found = replace(zoo, grid=grid).evaluate(rank_within="part").strata
     few = found[found["stratum"] == "part=few"].set_index("measure")
     assert few["rank"].isna().all()
     assert few["r2_mean"].isna().all()
@@ -199,7 +199,7 @@ def test_order_of_rows_changes_nothing(zoo: Zoo) -> None:
         grid=zoo.grid.sample(frac=1, random_state=3)[["corruption", "width"]],
         training_accuracy=zoo.training_accuracy.sample(frac=1, random_state=4),
     )
-    arguments = {"within": "width", "strata": "corruption"}
+    arguments = {"correlate_within": "width", "rank_within": "corruption"}
     same(zoo.evaluate(**arguments), shuffled.evaluate(**arguments))
 
 
@@ -230,7 +230,7 @@ def test_a_measure_does_not_depend_on_its_neighbours(zoo: Zoo) -> None:
 
 
 def test_seed_decides_all(zoo: Zoo) -> None:
-    same(zoo.evaluate(strata="width"), zoo.evaluate(strata="width"))
+    same(zoo.evaluate(rank_within="width"), zoo.evaluate(rank_within="width"))
     assert not zoo.evaluate().folds.equals(zoo.evaluate(seed=2).folds)
 
 
@@ -259,7 +259,7 @@ def test_a_reduced_measure_can_be_summarised(zoo: Zoo) -> None:
 
 
 def test_written_tables_come_back_and_bytes_repeat(zoo: Zoo, tmp_path: Path) -> None:
-    found = zoo.evaluate(within="width", strata="corruption")
+    found = zoo.evaluate(correlate_within="width", rank_within="corruption")
     for name in ("one", "two"):
         found.write(tmp_path / name)
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
@@ -281,20 +281,28 @@ def test_written_tables_come_back_and_bytes_repeat(zoo: Zoo, tmp_path: Path) -> 
         Evaluation.read(tmp_path / "one")
 
 
-def test_networks_that_lack_something_are_left_out_by_name(zoo: Zoo) -> None:
+def test_networks_without_a_family_or_a_gap_are_left_out_by_name(zoo: Zoo) -> None:
     measures = zoo.measures
-    failed = (measures["network"] == "3") & (measures["measure"] == "noise")
-    holed = (measures["network"] == "10") & (measures["measure"] == "wide")
+    failed = (measures["network"] == "3") & (measures["family"] == "made")
+    holed = (measures["network"] == "10") & (measures["family"] == "other")
     table = measures[~failed].copy()
-    table.loc[holed & (measures["component"] == 4), "value"] = np.nan
+    table.loc[holed & (measures["component"] == 0), "value"] = np.nan
     partial = replace(zoo, measures=table, gaps=zoo.gaps.drop("20"))
-    found = partial.evaluate(strata="corruption")
+    found = partial.evaluate(rank_within="corruption")
     assert (found.leaderboard["networks"] == 21).all()
     assert (found.leaderboard["left_out"] == 3).all()
     assert found.left_out.to_dict("records") == [
-        {"network": "3", "reason": "no finite noise"},
-        {"network": "10", "reason": "no finite wide"},
-        {"network": "20", "reason": "no finite gap"},
+        {
+            "kind": "network",
+            "name": "3",
+            "reason": "no finite corruption_detector, noise, pair, signal",
+        },
+        {
+            "kind": "network",
+            "name": "10",
+            "reason": "no finite constant, persistence_image.H0, wide",
+        },
+        {"kind": "network", "name": "20", "reason": "no finite gap"},
     ]
     dropped = found.strata.groupby("stratum")["left_out"].first()
     assert dropped.to_dict() == {"corruption=0.0": 1, "corruption=0.2": 0, "corruption=0.4": 2}
@@ -303,15 +311,48 @@ def test_networks_that_lack_something_are_left_out_by_name(zoo: Zoo) -> None:
     pd.testing.assert_frame_equal(found.folds, without.folds)
 
 
+def test_a_measure_that_some_networks_lack_is_not_ranked_and_costs_nothing_else(
+    zoo: Zoo, tmp_path: Path
+) -> None:
+    measures = zoo.measures
+    missing = measures["network"].isin(["3", "7"]) & (measures["measure"] == "noise")
+    table = measures[~missing].copy()
+    holed = (table["network"] == "10") & (table["measure"] == "wide") & (table["component"] == 4)
+    table.loc[holed, "value"] = np.inf
+    found = zoo.with_measures(table).evaluate(correlate_within="width", rank_within="corruption")
+    assert found.left_out.to_dict("records") == [
+        {"kind": "measure", "name": "noise", "reason": "no finite value for 2 of 24 networks"},
+        {"kind": "measure", "name": "wide", "reason": "no finite value for 1 of 24 networks"},
+    ]
+    assert (found.leaderboard["left_out"] == 0).all()
+    # As if these two measures had not been computed at all.
+    whole = measures[~measures["measure"].isin(["noise", "wide"])]
+    expected = zoo.with_measures(whole).evaluate(correlate_within="width", rank_within="corruption")
+    same(replace(found, left_out=expected.left_out), expected)
+    found.write(tmp_path)
+    assert Evaluation.read(tmp_path).left_out.equals(found.left_out)
+
+
+def test_a_measure_is_compared_on_the_networks_that_did_not_fail(zoo: Zoo) -> None:
+    # Network 3 failed in a whole family; that it lacks a measure of another says nothing of it.
+    measures = zoo.measures
+    failed = (measures["network"] == "3") & (measures["family"] == "other")
+    lacking = (measures["network"] == "3") & (measures["measure"] == "noise")
+    found = zoo.with_measures(measures[~failed & ~lacking]).evaluate()
+    assert list(found.left_out["kind"]) == ["network"]
+    assert "noise" in set(found.leaderboard["measure"])
+    assert (found.leaderboard["networks"] == 23).all()
+
+
 def test_bad_input_is_refused_in_one_sentence(zoo: Zoo) -> None:
     few = zoo.measures[zoo.measures["network"].isin(list("0123456"))]
     table = zoo.measures
     cases = [
         (zoo.with_measures(few), {}, r"Only 7 networks .*17 left out.* at least 8: use more"),
         (replace(zoo, gaps=0 * zoo.gaps), {}, r"gap is 0 for all 24 networks.*vary"),
-        (zoo, {"within": "depth"}, r"Unknown hyper-parameter 'depth'.*width, corruption"),
-        (zoo, {"strata": "depth"}, r"Unknown hyper-parameter 'depth'"),
-        (zoo, {"replicates": 0}, r"replicates is 0"),
+        (zoo, {"correlate_within": "depth"}, r"Unknown hyper-parameter 'depth'.*width, corruption"),
+        (zoo, {"rank_within": "depth"}, r"Unknown hyper-parameter 'depth'"),
+        (zoo, {"resamples": 0}, r"resamples is 0"),
         (zoo, {"permutations": 0}, r"permutations is 0"),
         (zoo.with_measures(table.iloc[:0]), {}, r"is empty: choose"),
         (zoo.with_measures(table.drop(columns="family")), {}, r"lacks the column 'family'"),

@@ -25,6 +25,7 @@ from gengap.evaluation import (
 from gengap.topology import vectorise
 
 NETWORKS = [str(i) for i in range(12)]
+SOME_SUMMARY = "average_of_lives.H1"
 GRID = {"depth": [1, 2, 3], "width": [8, 16]}
 HYPER_PARAMETERS = pd.DataFrame(
     list(itertools.product(*GRID.values())) * 2, columns=list(GRID), index=NETWORKS
@@ -106,7 +107,7 @@ def test_correlations_within_a_value_and_the_strongest(
         gaps,
         HYPER_PARAMETERS,
         training_accuracy=pd.Series(1.0, index=NETWORKS),
-        within="depth",
+        correlate_within="depth",
         resamples=20,
         permutations=20,
         seed=0,
@@ -126,9 +127,13 @@ def test_correlations_within_a_value_and_the_strongest(
     best = strongest(table).set_index(["stratum", "statistic", "family"])
     # Training accuracy is constant, so the reference has no correlation and no row.
     assert len(best) == 4 * 3 * 2
-    for key, row in best.iterrows():
-        rivals = table[(table[["stratum", "statistic", "family"]] == list(key)).all(axis=1)]
-        assert abs(row["estimate"]) == rivals["estimate"].abs().max()
+    for (stratum, statistic, family), estimate in best["estimate"].to_dict().items():
+        rivals = table[
+            (table["stratum"] == stratum)
+            & (table["statistic"] == statistic)
+            & (table["family"] == family)
+        ]
+        assert abs(estimate) == rivals["estimate"].abs().max()
 
 
 def test_scores_are_a_hundred_times_those_of_each_measure(
@@ -141,36 +146,42 @@ def test_scores_are_a_hundred_times_those_of_each_measure(
     reference = competition_reference(gaps, HYPER_PARAMETERS, GRID)
     for name, score in table.set_index("measure")["score"].items():
         values = scalars[scalars["measure"] == name].set_index("network")["value"]
-        expected = conditional_mutual_information(values.to_dict(), reference)
+        expected = conditional_mutual_information(
+            {str(network): value for network, value in values.items()}, reference
+        )
         assert score == pytest.approx(100 * expected, abs=1e-12)
 
 
-def test_a_network_that_lacks_a_measure_is_left_out_of_all_scores(
+def test_scores_are_of_the_networks_that_failed_in_no_family(
     measures: pd.DataFrame, gaps: pd.Series
 ) -> None:
     scalars = scalar_measures(measures)
-    failed, unfinished, unknown = gaps.index[[0, 5, 7]]
-    first = scalars["measure"].iloc[0]
-    last = scalars["measure"].iloc[-1]
-    assert first != last
-    scalars = scalars[(scalars["network"] != failed) | (scalars["measure"] != first)]
-    lost = (scalars["network"] == unfinished) & (scalars["measure"] == last)
-    scalars.loc[lost, "value"] = np.nan
+    failed, diverged, unknown, lacking = gaps.index[[0, 5, 7, 9]]
+    assert set(scalars["family"]) == {"topology", "norms"}
+    scalars = scalars[(scalars["network"] != failed) | (scalars["family"] != "topology")]
+    scalars = scalars[(scalars["network"] != lacking) | (scalars["measure"] != SOME_SUMMARY)]
+    scalars.loc[(scalars["network"] == diverged) & (scalars["family"] == "norms"), "value"] = np.nan
     table = score_measures(
         scalars, gaps.where(gaps.index != unknown), HYPER_PARAMETERS, GRID
     ).set_index("measure")
-    kept = gaps.index.drop([failed, unfinished, unknown])
-    assert (table["networks"] == len(kept)).all()
+    compared = gaps.index.drop([failed, diverged, unknown])
+    assert (table["networks"] == len(compared)).all()
     assert (table["left_out"] == 3).all()
-    assert (table["reason"] == "").all()
-    reference = competition_reference(gaps[kept], HYPER_PARAMETERS, GRID)
+    reference = competition_reference(gaps[compared], HYPER_PARAMETERS, GRID)
     assert set(table.index) == set(scalars["measure"])
-    for name, score in table["score"].items():
-        values = scalars[scalars["measure"] == name].set_index("network")["value"][kept]
-        expected = conditional_mutual_information(values.to_dict(), reference)
-        assert score == pytest.approx(100 * expected, abs=1e-12)
+    # What one more network lacks has no score, and takes none from the others.
+    assert np.isnan(table.loc[SOME_SUMMARY, "score"])
+    assert table.loc[SOME_SUMMARY, "reason"] == "no finite value for 1 of 9 networks"
+    table = table.drop(index=SOME_SUMMARY)
+    assert (table["reason"] == "").all()
+    for name in table.index:
+        values = scalars[scalars["measure"] == name].set_index("network")["value"][compared]
+        expected = conditional_mutual_information(
+            {str(network): value for network, value in values.items()}, reference
+        )
+        assert table.loc[name, "score"] == pytest.approx(100 * expected, abs=1e-12)
     nothing = score_measures(scalars.assign(value=np.nan), gaps, HYPER_PARAMETERS, GRID)
-    assert set(nothing["reason"]) == {"No network has a gap and every measure."}
+    assert set(nothing["reason"]) == {"No network has a gap and measures of every family."}
     assert nothing["score"].isna().all()
     assert (nothing["left_out"] == len(gaps)).all()
 

@@ -90,7 +90,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     require_writable(tmp_path / "results")
     assert (tmp_path / "results").is_dir()
     (tmp_path / "file").write_text("")
-    with pytest.raises(GengapError, match="Cannot write to .*file"):
+    with pytest.raises(GengapError, match=r"Cannot write to .*file"):
         require_writable(tmp_path / "file")
 
 

@@ -57,7 +57,10 @@ def zoo(config: dict[str, Any]) -> dict[str, Any]:
         (lambda c: zoo(c)["grid"].update(schedule=["step"]), "zoo.grid.schedule[0]': 'step' is"),
         (lambda c: zoo(c)["grid"].update(width=[8, 8]), "The grid's 'width' is [8, 8]"),
         (lambda c: zoo(c)["grid"].update(hight=[1]), "The grid names 'hight', which is neither"),
-        (lambda c: c["tasks"][0].update(strata="depth"), "'strata' of task 'reduced' is 'depth'"),
+        (
+            lambda c: c["tasks"][0].update(rank_within="depth"),
+            "'rank_within' of task 'reduced' is 'depth'",
+        ),
         (lambda c: c["tasks"][0].update(example=8), "numbered 0 to 7: choose one of them"),
         (lambda c: c["tasks"].append(c["tasks"][0]), "do not all differ in name"),
         (lambda c: c.update(families=["basline"]), "Unknown family of measures 'basline'"),
@@ -96,7 +99,7 @@ def test_a_network_or_dataset_that_cannot_be_made_stops_the_run(
 ) -> None:
     config = yaml.safe_load(REDUCED.read_text())
     zoo(config)["grid"] = {"label_corruption": [0.0, 0.3], "learning_rate": [0.01, 0.02]}
-    config["tasks"][0]["within"] = None
+    config["tasks"][0]["correlate_within"] = None
     path = tmp_path / "changed.yaml"
     change(config)
     path.write_text(yaml.safe_dump(config, sort_keys=False))

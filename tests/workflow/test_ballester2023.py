@@ -284,7 +284,7 @@ def test_the_organisers_toy_networks_are_imported(
     shared: Callable[[str], Path], snakemake: Run, tmp_path: Path
 ) -> None:
     source = shared("pgdl/toy_data")
-    config = toy_config(tmp_path, source, within="num_layers")
+    config = toy_config(tmp_path, source, correlate_within="num_layers")
     result = snakemake(tmp_path, "results/toy/task.json", config=config)
     assert result.returncode == 0, result.stderr
     stated = json.loads((source / "model_configs.json").read_text())
@@ -304,21 +304,25 @@ def test_the_organisers_toy_networks_are_imported(
 def test_a_role_that_imported_networks_do_not_have_stops_the_download(
     shared: Callable[[str], Path], snakemake: Run, tmp_path: Path
 ) -> None:
-    config = toy_config(tmp_path, shared("pgdl/toy_data"), within="depth")
+    config = toy_config(tmp_path, shared("pgdl/toy_data"), correlate_within="depth")
     result = snakemake(tmp_path, "results/toy/task.json", config=config)
     assert result.returncode != 0
     said = [line for line in result.stderr.splitlines() if line.startswith("gengap ERROR")]
     assert len(said) == 1
-    assert "'within' of task 'toy' is 'depth'" in said[0]
+    assert "'correlate_within' of task 'toy' is 'depth'" in said[0]
     assert "num_layers" in said[0]
     assert not (tmp_path / "results" / "toy" / "download" / "receipt.json").exists()
 
 
-def toy_config(folder: Path, source: Path, within: str) -> Path:
+def toy_config(folder: Path, source: Path, correlate_within: str) -> Path:
     """A config that imports the first eight of the toy networks."""
     pgdl = {"task": "toy_data", "source": str(source), "networks": 8}
     path = folder / "toy.yaml"
-    path.write_text(yaml.safe_dump({"tasks": [{"name": "toy", "pgdl": pgdl, "within": within}]}))
+    path.write_text(
+        yaml.safe_dump(
+            {"tasks": [{"name": "toy", "pgdl": pgdl, "correlate_within": correlate_within}]}
+        )
+    )
     return path
 
 

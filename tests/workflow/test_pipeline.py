@@ -237,7 +237,7 @@ def test_architectures_may_vary_in_a_grid(snakemake: Run, tmp_path: Path) -> Non
     task["zoo"]["network"] = {}
     grid = {"architecture": ["lenet", "lenet_300_100"], "label_corruption": [0.0, 0.3]}
     task["zoo"]["grid"] = grid
-    task["within"] = "architecture"
+    task["correlate_within"] = "architecture"
     path = tmp_path / "architectures.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
     result = snakemake(tmp_path, "results/reduced/plan.json", config=path)

@@ -13,6 +13,7 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[
 sys.path.insert(0, str(ROOT / "src"))
 
 from gengap.errors import GengapError
+from gengap.planned_figures import FIGURES
 from gengap.planning import resources, starting, targets
 from gengap.planning.families import family_source
 from gengap.planning.plan import Plan
@@ -46,9 +47,13 @@ def code_digest(script, *modules):
     return code_version(ROOT / "scripts" / f"{script}.py", *modules)
 
 
-def code(script, modules=lambda wildcards: ()):
+def resolved(value, wildcards):
+    return value(wildcards) if callable(value) else value
+
+
+def code(script, *modules):
     """Digest of a script and of all library code that it reaches: an edit makes its jobs stale."""
-    return lambda wildcards: code_digest(script, *modules(wildcards))
+    return lambda wildcards: code_digest(script, *(resolved(name, wildcards) for name in modules))
 
 
 def task_of(wildcards):
@@ -96,6 +101,16 @@ def megabytes(amount):
 def minutes(one, more):
     """Minutes of a shard: of its first network, and of each of the others."""
     return lambda wildcards: resources.minutes(one, more, len(networks_of(wildcards)))
+
+
+def figure_input(of, pattern):
+    """A figure's files, from their pattern in the table of planned figures."""
+    return lambda wildcards: targets.figure_files(plan, wildcards[of], pattern)
+
+
+def figure_param(name):
+    """One of a figure's params."""
+    return lambda wildcards: targets.figure_param(plan, wildcards, name)
 
 
 def picture(name, category, of="task"):

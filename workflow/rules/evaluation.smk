@@ -22,8 +22,8 @@ rule evaluate:
         runtime=60,
     params:
         **section("evaluation"),
-        within=of_task("within"),
-        strata=of_task("strata"),
+        correlate_within=of_task("correlate_within"),
+        rank_within=of_task("rank_within"),
         seed=setting("seed"),
         code=code("evaluate"),
     message:

@@ -30,7 +30,7 @@ rule experiment:
         data_dir=plan.config["data_dir"],
         device=plan.config["device"],
         code=code(
-            "experiment", lambda wildcards: [experiment_of(wildcards).module_path]
+            "experiment", lambda wildcards: experiment_of(wildcards).module_path
         ),
     message:
         "{wildcards.study}: {wildcards.experiment}, run {wildcards.run}"
@@ -71,7 +71,7 @@ rule experiment_figures:
         format=plan.config["figures"]["format"],
         code=code(
             "experiment_figures",
-            lambda wildcards: [experiment_of(wildcards).module_path],
+            lambda wildcards: experiment_of(wildcards).module_path,
         ),
     message:
         "{wildcards.study}: figures of {wildcards.experiment}"
@@ -112,7 +112,7 @@ rule claims:
             for name, experiment in plan.experiments(wildcards.study).items()
         },
         code=code(
-            "claims", lambda wildcards: [f"gengap.studies.{wildcards.study}.claims"]
+            "claims", lambda wildcards: f"gengap.studies.{wildcards.study}.claims"
         ),
     message:
         "{wildcards.study}: the paper's claims"

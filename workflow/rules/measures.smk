@@ -31,9 +31,9 @@ rule measure:
         failures=setting("failures"),
         code=code(
             "measure",
-            lambda wildcards: [
-                family_source(task_of(wildcards).family_entry(wildcards.family))
-            ],
+            lambda wildcards: family_source(
+                task_of(wildcards).family_entry(wildcards.family)
+            ),
         ),
     message:
         "{wildcards.task}: measures of family {wildcards.family}, shard {wildcards.shard}"

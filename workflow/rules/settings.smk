@@ -32,7 +32,7 @@ def read_yaml(path):
 _DEFINITIONS = read_yaml(SCHEMA)["$defs"]
 NETWORK_KEYS = sorted(_DEFINITIONS["network"]["properties"])
 TRAINING_KEYS = sorted(_DEFINITIONS["training"]["properties"])
-ROLES = ("within", "strata", "colour")
+ROLES = ("correlate_within", "rank_within", "colour")
 OF_THE_RUN = ("setting", "only", "studies", "data_dir", "device")
 
 

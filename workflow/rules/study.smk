@@ -75,7 +75,7 @@ rule summary_correlations:
         runtime=30,
     params:
         **section("evaluation"),
-        within=of_task("within"),
+        correlate_within=of_task("correlate_within"),
         seed=setting("seed"),
         code=code("summary_correlations"),
     message:
@@ -143,58 +143,3 @@ rule study_table:
         "{wildcards.study}: table {wildcards.table}"
     script:
         "../../scripts/study_table.py"
-
-
-rule figure_study_r2_heatmap:
-    input:
-        leaderboards=ask_of_study(targets.compared("evaluation/leaderboard.csv")),
-    output:
-        picture("r2_heatmap", "Figures", of="study"),
-    log:
-        "results/{study}/logs/figure_r2_heatmap.log",
-    benchmark:
-        "results/{study}/benchmarks/figure_r2_heatmap.tsv"
-    group:
-        "statistics"
-    conda:
-        "../../envs/evaluation.yaml"
-    threads: 1
-    resources:
-        mem_mb=megabytes(1000),
-        runtime=10,
-    params:
-        code=code("figure_study_r2_heatmap"),
-    message:
-        "{wildcards.study}: figure r2 heatmap"
-    script:
-        "../../scripts/figure_study_r2_heatmap.py"
-
-
-rule figure_study_moments:
-    input:
-        tasks=ask_of_study(targets.compared("task.json")),
-        measures=ask_of_study(targets.compared("measures.csv")),
-    output:
-        picture("moments", "Figures", of="study"),
-    log:
-        "results/{study}/logs/figure_moments.log",
-    benchmark:
-        "results/{study}/benchmarks/figure_moments.tsv"
-    group:
-        "statistics"
-    conda:
-        "../../envs/evaluation.yaml"
-    threads: 1
-    resources:
-        mem_mb=megabytes(1000),
-        runtime=10,
-    params:
-        colours=lambda wildcards: [
-            plan.task(task).own["colour"]
-            for task in plan.compared_tasks(wildcards.study)
-        ],
-        code=code("figure_study_moments"),
-    message:
-        "{wildcards.study}: figure moments"
-    script:
-        "../../scripts/figure_study_moments.py"

@@ -264,7 +264,7 @@ def _notes(view: View, colours: dict[str, Content]) -> list[str]:
         notes.append(f"Failed: {reasons}")
     if len(view.left_out):
         reasons = "; ".join(
-            f"network {row.network} ({row.reason})" for row in view.left_out.itertuples()
+            f"{row.kind} {row.name} ({row.reason})" for row in view.left_out.itertuples()
         )
         notes.append(f"Left out of the statistics: {reasons}.")
     if view.diagrams is None:

@@ -12,10 +12,15 @@ from scipy.stats import kendalltau
 
 from gengap import tasks
 from gengap.errors import GengapError
-from gengap.evaluation import SUMMARIES, Component, Evaluation, cluster
-from gengap.evaluation.designs import REFERENCE, Design, measure_designs
+from gengap.evaluation import SUMMARIES, Component, Evaluation
+from gengap.evaluation.designs import (
+    MEASURE,
+    REFERENCE,
+    Design,
+    measure_designs,
+    over_networks,
+)
 from gengap.failures import Failure, read_failures
-from gengap.seeding import derive
 from gengap.topology import find_diagrams, read_diagrams
 
 GAP = "gap"
@@ -37,7 +42,7 @@ class View:
             missing.
         leaderboard: as the evaluation wrote it, reference rows too, index measure.
         failed: network, stage, reason.
-        left_out: network, reason: the networks that the leaderboard's statistics leave out.
+        left_out: kind (network or measure), name, reason: what the leaderboard leaves out.
         clusters: measure, network, cluster: those of the scalar measures and of the summaries of
             diagrams, as the evaluation wrote them.
         diagrams: folder of the files of persistence diagrams, None where the task has none.
@@ -78,34 +83,24 @@ class View:
         return pd.Series(values, index=self.networks.index, name=name)
 
     def table(self, measure: str, component: str) -> pd.DataFrame:
-        """``networks``, one component of a measure, and K-means clusters of (component, gap).
+        """Return ``networks``, one component of a measure, and its clusters.
 
-        Cluster 0 has the smaller mean gap; it is missing where the measure or the gap is.
-        A component that is one of ``SUMMARIES`` has the clusters of that summary.
+        Clusters are those that the evaluation wrote: K-means of a scalar measure and the gap, 0 for
+        the smaller mean gap. A component that is one of ``SUMMARIES`` has the clusters of that
+        summary; another component of a vector has none. Missing where the measure or the gap is.
+
+        Args:
+            measure: name of a measure.
+            component: name of one of its components.
+
+        Returns:
+            Index network; the last two columns are the component and ``CLUSTER``.
         """
         values = self.values(measure, component)
-        name = _SUMMARY_NAMES.get(Component(measure, component), measure)
-        rows = self.clusters[self.clusters["measure"] == name]
-        if rows.empty:
-            rows = self._clusters_of(measure, values)
-        found = rows.set_index("network")[CLUSTER]
-        clusters = found.reindex(values.index).astype("Int64").rename(CLUSTER)
+        name = _SUMMARY_NAMES.get(Component(measure, component), values.name)
+        rows = self.clusters[self.clusters["measure"] == name].set_index("network")
+        clusters = rows[CLUSTER].reindex(values.index).astype("Int64")
         return pd.concat([self.networks, values, clusters], axis=1)
-
-    def _clusters_of(self, measure: str, values: pd.Series) -> pd.DataFrame:
-        """Clusters of one component of a vector, which the evaluation does not write."""
-        tidy = pd.DataFrame(
-            {
-                "task": self.name,
-                "network": values.index,
-                "family": self.measures[measure].family,
-                "measure": values.name,
-                "component": "0",
-                "value": values.to_numpy(),
-            }
-        )
-        # As the evaluation derives it from the default seed; its starts hardly depend on it.
-        return cluster(tidy, self.networks[GAP], seed=derive(0, self.name, "clusters"))
 
     def kendall(self, measure: str, component: str) -> float:
         """Kendall's tau-b of one component and the gap; NaN where it is not defined."""
@@ -197,7 +192,7 @@ def read_view(folder: str | Path) -> View:
         name=task.name,
         networks=networks,
         hyper_parameters=tuple(task.grid),
-        measures=_ranked(measures, networks.index, leaderboard, folder),
+        measures=_ranked(measures, networks.index, evaluation, folder),
         leaderboard=leaderboard,
         failed=_read_table(folder / "failed.csv"),
         left_out=evaluation.left_out,
@@ -218,24 +213,18 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 
 def _ranked(
-    measures: pd.DataFrame, networks: pd.Index, leaderboard: pd.DataFrame, folder: Path
+    measures: pd.DataFrame, networks: pd.Index, evaluation: Evaluation, folder: Path
 ) -> dict[str, Design]:
-    """Designs over exactly these networks, in the order of the leaderboard."""
+    """Designs of the measures that are ranked, best first, over exactly these networks."""
     known, designs = measure_designs(measures, reduce=())
-    by_name = {design.name: design for design in designs}
-    ranked = list(leaderboard.index[leaderboard["kind"] != REFERENCE])
-    if set(by_name) != set(ranked):
-        one = min(set(by_name) ^ set(ranked))
+    leaderboard, left_out = evaluation.leaderboard, evaluation.left_out
+    ranked = leaderboard.loc[leaderboard["kind"] != REFERENCE, "measure"]
+    unranked = left_out.loc[left_out["kind"] == MEASURE, "name"]
+    by_name = {design.name: design for design in over_networks(designs, known, list(networks))}
+    if set(by_name) != {*ranked, *unranked}:
+        name = min(set(by_name) ^ {*ranked, *unranked})
         raise GengapError(
-            f"Measure {one!r} is in only one of {folder / 'measures.csv'} and the leaderboard: "
+            f"Measure {name!r} is in only one of {folder / 'measures.csv'} and the leaderboard: "
             "run the evaluation of this task again."
         )
-    return {
-        name: Design(
-            name,
-            by_name[name].family,
-            by_name[name].components,
-            pd.DataFrame(by_name[name].values, index=known).reindex(networks).to_numpy(),
-        )
-        for name in ranked
-    }
+    return {name: by_name[name] for name in ranked}

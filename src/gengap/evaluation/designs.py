@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,8 @@ REFERENCE = "reference"
 HYPER_PARAMETERS = f"{REFERENCE}.hyper_parameters"
 MOST_INDICATED_VALUES = 5
 """A number with more values than this enters the hyper-parameters' model as a number."""
+NETWORK, MEASURE = "network", "measure"
+"""The kinds of what is left out."""
 NETWORKS_PER_COMPONENT = 4
 """Training networks for each principal component, at least."""
 
@@ -68,7 +70,7 @@ class Design:
 
 @dataclass(frozen=True)
 class Designs:
-    """All measures of a task over the networks that have every one of them.
+    """The measures of a task that can be compared, over the same networks.
 
     Attributes:
         networks: ids in natural order ("2" before "10"), whatever the order of the tables.
@@ -76,7 +78,7 @@ class Designs:
         grid: hyper-parameters, index ``networks``.
         training_accuracy: (networks,) float64.
         measures: one design per measure, in natural order of the names.
-        left_out: network, reason: the networks that are not evaluated.
+        left_out: kind (network or measure), name, reason: what is not compared.
     """
 
     networks: tuple[str, ...]
@@ -85,6 +87,11 @@ class Designs:
     training_accuracy: np.ndarray
     measures: tuple[Design, ...]
     left_out: pd.DataFrame
+
+    def left_out_networks(self) -> list[str]:
+        """Return the ids of the networks that are not compared."""
+        table = self.left_out
+        return list(table.loc[table["kind"] == NETWORK, "name"])
 
 
 def most_principal_components(training: int) -> int:
@@ -198,6 +205,35 @@ def measure_designs(
     return networks, sorted(designs, key=lambda design: natural_key(design.name))
 
 
+def comparable(designs: Sequence[Design], usable: np.ndarray) -> tuple[np.ndarray, dict[str, int]]:
+    """Choose the networks and the measures that are compared.
+
+    All measures are compared on the same networks. A network that has no measure at all of some
+    family has failed there, and is not compared. A measure that one of the remaining networks lacks
+    is not compared, so that one measure that fails costs neither networks nor other measures.
+
+    Args:
+        designs: one per measure, all over the same networks; NaN where a value is missing.
+        usable: (networks,) bool, the networks that have a gap and whatever else is needed.
+
+    Returns:
+        (networks,) bool, the networks that are compared; and for each measure that is not compared,
+        how many of these networks lack it.
+    """
+    finite = {design.name: np.isfinite(design.values).all(axis=1) for design in designs}
+    compared = usable
+    for family in {design.family for design in designs}:
+        of_family = [finite[design.name] for design in designs if design.family == family]
+        compared = compared & np.any(of_family, axis=0)
+    lacking = {name: int((compared & ~values).sum()) for name, values in finite.items()}
+    return compared, {name: count for name, count in lacking.items() if count}
+
+
+def lacking_sentence(lacking: int, networks: int) -> str:
+    """Say why a measure is not compared."""
+    return f"no finite value for {lacking} of {networks} networks"
+
+
 def prepare(
     measures: pd.DataFrame,
     gaps: pd.Series,
@@ -205,11 +241,21 @@ def prepare(
     training_accuracy: pd.Series,
     reduce: Collection[str],
 ) -> Designs:
-    """The measures of one task over the networks that have a gap and every measure.
+    """Prepare the measures of one task for a comparison on the same networks.
 
-    A network without a gap, hyper-parameters, training accuracy or a finite value of some
-    component of some measure is left out of all of them, so that all are compared on the same
-    networks; ``left_out`` names it and says why.
+    A network without a gap, hyper-parameters or training accuracy, or without any measure of some
+    family, is left out. So is a measure without a finite value for one of the other networks
+    (:func:`comparable`). ``left_out`` names both and says why.
+
+    Args:
+        measures: tidy table of one task.
+        gaps: index network.
+        grid: hyper-parameters, index network.
+        training_accuracy: index network.
+        reduce: prefixes of the names of measures that are reduced inside the folds.
+
+    Returns:
+        The designs of the measures that are compared.
 
     Raises:
         GengapError: the tables contradict themselves (see ``measure_designs``).
@@ -221,33 +267,50 @@ def prepare(
     if len(configured) < len(grid):
         raise GengapError("A network occurs more than once in the grid: keep one row per network.")
     candidates = sorted({*known, *known_gaps}, key=natural_key)
-    position = {network: index for index, network in enumerate(known)}
-    finite = {design.name: np.isfinite(design.values).all(axis=1) for design in designs}
-    kept, left_out = [], []
-    for network in candidates:
-        lacking = []
-        if not np.isfinite(known_gaps.get(network, np.nan)):
-            lacking.append("gap")
-        if not np.isfinite(known_accuracy.get(network, np.nan)):
-            lacking.append("training accuracy")
-        if network not in configured:
-            lacking.append("hyper-parameters")
-        row = position.get(network)
-        lacking += [name for name, good in finite.items() if row is None or not good[row]]
-        if lacking:
-            left_out.append((network, f"no finite {', '.join(lacking)}"))
-        else:
-            kept.append(network)
-    rows = np.array([position[network] for network in kept], dtype=np.int64)
-    places = [configured[network] for network in kept]
+    designs = over_networks(designs, known, candidates)
+    has = {
+        "gap": np.isfinite([known_gaps.get(network, np.nan) for network in candidates]),
+        "training accuracy": np.isfinite(
+            [known_accuracy.get(network, np.nan) for network in candidates]
+        ),
+        "hyper-parameters": np.array([network in configured for network in candidates]),
+    }
+    compared, lacking = comparable(designs, np.all(list(has.values()), axis=0))
+    has |= {design.name: np.isfinite(design.values).all(axis=1) for design in designs}
+    left_out = [
+        (NETWORK, network, f"no finite {', '.join(name for name in has if not has[name][row])}")
+        for row, network in enumerate(candidates)
+        if not compared[row]
+    ]
+    left_out += [
+        (MEASURE, name, lacking_sentence(count, int(compared.sum())))
+        for name, count in lacking.items()
+    ]
+    networks = [network for network, chosen in zip(candidates, compared, strict=True) if chosen]
+    places = [configured[network] for network in networks]
     return Designs(
-        networks=tuple(kept),
-        gaps=np.array([known_gaps[network] for network in kept]),
-        grid=grid.iloc[places].set_axis(pd.Index(kept, name="network", dtype=object)),
-        training_accuracy=np.array([known_accuracy[network] for network in kept]),
-        measures=tuple(design.rows(rows) for design in designs),
-        left_out=pd.DataFrame(left_out, columns=["network", "reason"]),
+        networks=tuple(networks),
+        gaps=np.array([known_gaps[network] for network in networks]),
+        grid=grid.iloc[places].set_axis(pd.Index(networks, name="network", dtype=object)),
+        training_accuracy=np.array([known_accuracy[network] for network in networks]),
+        measures=tuple(design.rows(compared) for design in designs if design.name not in lacking),
+        left_out=pd.DataFrame(left_out, columns=["kind", "name", "reason"]),
     )
+
+
+def over_networks(
+    designs: Sequence[Design], known: Sequence[str], networks: Sequence[str]
+) -> list[Design]:
+    """Return the designs with one row per entry of ``networks``, NaN for one that is not known."""
+    position = {network: row for row, network in enumerate(known)}
+    absent = len(known)
+    rows = np.array([position.get(network, absent) for network in networks], dtype=np.int64)
+    return [
+        replace(
+            design, values=np.vstack([design.values, np.full(len(design.components), np.nan)])[rows]
+        )
+        for design in designs
+    ]
 
 
 def levels(column: pd.Series) -> tuple[list[Hashable], np.ndarray]:

@@ -46,8 +46,9 @@ def compare_feature_sets(
     for label, measure in feature_sets.items():
         if measure not in rows.index:
             raise GengapError(
-                f"'feature_sets' names the measure '{measure}' ({label}), which this task does not "
-                "have: add its family to 'families', or correct the name."
+                f"'feature_sets' names the measure '{measure}' ({label}), which is not in the "
+                "leaderboard: add its family to 'families' or correct the name, unless "
+                "left_out.csv says why it is not ranked."
             )
         ordered = folds[folds["measure"] == measure].sort_values(["repeat", "fold"])
         scores[label] = ordered["r2"].to_numpy().reshape(REPEATS, 2)

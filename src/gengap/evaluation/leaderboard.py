@@ -48,7 +48,7 @@ COMPARISON_COLUMNS = ("measure", "against", "t", "p", "p_holm")
 CORRELATION_COLUMNS = (
     "measure", "statistic", "stratum", "estimate", "low", "high", "p", "networks"
 )  # fmt: skip
-TYPES: Any = {"rank": "Int64", "network": str, "stratum": str, "measure": str, "family": str}
+TYPES: Any = {"rank": "Int64", "name": str, "stratum": str, "measure": str, "family": str}
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Evaluation:
             reference row; t < 0 where the measure scored lower in the first fold.
         correlations: measure, statistic, stratum, estimate, low, high, p, networks.
         strata: stratum, then the leaderboard's columns.
-        left_out: network, reason.
+        left_out: kind (network or measure), name, reason: what is not compared.
         best_ols: statsmodels' summary of the best measure.
     """
 
@@ -125,10 +125,10 @@ def evaluate(
     grid: pd.DataFrame,
     *,
     training_accuracy: pd.Series,
-    within: str | None = None,
-    strata: str | None = None,
+    correlate_within: str | None = None,
+    rank_within: str | None = None,
     reduce: Collection[str] = REDUCED,
-    replicates: int = 1000,
+    resamples: int = 1000,
     permutations: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
@@ -159,13 +159,13 @@ def evaluate(
         grid: hyper-parameters, index network, one column each. Columns that tell nothing about
             training (a seed, a replicate's number) do not belong in it.
         training_accuracy: index network.
-        within: hyper-parameter within whose values the correlations are given again.
-        strata: hyper-parameter within whose values the whole ranking is given again. A value with
-            fewer than ``LEAST_NETWORKS`` networks, or where all gaps are equal, has correlations
-            and no R2 and rank.
+        correlate_within: hyper-parameter within whose values the correlations are given again.
+        rank_within: hyper-parameter within whose values the whole ranking is given again. A value
+            with fewer than ``LEAST_NETWORKS`` networks, or where all gaps are equal, has
+            correlations and no R2 and rank.
         reduce: prefixes of the names of measures that are replaced, inside each fold, by
             principal components (``regression.principal_components``).
-        replicates: bootstrap resamples of the networks.
+        resamples: bootstrap resamples of the networks.
         permutations: permutations of the gaps.
         seed: of the halvings, the bootstrap and the permutations.
 
@@ -173,19 +173,19 @@ def evaluate(
         GengapError: contradictory tables, an unknown hyper-parameter, too few networks, or gaps
             that are all equal.
     """
-    for name in (within, strata):
+    for name in (correlate_within, rank_within):
         if name is not None and name not in grid.columns:
             raise GengapError(
                 f"Unknown hyper-parameter {name!r} to stratify by: choose one of "
                 f"{', '.join(map(str, grid.columns))}."
             )
-    for label, count in (("replicates", replicates), ("permutations", permutations)):
+    for label, count in (("resamples", resamples), ("permutations", permutations)):
         if count < 1:
             raise GengapError(f"{label} is {count}: ask for at least 1.")
     designs = prepare(measures, gaps, grid, training_accuracy, reduce)
     require_enough(designs)
-    draws = Draws(seed, replicates, permutations)
-    return tables(designs, grid, draws, within=within, strata=strata)
+    draws = Draws(seed, resamples, permutations)
+    return tables(designs, grid, draws, correlate_within=correlate_within, rank_within=rank_within)
 
 
 def require_enough(designs: Designs) -> None:
@@ -194,15 +194,16 @@ def require_enough(designs: Designs) -> None:
     Raises:
         GengapError: too few networks, or gaps that are all equal.
     """
-    count, dropped = len(designs.networks), len(designs.left_out)
+    count, dropped = len(designs.networks), len(designs.left_out_networks())
     if count < LEAST_NETWORKS:
         lost = "" if not dropped else (
-            f" ({dropped} left out, e.g. network {designs.left_out['network'].iloc[0]}: "
+            f" ({dropped} left out, e.g. network {designs.left_out['name'].iloc[0]}: "
             f"{designs.left_out['reason'].iloc[0]})"
         )  # fmt: skip
         raise GengapError(
-            f"Only {count} networks have a gap and every measure{lost}, but cross-validation needs "
-            f"at least {LEAST_NETWORKS}: use more networks, or leave out the measures that failed."
+            f"Only {count} networks have a gap and measures of every family{lost}, but "
+            f"cross-validation needs at least {LEAST_NETWORKS}: use more networks, or leave out "
+            "the families that failed."
         )
     if np.ptp(designs.gaps) == 0:
         raise GengapError(
@@ -212,20 +213,25 @@ def require_enough(designs: Designs) -> None:
 
 
 def tables(
-    designs: Designs, grid: pd.DataFrame, draws: Draws, *, within: str | None, strata: str | None
+    designs: Designs,
+    grid: pd.DataFrame,
+    draws: Draws,
+    *,
+    correlate_within: str | None,
+    rank_within: str | None,
 ) -> Evaluation:
     """All tables of an evaluation whose input is known to be good."""
     everyone = np.ones(len(designs.networks), dtype=bool)
     leaderboard, folds, tests, overall = board(
-        designs, everyone, ALL, draws, left_out=len(designs.left_out)
+        designs, everyone, ALL, draws, left_out=len(designs.left_out_networks())
     )
     correlations = [overall]
-    for label, rows in strata_of(designs.grid, within):
+    for label, rows in strata_of(designs.grid, correlate_within):
         correlations.append(correlation_table(designs, rows, label, draws))
     ranked = []
-    unused = grid.loc[grid.index.astype(str).isin(designs.left_out["network"])]
-    dropped = {label: int(rows.sum()) for label, rows in strata_of(unused, strata)}
-    for label, rows in strata_of(designs.grid, strata):
+    unused = grid.loc[grid.index.astype(str).isin(designs.left_out_networks())]
+    dropped = {label: int(rows.sum()) for label, rows in strata_of(unused, rank_within)}
+    for label, rows in strata_of(designs.grid, rank_within):
         within_stratum, *_ = board(designs, rows, label, draws, left_out=dropped.get(label, 0))
         within_stratum.insert(0, "stratum", label)
         ranked.append(within_stratum)

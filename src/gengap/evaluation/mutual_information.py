@@ -17,7 +17,13 @@ import numpy as np
 import pandas as pd
 
 from gengap.errors import GengapError
-from gengap.evaluation.designs import by_network, measure_designs, natural_key
+from gengap.evaluation.designs import (
+    by_network,
+    comparable,
+    lacking_sentence,
+    measure_designs,
+    natural_key,
+)
 
 PREFIX = "model_"
 
@@ -115,9 +121,10 @@ def score_measures(
 ) -> pd.DataFrame:
     """The score of each scalar measure of a task, times 100 as in the competition's reports.
 
-    The networks are those with a finite gap and a finite value of every measure, so all measures
-    are scored on the same ones. Where the score is not defined (a combination of values without
-    any network) it is NaN and ``reason`` says why.
+    All measures are scored on the same networks, chosen as for the leaderboard
+    (:func:`gengap.evaluation.designs.comparable`). A measure that one of them lacks has no score,
+    nor has one for which the score is not defined (a combination of values without any network):
+    the score is NaN and ``reason`` says why.
 
     Args:
         measures: tidy table of one task in which every measure has one component.
@@ -134,27 +141,25 @@ def score_measures(
     """
     networks, designs = measure_designs(measures, reduce=())
     known = by_network(gaps, "gaps")
-    kept = [
-        position
-        for position, network in enumerate(networks)
-        if math.isfinite(known.get(network, math.nan))
-        and all(np.isfinite(design.values[position]).all() for design in designs)
-    ]
-    names = [networks[position] for position in kept]
-    left_out = len({*networks, *known}) - len(kept)
+    has_gap = np.isfinite([known.get(network, math.nan) for network in networks])
+    compared, lacking = comparable(designs, has_gap)
+    names = [network for network, chosen in zip(networks, compared, strict=True) if chosen]
+    left_out = len({*networks, *known}) - len(names)
     scored = pd.Series([known[name] for name in names], index=names, dtype=float)
     reference = competition_reference(scored, hyper_parameters, grid)
-    found: list[tuple[str, str, float, int, int, str]] = []
+    rows: list[tuple[str, str, float, int, int, str]] = []
     for design in designs:
-        values = dict(zip(names, design.values[kept, 0], strict=True))
+        values = dict(zip(names, design.values[compared, 0], strict=True))
         score, reason = math.nan, ""
         try:
+            if design.name in lacking:
+                raise GengapError(lacking_sentence(lacking[design.name], len(names)))
             score = 100 * conditional_mutual_information(values, reference)
         except GengapError as error:
-            reason = str(error) if names else "No network has a gap and every measure."
-        found.append((design.name, design.family, score, len(names), left_out, reason))
+            reason = str(error) if names else "No network has a gap and measures of every family."
+        rows.append((design.name, design.family, score, len(names), left_out, reason))
     columns = ["measure", "family", "score", "networks", "left_out", "reason"]
-    table = pd.DataFrame(found, columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
     return table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
 
 

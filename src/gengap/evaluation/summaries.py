@@ -71,7 +71,7 @@ def correlate_summaries(
     grid: pd.DataFrame,
     *,
     training_accuracy: pd.Series,
-    within: str | None,
+    correlate_within: str | None,
     resamples: int,
     permutations: int,
     seed: int,
@@ -83,14 +83,15 @@ def correlate_summaries(
         gaps: index network.
         grid: hyper-parameters, index network.
         training_accuracy: index network.
-        within: hyper-parameter within whose values the correlations are given again, or None.
+        correlate_within: hyper-parameter within whose values the correlations are given again, or
+            None.
         resamples: bootstrap samples of the intervals.
         permutations: permutations of the p values.
         seed: of both.
 
     Returns:
-        measure, family, statistic, stratum ("all" or "<within>=<value>"), estimate, low, high, p,
-        networks.
+        measure, family, statistic, stratum ("all" or "<hyper-parameter>=<value>"), estimate, low,
+        high, p, networks.
 
     Raises:
         GengapError: the tables contradict each other.
@@ -98,7 +99,7 @@ def correlate_summaries(
     scalars = scalar_measures(measures)
     designs = prepare(scalars, gaps, grid, training_accuracy, ())
     draws = Draws(seed, resamples, permutations)
-    strata = strata_of(designs.grid, within)
+    strata = strata_of(designs.grid, correlate_within)
     everyone = np.ones(len(designs.networks), dtype=bool)
     table = pd.concat(
         [

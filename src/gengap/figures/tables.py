@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from gengap.errors import GengapError
+
+
+def read_measures(path: str | Path) -> pd.DataFrame:
+    """Read the tidy table of a task's measures, networks and components as text."""
+    return pd.read_csv(path, dtype={"network": str, "component": str})
 
 
 def require(table: pd.DataFrame, columns: Sequence[str], name: str) -> None:

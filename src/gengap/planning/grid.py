@@ -112,7 +112,8 @@ def check_roles(task: str, roles: Mapping[str, str | None], grid: Collection[str
 
     Args:
         task: the task's name.
-        roles: for each role (``within``, ``strata``, ``colour``) a hyper-parameter or None.
+        roles: for each role (``correlate_within``, ``rank_within``, ``colour``) a
+            hyper-parameter or None.
         grid: the hyper-parameters that the task has.
 
     Raises:

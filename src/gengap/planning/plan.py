@@ -69,9 +69,10 @@ class Plan:
         """The studies of whole tasks, which go through the same rules as the config's."""
         return [name for name in self.studies if name not in self.experiment_studies]
 
-    def names(self, kind: str) -> list[str]:
-        """Return the full names of all tasks of one kind (``zoo`` or ``pgdl``)."""
-        return [name for name, of_task in self.kinds.items() if of_task == kind]
+    def names(self, kind: str | None) -> list[str]:
+        """Return the full names of all tasks of one kind, ``zoo`` or ``pgdl``, else of all."""
+        kinds = self.kinds.items()
+        return [name for name, of_task in kinds if of_task == kind or kind not in ("zoo", "pgdl")]
 
     def task(self, name: str) -> TaskPlan:
         """Return the plan of a task, by its full name."""

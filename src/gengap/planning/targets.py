@@ -7,25 +7,57 @@ from pathlib import Path
 from typing import Any
 
 from gengap.names import STAGED_FAMILY
+from gengap.planned_figures import FIGURES
 from gengap.planning.plan import Plan
 from gengap.planning.settings import Settings
 from gengap.planning.tasks import TaskPlan
 
 SHARDS = "results/{task}/shards/{shard}.json"
 EVALUATION_FILES = ("leaderboard", "folds", "tests", "correlations", "strata", "left_out")
-STUDY_FIGURES = ("r2_heatmap", "moments")
 
 
 def figure_names(task: TaskPlan) -> list[str]:
-    """Return the names of a task's figures."""
-    names = ["leaderboard", "scatter", "correlations", "gaps"]
-    if task.kind == "zoo":
-        names.append("training")
-    if task.own["strata"]:
-        names.append("strata")
-    if task.staged:
-        names += ["r2_heatmap", "persistence_diagrams", "barcodes"]
-    return names
+    """Return the names of a task's figures: those whose needs it meets."""
+    met = {
+        None: True,
+        "zoo": task.kind == "zoo",
+        "rank_within": task.own["rank_within"] is not None,
+        "topology": task.staged,
+    }
+    return [name for name, figure in FIGURES["task"].items() if met[figure.needs]]
+
+
+def figure_files(plan: Plan, name: str, pattern: str) -> str | list[str]:
+    """Return the files that a figure is drawn from.
+
+    Args:
+        plan: of the run.
+        name: full name of the task, or name of the study, that the figure shows.
+        pattern: a path below a task's folder, as in :class:`gengap.planned_figures.PlannedFigure`.
+
+    Returns:
+        One path; a list where the pattern has ``{shard}``, or where a study compares tasks.
+    """
+    if name in plan.studies:
+        return [f"results/{task}/{pattern}" for task in plan.compared_tasks(name)]
+    task, path = plan.task(name), f"results/{name}/{pattern}"
+    if "{shard}" in pattern:
+        return [path.format(shard=shard) for shard in task.shards]
+    return path.format(example=task.shard_of(task.own["example"]))
+
+
+def figure_param(plan: Plan, wildcards: Any, name: str) -> Any:
+    """Return the value of one of a figure's params, for the task or study in the wildcards."""
+    if name == "colours":
+        return [plan.task(task).own["colour"] for task in plan.compared_tasks(wildcards.study)]
+    task = plan.task(wildcards.task)
+    values: dict[str, Callable[[], Any]] = {
+        "colour": lambda: task.colour,
+        "network": lambda: task.own["example"],
+        "task_name": lambda: task.name,
+        "top": lambda: task.run["figures"]["measures"],
+    }
+    return values[name]()
 
 
 def statistics_names(task: TaskPlan) -> list[str]:
@@ -88,16 +120,6 @@ def all_diagrams(task: TaskPlan) -> list[str]:
     ]
 
 
-def example_diagrams(task: TaskPlan) -> str:
-    """Return the diagrams of the shard that the task's example network is in."""
-    return f"results/{task.name}/topology/diagrams/{task.shard_of(task.own['example'])}.npz"
-
-
-def example_failures(task: TaskPlan) -> str:
-    """Return the list of failed networks beside the diagrams of the task's example network."""
-    return f"{example_diagrams(task).removesuffix('.npz')}.failed.json"
-
-
 def table_files(task: TaskPlan) -> list[str]:
     """Return the tables and texts of a task."""
     names = [f"evaluation/{name}.csv" for name in (*EVALUATION_FILES, *statistics_names(task))]
@@ -118,7 +140,7 @@ def study_files(plan: Plan, study: str) -> list[str]:
         claims = [f"results/{study}/claims.csv"] * plan.has_all_experiments(study)
         return [*claims, *figures]
     tasks = [plan.task(name) for name in plan.tasks_of_study(study)]
-    files = [f"results/{study}/figures/{name}.png" for name in STUDY_FIGURES]
+    files = [f"results/{study}/figures/{name}.png" for name in FIGURES["study"]]
     for name in ("leaderboard", *statistics_names(tasks[0])):
         files.append(f"results/{study}/tables/{name}.csv")
     return [*files, *(file for task in tasks for file in final_files(task))]
@@ -140,11 +162,6 @@ def asked_for(plan: Plan, targets: list[str]) -> tuple[list[str], list[str]]:
         return [task["name"] for task in plan.config["tasks"]], []
     of_tasks = [study for study in studies if study in plan.task_studies]
     return [task for study in of_tasks for task in plan.tasks_of_study(study)], studies
-
-
-def compared(name: str) -> Callable[[Plan, str], list[str]]:
-    """Return a function of the plan and a study: one file of every task that it compares."""
-    return lambda plan, study: [f"results/{task}/{name}" for task in plan.compared_tasks(study)]
 
 
 def page_files(root: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from gengap.planning.families import families
 from gengap.planning.grid import check_roles, grid_points, identity, split_grid_point
 from gengap.planning.settings import Settings
 
-ROLES = ("within", "strata", "colour")
+ROLES = ("correlate_within", "rank_within", "colour")
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,8 @@
     } else if (colouring) {
       colouring.groups.forEach((group) => data.push(trace(group.networks, drawn,
         () => ({ color: group.colour, symbol: group.symbol }), group.label)));
+    } else {
+      data.push(trace(page.networks, drawn, () => ({ color: GREY }), ""));
     }
     if (drawn.has(network)) {
       const [x, y] = drawn.get(network);
@@ -81,13 +83,17 @@
       });
     }
     const missing = page.networks.length - drawn.size;
+    const remarks = [
+      missing ? `${drawn.size} of ${page.networks.length} networks have this measure` : "",
+      colouring ? "" : "the evaluation has no clusters of this component",
+    ];
     return {
       data,
       layout: {
         font: FONT, height: HEIGHT, margin: { l: 60, r: 12, t: 26, b: 96 }, hovermode: "closest", hoverlabel: HOVER,
         plot_bgcolor: "white", paper_bgcolor: "white", clickmode: "event",
         title: {
-          text: missing ? `${drawn.size} of ${page.networks.length} networks have this measure` : "",
+          text: remarks.filter(Boolean).join("; "),
           font: { size: 12 }, x: 0.02, y: 0.99, yanchor: "top",
         },
         xaxis: { ...AXIS, title: title(column.label) },
