@@ -1,9 +1,9 @@
-# gengap with the pins of constraints.txt.
+# An image of gengap with the versions of constraints.txt.
 #   docker build --tag gengap .
 #   mkdir -p results .snakemake
 #   docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD/results:/gengap/results" \
 #     --volume "$PWD/.snakemake:/gengap/.snakemake" gengap
-# Snakemake keeps in .snakemake what made each result, and its lock: never run without it.
+# Snakemake records in .snakemake how each result was made, and keeps its lock there: always mount it.
 FROM python:3.11-slim-bookworm
 
 WORKDIR /gengap
@@ -16,7 +16,7 @@ COPY profiles profiles
 COPY scripts scripts
 COPY studies studies
 
-# Whoever runs it may write Snakemake's notes; the persistence engine is compiled here, once.
+# Any user may write Snakemake's records. The persistence engine is compiled here, once.
 ENV HOME=/tmp NUMBA_CACHE_DIR=/gengap/.numba
 RUN python -c "from gengap.topology.engines.fast import warm; warm()" && chmod -R a+rwX /gengap
 ENTRYPOINT ["snakemake"]

@@ -1,4 +1,4 @@
-# `make run` and `make test` need nothing else but Python 3.11 or 3.12; each makes .venv if need be.
+# `make run` and `make test` need nothing but Python 3.11 or 3.12; each creates .venv if needed.
 
 PYTHON ?= python3
 CORES ?= all
@@ -13,23 +13,23 @@ PORT ?= 8051
 .PHONY: run pgdl report dashboard test test-slurm lint clean
 
 run: $(VENV)/.run  ## the default run: digits, about four minutes
-	$(SNAKEMAKE) --forcerun all  # so that the summary is printed where nothing is to be done, too
+	$(SNAKEMAKE) --forcerun all  # prints the summary even if nothing is to be done
 
-pgdl: $(VENV)/.pgdl  ## TensorFlow, for tasks in PGDL's format and the study ballester2023
+pgdl: $(VENV)/.pgdl  ## install TensorFlow, for tasks in PGDL's format and the study ballester2023
 
 report: run  ## results/report.html: every figure with its caption, in one file
 	$(SNAKEMAKE) --report results/report.html
 
-dashboard: $(VENV)/.dashboard  ## the results of one task in a browser (TASK=digits PORT=8051)
+dashboard: $(VENV)/.dashboard  ## show the results of one task in a browser (TASK=digits PORT=8051)
 	$(BIN)/python -m gengap.dashboard results/$(TASK) --port $(PORT)
 
-test: $(VENV)/.test  ## the tests, the pipeline itself among them
+test: $(VENV)/.test  ## run the tests, which include the workflow itself
 	$(BIN)/python -m pytest
 
-test-slurm: $(VENV)/.test  ## the pipeline on a SLURM cluster of one node; needs root, slurm-wlm, munge
+test-slurm: $(VENV)/.test  ## run the workflow on a SLURM cluster of one node; needs root, slurm-wlm, munge
 	$(BIN)/python -m pytest tests/slurm
 
-lint: $(VENV)/.test  ## style, types, and Snakemake's own checks
+lint: $(VENV)/.test  ## check style, types, and the workflow with Snakemake's own linter
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -37,14 +37,14 @@ lint: $(VENV)/.test  ## style, types, and Snakemake's own checks
 	$(BIN)/snakemake --lint
 	$(BIN)/hadolint Dockerfile
 
-# An environment whose making was cut short has no working pip, and is made anew.
-# torch comes first and alone: where a CPU build is at hand, pip takes it only when asked by version.
+# An environment whose creation was interrupted has no working pip, and is created anew.
+# torch is installed first and alone: pip takes a CPU build that is available only if the version is pinned.
 $(VENV)/.run: pyproject.toml constraints.txt
 	@$(BIN)/python -m pip --version 2>/dev/null || { \
 	  $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || { \
 	    echo "$(PYTHON) is not Python 3.11 or 3.12: name one that is, as in make run PYTHON=python3.12." >&2; \
 	    exit 1; }; \
-	  echo "making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
+	  echo "creating $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	$(PIP) torch
 	$(PIP) --editable .[workflow]
 	$(BIN)/python -c "from gengap.topology.engines.fast import warm; warm()"  # compiled once, then cached

@@ -246,7 +246,7 @@ def ratios(table: pd.DataFrame) -> str:
             f"- {what}: {format_ratios(ratio(cost).xs(largest, level='n'))}"
             for cost, what in {
                 "peak_mb": "peak of the process",
-                "own": "of that its own, without the pages of libraries' files",
+                "own": "the process's own part of that, without the pages of libraries' files",
                 "added": "added by the call",
             }.items()
         ),

@@ -1,4 +1,4 @@
-"""One set of versions: the conda environments agree with the constraints file."""
+"""The conda environments and the dependencies have the versions of the constraints file."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_every_dependency_is_pinned() -> None:
 
 
 def scripts() -> Iterator[tuple[str, str]]:
-    """The script of each rule that has one, and its environment."""
+    """Yield the script of each rule that has one, and its environment."""
     for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
         for block in re.split(r"\n *rule\b", path.read_text())[1:]:
             script = re.search(r'"\.\./\.\./scripts/(\w+)\.py"', block)

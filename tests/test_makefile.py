@@ -1,4 +1,4 @@
-"""The environment that `make` makes, with a Python that only says what it is asked to do."""
+"""How `make` creates the environment, with a Python that only records its arguments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-# Made into an environment it is a Python that works; asked for its version it is 3.<MINOR>.
+# Copied into an environment it passes for a working Python; it states its version as 3.<minor>.
 STUB = """#!/bin/sh
 echo "$0 $*" >> {log}
 case "$1 $2" in
@@ -28,7 +28,7 @@ def checkout(root: Path, tmp_path: Path) -> Path:
 
 
 def make(checkout: Path, minor: int) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-    """Make the environment with Python 3.<minor>; the result, and what was asked of any Python."""
+    """Create the environment with Python 3.<minor>; return the result and all recorded calls."""
     python, log = checkout / "stub", checkout / "log"
     python.write_text(STUB.format(log=log, python=shutil.which("python3"), minor=minor))
     python.chmod(0o755)
@@ -40,26 +40,26 @@ def make(checkout: Path, minor: int) -> tuple[subprocess.CompletedProcess[str], 
 
 
 @pytest.mark.parametrize("minor", [11, 12])
-def test_an_environment_that_was_cut_short_is_made_anew(checkout: Path, minor: int) -> None:
+def test_an_interrupted_environment_is_created_anew(checkout: Path, minor: int) -> None:
     broken = checkout / ".venv" / "bin" / "python"
     broken.parent.mkdir(parents=True)
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
-    result, asked = make(checkout, minor)
+    result, calls = make(checkout, minor)
     assert result.returncode == 0, result.stderr
-    assert "stub -m venv --clear .venv" in asked
-    assert any(line.startswith(".venv/bin/python -m pip install") for line in asked)
-    # One that works is kept.
+    assert "stub -m venv --clear .venv" in calls
+    assert any(line.startswith(".venv/bin/python -m pip install") for line in calls)
+    # A working environment is kept.
     (checkout / ".venv" / ".run").unlink()
-    _, asked = make(checkout, minor)
-    assert asked[0] == ".venv/bin/python -m pip --version"
-    assert not any(line.startswith("stub") for line in asked)
+    _, calls = make(checkout, minor)
+    assert calls[0] == ".venv/bin/python -m pip --version"
+    assert not any(line.startswith("stub") for line in calls)
 
 
 @pytest.mark.parametrize("minor", [10, 13])
 def test_another_python_is_refused_in_one_sentence(checkout: Path, minor: int) -> None:
-    result, asked = make(checkout, minor)
+    result, calls = make(checkout, minor)
     assert result.returncode != 0
     assert result.stderr.count("is not Python 3.11 or 3.12: name one that is") == 1
-    assert len(asked) == 1
+    assert len(calls) == 1
     assert not (checkout / ".venv").exists()
