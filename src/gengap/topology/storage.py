@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
-from gengap.files import writing
+from gengap.files import read_npz, writing
 from gengap.topology.diagrams import Bars
 
 METADATA_KEY = "metadata"
+COMPUTE_AGAIN = "compute the diagrams again"
 _BARS_KEY = re.compile(r"draw(\d+)_H(\d+)")
 
 
@@ -28,7 +28,7 @@ def write_diagrams(
     """Write the diagrams of B draws; the same diagrams give the same bytes.
 
     Args:
-        draws: per draw, per dimension, a (bars, 2) array.
+        draws: per draw, per dimension, (bars, 2) births and deaths.
         path: of the npz file; its keys are ``draw0_H0``, ``draw0_H1``, ``draw1_H0``, ...
         metadata: JSON-serialisable facts about the sample, kept under the key ``metadata``.
     """
@@ -43,34 +43,35 @@ def write_diagrams(
 
 
 def read_diagrams(path: str | Path) -> tuple[list[list[Bars]], dict[str, Any]]:
-    """The draws and the metadata that ``write_diagrams`` wrote.
+    """Read the diagrams that ``write_diagrams`` wrote.
+
+    Args:
+        path: of the npz file.
+
+    Returns:
+        Per draw, per dimension, (bars, 2) births and deaths; and the metadata.
 
     Raises:
         GengapError: the file is missing, damaged, or holds something else.
     """
+    arrays = read_npz(path, COMPUTE_AGAIN)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
         metadata = json.loads(str(arrays.pop(METADATA_KEY)))
-    except FileNotFoundError:
-        raise GengapError(f"{path} does not exist: compute the diagrams first.") from None
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except (KeyError, ValueError) as error:
         raise GengapError(
-            f"{path} is not a readable file of diagrams: delete it and compute them again."
+            f"{path} holds no metadata, so it is no file of diagrams: delete it and {COMPUTE_AGAIN}."
         ) from error
-    found = {}
+    by_position: dict[tuple[int, int], Bars] = {}
     for key, bars in arrays.items():
         match = _BARS_KEY.fullmatch(key)
         if match is None or bars.ndim != 2 or bars.shape[1] != 2:
             raise GengapError(
-                f"{path} holds {key!r} of shape {bars.shape}, which is no diagram: "
-                "delete it and compute the diagrams again."
+                f"{path} holds {key!r} of shape {bars.shape}, which is no diagram: delete it and {COMPUTE_AGAIN}."
             )
-        found[int(match[1]), int(match[2])] = bars
-    dimensions = 1 + max((dimension for _, dimension in found), default=-1)
-    count = len(found) // dimensions if dimensions else 0
-    if set(found) != {(draw, dim) for draw in range(count) for dim in range(dimensions)}:
-        raise GengapError(
-            f"{path} lacks some draws or dimensions: delete it and compute the diagrams again."
-        )
-    return [[found[draw, dim] for dim in range(dimensions)] for draw in range(count)], metadata
+        by_position[int(match[1]), int(match[2])] = bars
+    dimensions = 1 + max((dimension for _, dimension in by_position), default=-1)
+    count = len(by_position) // dimensions if dimensions else 0
+    if set(by_position) != {(draw, dim) for draw in range(count) for dim in range(dimensions)}:
+        raise GengapError(f"{path} lacks some draws or dimensions: delete it and {COMPUTE_AGAIN}.")
+    draws = [[by_position[draw, dim] for dim in range(dimensions)] for draw in range(count)]
+    return draws, metadata
