@@ -80,12 +80,12 @@ def diagrams(threads: int) -> None:
     """Compute the diagrams of all draws and write them."""
     sampled = read_sample(FOLDER / "sample.safetensors")
     computed = draw_diagrams(sampled, threads=threads)
-    write_diagrams(computed, FOLDER / "diagrams.npz", sampled.metadata())
+    write_diagrams({"0": (computed, sampled.metadata())}, FOLDER / "diagrams.npz")
 
 
 def summaries() -> None:
     """Compute the summaries of the diagrams."""
-    draws, _ = read_diagrams(FOLDER / "diagrams.npz")
+    draws, _ = read_diagrams(FOLDER / "diagrams.npz", "0")
     summarise(draws, RESAMPLES, generator(0, "summaries"))
 
 

@@ -1,4 +1,4 @@
-"""How files are written so that none is half written under its final name, and JSON is read."""
+"""Files written so that none is half written under its final name; JSON and npz files read."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import json
 import os
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gengap.errors import GengapError, MachineError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NO_ROOM = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
 PARTIAL_PREFIX = ".part-"
@@ -120,3 +124,30 @@ def read_json(path: str | Path, remedy: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise GengapError(f"{path} is not a JSON object: {remedy}.")
     return content
+
+
+def read_npz(path: str | Path, remedy: str, prefix: str = "") -> dict[str, NDArray[Any]]:
+    """Read the arrays of an npz file, none of them pickled.
+
+    Args:
+        path: of the file.
+        remedy: what to do if it is missing, or was broken and is deleted; the end of the sentence.
+        prefix: only the arrays whose names begin with it are read.
+
+    Returns:
+        The arrays by name.
+
+    Raises:
+        GengapError: the file is missing, damaged, or not an npz file without pickles.
+    """
+    # Here, since planning writes and reads files without arrays.
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files if name.startswith(prefix)}
+    except FileNotFoundError as error:
+        raise GengapError(f"{path} does not exist: {remedy}.") from error
+    # A TypeError is that of a single array, which is no context manager; a pickle is a ValueError.
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise GengapError(f"{path} is not a valid npz file: delete it and {remedy}.") from error

@@ -118,7 +118,7 @@ def test_kendall_counts_pairs(view):
 
 
 def test_bars_are_those_of_the_file(view, task_folder):
-    draws, _ = read_diagrams(task_folder / "topology" / "diagrams" / "9.npz")
+    draws, _ = read_diagrams(task_folder / "topology" / "diagrams" / "0.npz", "9")
     bars = view.bars("9")
     assert len(bars) == sum(len(part) for draw in draws for part in draw)
     for draw, dimension in itertools.product(range(2), range(2)):

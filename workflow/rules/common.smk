@@ -13,6 +13,7 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[
 sys.path.insert(0, str(ROOT / "src"))
 
 from gengap.errors import GengapError
+from gengap.files import remove_partial_files
 from gengap.planned_figures import FIGURES
 from gengap.planning import resources, starting, targets
 from gengap.planning.families import family_source
@@ -124,6 +125,7 @@ def picture(name, category, of="task"):
 def prepare():
     """What is to be done before the first job."""
     starting.require_writable(Path("results"))
+    remove_partial_files("results")
     jobs = list(workflow.dag.needrun_jobs())
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         starting.require_pgdl_packages({job.rule.name for job in jobs})

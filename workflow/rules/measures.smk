@@ -51,6 +51,7 @@ rule measures:
         errors="results/{task}/standard_errors.csv",
         failed="results/{task}/failed.csv",
         left_out="results/{task}/left_out_measures.csv",
+        left_out="results/{task}/left_out_measures.csv",
     log:
         "results/{task}/logs/measures.log",
     benchmark:

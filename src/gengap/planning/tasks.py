@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from gengap import pgdl_layout
 from gengap.errors import GengapError
 from gengap.limits import LEAST_NETWORKS
 from gengap.names import PGDL_NETWORKS, STAGED_FAMILY
@@ -92,11 +94,11 @@ class TaskPlan:
         if self.kind == "zoo":
             zoo = self.own["zoo"]
             return len(grid_points(zoo["grid"], zoo["replicates"]))
-        wanted: int | None = self.own["pgdl"]["networks"]
+        pgdl = self.own["pgdl"]
         if self._zoo is None:
-            return published_networks(self.own["pgdl"]["task"], wanted)
+            return imported_networks(pgdl["task"], pgdl["source"], pgdl["networks"])
         available = len(grid_points(self._zoo["grid"], self._zoo["replicates"]))
-        return min(wanted or available, available)
+        return min(pgdl["networks"] or available, available)
 
     @cached_property
     def families(self) -> dict[str, str]:
@@ -207,20 +209,38 @@ class TaskPlan:
         return zoo
 
 
-def published_networks(task: str, wanted: int | None) -> int:
-    """Return how many networks are imported from a PGDL task: the wanted or all published ones.
+def imported_networks(task: str, source: str, wanted: int | None) -> int:
+    """Return how many networks are imported from a PGDL task.
+
+    Args:
+        task: the task's folder in PGDL's tree.
+        source: where its files come from. The reference file of a folder in which the task lies
+            unpacked says how many networks there are; else the published counts do.
+        wanted: how many of them to import, or None for all.
 
     Raises:
-        GengapError: more are wanted than were published, or nothing says how many there are.
+        GengapError: a local source does not exist; more networks are wanted than there are; or
+            nothing says how many there are.
     """
-    published = PGDL_NETWORKS.get(task)
-    if wanted is None and published is None:
+    if not pgdl_layout.is_url(source) and not Path(source).exists():
+        raise GengapError(
+            f"'source' of {task} is '{source}', which does not exist: give the URL, the archive or "
+            "the folder with PGDL's files."
+        )
+    if pgdl_layout.is_unpacked(source, task):
+        reference = pgdl_layout.locate(source, task).reference
+        available, whose = len(pgdl_layout.read_entries(reference)), f"{reference} names"
+    elif task in PGDL_NETWORKS:
+        available, whose = PGDL_NETWORKS[task], "PGDL published"
+    elif wanted is not None:
+        return wanted
+    else:
         raise GengapError(
             f"'{task}' is none of PGDL's published tasks ({', '.join(PGDL_NETWORKS)}), so the "
             "number of its networks is not known: set 'networks'."
         )
-    if wanted is not None and published is not None and wanted > published:
+    if wanted is not None and wanted > available:
         raise GengapError(
-            f"'networks' of {task} is {wanted}, but {published} were published: lower it."
+            f"'networks' of {task} is {wanted}, but {whose} {available} of them: lower it."
         )
-    return wanted or published or 0
+    return wanted or available

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
-from gengap.files import writing
+from gengap.files import read_npz, writing
 from gengap.topology.diagrams import Bars
 
 METADATA = "metadata"
+COMPUTE_AGAIN = "compute the diagrams again"
 _BARS_KEY = re.compile(r"draw(\d+)_H(\d+)")
 
 Diagrams = tuple[Sequence[Sequence[NDArray[np.floating]]], Mapping[str, Any]]
@@ -26,8 +27,8 @@ def write_diagrams(networks: Mapping[str, Diagrams], path: str | Path) -> None:
     """Write the diagrams of networks; the same diagrams give the same bytes.
 
     Args:
-        networks: by id, the diagrams of B draws (per draw, per dimension, a (bars, 2) array) and
-            JSON-serialisable facts about the sample that they were computed from.
+        networks: by id, the diagrams of B draws (per draw, per dimension, (bars, 2) births and
+            deaths) and JSON-serialisable facts about the sample that they were computed from.
         path: of the npz file. Its keys are ``<id>/draw0_H0``, ``<id>/draw0_H1``,
             ``<id>/draw1_H0``, ... and ``<id>/metadata``.
     """
@@ -48,6 +49,9 @@ def find_diagrams(folder: str | Path) -> dict[str, Path]:
     Args:
         folder: of the files of a task's shards, ``topology/diagrams``.
 
+    Returns:
+        A file for each network whose diagrams were computed.
+
     Raises:
         GengapError: a file is damaged.
     """
@@ -57,54 +61,50 @@ def find_diagrams(folder: str | Path) -> dict[str, Path]:
             with zipfile.ZipFile(path) as archive:
                 names = archive.namelist()
         except (OSError, zipfile.BadZipFile) as error:
-            raise GengapError(
-                f"{path} is not a readable file of diagrams: delete it and compute them again."
-            ) from error
+            raise GengapError(f"{path} is damaged: delete it and {COMPUTE_AGAIN}.") from error
         files |= {name.rpartition("/")[0]: path for name in names}
     return files
 
 
 def read_diagrams(path: str | Path, network: str) -> tuple[list[list[Bars]], dict[str, Any]]:
-    """Return the draws and the metadata of one network that ``write_diagrams`` wrote.
+    """Read the diagrams of one network that ``write_diagrams`` wrote.
 
     Args:
         path: of the npz file.
         network: the network's id.
 
     Returns:
-        Per draw, per dimension, a (bars, 2) float32 array; and the facts about the sample.
+        Per draw, per dimension, (bars, 2) births and deaths; and the metadata.
 
     Raises:
         GengapError: the file is missing, damaged, lacks the network, or holds something else.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            keys = [key for key in file.files if key.rpartition("/")[0] == network]
-            arrays = {key.rpartition("/")[2]: file[key] for key in keys}
-        if not arrays:
-            raise GengapError(
-                f"{path} holds no diagrams of network {network}: see the task's failed.csv."
-            )
-        metadata = json.loads(str(arrays.pop(METADATA)))
-    except FileNotFoundError:
-        raise GengapError(f"{path} does not exist: compute the diagrams first.") from None
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    prefix = f"{network}/"
+    named = read_npz(path, COMPUTE_AGAIN, prefix)
+    arrays = {key.removeprefix(prefix): array for key, array in named.items()}
+    if not arrays:
         raise GengapError(
-            f"{path} is not a readable file of diagrams: delete it and compute them again."
+            f"{path} holds no diagrams of network {network}: see the task's failed.csv."
+        )
+    try:
+        metadata = json.loads(str(arrays.pop(METADATA)))
+    except (KeyError, ValueError) as error:
+        raise GengapError(
+            f"{path} holds no metadata of network {network}: delete it and {COMPUTE_AGAIN}."
         ) from error
-    diagrams = {}
+    by_position: dict[tuple[int, int], Bars] = {}
     for key, bars in arrays.items():
         match = _BARS_KEY.fullmatch(key)
         if match is None or bars.ndim != 2 or bars.shape[1] != 2:
             raise GengapError(
-                f"{path} holds {key!r} of shape {bars.shape}, which is no diagram: "
-                "delete it and compute the diagrams again."
+                f"{path} holds {key!r} of shape {bars.shape}, which is no diagram: delete it and "
+                f"{COMPUTE_AGAIN}."
             )
-        diagrams[int(match[1]), int(match[2])] = bars
-    dimensions = 1 + max((dimension for _, dimension in diagrams), default=-1)
-    count = len(diagrams) // dimensions if dimensions else 0
-    if set(diagrams) != {(draw, dim) for draw in range(count) for dim in range(dimensions)}:
-        raise GengapError(
-            f"{path} lacks some draws or dimensions: delete it and compute the diagrams again."
-        )
-    return [[diagrams[draw, dim] for dim in range(dimensions)] for draw in range(count)], metadata
+        by_position[int(match[1]), int(match[2])] = bars
+    dimensions = 1 + max((dimension for _, dimension in by_position), default=-1)
+    count = len(by_position) // dimensions if dimensions else 0
+    if set(by_position) != {(draw, dim) for draw in range(count) for dim in range(dimensions)}:
+        raise GengapError(f"{path} lacks some draws or dimensions: delete it and {COMPUTE_AGAIN}.")
+    return [
+        [by_position[draw, dim] for dim in range(dimensions)] for draw in range(count)
+    ], metadata
