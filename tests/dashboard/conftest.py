@@ -20,7 +20,7 @@ import pytest
 from gengap import tasks
 from gengap.dashboard import View, read_view, write_static_page
 from gengap.evaluation import cluster, evaluate, scalar_measures
-from gengap.failures import Failure, write_failure
+from gengap.failures import Failure, write_failures
 from gengap.tasks.folder import Metrics
 from gengap.topology import (
     correlation_dissimilarity,
@@ -93,20 +93,23 @@ def task_folder(tmp_path_factory) -> Path:
     tasks.write_task(folder / "task.json", NAME, GRID, metrics)
     task = tasks.load(folder)
     rng = np.random.default_rng(2)
-    tables = []
+    tables, diagrams = [], {}
     for network, entry in metrics.items():
         corruption = entry.hyper_parameters["label_corruption"]
         signal = corruption + 0.1 * rng.normal()
         tables.append(tidy(network, "baseline", {"signal": signal, "noise": rng.normal()}))
-        path = folder / "topology" / "diagrams" / f"{network}.npz"
         if network == FAILED:
-            write_failure(path, Failure("activations", network, "a weight is NaN"))
             continue
         draws = draws_of(network, entry.hyper_parameters["width"])
-        write_diagrams(draws, path, {})
+        diagrams[network] = draws, {}
         vectors = vectorise(draws[0])
         chosen = {name: vectors[name] for name in vectors if name.split(".")[0] in VECTORS}
         tables.append(tidy(network, "topology", chosen))
+    write_diagrams(diagrams, folder / "topology" / "diagrams" / "0.npz")
+    write_failures(
+        folder / "topology" / "diagrams" / "0.failed.json",
+        [Failure("activations", FAILED, "a weight is NaN")],
+    )
     measures = pd.concat(tables)
     measures.to_csv(folder / "measures.csv", index=False)
     failed = [(FAILED, "activations", "a weight is NaN")]

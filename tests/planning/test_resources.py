@@ -60,12 +60,12 @@ def test_the_memory_of_eigenvalues_follows_the_weights(tmp_path: Path) -> None:
     weights = tmp_path / "weights.safetensors"
     without = resources.memory_of_eigenvalues(weights, "cpu")
     weights.write_bytes(bytes(10_000_000))
-    vectors = limits.LARGEST_EIGENVALUES + limits.LANCZOS_VECTORS
+    vectors = 2 * (2 * limits.LARGEST_EIGENVALUES + limits.EXTRA_BASIS)
     assert resources.memory_of_eigenvalues(weights, "cpu") == without + 10 * vectors
 
 
 def test_curvature_keeps_graphs_beside_what_the_other_measures_take() -> None:
     more = resources.memory_of_measures("curvature", "cpu")
     assert more - resources.memory_of_measures("baseline", "cpu") == pytest.approx(
-        2 * limits.GRAPH_BYTES / 1e6, abs=1
+        2 * limits.CURVATURE_GRAPH_BYTES / 1e6, abs=1
     )
