@@ -29,7 +29,7 @@ OVERSHOOT = 1.25
 """How far beyond the linearised boundary a crossing is looked for."""
 
 STEPS, LEARNING_RATE = 300, 0.02
-"""Of Adam, by which points are moved until their gradient is parallel to a vector."""
+"""Steps and learning rate of Adam, which moves points until their gradients align with a vector."""
 
 FORWARD_BATCH = 8192
 ALIGNED = 0.01
