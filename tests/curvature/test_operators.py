@@ -12,7 +12,13 @@ import pytest
 import torch
 from torch import nn
 
-from gengap.curvature import ggn, gradient_second_moment, hessian, operators
+from gengap.curvature import (
+    ggn,
+    gradient_second_moment,
+    hessian,
+    is_twice_differentiable,
+    operators,
+)
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.networks import Network, build, convolutional, dense, weight_layers
@@ -306,6 +312,17 @@ def test_what_cannot_be_differentiated_is_named(random_split: DataMaker) -> None
     once = Step(OnceDifferentiable.apply)
     with pytest.raises(GengapError, match="cannot be differentiated twice"):
         hessian(once, "cross_entropy", random_split()).trace(6)
+    assert not is_twice_differentiable(once, random_split())
+    with pytest.raises(GengapError, match=r"reaches the parameter first\.weight"):
+        is_twice_differentiable(rounded, random_split())
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse", "hinge"])
+def test_smooth_networks_can_be_differentiated_twice_by_any_loss(
+    loss: str, seeded: Builder, random_split: DataMaker
+) -> None:
+    assert is_twice_differentiable(seeded(SMOOTH), random_split(), loss)
+    assert is_twice_differentiable(Step(torch.relu), random_split(), loss)
 
 
 def test_losses_without_curvature_are_refused(seeded: Builder, random_split: DataMaker) -> None:

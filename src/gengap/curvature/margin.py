@@ -37,7 +37,7 @@ OVERSHOOT = 1.25
 """How far beyond the linearised boundary a crossing is looked for."""
 
 STEPS, LEARNING_RATE = 300, 0.02
-"""Of Adam, by which points are moved until their gradient is parallel to a vector."""
+"""Steps and learning rate of Adam, which moves points until their gradients align with a vector."""
 
 ALIGNED = 0.01
 """Points whose |alignment| comes as near as this to the best of all starts are kept."""

@@ -311,6 +311,9 @@ def is_twice_differentiable(network: nn.Module, data: Split, loss: str = "cross_
 
     Returns:
         False where a part of the network or the loss has no such derivative.
+
+    Raises:
+        GengapError: no gradient at all reaches a parameter.
     """
     tried = copy.deepcopy(network).eval().requires_grad_()
     inputs = tensor_of(data.inputs[:1], device_of(tried)).to(next(tried.parameters()).dtype)

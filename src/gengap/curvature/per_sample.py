@@ -39,8 +39,8 @@ def pull_back(
         network: in eval mode, so that batch normalisation uses its running statistics.
         inputs: (n, *input_shape).
         cotangents: u, (n, k) for k outputs.
-        loss: whose outputs are meant, see :func:`gengap.training.loss_inputs`: logits but for
-            ``mse``.
+        loss: whose outputs are meant, see :func:`gengap.training.loss_inputs`: logits except
+            for ``mse``.
 
     Returns:
         (n, p), parameters in the order of ``network.parameters()``, each flattened.

@@ -39,6 +39,11 @@ ALPHAS = {"tenth": 0.1, "one": 1.0, "ten": 10.0}
 quadrature of lambda / (lambda + alpha) is biased upwards where many eigenvalues lie within alpha of
 zero."""
 
+SPECTRAL_MEASURES = (
+    "lambda_max", "hessian_trace", *(f"effective_dimensionality_{name}" for name in ALPHAS),
+    "hessian_negatives", "hessian_negative_mass", "hessian_outliers",
+)  # fmt: skip
+
 G_THETA_INPUTS = 50
 
 LOSS_INCREASE = 0.1
@@ -48,15 +53,7 @@ SMALLEST, LARGEST = 1e-5, 10.0
 BISECTIONS = 14
 
 
-@measure(
-    "lambda_max",
-    "hessian_trace",
-    *(f"effective_dimensionality_{name}" for name in ALPHAS),
-    "hessian_negatives",
-    "hessian_negative_mass",
-    "hessian_outliers",
-    needs={"classes", "twice_differentiable"},
-)
+@measure(*SPECTRAL_MEASURES, needs={"classes", "twice_differentiable"})
 def hessian_spectrum(subject: Subject) -> dict[str, float]:
     """Compute sums over the spectrum of the Hessian of the mean loss.
 
