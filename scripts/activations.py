@@ -24,7 +24,7 @@ def main() -> None:
         choose_inputs(split, params.inputs, generator(params.seed, task, "inputs")),
         neurons=params.neurons,
         draws=params.draws,
-        method=params.sampling,
+        sampling=params.sampling,
         skip_layers=params.skip_layers,
         rng=generator(params.seed, task, number, "activations"),
     )
