@@ -11,11 +11,18 @@ from torch import Tensor, nn
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures.registry import measure
-from gengap.networks import device_of, logits, tensor_of, weight_layers
+from gengap.networks import (
+    batched_outputs,
+    captured,
+    class_logits,
+    device_of,
+    inference,
+    tensor_of,
+    weight_layers,
+)
 from gengap.training import loss_and_accuracy
 
 MARGIN_PERCENTILE = 10.0
-BATCH = 1024
 POWER_ITERATIONS = 200
 POWER_TOLERANCE = 1e-6
 
@@ -25,7 +32,7 @@ def parameter_count(
     network: nn.Module, initial: nn.Module | None, train: Split, rng: np.random.Generator
 ) -> float:
     """Number of trainable parameters."""
-    return float(sum(parameter.numel() for parameter in network.parameters()))
+    return float(inference.parameter_count(network))
 
 
 @measure()
@@ -112,13 +119,8 @@ def fit(
 
 
 def all_logits(network: nn.Module, train: Split) -> np.ndarray:
-    """Logits of every training input, (n, classes) float32."""
-    with torch.inference_mode():
-        parts = [
-            logits(network, tensor_of(train.inputs[start : start + BATCH], device_of(network)))
-            for start in range(0, len(train.inputs), BATCH)
-        ]
-        return torch.cat(parts).numpy(force=True)
+    """Return one logit per class for every training input, (n, classes) float32."""
+    return class_logits(batched_outputs(network, train)).numpy(force=True)
 
 
 def layer_norms(network: nn.Module, example: Tensor, rng: np.random.Generator) -> list[float]:
@@ -129,23 +131,10 @@ def layer_norms(network: nn.Module, example: Tensor, rng: np.random.Generator) -
         example: one input, (1, *input_shape): it fixes the size of each layer's input.
         rng: draws the starting vectors of the power iterations.
     """
-    shapes: dict[str, torch.Size] = {}
-    layers = weight_layers(network)
-
-    def remember(name: str) -> object:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            shapes[name] = inputs[0].shape
-
-        return hook
-
-    handles = [layer.register_forward_hook(remember(name)) for name, layer in layers]  # type: ignore[arg-type]
-    try:
-        with torch.inference_mode():
-            network(example)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return [_operator_norm(layer, shapes[name], rng) for name, layer in layers]
+    layers = [layer for _, layer in weight_layers(network)]
+    with torch.inference_mode(), captured(layers) as passages:
+        network(example)
+    return [_operator_norm(layer, passages[layer].input.shape, rng) for layer in layers]
 
 
 def _operator_norm(layer: nn.Module, shape: torch.Size, rng: np.random.Generator) -> float:
