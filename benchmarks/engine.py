@@ -127,7 +127,7 @@ def matrices(folder: Path, sizes: list[int]) -> list[tuple[str, int, Path]]:
             print(f"training: {name}", flush=True)
             network, inputs = make()
             rng = generator(0, "benchmark", name)
-            sampled = sample(network, inputs, neurons=largest, draws=1, method="uniform", rng=rng)
+            sampled = sample(network, inputs, neurons=largest, draws=1, sampling="uniform", rng=rng)
             rows = rng.permutation(sampled.draws[0])
             save(whole, correlation_dissimilarity(sampled.activations[rows]))
         for n in sizes:

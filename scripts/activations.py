@@ -31,7 +31,7 @@ def main() -> None:
                 inputs,
                 neurons=params.neurons,
                 draws=params.draws,
-                method=params.sampling,
+                sampling=params.sampling,
                 skip_layers=params.skip_layers,
                 rng=generator(params.seed, task, network, "activations"),
             )

@@ -195,6 +195,9 @@ SCHEDULES: dict[str, dict[str, float]] = {
 }
 """Learning-rate schedules, and the keywords of each with their defaults."""
 
+SAMPLINGS = ("importance", "uniform")
+"""How neurons are drawn."""
+
 FLOAT_KEYS = (
     "dropout",
     "kept",

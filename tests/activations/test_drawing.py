@@ -13,13 +13,13 @@ from gengap.datasets import Split
 from gengap.errors import GengapError
 
 
-def test_probabilities_by_hand():
+def test_probabilities_by_hand() -> None:
     """4 inputs: neuron 2 leads for three, neuron 0 for one; 1, 3, 4 share the fifth part."""
     found = importance_probabilities(np.array([2, 0, 2, 2]), 5)
     np.testing.assert_allclose(found, [1 / 5, 1 / 15, 3 / 5, 1 / 15, 1 / 15])
 
 
-def test_probabilities_are_renormalised_when_every_neuron_leads_somewhere():
+def test_probabilities_are_renormalised_when_every_neuron_leads_somewhere() -> None:
     found = importance_probabilities(np.array([0, 1, 1]), 2)
     np.testing.assert_allclose(found, [1 / 3, 2 / 3])
 
@@ -33,7 +33,7 @@ def pairs_in_sequence(probabilities: np.ndarray) -> dict[tuple[int, int], float]
     }
 
 
-def test_draws_follow_the_law_of_sequential_sampling():
+def test_draws_follow_the_law_of_sequential_sampling() -> None:
     p = np.array([0.5, 0.25, 0.15, 0.07, 0.03])
     draws = draw_neurons(p, 2, 20_000, np.random.default_rng(0))
     expected = pairs_in_sequence(p)
@@ -42,7 +42,7 @@ def test_draws_follow_the_law_of_sequential_sampling():
     assert chisquare(counts, 20_000 * np.array(list(expected.values()))).pvalue > 1e-3
 
 
-def test_draws_agree_with_numpys_choice():
+def test_draws_agree_with_numpys_choice() -> None:
     p = np.random.default_rng(1).dirichlet(np.full(8, 0.7))
     ours = draw_neurons(p, 3, 8000, np.random.default_rng(2))
     rng = np.random.default_rng(3)
@@ -53,7 +53,7 @@ def test_draws_agree_with_numpys_choice():
 
 
 @pytest.mark.parametrize("size", [1, 7, 20])
-def test_a_draw_is_ascending_and_without_repeats(size):
+def test_a_draw_is_ascending_and_without_repeats(size: int) -> None:
     draws = draw_neurons(np.full(20, 1 / 20), size, 50, np.random.default_rng(4))
     assert draws.shape == (50, size)
     assert (np.diff(draws, axis=1) > 0).all()
@@ -61,19 +61,19 @@ def test_a_draw_is_ascending_and_without_repeats(size):
     assert draws.max() < 20
 
 
-def test_the_same_seed_gives_the_same_draws():
+def test_the_same_seed_gives_the_same_draws() -> None:
     p = np.full(1000, 1e-3)
     one, other, third = (draw_neurons(p, 10, 3, np.random.default_rng(s)) for s in (0, 0, 1))
     np.testing.assert_array_equal(one, other)
     assert not np.array_equal(one, third)
 
 
-def some_split() -> Split:
+def split_of_twenty() -> Split:
     return Split(np.arange(40, dtype=np.float32).reshape(20, 2), np.arange(20) % 3, 3)
 
 
-def test_inputs_are_chosen_without_repeats_in_the_splits_order():
-    split = some_split()
+def test_inputs_are_chosen_without_repeats_in_the_splits_order() -> None:
+    split = split_of_twenty()
     chosen = choose_inputs(split, 8, np.random.default_rng(0))
     assert chosen.shape == (8, 2)
     assert (np.diff(chosen[:, 0]) > 0).all()
@@ -81,8 +81,10 @@ def test_inputs_are_chosen_without_repeats_in_the_splits_order():
     assert not np.array_equal(chosen, choose_inputs(split, 8, np.random.default_rng(1)))
 
 
-def test_fewer_inputs_than_asked_for_are_all_used_and_said(caplog):
-    split = some_split()
+def test_fewer_inputs_than_asked_for_are_all_used_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    split = split_of_twenty()
     chosen = choose_inputs(split, 100, np.random.default_rng(0))
     np.testing.assert_array_equal(chosen, split.inputs)
     assert [r.message for r in caplog.records] == [
@@ -90,6 +92,6 @@ def test_fewer_inputs_than_asked_for_are_all_used_and_said(caplog):
     ]
 
 
-def test_refuses_no_inputs():
+def test_refuses_no_inputs() -> None:
     with pytest.raises(GengapError, match="inputs is 0"):
-        choose_inputs(some_split(), 0, np.random.default_rng(0))
+        choose_inputs(split_of_twenty(), 0, np.random.default_rng(0))

@@ -40,7 +40,7 @@ def test_neurons_are_those_of_a_sample_of_all(network: torch.nn.Module, inputs: 
         inputs,
         neurons=10**6,
         draws=1,
-        method="uniform",
+        sampling="uniform",
         skip_layers=1,
         rng=np.random.default_rng(0),
     )

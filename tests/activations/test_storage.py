@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +15,9 @@ from gengap.activations import Sample, read_sample, write_sample
 from gengap.errors import GengapError
 
 
-def some_sample(**changes: object) -> Sample:
+def a_sample(**changes: Any) -> Sample:
     rng = np.random.default_rng(0)
-    arguments = {
+    arguments: dict[str, Any] = {
         "activations": rng.random((4, 6)).astype(np.float32),
         "neurons": np.array([1, 3, 5, 8]),
         "draws": np.array([[0, 1, 3], [1, 2, 3]]),
@@ -26,8 +28,8 @@ def some_sample(**changes: object) -> Sample:
     return Sample(**(arguments | changes))
 
 
-def test_round_trip(tmp_path):
-    sample = some_sample()
+def test_round_trip(tmp_path: Path) -> None:
+    sample = a_sample()
     write_sample(sample, tmp_path / "folder" / "s.safetensors")
     found = read_sample(tmp_path / "folder" / "s.safetensors")
     for name in ("activations", "neurons", "draws"):
@@ -37,27 +39,27 @@ def test_round_trip(tmp_path):
     assert found.layers == sample.layers
 
 
-def test_same_sample_same_bytes(tmp_path):
+def test_same_sample_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "other"):
-        write_sample(some_sample(), tmp_path / name)
+        write_sample(a_sample(), tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 
 
-def test_refuses_a_missing_file(tmp_path):
+def test_refuses_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(GengapError, match="none does not exist"):
         read_sample(tmp_path / "none")
 
 
-@pytest.mark.parametrize("kept", [0, 4, 50, -1])
-def test_refuses_a_truncated_file(tmp_path, kept):
+@pytest.mark.parametrize("length", [0, 4, 50, -1])
+def test_refuses_a_truncated_file(tmp_path: Path, length: int) -> None:
     path = tmp_path / "s.safetensors"
-    write_sample(some_sample(), path)
-    path.write_bytes(path.read_bytes()[:kept])
+    write_sample(a_sample(), path)
+    path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(GengapError, match=r"s\.safetensors is not a readable sample"):
         read_sample(path)
 
 
-def test_refuses_another_safetensors_file(tmp_path):
+def test_refuses_another_safetensors_file(tmp_path: Path) -> None:
     path = tmp_path / "s.safetensors"
     save_file({"activations": np.zeros((2, 2), dtype=np.float32)}, path)
     with pytest.raises(GengapError, match="not a readable sample"):
@@ -74,13 +76,13 @@ def test_refuses_another_safetensors_file(tmp_path):
         ({"population": 10}, "do not add up"),
     ],
 )
-def test_refuses_a_sample_that_contradicts_itself(changes, sentence):
+def test_refuses_a_sample_that_contradicts_itself(changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(GengapError, match=sentence):
-        some_sample(**changes)
+        a_sample(**changes)
 
 
-def test_reading_a_sample_does_not_load_torch(tmp_path):
-    write_sample(some_sample(), tmp_path / "s")
+def test_reading_a_sample_does_not_load_torch(tmp_path: Path) -> None:
+    write_sample(a_sample(), tmp_path / "s")
     code = (
         "import sys; from gengap.activations import read_sample;"
         f"read_sample({str(tmp_path / 's')!r}); print('torch' in sys.modules)"
@@ -89,7 +91,7 @@ def test_reading_a_sample_does_not_load_torch(tmp_path):
     assert found.stdout.strip() == "False"
 
 
-def test_the_front_door_that_needs_torch_is_there():
+def test_the_front_door_that_needs_torch_is_there() -> None:
     code = (
         "import gengap.activations as a; from gengap.activations import sample;"
         "print(callable(a.sample), a.sample is sample, hasattr(a, 'nothing'))"

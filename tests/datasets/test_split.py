@@ -45,6 +45,34 @@ def test_arrays_that_make_no_split_are_refused(
         Split(inputs, labels, 2)
 
 
+def test_a_sample_has_rows_of_the_split_in_its_order() -> None:
+    split = Split(np.arange(40, dtype=np.float32).reshape(20, 2), np.arange(20) % 3, 3)
+    sample = split.sample(8, np.random.default_rng(4))
+    rows = (sample.inputs[:, 0] / 2).astype(int)
+    assert len(rows) == 8
+    assert (np.diff(rows) > 0).all()
+    np.testing.assert_array_equal(sample.inputs, split.inputs[rows])
+    np.testing.assert_array_equal(sample.labels, split.labels[rows])
+    assert sample.classes == 3
+    assert set(rows) == set(np.random.default_rng(4).permutation(20)[:8])
+
+
+def test_every_row_is_as_likely_to_be_in_a_sample() -> None:
+    split = Split(np.arange(5, dtype=np.float32)[:, None], np.zeros(5, np.int64), 1)
+    rng = np.random.default_rng(0)
+    counts = np.bincount([int(x) for _ in range(2000) for x in split.sample(2, rng).inputs[:, 0]])
+    # Five standard deviations of a binomial of 2000 draws with probability 2/5.
+    np.testing.assert_allclose(counts, 800, atol=5 * np.sqrt(2000 * 0.4 * 0.6))
+
+
+def test_a_sample_of_more_than_there_are_is_all_and_takes_the_same_draw() -> None:
+    split = a_split()
+    first, second = np.random.default_rng(1), np.random.default_rng(1)
+    assert np.array_equal(split.sample(100, first).inputs, split.inputs)
+    second.permutation(len(split.labels))
+    assert first.random() == second.random()
+
+
 def test_splits_of_different_shape_make_no_dataset() -> None:
     with pytest.raises(GengapError, match=r"toy do not belong together.*\(2, 3, 1\) and \(2,\)"):
         Dataset("toy", a_split(), Split(VECTORS, LABELS, 3))

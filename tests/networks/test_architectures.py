@@ -42,7 +42,9 @@ def test_resnet18_equals_the_formula_of_its_blocks() -> None:
     def normalised(values: torch.Tensor, name: str) -> torch.Tensor:
         keys = ("running_mean", "running_var", "weight", "bias")
         mean, variance, scale, shift = (weights[f"{name}.{key}"][:, None, None] for key in keys)
-        return (values - mean) / (variance + 1e-5).sqrt() * scale + shift
+        standard = (values - mean) / (variance + 1e-5).sqrt()
+        outputs: torch.Tensor = standard * scale + shift
+        return outputs
 
     generator = torch.Generator().manual_seed(0)
     for name, tensor in weights.items():

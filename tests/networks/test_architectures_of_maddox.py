@@ -60,8 +60,9 @@ def test_a_preresnet_equals_the_formula_of_its_blocks() -> None:
     inputs = torch.rand(3, 8, 8, 1, generator=generator)
     values = functional.conv2d(inputs.permute(0, 3, 1, 2), weights["stem.weight"], padding=1)
 
-    def normalised(some: torch.Tensor) -> torch.Tensor:
-        return (some / (1 + 1e-5) ** 0.5).relu()  # statistics and scales as at the start
+    def normalised(values: torch.Tensor) -> torch.Tensor:
+        scale: float = (1 + 1e-5) ** 0.5  # statistics and scales as at the start
+        return (values / scale).relu()
 
     for block in range(3):
         stride = 1 if block == 0 else 2
@@ -83,7 +84,7 @@ def test_a_preresnet_equals_the_formula_of_its_blocks() -> None:
 def test_a_bottleneck_halves_the_image_once_a_stage() -> None:
     network = build(spec("preresnet", [8, 8, 1], 3, width=1, depth=47))
     seen: list[torch.Size] = []
-    handle = network.norm.register_forward_pre_hook(  # type: ignore[union-attr, operator]
+    handle = network.get_submodule("norm").register_forward_pre_hook(
         lambda module, arguments: seen.append(arguments[0].shape)
     )
     network(torch.zeros(2, 8, 8, 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,8 @@ from torch.nn import functional
 from gengap.activations import node_activations
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import build
+from gengap.networks import build, weight_layers
+from gengap.networks.architectures.densenet121 import DenseLayer
 from gengap.training import Recipe, train
 
 SMALL = {
@@ -96,6 +99,7 @@ def test_a_dense_layer_passes_its_input_on() -> None:
     values = torch.rand(2, 1, 4, 4)
     stem = network.get_submodule("stem")(values)
     layer = network.get_submodule("blocks.0")
+    assert isinstance(layer, DenseLayer)
     outputs = layer(stem)
     assert torch.equal(outputs[:, 2:], stem)
     inner = functional.conv2d(layer.norm1(stem).relu(), layer.conv1.weight)
@@ -108,12 +112,14 @@ def test_an_inception_module_puts_its_branches_side_by_side() -> None:
         {"architecture": "inception", "input_shape": [4, 4, 1], "classes": 2, "width": 4}
     )
     module = network.get_submodule("blocks.0")
-    values = torch.rand(2, module.branches[0][0].conv.in_channels, 4, 4)
+    first = module.get_submodule("branches.0")
+    channels = weight_layers(first)[0][1].weight.shape[1]
+    values = torch.rand(2, channels, 4, 4)
     outputs = module(values)
     pooled = functional.max_pool2d(functional.pad(values, (1, 1, 1, 1), value=-1e9), 3, 1)
-    last = module.branches[3][1](pooled)
+    last = module.get_submodule("branches.3.1")(pooled)
     torch.testing.assert_close(outputs[:, -last.shape[1] :], last)
-    torch.testing.assert_close(outputs[:, :4], module.branches[0](values))
+    torch.testing.assert_close(outputs[:, :4], first(values))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +132,7 @@ def test_an_inception_module_puts_its_branches_side_by_side() -> None:
         ("vgg16", {"depth": 3}, "unknown keyword 'depth'"),
     ],
 )
-def test_bad_specs_are_refused(name: str, keywords: dict, sentence: str) -> None:
+def test_bad_specs_are_refused(name: str, keywords: dict[str, Any], sentence: str) -> None:
     spec = {"architecture": name, "input_shape": [8, 8, 1], "classes": 2} | keywords
     with pytest.raises(GengapError, match=sentence):
         build(spec)

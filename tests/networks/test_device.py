@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +27,8 @@ from gengap.networks import (
     tensor_of,
 )
 from gengap.training import Recipe, train
+
+Template = Callable[..., dict[str, Any]]
 
 LIBRARY = Path(gengap.__file__).parent
 # Torch's functions that make a tensor out of nothing: on the CPU, unless they are told where.
@@ -119,7 +123,7 @@ def test_every_rule_that_is_told_a_device_brings_it_to_its_script(root: Path) ->
 class TestOnAGpu:
     """The same numbers as on the CPU, to the tolerance of float32 sums in another order."""
 
-    def test_training(self, template, digits) -> None:  # type: ignore[no-untyped-def]
+    def test_training(self, template: Template, digits: Dataset) -> None:
         losses = []
         for name in ("cpu", "cuda"):
             spec = template(digits.input_shape, digits.classes, width=8, depth=2)
@@ -128,9 +132,9 @@ class TestOnAGpu:
             losses.append([row["train_loss"] for row in result.history])
             assert device_of(network).type == name
             assert all(tensor.device.type == "cpu" for tensor in result.weights.values())
-        np.testing.assert_allclose(*losses, rtol=1e-3)
+        np.testing.assert_allclose(np.array(losses[0]), np.array(losses[1]), rtol=1e-3)
 
-    def test_activations_and_measures(self, template, digits) -> None:  # type: ignore[no-untyped-def]
+    def test_activations_and_measures(self, template: Template, digits: Dataset) -> None:
         spec = template(digits.input_shape, digits.classes, width=8, depth=2)
         first, last = build(spec), build(spec)
         result = train(last, digits.train, Recipe(epochs=5, learning_rate=0.05))
@@ -156,11 +160,17 @@ class TestOnAGpu:
         for measure, value in found["cpu"].items():
             # A share of inputs may change by one of them, where two logits are all but equal.
             np.testing.assert_allclose(
-                value, found["cuda"][measure], rtol=1e-2, atol=0.01, err_msg=measure
+                np.asarray(value, float),
+                np.asarray(found["cuda"][measure], float),
+                rtol=1e-2,
+                atol=0.01,
+                err_msg=measure,
             )
 
     @pytest.mark.parametrize("family", ["curvature", "tangent", "functional_graph"])
-    def test_counts_and_ranks_have_the_same_names(self, template, digits, family) -> None:  # type: ignore[no-untyped-def]
+    def test_counts_and_ranks_have_the_same_names(
+        self, template: Template, digits: Dataset, family: str
+    ) -> None:
         """Their values count eigenvalues and bars, and one may change sides."""
         spec = template(digits.input_shape, digits.classes, width=8, depth=2)
         first, last = build(spec), build(spec)
@@ -179,4 +189,4 @@ class TestOnAGpu:
             for name in ("cpu", "cuda")
         )
         assert list(on_cpu) == list(on_gpu)
-        assert all(np.isfinite(value).all() for value in on_gpu.values())
+        assert all(np.isfinite(np.asarray(value, float)).all() for value in on_gpu.values())

@@ -160,7 +160,8 @@ def test_per_sample_gradients_equal_a_loop(name: str, inputs: Tensor) -> None:
     parameters = {key: value.detach() for key, value in network.named_parameters()}
 
     def first_output(weights: dict[str, Tensor], one: Tensor) -> Tensor:
-        return torch.func.functional_call(network, weights, (one[None],))[0, 0]
+        outputs: Tensor = torch.func.functional_call(network, weights, (one[None],))
+        return outputs[0, 0]
 
     batched = torch.func.vmap(torch.func.grad(first_output), (None, 0))(parameters, inputs)
     for index in range(len(inputs)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -283,9 +284,10 @@ def test_a_damaged_state_is_named(tmp_path: Path) -> None:
 
 def test_corruption_is_by_the_seed_alone() -> None:
     data = points(30, classes=3)
+    first = Recipe(label_corruption=0.5, epochs=1, seed=2)
     labels = [
-        train(linear(3, 3), data, Recipe(label_corruption=0.5, epochs=1, seed=2, **other)).labels
-        for other in ({}, {"batch_size": 7, "optimiser": "adam"})
+        train(linear(3, 3), data, recipe).labels
+        for recipe in (first, replace(first, batch_size=7, optimiser="adam"))
     ]
     assert (labels[0] == labels[1]).all()
     wanted = corrupt_labels(data.labels, 3, 0.5, generator(2, "label corruption"))

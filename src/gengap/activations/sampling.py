@@ -12,10 +12,9 @@ from gengap.activations.drawing import draw_neurons, importance_probabilities
 from gengap.activations.storage import Sample
 from gengap.activations.streaming import LayerStream
 from gengap.errors import GengapError
+from gengap.names import SAMPLINGS
 
 logger = logging.getLogger(__name__)
-
-METHODS = ("importance", "uniform")
 
 
 def sample(
@@ -24,7 +23,7 @@ def sample(
     *,
     neurons: int,
     draws: int,
-    method: str = "importance",
+    sampling: str = "importance",
     skip_layers: int = 0,
     rng: np.random.Generator,
     batch_size: int | None = None,
@@ -40,8 +39,8 @@ def sample(
         neurons: number of neurons in a draw, without replacement; if the network has fewer, all
             of them (which is logged once).
         draws: number of draws B.
-        method: ``importance`` (see ``importance_probabilities``; of neurons with equal activation
-            the first counts) or ``uniform``.
+        sampling: ``importance`` (see :func:`importance_probabilities`; of neurons with equal
+            activation the first counts) or ``uniform``.
         skip_layers: first observed layers to leave out.
         rng: draws the neurons.
         batch_size: inputs per forward pass; by default what memory allows. The sample depends on
@@ -54,8 +53,8 @@ def sample(
         GengapError: an argument is out of range, or there are NaN or infinite activations (the
             sentence names the layer).
     """
-    if method not in METHODS:
-        raise GengapError(f"Unknown method {method!r}: choose {' or '.join(METHODS)}.")
+    if sampling not in SAMPLINGS:
+        raise GengapError(f"Unknown sampling {sampling!r}: choose {' or '.join(SAMPLINGS)}.")
     for name, value in (("neurons", neurons), ("draws", draws), ("batch_size", batch_size)):
         if value is not None and value < 1:
             raise GengapError(f"{name} is {value}: ask for at least 1.")
@@ -63,7 +62,7 @@ def sample(
     population = sum(size for _, size in stream.layers)
     if population < neurons:
         logger.warning("The network has %d neurons, not the %d asked for.", population, neurons)
-    if method == "importance":
+    if sampling == "importance":
         probabilities = importance_probabilities(_most_active(stream, len(inputs)), population)
     else:
         probabilities = np.full(population, 1 / population)

@@ -37,6 +37,19 @@ class Split:
         if fault:
             raise GengapError(f"Not a split of a dataset: {fault}.")
 
+    def sample(self, count: int, rng: np.random.Generator) -> Split:
+        """Draw samples without replacement, and return them in the order of the split.
+
+        Args:
+            count: how many; all of them if there are fewer.
+            rng: draws one permutation of the samples, whatever ``count`` is.
+
+        Returns:
+            A split of the same classes.
+        """
+        rows = np.sort(rng.permutation(len(self.labels))[:count])
+        return Split(self.inputs[rows], self.labels[rows], self.classes)
+
 
 def _fault(inputs: np.ndarray, labels: np.ndarray, classes: int) -> str | None:
     """What is wrong with the arrays of a split, with its remedy, or None."""

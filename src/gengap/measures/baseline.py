@@ -11,11 +11,18 @@ from torch import Tensor, nn
 from gengap.datasets import Split
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
-from gengap.networks import device_of, logits, tensor_of, weight_layers
+from gengap.networks import (
+    batched_outputs,
+    captured,
+    class_logits,
+    device_of,
+    inference,
+    tensor_of,
+    weight_layers,
+)
 from gengap.training import loss_and_accuracy
 
 MARGIN_PERCENTILE = 10.0
-BATCH = 1024
 POWER_ITERATIONS = 200
 POWER_TOLERANCE = 1e-6
 
@@ -23,7 +30,7 @@ POWER_TOLERANCE = 1e-6
 @measure()
 def parameter_count(subject: Subject) -> float:
     """Count the trainable parameters."""
-    return float(sum(parameter.numel() for parameter in subject.network.parameters()))
+    return float(inference.parameter_count(subject.network))
 
 
 @measure()
@@ -110,12 +117,7 @@ def fit(subject: Subject) -> dict[str, float]:
 
 def all_logits(network: nn.Module, train: Split) -> np.ndarray:
     """Compute the logits of every training input, (n, classes) float32."""
-    with torch.inference_mode():
-        parts = [
-            logits(network, tensor_of(train.inputs[start : start + BATCH], device_of(network)))
-            for start in range(0, len(train.inputs), BATCH)
-        ]
-        return torch.cat(parts).numpy(force=True)
+    return class_logits(batched_outputs(network, train)).numpy(force=True)
 
 
 def layer_norms(network: nn.Module, example: Tensor, rng: np.random.Generator) -> list[float]:
@@ -129,23 +131,10 @@ def layer_norms(network: nn.Module, example: Tensor, rng: np.random.Generator) -
     Returns:
         The norms in forward order.
     """
-    shapes: dict[str, torch.Size] = {}
-    layers = weight_layers(network)
-
-    def remember(name: str) -> object:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            shapes[name] = inputs[0].shape
-
-        return hook
-
-    handles = [layer.register_forward_hook(remember(name)) for name, layer in layers]  # type: ignore[arg-type]
-    try:
-        with torch.inference_mode():
-            network(example)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return [_operator_norm(layer, shapes[name], rng) for name, layer in layers]
+    layers = [layer for _, layer in weight_layers(network)]
+    with torch.inference_mode(), captured(layers) as passages:
+        network(example)
+    return [_operator_norm(layer, passages[layer].input.shape, rng) for layer in layers]
 
 
 def _operator_norm(layer: nn.Module, shape: torch.Size, rng: np.random.Generator) -> float:

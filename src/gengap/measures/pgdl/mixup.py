@@ -16,7 +16,7 @@ from gengap.measures.pgdl.drawing import INPUTS, draw_balanced
 from gengap.measures.pgdl.outputs import BATCH, all_observed, class_scores
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
-from gengap.networks import device_of, observed_layers
+from gengap.networks import device_of, forward_hooks, leaf_modules, observed_layers
 from gengap.networks.layout import ChannelsFirst, ChannelsLast, Flatten
 from gengap.networks.padding import AveragePooling
 
@@ -76,20 +76,16 @@ def manifold_mixup_error(subject: Subject) -> float:
         def mix(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> Tensor:
             return (output + features[right]) / 2
 
-        handle = layer.register_forward_hook(mix)
-        try:
+        with forward_hooks([layer], mix):
             return class_scores(network, inputs[left])
-        finally:
-            handle.remove()
 
     return mixup_error(scores, labels)
 
 
 def _first_activation(network: nn.Module) -> nn.Module:
     """The first module without parts that is not affine, or else the first layer."""
-    leaves = [module for module in network.modules() if not list(module.children())]
     return next(
-        (module for module in leaves if not isinstance(module, AFFINE)),
+        (module for module in leaf_modules(network) if not isinstance(module, AFFINE)),
         observed_layers(network)[0][1],
     )
 

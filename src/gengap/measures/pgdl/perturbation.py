@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gengap.bisection import bisect
 from gengap.measures.pgdl.drawing import draw
 from gengap.measures.pgdl.outputs import all_scores, class_scores, observe
 from gengap.measures.registry import measure
@@ -88,20 +89,19 @@ def sharpness(subject: Subject) -> float:
     network, train, rng = subject.network, subject.train, subject.rng
     inputs, labels = draw(train, SHARPNESS_INPUTS, rng, device_of(network))
     target = _accuracy(network, inputs, labels) - ACCURACY_LOST
-    low, high = math.log(SMALLEST), math.log(LARGEST)
     perturbed = copy.deepcopy(network)
     noise = [
         tensor_of(rng.uniform(-0.5, 0.5, tuple(p.shape)).astype(np.float32), p.device)
         for p in network.parameters()
     ]
-    for step in range(BISECTIONS):
-        middle = (low + high) / 2
-        _climb(perturbed, network, math.exp(middle), noise, inputs, labels)
-        difference = _accuracy(perturbed, inputs, labels) - target
-        log.info("Sharpness: step %d, size %.3g, excess %.3g", step, math.exp(middle), difference)
-        if abs(difference) < CLOSE_ENOUGH:
-            return -middle
-        low, high = (middle, high) if difference > 0 else (low, middle)
+
+    def may_be_larger(log_size: float) -> bool | None:
+        _climb(perturbed, network, math.exp(log_size), noise, inputs, labels)
+        excess = _accuracy(perturbed, inputs, labels) - target
+        log.info("Sharpness: size %.3g, excess %.3g", math.exp(log_size), excess)
+        return None if abs(excess) < CLOSE_ENOUGH else excess > 0
+
+    low, high = bisect(may_be_larger, math.log(SMALLEST), math.log(LARGEST), BISECTIONS)
     # A bound that was never moved is the answer itself.
     return -high if high == math.log(LARGEST) else -low
 
