@@ -51,7 +51,6 @@ rule measures:
         errors="results/{task}/standard_errors.csv",
         failed="results/{task}/failed.csv",
         left_out="results/{task}/left_out_measures.csv",
-        left_out="results/{task}/left_out_measures.csv",
     log:
         "results/{task}/logs/measures.log",
     benchmark:
