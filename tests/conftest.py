@@ -19,6 +19,22 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """The rules of the workflow, as Snakemake parses them."""
+    # Here, since most tests need no Snakemake.
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import OutputSettings, Quietness, ResourceSettings
+
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            snakefile=ROOT / "Snakefile",
+            workdir=tmp_path_factory.mktemp("parsed"),
+        )
+        return list(workflow._workflow.rules)
+
+
+@pytest.fixture(scope="session")
 def shared() -> Callable[[str], Path]:
     """A function that gives a folder of real data beside the checkout, by its path there.
 

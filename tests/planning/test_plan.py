@@ -58,6 +58,24 @@ def zoo(config: Config) -> Config:
         ),
         (lambda c: zoo(c)["grid"].update(replicates=[1]), "The grid names 'replicates'"),
         (lambda c: zoo(c).update(replicates=1), "at least 8 networks"),
+        (
+            lambda c: zoo(c).update(
+                network={"architecture": "lennet"}, grid={"epochs": [1, 2, 3, 4]}
+            ),
+            "names the architecture 'lennet': choose one of alexnet",
+        ),
+        (
+            lambda c: zoo(c).update(
+                network={"architecture": "lenet", "width": 3}, grid={"epochs": [1, 2, 3, 4]}
+            ),
+            "gives the architecture 'lenet' the keyword 'width', which it does not have",
+        ),
+        (
+            lambda c: zoo(c).update(
+                network={"model_config": [{"layer_name": "Konv2D"}]}, grid={"epochs": [1, 2, 3, 4]}
+            ),
+            "names the layer 'Konv2D': choose one of Activation",
+        ),
         (lambda c: c["tasks"][0].update(networks_per_job=0), "networks_per_job': 0 is less than"),
         (lambda c: c.update(data_dir="/no/such/folder"), "'data_dir' is '/no/such/folder', which"),
         (lambda c: c.update(studies={"balester": {}}), "'studies' names 'balester': choose among"),
@@ -154,6 +172,41 @@ def test_other_tasks_of_a_study_need_not_be_those_that_it_compares(
     tasks = [task | {"name": "mine"} for task in copy.deepcopy(reduced["tasks"])]
     plan = plan_of(reduced | {"studies": {"ballester2023": {"tasks": tasks}}})
     assert plan.compared_tasks("ballester2023") == ["ballester2023/mine"]
+
+
+@pytest.mark.parametrize(
+    ("study", "name", "settings", "sentence"),
+    [
+        ("corneanu2020", "training_curves", {"inptus": 3}, "has no setting 'inptus': choose among"),
+        ("maddox2020", "width_depth", {"dataset": {"name": "digits", "trian_size": 3}}, "'trian_size'"),
+        ("corneanu2020", "partitions", {"dataset": {"name": "digitz"}}, "'digitz' is not one of"),
+        (
+            "corneanu2020", "partitions", {"network": {"architecture": "lennet"}},
+            "experiment partitions, 'network', names the architecture 'lennet'",
+        ),
+        (
+            "sabanayagam2023", "images", {"network": {"model_config": [{"layer_name": "Konv2D"}]}},
+            "names the layer 'Konv2D'",
+        ),
+    ],
+)  # fmt: skip
+def test_a_fault_in_an_experiment_is_named_with_its_place(
+    study: str, name: str, settings: Config, sentence: str, reduced: Config, plan_of: PlanMaker
+) -> None:
+    plan = plan_of(reduced)
+    (entry,) = (entry for entry in plan.studies[study]["experiments"] if entry["name"] == name)
+    entry["settings"] = {**entry["settings"], **settings}
+    with pytest.raises(GengapError) as fault:
+        plan.settings(study)
+    assert sentence in str(fault.value)
+    assert f"studies/{study}.yaml, experiment {name}" in str(fault.value)
+
+
+def test_a_setting_that_an_experiment_needs_is_missed(reduced: Config, plan_of: PlanMaker) -> None:
+    plan = plan_of(reduced)
+    del plan.studies["corneanu2020"]["experiments"][1]["settings"]["inputs"]
+    with pytest.raises(GengapError, match="experiment partitions needs 'inputs': set it"):
+        plan.settings("corneanu2020")
 
 
 def test_every_setting_of_every_study_is_valid(

@@ -1,21 +1,69 @@
-"""What every rule that computes says of itself."""
+"""What every rule that computes says of itself, asked of the workflow as Snakemake parses it."""
 
 from __future__ import annotations
 
-import re
+import ast
 from pathlib import Path
+from typing import Any
 
-ACTIONS = {"script", "shell", "run", "notebook", "wrapper"}
-STATED = {"log", "benchmark", "conda", "threads", "resources"}
+from gengap.planned_figures import FIGURES
 
 
-def test_every_rule_that_computes_states_what_it_needs(root: Path) -> None:
-    computing = 0
-    for path in [root / "Snakefile", *(root / "workflow" / "rules").glob("*.smk")]:
-        for block in re.split(r"^ *(?:rule|checkpoint)\b", path.read_text(), flags=re.M)[1:]:
-            name = block.partition(":")[0]
-            directives = set(re.findall(r"^ +(\w+):", block, re.M))
-            if directives & ACTIONS:
-                computing += 1
-                assert directives >= STATED, f"{name} lacks {sorted(STATED - directives)}"
-    assert computing > 20
+def test_every_rule_that_computes_states_what_it_needs(rules: list[Any]) -> None:
+    computing = [rule for rule in rules if rule.script]
+    assert len(computing) > 30
+    for rule in computing:
+        assert rule.log, rule.name
+        assert rule.benchmark, rule.name
+        assert rule.conda_env, rule.name
+        assert {"mem_mb", "runtime", "_cores"} <= set(rule.resources), rule.name
+        assert "code" in dict(rule.params.items()), rule.name
+
+
+def test_nothing_but_scripts_computes(rules: list[Any]) -> None:
+    for rule in rules:
+        assert not (rule.is_shell or rule.is_run or rule.is_wrapper or rule.is_notebook), rule.name
+
+
+def test_rules_that_run_networks_ask_for_the_gpu(rules: list[Any]) -> None:
+    asking = {rule.name for rule in rules if "gpu" in rule.resources}
+    assert asking == {
+        "train", "import_networks", "activations", "diagrams", "measure", "eigenvalues",
+        "experiment",
+    }  # fmt: skip
+
+
+def test_stages_of_a_shard_pass_on_its_failures(rules: list[Any]) -> None:
+    stages = {rule.name for rule in rules if "networks" in dict(rule.params.items())}
+    assert stages == {
+        "check_zoo", "train", "import_networks", "activations", "diagrams", "summaries", "measure",
+    } | {"download"}  # fmt: skip
+    for rule in rules:
+        if rule.name in stages - {"check_zoo", "download"}:
+            outputs = dict(rule.output.items())
+            assert str(outputs["failed"]).endswith(".failed.json"), rule.name
+            if rule.name not in ("train", "import_networks"):
+                assert "failed" in dict(rule.input.items()), rule.name
+
+
+def test_every_planned_figure_has_a_rule_with_a_caption(rules: list[Any], root: Path) -> None:
+    names = {rule.name for rule in rules if rule.name.startswith("figure_")}
+    studies = {f"figure_study_{name}" for name in FIGURES["study"]}
+    assert names == {f"figure_{name}" for name in FIGURES["task"]} | studies
+    for name in {*FIGURES["task"], *FIGURES["study"]}:
+        assert (root / "workflow" / "report" / f"{name}.rst").is_file()
+
+
+def test_include_files_hold_rules_and_short_functions(root: Path) -> None:
+    common = root / "workflow" / "rules" / "common.smk"
+    assert len(common.read_text().splitlines()) <= 100
+    for path in (root / "workflow" / "rules").glob("*.smk"):
+        lines = path.read_text().splitlines()
+        for number, line in enumerate(lines):
+            if line.startswith("def "):
+                body = lines[number + 1 :]
+                end = next((k for k, text in enumerate(body) if text and text[0] != " "), len(body))
+                function = ast.parse("\n".join([line, *body[:end]])).body[0]
+                assert isinstance(function, ast.FunctionDef)
+                statements = [node for node in function.body if not isinstance(node, ast.Expr)]
+                assert len(statements) <= 5, f"{path.name}: {function.name}"

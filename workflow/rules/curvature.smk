@@ -4,9 +4,7 @@
 rule eigenvalues:
     input:
         train="results/{task}/dataset/train.safetensors",
-        receipt=lambda wildcards: targets.receipt_of(
-            task_of(wildcards), int(wildcards.network)
-        ),
+        receipt=look.receipt,
     output:
         eigenvalues="results/{task}/curvature/{network}.npz",
     log:
@@ -19,17 +17,14 @@ rule eigenvalues:
         "../../envs/networks.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: attempt
-        * resources.memory_of_eigenvalues(
-            wildcards.task, wildcards.network, plan.config["device"]
-        ),
+        mem_mb=look.memory_of(resources.memory_of_eigenvalues, targets.weights_of),
         runtime=60,
-        gpu=resources.gpus(plan.config["device"]),
+        gpu=look.gpus,
     params:
-        loss=lambda wildcards: task_of(wildcards).loss(int(wildcards.network)),
-        device=plan.config["device"],
-        seed=setting("seed"),
-        code=code("eigenvalues"),
+        loss=look.loss,
+        device=look.device,
+        seed=look.setting("seed"),
+        code=look.code("eigenvalues"),
     message:
         "{wildcards.task}: eigenvalues of the Hessian of network {wildcards.network}"
     script:

@@ -18,14 +18,14 @@ rule evaluate:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=look.memory(2000),
         runtime=60,
     params:
-        **section("evaluation"),
-        correlate_within=of_task("correlate_within"),
-        rank_within=of_task("rank_within"),
-        seed=setting("seed"),
-        code=code("evaluate"),
+        **look.section("evaluation"),
+        correlate_within=look.own("correlate_within"),
+        rank_within=look.own("rank_within"),
+        seed=look.setting("seed"),
+        code=look.code("evaluate"),
     message:
         "{wildcards.task}: evaluating the measures"
     script:

@@ -16,21 +16,18 @@ rule experiment:
         "../../envs/studies.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: attempt
-        * resources.memory_of_run(
-            experiment_of(wildcards).run(int(wildcards.run))[1], plan.config["device"]
-        ),
+        mem_mb=look.memory_of(resources.memory_of_run, look.run(1)),
         runtime=240,
-        gpu=resources.gpus(plan.config["device"]),
+        gpu=look.gpus,
     params:
-        module=lambda wildcards: experiment_of(wildcards).module,
-        settings=lambda wildcards: experiment_of(wildcards).run(int(wildcards.run))[1],
-        seed=lambda wildcards: plan.settings(wildcards.study)["seed"],
-        place=lambda wildcards: experiment_of(wildcards).run(int(wildcards.run))[0],
+        module=look.experiment(lambda plan: plan.module),
+        settings=look.run(1),
+        seed=look.study(lambda plan, study: plan.settings(study)["seed"]),
+        place=look.run(0),
         data_dir=plan.config["data_dir"],
-        device=plan.config["device"],
-        code=code(
-            "experiment", lambda wildcards: experiment_of(wildcards).module_path
+        device=look.device,
+        code=look.code(
+            "experiment", look.experiment(lambda plan: plan.module_path)
         ),
     message:
         "{wildcards.study}: {wildcards.experiment}, run {wildcards.run}"
@@ -40,7 +37,7 @@ rule experiment:
 
 rule experiment_figures:
     input:
-        runs=lambda wildcards: experiment_of(wildcards).files,
+        runs=look.experiment(lambda plan: plan.files),
     output:
         figures=report(
             directory("results/{study}/figures/{experiment}"),
@@ -62,16 +59,16 @@ rule experiment_figures:
         "../../envs/studies.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=look.memory(2000),
         runtime=30,
     params:
-        module=lambda wildcards: experiment_of(wildcards).module,
-        settings=lambda wildcards: experiment_of(wildcards).runs,
-        drawing=lambda wildcards: experiment_of(wildcards).entry["drawing"],
+        module=look.experiment(lambda plan: plan.module),
+        settings=look.experiment(lambda plan: plan.runs),
+        drawing=look.experiment(lambda plan: plan.entry["drawing"]),
         format=plan.config["figures"]["format"],
-        code=code(
+        code=look.code(
             "experiment_figures",
-            lambda wildcards: experiment_of(wildcards).module_path,
+            look.experiment(lambda plan: plan.module_path),
         ),
     message:
         "{wildcards.study}: figures of {wildcards.experiment}"
@@ -81,7 +78,7 @@ rule experiment_figures:
 
 rule claims:
     input:
-        unpack(ask_of_study(targets.run_files)),
+        unpack(look.study(targets.run_files)),
     output:
         table=report(
             "results/{study}/claims.csv",
@@ -103,15 +100,12 @@ rule claims:
         "../../envs/studies.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=look.memory(2000),
         runtime=30,
     params:
         setting=plan.config["setting"],
-        settings=lambda wildcards: {
-            name: experiment.runs
-            for name, experiment in plan.experiments(wildcards.study).items()
-        },
-        code=code(
+        settings=look.study(targets.run_settings),
+        code=look.code(
             "claims", lambda wildcards: f"gengap.studies.{wildcards.study}.claims"
         ),
     message:

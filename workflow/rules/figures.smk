@@ -10,7 +10,7 @@ for of in FIGURES:
                 f"figure_study_{figure}" if of == "study" else f"figure_{figure}"
             input:
                 **{
-                    keyword: figure_input(of, pattern)
+                    keyword: look.figure_input(of, pattern)
                     for keyword, pattern in planned.inputs.items()
                 },
             output:
@@ -27,13 +27,13 @@ for of in FIGURES:
                 "../../envs/evaluation.yaml"
             threads: 1
             resources:
-                mem_mb=megabytes(1000),
+                mem_mb=look.memory(1000),
                 runtime=10,
             params:
-                **{name: figure_param(name) for name in planned.params},
+                **{name: look.figure_param(of, name) for name in planned.params},
                 of=of,
                 figure=figure,
-                code=code("figure", planned.draw.partition(":")[0]),
+                code=look.code("figure", planned.draw.partition(":")[0]),
             message:
                 f"{{wildcards.{of}}}: figure {figure.replace('_', ' ')}"
             script:
@@ -44,8 +44,8 @@ for of in FIGURES:
 rule dashboard:
     input:
         task="results/{task}/task.json",
-        tables=ask(targets.table_files),
-        diagrams=ask(targets.all_diagrams),
+        tables=look.task(targets.table_files),
+        diagrams=look.task(targets.all_diagrams),
     output:
         page=report(
             "results/{task}/dashboard.html",
@@ -63,10 +63,10 @@ rule dashboard:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=look.memory(2000),
         runtime=30,
     params:
-        code=code("dashboard", *targets.page_files(ROOT)),
+        code=look.code("dashboard", *targets.page_files(ROOT)),
     message:
         "{wildcards.task}: dashboard"
     script:

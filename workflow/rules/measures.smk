@@ -19,21 +19,19 @@ rule measure:
         "../../envs/networks.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: attempt
-        * resources.memory_of_measures(wildcards.family, plan.config["device"]),
-        runtime=minutes(60, 15),
-        gpu=resources.gpus(plan.config["device"]),
+        mem_mb=look.memory_of(
+            resources.memory_of_measures, lambda wildcards: wildcards.family
+        ),
+        runtime=look.minutes(60, 15),
+        gpu=look.gpus,
     params:
-        networks=networks_of,
-        family=lambda wildcards: task_of(wildcards).family_entry(wildcards.family),
-        device=plan.config["device"],
-        seed=setting("seed"),
-        failures=setting("failures"),
-        code=code(
-            "measure",
-            lambda wildcards: family_source(
-                task_of(wildcards).family_entry(wildcards.family)
-            ),
+        networks=look.networks,
+        family=look.family,
+        device=look.device,
+        seed=look.setting("seed"),
+        failures=look.setting("failures"),
+        code=look.code(
+            "measure", lambda wildcards: family_source(look.family(wildcards))
         ),
     message:
         "{wildcards.task}: measures of family {wildcards.family}, shard {wildcards.shard}"
@@ -43,8 +41,8 @@ rule measure:
 
 rule measures:
     input:
-        tables=ask(targets.measure_tables),
-        failed=ask(targets.failure_lists),
+        tables=look.task(targets.measure_tables),
+        failed=look.task(targets.failure_lists),
         task="results/{task}/task.json",
     output:
         measures="results/{task}/measures.csv",
@@ -61,10 +59,10 @@ rule measures:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=look.memory(2000),
         runtime=30,
     params:
-        code=code("measures"),
+        code=look.code("measures"),
     message:
         "{wildcards.task}: gathering the measures"
     script:

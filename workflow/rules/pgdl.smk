@@ -6,7 +6,7 @@
 rule export:
     input:
         task="results/{task}/task.json",
-        receipts=ask(targets.receipts),
+        receipts=look.task(targets.receipts),
     output:
         receipt="results/{task}/pgdl/exported.txt",
     log:
@@ -17,10 +17,10 @@ rule export:
         "../../envs/pgdl.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=look.memory(4000),
         runtime=60,
     params:
-        code=code("export"),
+        code=look.code("export"),
     message:
         "{wildcards.task}: exporting in PGDL's format"
     script:
@@ -30,7 +30,7 @@ rule export:
 # Bound to the network, and on clusters computing nodes often have none: hence a local rule.
 rule download:
     input:
-        ask(targets.export_receipt),
+        look.task(targets.export_receipt),
     output:
         receipt="results/{task}/download/receipt.json",
     log:
@@ -44,15 +44,15 @@ rule download:
         "../../envs/pgdl.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=look.memory(1000),
         runtime=720,
     params:
-        task=ask(lambda task: task.pgdl_name),
-        source=ask(lambda task: task.pgdl_source),
-        checksum=of_task("pgdl", "checksum"),
-        networks=ask(lambda task: task.count),
-        roles=ask(lambda task: task.roles),
-        code=code("download"),
+        task=look.task(lambda task: task.pgdl_name),
+        source=look.task(lambda task: task.pgdl_source),
+        checksum=look.own("pgdl", "checksum"),
+        networks=look.task(lambda task: task.count),
+        roles=look.task(lambda task: task.roles),
+        code=look.code("download"),
     message:
         "{wildcards.task}: fetching PGDL's files"
     script:
@@ -75,10 +75,10 @@ rule import_dataset:
         "../../envs/pgdl.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(6000),
+        mem_mb=look.memory(6000),
         runtime=60,
     params:
-        code=code("import_dataset"),
+        code=look.code("import_dataset"),
     message:
         "{wildcards.task}: importing the dataset"
     script:
@@ -105,15 +105,15 @@ rule import_networks:
         "../../envs/pgdl.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(resources.memory(4000, plan.config["device"])),
-        runtime=minutes(60, 20),
-        gpu=resources.gpus(plan.config["device"]),
+        mem_mb=look.memory_with_device(4000),
+        runtime=look.minutes(60, 20),
+        gpu=look.gpus,
     params:
-        networks=networks_of,
-        recompute=of_task("pgdl", "recompute"),
-        device=plan.config["device"],
-        failures=setting("failures"),
-        code=code("import_networks"),
+        networks=look.networks,
+        recompute=look.own("pgdl", "recompute"),
+        device=look.device,
+        failures=look.setting("failures"),
+        code=look.code("import_networks"),
     message:
         "{wildcards.task}: importing shard {wildcards.shard}"
     script:
@@ -124,7 +124,7 @@ rule import_networks:
 rule import_task:
     input:
         receipt="results/{task}/download/receipt.json",
-        receipts=ask(targets.receipts),
+        receipts=look.task(targets.receipts),
     output:
         task="results/{task}/task.json",
         disagreements="results/{task}/disagreements.txt",
@@ -139,10 +139,10 @@ rule import_task:
         "../../envs/pgdl.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=look.memory(1000),
         runtime=10,
     params:
-        code=code("import_task"),
+        code=look.code("import_task"),
     message:
         "{wildcards.task}: gathering the task"
     script:

@@ -17,11 +17,11 @@ rule clusters:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=look.memory(1000),
         runtime=10,
     params:
-        seed=setting("seed"),
-        code=code("clusters"),
+        seed=look.setting("seed"),
+        code=look.code("clusters"),
     message:
         "{wildcards.task}: clusters of networks by each summary and the gap"
     script:
@@ -44,10 +44,10 @@ rule mutual_information:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=look.memory(1000),
         runtime=30,
     params:
-        code=code("mutual_information"),
+        code=look.code("mutual_information"),
     message:
         "{wildcards.task}: the competition's score of each measure"
     script:
@@ -71,13 +71,13 @@ rule summary_correlations:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=look.memory(1000),
         runtime=30,
     params:
-        **section("evaluation"),
-        correlate_within=of_task("correlate_within"),
-        seed=setting("seed"),
-        code=code("summary_correlations"),
+        **look.section("evaluation"),
+        correlate_within=look.own("correlate_within"),
+        seed=look.setting("seed"),
+        code=look.code("summary_correlations"),
     message:
         "{wildcards.task}: rank correlations of each summary with the gap"
     script:
@@ -101,11 +101,11 @@ rule feature_sets:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=look.memory(1000),
         runtime=10,
     params:
-        feature_sets=setting("feature_sets"),
-        code=code("feature_sets"),
+        feature_sets=look.setting("feature_sets"),
+        code=look.code("feature_sets"),
     message:
         "{wildcards.task}: testing the feature sets against each other"
     script:
@@ -135,10 +135,10 @@ rule study_table:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=look.memory(1000),
         runtime=10,
     params:
-        code=code("study_table"),
+        code=look.code("study_table"),
     message:
         "{wildcards.study}: table {wildcards.table}"
     script:

@@ -19,17 +19,16 @@ rule activations:
         "../../envs/networks.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: attempt
-        * resources.memory_of_activations(task_of(wildcards).run, plan.config["device"]),
-        runtime=minutes(15, 5),
-        gpu=resources.gpus(plan.config["device"]),
+        mem_mb=look.memory_of(resources.memory_of_activations, look.setting()),
+        runtime=look.minutes(15, 5),
+        gpu=look.gpus,
     params:
-        **section("activations"),
-        networks=networks_of,
-        device=plan.config["device"],
-        seed=setting("seed"),
-        failures=setting("failures"),
-        code=code("activations"),
+        **look.section("activations"),
+        networks=look.networks,
+        device=look.device,
+        seed=look.setting("seed"),
+        failures=look.setting("failures"),
+        code=look.code("activations"),
     message:
         "{wildcards.task}: activations of shard {wildcards.shard}"
     script:
@@ -51,24 +50,19 @@ rule diagrams:
         "topology"
     conda:
         "../../envs/networks.yaml"
-    threads: ask(lambda task: resources.diagram_threads(task.run))
+    threads: look.task(lambda task: resources.diagram_threads(task.run))
     resources:
-        mem_mb=lambda wildcards, threads, attempt: attempt
-        * resources.memory_of_diagrams(
-            task_of(wildcards).run, threads, plan.config["device"]
-        ),
-        runtime=lambda wildcards: resources.minutes_of_diagrams(
-            task_of(wildcards).run, len(networks_of(wildcards))
-        ),
-        gpu=resources.gpus(plan.config["device"]),
+        mem_mb=look.memory_of_diagrams,
+        runtime=look.minutes_of_diagrams,
+        gpu=look.gpus,
     params:
-        networks=networks_of,
-        device=plan.config["device"],
-        max_dim=setting("topology", "max_dim"),
-        threshold=setting("topology", "threshold"),
-        engine=setting("topology", "engine"),
-        failures=setting("failures"),
-        code=code("diagrams"),
+        networks=look.networks,
+        device=look.device,
+        max_dim=look.setting("topology", "max_dim"),
+        threshold=look.setting("topology", "threshold"),
+        engine=look.setting("topology", "engine"),
+        failures=look.setting("failures"),
+        code=look.code("diagrams"),
     message:
         "{wildcards.task}: persistence diagrams of shard {wildcards.shard}"
     script:
@@ -92,14 +86,14 @@ rule summaries:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(1000),
-        runtime=minutes(30, 5),
+        mem_mb=look.memory(1000),
+        runtime=look.minutes(30, 5),
     params:
-        networks=networks_of,
-        resamples=setting("topology", "bootstrap_resamples"),
-        seed=setting("seed"),
-        failures=setting("failures"),
-        code=code("summaries"),
+        networks=look.networks,
+        resamples=look.setting("topology", "bootstrap_resamples"),
+        seed=look.setting("seed"),
+        failures=look.setting("failures"),
+        code=look.code("summaries"),
     message:
         "{wildcards.task}: summaries of shard {wildcards.shard}'s diagrams"
     script:

@@ -16,13 +16,13 @@ rule dataset:
         "../../envs/networks.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=look.memory(2000),
         runtime=60,
     params:
-        dataset=of_task("zoo", "dataset"),
-        data_dir=setting("data_dir"),
-        seed=setting("seed"),
-        code=code("dataset"),
+        dataset=look.own("zoo", "dataset"),
+        data_dir=look.setting("data_dir"),
+        seed=look.setting("seed"),
+        code=look.code("dataset"),
     message:
         "{wildcards.task}: reading the dataset"
     script:
@@ -48,11 +48,11 @@ rule check_zoo:
         "../../envs/networks.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=look.memory(2000),
         runtime=10,
     params:
-        networks=ask(lambda task: task.entries),
-        code=code("check_zoo"),
+        networks=look.task(lambda task: task.entries),
+        code=look.code("check_zoo"),
     message:
         "{wildcards.task}: checking the plan of the zoo"
     script:
@@ -80,16 +80,16 @@ rule train:
         "../../envs/networks.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(resources.memory(2000, plan.config["device"])),
-        runtime=minutes(240, 30),
-        gpu=resources.gpus(plan.config["device"]),
+        mem_mb=look.memory_with_device(2000),
+        runtime=look.minutes(240, 30),
+        gpu=look.gpus,
     params:
-        networks=networks_of,
-        entries=lambda wildcards: task_of(wildcards).shard_entries(int(wildcards.shard)),
-        device=plan.config["device"],
-        seed=setting("seed"),
-        failures=setting("failures"),
-        code=code("train"),
+        networks=look.networks,
+        entries=look.entries,
+        device=look.device,
+        seed=look.setting("seed"),
+        failures=look.setting("failures"),
+        code=look.code("train"),
     message:
         "{wildcards.task}: training shard {wildcards.shard}"
     script:
@@ -99,7 +99,7 @@ rule train:
 rule task:
     input:
         plan="results/{task}/plan.json",
-        receipts=ask(targets.receipts),
+        receipts=look.task(targets.receipts),
     output:
         task="results/{task}/task.json",
     log:
@@ -113,11 +113,11 @@ rule task:
         "../../envs/evaluation.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=look.memory(1000),
         runtime=10,
     params:
-        grid=of_task("zoo", "grid"),
-        code=code("task"),
+        grid=look.own("zoo", "grid"),
+        code=look.code("task"),
     message:
         "{wildcards.task}: gathering the task"
     script:

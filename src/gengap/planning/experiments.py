@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from gengap.errors import GengapError
 from gengap.planning.grid import grid_points
+from gengap.planning.networks import check_nested
 from gengap.planning.settings import Settings
 
 
@@ -40,7 +42,7 @@ class ExperimentPlan:
     @property
     def module_path(self) -> str:
         """The experiment's module, in full."""
-        return f"gengap.studies.{self.study}.{self.module}"
+        return f"gengap.studies.{self.study}.experiments.{self.module}"
 
     @cached_property
     def runs(self) -> list[tuple[int, Settings]]:
@@ -85,9 +87,11 @@ def check_experiments(root: Path, study: str, settings: Settings, origin: str) -
         raise GengapError(
             f"The experiments {names} of {study} do not all differ in name: rename one."
         )
+    folder = root / "src" / "gengap" / "studies" / study / "experiments"
+    schema = root / "workflow" / "schemas" / "config.schema.yaml"
     for entry in settings["experiments"]:
         plan = ExperimentPlan(study, entry)
-        folder = root / "src" / "gengap" / "studies" / study
+        where = f"{origin}, experiment {plan.name}"
         if not (folder / f"{plan.module}.py").is_file():
             raise GengapError(
                 f"{origin} names the experiment '{plan.module}': choose a module of {folder}."
@@ -95,4 +99,51 @@ def check_experiments(root: Path, study: str, settings: Settings, origin: str) -
         try:
             _ = plan.runs
         except GengapError as error:
-            raise GengapError(f"{origin}, experiment {plan.name}: {error}") from None
+            raise GengapError(f"{where}: {error}") from None
+        fields = settings_fields(folder / f"{plan.module}.py")
+        _check_keys(entry, fields, where)
+        for key, value in [*entry["settings"].items(), *entry["grid"].items()]:
+            if "Mapping[" in fields[key].annotation:
+                check_nested(value, key, schema, where)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A setting of an experiment.
+
+    Attributes:
+        annotation: its type, as it is written.
+        required: whether it has no default.
+    """
+
+    annotation: str
+    required: bool
+
+
+@cache
+def settings_fields(path: Path) -> dict[str, Field]:
+    """Return the settings of an experiment, read from its source without importing it.
+
+    Args:
+        path: of the module, with a dataclass ``Settings``.
+
+    Returns:
+        The fields of the dataclass, by name.
+    """
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
+    return {
+        node.target.id: Field(ast.unparse(node.annotation), node.value is None)
+        for node in classes["Settings"].body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+
+
+def _check_keys(entry: Settings, fields: Mapping[str, Field], where: str) -> None:
+    given = {**entry["settings"], **entry["grid"]}
+    for key in given:
+        if key not in fields:
+            raise GengapError(f"{where} has no setting '{key}': choose among {', '.join(fields)}.")
+    for key, field in fields.items():
+        if field.required and key not in given:
+            raise GengapError(f"{where} needs '{key}': set it.")

@@ -8,15 +8,40 @@ import tempfile
 from collections.abc import Collection, Iterable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from gengap.errors import GengapError
+from gengap.files import remove_partial_files
 from gengap.names import NETWORK_RECEIPT
+from gengap.planning.plan import Plan
 from gengap.planning.tasks import TaskPlan
 
 log = logging.getLogger(__name__)
 
 PGDL_PACKAGES = ("tensorflow", "h5py")
 PGDL_RULES = {"export", "import_dataset", "import_networks"}
+
+
+def prepare(plan: Plan, jobs: Iterable[tuple[str, Any]], *, needs_packages: bool) -> None:
+    """Do what is to be done before the first job.
+
+    Args:
+        plan: of the run.
+        jobs: the rule and the wildcards of every job of the run.
+        needs_packages: whether the jobs run in the environment that runs the workflow.
+
+    Raises:
+        GengapError: the results cannot be written, or a package is missing.
+    """
+    results, jobs = Path("results"), list(jobs)
+    require_writable(results)
+    removed = remove_partial_files(results)
+    if removed:
+        log.info("%d unfinished files of an earlier run were removed", removed)
+    if needs_packages:
+        require_pgdl_packages({rule for rule, _ in jobs})
+    zoos = {wildcards.task for rule, wildcards in jobs if rule == "train"}
+    arrange_networks(results, [plan.task(name) for name in sorted(zoos)])
 
 
 def require_writable(folder: Path) -> None:

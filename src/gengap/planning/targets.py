@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,17 @@ def figure_files(plan: Plan, name: str, pattern: str) -> str | list[str]:
     return path.format(example=task.shard_of(task.own["example"]))
 
 
-def figure_param(plan: Plan, wildcards: Any, name: str) -> Any:
-    """Return the value of one of a figure's params, for the task or study in the wildcards."""
+def figure_param(plan: Plan, of: str, name: str) -> Any:
+    """Return the value of one of a figure's params.
+
+    Args:
+        plan: of the run.
+        of: full name of the task, or name of the study, that the figure shows.
+        name: the param, as in :class:`gengap.planned_figures.PlannedFigure`.
+    """
     if name == "colours":
-        return [plan.task(task).own["colour"] for task in plan.compared_tasks(wildcards.study)]
-    task = plan.task(wildcards.task)
+        return [plan.task(task).own["colour"] for task in plan.compared_tasks(of)]
+    task = plan.task(of)
     values: dict[str, Callable[[], Any]] = {
         "colour": lambda: task.colour,
         "network": lambda: task.own["example"],
@@ -68,14 +74,6 @@ def statistics_names(task: TaskPlan) -> list[str]:
     if task.run["feature_sets"]:
         names += ["feature_sets", "feature_set_tests"]
     return names
-
-
-def value_at(settings: Settings, keys: Iterable[str]) -> Any:
-    """Return the value under keys of nested settings, the outermost key first."""
-    value: Any = settings
-    for key in keys:
-        value = value[key]
-    return value
 
 
 def receipts(task: TaskPlan) -> list[str]:
@@ -174,3 +172,13 @@ def page_files(root: Path) -> list[Path]:
 def run_files(plan: Plan, study: str) -> dict[str, list[str]]:
     """Return the outcomes of a study's runs, by experiment."""
     return {name: experiment.files for name, experiment in plan.experiments(study).items()}
+
+
+def run_settings(plan: Plan, study: str) -> dict[str, list[tuple[int, Settings]]]:
+    """Return the place among the seeds and the keywords of a study's runs, by experiment."""
+    return {name: experiment.runs for name, experiment in plan.experiments(study).items()}
+
+
+def weights_of(wildcards: Any) -> Path:
+    """Return the file of a network's final weights."""
+    return Path("results", wildcards.task, "networks", wildcards.network, "weights.safetensors")

@@ -1,0 +1,160 @@
+"""Functions of wildcards: what a rule looks up in the plan once Snakemake knows its job.
+
+Each method of :class:`Lookup` returns a function that Snakemake calls with the wildcards of a job,
+and, where the function names them, with its ``threads`` or its ``attempt``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from gengap.planning import resources, targets
+from gengap.planning.experiments import ExperimentPlan
+from gengap.planning.plan import Plan
+from gengap.planning.settings import Settings
+from gengap.planning.sources import code_version
+from gengap.planning.tasks import TaskPlan
+
+Wildcards = Any
+OfWildcards = Callable[[Wildcards], Any]
+OfAttempt = Callable[[Wildcards, int], int]
+
+
+class Lookup:
+    """Looks up what the rules of a workflow need.
+
+    Attributes:
+        plan: of the run.
+        device: where networks are run.
+        gpus: how many GPUs a job that runs networks asks for.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        """Take the plan of a run."""
+        self.plan = plan
+        self.device: str = plan.config["device"]
+        self.gpus = resources.gpus(self.device)
+        self._digest = cache(code_version)
+
+    def setting(self, *keys: str) -> OfWildcards:
+        """Look up one of the settings under which the task is run, the outermost key first."""
+        return lambda wildcards: value_at(self._task(wildcards).run, keys)
+
+    def section(self, name: str) -> dict[str, OfWildcards]:
+        """Look up every key of a section of the settings."""
+        return {key: self.setting(name, key) for key in self.plan.config[name]}
+
+    def own(self, *keys: str) -> OfWildcards:
+        """Look up what the task itself is set to, the outermost key first."""
+        return lambda wildcards: value_at(self._task(wildcards).own, keys)
+
+    def task(self, question: Callable[[TaskPlan], Any]) -> OfWildcards:
+        """Ask the plan of the task."""
+        return lambda wildcards: question(self._task(wildcards))
+
+    def study(self, question: Callable[[Plan, str], Any]) -> OfWildcards:
+        """Ask the plan about the study."""
+        return lambda wildcards: question(self.plan, wildcards.study)
+
+    def experiment(self, question: Callable[[ExperimentPlan], Any]) -> OfWildcards:
+        """Ask the plan of the experiment."""
+        return lambda wildcards: question(
+            self.plan.experiment(wildcards.study, wildcards.experiment)
+        )
+
+    def run(self, part: int) -> OfWildcards:
+        """Look up the place of the run among its seeds (part 0) or its keywords (part 1)."""
+        return lambda wildcards: self.experiment(lambda plan: plan.run(int(wildcards.run))[part])(
+            wildcards
+        )
+
+    def networks(self, wildcards: Wildcards) -> list[int]:
+        """Look up the positions of the shard's networks."""
+        return self._task(wildcards).networks(int(wildcards.shard))
+
+    def entries(self, wildcards: Wildcards) -> list[Settings]:
+        """Look up what the shard's networks are."""
+        return self._task(wildcards).shard_entries(int(wildcards.shard))
+
+    def family(self, wildcards: Wildcards) -> str:
+        """Look up how the settings name the family of measures."""
+        return self._task(wildcards).family_entry(wildcards.family)
+
+    def receipt(self, wildcards: Wildcards) -> str:
+        """Look up the receipt of the shard that the network is in."""
+        return targets.receipt_of(self._task(wildcards), int(wildcards.network))
+
+    def loss(self, wildcards: Wildcards) -> str:
+        """Look up the loss that the network was trained on."""
+        return self._task(wildcards).loss(int(wildcards.network))
+
+    def figure_input(self, of: str, pattern: str) -> OfWildcards:
+        """Look up the files of a figure of a task or study, by their planned pattern."""
+        return lambda wildcards: targets.figure_files(self.plan, wildcards[of], pattern)
+
+    def figure_param(self, of: str, name: str) -> OfWildcards:
+        """Look up one of the params of a figure of a task or study."""
+        return lambda wildcards: targets.figure_param(self.plan, wildcards[of], name)
+
+    def code(self, script: str, *sources: Path | str | Callable[[Wildcards], str]) -> OfWildcards:
+        """Digest a script and all library code that it reaches: an edit makes its jobs stale.
+
+        Args:
+            script: its name, without folder and suffix.
+            sources: files or modules that the script reaches by name at run time, or functions of
+                wildcards that give one.
+        """
+        path = self.plan.root / "scripts" / f"{script}.py"
+
+        def digest(wildcards: Wildcards) -> str:
+            named = [source(wildcards) if callable(source) else source for source in sources]
+            return self._digest(path, *named)
+
+        return digest
+
+    def minutes(self, one: int, more: int) -> OfWildcards:
+        """Give minutes of a shard: of its first network, and of each of the others."""
+        return lambda wildcards: resources.minutes(one, more, len(self.networks(wildcards)))
+
+    def memory(self, amount: int) -> OfAttempt:
+        """Give a request in megabytes that grows when a job is tried again."""
+        return lambda wildcards, attempt: amount * attempt
+
+    def memory_with_device(self, amount: int) -> OfAttempt:
+        """Give such a request of a job that runs networks."""
+        return self.memory(resources.memory(amount, self.device))
+
+    def memory_of(self, model: Callable[..., int], *looked_up: OfWildcards) -> OfAttempt:
+        """Give such a request by a model of :mod:`gengap.planning.resources`.
+
+        Args:
+            model: a function of what is looked up, and of the device.
+            looked_up: functions of wildcards that give its arguments.
+        """
+        return lambda wildcards, attempt: (
+            attempt * model(*(look(wildcards) for look in looked_up), self.device)
+        )
+
+    def memory_of_diagrams(self, wildcards: Wildcards, threads: int, attempt: int) -> int:
+        """Give the request of the diagrams of a shard."""
+        settings = self._task(wildcards).run
+        return attempt * resources.memory_of_diagrams(settings, threads, self.device)
+
+    def minutes_of_diagrams(self, wildcards: Wildcards) -> int:
+        """Give minutes of the diagrams of a shard."""
+        networks = len(self.networks(wildcards))
+        return resources.minutes_of_diagrams(self._task(wildcards).run, networks)
+
+    def _task(self, wildcards: Wildcards) -> TaskPlan:
+        return self.plan.task(wildcards.task)
+
+
+def value_at(settings: Settings, keys: Iterable[str]) -> Any:
+    """Return the value under keys of nested settings, the outermost key first."""
+    value: Any = settings
+    for key in keys:
+        value = value[key]
+    return value
