@@ -60,11 +60,14 @@ def writing(path: str | Path) -> Iterator[Path]:
 
 
 def read_json(path: str | Path, remedy: str) -> dict[str, Any]:
-    """A JSON object from a file.
+    """Read a JSON object.
 
     Args:
-        path: the file.
+        path: of the file.
         remedy: what to do if it is missing or broken, the end of the sentence that says so.
+
+    Returns:
+        The object.
 
     Raises:
         GengapError: missing, not JSON, or not an object.

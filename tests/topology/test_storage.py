@@ -82,10 +82,10 @@ def test_refuses_pickles_other_arrays_and_gaps(tmp_path: Path) -> None:
     with pytest.raises(GengapError, match="not a valid npz file"):
         read_diagrams(path)
     np.savez(path, draw0_H0=bars)
-    with pytest.raises(GengapError, match="holds no metadata"):
+    with pytest.raises(GengapError, match="lacks its metadata"):
         read_diagrams(path)
     np.savez(path, metadata="{", draw0_H0=bars)
-    with pytest.raises(GengapError, match="holds no metadata"):
+    with pytest.raises(GengapError, match="lacks its metadata"):
         read_diagrams(path)
     np.savez(path, metadata="{}", something=bars)
     with pytest.raises(GengapError, match="'something'"):

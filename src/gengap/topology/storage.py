@@ -59,14 +59,15 @@ def read_diagrams(path: str | Path) -> tuple[list[list[Bars]], dict[str, Any]]:
         metadata = json.loads(str(arrays.pop(METADATA_KEY)))
     except (KeyError, ValueError) as error:
         raise GengapError(
-            f"{path} holds no metadata, so it is no file of diagrams: delete it and {COMPUTE_AGAIN}."
+            f"{path} lacks its metadata, so it holds no diagrams: delete it and {COMPUTE_AGAIN}."
         ) from error
     by_position: dict[tuple[int, int], Bars] = {}
     for key, bars in arrays.items():
         match = _BARS_KEY.fullmatch(key)
         if match is None or bars.ndim != 2 or bars.shape[1] != 2:
             raise GengapError(
-                f"{path} holds {key!r} of shape {bars.shape}, which is no diagram: delete it and {COMPUTE_AGAIN}."
+                f"{path} holds {key!r} of shape {bars.shape}, which is no diagram: "
+                f"delete it and {COMPUTE_AGAIN}."
             )
         by_position[int(match[1]), int(match[2])] = bars
     dimensions = 1 + max((dimension for _, dimension in by_position), default=-1)
