@@ -160,11 +160,13 @@ def check_diagrams(
 ) -> None:
     """Refuse diagrams before they are computed, where they exceed the budget.
 
+    It costs little, so it can stand before work that would be lost if they were refused later.
+
     Args:
-        dissimilarity: (n, n), as for ``persistence_diagrams``.
+        dissimilarity: (n, n), of which the simplices are counted.
         max_dim: the highest dimension of homology, 0 to 3.
-        threshold: edges longer than this never enter; None for no limit.
-        budget: 300 CPU seconds and 4 GiB, if left out.
+        threshold: edges longer than this are not counted; None for no limit.
+        budget: what the diagrams may take: 300 CPU seconds and 4 GiB, if left out.
 
     Raises:
         OverBudgetError: the estimated cost exceeds the budget.
