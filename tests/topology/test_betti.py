@@ -49,9 +49,9 @@ def test_steps_are_the_whole_curve() -> None:
 
 def test_summaries_by_hand() -> None:
     bars = np.array([[0.0, 0.4], [0.2, 0.6], [0.1, 0.3], [0.5, np.inf]])
-    found = summarise_bars(bars, nodes=2)
-    assert tuple(found) == SUMMARIES
-    wanted = {
+    summaries = summarise_bars(bars, nodes=2)
+    assert tuple(summaries) == SUMMARIES
+    expected = {
         "life": (0.4 + 0.4 + 0.2) / 3,
         "midlife": (0.2 + 0.4 + 0.2) / 3,
         "peak": 3 / 2,
@@ -61,7 +61,7 @@ def test_summaries_by_hand() -> None:
         "count": 3 / 2,
         "entropy": -(0.4 * np.log(0.4) * 2 + 0.2 * np.log(0.2)),
     }
-    assert found == pytest.approx(wanted)
+    assert summaries == pytest.approx(expected)
 
 
 def test_the_integral_is_the_area_under_the_curve() -> None:

@@ -20,7 +20,7 @@ def draws_of(count: int, seed: int = 0) -> list[list[np.ndarray]]:
     return draws
 
 
-def test_value_is_the_mean_over_draws():
+def test_value_is_the_mean_over_draws() -> None:
     draws = draws_of(7)
     table = summarise(draws, 10, np.random.default_rng(0))
     assert list(table.columns) == ["measure", "component", "value", "standard_error"]
@@ -32,17 +32,17 @@ def test_value_is_the_mean_over_draws():
     assert table.value.notna().all()
 
 
-def test_standard_error_is_that_of_the_bootstrap_distribution():
+def test_standard_error_is_that_of_the_bootstrap_distribution() -> None:
     """The mean of B values drawn with replacement has variance (population variance) / B."""
     draws = draws_of(12)
     table = summarise(draws, 10_000, np.random.default_rng(1))
     key = "deviations_and_averages_of_births_and_deaths.H0H1"
     values = np.stack([vectorise(draw)[key] for draw in draws])
-    found = table[table.measure == key].standard_error
-    np.testing.assert_allclose(found, values.std(axis=0) / np.sqrt(12), rtol=0.04, atol=1e-12)
+    errors = table[table.measure == key].standard_error
+    np.testing.assert_allclose(errors, values.std(axis=0) / np.sqrt(12), rtol=0.04, atol=1e-12)
 
 
-def test_stability_is_the_mean_distance_of_consecutive_draws():
+def test_stability_is_the_mean_distance_of_consecutive_draws() -> None:
     draws = draws_of(6)
     table = summarise(draws, 5_000, np.random.default_rng(2)).set_index("measure")
     for key, distances in bottleneck_between_draws(draws).items():
@@ -51,19 +51,19 @@ def test_stability_is_the_mean_distance_of_consecutive_draws():
         assert table.loc[key, "standard_error"] == pytest.approx(expected, rel=0.05)
 
 
-def test_the_same_seed_gives_the_same_table():
+def test_the_same_seed_gives_the_same_table() -> None:
     draws = draws_of(5)
     one = summarise(draws, 50, np.random.default_rng(3))
     assert one.equals(summarise(draws, 50, np.random.default_rng(3)))
     assert not one.equals(summarise(draws, 50, np.random.default_rng(4)))
 
 
-def test_equal_draws_have_no_error():
+def test_equal_draws_have_no_error() -> None:
     table = summarise(draws_of(1) * 4, 100, np.random.default_rng(0))
     np.testing.assert_array_equal(table.standard_error, 0)
 
 
-def test_a_single_draw_has_no_known_error_and_no_stability():
+def test_a_single_draw_has_no_known_error_and_no_stability() -> None:
     table = summarise(draws_of(1), 100, np.random.default_rng(0))
     assert table.standard_error.isna().all()
     assert not table.measure.str.startswith("bottleneck").any()
@@ -77,6 +77,6 @@ def test_a_single_draw_has_no_known_error_and_no_stability():
         (draws_of(2), 1, "resamples is 1"),
     ],
 )
-def test_refuses(draws, resamples, sentence):
+def test_refuses(draws: list[list[np.ndarray]], resamples: int, sentence: str) -> None:
     with pytest.raises(GengapError, match=sentence):
         summarise(draws, resamples, np.random.default_rng(0))

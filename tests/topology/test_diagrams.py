@@ -139,12 +139,12 @@ def test_threshold_leaves_alive_what_dies_later(engine: str) -> None:
 @pytest.mark.filterwarnings("error:overflow")
 def test_a_threshold_beyond_float32_cuts_nothing(engine: str) -> None:
     square = np.abs(np.subtract.outer(np.arange(4.0), np.arange(4.0)))
-    for found, expected in zip(
+    for bars, expected in zip(
         persistence_diagrams(square, threshold=1e300, engine=engine),
         persistence_diagrams(square, engine=engine),
         strict=True,
     ):
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(bars, expected)
 
 
 @pytest.mark.parametrize("engine", CHOICES)
@@ -168,9 +168,9 @@ def test_engines_agree_bitwise(
     ripser = persistence_diagrams(matrix, max_dim, threshold, "ripser")
     others = ("gudhi", "auto") if max_dim > 1 else ("gudhi", "auto", "fast")
     for engine in others:
-        found = persistence_diagrams(matrix, max_dim, threshold, engine)
-        assert len(found) == len(ripser) == max_dim + 1
-        for one, other in zip(ripser, found, strict=True):
+        diagrams = persistence_diagrams(matrix, max_dim, threshold, engine)
+        assert len(diagrams) == len(ripser) == max_dim + 1
+        for one, other in zip(ripser, diagrams, strict=True):
             assert one.dtype == other.dtype == np.float32
             np.testing.assert_array_equal(one, other)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from gengap.errors import GengapError
 from gengap.topology import dipha_bars, persistence_diagrams
@@ -20,13 +21,13 @@ from gengap.topology.dipha import (
 MAGIC = 8067171840
 
 
-def correlations(seed: int, nodes: int) -> np.ndarray:
+def correlations(seed: int, nodes: int) -> NDArray[np.float64]:
     rng = np.random.default_rng(seed)
     values = np.maximum(rng.standard_normal((nodes, 5)) @ rng.standard_normal((5, 60)), 0)
     matrix = 1 - np.abs(np.corrcoef(values))
-    matrix = np.clip((matrix + matrix.T) / 2, 0, None)
-    np.fill_diagonal(matrix, 0)
-    return matrix
+    symmetric: NDArray[np.float64] = np.clip((matrix + matrix.T) / 2, 0, None)
+    np.fill_diagonal(symmetric, 0)
+    return symmetric
 
 
 def test_a_distance_matrix_has_dipha_s_bytes_and_comes_back(tmp_path: Path) -> None:
@@ -63,16 +64,16 @@ def test_an_empty_diagram_comes_back_empty(tmp_path: Path) -> None:
 def test_the_published_scale_and_cuts() -> None:
     """epsilon is half the length; |r| below 0.4 and bars shorter than 0.02 do not count."""
     matrix = correlations(2, 30)
-    kept = dipha_bars(matrix, max_dim=1)
+    diagrams = dipha_bars(matrix, max_dim=1)
     for dimension, bars in enumerate(persistence_diagrams(matrix, 1, threshold=0.6)):
-        wanted = [
+        expected = [
             (birth / 2, death / 2)
             for birth, death in bars.astype(float)
             if np.isfinite(death) and death / 2 - birth / 2 >= 0.02
         ]
-        assert len(wanted) > 1
-        np.testing.assert_allclose(kept[dimension], wanted)
-        assert kept[dimension].max() <= 0.3 + 1e-6
+        assert len(expected) > 1
+        np.testing.assert_allclose(diagrams[dimension], expected)
+        assert diagrams[dimension].max() <= 0.3 + 1e-6
 
 
 @pytest.mark.parametrize(

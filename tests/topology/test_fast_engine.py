@@ -172,7 +172,9 @@ def test_agrees_bitwise_with_both_oracles_on_small_matrices(
     assert most >= 4
 
 
-def hidden_activations(network: MLPClassifier, inputs: npt.NDArray[np.float64]) -> Matrix:
+def hidden_activations(
+    network: MLPClassifier, inputs: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     layers = []
     for weights, bias in zip(network.coefs_[:-1], network.intercepts_[:-1], strict=True):
         inputs = np.maximum(inputs @ weights + bias, 0)
@@ -328,7 +330,7 @@ def test_just_below_the_enclosing_radius_no_cone_is_complete() -> None:
 def test_only_the_float32_values_count() -> None:
     matrix = cloud(50, np.random.default_rng(3))
     expected = vietoris_rips(matrix.astype(np.float32))
-    kept = matrix.copy()
+    untouched = matrix.copy()
     # Too small for float32: no negative value is left, nor any asymmetry.
     blurred = matrix - 1e-60 * np.eye(50)
     blurred[3, 4] *= 1 + 1e-12
@@ -337,7 +339,7 @@ def test_only_the_float32_values_count() -> None:
             assert mine.tobytes() == theirs.tobytes()
     for mine, theirs in zip(vietoris_rips(blurred), expected, strict=True):
         assert mine.tobytes() == theirs.tobytes()
-    np.testing.assert_array_equal(matrix, kept)
+    np.testing.assert_array_equal(matrix, untouched)
 
 
 def test_threads_do_not_disturb_each_other() -> None:

@@ -84,8 +84,8 @@ def test_communities_are_the_groups_that_were_made() -> None:
 def test_means_of_parts_are_their_signals() -> None:
     activations = clustered(3, 3, 50, noise=0.01)
     parts = by_structure([50, 50, 50])
-    wanted = 1 - np.abs(np.corrcoef([activations[part].mean(0) for part in parts]))
-    np.testing.assert_allclose(partition_means(activations, parts), wanted, atol=1e-6)
+    expected = 1 - np.abs(np.corrcoef([activations[part].mean(0) for part in parts]))
+    np.testing.assert_allclose(partition_means(activations, parts), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["kl", "js"])
@@ -97,37 +97,39 @@ def test_divergences_between_distributions_of_correlations(kind: str) -> None:
     rng = np.random.default_rng(4)
     activations = np.concatenate([clustered(4, 2, 12), rng.standard_normal((12, 80))])
     parts = [*by_structure([12, 12, 12]), np.array([3])]
-    found = partition_divergences(activations, parts, kind)
-    assert found.shape == (3, 3)
-    np.testing.assert_array_equal(found, found.T)
-    assert found[0, 1] < 0.1 < 0.5 < found[0, 2]
+    divergences = partition_divergences(activations, parts, kind)
+    assert divergences.shape == (3, 3)
+    np.testing.assert_array_equal(divergences, divergences.T)
+    assert divergences[0, 1] < 0.1 < 0.5 < divergences[0, 2]
     p = []
     for part in parts[:3]:
         within = np.abs(np.corrcoef(activations[part]))[np.triu_indices(12, 1)]
         shares = np.maximum(np.histogram(within, 10, (0, 1))[0] / len(within), 1e-5)
         p.append(shares / shares.sum())
     if kind == "js":
-        wanted = [[jensenshannon(one, two, base=2) ** 2 for one in p] for two in p]
+        expected = np.array([[jensenshannon(a, b, base=2) ** 2 for a in p] for b in p])
     else:
-        wanted = np.array([[(entropy(a, b) + entropy(b, a)) / 2 for a in p] for b in p])
-        wanted /= wanted.max()
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
+        expected = np.array([[(entropy(a, b) + entropy(b, a)) / 2 for a in p] for b in p])
+        expected /= expected.max()
+    np.testing.assert_allclose(divergences, expected, atol=1e-6)
     # It is a graph like any other.
-    assert len(persistence_diagrams(found, 1)[0]) > 0
+    assert len(persistence_diagrams(divergences, 1)[0]) > 0
 
 
 @pytest.mark.parametrize("eps_max", [0.3, 0.2])
 def test_summaries_are_those_of_the_published_scale(eps_max: float) -> None:
     activations = clustered(5, 6, 6, noise=0.8)
-    found = graph_summaries(activations, max_dim=1, eps_max=eps_max)
+    summaries = graph_summaries(activations, max_dim=1, eps_max=eps_max)
     graph = correlation_dissimilarity(activations)
     assert ((graph > 2 * 0.2) & (graph < 2 * 0.3)).any()
     h0 = persistence_diagrams(graph, 1, threshold=2 * eps_max)[0] / 2
     h0 = h0[np.isfinite(h0[:, 1]) & (h0[:, 1] >= 0.02)]
-    assert found["life.H0"] == pytest.approx(h0[:, 1].mean(), rel=1e-6)
-    assert found["midlife.H0"] == pytest.approx(h0[:, 1].mean() / 2, rel=1e-6)
-    assert found["count.H0"] == pytest.approx(len(h0) / 36)
-    assert set(found) == {f"{name.split('.')[0]}.H{dim}" for name in found for dim in (0, 1)}
+    assert summaries["life.H0"] == pytest.approx(h0[:, 1].mean(), rel=1e-6)
+    assert summaries["midlife.H0"] == pytest.approx(h0[:, 1].mean() / 2, rel=1e-6)
+    assert summaries["count.H0"] == pytest.approx(len(h0) / 36)
+    assert set(summaries) == {
+        f"{name.split('.')[0]}.H{dim}" for name in summaries for dim in (0, 1)
+    }
 
 
 def test_samples_of_nodes_enclose_their_mean_and_shrink_to_a_point_on_all_nodes() -> None:
@@ -141,8 +143,8 @@ def test_samples_of_nodes_enclose_their_mean_and_shrink_to_a_point_on_all_nodes(
         graph_summaries(activations[np.sort(rng.choice(48, 30, replace=False))], 1)["life.H0"]
         for _ in range(6)
     ]
-    wanted = stats.t.interval(0.95, 5, loc=np.mean(lives), scale=stats.sem(lives))
-    assert (row["low"], row["high"]) == pytest.approx(wanted)
+    interval = stats.t.interval(0.95, 5, loc=np.mean(lives), scale=stats.sem(lives))
+    assert (row["low"], row["high"]) == pytest.approx(interval)
     assert row["low"] < row["high"]
     whole = sampled_summaries(activations, 48, 3, np.random.default_rng(0), max_dim=1)
     expected = graph_summaries(activations, max_dim=1)

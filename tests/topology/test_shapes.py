@@ -14,7 +14,8 @@ from gengap.topology.budget import Cost, best_engine, estimate
 
 def distances(points: np.ndarray) -> np.ndarray:
     matrix = np.linalg.norm(points[:, None] - points[None], axis=-1)
-    return (matrix + matrix.T) / 2
+    symmetric: np.ndarray = (matrix + matrix.T) / 2
+    return symmetric
 
 
 def fibonacci_sphere(count: int) -> np.ndarray:
@@ -35,7 +36,10 @@ def torus(side: int) -> np.ndarray:
     Complexes of this product are products of complexes, so its bars are intersections of theirs.
     """
     around = distances(circle(side))
-    return np.maximum(np.kron(around, np.ones((side, side))), np.tile(around, (side, side)))
+    product: np.ndarray = np.maximum(
+        np.kron(around, np.ones((side, side))), np.tile(around, (side, side))
+    )
+    return product
 
 
 def cross_polytope(dimension: int) -> np.ndarray:
@@ -49,7 +53,7 @@ def long_bars(diagrams: list[np.ndarray], length: float) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("matrix", "length", "wanted"),
+    ("matrix", "length", "betti"),
     [
         (distances(circle(40)), 0.5, [1, 1, 0]),
         (distances(fibonacci_sphere(50)), 0.5, [1, 0, 1]),
@@ -57,9 +61,11 @@ def long_bars(diagrams: list[np.ndarray], length: float) -> list[int]:
     ],
     ids=["circle", "sphere", "torus"],
 )
-def test_manifolds_have_their_betti_numbers(matrix, length, wanted):
+def test_manifolds_have_their_betti_numbers(
+    matrix: np.ndarray, length: float, betti: list[int]
+) -> None:
     diagrams = affordable_diagrams(matrix, 2)
-    assert long_bars(diagrams, length) == wanted
+    assert long_bars(diagrams, length) == betti
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])

@@ -33,11 +33,14 @@ def random_bars(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_against_every_matching(seed):
+def test_against_every_matching(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    one, other = random_bars(rng, rng.integers(0, 5)), random_bars(rng, rng.integers(0, 5))
-    found = bottleneck_between_draws([[one], [other]])["bottleneck_between_draws.H0"]
-    np.testing.assert_allclose(found, [by_all_matchings(one, other)], rtol=1e-6)
+    one, other = (
+        random_bars(rng, int(rng.integers(0, 5))),
+        random_bars(rng, int(rng.integers(0, 5))),
+    )
+    distances = bottleneck_between_draws([[one], [other]])["bottleneck_between_draws.H0"]
+    np.testing.assert_allclose(distances, [by_all_matchings(one, other)], rtol=1e-6)
 
 
 def born_together(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -46,18 +49,21 @@ def born_together(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_bars_born_together_against_every_matching(seed):
+def test_bars_born_together_against_every_matching(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    one, other = born_together(rng, rng.integers(0, 5)), born_together(rng, rng.integers(0, 5))
-    found = bottleneck_between_draws([[one], [other]])["bottleneck_between_draws.H0"]
-    np.testing.assert_allclose(found, [by_all_matchings(one, other)], rtol=1e-12, atol=0)
+    one, other = (
+        born_together(rng, int(rng.integers(0, 5))),
+        born_together(rng, int(rng.integers(0, 5))),
+    )
+    distances = bottleneck_between_draws([[one], [other]])["bottleneck_between_draws.H0"]
+    np.testing.assert_allclose(distances, [by_all_matchings(one, other)], rtol=1e-12, atol=0)
 
 
 def perturbed(rng: np.random.Generator, bars: np.ndarray) -> np.ndarray:
     """The same bars, each moved a little, some of them lost."""
     moved = bars + rng.normal(0, 0.02, bars.shape).astype(np.float32)
-    kept = (moved[:, 1] > moved[:, 0]) & (rng.random(len(bars)) < 0.9)
-    return moved[kept]
+    alive = (moved[:, 1] > moved[:, 0]) & (rng.random(len(bars)) < 0.9)
+    return moved[alive]
 
 
 def on_a_grid(rng: np.random.Generator, count: int) -> np.ndarray:
@@ -67,9 +73,9 @@ def on_a_grid(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_against_gudhi(seed):
+def test_against_gudhi(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    few, many = rng.integers(0, 60), rng.integers(0, 200)
+    few, many = int(rng.integers(0, 60)), int(rng.integers(0, 200))
     bars = random_bars(rng, many)
     pairs = [
         (random_bars(rng, few), bars),
@@ -78,13 +84,15 @@ def test_against_gudhi(seed):
         (born_together(rng, few), born_together(rng, many)),
     ]
     for one, other in pairs:
-        found = bottleneck_between_draws([[one], [other]])["bottleneck_between_draws.H0"]
+        distances = bottleneck_between_draws([[one], [other]])["bottleneck_between_draws.H0"]
         # GUDHI answers the smallest float64 instead of 0.
-        np.testing.assert_allclose(found, [by_gudhi(one, other)], rtol=1e-12, atol=1e-300)
+        np.testing.assert_allclose(distances, [by_gudhi(one, other)], rtol=1e-12, atol=1e-300)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_many_long_bars_that_crowd_against_gudhi(seed, monkeypatch):
+def test_many_long_bars_that_crowd_against_gudhi(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("gengap.topology.stability.NEAREST_PARTNERS", (2, 4))
     monkeypatch.setattr("gengap.topology.stability.BLOCK_BARS", 16)
     rng = np.random.default_rng(seed)
@@ -92,31 +100,31 @@ def test_many_long_bars_that_crowd_against_gudhi(seed, monkeypatch):
     for _ in range(2):
         births = rng.exponential(0.01, 150)
         draws.append([np.stack([births, births + 0.2 + rng.exponential(0.1, 150)], axis=1)])
-    found = bottleneck_between_draws(draws)["bottleneck_between_draws.H0"]
-    np.testing.assert_allclose(found, [by_gudhi(draws[0][0], draws[1][0])], rtol=1e-12)
+    distances = bottleneck_between_draws(draws)["bottleneck_between_draws.H0"]
+    np.testing.assert_allclose(distances, [by_gudhi(draws[0][0], draws[1][0])], rtol=1e-12)
 
 
 @pytest.mark.parametrize("count", [1, 20, 120])
-def test_against_persim(count):
+def test_against_persim(count: int) -> None:
     rng = np.random.default_rng(count)
     draws = [[random_bars(rng, count), random_bars(rng, count + 3)] for _ in range(3)]
-    found = bottleneck_between_draws(draws)
+    distances = bottleneck_between_draws(draws)
     for dimension in (0, 1):
         expected = [persim.bottleneck(draws[b][dimension], draws[b + 1][dimension]) for b in (0, 1)]
         np.testing.assert_allclose(
-            found[f"bottleneck_between_draws.H{dimension}"], expected, rtol=1e-6
+            distances[f"bottleneck_between_draws.H{dimension}"], expected, rtol=1e-6
         )
 
 
-def test_identical_draws_are_at_distance_zero_and_infinite_bars_do_not_count():
+def test_identical_draws_are_at_distance_zero_and_infinite_bars_do_not_count() -> None:
     bars = random_bars(np.random.default_rng(0), 30)
     with_infinite = np.concatenate([bars, [[0, np.inf]]])
-    found = bottleneck_between_draws([[bars], [with_infinite], [with_infinite]])
-    np.testing.assert_array_equal(found["bottleneck_between_draws.H0"], [0, 0])
+    distances = bottleneck_between_draws([[bars], [with_infinite], [with_infinite]])
+    np.testing.assert_array_equal(distances["bottleneck_between_draws.H0"], [0, 0])
 
 
-def test_distance_to_no_bars_is_half_the_longest_life():
+def test_distance_to_no_bars_is_half_the_longest_life() -> None:
     empty = np.empty((0, 2), dtype=np.float32)
     bars = np.array([[0, 0.25], [0.25, 1.0]], dtype=np.float32)
-    found = bottleneck_between_draws([[empty], [bars], [empty], [empty]])
-    np.testing.assert_allclose(found["bottleneck_between_draws.H0"], [0.375, 0.375, 0])
+    distances = bottleneck_between_draws([[empty], [bars], [empty], [empty]])
+    np.testing.assert_allclose(distances["bottleneck_between_draws.H0"], [0.375, 0.375, 0])

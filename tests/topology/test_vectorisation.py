@@ -87,20 +87,22 @@ def random_bars(seed: int, count: int) -> np.ndarray:
         ),
     ],
 )
-def test_against_numbers_worked_out_by_hand(name, of_h0, of_h1):
-    found = vectorise([H0, H1])
-    np.testing.assert_allclose(found[f"{name}.H0"], of_h0, rtol=1e-12, atol=1e-15)
-    np.testing.assert_allclose(found[f"{name}.H1"], of_h1, rtol=1e-12, atol=1e-15)
-    np.testing.assert_allclose(found[f"{name}.H0H1"], of_h0 + of_h1, rtol=1e-12, atol=1e-15)
+def test_against_numbers_worked_out_by_hand(
+    name: str, of_h0: list[float], of_h1: list[float]
+) -> None:
+    vectors = vectorise([H0, H1])
+    np.testing.assert_allclose(vectors[f"{name}.H0"], of_h0, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(vectors[f"{name}.H1"], of_h1, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(vectors[f"{name}.H0H1"], of_h0 + of_h1, rtol=1e-12, atol=1e-15)
 
 
-def test_pooling_keeps_the_ten_longest_lives():
+def test_pooling_keeps_the_ten_longest_lives() -> None:
     bars = random_bars(0, 25)
     expected = np.sort(bars[:, 1] - bars[:, 0])[:-11:-1]
     np.testing.assert_allclose(vectorise([bars])["persistence_pooling.H0"], expected)
 
 
-def test_complex_polynomial_of_two_bars_by_hand():
+def test_complex_polynomial_of_two_bars_by_hand() -> None:
     """(z - p)(z - q): coefficients -(p + q) and pq."""
 
     def root(birth: float, death: float) -> complex:
@@ -109,22 +111,22 @@ def test_complex_polynomial_of_two_bars_by_hand():
         return (death - birth) / 2 * complex(cosine - sine, cosine + sine)
 
     p, q = root(0.1, 0.4), root(0.2, 0.9)
-    found = vectorise([np.array([[0.1, 0.4], [0.2, 0.9]])])["complex_polynomial.H0"]
+    vectors = vectorise([np.array([[0.1, 0.4], [0.2, 0.9]])])["complex_polynomial.H0"]
     expected = np.zeros(20)
     expected[[0, 1]] = [-(p + q).real, (p * q).real]
     expected[[10, 11]] = [-(p + q).imag, (p * q).imag]
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(vectors, expected, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("count", [1, 9, 10, 11, 150])
-def test_complex_polynomial_against_gudhi(count):
+def test_complex_polynomial_against_gudhi(count: int) -> None:
     bars = random_bars(count, count)
     expected = ComplexPolynomial(polynomial_type="T", threshold=10)(bars)
-    found = vectorise([bars])["complex_polynomial.H0"]
-    np.testing.assert_allclose(found[:10] + 1j * found[10:], expected, rtol=1e-9, atol=1e-14)
+    vectors = vectorise([bars])["complex_polynomial.H0"]
+    np.testing.assert_allclose(vectors[:10] + 1j * vectors[10:], expected, rtol=1e-9, atol=1e-14)
 
 
-def test_persistence_image_against_persim():
+def test_persistence_image_against_persim() -> None:
     bars = random_bars(1, 40)
     imager = PersistenceImager(
         birth_range=(0, 1),
@@ -132,11 +134,11 @@ def test_persistence_image_against_persim():
         pixel_size=PIXEL_SIZE,
         kernel_params={"sigma": SPREAD**2},
     )
-    found = vectorise([H0, bars])["persistence_image.H1"].reshape(PIXELS, PIXELS)
-    np.testing.assert_allclose(found, imager.transform(bars), atol=1e-12)
+    vectors = vectorise([H0, bars])["persistence_image.H1"].reshape(PIXELS, PIXELS)
+    np.testing.assert_allclose(vectors, imager.transform(bars), atol=1e-12)
 
 
-def test_persistence_image_of_h0_is_the_marginal_over_births():
+def test_persistence_image_of_h0_is_the_marginal_over_births() -> None:
     finite = H0[:2].astype(np.float64)
     imager = PersistenceImager(
         birth_range=(-1, 1),
@@ -144,65 +146,65 @@ def test_persistence_image_of_h0_is_the_marginal_over_births():
         pixel_size=PIXEL_SIZE,
         kernel_params={"sigma": SPREAD**2},
     )
-    found = vectorise([H0, H1])["persistence_image.H0"]
-    np.testing.assert_allclose(found, imager.transform(finite).sum(axis=0), atol=1e-12)
+    vectors = vectorise([H0, H1])["persistence_image.H0"]
+    np.testing.assert_allclose(vectors, imager.transform(finite).sum(axis=0), atol=1e-12)
 
 
-def test_persistence_landscape_against_persim():
+def test_persistence_landscape_against_persim() -> None:
     bars = random_bars(2, 12)
-    found = vectorise([bars])["persistence_landscape.H0"].reshape(LANDSCAPE_LAYERS, -1)
+    vectors = vectorise([bars])["persistence_landscape.H0"].reshape(LANDSCAPE_LAYERS, -1)
     points = (np.arange(LANDSCAPE_POINTS) + 0.5) / LANDSCAPE_POINTS
     exact = PersLandscapeExact(dgms=[bars], hom_deg=0).critical_pairs
     assert len(exact) > 2
     for layer in range(LANDSCAPE_LAYERS):
         pairs = np.array(exact[layer]) if layer < len(exact) else np.zeros((1, 2))
-        np.testing.assert_allclose(found[layer], np.interp(points, *pairs.T), atol=1e-12)
+        np.testing.assert_allclose(vectors[layer], np.interp(points, *pairs.T), atol=1e-12)
 
 
-def test_persistence_landscape_of_one_bar_is_a_tent():
-    found = vectorise([np.array([[0.2, 0.6]])])["persistence_landscape.H0"]
+def test_persistence_landscape_of_one_bar_is_a_tent() -> None:
+    vectors = vectorise([np.array([[0.2, 0.6]])])["persistence_landscape.H0"]
     points = (np.arange(LANDSCAPE_POINTS) + 0.5) / LANDSCAPE_POINTS
     np.testing.assert_allclose(
-        found[:LANDSCAPE_POINTS], np.clip(0.2 - np.abs(points - 0.4), 0, None), atol=1e-15
+        vectors[:LANDSCAPE_POINTS], np.clip(0.2 - np.abs(points - 0.4), 0, None), atol=1e-15
     )
-    assert not found[LANDSCAPE_POINTS:].any()
+    assert not vectors[LANDSCAPE_POINTS:].any()
 
 
-def test_names_and_lengths_are_those_of_the_constant():
-    found = vectorise([H0, H1])
-    assert list(found) == [f"{name}.{dims}" for name in NAMES for dims in ("H0", "H1", "H0H1")]
-    assert {key: vector.shape for key, vector in found.items()} == {
+def test_names_and_lengths_are_those_of_the_constant() -> None:
+    vectors = vectorise([H0, H1])
+    assert list(vectors) == [f"{name}.{dims}" for name in NAMES for dims in ("H0", "H1", "H0H1")]
+    assert {key: vector.shape for key, vector in vectors.items()} == {
         key: (components,) for key, components in COMPONENTS.items()
     }
-    assert all(vector.dtype == np.float64 for vector in found.values())
+    assert all(vector.dtype == np.float64 for vector in vectors.values())
 
 
-def test_h2_adds_its_combinations():
-    found = vectorise([H0, H1, H1])
-    dims = {key.split(".")[1] for key in found}
+def test_h2_adds_its_combinations() -> None:
+    vectors = vectorise([H0, H1, H1])
+    dims = {key.split(".")[1] for key in vectors}
     assert dims == {"H0", "H1", "H2", "H0H1", "H0H2", "H1H2", "H0H1H2"}
 
 
 @pytest.mark.parametrize(
     "empty", [np.empty((0, 2)), np.array([[0, np.inf]]), np.array([[0.5, 0.5]])]
 )
-def test_a_diagram_without_bars_gives_zeros(empty):
+def test_a_diagram_without_bars_gives_zeros(empty: np.ndarray) -> None:
     for vector in vectorise([empty, empty]).values():
         np.testing.assert_array_equal(vector, np.zeros_like(vector))
 
 
-def test_infinite_and_zero_bars_and_the_order_of_bars_change_nothing():
+def test_infinite_and_zero_bars_and_the_order_of_bars_change_nothing() -> None:
     bars = random_bars(3, 30)
     more = np.concatenate([[[0, np.inf], [0.3, 0.3]], bars[::-1]])
     for one, other in zip(vectorise([bars]).values(), vectorise([more]).values(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-13)
 
 
-def test_many_bars_stay_finite():
+def test_many_bars_stay_finite() -> None:
     assert all(np.isfinite(v).all() for v in vectorise([random_bars(4, 5000)]).values())
 
 
-def test_refuses_no_diagrams_and_other_shapes():
+def test_refuses_no_diagrams_and_other_shapes() -> None:
     with pytest.raises(GengapError, match="no persistence diagram"):
         vectorise([])
     with pytest.raises(GengapError, match=r"shape \(3, 3\)"):

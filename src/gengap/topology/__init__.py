@@ -3,10 +3,10 @@
 ``correlation_dissimilarity`` turns activations into a matrix, ``persistence_diagrams`` the matrix
 into diagrams (``draw_diagrams`` does both for every draw of a network), ``vectorise`` the diagrams
 of one draw into named vectors (``COMPONENTS`` lists them) and ``summarise`` those of all draws into
-a table. The functional graph of a network while it trains is in
+a table. For the functional graph of a network see
 ``functional_graph`` (graphs and their summaries), ``partitions`` (parts of large networks),
 ``betti`` (curves and summaries), ``dipha`` (DIPHA's scale and files) and ``budget`` (what diagrams
-will cost). Nothing here needs torch but correlations on a GPU (``gpu_named``).
+will cost). Only correlations on a GPU (``gpu_named``) load torch.
 """
 
 from __future__ import annotations

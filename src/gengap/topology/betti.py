@@ -29,9 +29,10 @@ SUMMARIES = (
 
 
 def betti_curve(bars: NDArray[np.floating], grid: NDArray[np.floating], nodes: int = 1) -> Curve:
-    """Bars alive at each point of a grid: #{i: birth_i <= e < death_i}, divided by ``nodes``.
+    """Count the bars alive at each point of a grid, divided by ``nodes``.
 
-    Exact whatever the order of the bars. (The published conversion assumed sorted deaths.)
+    A bar i is alive at e if birth_i <= e < death_i. The count is exact whatever the order of the
+    bars. (The published conversion assumed sorted deaths.)
 
     Args:
         bars: (bars, 2) births and deaths; a death may be infinite.
@@ -55,14 +56,21 @@ def betti_curve(bars: NDArray[np.floating], grid: NDArray[np.floating], nodes: i
 
 
 def betti_steps(bars: NDArray[np.floating]) -> tuple[Curve, Curve]:
-    """Where the Betti curve changes, ascending (steps,), and its value from there on (steps,)."""
+    """Return where the Betti curve changes, ascending (steps,), and its values from there on."""
     births, deaths = _ends(bars)
     steps = np.unique(np.concatenate([births, deaths[np.isfinite(deaths)]]))
     return steps, betti_curve(bars, steps)
 
 
 def smoothed(curve: NDArray[np.floating], points: float) -> Curve:
-    """A curve under a Gaussian window of that standard deviation in grid points: to look at only.
+    """Smooth a curve by a Gaussian window, for looking at it.
+
+    Args:
+        curve: (n,) values on a regular grid.
+        points: standard deviation of the window in grid points.
+
+    Returns:
+        (n,) float64.
 
     Raises:
         GengapError: ``points`` is not above 0.
@@ -78,7 +86,7 @@ def smoothed(curve: NDArray[np.floating], points: float) -> Curve:
 def in_density(
     diagrams: Sequence[NDArray[np.floating]], dissimilarity: NDArray[np.floating]
 ) -> list[Curve]:
-    """The same bars with the share of all edges that are present as filtration value.
+    """Rescale bars to density: the fraction of all edges that are present.
 
     A density filtration adds edges by rank, so that graphs whose correlations differ in strength
     are compared at equal numbers of edges. Its diagrams are those of the dissimilarity with each
@@ -93,18 +101,18 @@ def in_density(
     """
     lengths = np.asarray(dissimilarity, dtype=np.float32)
     edges = np.sort(lengths[np.triu_indices(len(lengths), 1)])
-    dense = []
+    rescaled = []
     for bars in diagrams:
         values = np.asarray(bars, dtype=np.float32)
-        share = np.searchsorted(edges, values, side="right") / max(1, len(edges))
-        share = np.where(np.isinf(values), np.inf, share)
+        density = np.searchsorted(edges, values, side="right") / max(1, len(edges))
+        density = np.where(np.isinf(values), np.inf, density)
         # Births of points come before the first edge, also where that has length 0.
-        dense.append(np.where(values == 0, 0.0, share).reshape(-1, 2))
-    return dense
+        rescaled.append(np.where(values == 0, 0.0, density).reshape(-1, 2))
+    return rescaled
 
 
 def summarise_bars(bars: NDArray[np.floating], nodes: int = 1) -> dict[str, float]:
-    """Numbers that describe a diagram; zeros where it has no finite bar.
+    """Summarise a diagram by eight numbers, all zero where it has no finite bar.
 
     Over the finite bars (b, d):
 

@@ -22,14 +22,14 @@ BLOCK_COMPONENTS = 512
 def summarise(
     draws: Sequence[Sequence[NDArray[np.floating]]], resamples: int, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Mean over draws of every component of every vectorisation, and its standard error.
+    """Average every component of every vectorisation over draws, with its standard error.
 
-    Also the mean bottleneck distance between consecutive draws, where there are two or more: the
-    smaller, the more stable are the network's diagrams.
+    Where there are two or more draws, the table also has the mean bottleneck distance between
+    consecutive ones: the smaller it is, the more stable are the network's diagrams.
 
     Args:
         draws: B draws, each with one (bars, 2) array per dimension.
-        resamples: bootstrap samples of the draws, at least 2.
+        resamples: number of bootstrap samples of the draws, at least 2.
         rng: draws the samples.
 
     Returns:

@@ -34,7 +34,7 @@ SAMPLED_EDGES = 256
 
 
 class OverBudgetError(GengapError):
-    """What was asked for is expected to cost more than its budget; nothing was computed."""
+    """Refusal of what is expected to cost more than its budget; nothing was computed."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Cost:
-    """What diagrams are expected to take.
+    """The cost at which diagrams are estimated.
 
     Attributes:
         simplices: of the highest dimension of homology, in the complex at the threshold.
@@ -75,7 +75,7 @@ def best_engine(max_dim: int) -> str:
 def estimate(
     dissimilarity: NDArray[np.floating], max_dim: int, threshold: float | None = None
 ) -> Cost:
-    """The cost of ``persistence_diagrams`` with the best engine, as a careful upper guess.
+    """Estimate the cost of ``persistence_diagrams`` with the best engine from above.
 
     Simplices of dimension ``max_dim`` are what the engines reduce. Edges are counted; triangles and
     tetrahedra are extrapolated from the common neighbours of evenly chosen edges.
@@ -84,6 +84,9 @@ def estimate(
         dissimilarity: (n, n).
         max_dim: the highest dimension of homology, 0 to 3.
         threshold: edges longer than this do not enter; None for no limit.
+
+    Returns:
+        The cost; nearly all diagrams take less, down to a tenth of it.
 
     Raises:
         GengapError: ``max_dim`` is out of range.
@@ -111,7 +114,7 @@ def check_matrix(nodes: int, inputs: int, budget: Budget | None = None) -> None:
         budget: 300 CPU seconds and 4 GiB, if left out.
 
     Raises:
-        OverBudgetError: it does.
+        OverBudgetError: the correlations cost more than the budget.
     """
     budget = budget or Budget()
     seconds = SECONDS_PER_PRODUCT * nodes**2 * inputs
@@ -130,11 +133,16 @@ def affordable_diagrams(
     threshold: float | None = None,
     budget: Budget | None = None,
 ) -> list[Bars]:
-    """``persistence_diagrams`` with the best engine, or a refusal before anything is computed.
+    """Compute ``persistence_diagrams`` with the best engine, unless they cost too much.
 
     Args:
-        dissimilarity, max_dim, threshold: as for ``persistence_diagrams``.
+        dissimilarity: (n, n), as for ``persistence_diagrams``.
+        max_dim: the highest dimension of homology, 0 to 3.
+        threshold: edges longer than this never enter; None for no limit.
         budget: 300 CPU seconds and 4 GiB, if left out.
+
+    Returns:
+        Per dimension, (bars, 2) births and deaths.
 
     Raises:
         OverBudgetError: the estimated cost exceeds the budget.
@@ -152,7 +160,17 @@ def check_diagrams(
 ) -> None:
     """Refuse diagrams before they are computed, where they exceed the budget.
 
-    Arguments and errors are those of :func:`affordable_diagrams`.
+    It costs little, so it can stand before work that would be lost if they were refused later.
+
+    Args:
+        dissimilarity: (n, n), of which the simplices are counted.
+        max_dim: the highest dimension of homology, 0 to 3.
+        threshold: edges longer than this are not counted; None for no limit.
+        budget: what the diagrams may take: 300 CPU seconds and 4 GiB, if left out.
+
+    Raises:
+        OverBudgetError: the estimated cost exceeds the budget.
+        GengapError: ``max_dim`` is out of range.
     """
     budget = budget or Budget()
     cost = estimate(dissimilarity, max_dim, threshold)
@@ -178,8 +196,8 @@ def _simplices(dissimilarity: NDArray[np.floating], max_dim: int, threshold: flo
     edges = len(first)
     if max_dim < 2 or edges == 0:
         return max(edges, nodes)
-    chosen = np.unique(np.linspace(0, edges - 1, SAMPLED_EDGES).astype(np.int64))
-    lunes = joined[first[chosen]] & joined[second[chosen]]
+    sampled = np.unique(np.linspace(0, edges - 1, SAMPLED_EDGES).astype(np.int64))
+    lunes = joined[first[sampled]] & joined[second[sampled]]
     cliques = [_pairs(joined, lune) if max_dim > 2 else float(lune.sum()) for lune in lunes]
     return max(edges, round(edges * float(np.mean(cliques)) / comb(max_dim + 1, 2)))
 

@@ -1,4 +1,4 @@
-"""The front door to persistent homology: a dissimilarity matrix in, its diagrams out."""
+"""Persistence diagrams of a dissimilarity matrix, by any engine."""
 
 from __future__ import annotations
 

@@ -38,9 +38,9 @@ def dipha_bars(
     shortest: float = SHORTEST,
     budget: Budget | None = None,
 ) -> list[NDArray[np.float64]]:
-    """Diagrams on DIPHA's scale: edges with d <= 2 * eps_max, filtration value epsilon = d / 2.
+    """Compute diagrams on DIPHA's scale: edges with d <= 2 * eps_max, epsilon = d / 2.
 
-    As the published code reads them: finite bars only, none shorter than ``shortest``.
+    Bars are those that the published code reads: finite, none shorter than ``shortest``.
 
     Args:
         dissimilarity: (n, n), 1 - |r| in the papers.
@@ -59,16 +59,20 @@ def dipha_bars(
     for name, value in (("eps_max", eps_max), ("shortest", shortest)):
         if not value >= 0:
             raise GengapError(f"{name} is {value}: give a number of at least 0.")
-    kept = []
+    scaled = []
     for bars in affordable_diagrams(dissimilarity, max_dim, 2 * eps_max, budget):
         halved = bars.astype(np.float64) / 2
         lives = halved[:, 1] - halved[:, 0]
-        kept.append(halved[np.isfinite(lives) & (lives >= shortest)])
-    return kept
+        scaled.append(halved[np.isfinite(lives) & (lives >= shortest)])
+    return scaled
 
 
 def write_distance_matrix(matrix: NDArray[np.floating], path: str | Path) -> None:
     """Write a square matrix as DIPHA's DISTANCE_MATRIX.
+
+    Args:
+        matrix: (n, n).
+        path: of the file.
 
     Raises:
         GengapError: it is not square.
@@ -81,14 +85,20 @@ def write_distance_matrix(matrix: NDArray[np.floating], path: str | Path) -> Non
 
 
 def read_distance_matrix(path: str | Path) -> NDArray[np.float64]:
-    """Read DIPHA's DISTANCE_MATRIX, (n, n) float64.
+    """Read DIPHA's DISTANCE_MATRIX.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        (n, n) float64.
 
     Raises:
         GengapError: the file is missing, of another kind, or truncated.
     """
     points, body = _read(path, DISTANCE_MATRIX, "distance matrix")
     if points < 0 or len(body) != points * points * _REAL.itemsize:
-        raise _damaged(path, "distance matrix")
+        raise GengapError(_damage(path, "distance matrix"))
     return np.frombuffer(body, dtype=_REAL).reshape(points, points).astype(np.float64)
 
 
@@ -121,6 +131,9 @@ def write_dipha_diagrams(diagrams: Sequence[NDArray[np.floating]], path: str | P
 def read_dipha_diagrams(path: str | Path) -> list[NDArray[np.float64]]:
     """Read DIPHA's PERSISTENCE_DIAGRAM; essential classes become infinite bars.
 
+    Args:
+        path: of the file.
+
     Returns:
         Per dimension 0, 1, ..., (bars, 2) births and deaths, sorted; up to the highest dimension
         that has a bar, since the file does not say which were looked at.
@@ -130,7 +143,7 @@ def read_dipha_diagrams(path: str | Path) -> list[NDArray[np.float64]]:
     """
     count, body = _read(path, PERSISTENCE_DIAGRAM, "persistence diagram")
     if count < 0 or len(body) != count * _POINT.itemsize:
-        raise _damaged(path, "persistence diagram")
+        raise GengapError(_damage(path, "persistence diagram"))
     points = np.frombuffer(body, dtype=_POINT)
     essential = points["dimension"] < 0
     dimensions = np.where(essential, -points["dimension"] - 1, points["dimension"])
@@ -138,8 +151,8 @@ def read_dipha_diagrams(path: str | Path) -> list[NDArray[np.float64]]:
     bars = np.stack([points["birth"], deaths], axis=1)
     diagrams = []
     for dimension in range(int(dimensions.max(initial=-1)) + 1):
-        found = bars[dimensions == dimension]
-        diagrams.append(found[np.lexsort((found[:, 1], found[:, 0]))])
+        of_dimension = bars[dimensions == dimension]
+        diagrams.append(of_dimension[np.lexsort((of_dimension[:, 1], of_dimension[:, 0]))])
     return diagrams
 
 
@@ -153,15 +166,15 @@ def _read(path: str | Path, kind: int, name: str) -> tuple[int, bytes]:
         ) from error
     size = HEADER * _INTEGER.itemsize
     if len(content) < size:
-        raise _damaged(path, name)
-    magic, found, count = np.frombuffer(content[:size], dtype=_INTEGER).tolist()
-    if (magic, found) != (MAGIC, kind):
+        raise GengapError(_damage(path, name))
+    magic, file_kind, count = np.frombuffer(content[:size], dtype=_INTEGER).tolist()
+    if (magic, file_kind) != (MAGIC, kind):
         raise GengapError(
-            f"{path} is no {name} of DIPHA (magic number {magic}, file type {found}): "
+            f"{path} is no {name} of DIPHA (magic number {magic}, file type {file_kind}): "
             f"give a file of type {kind}."
         )
     return count, content[size:]
 
 
-def _damaged(path: str | Path, name: str) -> GengapError:
-    return GengapError(f"{path} is a truncated {name} of DIPHA: write it again.")
+def _damage(path: str | Path, name: str) -> str:
+    return f"{path} is a truncated {name} of DIPHA: write it again."

@@ -28,13 +28,13 @@ BLOCK_ROWS = 512
 def correlation_dissimilarity(
     activations: NDArray[np.floating], gpu: torch.device | None = None
 ) -> NDArray[np.float32]:
-    """d = 1 - |r| with r the Pearson correlation of two neurons over the inputs.
+    """Compute d = 1 - |r| with r the Pearson correlation of two neurons over the inputs.
 
-    Ballester et al. 2023 (arXiv:2203.12330). A constant neuron has r = 0 with every
-    other, so it lies at distance 1 from all. Correlations are accumulated in float64 and rounded
-    to float32 before the subtraction: a float32 product of rarely active neurons is wrong in the
-    fifth digit (and would save but a quarter of a CPU second on 3000 neurons and 2000 inputs), and
-    rounding first puts perfectly correlated neurons at distance exactly 0.
+    From Ballester et al. 2023 (arXiv:2203.12330). A constant neuron has r = 0 with every other, so
+    it lies at distance 1 from all. Correlations are accumulated in float64: a float32 product of
+    rarely active neurons is wrong in the fifth digit, and would save only a quarter of a CPU second
+    on 3000 neurons and 2000 inputs. They are rounded to float32 before the subtraction, which puts
+    perfectly correlated neurons at distance exactly 0.
 
     Args:
         activations: (k, m), one row per neuron, one column per input; m at least 2.
@@ -58,7 +58,7 @@ def correlation_dissimilarity(
     dissimilarity = np.empty((neurons, neurons), dtype=np.float32)
     for start in range(0, neurons, BLOCK_ROWS):
         block = slice(start, start + BLOCK_ROWS)
-        # Only the part right of the diagonal is computed; the rest is its mirror image.
+        # Only what is right of the diagonal is computed; the rest is its mirror image.
         correlation = product(block, slice(start, None))
         np.abs(correlation, out=correlation)
         np.minimum(correlation, 1, out=correlation)
@@ -72,10 +72,13 @@ def correlation_dissimilarity(
 
 
 def gpu_named(name: str) -> torch.device | None:
-    """The GPU of that name, None for the CPU; PyTorch is loaded only where there may be a GPU.
+    """Find the GPU of a name; PyTorch is loaded only where there may be a GPU.
 
     Args:
         name: a device, as for ``gengap.networks.resolve_device``.
+
+    Returns:
+        The GPU, or None for the CPU.
 
     Raises:
         MachineError: not such a name, or a GPU that torch does not see here.
@@ -91,16 +94,16 @@ def gpu_named(name: str) -> torch.device | None:
 def _products(
     rows: NDArray[np.float64], gpu: torch.device | None
 ) -> Callable[[slice, slice], NDArray[np.float32]]:
-    """A function of two parts of the rows: the inner product of each one with each other one."""
+    """A function of two slices of the rows: all inner products of the one with the other."""
     if gpu is None:
         return lambda left, right: (rows[left] @ rows[right].T).astype(np.float32)
     import torch
 
-    there = torch.from_numpy(rows).to(gpu)
+    on_gpu = torch.from_numpy(rows).to(gpu)
 
     def product(left: slice, right: slice) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = (there[left] @ there[right].T).float().cpu().numpy()
-        return found
+        products: NDArray[np.float32] = (on_gpu[left] @ on_gpu[right].T).float().cpu().numpy()
+        return products
 
     return product
 

@@ -25,14 +25,15 @@ def draw_diagrams(
     threads: int = 1,
     gpu: torch.device | None = None,
 ) -> list[list[Bars]]:
-    """Persistence diagrams of 1 - |r| for each draw.
+    """Compute the persistence diagrams of 1 - |r| for every draw.
 
     Args:
         sample: activations of B draws.
-        max_dim, threshold, engine: as for ``persistence_diagrams``.
-        threads: draws that are computed, and in memory, at a time. The diagrams do not depend on
-            it. Only our own engine makes use of it: Ripser holds Python's lock all the while, and
-            GUDHI takes too much memory to run beside itself.
+        max_dim: the highest dimension of homology.
+        threshold: dissimilarities above this never enter; None for no limit.
+        engine: as for ``persistence_diagrams``.
+        threads: draws that are computed, and in memory, at a time, by an engine that has threads.
+            The diagrams do not depend on it.
         gpu: as for ``correlation_dissimilarity``.
 
     Returns:
@@ -47,7 +48,7 @@ def draw_diagrams(
         return persistence_diagrams(dissimilarity, max_dim, threshold, engine)
 
     # Where a network has no more neurons than asked for, all its draws are the same.
-    different = {rows.tobytes(): rows for rows in sample.draws}
+    distinct = {rows.tobytes(): rows for rows in sample.draws}
     with ThreadPoolExecutor(threads if find_engine(engine, max_dim).threads else 1) as pool:
-        known = dict(zip(different, pool.map(diagrams, different.values()), strict=True))
-    return [known[rows.tobytes()] for rows in sample.draws]
+        computed = dict(zip(distinct, pool.map(diagrams, distinct.values()), strict=True))
+    return [computed[rows.tobytes()] for rows in sample.draws]

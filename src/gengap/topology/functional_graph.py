@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DISCRIMINATIVE_SHARE = 0.1
-# Of the covariance in the discriminant analysis, as in the published code.
+# Shrinkage of the covariance in the discriminant analysis, as in the published code.
 SHRINKAGE = 0.001
 CONFIDENCE = 0.95
 
 
 def per_sample_graph(values: NDArray[np.floating], join: str = "unlike") -> NDArray[np.float32]:
-    """The graph of one input: |a_i - a_j| of the nodes' activations, scaled to [0, 1].
+    """Build the graph of one input from |a_i - a_j| of the nodes' activations, in [0, 1].
 
     The published code joins the nodes that differ *most* first (``unlike``: d = 1 - |a_i - a_j|).
     With |a_i - a_j| itself as the length (``alike``) the nodes are points on a line, whose
@@ -65,12 +65,13 @@ def discriminative_nodes(
     right: NDArray[np.bool_],
     share: float = DISCRIMINATIVE_SHARE,
 ) -> NDArray[np.int64]:
-    """The nodes that tell right from wrong predictions, by a linear discriminant's coefficients.
+    """Find the nodes that tell right from wrong predictions, by a linear discriminant.
 
     Args:
         activations: (k, m), one row per node, one column per input.
         right: (m,) whether the network's prediction of each input is right.
-        share: of the nodes to keep, those with the largest absolute coefficients; at least two.
+        share: the fraction of the nodes to select, at least two: those with the largest absolute
+            coefficients.
 
     Returns:
         Nodes, ascending.
@@ -80,7 +81,7 @@ def discriminative_nodes(
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-    kept = kept_nodes(len(activations), share)
+    count = kept_nodes(len(activations), share)
     right = np.asarray(right, dtype=bool)
     if right.all() or not right.any():
         raise GengapError(
@@ -90,17 +91,24 @@ def discriminative_nodes(
     analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE)
     analysis.fit(np.asarray(activations, dtype=np.float64).T, right)
     strength = np.abs(analysis.coef_[0])
-    return np.sort(np.argsort(-strength, kind="stable")[:kept]).astype(np.int64)
+    return np.sort(np.argsort(-strength, kind="stable")[:count]).astype(np.int64)
 
 
 def kept_nodes(nodes: int, share: float) -> int:
-    """How many of so many nodes ``discriminative_nodes`` keeps.
+    """Return how many nodes ``discriminative_nodes`` selects.
+
+    Args:
+        nodes: number of all nodes.
+        share: the fraction to select.
+
+    Returns:
+        The number, at least two.
 
     Raises:
         GengapError: ``share`` is not in (0, 1].
     """
     if not 0 < share <= 1:
-        raise GengapError(f"share is {share}: give the part of the nodes to keep, in (0, 1].")
+        raise GengapError(f"share is {share}: give the fraction of the nodes to select, in (0, 1].")
     return max(2, round(share * nodes))
 
 
@@ -111,11 +119,14 @@ def graph_summaries(
     shortest: float = SHORTEST,
     budget: Budget | None = None,
 ) -> dict[str, float]:
-    """Every summary of the functional graph's diagrams on DIPHA's scale, counts per node.
+    """Summarise the functional graph's diagrams on DIPHA's scale, with counts per node.
 
     Args:
         activations: (k, m), one row per node, one column per input.
-        max_dim, eps_max, shortest, budget: see ``dipha_bars``.
+        max_dim: the highest dimension of homology, 0 to 3.
+        eps_max: largest epsilon, as for ``dipha_bars``.
+        shortest: bars of a shorter life, in epsilon, are dropped.
+        budget: 300 CPU seconds and 4 GiB, if left out.
 
     Returns:
         ``"life.H0"``, ``"midlife.H0"``, ..., for each dimension.
@@ -142,19 +153,20 @@ def sampled_summaries(
     max_dim: int = 2,
     budget: Budget | None = None,
 ) -> pd.DataFrame:
-    """``graph_summaries`` of uniform samples of nodes, for networks that are too large as a whole.
+    """Average ``graph_summaries`` over random samples of nodes, for networks that are too large.
 
     Args:
         activations: (k, m), one row per node, one column per input.
-        nodes: of each sample, drawn without replacement; at most k.
-        draws: independent samples, at least 2.
+        nodes: number of nodes in each sample, drawn without replacement; at most k.
+        draws: number of independent samples, at least 2.
         rng: draws the nodes.
-        max_dim, budget: see ``graph_summaries``.
+        max_dim: the highest dimension of homology, 0 to 3.
+        budget: 300 CPU seconds and 4 GiB for each sample, if left out.
 
     Returns:
         Columns measure, value (mean over draws), low, high: Student's t interval at 95% for the
         mean over all draws there could be. (Percentiles of a bootstrap of so few draws are too
-        narrow: of five they cover the mean in some 84 of 100 cases.)
+        narrow: those of five cover the mean in about 84 of 100 cases.)
 
     Raises:
         GengapError: more nodes than there are, or fewer than two draws.

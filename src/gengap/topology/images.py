@@ -19,9 +19,9 @@ LANDSCAPE_POINTS = 100
 
 
 def persistence_image(bars: NDArray[np.float64], dimension: int) -> NDArray[np.float64]:
-    """Bars smoothed by a Gaussian and weighted by their life, integrated over pixels.
+    """Integrate bars over pixels, smoothed by a Gaussian and weighted by their life.
 
-    Adams et al. 2017 (JMLR 18:8), with weight w = life, standard deviation ``SPREAD`` and square
+    From Adams et al. 2017 (JMLR 18:8), with weight w = life, deviation ``SPREAD`` and square
     pixels on births and lives in [0, 1]. In dimension 0 all births are 0, so the image is the
     marginal over births: one row of pixels.
 
@@ -40,9 +40,9 @@ def persistence_image(bars: NDArray[np.float64], dimension: int) -> NDArray[np.f
 
 
 def persistence_landscape(bars: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The first landscape functions at the midpoints of a grid on [0, 1].
+    """Evaluate the first landscape functions at the midpoints of a grid on [0, 1].
 
-    Bubenik 2015 (JMLR 16:3): the k-th function at t is the k-th largest over bars
+    From Bubenik 2015 (JMLR 16:3): the k-th function at t is the k-th largest over bars
     of max(0, min(t - birth, death - t)).
 
     Args:

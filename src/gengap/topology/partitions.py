@@ -1,4 +1,4 @@
-"""Parts of a network too large for one graph: how to divide it, and graphs between the parts.
+"""Parts of a network that is too large for one graph: partitions, and graphs of their parts.
 
 Corneanu et al. (CVPR 2019) divide the nodes of VGG16 and look at each part by itself, at the graph
 of the parts' mean activations, and at the graph of how unlike the parts' correlations are
@@ -28,11 +28,14 @@ DIVERGENCES = ("kl", "js")
 
 
 def equal_chunks(layers: Sequence[int], size: int) -> Parts:
-    """Consecutive nodes of one layer, in chunks of nearly equal size, about ``size`` each.
+    """Divide each layer into chunks of consecutive nodes, of nearly equal size.
 
     Args:
         layers: number of nodes of each layer; nodes are numbered through.
-        size: nodes per chunk; a layer that is smaller is one chunk.
+        size: nodes per chunk, about; a layer that is smaller is one chunk.
+
+    Returns:
+        The nodes of each chunk.
 
     Raises:
         GengapError: ``size`` is below 1.
@@ -47,11 +50,14 @@ def equal_chunks(layers: Sequence[int], size: int) -> Parts:
 
 
 def by_structure(layers: Sequence[int], together: int = 1) -> Parts:
-    """The nodes of each layer, or of each block of consecutive layers; empty ones are left out.
+    """Divide the nodes by layers, or by blocks of consecutive layers.
 
     Args:
         layers: number of nodes of each layer; nodes are numbered through.
         together: layers in a block; the last block has what remains.
+
+    Returns:
+        The nodes of each block; empty blocks are left out.
 
     Raises:
         GengapError: ``together`` is below 1.
@@ -65,14 +71,14 @@ def by_structure(layers: Sequence[int], together: int = 1) -> Parts:
 
 
 def communities(dissimilarity: NDArray[np.floating], rng: np.random.Generator) -> Parts:
-    """Communities of the graph that joins nodes with |r| > 0.5 (Louvain's method, networkx).
+    """Find communities of the graph that joins nodes with |r| > 0.5, by Louvain's method.
 
     The published code cuts the same graph with METIS into a given number of parts; communities
     choose their number by modularity. Nodes that are joined to no other are one part, the last.
 
     Args:
         dissimilarity: (n, n) 1 - |r|.
-        rng: the order in which nodes are visited.
+        rng: draws the order in which nodes are visited.
 
     Returns:
         Parts, each ascending, ordered by their first nodes; together all nodes.
@@ -84,12 +90,12 @@ def communities(dissimilarity: NDArray[np.floating], rng: np.random.Generator) -
     alone = np.flatnonzero(~joined.any(axis=1))
     graph = networkx.Graph()
     graph.add_edges_from(np.argwhere(np.triu(joined)).tolist())
-    found = (
+    groups = (
         networkx.community.louvain_communities(graph, seed=int(rng.integers(2**32)))
         if len(graph)
         else []
     )
-    parts = [np.array(sorted(part), dtype=np.int64) for part in found]
+    parts = [np.array(sorted(part), dtype=np.int64) for part in groups]
     parts.sort(key=lambda part: int(part[0]))
     return [*parts, alone] if len(alone) else parts
 
@@ -97,7 +103,7 @@ def communities(dissimilarity: NDArray[np.floating], rng: np.random.Generator) -
 def partition_means(
     activations: NDArray[np.floating], parts: Parts, budget: Budget | None = None
 ) -> NDArray[np.float32]:
-    """The functional graph of the parts' mean activations.
+    """Build the functional graph of the parts' mean activations.
 
     Args:
         activations: (k, m), one row per node, one column per input.
@@ -122,13 +128,13 @@ def partition_divergences(
     kind: str = "js",
     budget: Budget | None = None,
 ) -> NDArray[np.float64]:
-    """How unlike the distributions of |r| within any two parts are.
+    """Compute how unlike the distributions of |r| within any two parts are.
 
     Each part's distribution is a histogram of |r| over its pairs of nodes, in ten bins over [0, 1]
     (the published code chose the bins for each part anew, so that equal bins meant different
     correlations). ``js`` is the Jensen-Shannon divergence over log 2, in [0, 1]; ``kl`` is the mean
     of the Kullback-Leibler divergences of one from the other and back (which the published code
-    calls js), divided by the largest found.
+    calls js), divided by the largest of all.
 
     Args:
         activations: (k, m), one row per node, one column per input. Correlations are computed

@@ -21,9 +21,9 @@ BLOCK_BARS = 256
 def bottleneck_between_draws(
     draws: Sequence[Sequence[NDArray[np.floating]]],
 ) -> dict[str, NDArray[np.float64]]:
-    """Bottleneck distances between the diagrams of consecutive draws (b, b + 1).
+    """Compute bottleneck distances between the diagrams of consecutive draws (b, b + 1).
 
-    Over all finite bars, exactly; infinite bars are left out, as in the vectorisations.
+    They are exact over all finite bars; infinite bars are left out, as in the vectorisations.
 
     Args:
         draws: B draws, each with one (bars, 2) array per dimension.
@@ -43,13 +43,18 @@ def bottleneck_between_draws(
 
 
 def bottleneck_distance(one: Bars, other: Bars) -> float:
-    """The least, over all partial matchings, of the largest displacement of a bar.
+    """Compute the bottleneck distance of two diagrams.
 
-    A matched pair costs the larger difference of its births and deaths, an unmatched bar half its
-    length (Cohen-Steiner, Edelsbrunner and Harer, "Stability of persistence diagrams", 2007).
+    It is the least, over all partial matchings, of the largest cost of a bar. A matched pair costs
+    the larger difference of its births and deaths, an unmatched bar half its length (Cohen-Steiner,
+    Edelsbrunner and Harer, "Stability of persistence diagrams", 2007).
 
     Args:
-        one, other: (bars, 2) finite births and deaths.
+        one: (bars, 2) finite births and deaths.
+        other: those of the other diagram.
+
+    Returns:
+        The distance, in the unit of the births.
     """
     if np.array_equal(one, other):
         return 0.0
@@ -60,11 +65,14 @@ def bottleneck_distance(one: Bars, other: Bars) -> float:
 
 
 def _of_equal_births(one: Bars, other: Bars) -> float:
-    """The distance where all bars are born together, as in H0: their lengths decide.
+    """Compute the distance where all bars are born together, as in H0: their lengths decide.
 
     Some best matching pairs the k longest bars of both sides in order. Were a matched bar m shorter
     than an unmatched u, one could give m's partner p to u, which costs no more than half of u,
     unless p is shorter than half of u: but then m and p may be left unmatched as well.
+
+    Returns:
+        The distance.
     """
     first, second = (np.sort(bars[:, 1] - bars[:, 0])[::-1] for bars in (one, other))
     paired = min(len(first), len(second))
@@ -75,13 +83,16 @@ def _of_equal_births(one: Bars, other: Bars) -> float:
 
 
 def _of_any_bars(one: Bars, other: Bars) -> float:
-    """The distance by search among the values that it can have.
+    """Compute the distance by search among the values that it can have.
 
     It is at most t if and only if all bars longer than 2 t of either side can be matched at cost t:
     of a matching that covers those of one side and a matching that covers those of the other, the
     union contains one that covers both (Mendelsohn and Dulmage 1958). So only long bars need
     partners, and few are long near the distance itself. The search starts where every bar has a
     partner near enough, or is short: below that no matching is good enough.
+
+    Returns:
+        The distance.
     """
     halves = [(bars[:, 1] - bars[:, 0]) / 2 for bars in (one, other)]
     if len(one) == 0 or len(other) == 0:
@@ -109,7 +120,7 @@ def _of_any_bars(one: Bars, other: Bars) -> float:
 
 
 def _first_enough(values: Bars, bad: int, good: int, enough: Callable[[float], bool]) -> int:
-    """The first place of the ascending values that is enough, if ``bad`` is not but ``good`` is."""
+    """Position of the first ascending value that is enough, if ``bad`` is not but ``good`` is."""
     while good - bad > 1:
         middle = (bad + good) // 2
         bad, good = (bad, middle) if enough(values[middle]) else (middle, good)
@@ -128,7 +139,7 @@ class _Side:
         self._partners, self._tree = partners, cKDTree(partners)
 
     def bound(self) -> float:
-        """The largest over all bars of what each costs at least: its half, or its nearest one."""
+        """Return the largest cost that some bar has at least: its half, or its nearest partner."""
         bound = 0.0
         for start in range(0, len(self._bars), BLOCK_BARS):
             block = slice(start, start + BLOCK_BARS)
@@ -139,22 +150,28 @@ class _Side:
         return bound
 
     def can_be_matched(self, limit: float) -> bool:
-        """Whether all bars of half lengths above a limit can be matched at that cost or less.
+        """Return whether all bars of half lengths above a limit can be matched at that cost.
 
-        Among a few near partners of each first: if these are enough, so are all. And if bars whose
-        near partners are all known cannot be matched, then nor can all bars.
+        A few near partners of each bar are tried first: if these are enough, so are all. And if
+        bars whose near partners are all known cannot be matched, then nor can all bars.
+
+        Args:
+            limit: the largest cost of a matched pair.
+
+        Returns:
+            Whether there is such a matching.
         """
         long = self._bars[self._halves > limit]
         within = np.nextafter(limit, np.inf)  # the look-up leaves out what lies at its limit
         for most in NEAREST_PARTNERS:
             known = min(most, len(self._partners))
-            found = self._tree.query(
+            nearest = self._tree.query(
                 long, k=np.arange(1, known + 1), p=np.inf, distance_upper_bound=within
             )
-            distances, partners = np.asarray(found[0]), np.asarray(found[1])
+            distances, partners = np.asarray(nearest[0]), np.asarray(nearest[1])
             near = distances <= limit
-            counts, chosen = near.sum(axis=1), partners[near]
-            if _all_matched(counts, chosen):
+            counts = near.sum(axis=1)
+            if _all_matched(counts, partners[near]):
                 return True
             complete = (counts < known) | (known == len(self._partners))
             if not _all_matched(counts[complete], partners[complete][near[complete]]):
@@ -167,13 +184,13 @@ class _Side:
         return _all_matched(np.concatenate(sizes), np.concatenate(every))
 
     def costs(self, low: float, high: float) -> Bars:
-        """What lies between the two, of the costs of pairs with a bar of at least ``high`` half."""
+        """Return the costs between the two of pairs with a bar of half length ``high`` or more."""
         long = self._bars[self._halves >= high]
-        found = [costs[(costs > low) & (costs < high)] for costs in self._blocks(long)]
-        return np.concatenate([np.empty(0), *found])
+        between = [costs[(costs > low) & (costs < high)] for costs in self._blocks(long)]
+        return np.concatenate([np.empty(0), *between])
 
     def _blocks(self, long: Bars) -> Iterator[Bars]:
-        """Costs (some bars, partners) of all pairs."""
+        """Yield the costs (bars of a block, partners) of all pairs."""
         for start in range(0, len(long), BLOCK_BARS):
             block = long[start : start + BLOCK_BARS, None]
             births, deaths = (np.abs(block[..., i] - self._partners[:, i]) for i in (0, 1))
@@ -181,11 +198,14 @@ class _Side:
 
 
 def _all_matched(counts: NDArray[np.integer], partners: NDArray[np.integer]) -> bool:
-    """Whether each of some bars can have a partner of its own.
+    """Return whether every bar can have a partner of its own.
 
     Args:
-        counts: how many partners each may have.
-        partners: these, those of the first bar first.
+        counts: (bars,) how many partners each bar may have.
+        partners: their positions, those of the first bar first.
+
+    Returns:
+        Whether there is a matching of all bars.
     """
     # Imported here for the same reason as the search tree.
     from scipy.sparse import csr_array

@@ -27,7 +27,7 @@ POLYNOMIAL_COEFFICIENTS = 10
 
 
 def vectorise(diagrams: Sequence[NDArray[np.floating]]) -> dict[str, Vector]:
-    """Every vectorisation of one draw's diagrams, for each set of dimensions.
+    """Compute every vectorisation of one draw's diagrams, for each set of dimensions.
 
     Infinite bars are left out; a diagram without finite bars gives zeros.
 
@@ -51,8 +51,8 @@ def vectorise(diagrams: Sequence[NDArray[np.floating]]) -> dict[str, Vector]:
         for subset in combinations(range(len(bars)), size)
     ]
     vectors: dict[str, Vector] = {}
-    for name, of_dimension in _VECTORISATIONS.items():
-        parts = [of_dimension(part, dimension) for dimension, part in enumerate(bars)]
+    for name, vectorisation in _VECTORISATIONS.items():
+        parts = [vectorisation(part, dimension) for dimension, part in enumerate(bars)]
         for subset in subsets:
             key = f"{name}.{''.join(f'H{dimension}' for dimension in subset)}"
             vectors[key] = np.concatenate([parts[dimension] for dimension in subset])
@@ -106,7 +106,7 @@ def _lives_midlives_births_deaths_squared(bars: Vector) -> Vector:
 
 
 def _persistent_entropy(bars: Vector) -> Vector:
-    """-sum p log p (natural logarithm) of the lives' shares p."""
+    """Entropy -sum p log p (natural logarithm) of the lives' fractions p of their sum."""
     lives = bars[:, 1] - bars[:, 0]
     shares = lives / lives.sum()
     return np.array([-(shares * np.log(shares)).sum() + 0.0])
@@ -124,6 +124,9 @@ def _complex_polynomial(bars: Vector) -> Vector:
     T(u, v) = (v - u)/2 * (cos a - sin a + i (cos a + sin a)), a = sqrt(u^2 + v^2): Di Fabio and
     Ferri 2015 (arXiv:1505.01335). The leading 1 is left out; real parts, then imaginary parts, of
     the next ten (zero where the degree is lower), as in giotto-tda's ``ComplexPolynomial``.
+
+    Returns:
+        (20,) real parts, then imaginary parts.
     """
     births, deaths = bars[:, 0], bars[:, 1]
     angle = np.hypot(births, deaths)

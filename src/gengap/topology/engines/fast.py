@@ -51,7 +51,7 @@ POINTS_TO_WARM = 24
 def vietoris_rips(
     dissimilarity: npt.ArrayLike, threshold: float | None = None
 ) -> tuple[Diagram, Diagram]:
-    """Persistence diagrams H0 and H1 over the field of two elements.
+    """Compute the persistence diagrams H0 and H1 over the field of two elements.
 
     Args:
         dissimilarity: (n, n) real, symmetric, non-negative, with zero diagonal; the triangle

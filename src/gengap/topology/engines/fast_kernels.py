@@ -54,7 +54,7 @@ def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Resul
 
 
 def bit_operation(name: str) -> Callable[[np.uint64], np.uint64]:
-    """LLVM's instruction of that name on a word that is not zero."""
+    """Return LLVM's instruction of that name on a word that is not zero."""
 
     @intrinsic
     def operation(_: Any, __: Any) -> Any:
@@ -75,7 +75,7 @@ zeros_above = bit_operation("ctlz")  # number of zero bits above the highest set
 
 @compiled
 def examine(keys: Keys) -> tuple[int, int, int]:
-    """The first fault of an (n, n) matrix, given by its bits, and its place; else SOUND."""
+    """Return the first fault of an (n, n) matrix of keys and its place; else SOUND."""
     n = len(keys)
     for top in range(0, n, TILE):
         for left in range(top, n, TILE):
@@ -178,12 +178,13 @@ class Annotations(NamedTuple):
 
 @compiled
 def no_room_to_label(edge: Words, counters: Integers) -> bool:
+    """Return whether one more label would fill the hash table above half."""
     return bool(2 * (counters[LABELLED] + 1) >= len(edge))
 
 
 @compiled
 def shortage(known: Annotations) -> int:
-    """What has no room for one more step."""
+    """Return what has no room for one more step."""
     counters = known.counters
     if counters[CLASSES] + 1 >= len(known.birth):
         return OF_CLASSES
@@ -199,7 +200,7 @@ def shortage(known: Annotations) -> int:
 
 @compiled
 def place(edge: Words, a: np.uint64, b: np.uint64) -> np.uint64:
-    """Index of edge ab in the hash table, or where it belongs."""
+    """Return the index of edge ab in the hash table, or where it belongs."""
     name = (min(a, b) << HALF_WORD) | max(a, b)
     last = np.uint64(len(edge) - 1)
     # Marked edges come in dense blocks, which a single multiplication would map onto each other.
@@ -215,6 +216,7 @@ def place(edge: Words, a: np.uint64, b: np.uint64) -> np.uint64:
 def set_label(
     edge: Words, label: Integers, counters: Integers, a: np.uint64, b: np.uint64, vector: int
 ) -> None:
+    """Let edge ab have a vector as its annotation."""
     index = place(edge, a, b)
     if edge[index] == UNUSED:
         edge[index] = (min(a, b) << HALF_WORD) | max(a, b)
@@ -226,6 +228,7 @@ def set_label(
 def toggle_mark(
     marked: Words, marks: Integers, words: np.uint64, a: np.uint64, b: np.uint64
 ) -> None:
+    """Flip the mark of edge ab, in the rows of both its ends."""
     marked[a * words + (b >> SIX)] ^= ONE << (b & SIXTY_THREE)
     marked[b * words + (a >> SIX)] ^= ONE << (a & SIXTY_THREE)
     change = 1 if has(marked, words, a, b) else -1
@@ -235,11 +238,13 @@ def toggle_mark(
 
 @compiled
 def has(rows: Words, words: np.uint64, a: np.uint64, b: np.uint64) -> bool:
+    """Return whether the bit of b is set in the row of a."""
     return bool((rows[a * words + (b >> SIX)] >> (b & SIXTY_THREE)) & ONE != ZERO)
 
 
 @compiled
 def follow(latest: Integers, vector: int) -> int:
+    """Return the vector that a vector has become, and shorten the way there."""
     while latest[vector] != vector:
         latest[vector] = latest[latest[vector]]
         vector = latest[vector]
@@ -324,10 +329,13 @@ def fresh_annotation(
     a: np.uint64,
     b: np.uint64,
 ) -> int:
-    """The vector of an edge that is in the complex, or STALE if it must be brought up to date.
+    """Return the vector of an edge of the complex, or STALE if it must be brought up to date.
 
     Passing `Annotations` costs two atomic additions an array, passing single arrays none: so what
     runs for every edge takes these.
+
+    Returns:
+        The vector's number; 0 is the zero vector.
     """
     if not has(marked, words, a, b):
         return 0
@@ -337,7 +345,7 @@ def fresh_annotation(
 
 @compiled
 def annotation(known: Annotations, words: np.uint64, a: np.uint64, b: np.uint64) -> int:
-    """The vector of an edge that is in the complex."""
+    """Return the vector of an edge of the complex."""
     if not has(known.marked, words, a, b):
         return 0
     vector = up_to_date(known, known.label[place(known.edge, a, b)])
@@ -405,6 +413,7 @@ def relate(
 
 @compiled
 def root(parent: Words, v: np.uint64) -> np.uint64:
+    """Return the point that stands for v's connected component, and shorten the way there."""
     while parent[v] != v:
         parent[v] = parent[parent[v]]
         v = parent[v]
@@ -413,7 +422,7 @@ def root(parent: Words, v: np.uint64) -> np.uint64:
 
 @compiled
 def spread(adjacent: Words, words: np.uint64, front: Words, rest: Words) -> None:
-    """Take everything that ``front`` reaches out of ``rest``; empties ``front``."""
+    """Take everything that ``front`` reaches out of ``rest``, which empties ``front``."""
     left = True
     while left:
         left = False
@@ -433,11 +442,14 @@ def spread(adjacent: Words, words: np.uint64, front: Words, rest: Words) -> None
 def remove_component(
     adjacent: Words, words: np.uint64, f: np.uint64, lune: Words, hot: Words, rest: Words
 ) -> bool:
-    """Leave in ``rest`` the part of ``lune`` that f does not reach; is any of ``hot`` in it?
+    """Leave in ``rest`` the points of ``lune`` that f does not reach.
 
     First each hot vertex in turn looks for a neighbour already reached, whose other neighbours
-    are then reached, too: usually a few steps reach all. If not, f's component is searched in
-    full. If so, ``rest`` may be too large. Uses up ``hot``.
+    are then reached, too: usually a few steps reach all hot vertices, and ``rest`` may be too
+    large. If not, f's component is searched in full. ``hot`` is used up.
+
+    Returns:
+        Whether any point of ``hot`` is left in ``rest``.
     """
     row = f * words
     for word in range(words):
@@ -457,9 +469,9 @@ def remove_component(
                 if reached != ZERO:
                     row = ((other << SIX) | lowest(reached)) * words
                     left = ZERO
-                    for each in range(words):
-                        rest[each] &= ~adjacent[row + each]
-                        left |= rest[each] & hot[each]
+                    for index in range(words):
+                        rest[index] &= ~adjacent[row + index]
+                        left |= rest[index] & hot[index]
                     pending &= rest[word]
                     break
         if left == ZERO:
@@ -485,9 +497,12 @@ def settle(
     front: Words,
     rest: Words,
 ) -> bool:
-    """Annotate edge ab, whose lune is not empty, and impose its triangles; False if short of room.
+    """Annotate edge ab, whose lune is not empty, and impose its triangles.
 
-    May be called again for the same edge: what has been imposed already changes nothing.
+    It may be called again for the same edge: what has been imposed already changes nothing.
+
+    Returns:
+        Whether there was enough room.
     """
     marked, edge, label = known.marked, known.edge, known.label
     latest, stamp, counters = known.latest, known.stamp, known.counters
@@ -618,6 +633,7 @@ def add_all(
 
 @compiled
 def rehash(edge: Words, label: Integers, new_edge: Words, new_label: Integers) -> None:
+    """Enter all labels of a hash table into a larger one."""
     for index in range(len(edge)):
         if edge[index] != UNUSED:
             new = place(new_edge, edge[index] >> HALF_WORD, edge[index] & LOWER_HALF)
