@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from gengap.evaluation.designs import (
 )
 from gengap.evaluation.linear_model import ordinary_least_squares
 from gengap.evaluation.rank_statistics import STATISTICS, correlate
-from gengap.evaluation.regression import cross_validate, halves
+from gengap.evaluation.regression import REPEATS, cross_validate, halves
 from gengap.files import writing
 from gengap.planning import LEAST_NETWORKS
 from gengap.seeding import generator
@@ -222,28 +222,30 @@ def tables(
 ) -> Evaluation:
     """All tables of an evaluation whose input is known to be good."""
     everyone = np.ones(len(designs.networks), dtype=bool)
-    leaderboard, folds, tests, overall = board(
-        designs, everyone, ALL, draws, left_out=len(designs.left_out_networks())
-    )
-    correlations = [overall]
+    overall = board(designs, everyone, ALL, draws, left_out=len(designs.left_out_networks()))
+    correlations = [overall.correlations]
     for label, rows in strata_of(designs.grid, correlate_within):
         correlations.append(correlation_table(designs, rows, label, draws))
-    ranked = []
+    leaderboards = []
     unused = grid.loc[grid.index.astype(str).isin(designs.left_out_networks())]
     dropped = {label: int(rows.sum()) for label, rows in strata_of(unused, rank_within)}
     for label, rows in strata_of(designs.grid, rank_within):
-        within_stratum, *_ = board(designs, rows, label, draws, left_out=dropped.get(label, 0))
-        within_stratum.insert(0, "stratum", label)
-        ranked.append(within_stratum)
+        within_stratum = board(designs, rows, label, draws, left_out=dropped.get(label, 0))
+        within_stratum.leaderboard.insert(0, "stratum", label)
+        leaderboards.append(within_stratum.leaderboard)
     columns = ["stratum", *LEADERBOARD_COLUMNS]
-    winner = best_of(leaderboard)
+    winner = best_of(overall.leaderboard)
     by_name = {design.name: design for design in designs.measures}
     return Evaluation(
-        leaderboard=leaderboard,
-        folds=folds,
-        tests=tests,
+        leaderboard=overall.leaderboard,
+        folds=overall.folds,
+        tests=overall.tests,
         correlations=pd.concat(correlations, ignore_index=True),
-        strata=pd.concat(ranked, ignore_index=True) if ranked else pd.DataFrame(columns=columns),
+        strata=(
+            pd.concat(leaderboards, ignore_index=True)
+            if leaderboards
+            else pd.DataFrame(columns=columns)
+        ),
         left_out=designs.left_out,
         best_ols=(
             "No measure is eligible for best: all are constant or underdetermined.\n"
@@ -302,52 +304,93 @@ def correlation_table(
     )
 
 
+@dataclass(frozen=True)
+class Scores:
+    """Held-out R2 of the rows of a leaderboard; NaN where networks do not suffice.
+
+    Attributes:
+        r2: (rows, 5, 2), by repeat and fold.
+        increments: (rows,) what each adds to the hyper-parameters, mean over folds.
+    """
+
+    r2: np.ndarray
+    increments: np.ndarray
+
+
+@dataclass(frozen=True)
+class Board:
+    """The ranking over some of the networks: four tables of :class:`Evaluation`."""
+
+    leaderboard: pd.DataFrame
+    folds: pd.DataFrame
+    tests: pd.DataFrame
+    correlations: pd.DataFrame
+
+
 def board(
     designs: Designs, chosen: np.ndarray, stratum: str, draws: Draws, *, left_out: int
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Leaderboard, folds, tests and correlations over some of the networks."""
-    rows = rows_of(designs, chosen)
-    gaps = designs.gaps[chosen]
-    count = len(gaps)
-    base = next(index for index, row in enumerate(rows) if row.name == HYPER_PARAMETERS)
-    scored = count >= LEAST_NETWORKS and np.ptp(gaps) > 0
-    scores = np.full((len(rows), 5, 2), np.nan)
-    increments = np.full(len(rows), np.nan)
-    if scored:
-        splits = halves(count, draws.generator("halves", stratum))
-        scores, together = cross_validate(rows, rows[base], gaps, splits)
-        increments = (together - scores[base]).mean(axis=(1, 2))
-        # With the hyper-parameters beside it, a measure of many components leaves nothing to test.
-        beside = len(rows[base].components)
-        increments[[row.underdetermined(count // 2, beside) for row in rows]] = np.nan
-        increments[base] = 0.0
-    table = summarise_scores(rows, scores, increments, count)
-    table["networks"], table["left_out"] = count, left_out
+) -> Board:
+    """Rank all measures and reference rows over some of the networks.
+
+    Args:
+        designs: the measures of a task.
+        chosen: (networks,) bool.
+        stratum: label of these networks, which names the random streams too.
+        draws: how random numbers are drawn.
+        left_out: how many networks of the stratum are not compared.
+
+    Returns:
+        The tables. With fewer than ``LEAST_NETWORKS`` networks, or equal gaps, there are
+        correlations alone: R2 and rank are missing and no test is made.
+    """
+    rows, gaps = rows_of(designs, chosen), designs.gaps[chosen]
+    scored = len(gaps) >= LEAST_NETWORKS and np.ptp(gaps) > 0
+    scores = score(rows, gaps, draws.generator("halves", stratum)) if scored else unscored(rows)
     correlations = correlation_table(designs, chosen, stratum, draws)
+    table = summarise_scores(rows, scores, len(gaps))
+    table["networks"], table["left_out"] = len(gaps), left_out
     table = table.merge(widened(correlations), on="measure", how="left")
     table, order = ranked(table, scored)
-    by_name = {row.name: scores[index] for index, row in enumerate(rows)}
-    tests = comparisons(by_name, list(table["measure"]), best_of(table)) if scored else None
-    table = with_tests(table, tests)
-    folds = pd.DataFrame(
-        {
-            "measure": np.repeat(table["measure"].to_numpy(), scores[0].size),
-            "repeat": np.tile(np.repeat(np.arange(5), 2), len(rows)),
-            "fold": np.tile([0, 1], 5 * len(rows)),
-            "r2": scores[order].ravel(),
-        },
+    by_name = dict(zip(table["measure"], scores.r2[order], strict=True))
+    tests = pd.DataFrame(columns=list(COMPARISON_COLUMNS))
+    if scored:
+        tests = comparisons(by_name, best_of(table))
+    leaderboard = with_tests(table, tests)[list(LEADERBOARD_COLUMNS)]
+    return Board(leaderboard, fold_table(by_name), tests, correlations)
+
+
+def score(rows: list[Design], gaps: np.ndarray, rng: np.random.Generator) -> Scores:
+    """Score each row by cross-validation, alone and beside the hyper-parameters."""
+    base = next(index for index, row in enumerate(rows) if row.name == HYPER_PARAMETERS)
+    r2, together = cross_validate(rows, rows[base], gaps, halves(len(gaps), rng))
+    increments = (together - r2[base]).mean(axis=(1, 2))
+    # With the hyper-parameters beside it, a measure of many components leaves nothing to test.
+    beside = len(rows[base].components)
+    increments[[row.underdetermined(len(gaps) // 2, beside) for row in rows]] = np.nan
+    increments[base] = 0.0
+    return Scores(r2, increments)
+
+
+def unscored(rows: list[Design]) -> Scores:
+    """Scores of rows whose networks do not suffice for cross-validation."""
+    return Scores(np.full((len(rows), REPEATS, 2), np.nan), np.full(len(rows), np.nan))
+
+
+def fold_table(scores: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return one row per fold of each measure, from (5, 2) held-out R2 by name."""
+    return pd.DataFrame(
+        [
+            (name, repeat, fold, value)
+            for name, r2 in scores.items()
+            for (repeat, fold), value in np.ndenumerate(r2)
+        ],
         columns=list(FOLD_COLUMNS),
     )
-    if tests is None:
-        tests = pd.DataFrame(columns=list(COMPARISON_COLUMNS))
-    return table[list(LEADERBOARD_COLUMNS)], folds, tests, correlations
 
 
-def summarise_scores(
-    rows: list[Design], scores: np.ndarray, increments: np.ndarray, networks: int
-) -> pd.DataFrame:
+def summarise_scores(rows: list[Design], scores: Scores, networks: int) -> pd.DataFrame:
     """What the leaderboard says of each row by itself, from its ten folds alone."""
-    folds = scores.reshape(len(rows), -1)
+    folds = scores.r2.reshape(len(rows), -1)
     underdetermined = [row.underdetermined(networks // 2) for row in rows]
     return pd.DataFrame(
         {
@@ -365,7 +408,7 @@ def summarise_scores(
             "r2_median": np.median(folds, axis=1),
             "r2_min": folds.min(axis=1),
             "r2_max": folds.max(axis=1),
-            "r2_increment": increments,
+            "r2_increment": scores.increments,
         }
     )
 
@@ -394,17 +437,25 @@ def ranked(table: pd.DataFrame, scored: bool) -> tuple[pd.DataFrame, np.ndarray]
     return table, order
 
 
-def comparisons(scores: dict[str, np.ndarray], names: list[str], best: str | None) -> pd.DataFrame:
-    """Dietterich's test of every row against the best one and against each reference row."""
-    against = [name for name in names if name.startswith(f"{REFERENCE}.")]
-    found = []
-    for other in ([] if best is None else [best]) + sorted(against):
-        held = [name for name in names if name != other]
-        results = np.array([paired_t_test(scores[name], scores[other]) for name in held])
-        found.append(
+def comparisons(scores: Mapping[str, np.ndarray], best: str | None) -> pd.DataFrame:
+    """Test every row against the best one and against each reference row, by Dietterich's test.
+
+    Args:
+        scores: (5, 2) held-out R2 of each row, best first.
+        best: name of the best measure, if any.
+
+    Returns:
+        ``COMPARISON_COLUMNS``.
+    """
+    references = sorted(name for name in scores if name.startswith(f"{REFERENCE}."))
+    tables = []
+    for other in ([] if best is None else [best]) + references:
+        others = [name for name in scores if name != other]
+        results = np.array([paired_t_test(scores[name], scores[other]) for name in others])
+        tables.append(
             pd.DataFrame(
                 {
-                    "measure": held,
+                    "measure": others,
                     "against": other,
                     "t": results[:, 0],
                     "p": results[:, 1],
@@ -413,14 +464,14 @@ def comparisons(scores: dict[str, np.ndarray], names: list[str], best: str | Non
                 columns=list(COMPARISON_COLUMNS),
             )
         )
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(tables, ignore_index=True)
 
 
-def with_tests(table: pd.DataFrame, tests: pd.DataFrame | None) -> pd.DataFrame:
-    """The leaderboard with its columns of the tests against the best measure."""
+def with_tests(table: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
+    """Add to a leaderboard the columns of the tests against its best measure."""
     best = best_of(table)
     table[list(TEST_COLUMNS)] = np.nan
-    if tests is None or best is None:
+    if best is None or tests.empty:
         return table
     versus = tests[tests["against"] == best].set_index("measure")
     names = table["measure"]
