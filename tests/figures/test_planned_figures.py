@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
+from tests.figures import synthetic
 
 from gengap.failures import Failure, write_failure
 from gengap.figures import from_diagrams, from_tables
 from gengap.planned_figures import FIGURES, PlannedFigure
-from tests.figures import synthetic
 
 PLANNED = [
     pytest.param(figure, id=f"{of}-{name}")

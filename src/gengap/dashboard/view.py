@@ -58,11 +58,14 @@ class View:
     diagrams: Path | None
 
     def column_name(self, measure: str, component: str) -> str:
-        """``measure``, or ``measure[component]`` where it has several components."""
+        """Return ``measure``, or ``measure[component]`` where it has several components."""
         return measure if len(self.measures[measure].components) == 1 else f"{measure}[{component}]"
 
     def values(self, measure: str, component: str) -> pd.Series:
-        """One component of a measure, index network.
+        """Return one component of a measure by network.
+
+        Returns:
+            Index network; NaN where a network lacks the measure.
 
         Raises:
             GengapError: an unknown measure or component.
@@ -102,7 +105,7 @@ class View:
         return pd.concat([self.networks, values, clusters], axis=1)
 
     def kendall(self, measure: str, component: str) -> float:
-        """Kendall's tau-b of one component and the gap; NaN where it is not defined."""
+        """Return Kendall's tau-b of one component and the gap; NaN where it is not defined."""
         both = pd.concat([self.values(measure, component), self.networks[GAP]], axis=1)
         both = both[np.isfinite(both.to_numpy()).all(axis=1)]
         if (both.nunique() < 2).any():
@@ -110,14 +113,17 @@ class View:
         return float(kendalltau(both.iloc[:, 0], both.iloc[:, 1]).statistic)
 
     def default_measure(self) -> str:
-        """The best scalar measure that may be called best, or else the first."""
+        """Return the best scalar measure that may be called best, or else the first measure."""
         scalars = self.leaderboard[
             (self.leaderboard["kind"] == "scalar") & self.leaderboard["eligible"]
         ]
         return str(scalars.index[0]) if len(scalars) else next(iter(self.measures))
 
     def bars(self, network: str) -> pd.DataFrame:
-        """All bars of a network's diagrams: ``BAR_COLUMNS``; the death may be infinite.
+        """Return all bars of a network's diagrams.
+
+        Returns:
+            ``BAR_COLUMNS``; the death may be infinite.
 
         Raises:
             GengapError: the task or this network has no diagrams; the sentence says why.
@@ -152,6 +158,9 @@ def read_view(folder: str | Path) -> View:
 
     Args:
         folder: ``results/<task>``, with ``task.json``, ``measures.csv`` and ``evaluation``.
+
+    Returns:
+        The tables that the pages show.
 
     Raises:
         GengapError: the folder is missing, not finished, or contradicts itself.

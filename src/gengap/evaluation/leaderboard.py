@@ -1,4 +1,4 @@
-"""Which measures predict the generalisation gap, and how sure can one be?"""
+"""The evaluation of a task: which measures predict its generalisation gap, and how surely."""
 
 from __future__ import annotations
 
@@ -93,6 +93,9 @@ class Evaluation:
     def read(cls, folder: Path) -> Evaluation:
         """Read what ``write`` wrote; floats come back bit for bit.
 
+        Returns:
+            The tables in the folder.
+
         Raises:
             GengapError: a table is missing.
         """
@@ -115,7 +118,7 @@ class Draws:
     permutations: int
 
     def generator(self, purpose: str, stratum: str) -> np.random.Generator:
-        """A stream of its own for each purpose and stratum."""
+        """Return a stream of its own for each purpose and stratum."""
         return generator(self.seed, "evaluation", purpose, stratum)
 
 
@@ -132,7 +135,7 @@ def evaluate(
     permutations: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
-    """How well each measure predicts the gap over the networks of one task.
+    """Evaluate how well each measure predicts the gap over the networks of one task.
 
     Each measure's components are regressed on by ordinary least squares with an intercept
     (``regression.held_out_r2``) under 5x2 cross-validation whose seeded halvings all measures
@@ -168,6 +171,9 @@ def evaluate(
         resamples: bootstrap samples.
         permutations: permutations of the gaps.
         seed: of the halvings, the bootstrap and the permutations.
+
+    Returns:
+        The ranking, and the tables that it rests on.
 
     Raises:
         GengapError: contradictory tables, an unknown hyper-parameter, too few networks, or gaps
@@ -220,7 +226,7 @@ def tables(
     correlate_within: str | None,
     rank_within: str | None,
 ) -> Evaluation:
-    """All tables of an evaluation whose input is known to be good."""
+    """Make all tables of an evaluation whose input is known to be good."""
     everyone = np.ones(len(designs.networks), dtype=bool)
     overall = board(designs, everyone, ALL, draws, left_out=len(designs.left_out_networks()))
     correlations = [overall.correlations]
@@ -256,7 +262,7 @@ def tables(
 
 
 def strata_of(grid: pd.DataFrame, name: str | None) -> list[tuple[str, np.ndarray]]:
-    """Label ``<name>=<value>`` and mask of each value of a hyper-parameter, in order."""
+    """Return label ``<name>=<value>`` and mask of each value of a hyper-parameter, in order."""
     if name is None or grid.empty:
         return []
     distinct, index = levels(grid[name])
@@ -264,13 +270,13 @@ def strata_of(grid: pd.DataFrame, name: str | None) -> list[tuple[str, np.ndarra
 
 
 def best_of(leaderboard: pd.DataFrame) -> str | None:
-    """The eligible measure with the largest mean R2, if any."""
+    """Return the eligible measure with the largest mean R2, if any."""
     eligible = leaderboard.loc[leaderboard["eligible"], "measure"]
     return None if eligible.empty else str(eligible.iloc[0])
 
 
 def rows_of(designs: Designs, chosen: np.ndarray) -> list[Design]:
-    """Measures and reference rows for some of the networks."""
+    """Return measures and reference rows for some of the networks."""
     references = reference_designs(designs.grid.loc[chosen], designs.training_accuracy[chosen])
     return [*(design.rows(chosen) for design in designs.measures), *references]
 
@@ -278,11 +284,11 @@ def rows_of(designs: Designs, chosen: np.ndarray) -> list[Design]:
 def correlation_table(
     designs: Designs, chosen: np.ndarray, stratum: str, draws: Draws
 ) -> pd.DataFrame:
-    """The correlations of every scalar measure, and of training accuracy, with the gap."""
+    """Correlate every scalar measure, and training accuracy, with the gap."""
     scalars = [row for row in rows_of(designs, chosen) if row.values.shape[1] == 1]
     # The hyper-parameters may fill one column only, but are no measure with a sign.
     scalars = [row for row in scalars if row.name != HYPER_PARAMETERS]
-    found = correlate(
+    correlations = correlate(
         np.array([row.values[:, 0] for row in scalars]),
         designs.gaps[chosen],
         resamples=draws.resamples,
@@ -294,10 +300,10 @@ def correlation_table(
             "measure": np.repeat([row.name for row in scalars], len(STATISTICS)),
             "statistic": STATISTICS * len(scalars),
             "stratum": stratum,
-            "estimate": found.estimate.ravel(),
-            "low": found.low.ravel(),
-            "high": found.high.ravel(),
-            "p": found.p.ravel(),
+            "estimate": correlations.estimate.ravel(),
+            "low": correlations.low.ravel(),
+            "high": correlations.high.ravel(),
+            "p": correlations.p.ravel(),
             "networks": int(chosen.sum()),
         },
         columns=list(CORRELATION_COLUMNS),
@@ -372,7 +378,7 @@ def score(rows: list[Design], gaps: np.ndarray, rng: np.random.Generator) -> Sco
 
 
 def unscored(rows: list[Design]) -> Scores:
-    """Scores of rows whose networks do not suffice for cross-validation."""
+    """Return NaN for rows whose networks do not suffice for cross-validation."""
     return Scores(np.full((len(rows), REPEATS, 2), np.nan), np.full(len(rows), np.nan))
 
 
@@ -389,7 +395,7 @@ def fold_table(scores: Mapping[str, np.ndarray]) -> pd.DataFrame:
 
 
 def summarise_scores(rows: list[Design], scores: Scores, networks: int) -> pd.DataFrame:
-    """What the leaderboard says of each row by itself, from its ten folds alone."""
+    """Summarise each row of the leaderboard by itself, from its ten folds alone."""
     folds = scores.r2.reshape(len(rows), -1)
     underdetermined = [row.underdetermined(networks // 2) for row in rows]
     return pd.DataFrame(
@@ -414,7 +420,7 @@ def summarise_scores(rows: list[Design], scores: Scores, networks: int) -> pd.Da
 
 
 def widened(correlations: pd.DataFrame) -> pd.DataFrame:
-    """One row per measure, columns ``kendall``, ``kendall_low``, ..., ``pearson_p``."""
+    """Return one row per measure, columns ``kendall``, ``kendall_low``, ..., ``pearson_p``."""
     columns: dict[str, object] = {"measure": correlations["measure"].unique()}
     for statistic in STATISTICS:
         chosen = correlations[correlations["statistic"] == statistic]
@@ -425,7 +431,7 @@ def widened(correlations: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranked(table: pd.DataFrame, scored: bool) -> tuple[pd.DataFrame, np.ndarray]:
-    """The table by falling mean R2, equal ones by name, and the order that does it."""
+    """Sort a table by falling mean R2, ties by name; also return the order that does it."""
     keys = [
         (-round(mean, TIE_DIGITS) if scored else 0.0, natural_key(name))
         for mean, name in zip(table["r2_mean"], table["measure"], strict=True)
