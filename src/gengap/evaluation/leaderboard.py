@@ -154,6 +154,10 @@ def evaluate(
     Scalar measures also have Kendall's tau-b, Spearman's rho and Pearson's r with bootstrap
     intervals and permutation p values (``rank_statistics.correlate``).
 
+    All measures are compared on the same networks. A network without any measure of some family is
+    left out; a measure that another network lacks is not ranked (``designs.comparable``).
+    ``left_out`` says which and why.
+
     Nothing depends on the order of rows: networks are taken in the natural order of their ids.
 
     Args:
