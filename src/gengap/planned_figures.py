@@ -1,5 +1,9 @@
 """The figures that the workflow draws: what each takes, and the function that draws it.
 
+To add a figure, write a function that draws it from its files (as in
+:mod:`gengap.figures.from_tables`), name it here, and write its caption,
+``workflow/report/<figure>.rst``.
+
 Planning reads this table, so nothing of gengap is imported here. It is apart from
 :mod:`gengap.names`, which every job reaches: a new figure makes no other job stale.
 """

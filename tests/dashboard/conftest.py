@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def draws_of(network: str, width: int) -> list[list[np.ndarray]]:
     return [persistence_diagrams(correlation_dissimilarity(sample)) for sample in samples]
 
 
-def tidy(network: str, family: str, vectors: dict[str, np.ndarray]) -> pd.DataFrame:
+def tidy(network: str, family: str, vectors: Mapping[str, np.ndarray | float]) -> pd.DataFrame:
     tables = [
         pd.DataFrame(
             {
@@ -85,8 +85,21 @@ def tidy(network: str, family: str, vectors: dict[str, np.ndarray]) -> pd.DataFr
     return pd.concat(tables)
 
 
+def write_evaluation(folder: Path, measures: pd.DataFrame) -> None:
+    """Evaluate the measures of a task folder, with few resamples."""
+    task = tasks.load(folder)
+    evaluate(
+        measures,
+        task.gaps(),
+        task.hyper_parameters(),
+        training_accuracy=task.train_accuracies(),
+        resamples=20,
+        permutations=20,
+    ).write(folder / "evaluation")
+
+
 @pytest.fixture(scope="session")
-def task_folder(tmp_path_factory) -> Path:
+def task_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """16 networks, scalar and vector measures, the diagrams of all but one."""
     folder = tmp_path_factory.mktemp("results") / NAME
     metrics = metrics_of_all()
@@ -116,32 +129,25 @@ def task_folder(tmp_path_factory) -> Path:
     pd.DataFrame(failed, columns=["network", "stage", "reason"]).to_csv(
         folder / "failed.csv", index=False
     )
-    evaluate(
-        measures,
-        task.gaps(),
-        task.hyper_parameters(),
-        training_accuracy=task.train_accuracies(),
-        resamples=20,
-        permutations=20,
-    ).write(folder / "evaluation")
+    write_evaluation(folder, measures)
     clusters = cluster(scalar_measures(measures), task.gaps(), seed=5)
     clusters.to_csv(folder / "evaluation" / "clusters.csv", index=False)
     return folder
 
 
 @pytest.fixture
-def copy(task_folder, tmp_path) -> Path:
+def copy(task_folder: Path, tmp_path: Path) -> Path:
     """The same task, to break."""
     return Path(shutil.copytree(task_folder, tmp_path / NAME))
 
 
 @pytest.fixture(scope="session")
-def view(task_folder) -> View:
+def view(task_folder: Path) -> View:
     return read_view(task_folder)
 
 
 @pytest.fixture(scope="session")
-def served(task_folder) -> Iterator[str]:
+def served(task_folder: Path) -> Iterator[str]:
     """The address of the Dash app, started as a user starts it."""
     command = [sys.executable, "-m", "gengap.dashboard", str(task_folder), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
@@ -152,19 +158,19 @@ def served(task_folder) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def static_file(task_folder, tmp_path_factory) -> Path:
+def static_file(task_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("static") / "dashboard.html"
     write_static_page(task_folder, path)
     return path
 
 
 @pytest.fixture(scope="session")
-def downloads(tmp_path_factory) -> Path:
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("downloads")
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory, downloads) -> Iterator[Any]:
+def browser(tmp_path_factory: pytest.TempPathFactory, downloads: Path) -> Iterator[Any]:
     """A headless Chromium without a profile, that saves files in ``downloads``."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
@@ -280,7 +286,7 @@ class Page:
 
 
 @pytest.fixture(scope="module", params=["dash", "static"])
-def page(request, browser, downloads) -> Page:
+def page(request: pytest.FixtureRequest, browser: Any, downloads: Path) -> Page:
     """Each of the two pages, opened once for all tests of a module."""
     dash = request.param == "dash"
     if dash:

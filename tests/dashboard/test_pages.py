@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from gengap.dashboard import View
 from gengap.figures import measure_label
 from gengap.figures.labels import number
 from gengap.figures.style import PALETTE
 
+if TYPE_CHECKING:
+    from tests.dashboard.conftest import Page
+
 VECTOR = "average_births_and_deaths.H1"
 
 
-def option(view, measure):
-    rank = view.leaderboard.loc[measure, "rank"]
+def option(view: View, measure: str) -> str:
+    rank = view.leaderboard["rank"][measure]
     return f"{measure_label(measure)} ({view.measures[measure].family}, rank {rank})"
 
 
-def drawn(page):
-    """x of each network's point, by network."""
+def drawn(page: Page) -> dict[str, float]:
+    """Return the x of each network's point, by network."""
     return {
         network: x
         for trace in page.traces("scatter")
@@ -28,11 +34,11 @@ def drawn(page):
     }
 
 
-def finite(series):
-    return {network: value for network, value in series.items() if np.isfinite(value)}
+def finite(series: pd.Series[float]) -> dict[str, float]:
+    return {str(network): value for network, value in series.items() if np.isfinite(value)}
 
 
-def show(page, view, measure, component="0"):
+def show(page: Page, view: View, measure: str, component: str = "0") -> None:
     page.choose("measure", option(view, measure))
     if len(view.measures[measure].components) > 1:
         page.until(lambda: page.text("component-chooser").strip())
@@ -41,7 +47,7 @@ def show(page, view, measure, component="0"):
     page.until(lambda: drawn(page) == pytest.approx(expected))
 
 
-def test_page_opens_with_the_best_scalar_and_says_what_failed(page, view):
+def test_page_opens_with_the_best_scalar_and_says_what_failed(page: Page, view: View) -> None:
     best = view.default_measure()
     assert drawn(page) == pytest.approx(finite(view.values(best, "0")))
     assert page.run("return document.title") == "small · gengap"
@@ -53,9 +59,11 @@ def test_page_opens_with_the_best_scalar_and_says_what_failed(page, view):
     ("measure", "component"),
     [("noise", "0"), ("persistent_entropy.H0", "0"), (VECTOR, "1"), ("signal", "0")],
 )
-def test_choosing_a_measure_draws_it_with_its_statistics(page, view, measure, component):
+def test_choosing_a_measure_draws_it_with_its_statistics(
+    page: Page, view: View, measure: str, component: str
+) -> None:
     show(page, view, measure, component)
-    row = view.leaderboard.loc[measure]
+    row: dict[Any, Any] = view.leaderboard.loc[measure].to_dict()
     page.until(lambda: number(row["r2_mean"]) in page.text("statistics"))
     statistics = page.text("statistics")
     assert f"rank {row['rank']} of {len(view.leaderboard)}" in statistics
@@ -74,11 +82,13 @@ def test_choosing_a_measure_draws_it_with_its_statistics(page, view, measure, co
         ("cluster", ["0, smaller gap", "1, larger gap"]),
     ],
 )
-def test_colouring_groups_the_networks(page, view, label, groups):
+def test_colouring_groups_the_networks(
+    page: Page, view: View, label: str, groups: list[str]
+) -> None:
     show(page, view, "signal")
     page.choose("colour", label)
 
-    def named():
+    def named() -> dict[str, dict[str, Any]]:
         return {trace["name"]: trace for trace in page.traces("scatter") if "customdata" in trace}
 
     page.until(lambda: sorted(named()) == groups)
@@ -97,17 +107,17 @@ def test_colouring_groups_the_networks(page, view, label, groups):
         assert sorted(trace["customdata"]) == sorted(expected)
 
 
-def test_colouring_by_the_gap_is_a_scale(page, view):
+def test_colouring_by_the_gap_is_a_scale(page: Page, view: View) -> None:
     page.choose("colour", "gap")
 
-    def scale():
+    def scale() -> Any:
         marker = page.traces("scatter")[0]["marker"]
         return marker.get("colorscale") == "Viridis" and marker["color"]
 
     assert page.until(scale) == pytest.approx(list(view.networks["gap"]))
 
 
-def test_hover_names_the_hyper_parameters(page, view):
+def test_hover_names_the_hyper_parameters(page: Page, view: View) -> None:
     traces = page.traces("scatter")
     hover = dict(zip(traces[0]["customdata"], traces[0]["text"], strict=True))["3"]
     facts = dict(line.split(": ", 1) for line in hover.split("<br>")[1:])
@@ -117,7 +127,7 @@ def test_hover_names_the_hyper_parameters(page, view):
     assert float(facts["gap"]) == pytest.approx(row["gap"], abs=1e-4)
 
 
-def test_clicking_a_point_shows_its_diagrams_and_measures(page, view):
+def test_clicking_a_point_shows_its_diagrams_and_measures(page: Page, view: View) -> None:
     page.choose("measure", option(view, "noise"))
     page.until(lambda: drawn(page) == pytest.approx(finite(view.values("noise", "0"))))
     page.click_network("9")
@@ -125,7 +135,7 @@ def test_clicking_a_point_shows_its_diagrams_and_measures(page, view):
     bars = view.bars("9")
     sizes = bars.groupby("dimension").size()
 
-    def counts():
+    def counts() -> list[int]:
         return [len(trace["x"]) for trace in page.traces("diagrams")]
 
     page.until(lambda: counts() == list(sizes))
@@ -141,7 +151,7 @@ def test_clicking_a_point_shows_its_diagrams_and_measures(page, view):
     page.until(lambda: counts() == list(second))
 
 
-def test_a_network_without_diagrams_says_why(page):
+def test_a_network_without_diagrams_says_why(page: Page) -> None:
     page.choose("network", "network 5")
     page.until(lambda: "a weight is NaN" in page.text("diagrams-note"))
     assert not page.run("return document.getElementById('diagrams').checkVisibility()")
@@ -152,7 +162,7 @@ def test_a_network_without_diagrams_says_why(page):
 @pytest.mark.parametrize(
     ("measure", "component"), [("signal", "0"), (VECTOR, "1"), ("persistent_entropy.H1", "0")]
 )
-def test_download_is_the_table(page, view, measure, component):
+def test_download_is_the_table(page: Page, view: View, measure: str, component: str) -> None:
     show(page, view, measure, component)
     expected = view.table(measure, component).reset_index()
     page.until(lambda: expected.columns[-2] in page.text("table"))
@@ -164,7 +174,7 @@ def test_download_is_the_table(page, view, measure, component):
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, check_exact=True)
 
 
-def test_figures_cannot_be_sent_away(page):
+def test_figures_cannot_be_sent_away(page: Page) -> None:
     buttons = page.run(
         """return [...document.querySelectorAll(".modebar-btn")]
         .map((button) => button.dataset.title)"""
@@ -173,7 +183,7 @@ def test_figures_cannot_be_sent_away(page):
     assert not [title for title in buttons if "Share" in title or "Cloud" in title]
 
 
-def test_nothing_is_asked_of_anyone_else(page):
+def test_nothing_is_asked_of_anyone_else(page: Page) -> None:
     allowed = (page.origin, "data:", "blob:", "chrome:", "chrome-extension:")
     strangers = [address for address in page.requests() if not address.startswith(allowed)]
     assert strangers == []

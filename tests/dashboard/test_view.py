@@ -5,26 +5,27 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from tests.dashboard.conftest import write_evaluation
 
 from gengap import tasks
-from gengap.dashboard import content, read_view
+from gengap.dashboard import View, content, read_view
 from gengap.dashboard.view import CLUSTER, GAP
 from gengap.errors import GengapError
-from gengap.evaluation import evaluate
 from gengap.figures.tables import component_values
 from gengap.topology import read_diagrams
 
 
 @pytest.fixture(scope="module")
-def measures(task_folder):
+def measures(task_folder: Path) -> pd.DataFrame:
     return pd.read_csv(task_folder / "measures.csv", dtype={"network": str, "component": str})
 
 
-def test_networks_are_those_of_the_task(view, task_folder):
+def test_networks_are_those_of_the_task(view: View, task_folder: Path) -> None:
     task = tasks.load(task_folder)
     pd.testing.assert_series_equal(view.networks[GAP], task.gaps())
     pd.testing.assert_series_equal(view.networks["train_accuracy"], task.train_accuracies())
@@ -32,7 +33,7 @@ def test_networks_are_those_of_the_task(view, task_folder):
     pd.testing.assert_frame_equal(view.networks[columns], task.hyper_parameters())
 
 
-def test_values_are_those_of_the_tidy_table(view, measures):
+def test_values_are_those_of_the_tidy_table(view: View, measures: pd.DataFrame) -> None:
     assert set(view.measures) == set(measures["measure"])
     for name, design in view.measures.items():
         assert set(design.components) == set(measures.loc[measures["measure"] == name, "component"])
@@ -43,15 +44,15 @@ def test_values_are_those_of_the_tidy_table(view, measures):
             assert list(found.index) == list(view.networks.index)
 
 
-def test_measures_come_best_first(view):
-    ranks = [view.leaderboard.loc[name, "rank"] for name in view.measures]
+def test_measures_come_best_first(view: View) -> None:
+    ranks = [view.leaderboard["rank"][name] for name in view.measures]
     assert ranks == sorted(ranks)
     best = view.default_measure()
     scalars = [name for name, design in view.measures.items() if len(design.components) == 1]
     assert best == scalars[0]
 
 
-def test_clusters_are_those_of_the_evaluation(view, task_folder):
+def test_clusters_are_those_of_the_evaluation(view: View, task_folder: Path) -> None:
     expected = pd.read_csv(task_folder / "evaluation" / "clusters.csv", dtype={"network": str})
     moments, lives = "deviations_and_averages_of_births_and_deaths", "average_lives_and_midlives"
     where = {
@@ -79,7 +80,7 @@ def test_clusters_are_those_of_the_evaluation(view, task_folder):
         assert (swapped.table(*component)[CLUSTER].dropna() == 1 - found).all()
 
 
-def test_components_that_the_evaluation_did_not_cluster_have_no_clusters(view):
+def test_components_that_the_evaluation_did_not_cluster_have_no_clusters(view: View) -> None:
     table = view.table("average_births_and_deaths.H0H1", "3")
     assert table.columns[-2] == "average_births_and_deaths.H0H1[3]"
     assert table.iloc[:, -2].notna().any()
@@ -87,19 +88,11 @@ def test_components_that_the_evaluation_did_not_cluster_have_no_clusters(view):
     assert content.column(view, "average_births_and_deaths.H0H1", "3")["colouring"] is None
 
 
-def test_a_measure_that_is_not_ranked_is_named_and_not_offered(copy):
+def test_a_measure_that_is_not_ranked_is_named_and_not_offered(copy: Path) -> None:
     measures = pd.read_csv(copy / "measures.csv", dtype={"network": str, "component": str})
     measures = measures[(measures["network"] != "2") | (measures["measure"] != "noise")]
     measures.to_csv(copy / "measures.csv", index=False)
-    task = tasks.load(copy)
-    evaluate(
-        measures,
-        task.gaps(),
-        task.hyper_parameters(),
-        training_accuracy=task.train_accuracies(),
-        resamples=2,
-        permutations=2,
-    ).write(copy / "evaluation")
+    write_evaluation(copy, measures)
     view = read_view(copy)
     assert "noise" not in view.measures
     notes = " ".join(content.page(view)["notes"])
@@ -107,7 +100,7 @@ def test_a_measure_that_is_not_ranked_is_named_and_not_offered(copy):
     assert "network 5 (no finite" in notes
 
 
-def test_kendall_counts_pairs(view):
+def test_kendall_counts_pairs(view: View) -> None:
     table = view.table("persistent_entropy.H0", "0").dropna()
     values, gaps = table["persistent_entropy.H0"].to_numpy(), table[GAP].to_numpy()
     signs = [
@@ -117,7 +110,7 @@ def test_kendall_counts_pairs(view):
     assert view.kendall("persistent_entropy.H0", "0") == pytest.approx(np.mean(signs))
 
 
-def test_bars_are_those_of_the_file(view, task_folder):
+def test_bars_are_those_of_the_file(view: View, task_folder: Path) -> None:
     draws, _ = read_diagrams(task_folder / "topology" / "diagrams" / "0.npz", "9")
     bars = view.bars("9")
     assert len(bars) == sum(len(part) for draw in draws for part in draw)
@@ -128,7 +121,7 @@ def test_bars_are_those_of_the_file(view, task_folder):
 
 
 @pytest.mark.parametrize("most", [1, 2, 5, 40])
-def test_thinning_keeps_the_spread_of_lengths(view, most):
+def test_thinning_keeps_the_spread_of_lengths(view: View, most: int) -> None:
     bars = view.bars("9")
     bars = bars[bars["dimension"] == 0].reset_index(drop=True)
     kept = content.thinned(bars, most)
@@ -140,7 +133,7 @@ def test_thinning_keeps_the_spread_of_lengths(view, most):
         assert lengths[kept.index].min() == lengths.min()
 
 
-def test_content_is_strict_json(view):
+def test_content_is_strict_json(view: View) -> None:
     page = content.page(view)
     json.dumps(page, allow_nan=False)
     for name in view.measures:
@@ -149,7 +142,7 @@ def test_content_is_strict_json(view):
         json.dumps(content.network(view, network, 10), allow_nan=False)
 
 
-def test_line_is_the_least_squares_line(view):
+def test_line_is_the_least_squares_line(view: View) -> None:
     (left, right), (low, high) = content.column(view, "signal", "0")["line"]
     slope, intercept = np.polyfit(view.values("signal", "0"), view.networks[GAP], 1)
     assert (left, right) == (view.values("signal", "0").min(), view.values("signal", "0").max())
@@ -157,7 +150,7 @@ def test_line_is_the_least_squares_line(view):
     assert high == pytest.approx(intercept + slope * right)
 
 
-def test_task_without_topology_says_so(copy):
+def test_task_without_topology_says_so(copy: Path) -> None:
     (copy / "topology").rename(copy / "elsewhere")
     view = read_view(copy)
     assert any("No persistence diagrams" in note for note in content.page(view)["notes"])
@@ -165,13 +158,13 @@ def test_task_without_topology_says_so(copy):
     assert "family 'topology'" in missing
 
 
-def test_one_missing_file_of_diagrams_is_said_by_name(copy):
+def test_one_missing_file_of_diagrams_is_said_by_name(copy: Path) -> None:
     (copy / "topology" / "diagrams" / "3.npz").unlink()
     with pytest.raises(GengapError, match=r"3\.npz does not exist"):
         read_view(copy).bars("3")
 
 
-def test_many_names_cannot_be_colours(copy):
+def test_many_names_cannot_be_colours(copy: Path) -> None:
     content_of_task = json.loads((copy / "task.json").read_text())
     content_of_task["grid"]["name"] = [f"run {index}" for index in range(16)]
     for index, entry in content_of_task["networks"].items():
@@ -192,13 +185,13 @@ def test_many_names_cannot_be_colours(copy):
         ("evaluation/leaderboard.csv", r"leaderboard\.csv is missing"),
     ],
 )
-def test_unfinished_task_is_refused(copy, lost, sentence):
+def test_unfinished_task_is_refused(copy: Path, lost: str, sentence: str) -> None:
     (copy / lost).rename(copy.parent / "lost")
     with pytest.raises(GengapError, match=sentence):
         read_view(copy)
 
 
-def test_tables_of_different_runs_are_refused(copy):
+def test_tables_of_different_runs_are_refused(copy: Path) -> None:
     path = copy / "measures.csv"
     table = pd.read_csv(path)
     table[table["measure"] != "noise"].to_csv(path, index=False)
@@ -206,7 +199,7 @@ def test_tables_of_different_runs_are_refused(copy):
         read_view(copy)
 
 
-def test_unknown_measure_and_component_are_refused(view):
+def test_unknown_measure_and_component_are_refused(view: View) -> None:
     with pytest.raises(GengapError, match="no measure 'nothing'"):
         view.values("nothing", "0")
     with pytest.raises(GengapError, match="'signal' has no component '1'"):

@@ -23,13 +23,13 @@ class Zoo:
     training_accuracy: pd.Series
 
     def evaluate(self, **keywords: Any) -> Evaluation:
-        quick = {"resamples": 50, "permutations": 50, "seed": 1} | keywords
+        quick: dict[str, Any] = {"resamples": 50, "permutations": 50, "seed": 1, **keywords}
         return evaluate(
             self.measures,
             self.gaps,
             self.grid,
             training_accuracy=self.training_accuracy,
-            **quick,  # type: ignore[arg-type]
+            **quick,
         )
 
     def with_measures(self, measures: pd.DataFrame) -> Zoo:

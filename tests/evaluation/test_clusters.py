@@ -13,7 +13,7 @@ import pytest
 from gengap.evaluation import cluster
 
 if TYPE_CHECKING:
-    from conftest import Zoo
+    from tests.evaluation.conftest import Zoo
 
 
 def inertia(points: np.ndarray, labels: np.ndarray) -> float:
@@ -65,7 +65,7 @@ def test_units_change_nothing() -> None:
     rng = np.random.default_rng(2)
     values = np.concatenate([rng.normal(0, 1, 10), rng.normal(9, 1, 10)])
     gaps = pd.Series(
-        np.concatenate([rng.random(10), 2 + rng.random(10)]), index=map(str, range(20))
+        np.concatenate([rng.random(10), 2 + rng.random(10)]), index=[str(i) for i in range(20)]
     )
     plain = cluster(table(values), gaps)["cluster"]
     np.testing.assert_array_equal(plain, [0] * 10 + [1] * 10)

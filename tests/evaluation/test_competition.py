@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -16,7 +17,7 @@ from gengap.errors import GengapError
 from gengap.evaluation import score_folder
 from gengap.evaluation.__main__ import main
 
-REFERENCE = {
+REFERENCE: dict[str, Any] = {
     str(index): {
         "hparams": {
             "only": {"possible_values": [1], "current_value": 1},
@@ -57,8 +58,8 @@ def test_published_folder(shared: Callable[[str], Path]) -> None:
     table = score_folder(published / "predictions", published / "reference_data")
     expected = pd.read_csv(published / "cmi.csv", index_col="measure")
     assert len(table) == 8
-    for line in table.itertuples():
-        assert line.score == pytest.approx(expected.loc[line.measure, line.task], abs=1e-9)
+    for measure, task, score in zip(table["measure"], table["task"], table["score"], strict=True):
+        assert score == pytest.approx(expected[task][measure], abs=1e-9)
 
 
 def test_command_prints_scores_times_100(

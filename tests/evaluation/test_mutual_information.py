@@ -31,7 +31,8 @@ def task(
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Random gaps, with ties, and a measure that follows them with errors."""
     rng = np.random.default_rng(seed)
-    reference, predictions = {}, {}
+    reference: dict[str, Any] = {}
+    predictions: dict[str, float] = {}
     for combination in itertools.product(*values.values(), range(replicates)):
         network = str(len(reference))
         hparams = {
@@ -162,7 +163,7 @@ def test_own_tasks_make_a_reference() -> None:
     gaps = pd.Series(
         {n: m["metrics"]["train_acc"] - m["metrics"]["test_acc"] for n, m in reference.items()}
     )
-    grid = {"a": [1, 2], "b": ["x", "y"], "c": [0.0, 0.5]}
+    grid: dict[str, list[Any]] = {"a": [1, 2], "b": ["x", "y"], "c": [0.0, 0.5]}
     own = competition_reference(gaps, settings, grid)
     expected = conditional_mutual_information(predictions, reference)
     assert conditional_mutual_information(predictions, own) == pytest.approx(expected)
@@ -189,7 +190,7 @@ def test_bad_input_is_refused_by_name() -> None:
     inside = {f"model_{name}": 1.0 for name in hole}
     lonely, alone = task({"depth": [1, 2], "width": [4, 8]}, 1, seed=1)
     single, one = task({"depth": [1, 2]}, 3, seed=1)
-    cases = [
+    cases: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         (inside, hole, r"No network has depth = 2 and width = 4.*complete the grid"),
         (predictions | {"model_3": math.nan}, reference, r"prediction for network 3 is nan"),
         (predictions | {"model_3": "high"}, reference, r"prediction for network 3 is 'high'"),

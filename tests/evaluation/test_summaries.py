@@ -124,16 +124,14 @@ def test_correlations_within_a_value_and_the_strongest(
         assert row["networks"].item() == 4
         expected = stats.spearmanr(norm[chosen], gaps[chosen]).statistic
         assert row["estimate"].item() == pytest.approx(expected)
-    best = strongest(table).set_index(["stratum", "statistic", "family"])
+    best = strongest(table)
     # Training accuracy is constant, so the reference has no correlation and no row.
     assert len(best) == 4 * 3 * 2
-    for (stratum, statistic, family), estimate in best["estimate"].to_dict().items():
-        rivals = table[
-            (table["stratum"] == stratum)
-            & (table["statistic"] == statistic)
-            & (table["family"] == family)
-        ]
-        assert abs(estimate) == rivals["estimate"].abs().max()
+    keys = ["stratum", "statistic", "family"]
+    assert not best.duplicated(keys).any()
+    largest = table["estimate"].abs().groupby([table[key] for key in keys]).max()
+    for *key, estimate in best[[*keys, "estimate"]].itertuples(index=False):
+        assert abs(estimate) == largest[tuple(key)]
 
 
 def test_scores_are_a_hundred_times_those_of_each_measure(
@@ -170,8 +168,8 @@ def test_scores_are_of_the_networks_that_failed_in_no_family(
     reference = competition_reference(gaps[compared], HYPER_PARAMETERS, GRID)
     assert set(table.index) == set(scalars["measure"])
     # What one more network lacks has no score, and takes none from the others.
-    assert np.isnan(table.loc[SOME_SUMMARY, "score"])
-    assert table.loc[SOME_SUMMARY, "reason"] == "no finite value for 1 of 9 networks"
+    assert pd.isna(table["score"][SOME_SUMMARY])
+    assert table["reason"][SOME_SUMMARY] == "no finite value for 1 of 9 networks"
     table = table.drop(index=SOME_SUMMARY)
     assert (table["reason"] == "").all()
     for name in table.index:
@@ -179,7 +177,7 @@ def test_scores_are_of_the_networks_that_failed_in_no_family(
         expected = conditional_mutual_information(
             {str(network): value for network, value in values.items()}, reference
         )
-        assert table.loc[name, "score"] == pytest.approx(100 * expected, abs=1e-12)
+        assert table["score"][name] == pytest.approx(100 * expected, abs=1e-12)
     nothing = score_measures(scalars.assign(value=np.nan), gaps, HYPER_PARAMETERS, GRID)
     assert set(nothing["reason"]) == {"No network has a gap and measures of every family."}
     assert nothing["score"].isna().all()

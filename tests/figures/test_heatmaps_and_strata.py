@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from tests.figures import drawn, synthetic
 
 from gengap import figures
 from gengap.errors import GengapError
@@ -57,7 +58,7 @@ def test_every_cell_shows_its_own_number_in_its_own_colour() -> None:
     assert bold(two) == ["0.75"]
     for axes in (one, two):
         assert axes.images[0].get_clim() == (0, 1)
-    colours = one.images[0].to_rgba(one.images[0].get_array())
+    colours = one.images[0].to_rgba(drawn.cells(one.images[0]))
     lowest = one.images[0].cmap(0.0)
     assert tuple(colours[1, 1]) == pytest.approx(lowest)
     assert tuple(colours[1, 2]) == pytest.approx(one.images[0].cmap(0.9))
@@ -67,19 +68,20 @@ def test_every_cell_shows_its_own_number_in_its_own_colour() -> None:
     assert bar.get_ylabel() == "R²"
 
 
-def test_all_vectorisations_of_a_leaderboard_are_drawn(synthetic) -> None:
+def test_all_vectorisations_of_a_leaderboard_are_drawn() -> None:
     table = synthetic.leaderboard({**synthetic.topological(), **synthetic.OTHERS})
     axes = figures.r2_heatmap({"digits": table}).axes[0]
-    assert axes.images[0].get_array().shape == (len(synthetic.VECTORISATIONS), 3)
-    assert np.isfinite(axes.images[0].get_array().filled(np.nan)).all()
+    values = drawn.cells(axes.images[0])
+    assert values.shape == (len(synthetic.VECTORISATIONS), 3)
+    assert np.isfinite(values.filled(np.nan)).all()
 
 
-def test_text_is_readable_on_every_cell(synthetic) -> None:
+def test_text_is_readable_on_every_cell() -> None:
     axes = figures.r2_heatmap({"digits": synthetic.leaderboard(synthetic.topological())}).axes[0]
     image = axes.images[0]
     for text in axes.texts:
         column, row = map(int, text.get_position())
-        red, green, blue, _ = image.to_rgba(image.get_array()[row, column])
+        red, green, blue, _ = image.to_rgba(drawn.cells(image))[row, column]
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
                   for c in (red, green, blue)]  # fmt: skip
         back = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
@@ -87,14 +89,14 @@ def test_text_is_readable_on_every_cell(synthetic) -> None:
         assert contrast > 4.5  # WCAG 2.1, level AA
 
 
-def test_a_leaderboard_without_vectorisations_is_refused(synthetic) -> None:
+def test_a_leaderboard_without_vectorisations_is_refused() -> None:
     with pytest.raises(GengapError, match="leaderboard of digits has no measure named"):
         figures.r2_heatmap({"digits": synthetic.leaderboard(synthetic.OTHERS)})
     with pytest.raises(GengapError, match="at least one task"):
         figures.r2_heatmap({})
 
 
-def test_a_measure_that_only_detects_corruption_is_seen_to(synthetic) -> None:
+def test_a_measure_that_only_detects_corruption_is_seen_to() -> None:
     table = synthetic.correlations(list(synthetic.OTHERS), STRATA)
     axes = figures.kendall_by_stratum(table, top=5).axes[0]
     kendall = table[table["statistic"] == "kendall"].set_index(["measure", "stratum"])["estimate"]
@@ -104,16 +106,16 @@ def test_a_measure_that_only_detects_corruption_is_seen_to(synthetic) -> None:
         "all\n(32)", "0.0\n(8)", "0.2\n(8)", "0.3\n(1)"
     ]  # fmt: skip
     assert axes.get_title() == "label corruption (number of networks)"
-    drawn = axes.images[0].get_array()
+    values = drawn.cells(axes.images[0]).filled(np.nan)
     assert axes.images[0].get_clim() == (-1, 1)
     for row, measure in enumerate(overall.index):
         for column, stratum in enumerate(STRATA):
             value = kendall[measure, stratum]
             if np.isnan(value):
-                assert drawn.mask[row, column]
+                assert np.isnan(values[row, column])
                 assert texts(axes, 4)[row, column] == "–"
             else:
-                assert drawn[row, column] == value
+                assert values[row, column] == value
 
 
 def test_bold_correlations_exclude_zero() -> None:
@@ -127,7 +129,7 @@ def test_bold_correlations_exclude_zero() -> None:
     assert bold(figures.kendall_by_stratum(table).axes[0]) == ["0.50", "−0.30"]
 
 
-def test_r2_within_strata_keeps_the_references_below(synthetic) -> None:
+def test_r2_within_strata_keeps_the_references_below() -> None:
     table = synthetic.leaderboard(synthetic.OTHERS)
     inside = pd.concat(
         [synthetic.leaderboard(synthetic.OTHERS, i).assign(stratum=name, networks=8)
@@ -138,13 +140,13 @@ def test_r2_within_strata_keeps_the_references_below(synthetic) -> None:
     references = table[table["kind"] == "reference"]
     rows = [*best["measure"], *references["measure"]]
     assert labels(axes) == [figures.measure_label(name) for name in rows]
-    drawn = axes.images[0].get_array()
+    values = drawn.cells(axes.images[0])
     expected = [
         source.set_index("measure").loc[rows, "r2_mean"]
         for source in (table, inside[inside["stratum"] == "depth=1"],
                        inside[inside["stratum"] == "depth=2"])
     ]  # fmt: skip
-    np.testing.assert_array_equal(drawn, np.stack(expected, axis=1))
+    np.testing.assert_array_equal(values, np.stack(expected, axis=1))
 
 
 def test_r2_within_strata_marks_what_is_underdetermined_there() -> None:
@@ -174,7 +176,7 @@ def test_r2_within_strata_marks_what_is_underdetermined_there() -> None:
     assert "†" not in unmarked.get_supxlabel()
 
 
-def test_tables_without_an_overall_correlation_are_refused(synthetic) -> None:
+def test_tables_without_an_overall_correlation_are_refused() -> None:
     table = synthetic.correlations(["output_margin"], STRATA)
     with pytest.raises(GengapError, match="no Kendall's tau over all networks"):
         figures.kendall_by_stratum(table[table["stratum"] != "all"])

@@ -83,7 +83,7 @@ def test_many_numbers_are_a_scale_with_a_colour_bar() -> None:
     assert colouring.groups == ()
     assert colouring.scale is not None
     assert colouring.scale.get_clim() == (0.1, 0.9)
-    assert colouring.colours["7"] == pytest.approx(colouring.scale.to_rgba(values[7]))
+    assert colouring.colours["7"] == pytest.approx(colouring.scale.to_rgba(values.to_numpy())[7])
     figure = new_figure(3, 3)
     figure.subplots()
     colouring.explain(figure)

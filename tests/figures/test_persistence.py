@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.figures import drawn, synthetic
 
 from gengap import figures
 from gengap.errors import GengapError
@@ -18,24 +19,24 @@ def test_every_bar_of_every_draw_is_a_point_above_the_diagonal() -> None:
     figure = figures.persistence_diagram([[H0, H1], [H0[:1], H1[:1]]], title="network 3")
     axes = figure.axes[0]
     zero, one = axes.collections
-    assert len(zero.get_offsets()) == 4
-    assert sorted(map(tuple, one.get_offsets())) == sorted(
-        map(tuple, np.concatenate([H1, H1[:1]]).astype(float))
+    assert len(drawn.offsets(zero)) == 4
+    assert sorted(drawn.offsets(one).tolist()) == sorted(
+        np.concatenate([H1, H1[:1]]).astype(float).tolist()
     )
     for collection in (zero, one):
-        births, deaths = np.asarray(collection.get_offsets()).T
+        births, deaths = drawn.offsets(collection).T
         assert (deaths > births).all()
         assert deaths.max() <= axes.get_ylim()[1]
         assert axes.get_xlim()[0] <= births.min() <= births.max() <= axes.get_xlim()[1]
-    infinity = axes.lines[1].get_ydata()[0]
+    infinity = drawn.y_of(axes.lines[1])[0]
     assert infinity > H1[0, 1]
-    assert np.asarray(zero.get_offsets())[1, 1] == infinity
+    assert drawn.offsets(zero)[1, 1] == infinity
     assert [text.get_text() for text in axes.texts] == ["∞"]
     assert axes.get_title() == "network 3\n2 draws of neurons"
-    assert zero.get_edgecolors()[0][:3].tolist() != one.get_edgecolors()[0][:3].tolist()
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
-        "H0 (4 bars)", "H1 (3 bars)"
-    ]  # fmt: skip
+    assert drawn.edge_colours(zero)[0, :3].tolist() != drawn.edge_colours(one)[0, :3].tolist()
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["H0 (4 bars)", "H1 (3 bars)"]
 
 
 def test_without_infinite_bars_there_is_no_line_at_infinity() -> None:
@@ -46,14 +47,14 @@ def test_without_infinite_bars_there_is_no_line_at_infinity() -> None:
 
 def test_bars_are_sorted_by_birth_then_death() -> None:
     zero, one = figures.barcodes([H0, H1], title="network 3, draw 0").axes
-    segments = np.array(zero.collections[0].get_segments())
+    segments = drawn.segments(zero.collections[0])
     assert segments[:, 0, 0].tolist() == [0, 0, 0]
     assert segments[:2, 1, 0] == pytest.approx([0.2, 0.6])
     edge = segments[2, 1, 0]
     assert H1[:, 1].max() < edge <= zero.get_xlim()[1]
     (arrow,) = zero.lines
-    assert (arrow.get_xdata()[0], arrow.get_ydata()[0]) == (edge, 2)
-    segments = np.array(one.collections[0].get_segments())
+    assert (drawn.x_of(arrow)[0], drawn.y_of(arrow)[0]) == (edge, 2)
+    segments = drawn.segments(one.collections[0])
     assert segments[:, :, 0] == pytest.approx(H1[::-1])
     assert segments[:, 0, 1].tolist() == segments[:, 1, 1].tolist() == [0, 1]
     low, high = sorted(one.get_ylim())
@@ -69,11 +70,11 @@ def test_an_empty_dimension_keeps_its_panel() -> None:
 
 def test_only_infinite_bars_can_be_drawn() -> None:
     axes = figures.persistence_diagram([[H0[1:2]]]).axes[0]
-    assert len(axes.collections[0].get_offsets()) == 1
+    assert len(drawn.offsets(axes.collections[0])) == 1
     assert len(figures.barcodes([H0[1:2]]).axes[0].lines) == 1
 
 
-def test_many_marks_are_not_written_one_by_one(synthetic, tmp_path) -> None:
+def test_many_marks_are_not_written_one_by_one(tmp_path: Path) -> None:
     figure = figures.persistence_diagram([synthetic.draw(3000, i) for i in range(4)])
     figures.save(figure, tmp_path / "diagram.pdf")
     assert (tmp_path / "diagram.pdf").stat().st_size < 300_000

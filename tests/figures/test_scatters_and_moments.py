@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from scipy.stats import kendalltau, linregress
+from tests.figures import drawn, synthetic
 
 from gengap import figures
 from gengap.errors import GengapError
@@ -18,17 +20,14 @@ from gengap.figures.colouring import colour_by
 from gengap.figures.scatters import least_squares_line
 
 NETWORKS = 24
-
-
-def drawn_points(axes: Axes) -> np.ndarray:
-    return np.concatenate([collection.get_offsets() for collection in axes.collections])
+Task = tuple[pd.DataFrame, "pd.Series[float]", "pd.Series[Any]"]
 
 
 @pytest.fixture
-def task(synthetic):
+def task() -> Task:
     gaps = synthetic.gaps(NETWORKS)
     rng = np.random.default_rng(0)
-    values = {
+    values: dict[str, dict[str | int, np.ndarray]] = {
         "output_margin": {0: gaps.to_numpy() * 3 + rng.normal(0, 0.1, NETWORKS)},
         "parameter_count": {0: rng.integers(1_000, 9_000_000, NETWORKS).astype(float)},
         "moments.H0": {"mean": rng.normal(size=NETWORKS), "std": rng.normal(size=NETWORKS)},
@@ -36,26 +35,23 @@ def task(synthetic):
     return synthetic.tidy(values), gaps, synthetic.grid(NETWORKS)["label_corruption"]
 
 
-def test_every_network_is_drawn_in_the_colour_of_its_hyper_parameter(task) -> None:
+def test_every_network_is_drawn_in_the_colour_of_its_hyper_parameter(task: Task) -> None:
     measures, gaps, colour = task
     figure = figures.scatter(measures, gaps, colour, names=["output_margin"])
     axes = figure.axes[0]
     values = measures[measures["measure"] == "output_margin"].set_index("network")["value"]
-    expected = {
-        (values[k], gaps[k]): colour_by(colour).colours[k] for k in gaps.index
-    }  # fmt: skip
-    found = {}
-    for collection in axes.collections:
-        offsets = map(tuple, np.asarray(collection.get_offsets()))
-        found |= dict(zip(offsets, map(tuple, collection.get_facecolors()), strict=True))
-    assert len(found) == NETWORKS
-    assert found == expected
+    colours = colour_by(colour).colours
+    expected = [[values[k], gaps[k], *colours[k]] for k in gaps.index]
+    marks = np.concatenate(
+        [np.hstack([drawn.offsets(c), drawn.face_colours(c)]) for c in axes.collections]
+    )
+    assert sorted(marks.tolist()) == sorted(expected)
     entries = [text.get_text() for text in figure.legends[0].get_texts()]
     assert entries == ["0", "0.1", "0.2", "0.3"]
     assert figure.legends[0].get_title().get_text() == "label corruption"
 
 
-def test_line_title_and_limits(task) -> None:
+def test_line_title_and_limits(task: Task) -> None:
     measures, gaps, colour = task
     names = ["output_margin", "parameter_count"]
     figure = figures.scatter(measures, gaps, colour, names=names)
@@ -64,7 +60,7 @@ def test_line_title_and_limits(task) -> None:
         expected = linregress(x, gaps.to_numpy())
         (line,) = axes.lines
         np.testing.assert_allclose(
-            line.get_ydata(), expected.intercept + expected.slope * line.get_xdata(), rtol=1e-9
+            drawn.y_of(line), expected.intercept + expected.slope * drawn.x_of(line), rtol=1e-9
         )
         tau = kendalltau(x, gaps).statistic
         assert axes.get_title() == f"τ = {tau:.2f}".replace("-", "−")
@@ -80,7 +76,9 @@ def test_line_title_and_limits(task) -> None:
     st.lists(st.tuples(st.floats(-10, 10), st.floats(-1, 1)), min_size=3, max_size=20),
     st.sampled_from([1e-200, 1e-9, 1.0, 1e9, 1e200]),
 )
-def test_least_squares_line_is_numpys_at_any_scale(points, scale) -> None:
+def test_least_squares_line_is_numpys_at_any_scale(
+    points: list[tuple[float, float]], scale: float
+) -> None:
     x, y = np.array(points).T
     if np.ptp(x) < 1e-3:
         return
@@ -90,15 +88,15 @@ def test_least_squares_line_is_numpys_at_any_scale(points, scale) -> None:
     assert intercept == pytest.approx(expected[1], rel=1e-6, abs=1e-6)
 
 
-def test_undefined_values_are_left_out_and_counted(task) -> None:
+def test_undefined_values_are_left_out_and_counted(task: Task) -> None:
     measures, gaps, colour = task
     measures.loc[[0, 1], "value"] = [np.nan, np.inf]
     axes = figures.scatter(measures, gaps, colour, names=["output_margin"]).axes[0]
-    assert len(drawn_points(axes)) == NETWORKS - 2
+    assert len(drawn.points(axes)) == NETWORKS - 2
     assert f"({NETWORKS - 2} of {NETWORKS} networks)" in axes.get_title()
 
 
-def test_a_constant_measure_has_neither_line_nor_tau(synthetic) -> None:
+def test_a_constant_measure_has_neither_line_nor_tau() -> None:
     measures = synthetic.tidy({"constant": {0: np.full(NETWORKS, 3.0)}})
     figure = figures.scatter(
         measures, synthetic.gaps(NETWORKS), synthetic.grid(NETWORKS)["width"], names=["constant"]
@@ -107,15 +105,15 @@ def test_a_constant_measure_has_neither_line_nor_tau(synthetic) -> None:
     assert len(figure.axes[0].lines) == 0
 
 
-def test_ids_may_be_numbers_as_csv_reads_them(task) -> None:
+def test_ids_may_be_numbers_as_csv_reads_them(task: Task) -> None:
     measures, gaps, colour = task
     measures["network"] = measures["network"].astype(int)
     gaps.index = gaps.index.astype(int)
     axes = figures.scatter(measures, gaps, colour, names=["output_margin"]).axes[0]
-    assert len(drawn_points(axes)) == NETWORKS
+    assert len(drawn.points(axes)) == NETWORKS
 
 
-def test_bad_input_is_refused_by_name(task) -> None:
+def test_bad_input_is_refused_by_name(task: Task) -> None:
     measures, gaps, colour = task
     for names, message in (
         ([], "at least one measure"),
@@ -130,11 +128,11 @@ def test_bad_input_is_refused_by_name(task) -> None:
         figures.scatter(measures, gaps * np.nan, colour, names=["output_margin"])
 
 
-def test_two_tasks_and_four_components_make_the_papers_panel(synthetic) -> None:
+def test_two_tasks_and_four_components_make_the_papers_panel() -> None:
     rng = np.random.default_rng(1)
     tasks = {}
     for name, networks, hyper_parameter in (("task 1", 12, "width"), ("task 2", 9, "depth")):
-        moments = {
+        moments: dict[str, dict[str | int, np.ndarray]] = {
             f"moments.{d}": {c: rng.normal(size=networks) for c in ("mean_deaths", "std_deaths")}
             for d in ("H0", "H1")
         }
@@ -160,11 +158,11 @@ def test_two_tasks_and_four_components_make_the_papers_panel(synthetic) -> None:
                 (task.measures["measure"] == measure) & (task.measures["component"] == component)
             ]
             expected = np.column_stack([rows["value"], task.gaps])
-            found = drawn_points(axes)
+            found = drawn.points(axes)
             assert found[np.lexsort(found.T)].tolist() == expected[np.lexsort(expected.T)].tolist()
 
 
-def test_five_components_take_a_second_row(task, synthetic) -> None:
+def test_five_components_take_a_second_row(task: Task) -> None:
     measures, gaps, colour = task
     components = {str(i): Component("output_margin", "0") for i in range(5)}
     figure = figures.moments_panel({"digits": figures.ColouredTask(*task)}, components)
@@ -178,12 +176,12 @@ def test_five_components_take_a_second_row(task, synthetic) -> None:
         figures.moments_panel({}, components)
 
 
-def test_colours_of_a_scale_follow_the_value(task) -> None:
+def test_colours_of_a_scale_follow_the_value(task: Task) -> None:
     measures, gaps, _ = task
     rates = pd.Series(np.linspace(0, 1, NETWORKS), index=gaps.index, name="learning_rate")
     figure = figures.scatter(measures, gaps, rates, names=["output_margin"])
     (collection,) = figure.axes[0].collections
-    first, last = collection.get_facecolors()[[0, -1]]
+    first, last = drawn.face_colours(collection)[[0, -1]]
     assert tuple(first) == pytest.approx(to_rgba("#440154"), abs=0.01)
     assert tuple(last) == pytest.approx(to_rgba("#fde725"), abs=0.01)
     assert figure.axes[-1].get_xlabel() == "learning rate"

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
+from matplotlib.patches import Rectangle
+from tests.figures import drawn, synthetic
 
 from gengap import figures
 from gengap.errors import GengapError
@@ -15,12 +18,12 @@ NETWORKS = 16
 
 
 @pytest.fixture
-def outcomes(synthetic) -> pd.DataFrame:
+def outcomes() -> pd.DataFrame:
     gaps = synthetic.gaps(NETWORKS)
     return pd.DataFrame({"train_accuracy": 0.99, "test_accuracy": 0.99 - gaps})
 
 
-def test_each_network_has_its_curves_in_its_colour(synthetic, outcomes) -> None:
+def test_each_network_has_its_curves_in_its_colour(outcomes: pd.DataFrame) -> None:
     histories = synthetic.histories(NETWORKS)
     colour = synthetic.grid(NETWORKS)["label_corruption"]
     figure = figures.training_overview(histories, outcomes, colour)
@@ -29,42 +32,40 @@ def test_each_network_has_its_curves_in_its_colour(synthetic, outcomes) -> None:
     for axes, column in ((loss, "train_loss"), (accuracy, "train_accuracy")):
         assert len(axes.lines) == NETWORKS
         for line, (network, history) in zip(axes.lines, histories.items(), strict=True):
-            np.testing.assert_array_equal(line.get_xdata(), history["epoch"])
-            np.testing.assert_array_equal(line.get_ydata(), history[column])
+            np.testing.assert_array_equal(drawn.x_of(line), history["epoch"])
+            np.testing.assert_array_equal(drawn.y_of(line), history[column])
             assert to_rgba(line.get_color()) == colours[network]
     assert loss.get_yscale() == "log"
-    drawn = np.concatenate([collection.get_offsets() for collection in final.collections])
     gaps = outcomes["train_accuracy"] - outcomes["test_accuracy"]
     expected = np.concatenate([np.column_stack([gaps, outcomes[name]]) for name in outcomes])
-    assert sorted(map(tuple, drawn)) == sorted(map(tuple, expected))
-    assert sum(patch.get_height() for patch in spread.patches) == NETWORKS
+    assert sorted(drawn.points(final).tolist()) == sorted(expected.tolist())
+    bars = [patch for patch in spread.patches if isinstance(patch, Rectangle)]
+    assert sum(bar.get_height() for bar in bars) == NETWORKS
     assert f"standard deviation {np.std(gaps):.3f}" in spread.get_title()
 
 
-def test_a_loss_of_zero_has_a_linear_axis(synthetic, outcomes) -> None:
+def test_a_loss_of_zero_has_a_linear_axis(outcomes: pd.DataFrame) -> None:
     histories = synthetic.histories(NETWORKS)
     histories["3"].loc[0, "train_loss"] = 0.0
     width = synthetic.grid(NETWORKS)["width"]
     assert figures.training_overview(histories, outcomes, width).axes[0].get_yscale() == "linear"
 
 
-def test_one_epoch_is_still_visible(synthetic, outcomes) -> None:
+def test_one_epoch_is_still_visible(outcomes: pd.DataFrame) -> None:
     histories = {k: history[:1] for k, history in synthetic.histories(NETWORKS).items()}
     width = synthetic.grid(NETWORKS)["width"]
     axes = figures.training_overview(histories, outcomes, width).axes[0]
     assert {line.get_marker() for line in axes.lines} == {"o"}
 
 
-def test_gap_by_hyper_parameter_draws_all_networks_and_their_means(synthetic) -> None:
+def test_gap_by_hyper_parameter_draws_all_networks_and_their_means() -> None:
     gaps, grid = synthetic.gaps(96), synthetic.grid(96)
     figure = figures.gap_by_hyper_parameter(gaps, grid.assign(fixed=1), colour="width")
     assert [axes.get_xlabel() for axes in figure.axes] == [
         "label corruption", "width", "optimiser", "batch normalization", "weight decay", "depth"
     ]  # fmt: skip
     axes = figure.axes[0]
-    points = np.concatenate(
-        [c.get_offsets() for c in axes.collections if len(c.get_offsets()) > 1]
-    )  # fmt: skip
+    points = drawn.points(axes)
     assert len(points) == 96
     assert sorted(points[:, 1]) == sorted(gaps)
     levels = np.round(points[:, 0]).astype(int)
@@ -72,21 +73,21 @@ def test_gap_by_hyper_parameter_draws_all_networks_and_their_means(synthetic) ->
         members = gaps[grid["label_corruption"] == value]
         assert sorted(points[levels == level, 1]) == sorted(members)
         assert np.abs(points[levels == level, 0] - level).max() < 0.31
-    means = [c.get_segments()[0][0][1] for c in axes.collections if hasattr(c, "get_segments")]
+    bars = [bar for bar in axes.collections if isinstance(bar, LineCollection)]
+    means = [drawn.segments(bar)[0, 0, 1] for bar in bars]
     assert means == pytest.approx(gaps.groupby(grid["label_corruption"]).mean().to_list())
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "0.1", "0.2", "0.3"]
 
 
-def test_many_numbers_have_a_real_axis(synthetic) -> None:
+def test_many_numbers_have_a_real_axis() -> None:
     gaps = synthetic.gaps(40)
     rates = np.geomspace(0.001, 0.1, 40)
     grid = synthetic.grid(40)[["width"]].assign(learning_rate=rates)
     axes = figures.gap_by_hyper_parameter(gaps, grid, colour="width").axes[1]
-    points = np.concatenate([collection.get_offsets() for collection in axes.collections])
-    assert sorted(points[:, 0]) == sorted(rates)
+    assert sorted(drawn.points(axes)[:, 0]) == sorted(rates)
 
 
-def test_bad_input_is_refused_by_name(synthetic, outcomes) -> None:
+def test_bad_input_is_refused_by_name(outcomes: pd.DataFrame) -> None:
     histories, grid = synthetic.histories(NETWORKS), synthetic.grid(NETWORKS)
     broken = {**histories, "2": histories["2"].drop(columns="train_loss")}
     with pytest.raises(GengapError, match="history of network 2 table lacks"):

@@ -25,7 +25,7 @@ POLICY = (
 
 
 def make_app(view: View) -> Dash:
-    """The app of one task; ``app.server`` is its WSGI application."""
+    """Make the app of one task; ``app.server`` is its WSGI application."""
     app = Dash(
         __name__,
         assets_folder=str(ASSETS),
@@ -47,12 +47,15 @@ def _keep_to_this_server(response: Response) -> Response:
 
 
 def make_dashboard_server(view: View, host: str, port: int) -> BaseWSGIServer:
-    """A server that is bound to host and port, so that it can be reached once it serves.
+    """Make a server that is bound to host and port, so that it can be reached once it serves.
 
     Args:
         view: the task.
         host: name or address to listen on.
         port: 0 takes any free one.
+
+    Returns:
+        The server; ``serve_forever`` starts it.
 
     Raises:
         GengapError: the port is taken or not allowed, or the host is not this machine's.

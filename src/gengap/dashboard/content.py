@@ -49,7 +49,7 @@ CONFIG = {
 
 
 def page(view: View) -> Content:
-    """Networks, colourings, choices and notes: what does not depend on a choice."""
+    """Return networks, colourings, choices and notes: what does not depend on a choice."""
     colours = _colourings(view)
     return {
         "task": view.name,
@@ -79,7 +79,10 @@ def page(view: View) -> Content:
 
 
 def column(view: View, measure: str, component: str) -> Content:
-    """One component of a measure: values, clusters, least-squares line, statistics.
+    """Return one component of a measure: values, clusters, least-squares line, statistics.
+
+    Returns:
+        Content for ``assets/view.js``, ready for JSON.
 
     Raises:
         GengapError: an unknown measure or component.
@@ -101,12 +104,16 @@ def column(view: View, measure: str, component: str) -> Content:
 
 
 def network(view: View, name: str, most_bars: int) -> Content:
-    """One network: facts, all its measures, and its diagrams or why there are none.
+    """Return one network: facts, all its measures, and its diagrams or why there are none.
 
     Args:
         view: the task.
         name: the network's id.
-        most_bars: for each dimension; of more, as many are kept, evenly spaced by length.
+        most_bars: largest number of bars per dimension; of more, this many are kept, evenly
+            spaced by length.
+
+    Returns:
+        Content for ``assets/view.js``, ready for JSON.
     """
     position = view.networks.index.get_loc(name)
     measures = []
@@ -164,13 +171,13 @@ def _colour_names(view: View, colours: dict[str, Content]) -> list[str]:
 
 def _colourings(view: View) -> dict[str, Content]:
     """Colours by the gap and by each hyper-parameter that has few enough values."""
-    found = {}
+    colourings = {}
     for name in (*view.hyper_parameters, GAP):
         try:
-            found[name] = _colouring(view.networks[name])
+            colourings[name] = _colouring(view.networks[name])
         except GengapError:
             continue
-    return found
+    return colourings
 
 
 def _colouring(values: pd.Series) -> Content:
@@ -282,23 +289,23 @@ def _diagrams(view: View, network: str, most_bars: int) -> Content:
         return {"missing": str(error), "draws": 0, "dimensions": []}
     dimensions = []
     for dimension, rows in bars.groupby("dimension"):
-        kept = thinned(rows, most_bars)
+        drawn = thinned(rows, most_bars)
         dimensions.append(
             {
                 "label": f"H{dimension}",
                 "colour": PALETTE[int(str(dimension))],
                 "symbol": _SYMBOLS[MARKERS[int(str(dimension))]],
                 "total": len(rows),
-                "births": _rounded(kept["birth"]),
-                "deaths": _rounded(kept["death"]),
-                "draws": kept["draw"].tolist(),
+                "births": _rounded(drawn["birth"]),
+                "deaths": _rounded(drawn["death"]),
+                "draws": drawn["draw"].tolist(),
             }
         )
     return {"missing": None, "draws": int(bars["draw"].max()) + 1, "dimensions": dimensions}
 
 
 def thinned(bars: pd.DataFrame, most: int) -> pd.DataFrame:
-    """At most ``most`` bars, evenly spaced in their order by falling length."""
+    """Return at most ``most`` bars, evenly spaced in their order by falling length."""
     if len(bars) <= most:
         return bars
     lengths = (bars["death"] - bars["birth"]).rename("length")

@@ -21,10 +21,13 @@ MOST_BARS = 600
 
 
 def static_page(task_folder: str | Path) -> str:
-    """The page; the same task folder gives the same text.
+    """Return the page as HTML; the same task folder gives the same text.
 
     Vectors with more than ``content.MOST_LISTED`` components can be chosen in the Dash app alone;
     the page says so.
+
+    Returns:
+        The whole page, with its data, style and scripts.
 
     Raises:
         GengapError: the folder is missing, not finished, or contradicts itself.

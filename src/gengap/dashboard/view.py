@@ -59,11 +59,14 @@ class View:
     diagrams: Path | None
 
     def column_name(self, measure: str, component: str) -> str:
-        """``measure``, or ``measure[component]`` where it has several components."""
+        """Return ``measure``, or ``measure[component]`` where it has several components."""
         return measure if len(self.measures[measure].components) == 1 else f"{measure}[{component}]"
 
     def values(self, measure: str, component: str) -> pd.Series:
-        """One component of a measure, index network.
+        """Return one component of a measure by network.
+
+        Returns:
+            Index network; NaN where a network lacks the measure.
 
         Raises:
             GengapError: an unknown measure or component.
@@ -103,7 +106,7 @@ class View:
         return pd.concat([self.networks, values, clusters], axis=1)
 
     def kendall(self, measure: str, component: str) -> float:
-        """Kendall's tau-b of one component and the gap; NaN where it is not defined."""
+        """Return Kendall's tau-b of one component and the gap; NaN where it is not defined."""
         both = pd.concat([self.values(measure, component), self.networks[GAP]], axis=1)
         both = both[np.isfinite(both.to_numpy()).all(axis=1)]
         if (both.nunique() < 2).any():
@@ -111,7 +114,7 @@ class View:
         return float(kendalltau(both.iloc[:, 0], both.iloc[:, 1]).statistic)
 
     def default_measure(self) -> str:
-        """The best scalar measure that may be called best, or else the first."""
+        """Return the best scalar measure that may be called best, or else the first measure."""
         scalars = self.leaderboard[
             (self.leaderboard["kind"] == "scalar") & self.leaderboard["eligible"]
         ]
@@ -127,7 +130,10 @@ class View:
         return {entry.network: entry for path in files for entry in read_failures(path)}
 
     def bars(self, network: str) -> pd.DataFrame:
-        """All bars of a network's diagrams: ``BAR_COLUMNS``; the death may be infinite.
+        """Return all bars of a network's diagrams.
+
+        Returns:
+            ``BAR_COLUMNS``; the death may be infinite.
 
         Raises:
             GengapError: the task or this network has no diagrams; the sentence says why.
@@ -166,6 +172,9 @@ def read_view(folder: str | Path) -> View:
 
     Args:
         folder: ``results/<task>``, with ``task.json``, ``measures.csv`` and ``evaluation``.
+
+    Returns:
+        The tables that the pages show.
 
     Raises:
         GengapError: the folder is missing, not finished, or contradicts itself.

@@ -20,7 +20,9 @@ One start in thirty finds the best split of a dozen points without any structure
 
 
 def cluster(measures: pd.DataFrame, gaps: pd.Series, *, seed: int = 0) -> pd.DataFrame:
-    """K-means with two clusters of (summary, gap), both standardised, for each scalar measure.
+    """Group networks into two clusters by each scalar measure and the gap, with K-means.
+
+    The measure and the gap are standardised.
 
     Cluster 0 is the one with the smaller mean gap. A network without a finite value or gap is left
     out of that measure's rows; where fewer than two different points remain, all are in cluster 0.
@@ -63,7 +65,7 @@ def cluster(measures: pd.DataFrame, gaps: pd.Series, *, seed: int = 0) -> pd.Dat
 
 
 def two_means(values: np.ndarray, gap: np.ndarray, seed: int) -> np.ndarray:
-    """(n,) int64 of 0 and 1, cluster 0 with the smaller mean gap."""
+    """Return the cluster of each point, (n,) of 0 and 1; cluster 0 has the smaller mean gap."""
     if len(values) == 0:
         return np.zeros(0, dtype=np.int64)
     points = np.column_stack([standardised(values), standardised(gap)])
@@ -73,6 +75,6 @@ def two_means(values: np.ndarray, gap: np.ndarray, seed: int) -> np.ndarray:
     method = KMeans(CLUSTERS, init="random", n_init=STARTS, random_state=state)
     # More threads would only make K-means on a few points slower, and its sums less sure.
     with threadpool_limits(1):
-        found = method.fit_predict(points)
-    swapped = gap[found == 0].mean() > gap[found == 1].mean()
-    return np.asarray(1 - found if swapped else found, dtype=np.int64)
+        labels = method.fit_predict(points)
+    swapped = gap[labels == 0].mean() > gap[labels == 1].mean()
+    return np.asarray(1 - labels if swapped else labels, dtype=np.int64)

@@ -6,11 +6,11 @@ import numpy as np
 from scipy import stats
 
 EQUAL_TOLERANCE = 1e-10
-"""Scores that differ by less than this share of their size are the same but for rounding."""
+"""Scores that differ by less than this fraction of their size are equal up to rounding."""
 
 
 def paired_t_test(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
-    """Dietterich's 5x2cv paired t test of two predictors' scores on the same folds.
+    """Compare two predictors' scores on the same folds by Dietterich's 5x2cv paired t test.
 
     With d_ij the difference of the scores in fold j of repeat i and s_i^2 = sum_j (d_ij - mean_j
     d_ij)^2, t = d_11 / sqrt(mean_i s_i^2) has about a t distribution with as many degrees of
@@ -41,13 +41,16 @@ def paired_t_test(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Holm's step-down adjusted p values of a family of tests.
+    """Adjust the p values of a family of tests by Holm's step-down method.
 
-    The k-th smallest of m is multiplied by m - k + 1, then made monotone and cut at 1 (Holm, "A
-    simple sequentially rejective multiple test procedure", Scand. J. Statist. 6, 1979).
+    The k-th smallest of m is multiplied by m - k + 1, then made monotone and truncated at 1 (Holm,
+    "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6, 1979).
 
     Args:
         p: (tests,) p values.
+
+    Returns:
+        (tests,) adjusted p values.
     """
     order = np.argsort(p, kind="stable")
     adjusted = np.empty(len(p))

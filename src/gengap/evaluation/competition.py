@@ -13,7 +13,7 @@ from gengap.files import read_json
 
 
 def score_folder(predictions: Path, reference: Path) -> pd.DataFrame:
-    """The conditional mutual information of each ``<task>.predict`` file.
+    """Score each ``<task>.predict`` file by its conditional mutual information.
 
     Args:
         predictions: folder of ``<task>.predict`` files (JSON: network to value), or of one such

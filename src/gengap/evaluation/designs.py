@@ -54,9 +54,16 @@ class Design:
         return bool(np.all(self.values == self.values[:1]))
 
     def underdetermined(self, training: int, beside: int = 0) -> bool:
-        """Whether a line through ``training`` networks has more coefficients than networks.
+        """Tell whether a fit to ``training`` networks has more coefficients than networks.
 
-        One is the intercept; ``beside`` is how many columns other than the measure's there are.
+        One coefficient is the intercept.
+
+        Args:
+            training: number of networks that the fit is made to.
+            beside: number of columns in the fit other than those of the measure.
+
+        Returns:
+            Whether the solution is not unique.
         """
         columns = len(self.components)
         if self.reduced:
@@ -64,7 +71,7 @@ class Design:
         return 1 + beside + columns > training
 
     def rows(self, chosen: np.ndarray) -> Design:
-        """The same design for some of the networks (indices or mask)."""
+        """Return the same design for some of the networks (indices or mask)."""
         return replace(self, values=self.values[chosen])
 
 
@@ -95,18 +102,25 @@ class Designs:
 
 
 def most_principal_components(training: int) -> int:
-    """How many principal components a design that is reduced has, at most."""
+    """Return the largest number of principal components that a reduced design may have."""
     return max(1, training // NETWORKS_PER_COMPONENT)
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key under which runs of digits compare as numbers: ``model_2`` before ``model_10``."""
+    """Return a sort key that compares digits as numbers: ``model_2`` before ``model_10``."""
     parts = re.split(r"([0-9]+)", name)
     return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts)
 
 
 def by_network(table: pd.Series, name: str) -> dict[str, float]:
-    """Numbers by network id (as text); the name is that of the table, for messages.
+    """Return the numbers of a table by network id, as text.
+
+    Args:
+        table: index network.
+        name: what the numbers are, for messages.
+
+    Returns:
+        The number of each network.
 
     Raises:
         GengapError: a network occurs twice, or a value is not a number.
@@ -122,7 +136,7 @@ def by_network(table: pd.Series, name: str) -> dict[str, float]:
 
 
 def numbers(column: pd.Series, name: str) -> np.ndarray:
-    """A column as (rows,) float64; missing values become NaN."""
+    """Return a column as (rows,) float64; missing values become NaN."""
     try:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
@@ -135,10 +149,14 @@ def numbers(column: pd.Series, name: str) -> np.ndarray:
 def measure_designs(
     measures: pd.DataFrame, reduce: Collection[str]
 ) -> tuple[list[str], list[Design]]:
-    """Network ids and one design per measure; what a network lacks is NaN.
+    """Make one design per measure from a tidy table; what a network lacks is NaN.
 
-    Components are in natural order of their names. Measures whose name starts with one of the
-    prefixes in ``reduce`` are marked for reduction inside the folds.
+    Args:
+        measures: tidy table of one task: ``COLUMNS``.
+        reduce: prefixes of the names of measures that are reduced inside the folds.
+
+    Returns:
+        Network ids, and the designs in natural order of their names, components likewise.
 
     Raises:
         GengapError: columns or rows are missing, several tasks, a value given twice, a measure in
@@ -314,10 +332,16 @@ def over_networks(
 
 
 def levels(column: pd.Series) -> tuple[list[Hashable], np.ndarray]:
-    """Distinct values of a hyper-parameter in order, and (networks,) the index of each network's.
+    """Order the distinct values of a hyper-parameter.
 
-    Numbers are ordered by size, everything else by its text; a missing value and a list count as
+    Numbers are ordered by size, everything else by its text. A missing value and a list count as
     values like any other.
+
+    Args:
+        column: (networks,) values.
+
+    Returns:
+        The distinct values in order, and (networks,) the index of each network's value among them.
     """
     values = [value.item() if isinstance(value, np.generic) else value for value in column]
     distinct: list[Hashable]
@@ -331,11 +355,14 @@ def levels(column: pd.Series) -> tuple[list[Hashable], np.ndarray]:
 
 
 def hyper_parameter_design(grid: pd.DataFrame) -> Design:
-    """The reference row of the hyper-parameters alone: an additive model of their values.
+    """Make the reference row of the hyper-parameters alone, an additive model of their values.
 
     A hyper-parameter with up to ``MOST_INDICATED_VALUES`` values, or whose values are not numbers,
     gives one indicator column per value but the first, so any dependence on it can be fitted; a
     number with more values enters as itself. One that does not vary gives nothing.
+
+    Returns:
+        (networks, columns) with the names of the columns.
     """
     names: list[str] = []
     columns: list[np.ndarray] = []
@@ -353,7 +380,7 @@ def hyper_parameter_design(grid: pd.DataFrame) -> Design:
 
 
 def reference_designs(grid: pd.DataFrame, training_accuracy: np.ndarray) -> tuple[Design, ...]:
-    """The rows that keep everyone honest: the mean, the hyper-parameters, the training accuracy."""
+    """Make the reference rows: the mean, the hyper-parameters alone, training accuracy alone."""
     return (
         Design(f"{REFERENCE}.mean", REFERENCE, (), np.zeros((len(grid), 0))),
         hyper_parameter_design(grid),

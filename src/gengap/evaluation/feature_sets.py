@@ -21,7 +21,7 @@ SET_COLUMNS = (
 def compare_feature_sets(
     leaderboard: pd.DataFrame, folds: pd.DataFrame, feature_sets: Mapping[str, str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Scores and pairwise tests of the chosen measures, on the folds of the leaderboard.
+    """Score and compare the chosen measures on the folds of the leaderboard.
 
     Every pair is tested by Dietterich's 5x2cv paired t test on the held-out R2
     (:func:`gengap.evaluation.paired_t_test`); Holm's correction is over all pairs.
@@ -58,7 +58,7 @@ def compare_feature_sets(
 
 
 def pair_tests(scores: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """The tests of all pairs of feature sets, by label; scores are (repeats, 2) held-out R2."""
+    """Test all pairs of feature sets, from (repeats, 2) held-out R2 by label."""
     tests = []
     for first, second in itertools.combinations(scores, 2):
         difference = scores[first].mean() - scores[second].mean()

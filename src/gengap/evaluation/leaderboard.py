@@ -1,8 +1,8 @@
-"""Which measures predict the generalisation gap, and how sure can one be?"""
+"""The evaluation of a task: which measures predict its generalisation gap, and how surely."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from gengap.evaluation.designs import (
 )
 from gengap.evaluation.linear_model import ordinary_least_squares
 from gengap.evaluation.rank_statistics import STATISTICS, correlate
-from gengap.evaluation.regression import cross_validate, halves
+from gengap.evaluation.regression import REPEATS, cross_validate, halves
 from gengap.files import writing
 from gengap.limits import LEAST_NETWORKS
 from gengap.seeding import generator
@@ -93,6 +93,9 @@ class Evaluation:
     def read(cls, folder: Path) -> Evaluation:
         """Read what ``write`` wrote; floats come back bit for bit.
 
+        Returns:
+            The tables in the folder.
+
         Raises:
             GengapError: a table is missing.
         """
@@ -115,7 +118,7 @@ class Draws:
     permutations: int
 
     def generator(self, purpose: str, stratum: str) -> np.random.Generator:
-        """A stream of its own for each purpose and stratum."""
+        """Return a stream of its own for each purpose and stratum."""
         return generator(self.seed, "evaluation", purpose, stratum)
 
 
@@ -132,7 +135,7 @@ def evaluate(
     permutations: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
-    """How well each measure predicts the gap over the networks of one task.
+    """Evaluate how well each measure predicts the gap over the networks of one task.
 
     Each measure's components are regressed on by ordinary least squares with an intercept
     (``regression.held_out_r2``) under 5x2 cross-validation whose seeded halvings all measures
@@ -151,6 +154,10 @@ def evaluate(
     Scalar measures also have Kendall's tau-b, Spearman's rho and Pearson's r with bootstrap
     intervals and permutation p values (``rank_statistics.correlate``).
 
+    All measures are compared on the same networks. A network without any measure of some family is
+    left out; a measure that another network lacks is not ranked (``designs.comparable``).
+    ``left_out`` says which and why.
+
     Nothing depends on the order of rows: networks are taken in the natural order of their ids.
 
     Args:
@@ -168,6 +175,9 @@ def evaluate(
         resamples: bootstrap resamples of the networks.
         permutations: permutations of the gaps.
         seed: of the halvings, the bootstrap and the permutations.
+
+    Returns:
+        The ranking, and the tables that it rests on.
 
     Raises:
         GengapError: contradictory tables, an unknown hyper-parameter, too few networks, or gaps
@@ -220,30 +230,32 @@ def tables(
     correlate_within: str | None,
     rank_within: str | None,
 ) -> Evaluation:
-    """All tables of an evaluation whose input is known to be good."""
+    """Make all tables of an evaluation whose input is known to be good."""
     everyone = np.ones(len(designs.networks), dtype=bool)
-    leaderboard, folds, tests, overall = board(
-        designs, everyone, ALL, draws, left_out=len(designs.left_out_networks())
-    )
-    correlations = [overall]
+    overall = board(designs, everyone, ALL, draws, left_out=len(designs.left_out_networks()))
+    correlations = [overall.correlations]
     for label, rows in strata_of(designs.grid, correlate_within):
         correlations.append(correlation_table(designs, rows, label, draws))
-    ranked = []
+    leaderboards = []
     unused = grid.loc[grid.index.astype(str).isin(designs.left_out_networks())]
     dropped = {label: int(rows.sum()) for label, rows in strata_of(unused, rank_within)}
     for label, rows in strata_of(designs.grid, rank_within):
-        within_stratum, *_ = board(designs, rows, label, draws, left_out=dropped.get(label, 0))
-        within_stratum.insert(0, "stratum", label)
-        ranked.append(within_stratum)
+        within_stratum = board(designs, rows, label, draws, left_out=dropped.get(label, 0))
+        within_stratum.leaderboard.insert(0, "stratum", label)
+        leaderboards.append(within_stratum.leaderboard)
     columns = ["stratum", *LEADERBOARD_COLUMNS]
-    winner = best_of(leaderboard)
+    winner = best_of(overall.leaderboard)
     by_name = {design.name: design for design in designs.measures}
     return Evaluation(
-        leaderboard=leaderboard,
-        folds=folds,
-        tests=tests,
+        leaderboard=overall.leaderboard,
+        folds=overall.folds,
+        tests=overall.tests,
         correlations=pd.concat(correlations, ignore_index=True),
-        strata=pd.concat(ranked, ignore_index=True) if ranked else pd.DataFrame(columns=columns),
+        strata=(
+            pd.concat(leaderboards, ignore_index=True)
+            if leaderboards
+            else pd.DataFrame(columns=columns)
+        ),
         left_out=designs.left_out,
         best_ols=(
             "No measure is eligible for best: all are constant or underdetermined.\n"
@@ -254,7 +266,7 @@ def tables(
 
 
 def strata_of(grid: pd.DataFrame, name: str | None) -> list[tuple[str, np.ndarray]]:
-    """Label ``<name>=<value>`` and mask of each value of a hyper-parameter, in order."""
+    """Return label ``<name>=<value>`` and mask of each value of a hyper-parameter, in order."""
     if name is None or grid.empty:
         return []
     distinct, index = levels(grid[name])
@@ -262,13 +274,13 @@ def strata_of(grid: pd.DataFrame, name: str | None) -> list[tuple[str, np.ndarra
 
 
 def best_of(leaderboard: pd.DataFrame) -> str | None:
-    """The eligible measure with the largest mean R2, if any."""
+    """Return the eligible measure with the largest mean R2, if any."""
     eligible = leaderboard.loc[leaderboard["eligible"], "measure"]
     return None if eligible.empty else str(eligible.iloc[0])
 
 
 def rows_of(designs: Designs, chosen: np.ndarray) -> list[Design]:
-    """Measures and reference rows for some of the networks."""
+    """Return measures and reference rows for some of the networks."""
     references = reference_designs(designs.grid.loc[chosen], designs.training_accuracy[chosen])
     return [*(design.rows(chosen) for design in designs.measures), *references]
 
@@ -276,11 +288,11 @@ def rows_of(designs: Designs, chosen: np.ndarray) -> list[Design]:
 def correlation_table(
     designs: Designs, chosen: np.ndarray, stratum: str, draws: Draws
 ) -> pd.DataFrame:
-    """The correlations of every scalar measure, and of training accuracy, with the gap."""
+    """Correlate every scalar measure, and training accuracy, with the gap."""
     scalars = [row for row in rows_of(designs, chosen) if row.values.shape[1] == 1]
     # The hyper-parameters may fill one column only, but are no measure with a sign.
     scalars = [row for row in scalars if row.name != HYPER_PARAMETERS]
-    found = correlate(
+    correlations = correlate(
         np.array([row.values[:, 0] for row in scalars]),
         designs.gaps[chosen],
         resamples=draws.resamples,
@@ -292,62 +304,103 @@ def correlation_table(
             "measure": np.repeat([row.name for row in scalars], len(STATISTICS)),
             "statistic": STATISTICS * len(scalars),
             "stratum": stratum,
-            "estimate": found.estimate.ravel(),
-            "low": found.low.ravel(),
-            "high": found.high.ravel(),
-            "p": found.p.ravel(),
+            "estimate": correlations.estimate.ravel(),
+            "low": correlations.low.ravel(),
+            "high": correlations.high.ravel(),
+            "p": correlations.p.ravel(),
             "networks": int(chosen.sum()),
         },
         columns=list(CORRELATION_COLUMNS),
     )
 
 
+@dataclass(frozen=True)
+class Scores:
+    """Held-out R2 of the rows of a leaderboard; NaN where networks do not suffice.
+
+    Attributes:
+        r2: (rows, 5, 2), by repeat and fold.
+        increments: (rows,) what each adds to the hyper-parameters, mean over folds.
+    """
+
+    r2: np.ndarray
+    increments: np.ndarray
+
+
+@dataclass(frozen=True)
+class Board:
+    """The ranking over some of the networks: four tables of :class:`Evaluation`."""
+
+    leaderboard: pd.DataFrame
+    folds: pd.DataFrame
+    tests: pd.DataFrame
+    correlations: pd.DataFrame
+
+
 def board(
     designs: Designs, chosen: np.ndarray, stratum: str, draws: Draws, *, left_out: int
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Leaderboard, folds, tests and correlations over some of the networks."""
-    rows = rows_of(designs, chosen)
-    gaps = designs.gaps[chosen]
-    count = len(gaps)
-    base = next(index for index, row in enumerate(rows) if row.name == HYPER_PARAMETERS)
-    scored = count >= LEAST_NETWORKS and np.ptp(gaps) > 0
-    scores = np.full((len(rows), 5, 2), np.nan)
-    increments = np.full(len(rows), np.nan)
-    if scored:
-        splits = halves(count, draws.generator("halves", stratum))
-        scores, together = cross_validate(rows, rows[base], gaps, splits)
-        increments = (together - scores[base]).mean(axis=(1, 2))
-        # With the hyper-parameters beside it, a measure of many components leaves nothing to test.
-        beside = len(rows[base].components)
-        increments[[row.underdetermined(count // 2, beside) for row in rows]] = np.nan
-        increments[base] = 0.0
-    table = summarise_scores(rows, scores, increments, count)
-    table["networks"], table["left_out"] = count, left_out
+) -> Board:
+    """Rank all measures and reference rows over some of the networks.
+
+    Args:
+        designs: the measures of a task.
+        chosen: (networks,) bool.
+        stratum: label of these networks, which names the random streams too.
+        draws: how random numbers are drawn.
+        left_out: how many networks of the stratum are not compared.
+
+    Returns:
+        The tables. With fewer than ``LEAST_NETWORKS`` networks, or equal gaps, there are
+        correlations alone: R2 and rank are missing and no test is made.
+    """
+    rows, gaps = rows_of(designs, chosen), designs.gaps[chosen]
+    scored = len(gaps) >= LEAST_NETWORKS and np.ptp(gaps) > 0
+    scores = score(rows, gaps, draws.generator("halves", stratum)) if scored else unscored(rows)
     correlations = correlation_table(designs, chosen, stratum, draws)
+    table = summarise_scores(rows, scores, len(gaps))
+    table["networks"], table["left_out"] = len(gaps), left_out
     table = table.merge(widened(correlations), on="measure", how="left")
     table, order = ranked(table, scored)
-    by_name = {row.name: scores[index] for index, row in enumerate(rows)}
-    tests = comparisons(by_name, list(table["measure"]), best_of(table)) if scored else None
-    table = with_tests(table, tests)
-    folds = pd.DataFrame(
-        {
-            "measure": np.repeat(table["measure"].to_numpy(), scores[0].size),
-            "repeat": np.tile(np.repeat(np.arange(5), 2), len(rows)),
-            "fold": np.tile([0, 1], 5 * len(rows)),
-            "r2": scores[order].ravel(),
-        },
+    by_name = dict(zip(table["measure"], scores.r2[order], strict=True))
+    tests = pd.DataFrame(columns=list(COMPARISON_COLUMNS))
+    if scored:
+        tests = comparisons(by_name, best_of(table))
+    leaderboard = with_tests(table, tests)[list(LEADERBOARD_COLUMNS)]
+    return Board(leaderboard, fold_table(by_name), tests, correlations)
+
+
+def score(rows: list[Design], gaps: np.ndarray, rng: np.random.Generator) -> Scores:
+    """Score each row by cross-validation, alone and beside the hyper-parameters."""
+    base = next(index for index, row in enumerate(rows) if row.name == HYPER_PARAMETERS)
+    r2, together = cross_validate(rows, rows[base], gaps, halves(len(gaps), rng))
+    increments = (together - r2[base]).mean(axis=(1, 2))
+    # With the hyper-parameters beside it, a measure of many components leaves nothing to test.
+    beside = len(rows[base].components)
+    increments[[row.underdetermined(len(gaps) // 2, beside) for row in rows]] = np.nan
+    increments[base] = 0.0
+    return Scores(r2, increments)
+
+
+def unscored(rows: list[Design]) -> Scores:
+    """Return NaN for rows whose networks do not suffice for cross-validation."""
+    return Scores(np.full((len(rows), REPEATS, 2), np.nan), np.full(len(rows), np.nan))
+
+
+def fold_table(scores: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return one row per fold of each measure, from (5, 2) held-out R2 by name."""
+    return pd.DataFrame(
+        [
+            (name, repeat, fold, value)
+            for name, r2 in scores.items()
+            for (repeat, fold), value in np.ndenumerate(r2)
+        ],
         columns=list(FOLD_COLUMNS),
     )
-    if tests is None:
-        tests = pd.DataFrame(columns=list(COMPARISON_COLUMNS))
-    return table[list(LEADERBOARD_COLUMNS)], folds, tests, correlations
 
 
-def summarise_scores(
-    rows: list[Design], scores: np.ndarray, increments: np.ndarray, networks: int
-) -> pd.DataFrame:
-    """What the leaderboard says of each row by itself, from its ten folds alone."""
-    folds = scores.reshape(len(rows), -1)
+def summarise_scores(rows: list[Design], scores: Scores, networks: int) -> pd.DataFrame:
+    """Summarise each row of the leaderboard by itself, from its ten folds alone."""
+    folds = scores.r2.reshape(len(rows), -1)
     underdetermined = [row.underdetermined(networks // 2) for row in rows]
     return pd.DataFrame(
         {
@@ -365,13 +418,13 @@ def summarise_scores(
             "r2_median": np.median(folds, axis=1),
             "r2_min": folds.min(axis=1),
             "r2_max": folds.max(axis=1),
-            "r2_increment": increments,
+            "r2_increment": scores.increments,
         }
     )
 
 
 def widened(correlations: pd.DataFrame) -> pd.DataFrame:
-    """One row per measure, columns ``kendall``, ``kendall_low``, ..., ``pearson_p``."""
+    """Return one row per measure, columns ``kendall``, ``kendall_low``, ..., ``pearson_p``."""
     columns: dict[str, object] = {"measure": correlations["measure"].unique()}
     for statistic in STATISTICS:
         chosen = correlations[correlations["statistic"] == statistic]
@@ -382,7 +435,7 @@ def widened(correlations: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranked(table: pd.DataFrame, scored: bool) -> tuple[pd.DataFrame, np.ndarray]:
-    """The table by falling mean R2, equal ones by name, and the order that does it."""
+    """Sort a table by falling mean R2, ties by name; also return the order that does it."""
     keys = [
         (-round(mean, TIE_DIGITS) if scored else 0.0, natural_key(name))
         for mean, name in zip(table["r2_mean"], table["measure"], strict=True)
@@ -394,17 +447,25 @@ def ranked(table: pd.DataFrame, scored: bool) -> tuple[pd.DataFrame, np.ndarray]
     return table, order
 
 
-def comparisons(scores: dict[str, np.ndarray], names: list[str], best: str | None) -> pd.DataFrame:
-    """Dietterich's test of every row against the best one and against each reference row."""
-    against = [name for name in names if name.startswith(f"{REFERENCE}.")]
-    found = []
-    for other in ([] if best is None else [best]) + sorted(against):
-        held = [name for name in names if name != other]
-        results = np.array([paired_t_test(scores[name], scores[other]) for name in held])
-        found.append(
+def comparisons(scores: Mapping[str, np.ndarray], best: str | None) -> pd.DataFrame:
+    """Test every row against the best one and against each reference row, by Dietterich's test.
+
+    Args:
+        scores: (5, 2) held-out R2 of each row, best first.
+        best: name of the best measure, if any.
+
+    Returns:
+        ``COMPARISON_COLUMNS``.
+    """
+    references = sorted(name for name in scores if name.startswith(f"{REFERENCE}."))
+    tables = []
+    for other in ([] if best is None else [best]) + references:
+        others = [name for name in scores if name != other]
+        results = np.array([paired_t_test(scores[name], scores[other]) for name in others])
+        tables.append(
             pd.DataFrame(
                 {
-                    "measure": held,
+                    "measure": others,
                     "against": other,
                     "t": results[:, 0],
                     "p": results[:, 1],
@@ -413,14 +474,14 @@ def comparisons(scores: dict[str, np.ndarray], names: list[str], best: str | Non
                 columns=list(COMPARISON_COLUMNS),
             )
         )
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(tables, ignore_index=True)
 
 
-def with_tests(table: pd.DataFrame, tests: pd.DataFrame | None) -> pd.DataFrame:
-    """The leaderboard with its columns of the tests against the best measure."""
+def with_tests(table: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
+    """Add to a leaderboard the columns of the tests against its best measure."""
     best = best_of(table)
     table[list(TEST_COLUMNS)] = np.nan
-    if tests is None or best is None:
+    if best is None or tests.empty:
         return table
     versus = tests[tests["against"] == best].set_index("measure")
     names = table["measure"]

@@ -13,7 +13,7 @@ from gengap.evaluation.regression import principal_components
 
 
 def ordinary_least_squares(design: Design, gaps: np.ndarray) -> str:
-    """statsmodels' summary of the least squares of the gap on a measure over all networks.
+    """Summarise the least squares of the gap on a measure over all networks, by statsmodels.
 
     The date and time that statsmodels prints are blanked, so equal input gives equal text.
     A measure that is reduced in cross-validation enters by its principal components, by the same
@@ -22,6 +22,9 @@ def ordinary_least_squares(design: Design, gaps: np.ndarray) -> str:
     Args:
         design: the measure, (networks, components).
         gaps: (networks,).
+
+    Returns:
+        The summary as text.
     """
     values, names = design.values, [f"{design.name}[{name}]" for name in design.components]
     if len(names) == 1:
@@ -36,5 +39,5 @@ def ordinary_least_squares(design: Design, gaps: np.ndarray) -> str:
         summary = OLS(gaps, columns).fit().summary(yname="gap", xname=["intercept", *names])
     text = str(summary.as_text())
     for stamp in (r"(?<=Date:)\s+\w{3}, \d{2} \w{3} \d{4}", r"(?<=Time:)\s+\d{2}:\d{2}:\d{2}"):
-        text = re.sub(stamp, lambda found: " " * len(found.group()), text)
+        text = re.sub(stamp, lambda match: " " * len(match.group()), text)
     return f"The gap on {design.name}, {len(gaps)} networks\n\n{text}\n"

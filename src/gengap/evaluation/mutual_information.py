@@ -31,15 +31,19 @@ PREFIX = "model_"
 def conditional_mutual_information(
     predictions: Mapping[str, float], reference: Mapping[str, Any]
 ) -> float:
-    """The score, 0 to 1 (reports give 100 times it): the minimum over pairs of hyper-parameters.
+    """Score a measure: the minimum over pairs of hyper-parameters, 0 to 1.
 
-    The sign of the measure does not matter: its negative has the same score but for ties.
+    The competition's reports give 100 times this score. The sign of the measure does not matter:
+    its negative has the same score, up to ties.
 
     Args:
         predictions: a measure's value per network; ids with or without ``model_``.
         reference: content of a task's ``model_configs.json``, by network id:
             ``hparams.<name>.{possible_values, current_value}`` and
             ``metrics.{train_acc, test_acc}``.
+
+    Returns:
+        The score, 0 to 1.
 
     Raises:
         GengapError: see ``mutual_information_table``.
@@ -50,7 +54,7 @@ def conditional_mutual_information(
 def mutual_information_table(
     predictions: Mapping[str, float], reference: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """The score for each pair of hyper-parameters, each unordered pair once.
+    """Score a measure for each pair of hyper-parameters, each unordered pair once.
 
     A cell is an ordered pair of value combinations of the two hyper-parameters. In it stand all
     ordered pairs of networks with these values (a network with itself too), as a 2 x 2 table of
@@ -119,7 +123,7 @@ def score_measures(
     hyper_parameters: pd.DataFrame,
     grid: Mapping[str, Sequence[Any]],
 ) -> pd.DataFrame:
-    """The score of each scalar measure of a task, times 100 as in the competition's reports.
+    """Score each scalar measure of a task, times 100 as in the competition's reports.
 
     All measures are scored on the same networks, chosen as for the leaderboard
     (:func:`gengap.evaluation.designs.comparable`). A measure that one of them lacks has no score,
@@ -166,12 +170,15 @@ def score_measures(
 def competition_reference(
     gaps: pd.Series, hyper_parameters: pd.DataFrame, grid: Mapping[str, Sequence[Any]]
 ) -> dict[str, Any]:
-    """The content of ``model_configs.json`` for a task of ours.
+    """Make the content of ``model_configs.json`` for a task of ours.
 
     Args:
         gaps: index network; stands as ``train_acc``, with ``test_acc`` 0.
         hyper_parameters: index network, with the columns in ``grid``.
         grid: possible values of each hyper-parameter.
+
+    Returns:
+        By network id, as ``conditional_mutual_information`` reads it.
     """
     rows = hyper_parameters.set_axis(hyper_parameters.index.astype(str))
     return {
@@ -187,19 +194,19 @@ def competition_reference(
 
 
 def identifier(name: object) -> str:
-    """A network's id without the prefix that predictions carry."""
+    """Return a network's id without the prefix that predictions carry."""
     return str(name).removeprefix(PREFIX)
 
 
 def number(value: object, what: str) -> float:
-    """A finite number, or a sentence that says what is none."""
+    """Return a finite number, and refuse anything else by name."""
     if isinstance(value, (int, float, np.number)) and math.isfinite(value):
         return float(value)
     raise GengapError(f"The {what} is {value!r}: the score needs a finite number.")
 
 
 def predicted(predictions: Mapping[str, float], networks: Sequence[str]) -> np.ndarray:
-    """(networks,) values in the order of the networks."""
+    """Return the (networks,) values in the order of the networks."""
     named = {identifier(name): value for name, value in predictions.items()}
     if len(named) < len(predictions):
         raise GengapError("The predictions name a network twice, with and without 'model_'.")
@@ -217,7 +224,7 @@ def predicted(predictions: Mapping[str, float], networks: Sequence[str]) -> np.n
 
 
 def gap(network: str, model: Mapping[str, Any]) -> float:
-    """Training less test accuracy as the reference states them."""
+    """Return training less test accuracy as the reference states them."""
     metrics = model.get("metrics", {})
     train, test = (
         number(metrics.get(key), f"{key} of network {network} in the reference")
@@ -227,14 +234,14 @@ def gap(network: str, model: Mapping[str, Any]) -> float:
 
 
 def differs(values: np.ndarray) -> np.ndarray:
-    """(n, n) bool: whether the first of an ordered pair is strictly larger."""
+    """Return (n, n) bool: whether the first of an ordered pair is strictly larger."""
     return np.asarray(values[:, None] > values[None, :])
 
 
 def possible_values(
     networks: Sequence[str], models: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, list[Any]]:
-    """The values of each hyper-parameter, as the first network lists them."""
+    """Return the values of each hyper-parameter, as the first network lists them."""
     if not networks:
         raise GengapError("The reference names no network: give the task's model_configs.json.")
     listed = models[networks[0]].get("hparams", {})
@@ -247,7 +254,7 @@ def possible_values(
 
 
 def code(network: str, model: Mapping[str, Any], name: str, listed: Sequence[Any]) -> int:
-    """The position of a network's value among the possible ones."""
+    """Return the position of a network's value among the possible ones."""
     entry = model.get("hparams", {}).get(name)
     if entry is None:
         raise GengapError(
@@ -265,11 +272,18 @@ def code(network: str, model: Mapping[str, Any], name: str, listed: Sequence[Any
 def cells(
     pairs: np.ndarray, gap_larger: np.ndarray, measure_larger: np.ndarray, both: np.ndarray
 ) -> tuple[float, float]:
-    """Means over cells of the mutual information and of the gap signs' entropy, in bits.
+    """Average over cells the mutual information and the entropy of the gap signs.
+
+    Each argument counts ordered pairs of networks, (combinations, combinations).
 
     Args:
-        pairs, gap_larger, measure_larger, both: (combinations, combinations) counts of ordered
-            pairs of networks: all, and those where the first has the larger gap, measure, both.
+        pairs: all pairs.
+        gap_larger: those whose first network has the larger gap.
+        measure_larger: those whose first network has the larger measure.
+        both: those whose first network has the larger gap and the larger measure.
+
+    Returns:
+        Both means, in bits.
     """
     table = np.array(
         [
@@ -290,5 +304,5 @@ def cells(
 
 
 def plogp(share: np.ndarray) -> np.ndarray:
-    """p log2 p, 0 at 0."""
+    """Return p log2 p, which is 0 at 0."""
     return np.asarray(share * np.log2(np.where(share > 0, share, 1.0)))

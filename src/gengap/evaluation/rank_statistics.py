@@ -2,7 +2,7 @@
 
 All three come from the matrix of signs sign(x_i - x_j): with multiplicities w of the networks in a
 bootstrap sample, the numerator of tau-b is w' (A * B) w, and A w is twice the centred average ranks
-within the sample. So every replicate is a row of a matrix product, with ties treated exactly.
+within the sample. So every resample is a row of a matrix product, with ties treated exactly.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Correlations:
 
 
 def signs(values: np.ndarray) -> np.ndarray:
-    """(n, n) float64 of sign(x_i - x_j)."""
+    """Return (n, n) float64 of sign(x_i - x_j)."""
     return np.asarray(np.sign(values[:, None] - values[None, :]))
 
 
 def standardised(values: np.ndarray) -> np.ndarray:
-    """Zero mean and unit spread; zeros where all values are equal."""
+    """Return values of zero mean and unit spread; zeros where all values are equal."""
     if np.all(values == values[0]):
         return np.zeros(len(values))
     # Divided by the largest first: squares of very large or small values would leave the range.
@@ -44,20 +44,21 @@ def standardised(values: np.ndarray) -> np.ndarray:
 
 
 def ratio(numerator: np.ndarray, square: np.ndarray) -> np.ndarray:
-    """numerator / sqrt(square), NaN where the square is not positive, within [-1, 1]."""
+    """Return numerator / sqrt(square) within [-1, 1], NaN where the square is not positive."""
     defined = square > 0
     root = np.sqrt(np.where(defined, square, 1.0))
     return np.asarray(np.where(defined, np.clip(numerator / root, -1.0, 1.0), np.nan))
 
 
 def weighted(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The three statistics of x against y in samples given by multiplicities.
+    """Compute the three statistics of x against y in samples given by multiplicities.
 
     tau-b and the average ranks treat ties as scipy does (Kendall 1945; Spearman's rho is Pearson's
     r of average ranks).
 
     Args:
-        x, y: (n,) values.
+        x: (n,) values.
+        y: (n,) values.
         weights: (samples, n) how often each value is in the sample; rows sum to n.
 
     Returns:
@@ -85,9 +86,10 @@ def weighted(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def permutation_p(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> np.ndarray:
-    """Two-sided permutation p values, (1 + count) / (1 + permutations), of the three statistics.
+    """Compute two-sided permutation p values of the three statistics.
 
-    The count is of permutations of the gaps whose statistic is at least as large in absolute value.
+    p = (1 + count) / (1 + permutations). The count is of permutations of the gaps whose statistic
+    is at least as large in absolute value.
     Denominators do not change under permutation, so numerators are compared: those of the rank
     statistics are whole numbers and compared exactly.
 
@@ -131,7 +133,7 @@ def correlate(
     permutations: int,
     rng: np.random.Generator,
 ) -> Correlations:
-    """Kendall, Spearman and Pearson of each measure against the gap.
+    """Correlate each measure with the gap: Kendall, Spearman and Pearson.
 
     The interval is the 95 % percentile bootstrap over networks (samples in which the measure or
     the gap is constant have no statistic and are passed over). All measures share the resamples
@@ -145,6 +147,9 @@ def correlate(
         resamples: bootstrap samples.
         permutations: random permutations of the gaps.
         rng: draws both.
+
+    Returns:
+        Estimates, intervals and p values.
     """
     count, n = measures.shape
     weights = rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)

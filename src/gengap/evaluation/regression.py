@@ -11,19 +11,29 @@ from gengap.evaluation.designs import Design, most_principal_components
 REPEATS = 5
 """Random halvings of the networks (Dietterich 1998)."""
 EXPLAINED_VARIANCE = 0.95
-"""Share of the training networks' variance that the principal components keep."""
+"""Fraction of the training networks' variance that the principal components keep."""
 RANK_TOLERANCE = 1e-6
-"""Directions below this share of the largest singular value count as rounding: most measures come
-from float32 networks, and scikit-learn's ``LinearRegression`` draws the line there too."""
+"""Directions below this fraction of the largest singular value count as rounding.
+
+Most measures come from float32 networks, and scikit-learn's ``LinearRegression`` draws the line
+there too.
+"""
 CONSTANT_TOLERANCE = 1e-12
-"""A column whose spread is below this share of its size does not vary."""
+"""A column whose spread is below this fraction of its size does not vary."""
 
 
 def halves(networks: int, rng: np.random.Generator) -> np.ndarray:
-    """Random halvings, (5, networks) bool: whether a network is in the first half.
+    """Halve the networks at random, five times.
 
     With an odd number of networks the first half is the smaller one. Fold 0 is tested on the first
     half, fold 1 on the second; either is trained on the other.
+
+    Args:
+        networks: how many there are.
+        rng: draws the halvings.
+
+    Returns:
+        (5, networks) bool: whether a network is in the first half.
     """
     order = np.argsort(rng.random((REPEATS, networks)), axis=1)
     first = np.zeros((REPEATS, networks), dtype=bool)
@@ -32,7 +42,7 @@ def halves(networks: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def principal_components(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scores of both halves on the first principal components of the training half.
+    """Compute the scores of both halves on the first principal components of the training half.
 
     As many components as explain 95 % of the training variance, at least one and at most a quarter
     of the training networks. Columns keep their unit: they are pixels of one image, or values of
@@ -41,6 +51,9 @@ def principal_components(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarra
     Args:
         train: (training networks, columns).
         test: (other networks, columns).
+
+    Returns:
+        (training networks, components) and (other networks, components) scores.
     """
     mean = train.mean(axis=0)
     _, singular, directions = np.linalg.svd(train - mean, full_matrices=False)
@@ -51,10 +64,16 @@ def principal_components(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarra
 
 
 def span(values: np.ndarray) -> np.ndarray:
-    """The same points in as many coordinates as there are points, (networks, at most networks).
+    """Return the same points in at most as many coordinates as there are points.
 
     Principal components of any subset do not change under a rotation, so long vectors are rotated
     into the span of the networks once instead of in each fold.
+
+    Args:
+        values: (networks, columns).
+
+    Returns:
+        (networks, at most networks).
     """
     if values.shape[1] <= len(values):
         return values
@@ -65,7 +84,7 @@ def span(values: np.ndarray) -> np.ndarray:
 def held_out_r2(
     train: np.ndarray, train_gaps: np.ndarray, test: np.ndarray, test_gaps: np.ndarray
 ) -> float:
-    """R2 on held-out networks of ordinary least squares with an intercept.
+    """Compute R2 on held-out networks of ordinary least squares with an intercept.
 
     R2 = 1 - sum (y - prediction)^2 / sum (y - mean of the held-out y)^2, as scikit-learn's
     ``r2_score``; where the held-out gaps are all equal it is 1 for a perfect prediction and 0
@@ -81,6 +100,9 @@ def held_out_r2(
         train_gaps: (training networks,).
         test: (held-out networks, columns).
         test_gaps: (held-out networks,).
+
+    Returns:
+        R2, at most 1.
     """
     mean = train.mean(axis=0)
     centred = train - mean
@@ -104,7 +126,7 @@ def held_out_r2(
 def cross_validate(
     designs: Sequence[Design], base: Design, gaps: np.ndarray, first: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Held-out R2 of each design, alone and together with a base design, in each fold.
+    """Compute the held-out R2 of each design, alone and beside a base design, in each fold.
 
     Args:
         designs: what to regress on.

@@ -46,7 +46,7 @@ SUMMARIES: Mapping[str, Component] = {
 
 
 def scalar_measures(measures: pd.DataFrame) -> pd.DataFrame:
-    """The scalar measures of a task: those of one component, and the summaries of its diagrams.
+    """Return the scalar measures of a task: those of one component, and summaries of diagrams.
 
     Args:
         measures: tidy table of one task, components as text.
@@ -55,14 +55,14 @@ def scalar_measures(measures: pd.DataFrame) -> pd.DataFrame:
         A tidy table in which every measure has the one component "0"; the fourteen summaries come
         first where the table has the vectorisations that they are taken from.
     """
-    found = []
+    tables = []
     for name, (measure, component) in SUMMARIES.items():
         rows = measures[(measures["measure"] == measure) & (measures["component"] == component)]
-        found.append(rows.assign(measure=name, component="0"))
+        tables.append(rows.assign(measure=name, component="0"))
     sizes = measures.groupby("measure")["component"].nunique()
     scalars = measures[measures["measure"].map(sizes) == 1]
-    found.append(scalars[~scalars["measure"].isin(SUMMARIES)].assign(component="0"))
-    return pd.concat(found, ignore_index=True)
+    tables.append(scalars[~scalars["measure"].isin(SUMMARIES)].assign(component="0"))
+    return pd.concat(tables, ignore_index=True)
 
 
 def correlate_summaries(
@@ -76,7 +76,7 @@ def correlate_summaries(
     permutations: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Kendall, Spearman and Pearson of every scalar measure with the gap, over all and in strata.
+    """Correlate every scalar measure with the gap, over all networks and within strata.
 
     Args:
         measures: tidy table of one task.
@@ -114,7 +114,7 @@ def correlate_summaries(
 
 
 def strongest(correlations: pd.DataFrame) -> pd.DataFrame:
-    """The measure of each family whose correlation with the gap is largest in absolute value.
+    """Return the measure of each family whose correlation with the gap is largest in size.
 
     It was chosen among its family's on the same networks, so its interval and p value favour it.
 

@@ -28,7 +28,7 @@ _DARK = 0.179
 
 
 def cells_height(rows: Sequence[str]) -> float:
-    """Inches that rows with these labels need, so that no label touches the next."""
+    """Return the inches that rows with these labels need, so that no label touches the next."""
     lines = max(1 + label.count("\n") for label in rows)
     height = max(_LEAST_HEIGHT, lines * _LINE_HEIGHT + 0.04)
     return max(_LEAST_PANEL, height * len(rows))
@@ -49,6 +49,9 @@ def draw_cells(
 
     Colours are clipped to ``scale``, the numbers are not; NaN is a grey cell with a dash.
     ``bold`` (booleans) and ``suffixes`` (strings) have the shape of ``values``.
+
+    Returns:
+        The image, for a colour bar.
     """
     colours = matplotlib.colormaps[colormap].with_extremes(bad=_MISSING_COLOUR)
     norm = Normalize(*scale, clip=True)

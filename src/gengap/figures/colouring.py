@@ -100,7 +100,7 @@ def _is_number(value: Any) -> bool:
 
 
 def distinct(values: pd.Series) -> list[Any]:
-    """The values in a reader's order: numbers by size, then everything else by label."""
+    """Return the values in a reader's order: numbers by size, then everything else by label."""
     by_label = {value_label(value): value for value in values}
     return sorted(
         by_label.values(),
@@ -113,10 +113,13 @@ def distinct(values: pd.Series) -> list[Any]:
 
 
 def colour_by(values: pd.Series) -> Colouring:
-    """Colours by the values of a hyper-parameter (``values.name``), indexed by network.
+    """Choose colours by the values of a hyper-parameter, ``values.name``, indexed by network.
 
     Up to eight distinct values are groups, each with its own mark: numbers in viridis's order,
     other values in the palette of Okabe and Ito. More numbers are a continuous scale.
+
+    Returns:
+        A colour for each network, and what explains the colours.
 
     Raises:
         GengapError: there are no values, or too many that are not numbers.

@@ -27,11 +27,14 @@ _TEXT_SPACE = 0.9
 
 @styled
 def r2_heatmap(leaderboards: Mapping[str, pd.DataFrame]) -> Figure:
-    """Mean cross-validated R²: rows are vectorisations, columns dimensions, one block per task.
+    """Draw mean R² by vectorisation (rows) and dimensions (columns), one block per task.
 
     ``leaderboards`` maps a task's name to evaluation's leaderboard, of which the measures named
     ``<vectorisation>.<dims>`` are drawn, best vectorisation first. Colours go from 0 to 1; the
     numbers in the cells are not clipped. The best eligible cell of each task is bold.
+
+    Returns:
+        The figure.
 
     Raises:
         GengapError: there is no task, or a leaderboard has no such measure.
@@ -87,9 +90,9 @@ def _cells(table: pd.DataFrame, task: str) -> pd.DataFrame:
             f"The leaderboard of {task} has no measure named <vectorisation>.<dims>: "
             "add the topological family to the configured families."
         )
-    found = [part for part in parts if part is not None]
-    cells["vectorisation"] = [stem for stem, _ in found]
-    cells["dimensions"] = [dimensions for _, dimensions in found]
+    vectorisations = [part for part in parts if part is not None]
+    cells["vectorisation"] = [stem for stem, _ in vectorisations]
+    cells["dimensions"] = [dimensions for _, dimensions in vectorisations]
     return cells
 
 

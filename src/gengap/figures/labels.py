@@ -26,28 +26,31 @@ _VALUE_WIDTH = 24
 
 
 def words(name: str) -> str:
-    """``"label_corruption"`` -> ``"label corruption"``."""
+    """Write a name as words: ``"label_corruption"`` -> ``"label corruption"``."""
     text = " ".join(_PROPER_WORDS.get(word, word) for word in name.split("_") if word)
     return text.replace("hyper parameter", "hyper-parameter")
 
 
 def dimensions_label(dimensions: str) -> str:
-    """``"H0H1"`` -> ``"H0 and H1"``."""
+    """Write dimensions as words: ``"H0H1"`` -> ``"H0 and H1"``."""
     parts = re.findall(r"H\d+", dimensions)
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
 
 
 def split_dimensions(measure: str) -> tuple[str, str] | None:
-    """``"<vectorisation>.<dims>"`` in its two parts; None for a measure without dimensions."""
+    """Split ``"<vectorisation>.<dims>"`` in two; None for a measure without dimensions."""
     stem, _, last = measure.rpartition(".")
     return (stem, last) if stem and _DIMENSIONS.fullmatch(last) else None
 
 
 def measure_label(name: str) -> str:
-    """A measure's name for a reader, on one line.
+    """Write a measure's name for a reader, on one line.
 
     ``"persistent_entropy.H0H1"`` -> ``"persistent entropy, H0 and H1"``;
     ``"reference.mean"`` -> ``"predicting the mean"``.
+
+    Returns:
+        The label.
     """
     if name in _REFERENCES:
         return _REFERENCES[name]
@@ -58,12 +61,12 @@ def measure_label(name: str) -> str:
 
 
 def wrapped(label: str, letters: int = _LABEL_WIDTH) -> str:
-    """A label broken into lines of at most ``letters`` where its words allow."""
+    """Break a label into lines of at most ``letters`` where its words allow."""
     return textwrap.fill(label, letters, break_long_words=False)
 
 
 def value_label(value: Any) -> str:
-    """A hyper-parameter's value: ``0.1`` -> ``"0.1"``, ``True`` -> ``"yes"``, NaN -> ``"none"``."""
+    """Write a value of a hyper-parameter: ``True`` -> ``"yes"``, NaN -> ``"none"``."""
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -73,7 +76,7 @@ def value_label(value: Any) -> str:
 
 
 def number(value: float) -> str:
-    """A number with two decimals, fewer when it is large, with a real minus sign."""
+    """Write a number with two decimals, fewer when it is large, and a real minus sign."""
     decimals = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
     text = f"{value:.{decimals}f}" if abs(value) < 1e4 else f"{value:.0e}"
     return text.replace("-", "−") if float(text) else f"{0:.{decimals}f}"

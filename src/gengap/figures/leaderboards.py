@@ -48,12 +48,15 @@ class _Mark:
 
 @styled
 def leaderboard(table: pd.DataFrame, *, top: int = 15) -> Figure:
-    """The ``top`` measures by rank, then every reference row.
+    """Draw the ``top`` measures by rank, then every reference row.
 
     Left: mean R² over the ten folds, thick plus or minus one standard deviation, thin from the
     smallest to the largest fold. Right: Kendall's tau of scalar measures with its bootstrap
     interval. ``table`` is evaluation's leaderboard; colours and marks stand for families, hollow
     marks for measures with more components than training networks.
+
+    Returns:
+        The figure.
 
     Raises:
         GengapError: the table is empty or lacks a column, or ``top`` is not positive.

@@ -35,11 +35,14 @@ class ColouredTask(NamedTuple):
 
 @styled
 def moments_panel(tasks: Mapping[str, ColouredTask], components: Mapping[str, Component]) -> Figure:
-    """Components of measures against the gap: a block of panels per task.
+    """Draw components of measures against the gap, a block of panels per task.
 
     ``components`` maps a panel's label ("mean of deaths, H0") to the component it draws; four
     panels make a row. Two tasks and four components give the paper's 2 x 4 figure. Each task is
     coloured by its own hyper-parameter, with its legend under its block.
+
+    Returns:
+        The figure.
 
     Raises:
         GengapError: there is no task or component, one is unknown, or networks do not match.

@@ -31,10 +31,13 @@ _MARKS_UNTIL_PALE = 300  # from here on the density of marks shows by transparen
 
 @styled
 def persistence_diagram(draws: Sequence[Sequence[np.ndarray]], *, title: str = "") -> Figure:
-    """Births against deaths, the draws of one network on top of each other.
+    """Draw births against deaths, the draws of one network on top of each other.
 
     ``draws`` holds, per draw of neurons, one (bars, 2) array per dimension. Each dimension has
     its own colour and mark; infinite bars lie on the dashed line at the top.
+
+    Returns:
+        The figure.
 
     Raises:
         GengapError: there is no draw, no bar, or an array has another shape.
@@ -89,10 +92,13 @@ def persistence_diagram(draws: Sequence[Sequence[np.ndarray]], *, title: str = "
 
 @styled
 def barcodes(diagrams: Sequence[np.ndarray], *, title: str = "") -> Figure:
-    """The bars of one draw, one panel per dimension, sorted by birth, then death.
+    """Draw the bars of one draw, one panel per dimension, sorted by birth, then death.
 
     ``diagrams`` holds one (bars, 2) array per dimension. Infinite bars go to the right edge and
     end in an arrow.
+
+    Returns:
+        The figure.
 
     Raises:
         GengapError: there is no bar, or an array has another shape.
@@ -114,7 +120,7 @@ def barcodes(diagrams: Sequence[np.ndarray], *, title: str = "") -> Figure:
 
 @styled
 def left_out(reason: str, *, title: str = "") -> Figure:
-    """What stands in the place of a figure of a network that has no diagrams: the reason."""
+    """Draw, in place of a network's diagrams, the reason why there are none."""
     figure = new_figure(SINGLE_COLUMN, SINGLE_COLUMN / 2)
     axes = figure.subplots()
     axes.set_axis_off()

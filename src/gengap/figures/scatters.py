@@ -28,11 +28,14 @@ _LETTERS = {1: 44, 2: 46, 3: 32}  # of an axis label, by panels in a row
 def scatter(
     measures: pd.DataFrame, gaps: pd.Series, colour: pd.Series, *, names: Sequence[str]
 ) -> Figure:
-    """Each named scalar measure against the gap, one panel per measure.
+    """Draw each named scalar measure against the gap, one panel per measure.
 
     ``measures`` is the tidy table, ``gaps`` and ``colour`` (a hyper-parameter, by its name) are
     indexed by network. Points are coloured by ``colour``; the line is ordinary least squares over
     all finite points, the title gives Kendall's tau-b of the same points.
+
+    Returns:
+        The figure.
 
     Raises:
         GengapError: no measure is named, one is unknown or not a scalar, or networks do not match.
@@ -59,7 +62,7 @@ def scatter(
 
 
 def draw_against_gap(axes: Axes, x: pd.Series, gaps: pd.Series, colouring: Colouring) -> None:
-    """Points, least-squares line and Kendall's tau of one measure against the gap.
+    """Draw points, least-squares line and Kendall's tau of one measure against the gap.
 
     Networks without a finite measure or gap are left out and counted in the title.
 
@@ -83,7 +86,7 @@ def draw_against_gap(axes: Axes, x: pd.Series, gaps: pd.Series, colouring: Colou
 
 
 def least_squares_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Slope and intercept of the ordinary least squares of ``y`` (n,) on ``x`` (n,)."""
+    """Return slope and intercept of the ordinary least squares of ``y`` (n,) on ``x`` (n,)."""
     centred = x - x.mean()
     # Scaled first: squares of very large or very small measures leave the range of floats.
     unit = centred / np.abs(centred).max()

@@ -31,11 +31,14 @@ _COLUMN_LETTERS = 12
 
 @styled
 def kendall_by_stratum(correlations: pd.DataFrame, *, top: int = 20) -> Figure:
-    """Kendall's tau with the gap: over all networks, then within each stratum.
+    """Draw Kendall's tau with the gap over all networks, then within each stratum.
 
     A measure that only detects, say, label corruption is strong in the first column and near zero
     in the others. ``correlations`` is evaluation's table; the ``top`` measures by absolute tau
     over all networks are drawn. Bold: the interval leaves out zero.
+
+    Returns:
+        The figure.
 
     Raises:
         GengapError: the table is empty, lacks a column, or has no Kendall's tau over all networks.
@@ -67,11 +70,14 @@ def kendall_by_stratum(correlations: pd.DataFrame, *, top: int = 20) -> Figure:
 
 @styled
 def r2_by_stratum(leaderboard: pd.DataFrame, strata: pd.DataFrame, *, top: int = 20) -> Figure:
-    """Mean cross-validated R²: over all networks, then within each stratum.
+    """Draw mean cross-validated R² over all networks, then within each stratum.
 
     ``leaderboard`` and ``strata`` are evaluation's tables; the ``top`` measures by rank and all
     reference rows are drawn. Colours go from 0 to 1, the numbers are not clipped. Bold: the best
     eligible measure of the column among those drawn; a dagger: underdetermined there.
+
+    Returns:
+        The figure.
 
     Raises:
         GengapError: a table is empty or lacks a column.

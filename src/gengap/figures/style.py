@@ -83,6 +83,9 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
     Constrained layout starts from where the last drawing left the axes, so that without this a
     figure that is saved twice would move a little.
+
+    Returns:
+        The function, with the same arguments.
     """
 
     @functools.wraps(draw)
@@ -97,7 +100,7 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of ``width`` x ``height`` inches, outside pyplot's global state."""
+    """Make an empty figure of ``width`` x ``height`` inches, outside pyplot's global state."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure

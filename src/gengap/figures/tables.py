@@ -32,12 +32,15 @@ def require(table: pd.DataFrame, columns: Sequence[str], name: str) -> None:
 
 
 def by_network(values: pd.Series) -> pd.Series:
-    """The series with network ids as strings, as task folders name them."""
+    """Return the series with network ids as strings, as task folders name them."""
     return values.set_axis(values.index.astype(str))
 
 
 def matching(values: pd.Series, networks: pd.Index, name: str) -> pd.Series:
-    """``values`` of exactly these networks, in their order.
+    """Return ``values`` of exactly these networks, in their order.
+
+    Returns:
+        Index ``networks``.
 
     Raises:
         GengapError: ``values`` lacks some of the networks.
@@ -53,7 +56,10 @@ def matching(values: pd.Series, networks: pd.Index, name: str) -> pd.Series:
 
 
 def component_values(measures: pd.DataFrame, measure: str, component: str | int) -> pd.Series:
-    """One component of a measure by network, from the tidy table.
+    """Return one component of a measure by network, from the tidy table.
+
+    Returns:
+        Index network.
 
     Raises:
         GengapError: the table has no such measure or component.
@@ -72,7 +78,10 @@ def component_values(measures: pd.DataFrame, measure: str, component: str | int)
 
 
 def scalar_values(measures: pd.DataFrame, measure: str) -> pd.Series:
-    """A scalar measure by network, from the tidy table.
+    """Return a scalar measure by network, from the tidy table.
+
+    Returns:
+        Index network.
 
     Raises:
         GengapError: the table has no such measure, or it has several components.

@@ -30,11 +30,14 @@ _TURNED_LETTERS = 14
 def training_overview(
     histories: Mapping[str, pd.DataFrame], outcomes: pd.DataFrame, colour: pd.Series
 ) -> Figure:
-    """Loss and accuracy while training, final accuracies against the gap, and the gap's spread.
+    """Draw losses and accuracies while training, final accuracies, and the spread of the gap.
 
     ``histories`` maps a network to its history (columns epoch, train_loss, train_accuracy);
     ``outcomes`` (columns train_accuracy, test_accuracy) and ``colour`` (a hyper-parameter) are
     indexed by network. The gap is train_accuracy - test_accuracy.
+
+    Returns:
+        The figure.
 
     Raises:
         GengapError: a table is empty or lacks a column, or networks do not match.
@@ -103,10 +106,13 @@ def _histogram(axes: Axes, gaps: pd.Series, colouring: Colouring) -> None:
 
 @styled
 def gap_by_hyper_parameter(gaps: pd.Series, grid: pd.DataFrame, *, colour: str) -> Figure:
-    """The gap of every network by the value of each hyper-parameter that varies.
+    """Draw the gap of every network by the value of each hyper-parameter that varies.
 
     A few values are strips with their mean as a bar, many numbers a plain scatter. ``gaps`` and
     the rows of ``grid`` are indexed by network; ``colour`` is a column of ``grid``.
+
+    Returns:
+        The figure.
 
     Raises:
         GengapError: the grid lacks a network or ``colour``, or no hyper-parameter varies.
