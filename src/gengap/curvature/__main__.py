@@ -15,6 +15,7 @@ from gengap.curvature.operators import DTYPES
 from gengap.curvature.report import MATRICES, report
 from gengap.datasets import Split, load, read_split
 from gengap.errors import GengapError
+from gengap.limits import DENSE_LIMIT, LARGEST_EIGENVALUES
 from gengap.names import LOSSES
 from gengap.networks import resolve_device
 from gengap.tasks.folder import read_network, with_labels
@@ -50,9 +51,10 @@ def parser() -> argparse.ArgumentParser:
         "or n w of the sum (mean)",
     )
     add("--dtype", choices=tuple(DTYPES), default="float32", help="(float32)")
+    top = LARGEST_EIGENVALUES
     count = command.add_mutually_exclusive_group()
-    count.add_argument("--top", type=int, default=100, help="largest eigenvalues (100)")
-    count.add_argument("--all", action="store_true", help="all, of up to 3000 parameters")
+    count.add_argument("--top", type=int, default=top, help=f"largest eigenvalues ({top})")
+    count.add_argument("--all", action="store_true", help=f"all, of up to {DENSE_LIMIT} parameters")
     add("--bottom", type=int, help="smallest eigenvalues beside --top (5, or as many as are left)")
     add("--alpha", type=float, nargs="+", default=[0.01, 0.1, 1.0, 10.0], help="of N_eff")
     add("--seed", type=int, default=0, help="of the random vectors (0)")

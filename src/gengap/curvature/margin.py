@@ -36,9 +36,6 @@ REFINEMENTS = 4
 OVERSHOOT = 1.25
 """How far beyond the linearised boundary a crossing is looked for."""
 
-STEPS, LEARNING_RATE = 300, 0.02
-"""Steps and learning rate of Adam, which moves points until their gradients align with a vector."""
-
 ALIGNED = 0.01
 """Points whose |alignment| comes as near as this to the best of all starts are kept."""
 
@@ -194,12 +191,7 @@ def _nearest_other(
 
 
 class DescentOptions(TypedDict, total=False):
-    """Options of the search for points of alignment 1.
-
-    Attributes:
-        steps: of Adam, 300 by default; the best point on the way is kept.
-        learning_rate: in units of the inputs, 0.02 by default.
-    """
+    """The keywords of :func:`aligned_points`, for a function that passes them on."""
 
     steps: int
     learning_rate: float
@@ -219,7 +211,12 @@ class AlignedPoints:
 
 
 def aligned_points(
-    network: nn.Module, vector: np.ndarray, starts: np.ndarray, **options: Unpack[DescentOptions]
+    network: nn.Module,
+    vector: np.ndarray,
+    starts: np.ndarray,
+    *,
+    steps: int = 300,
+    learning_rate: float = 0.02,
 ) -> AlignedPoints:
     """Move points until their gradient is parallel to a vector: Adam on 1 - A(x)^2, all at once.
 
@@ -227,7 +224,8 @@ def aligned_points(
         network: in eval mode.
         vector: unit vector (p,).
         starts: (s, *input_shape), as many as fit into one batch of gradients.
-        **options: ``steps`` and ``learning_rate``, see :class:`DescentOptions`.
+        steps: of Adam; the best point on the way is kept.
+        learning_rate: in units of the inputs.
 
     Returns:
         The best point of each start, and its alignment.
@@ -248,12 +246,10 @@ def aligned_points(
     dtype, device = next(network.parameters()).dtype, device_of(network)
     direction = torch.from_numpy(vector.astype(np.float64)).to(device, dtype)
     points = tensor_of(starts, device).to(dtype).requires_grad_()
-    optimiser = without_compiler(torch.optim.Adam)(
-        [points], lr=options.get("learning_rate", LEARNING_RATE)
-    )
+    optimiser = without_compiler(torch.optim.Adam)([points], lr=learning_rate)
     best = torch.zeros(len(starts), device=device, dtype=dtype)
     best_points = points.detach().clone()
-    for _ in range(options.get("steps", STEPS) + 1):
+    for _ in range(steps + 1):
         gradients = gradient_direction(network, points)
         lengths = gradients.norm(dim=1).clamp_min(torch.finfo(dtype).tiny)
         alignment = (gradients @ direction) / lengths
@@ -310,7 +306,7 @@ def estimate_margin(
         vector: an eigenvector of the Hessian, mostly the first, (p,).
         inputs: training inputs (n, *input_shape).
         starts: (s, *input_shape).
-        **options: ``steps`` and ``learning_rate``, see :class:`DescentOptions`.
+        **options: ``steps`` and ``learning_rate``, see :func:`aligned_points`.
 
     Returns:
         The median margin, and what it rests on.

@@ -17,7 +17,7 @@ from gengap.curvature.operators import CurvatureOperator, Dtype, Reduction, ggn,
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.files import writing
-from gengap.limits import DENSE_LIMIT
+from gengap.limits import DENSE_LIMIT, LARGEST_EIGENVALUES
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def report(
     matrix: Matrix = "hessian",
     reduction: Reduction = "mean",
     dtype: Dtype = "float32",
-    top: int | None = 100,
+    top: int | None = LARGEST_EIGENVALUES,
     bottom: int | None = None,
     alphas: Sequence[float] = (0.01, 0.1, 1.0, 10.0),
     seed: int = 0,
@@ -105,7 +105,8 @@ def report(
         matrix: ``hessian`` or ``ggn``.
         reduction: of the ``mean`` or the ``sum`` of the losses.
         dtype: in which products are computed.
-        top: how many of the largest eigenvalues; None for all, of up to 3000 parameters.
+        top: how many of the largest eigenvalues; None for all, of up to 3000 parameters
+            (:data:`gengap.limits.DENSE_LIMIT`).
         bottom: how many of the smallest, beside the largest; None for 5, or as many as are left.
         alphas: of the effective dimensionality; with ``reduction`` mean a weight decay, with sum n
             times it.

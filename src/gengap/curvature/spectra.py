@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Literal, TypedDict, Unpack
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -27,14 +27,7 @@ ROUNDING = 10
 
 
 class SolverOptions(TypedDict, total=False):
-    """Options of the search for eigenpairs.
-
-    Attributes:
-        tolerance: of the residuals, relative to the largest |eigenvalue|: 1e-5 in float32 and 1e-8
-            in float64 by default.
-        limit: products with the operator that may be taken; 1000 and a hundred a pair by default.
-        seed: of the starting vectors, 0 by default.
-    """
+    """The keywords of :func:`eigsh`, for a function that passes them on."""
 
     tolerance: float | None
     limit: int | None
@@ -70,7 +63,13 @@ class Negatives:
 
 
 def eigsh(
-    operator: LinearOperator, count: int, which: End = "top", **options: Unpack[SolverOptions]
+    operator: LinearOperator,
+    count: int,
+    which: End = "top",
+    *,
+    tolerance: float | None = None,
+    limit: int | None = None,
+    seed: int = 0,
 ) -> EigenPairs:
     """Compute the largest (``top``) or smallest (``bottom``) eigenpairs of a symmetric operator.
 
@@ -78,7 +77,10 @@ def eigsh(
         operator: (p, p), symmetric, float32 or float64.
         count: k, from 1 to p.
         which: the end of the spectrum, by signed value: ``bottom`` finds the most negative.
-        **options: ``tolerance``, ``limit`` and ``seed``, see :class:`SolverOptions`.
+        tolerance: of the residuals, relative to the largest |eigenvalue|: 1e-5 in float32 and 1e-8
+            in float64 by default.
+        limit: products with the operator that may be taken; 1000 and a hundred a pair by default.
+        seed: of the starting vectors.
 
     Returns:
         The eigenpairs, from the outermost inwards.
@@ -97,13 +99,12 @@ def eigsh(
         )
     if which not in ("top", "bottom"):
         raise GengapError(f"The end of the spectrum is {which!r}: choose top or bottom.")
-    tolerance, limit = options.get("tolerance"), options.get("limit")
     sign = 1 if which == "top" else -1
     values, vectors, residuals = largest_eigenpairs(
         lambda vector: sign * operator.matvec(vector),
         size,
         int(count),
-        np.random.default_rng(options.get("seed", 0)),
+        np.random.default_rng(seed),
         dtype=operator.dtype,
         tolerance=TOLERANCE[operator.dtype.name] if tolerance is None else tolerance,
         limit=PRODUCTS + PRODUCTS_PER_PAIR * int(count) if limit is None else limit,

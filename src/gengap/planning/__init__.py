@@ -6,6 +6,6 @@ that both sides need stand in :mod:`gengap.limits` and :mod:`gengap.names`.
 
 ``settings`` reads and validates YAML; ``plan``, ``tasks`` and ``experiments`` say what is to be
 made of it, ``grid`` and ``families`` in detail. ``targets`` names the files, ``resources`` what
-jobs ask for, ``sources`` the code that they reach; ``starting`` prepares a run, and ``summary`` ends
-it.
+jobs ask for, ``sources`` the code that they reach, ``lookup`` what rules ask by their wildcards;
+``starting`` prepares a run, and ``summary`` ends it.
 """
