@@ -233,7 +233,17 @@ def place_of_run(wildcards):
 def code_of_experiment(script):
     """A function of wildcards: digest of a script and of the experiment's module."""
     return lambda wildcards: code(
-        script, f"gengap.studies.{wildcards.study}.{module_of_experiment(wildcards)}"
+        script,
+        f"gengap.studies.{wildcards.study}.experiments.{module_of_experiment(wildcards)}",
+        # Of the papers whose experiments have no folder of their own yet.
+        f"gengap.studies.{wildcards.study}.{module_of_experiment(wildcards)}",
+    )
+
+
+def code_of_study(script, module):
+    """A function of wildcards: digest of a script and of a module of the study's package."""
+    return lambda wildcards: code(
+        script, f"gengap.studies.{wildcards.study}.{module}"
     )
 
 

@@ -62,9 +62,9 @@ rule experiment_figures:
     params:
         module=module_of_experiment,
         settings=settings_of_runs,
-        drawing=lambda wildcards: experiment_entry(wildcards)["drawing"],
+        plotting=lambda wildcards: experiment_entry(wildcards)["plotting"],
         format=config["figures"]["format"],
-        code=code_of_experiment("experiment_figures"),
+        code=code_of_study("experiment_figures", "figures"),
     message:
         "{wildcards.study}: figures of {wildcards.experiment}"
     script:
@@ -99,13 +99,15 @@ rule claims:
         runtime=30,
     params:
         setting=config["setting"],
+        modules=lambda wildcards: {
+            name: entry["experiment"]
+            for name, entry in experiments_of(wildcards.study).items()
+        },
         settings=lambda wildcards: {
             name: settings_of_experiment(wildcards.study, name)
             for name in experiments_of(wildcards.study)
         },
-        code=lambda wildcards: code(
-            "claims", f"gengap.studies.{wildcards.study}.claims"
-        ),
+        code=code_of_study("claims", "claims"),
     message:
         "{wildcards.study}: the paper's claims"
     script:

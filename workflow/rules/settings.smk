@@ -100,13 +100,14 @@ def checked_experiments(study, settings, origin):
         )
     for entry in settings["experiments"]:
         entry["experiment"] = entry["experiment"] or entry["name"]
-        source = (
-            ROOT / "src" / "gengap" / "studies" / study / f"{entry['experiment']}.py"
-        )
-        if not source.is_file():
+        package = ROOT / "src" / "gengap" / "studies" / study
+        folder = package / "experiments"
+        # Of the papers whose experiments have no folder of their own yet.
+        folder = folder if folder.is_dir() else package
+        if not (folder / f"{entry['experiment']}.py").is_file():
             raise WorkflowError(
                 f"{origin} names the experiment '{entry['experiment']}': choose a module of "
-                f"{source.parent}."
+                f"{folder}."
             )
         try:
             planning.grid_points(entry["grid"], entry["seeds"])
