@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from gengap.studies import Claim, Run, all_hold, exceeds, format_interval, interval
-from gengap.studies.ortizjimenez2021.arms import LOSS, TEST_ACCURACY
-from gengap.studies.ortizjimenez2021.panels import accuracies, grouped, spearman
+from gengap.studies.ortizjimenez2021.models_compared import LOSS, TEST_ACCURACY
+from gengap.studies.ortizjimenez2021.figures import accuracies, grouped, spearman
 
 Estimates = dict[str, list[float]]
 

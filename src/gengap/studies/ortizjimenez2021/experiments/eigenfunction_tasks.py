@@ -18,8 +18,8 @@ from gengap.errors import GengapError
 from gengap.networks import weights_of
 from gengap.seeding import generator
 from gengap.studies import Context, Outcome, Run
-from gengap.studies.ortizjimenez2021 import panels
-from gengap.studies.ortizjimenez2021.arms import (
+from gengap.studies.ortizjimenez2021 import figures
+from gengap.studies.ortizjimenez2021.models_compared import (
     Training,
     initial_network,
     train_linear,
@@ -150,7 +150,7 @@ def _decompose(
 def draw(runs: Sequence[Run]) -> dict[str, Figure]:
     """Accuracy by index, alignment by index, and both arms' ranking of the tasks."""
     return {
-        "accuracy": panels.accuracy_by_index(runs, "index of the eigenfunction"),
-        "alignment": panels.alignment_by_index(runs),
-        "ranking": panels.ranking(runs),
+        "accuracy": figures.accuracy_by_index(runs, "index of the eigenfunction"),
+        "alignment": figures.alignment_by_index(runs),
+        "ranking": figures.ranking(runs),
     }

@@ -12,8 +12,8 @@ from gengap.datasets import load
 from gengap.errors import GengapError
 from gengap.networks import weights_of
 from gengap.studies import Context, Outcome, Run
-from gengap.studies.ortizjimenez2021 import panels
-from gengap.studies.ortizjimenez2021.arms import (
+from gengap.studies.ortizjimenez2021 import figures
+from gengap.studies.ortizjimenez2021.models_compared import (
     Training,
     initial_network,
     train_linear,
@@ -87,4 +87,4 @@ def run(
 
 def draw(runs: Sequence[Run]) -> dict[str, Figure]:
     """Accuracy of both arms by task and architecture."""
-    return {"accuracy": panels.accuracy_by_task(runs)}
+    return {"accuracy": figures.accuracy_by_task(runs)}

@@ -19,8 +19,8 @@ from gengap.datasets import Split, load
 from gengap.networks import set_weights, weights_of
 from gengap.seeding import generator
 from gengap.studies import Context, Outcome, Run
-from gengap.studies.ortizjimenez2021 import panels
-from gengap.studies.ortizjimenez2021.arms import (
+from gengap.studies.ortizjimenez2021 import figures
+from gengap.studies.ortizjimenez2021.models_compared import (
     Training,
     initial_network,
     train_linear,
@@ -109,4 +109,4 @@ def run(
 
 def draw(runs: Sequence[Run]) -> dict[str, Figure]:
     """Loss and accuracy of the four while they train."""
-    return {"curves": panels.pretrained_curves(runs)}
+    return {"curves": figures.pretrained_curves(runs)}

@@ -12,8 +12,8 @@ from gengap.errors import GengapError
 from gengap.networks import weights_of
 from gengap.seeding import generator
 from gengap.studies import Context, Outcome, Run
-from gengap.studies.ortizjimenez2021 import panels
-from gengap.studies.ortizjimenez2021.arms import (
+from gengap.studies.ortizjimenez2021 import figures
+from gengap.studies.ortizjimenez2021.models_compared import (
     Training,
     initial_network,
     train_linear,
@@ -128,6 +128,6 @@ def run(
 def draw(runs: Sequence[Run]) -> dict[str, Figure]:
     """The directions as images, their singular values, and accuracy by index."""
     return {
-        "images": panels.direction_images(runs),
-        "accuracy": panels.accuracy_by_index(runs, "index of the direction"),
+        "images": figures.direction_images(runs),
+        "accuracy": figures.accuracy_by_index(runs, "index of the direction"),
     }

@@ -25,7 +25,7 @@ from gengap.figures.style import (
     styled,
 )
 from gengap.studies import Run, interval
-from gengap.studies.ortizjimenez2021.arms import ARMS, COLUMNS, LOSS, TEST_ACCURACY
+from gengap.studies.ortizjimenez2021.models_compared import ARMS, COLUMNS, LOSS, TEST_ACCURACY
 
 Floats = NDArray[np.float64]
 
