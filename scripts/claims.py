@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import checkout  # noqa: F401
 from gengap import jobs
 from gengap.files import writing
-from gengap.studies import claims_page, claims_table, evaluate_claims, read_runs
+from gengap.studies import experiments, running
+from gengap.studies.claims import claims_page, claims_table
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -13,11 +14,18 @@ if TYPE_CHECKING:
 
 def main() -> None:
     study, params = snakemake.wildcards.study, snakemake.params
-    runs = {
-        name: read_runs(snakemake.input.get(name), settings)
-        for name, settings in params.settings.items()
-    }
-    claims = evaluate_claims(study, runs)
+    if experiments.converted(study):
+        runs = {
+            name: running.read_runs(study, module, snakemake.input.get(name), params.settings[name])
+            for name, module in params.modules.items()
+        }
+        claims = running.evaluate_claims(study, runs)
+    else:
+        done = {
+            name: experiments.read_runs(snakemake.input.get(name), settings)
+            for name, settings in params.settings.items()
+        }
+        claims = experiments.evaluate_claims(study, done)
     with writing(snakemake.output.table) as part:
         claims_table(claims).to_csv(part, index=False)
     with writing(snakemake.output.page) as part:

@@ -8,7 +8,9 @@ import checkout  # noqa: F401
 from gengap import jobs
 from gengap.networks import resolve_device
 from gengap.seeding import derive
-from gengap.studies import Context, run_experiment, write_outcome
+from gengap.studies import experiments, running
+from gengap.studies.context import Context
+from gengap.studies.outcomes import write_outcome
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -19,10 +21,15 @@ def main() -> None:
     # Runs at the same place among the seeds share their seed, whatever their keywords.
     seed = derive(params.seed, study, params.place)
     path = Path(snakemake.output.outcome)
-    unfinished = path.with_suffix(".unfinished")
-    context = Context(seed, params.data_dir, resolve_device(params.device), unfinished)
-    write_outcome(path, run_experiment(study, params.module, context, params.settings))
-    shutil.rmtree(unfinished, ignore_errors=True)
+    state = path.with_suffix(".unfinished")
+    context = Context(seed, params.data_dir, resolve_device(params.device), state)
+    if experiments.converted(study):
+        result = running.run_experiment(study, params.module, context, params.settings)
+        outcome = result.to_outcome()
+    else:
+        outcome = experiments.run_experiment(study, params.module, context, params.settings)
+    write_outcome(path, outcome)
+    shutil.rmtree(state, ignore_errors=True)
 
 
 jobs.run(snakemake, main)

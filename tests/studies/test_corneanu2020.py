@@ -301,7 +301,7 @@ def test_an_interrupted_run_goes_on_from_its_last_checkpoint(
         return train(*arguments, **keywords, on_epoch=stop)
 
     monkeypatch.setattr(setting, "train", watched)
-    own = replace(context(), unfinished=tmp_path / "0.unfinished")
+    own = replace(context(), resume_from=tmp_path / "0.unfinished")
     with pytest.raises(KeyboardInterrupt):
         run_experiment("corneanu2020", "training_curves", own, settings)
     stops.clear()

@@ -103,7 +103,7 @@ def test_an_unfinished_run_keeps_its_state_until_it_is_written(
     assert result.returncode == 0, result.stderr
     assert [path.name for path in runs.iterdir()] == ["0.npz"]
     # The figures have settings of their own, of which the runs do not hang.
-    config = with_experiments(tmp_path, CURVES | {"drawing": {"smooth": 2}}, study="corneanu2020")
+    config = with_experiments(tmp_path, CURVES | {"plotting": {"smooth": 2}}, study="corneanu2020")
     result = snakemake(tmp_path, "results/corneanu2020/figures/training_curves", config=config)
     assert result.returncode != 0
     assert "figures of training_curves of corneanu2020 have no setting 'smooth'" in result.stderr

@@ -64,10 +64,11 @@ rule experiment_figures:
     params:
         module=look.experiment(lambda plan: plan.module),
         settings=look.experiment(lambda plan: plan.runs),
-        drawing=look.experiment(lambda plan: plan.entry["drawing"]),
+        plotting=look.experiment(lambda plan: plan.entry["plotting"]),
         format=plan.config["figures"]["format"],
         code=look.code(
             "experiment_figures",
+            lambda wildcards: f"gengap.studies.{wildcards.study}.figures",
             look.experiment(lambda plan: plan.module_path),
         ),
     message:
@@ -104,6 +105,7 @@ rule claims:
         runtime=30,
     params:
         setting=plan.config["setting"],
+        modules=look.study(targets.experiment_modules),
         settings=look.study(targets.run_settings),
         code=look.code(
             "claims", lambda wildcards: f"gengap.studies.{wildcards.study}.claims"

@@ -182,3 +182,8 @@ def run_settings(plan: Plan, study: str) -> dict[str, list[tuple[int, Settings]]
 def weights_of(wildcards: Any) -> Path:
     """Return the file of a network's final weights."""
     return Path("results", wildcards.task, "networks", wildcards.network, "weights.safetensors")
+
+
+def experiment_modules(plan: Plan, study: str) -> dict[str, str]:
+    """Return the name of each experiment's module in a study's package, by experiment."""
+    return {name: experiment.module for name, experiment in plan.experiments(study).items()}

@@ -15,8 +15,16 @@ from gengap.studies.claims import (
     interval,
     rank_correlation,
 )
-from gengap.studies.experiments import Context, draw, evaluate_claims, load_data, run_experiment
-from gengap.studies.outcomes import Outcome, Run, read_outcome, read_runs, write_outcome
+from gengap.studies.context import Context
+from gengap.studies.experiments import (
+    Run,
+    draw,
+    evaluate_claims,
+    load_data,
+    read_runs,
+    run_experiment,
+)
+from gengap.studies.outcomes import Outcome, read_outcome, write_outcome
 
 __all__ = [
     "Claim",

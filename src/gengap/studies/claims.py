@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +11,36 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from gengap.studies.outcomes import RunT, group_runs
+
 CONFIDENCE = 0.95
 VERDICTS = {True: "agrees", False: "disagrees", None: "undecided"}
 COLUMNS = ["claim", "paper", "measured", "verdict", "estimate", "seeds", "mean", "low", "high"]
+
+Estimates = dict[str, list[float]]
+"""Numbers behind a claim: by name, one value per seed."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A limit on one side of which a claim expects the mean of an estimate.
+
+    Attributes:
+        limit: the number that the 95% interval is compared with.
+        above: whether the claim expects the mean above the limit, or else below it.
+    """
+
+    limit: float = 0.0
+    above: bool = True
+
+    def holds(self, values: Sequence[float]) -> bool | None:
+        """Return whether the mean lies on the expected side; None where the seeds are undecided."""
+        verdict = exceeds(values, self.limit)
+        return verdict if self.above or verdict is None else not verdict
+
+
+POSITIVE = Bound()
+"""The bound of most claims: the mean is above 0."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +61,39 @@ class Claim:
     holds: bool | None
     estimates: Mapping[str, Sequence[float]]
 
+    @classmethod
+    def judged(
+        cls,
+        title: str,
+        paper: str,
+        measured: str,
+        estimates: Mapping[str, Sequence[float]],
+        bounds: Bound | Mapping[str, Bound] = POSITIVE,
+    ) -> Claim:
+        """Return a claim that holds if its estimates are on the expected sides of their bounds.
 
-def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean of independent values with its 95% Student t interval: (mean, low, high).
+        Args:
+            title: the claim in a few words.
+            paper: what the paper says.
+            measured: what was found here.
+            estimates: by name, one value per seed.
+            bounds: one for all estimates, or those of the estimates that decide.
 
-    Values that are not finite make all three NaN, and one value alone has an infinite interval.
+        Returns:
+            The claim with its verdict, see :func:`verdict`.
+        """
+        return cls(title, paper, measured, verdict(estimates, bounds), estimates)
+
+
+def interval(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the mean of independent values with its 95% Student t interval.
+
+    Args:
+        values: (n,).
+
+    Returns:
+        Mean, lower and upper end. Values that are not finite make all three NaN, and one value
+        alone has an infinite interval.
     """
     sample = np.asarray(values, dtype=float)
     if not len(sample) or not np.all(np.isfinite(sample)):
@@ -52,33 +107,106 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def format_interval(values: Sequence[float]) -> str:
-    """Mean and interval, as ``0.52 (0.41 to 0.63)``."""
+    """Return mean and interval as text, such as ``0.52 (0.41 to 0.63)``."""
     if not values:
         return "unknown"
     mean, low, high = interval(values)
     return f"{mean:.3g} ({low:.3g} to {high:.3g})"
 
 
+def listed(
+    estimates: Mapping[str, Sequence[float]],
+    *,
+    form: str = "{name} {interval}",
+    separator: str = ", ",
+) -> str:
+    """Return several estimates as text, such as ``loss 0.52 (0.41 to 0.63), error ...``.
+
+    Args:
+        estimates: by name, one value per seed.
+        form: of each estimate, with the fields ``name`` and ``interval``.
+        separator: between two of them.
+
+    Returns:
+        The estimates in their order.
+    """
+    return separator.join(
+        form.format(name=name, interval=format_interval(values))
+        for name, values in estimates.items()
+    )
+
+
 def exceeds(values: Sequence[float], limit: float = 0.0) -> bool | None:
-    """Whether the mean is above a limit: None where the interval has both sides, or is unknown."""
+    """Return whether the mean is above a limit; None if the interval holds it or is unknown."""
     _, low, high = interval(values)
     return True if low > limit else False if high < limit else None
 
 
 def all_hold(*verdicts: bool | None) -> bool | None:
-    """False if one is, undecided if one is, else true."""
+    """Return False if one verdict is False, None if one is undecided, and True otherwise."""
     return False if False in verdicts else None if None in verdicts else True
 
 
+def verdict(
+    estimates: Mapping[str, Sequence[float]], bounds: Bound | Mapping[str, Bound] = POSITIVE
+) -> bool | None:
+    """Return whether the means of several estimates are on the expected sides of their bounds.
+
+    Args:
+        estimates: by name, one value per seed.
+        bounds: one for all estimates, or those of the estimates that decide.
+
+    Returns:
+        True if the 95% intervals of all are, False if that of one is on the other side, else None.
+    """
+    if isinstance(bounds, Bound):
+        bounds = dict.fromkeys(estimates, bounds)
+    return all_hold(*(bound.holds(estimates[name]) for name, bound in bounds.items()))
+
+
+def by_seed(runs: Sequence[RunT], quantity: Callable[[RunT], float]) -> list[float]:
+    """Return the mean of a quantity over the runs of each seed, in the order of the seeds."""
+    groups = group_runs(runs, lambda run: run.seed)
+    return [float(np.mean([quantity(run) for run in groups[seed]])) for seed in sorted(groups)]
+
+
+def by_group(groups: Mapping[str, Sequence[RunT]], quantity: Callable[[RunT], float]) -> Estimates:
+    """Return a quantity of each run, by the groups of runs that differ by seed alone."""
+    return {name: [quantity(run) for run in runs] for name, runs in groups.items()}
+
+
+def difference(
+    runs: Sequence[RunT], first: Callable[[RunT], float], second: Callable[[RunT], float]
+) -> list[float]:
+    """Return the first quantity less the second, the mean over the runs of each seed."""
+    return by_seed(runs, lambda run: first(run) - second(run))
+
+
+def log_ratio(
+    runs: Sequence[RunT], first: Callable[[RunT], float], second: Callable[[RunT], float]
+) -> list[float]:
+    """Return log10 of the first quantity over the second, the mean over the runs of each seed.
+
+    Numbers that are not positive count as the smallest positive one.
+    """
+    tiny = float(np.finfo(float).tiny)
+    return by_seed(
+        runs, lambda run: float(np.log10(max(first(run), tiny) / max(second(run), tiny)))
+    )
+
+
 def rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Spearman's, of values (n,); NaN of fewer than three, or where all are equal."""
+    """Return Spearman's rank correlation of values (n,).
+
+    NaN for fewer than three values, and where all values of one side are equal.
+    """
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return math.nan
     return float(stats.spearmanr(first, second).statistic)
 
 
 def claims_table(claims: Sequence[Claim]) -> pd.DataFrame:
-    """One row per estimate of each claim, with the columns of ``COLUMNS``."""
+    """Return one row per estimate of each claim, with the columns of :data:`COLUMNS`."""
     rows = [
         (
             *(claim.title, claim.paper, claim.measured, VERDICTS[claim.holds]),
@@ -91,7 +219,7 @@ def claims_table(claims: Sequence[Claim]) -> pd.DataFrame:
 
 
 def claims_page(study: str, setting: str, claims: Sequence[Claim]) -> str:
-    """The claims as a page of Markdown."""
+    """Return the claims as a page of Markdown."""
     lines = [
         f"# {study}: the paper's claims, and what was measured",
         "",

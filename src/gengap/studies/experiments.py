@@ -1,4 +1,4 @@
-"""Running one experiment of a study from its settings."""
+"""Running the papers without an ``experiments`` folder; this module goes with the last one."""
 
 from __future__ import annotations
 
@@ -13,41 +13,39 @@ from gengap.datasets import Dataset, load
 from gengap.errors import GengapError
 from gengap.seeding import derive
 from gengap.studies.claims import Claim
-from gengap.studies.outcomes import Outcome, Run
+from gengap.studies.context import Context
+from gengap.studies.outcomes import Outcome, read_outcome
 
 if TYPE_CHECKING:
-    import torch
     from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
-class Context:
-    """Where a run draws its randomness from, finds data, and computes.
-
-    Attributes:
-        seed: of this run, from which every random choice is derived.
-        data_dir: folder of official dataset files, or None for the cache of downloads.
-        device: of the networks.
-        unfinished: folder where the run may keep what it needs to go on after an interruption, or
-            None; whoever writes the outcome removes it.
-    """
+class Run:
+    """A run that is done: its place among the seeds, its keywords, and what it found."""
 
     seed: int
-    data_dir: str | None
-    device: torch.device
-    unfinished: Path | None = None
+    settings: Mapping[str, Any]
+    outcome: Outcome
+
+
+def converted(study: str) -> bool:
+    """Whether a paper's package has the folder ``experiments``."""
+    return (Path(__file__).parent / study / "experiments").is_dir()
+
+
+def read_runs(
+    paths: Sequence[str | Path], entries: Sequence[tuple[int, Mapping[str, Any]]]
+) -> list[Run]:
+    """The runs of one experiment."""
+    return [
+        Run(seed, settings, read_outcome(path))
+        for path, (seed, settings) in zip(paths, entries, strict=True)
+    ]
 
 
 def load_data(context: Context, dataset: Mapping[str, Any]) -> Dataset:
-    """The data of a run, drawn from its seed.
-
-    Args:
-        context: of the run.
-        dataset: keywords of :func:`gengap.datasets.load`, but for the folder and the seed.
-
-    Raises:
-        GengapError: no name, or what ``load`` refuses.
-    """
+    """The data of a run, drawn from its seed."""
     if "name" not in dataset:
         raise GengapError("The setting 'dataset' has no 'name': name one of gengap.datasets.NAMES.")
     return load(**dataset, data_dir=context.data_dir, seed=derive(context.seed, "data"))
@@ -56,17 +54,7 @@ def load_data(context: Context, dataset: Mapping[str, Any]) -> Dataset:
 def run_experiment(
     study: str, experiment: str, context: Context, settings: Mapping[str, Any]
 ) -> Outcome:
-    """Run an experiment once.
-
-    Args:
-        study: name of the package in ``gengap.studies``.
-        experiment: name of the module in it.
-        context: seed, data and device.
-        settings: keywords of the experiment's ``run``.
-
-    Raises:
-        GengapError: an unknown or missing keyword, or what the experiment itself refuses.
-    """
+    """Run an experiment once."""
     run = importlib.import_module(f"gengap.studies.{study}.{experiment}").run
     keywords = _known(run, settings, f"experiment {experiment} of {study} has no setting")
     for name, parameter in keywords.items():
@@ -79,17 +67,7 @@ def run_experiment(
 def draw(
     study: str, experiment: str, runs: Sequence[Run], drawing: Mapping[str, Any] | None = None
 ) -> dict[str, Figure]:
-    """The figures of an experiment's runs, by name.
-
-    Args:
-        study: name of the package in ``gengap.studies``.
-        experiment: name of the module in it.
-        runs: that are done.
-        drawing: keywords of the module's ``draw``, which change nothing but the figures.
-
-    Raises:
-        GengapError: an unknown keyword, or what the figures refuse.
-    """
+    """The figures of an experiment's runs, by name."""
     function = importlib.import_module(f"gengap.studies.{study}.{experiment}").draw
     keywords = drawing or {}
     _known(function, keywords, f"figures of {experiment} of {study} have no setting")

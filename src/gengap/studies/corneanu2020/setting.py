@@ -63,7 +63,7 @@ def train_network(
 ) -> Trained:
     """Train a network of a run; equal seeds start from equal weights and batches.
 
-    A run that was interrupted goes on from the last of its checkpoints (``context.unfinished``).
+    A run that was interrupted goes on from the last of its checkpoints (``context.resume_from``).
 
     Args:
         context: of the run.
@@ -79,7 +79,7 @@ def train_network(
         check_checkpoints(training, checkpoints)
     module, recipe = _planned(context, data, network, training)
     result = train(
-        module, data.train, recipe, snapshots=checkpoints, resume_from=context.unfinished
+        module, data.train, recipe, snapshots=checkpoints, resume_from=context.resume_from
     )
     trained_on = Split(data.train.inputs, result.labels, data.classes)
     return Trained(module, result, trained_on, data.test)

@@ -1,0 +1,86 @@
+"""Where a run of an experiment takes its randomness, its data and its device from."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gengap import seeding
+from gengap.datasets import NAMES, Dataset, load
+from gengap.errors import GengapError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+DATASET_KEYS = tuple(
+    name for name in inspect.signature(load).parameters if name not in ("data_dir", "seed")
+)
+"""What the settings of a dataset may name; the folder and the seed come from the context."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a run takes its randomness and its data from, and where it computes.
+
+    Attributes:
+        seed: of this run, from which every random choice is derived.
+        data_dir: folder of official dataset files, or None for the cache of downloads.
+        device: on which the networks are trained.
+        resume_from: folder in which training keeps its state from one checkpoint to the next, so
+            that an interrupted run goes on from there; None keeps no state. Whoever writes the
+            outcome removes the folder.
+    """
+
+    seed: int
+    data_dir: str | None
+    device: torch.device
+    resume_from: Path | None = None
+
+    def seed_for(self, *purpose: str | int) -> int:
+        """Return a seed of 63 bits for one purpose, such as ``seed_for("training")``."""
+        return seeding.derive(self.seed, *purpose)
+
+    def generator(self, *purpose: str | int) -> np.random.Generator:
+        """Return a NumPy generator for one purpose, such as ``generator("moves", "top")``."""
+        return seeding.generator(self.seed, *purpose)
+
+    def torch_generator(self, *purpose: str | int) -> torch.Generator:
+        """Return a torch generator on the CPU for one purpose."""
+        return seeding.torch_generator(self.seed, *purpose)
+
+    def derived(self, *purpose: str | int) -> Context:
+        """Return a context for a part of a run: a seed of its own, no state to resume from."""
+        return Context(self.seed_for(*purpose), self.data_dir, self.device)
+
+
+def load_dataset(
+    context: Context, dataset: Mapping[str, Any], *, seed: int | None = None
+) -> Dataset:
+    """Load the data of a run, which its seed draws.
+
+    Args:
+        context: of the run.
+        dataset: ``name`` and further keywords of :func:`gengap.datasets.load`, without the folder
+            and the seed.
+        seed: chooses the samples; None derives it from the run's seed for the purpose ``data``.
+
+    Returns:
+        A training and a test split.
+
+    Raises:
+        GengapError: no name, an unknown key, or what ``load`` refuses.
+    """
+    if "name" not in dataset:
+        raise GengapError(f"The setting 'dataset' has no 'name': choose one of {', '.join(NAMES)}.")
+    for key in dataset:
+        if key not in DATASET_KEYS:
+            raise GengapError(
+                f"The setting 'dataset' has an unknown key '{key}': choose among "
+                f"{', '.join(DATASET_KEYS)}."
+            )
+    chosen = context.seed_for("data") if seed is None else seed
+    return load(**dataset, data_dir=context.data_dir, seed=chosen)

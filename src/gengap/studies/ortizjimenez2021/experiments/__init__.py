@@ -1,0 +1,1 @@
+"""The experiments of Ortiz-Jimenez et al. (2021), one module each."""

@@ -1,0 +1,102 @@
+"""Training on two groups of classes, such as CIFAR-2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from gengap.limits import GIB
+from gengap.networks import weights_of
+from gengap.studies.context import Context, load_dataset
+from gengap.studies.ortizjimenez2021.models_compared import (
+    TRAINING,
+    Floats,
+    NetworkSettings,
+    TrainingSettings,
+    initial_network,
+    train_linearisation,
+    train_network,
+)
+from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.tangent import empirical_ntk, normalised_alignment, scalar_outputs, signs
+
+GROUPS = {
+    "halves": [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]],
+    "parity": [[0, 2, 4, 6, 8], [1, 3, 5, 7, 9]],
+}
+"""Tasks by name: ``halves`` of CIFAR-10 is the paper's CIFAR-2."""
+
+PURPOSE = "classes"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One network and one task.
+
+    Attributes:
+        dataset: keywords of :func:`gengap.datasets.load` of a dataset with ten classes.
+        network: that is compared with its linearisation.
+        task: ``halves`` (classes 0 to 4 against 5 to 9) or ``parity`` (even against odd).
+        training: of both models.
+        memory_gib: budget for the kernel, in GiB.
+    """
+
+    dataset: Mapping[str, Any]
+    network: NetworkSettings
+    task: Literal["halves", "parity"] = "halves"
+    training: TrainingSettings = TRAINING
+    memory_gib: float = 2.0
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """What both models learnt, and how the kernel changed.
+
+    Attributes:
+        alignment_before, alignment_after: normalised, of the kernel with the training labels.
+        majority: the larger fraction of a class among test labels.
+        curves: (1, 2 models, epochs, 4).
+    """
+
+    alignment_before: float
+    alignment_after: float
+    majority: float
+    curves: Floats
+
+
+ClassTasksRun = Run[Settings, Result]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train one network and its linearisation on one task.
+
+    Args:
+        context: seed, data and device.
+        settings: of the run.
+
+    Returns:
+        The curves and alignments.
+    """
+    training = settings.training
+    data = load_dataset(
+        context, {**settings.dataset, "groups": GROUPS[settings.task]}, seed=context.seed
+    )
+    network = initial_network(context, settings.network, data.input_shape, training.initialisation)
+    budget = int(settings.memory_gib * GIB)
+    inputs = np.concatenate([data.train.inputs, data.test.inputs])
+    kernel = empirical_ntk(network, inputs, data.train.inputs, memory_budget=budget)
+    outputs = scalar_outputs(network, inputs)
+    linear = train_linearisation(context, kernel, outputs, data, training, PURPOSE)
+    curve = train_network(context, network, data, training, PURPOSE, weights_of(network))
+    trained = empirical_ntk(network, data.train.inputs, memory_budget=budget)
+    target = signs(data.train.labels)
+    fraction = float(data.test.labels.mean())
+    return Result(
+        alignment_before=normalised_alignment(kernel[: len(target)], target),
+        alignment_after=normalised_alignment(trained, target),
+        majority=max(fraction, 1 - fraction),
+        curves=np.array([[curve, linear]]),
+    )

@@ -1,0 +1,190 @@
+"""Anisotropy directions, and training on data separable along one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.datasets import Dataset, Split
+from gengap.errors import GengapError
+from gengap.limits import GIB
+from gengap.networks import Network, weights_of
+from gengap.studies.context import Context
+from gengap.studies.ortizjimenez2021.models_compared import (
+    LENET,
+    TRAINING,
+    Floats,
+    NetworkSettings,
+    TrainingSettings,
+    initial_network,
+    train_linearisation,
+    train_network,
+)
+from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.tangent import (
+    anisotropy_directions,
+    empirical_ntk,
+    scalar_outputs,
+    separable_along,
+)
+from gengap.tangent.storage import weight_arrays
+
+
+@dataclass(frozen=True)
+class AveragingSettings:
+    """The Gaussian inputs over which the mixed derivative is averaged.
+
+    The published code has ``sigma`` 0 and one input, the origin, where a ReLU network with zero
+    biases has no derivative.
+
+    Attributes:
+        sigma: their standard deviation.
+        inputs: how many.
+    """
+
+    sigma: float
+    inputs: int
+
+
+@dataclass(frozen=True)
+class PointsSettings:
+    """The data of a task.
+
+    Attributes:
+        train_size, test_size: points of each split.
+        epsilon: distance of the two classes along the direction.
+        sigma: standard deviation across it.
+    """
+
+    train_size: int
+    test_size: int
+    epsilon: float = 1.0
+    sigma: float = 1.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One network, its directions, and a task for each chosen one.
+
+    Attributes:
+        input_shape: of one input.
+        indices: of the directions that separate the data of a task, from 0, by falling singular
+            value.
+        averaging: of the mixed derivative.
+        points: of each task.
+        network: whose directions are computed.
+        count: how many directions are computed; all of them if None.
+        training: of both models.
+        memory_gib: budget for the mixed derivative, and for each kernel, in GiB.
+    """
+
+    input_shape: Sequence[int]
+    indices: Sequence[int]
+    averaging: AveragingSettings
+    points: PointsSettings
+    network: NetworkSettings = LENET
+    count: int | None = None
+    training: TrainingSettings = TRAINING
+    memory_gib: float = 2.0
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """The directions, and what both models learnt.
+
+    Attributes:
+        singular_values: (k,), descending.
+        directions: (k, *input_shape), of unit length.
+        weights: the initial weights, by name.
+        curves: (tasks, 2 models, epochs, 4).
+    """
+
+    singular_values: Floats
+    directions: NDArray[np.float32]
+    weights: Mapping[str, NDArray[np.float32]]
+    curves: Floats
+
+
+DirectionsRun = Run[Settings, Result]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train one network and its linearisation on all tasks.
+
+    Args:
+        context: seed and device.
+        settings: of the run.
+
+    Returns:
+        The directions and the curves.
+
+    Raises:
+        GengapError: an index that no direction has, or a budget that is too small.
+    """
+    network = _initial_network(context, settings)
+    start, weights = weights_of(network), weight_arrays(network, "")
+    found = anisotropy_directions(
+        network,
+        sigma=settings.averaging.sigma,
+        samples=settings.averaging.inputs,
+        rng=context.generator("directions"),
+        count=settings.count,
+        memory_budget=_budget(settings),
+    )
+    outside = [index for index in settings.indices if not 0 <= index < len(found.values)]
+    if outside:
+        raise GengapError(
+            f"indices name the direction {outside[0]}, but {len(found.values)} were computed: "
+            f"choose from 0 to {len(found.values) - 1}."
+        )
+    curves = []
+    for index in settings.indices:
+        task = _task(context, settings.points, found.directions[index], index)
+        purpose = f"direction {index}"
+        linear = _train_linearisation(context, settings, task, purpose)
+        curve = train_network(context, network, task, settings.training, purpose, start)
+        curves.append([curve, linear])
+    return Result(found.values, found.directions.astype(np.float32), weights, np.array(curves))
+
+
+def _initial_network(context: Context, settings: Settings) -> Network:
+    return initial_network(
+        context, settings.network, tuple(settings.input_shape), settings.training.initialisation
+    )
+
+
+def _budget(settings: Settings) -> int:
+    return int(settings.memory_gib * GIB)
+
+
+def _task(
+    context: Context, settings: PointsSettings, direction: NDArray[np.floating], index: int
+) -> Dataset:
+    """Points of two classes that differ along one direction alone."""
+    size = settings.train_size
+    points = separable_along(
+        direction,
+        size + settings.test_size,
+        epsilon=settings.epsilon,
+        sigma=settings.sigma,
+        rng=context.generator("points", index),
+    )
+    return Dataset(
+        f"direction {index}",
+        Split(points.inputs[:size], points.labels[:size], 2),
+        Split(points.inputs[size:], points.labels[size:], 2),
+    )
+
+
+def _train_linearisation(
+    context: Context, settings: Settings, task: Dataset, purpose: str
+) -> Floats:
+    """The curve of the linearisation at the initial weights, whose kernel is that of the task."""
+    network = _initial_network(context, settings)
+    inputs = np.concatenate([task.train.inputs, task.test.inputs])
+    kernel = empirical_ntk(network, inputs, task.train.inputs, memory_budget=_budget(settings))
+    outputs = scalar_outputs(network, inputs)
+    return train_linearisation(context, kernel, outputs, task, settings.training, purpose)

@@ -1,0 +1,132 @@
+"""The kernel at initialisation against the kernel of the trained network.
+
+A network learns an eigenfunction of its initial kernel. Then its linearisations at the initial and
+at the trained weights learn the same task, both from zero output, so that the second inherits
+nothing of the trained network but its kernel. Training makes the kernel larger, and a larger kernel
+learns faster at the same learning rate: so the second learns once more with its kernel brought to
+the trace of the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.limits import GIB
+from gengap.networks import set_weights, weights_of
+from gengap.studies.context import Context, load_dataset
+from gengap.studies.ortizjimenez2021.models_compared import (
+    TRAINING,
+    Floats,
+    NetworkSettings,
+    TrainingSettings,
+    binary_task,
+    initial_network,
+    train_linearisation,
+    train_network,
+)
+from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.tangent import eigenfunctions, empirical_ntk, normalised_alignment, signs
+from gengap.tangent.storage import weight_arrays
+
+LEARNERS = ("network", "initial", "trained", "rescaled")
+"""Of the curves: the network; and its linearisations with the initial kernel, with that of the
+trained network, and with the latter divided by the growth of the trace."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One network and one task, learnt four times.
+
+    Attributes:
+        dataset: keywords of :func:`gengap.datasets.load`; the labels are not used.
+        network: that learns first.
+        index: of the eigenfunction that is learnt, from 0, by falling eigenvalue.
+        training: of all four.
+        memory_gib: budget for each kernel, in GiB.
+    """
+
+    dataset: Mapping[str, Any]
+    network: NetworkSettings
+    index: int = 10
+    training: TrainingSettings = TRAINING
+    memory_gib: float = 2.0
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """What the four learnt, and how the kernel changed.
+
+    Attributes:
+        alignment_initial, alignment_pretrained: normalised, of each kernel with the labels.
+        trace_growth: the trace of the trained network's kernel over that of the initial one.
+        curves: (4 learners, epochs, 4), see :data:`LEARNERS`. Batch statistics are the initial ones
+            in all three linearisations, as in the published code.
+        eigenvalues: of the initial kernel, (index + 1,), descending.
+        eigenfunction: the one that is learnt, (n,).
+        weights, trained_weights: those that the two kernels belong to, by name.
+    """
+
+    alignment_initial: float
+    alignment_pretrained: float
+    trace_growth: float
+    curves: Floats
+    eigenvalues: Floats
+    eigenfunction: NDArray[np.float32]
+    weights: Mapping[str, NDArray[np.float32]]
+    trained_weights: Mapping[str, NDArray[np.float32]]
+
+
+PretrainedRun = Run[Settings, Result]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train one network and three linearisations on one task.
+
+    Args:
+        context: seed, data and device.
+        settings: of the run.
+
+    Returns:
+        The curves, alignments and weights.
+
+    Raises:
+        GengapError: an index that no eigenfunction has, or a budget that is too small.
+    """
+    training, index = settings.training, settings.index
+    data = load_dataset(context, settings.dataset, seed=context.seed)
+    inputs = np.concatenate([data.train.inputs, data.test.inputs])
+    network = initial_network(context, settings.network, data.input_shape, training.initialisation)
+    start, weights = weights_of(network), weight_arrays(network, "")
+    budget = int(settings.memory_gib * GIB)
+    kernel = empirical_ntk(network, inputs, memory_budget=budget)
+    spectrum = eigenfunctions(kernel, index + 1, rng=context.generator("eigenfunctions"))
+    labels = spectrum.labels(index)
+    task, purpose = binary_task(data, labels), f"eigenfunction {index}"
+    curve = train_network(context, network, task, training, purpose, start)
+    learnt = dict(network.named_parameters())
+    # The trained parameters with the initial batch statistics.
+    moved = {name: learnt[name].detach() if name in learnt else start[name] for name in start}
+    set_weights(network, moved, source="the trained network")
+    trained = empirical_ntk(network, inputs, memory_budget=budget)
+    growth = float(np.trace(trained, dtype=np.float64) / np.trace(kernel, dtype=np.float64))
+    zeros = np.zeros(len(inputs))
+    linear = [
+        train_linearisation(context, one, zeros, task, training, purpose)
+        for one in (kernel, trained, trained / np.float32(growth))
+    ]
+    target = signs(labels)
+    return Result(
+        alignment_initial=normalised_alignment(kernel, target),
+        alignment_pretrained=normalised_alignment(trained, target),
+        trace_growth=growth,
+        curves=np.array([curve, *linear]),
+        eigenvalues=spectrum.values,
+        eigenfunction=spectrum.functions[:, index].astype(np.float32),
+        weights=weights,
+        trained_weights=weight_arrays(network, ""),
+    )

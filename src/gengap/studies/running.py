@@ -1,0 +1,246 @@
+"""Running an experiment, plotting its runs and judging a paper's claims, all looked up by name.
+
+A paper is a package of ``gengap.studies``:
+
+- ``experiments/<name>.py`` has a frozen dataclass ``Settings``, whose fields are the keywords of
+  the YAML file, a frozen dataclass ``Result`` and ``run(context, settings) -> Result``;
+- ``figures.py`` has a function for each experiment, of its name: ``(runs, *, keywords) -> {name:
+  Figure}``;
+- ``claims.py`` has ``claims({experiment: runs}) -> [Claim]``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
+
+from gengap.errors import GengapError
+from gengap.studies.context import Context
+from gengap.studies.outcomes import AnyRun, ExperimentResult, Run, read_outcome
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from gengap.studies.claims import Claim
+
+T = TypeVar("T")
+
+
+def run_experiment(
+    study: str, experiment: str, context: Context, settings: Mapping[str, Any]
+) -> ExperimentResult:
+    """Run an experiment once.
+
+    Args:
+        study: name of the package in ``gengap.studies``.
+        experiment: name of the module in its ``experiments``.
+        context: seed, data and device.
+        settings: keywords of the YAML file.
+
+    Returns:
+        The experiment's ``Result``.
+
+    Raises:
+        GengapError: an unknown, missing or unfit setting, or what the experiment itself refuses.
+    """
+    module = _module(study, experiment)
+    result: ExperimentResult = module.run(
+        context, build_settings(module.Settings, settings, _owner(study, experiment))
+    )
+    return result
+
+
+def read_runs(
+    study: str,
+    experiment: str,
+    paths: Sequence[str | Path],
+    entries: Sequence[tuple[int, Mapping[str, Any]]],
+) -> list[AnyRun]:
+    """Read the finished runs of one experiment.
+
+    Args:
+        study: name of the package in ``gengap.studies``.
+        experiment: name of the module in its ``experiments``.
+        paths: of the outcomes.
+        entries: of each run, its place among the seeds and its keywords of the YAML file.
+
+    Returns:
+        The runs, with the experiment's own ``Settings`` and ``Result``.
+
+    Raises:
+        GengapError: a file is missing, damaged or of another version, or the settings do not fit.
+    """
+    module, owner = _module(study, experiment), _owner(study, experiment)
+    return [
+        Run(
+            seed,
+            build_settings(module.Settings, settings, owner),
+            module.Result.from_outcome(read_outcome(path)),
+        )
+        for path, (seed, settings) in zip(paths, entries, strict=True)
+    ]
+
+
+def plot_experiment(
+    study: str,
+    experiment: str,
+    runs: Sequence[AnyRun],
+    plotting: Mapping[str, Any] | None = None,
+) -> dict[str, Figure]:
+    """Plot the figures of an experiment's runs.
+
+    Args:
+        study: name of the package in ``gengap.studies``.
+        experiment: name of the module in its ``experiments``, and of the function in ``figures``.
+        runs: finished runs, one or more.
+        plotting: keywords of that function, which change nothing but the figures.
+
+    Returns:
+        The figures by name.
+
+    Raises:
+        GengapError: an unknown keyword, or what the figures refuse.
+    """
+    module: Any = importlib.import_module(f"gengap.studies.{study}.figures")
+    function = getattr(module, experiment)
+    keywords = plotting or {}
+    known = [
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    _refuse_unknown(keywords, known, f"The figures of {experiment} of {study} have")
+    figures: dict[str, Figure] = function(runs, **keywords)
+    return figures
+
+
+def evaluate_claims(study: str, runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
+    """Judge a paper's claims by the runs of its study.
+
+    Args:
+        study: name of the package in ``gengap.studies``.
+        runs: by the experiment's name in the YAML file, which may differ from its module's.
+
+    Returns:
+        The claims that these runs bear on.
+    """
+    module: Any = importlib.import_module(f"gengap.studies.{study}.claims")
+    claims: list[Claim] = module.claims(runs)
+    return claims
+
+
+def build_settings(kind: type[T], settings: Mapping[str, Any], owner: str, prefix: str = "") -> T:
+    """Build a dataclass of settings from a mapping of the YAML file.
+
+    Args:
+        kind: a dataclass; a field's type may be a dataclass again, which takes a mapping.
+        settings: values by the names of the fields.
+        owner: whose settings they are, for the sentence.
+        prefix: dotted name of these settings among the owner's, with a dot at its end.
+
+    Returns:
+        The dataclass, its values as they are in the mapping.
+
+    Raises:
+        GengapError: an unknown or missing key, or a value of another type; the sentence names it.
+    """
+    entries = dataclasses.fields(typing.cast("Any", kind))
+    _refuse_unknown(settings, [entry.name for entry in entries], f"The {owner} has", prefix)
+    hints = typing.get_type_hints(kind)
+    converted = {}
+    for entry in entries:
+        name = f"{prefix}{entry.name}"
+        if entry.name in settings:
+            converted[entry.name] = _converted(settings[entry.name], hints[entry.name], owner, name)
+        elif entry.default is entry.default_factory is dataclasses.MISSING:
+            raise GengapError(f"The {owner} needs '{name}': set it.")
+    return kind(**converted)
+
+
+def _module(study: str, experiment: str) -> Any:
+    return importlib.import_module(f"gengap.studies.{study}.experiments.{experiment}")
+
+
+def _owner(study: str, experiment: str) -> str:
+    return f"experiment {experiment} of {study}"
+
+
+def _refuse_unknown(
+    settings: Mapping[str, Any], known: Sequence[str], subject: str, prefix: str = ""
+) -> None:
+    for name in settings:
+        if name not in known:
+            remedy = f"choose among {', '.join(known)}" if known else "leave it out"
+            raise GengapError(f"{subject} no setting '{prefix}{name}': {remedy}.")
+
+
+def _converted(value: Any, hint: Any, owner: str, name: str) -> Any:
+    """A value with mappings turned into the dataclasses that its type asks for."""
+    kind = _dataclass_in(hint)
+    if kind is not None and isinstance(value, Mapping):
+        return build_settings(kind, value, owner, f"{name}.")
+    if not _fits(value, hint):
+        remedy = _described(hint)
+        if isinstance(value, str) and "number" in remedy:
+            remedy += " (YAML reads 1.0e-3 as one, 1e-3 as text)"
+        raise GengapError(f"The setting '{name}' of the {owner} is {value!r}: give {remedy}.")
+    return value
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    """The members of a union, or the type alone."""
+    return get_args(hint) if get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+
+
+def _dataclass_in(hint: Any) -> type | None:
+    found = [choice for choice in _choices(hint) if dataclasses.is_dataclass(choice)]
+    return typing.cast("type", found[0]) if found else None
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value of a YAML file is of a type; a number with a point is no integer."""
+    origin, parameters = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if len(_choices(hint)) > 1:
+        return any(_fits(value, choice) for choice in parameters)
+    if origin is Literal:
+        return value in parameters
+    if hint in (int, float):
+        allowed = (int, float) if hint is float else (int,)
+        return isinstance(value, allowed) and not isinstance(value, bool)
+    if origin is not None and issubclass(origin, Mapping):
+        return isinstance(value, Mapping) and all(
+            _fits(item, parameters[1]) for item in value.values()
+        )
+    if origin is not None:
+        return isinstance(value, list | tuple) and all(_fits(item, parameters[0]) for item in value)
+    return isinstance(value, hint)
+
+
+_WORDS = {
+    int: "an integer",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+    types.NoneType: "null",
+}
+
+
+def _described(hint: Any) -> str:
+    """What to give for a type, in words."""
+    if len(_choices(hint)) > 1:
+        return " or ".join(_described(choice) for choice in get_args(hint))
+    if get_origin(hint) is Literal:
+        return " or ".join(map(str, get_args(hint)))
+    if hint in _WORDS:
+        return _WORDS[hint]
+    if dataclasses.is_dataclass(hint) or issubclass(get_origin(hint), Mapping):
+        return "a mapping"
+    return f"a list, each entry {_described(get_args(hint)[0])}"

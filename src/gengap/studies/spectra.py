@@ -1,0 +1,157 @@
+"""The spectrum of the Hessian of the mean training loss, as far as it can be computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.curvature import (
+    CurvatureOperator,
+    SpectralDensity,
+    effective_dimension,
+    hessian,
+)
+from gengap.curvature.effective_dimension import filter_factors
+from gengap.datasets import Split
+from gengap.limits import DENSE_LIMIT
+from gengap.networks import Network, parameter_count
+from gengap.studies.context import Context
+
+OUTLIER_WINDOW = 30
+"""Outliers are sought among this many of the largest eigenvalues."""
+
+DOUBLE_LIMIT = 100_000
+"""Number of parameters above which eigenpairs are computed in float32, to 1e-5 of the largest."""
+
+LEADING = 100
+"""Eigenpairs computed where the Hessian is too large to be formed."""
+
+QUADRATURE_RUNS, QUADRATURE_STEPS = 2, 30
+"""Of the quadrature of all eigenvalues but the largest."""
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Eigenvalues of one Hessian, or of those of several networks along leading axes (...).
+
+    Attributes:
+        values: (..., k), all p eigenvalues or the largest ones, descending; NaN in the places of
+            those that there are not.
+        least: (...), the smallest of all.
+        nodes, weights: (..., q), a quadrature of all eigenvalues that are not in ``values``: Ritz
+            values, and how many eigenvalues each stands for. Empty where there are none, or where
+            they were not estimated.
+    """
+
+    values: NDArray[np.float64]
+    least: NDArray[np.float64] | float
+    nodes: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+    @property
+    def outliers(self) -> int:
+        """The number of eigenvalues above the largest gap of the logarithms, of one Hessian."""
+        return int(effective_dimension.outliers(self.values[:OUTLIER_WINDOW]))
+
+    @property
+    def above_bulk(self) -> int:
+        """The number of eigenvalues above the bulk, taken to be as wide above 0 as below."""
+        return int((self.values > -np.minimum(self.least, 0.0)).sum())
+
+    def dimensions(self, alphas: Sequence[float]) -> NDArray[np.float64]:
+        """Return the effective dimensionality N_eff (..., alphas) of all eigenvalues.
+
+        Args:
+            alphas: of the filter factors lambda / (lambda + alpha).
+
+        Returns:
+            The sum over ``values`` and over the quadrature of the others.
+        """
+        others = [(self.weights * filter_factors(self.nodes, alpha)).sum(-1) for alpha in alphas]
+        return np.asarray(self.leading_dimensions(alphas) + np.stack(others, axis=-1))
+
+    def leading_dimensions(self, alphas: Sequence[float]) -> NDArray[np.float64]:
+        """Return what ``values`` alone contribute to N_eff (..., alphas)."""
+        values = np.nan_to_num(self.values)
+        return np.stack([filter_factors(values, alpha).sum(-1) for alpha in alphas], axis=-1)
+
+
+@dataclass(frozen=True)
+class Eigenpairs:
+    """Eigenvalues of a Hessian with their eigenvectors.
+
+    Attributes:
+        spectrum: of the eigenvalues (k,), all p or the leading ones.
+        vectors: (p, k), orthonormal columns.
+        trace: exact where all eigenvalues are known, else estimated.
+    """
+
+    spectrum: Spectrum
+    vectors: NDArray[np.float64]
+    trace: float
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The eigenvalues (k,), descending."""
+        return self.spectrum.values
+
+
+def eigenpairs_of(
+    context: Context, network: Network, data: Split, loss: str, leading: int = LEADING
+) -> Eigenpairs:
+    """Compute all eigenpairs where the Hessian can be formed, else the leading ones.
+
+    Args:
+        context: its seed starts the iterations.
+        network: in eval mode.
+        data: the training inputs (n, *input_shape) and their labels.
+        loss: whose mean over the data is differentiated.
+        leading: how many eigenpairs, where there are too many parameters to form the Hessian.
+
+    Returns:
+        The eigenpairs, the trace, and the smallest eigenvalue.
+    """
+    large = parameter_count(network) > DOUBLE_LIMIT
+    operator = hessian(network, loss, data, dtype="float32" if large else "float64")
+    none = np.zeros(0)
+    if operator.size <= DENSE_LIMIT:
+        values, vectors = np.linalg.eigh(operator.dense())
+        descending = Spectrum(values[::-1].copy(), float(values[0]), none, none)
+        return Eigenpairs(descending, vectors[:, ::-1].copy(), float(values.sum()))
+    seed = context.seed_for("eigenvectors")
+    pairs = operator.eigsh(min(leading, operator.size), seed=seed)
+    trace = operator.trace(seed=context.seed_for("trace")).value
+    least = float(operator.eigsh(1, "bottom", seed=seed).values[0])
+    spectrum = Spectrum(pairs.values.astype(float), least, none, none)
+    return Eigenpairs(spectrum, pairs.vectors.astype(float), trace)
+
+
+def spectrum_of(
+    context: Context, operator: CurvatureOperator, count: int
+) -> tuple[Spectrum, SpectralDensity]:
+    """Compute the largest eigenvalues, and estimate all others by stochastic quadrature.
+
+    Args:
+        context: its seed starts the iterations and draws the probes.
+        operator: the Hessian.
+        count: how many of the largest eigenvalues; fewer parameters have fewer.
+
+    Returns:
+        The spectrum, with values (count,) and a quadrature of fixed size, so that those of several
+        networks can be stacked; and the density, which estimates what lies below zero.
+    """
+    seed = context.seed_for("eigenvalues")
+    pairs = operator.eigsh(min(count, operator.size), seed=seed)
+    values = np.full(count, np.nan)
+    values[: len(pairs.values)] = pairs.values
+    density = operator.spectral_density(
+        QUADRATURE_RUNS, QUADRATURE_STEPS, known=pairs, seed=context.seed_for("quadrature")
+    )
+    nodes, weights = np.zeros((2, QUADRATURE_RUNS * QUADRATURE_STEPS))
+    nodes[: density.nodes.size] = density.nodes.ravel()
+    weights[: density.nodes.size] = density.weights.ravel() / len(density.nodes)
+    least = float(operator.eigsh(1, "bottom", seed=seed).values[0])
+    return Spectrum(values, least, nodes, weights), density
