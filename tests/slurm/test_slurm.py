@@ -45,7 +45,7 @@ CLUSTER = [
 ]
 TASK = "results/reduced/task.json"
 MEASURES = "results/reduced/measures.csv"
-SAMPLES = "results/reduced/topology/activations/*.safetensors"
+SAMPLES = "results/reduced/topology/activations/*/*.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_a_cluster_gives_the_bytes_of_a_local_run(local: dict[str, bytes], tmp_p
     found = results(tmp_path)
     assert sorted(found) == sorted(local)
     assert [name for name in local if found[name] != local[name]] == []
-    # 4 groups of jobs, so as many SLURM jobs and not one for each of the 54.
+    # Four groups of jobs, so as many SLURM jobs and not one for each.
     assert log_of(tmp_path).count("has been submitted with SLURM jobid") == 4
 
 
@@ -138,7 +138,7 @@ def test_a_node_that_dies_costs_only_what_it_was_doing(
         assert run.wait(timeout=600) != 0
     finally:
         run.terminate()
-    assert len(finished) == 8 * 6
+    assert len(finished) == 8 * 7
     assert not (tmp_path / MEASURES).exists()
 
     subprocess.run(command, cwd=tmp_path, check=True)

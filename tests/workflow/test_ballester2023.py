@@ -339,11 +339,11 @@ def test_the_papers_setting_plans_every_published_network(snakemake: Run, tmp_pa
     jobs = planned(result.stdout)
     assert jobs["download"] == jobs["import_task"] == jobs["evaluate"] == len(PUBLISHED)
     assert sum(PUBLISHED.values()) == 550
-    for rule in ("import_network", "activations", "diagrams", "summaries"):
+    for rule in ("import_networks", "activations", "diagrams", "summaries"):
         assert jobs[rule] == 550
     assert jobs["measure"] == 2 * 550
     assert jobs["figure_study_moments"] == jobs["figure_study_r2_heatmap"] == 1
-    assert "train_network" not in jobs
+    assert "train" not in jobs
 
 
 def test_the_small_setting_plans_two_zoos_and_their_imports(snakemake: Run, tmp_path: Path) -> None:
@@ -351,7 +351,7 @@ def test_the_small_setting_plans_two_zoos_and_their_imports(snakemake: Run, tmp_
     result = snakemake(tmp_path, *arguments, config=None)
     assert result.returncode == 0, result.stderr
     jobs = planned(result.stdout)
-    assert jobs["train_network"] == jobs["import_network"] == jobs["diagrams"] == 2 * 24
+    assert jobs["import_networks"] == jobs["diagrams"] == 2 * 24
     assert jobs["export"] == jobs["import_task"] == jobs["evaluate"] == 2
     assert jobs["figure_study_moments"] == jobs["figure_study_r2_heatmap"] == 1
 
@@ -359,7 +359,7 @@ def test_the_small_setting_plans_two_zoos_and_their_imports(snakemake: Run, tmp_
 def test_some_tasks_of_the_paper_can_be_asked_for(snakemake: Run, tmp_path: Path) -> None:
     arguments = ("-n", "ballester2023", "--config", "setting=paper", "only=[task2_v1,task9]")
     jobs = planned(snakemake(tmp_path, *arguments, config=None).stdout)
-    assert jobs["import_network"] == 54 + 32
+    assert jobs["import_networks"] == 54 + 32
     assert jobs["evaluate"] == 2
 
 

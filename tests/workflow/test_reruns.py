@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -53,9 +54,9 @@ def test_more_bootstrap_resamples_touch_the_summaries_alone(
     config = changed(tmp_path, topology={"bootstrap_resamples": 30})
     result = snakemake(finished, "-n", config=config)
     jobs = planned(result.stdout + result.stderr)
-    assert jobs["summaries"] == 8
+    assert jobs["summaries"] == 2
     assert jobs["measures"] == jobs["evaluate"] == 1
-    before = {"dataset", "check_zoo", "train_network", "activations", "diagrams", "measure"}
+    before = {"dataset", "check_zoo", "train", "activations", "diagrams", "measure"}
     assert not before & set(jobs)
     assert not {"task", "figure_training", "figure_barcodes"} & set(jobs)
 
@@ -79,7 +80,60 @@ def test_a_grid_that_grows_keeps_the_networks_that_it_had(
     path = tmp_path / "grown.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
     jobs = planned(snakemake(finished, "-n", config=path).stdout)
-    assert jobs["train_network"] == 4
+    assert jobs["train"] == jobs["activations"] == 1
+    assert jobs["check_zoo"] == 1
+
+
+def weights_by_network(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Weights and time of modification of each network, by its hyper-parameters and replicate."""
+    found = {}
+    for path in (folder / "results" / "reduced" / "networks").glob("[0-9]*/metrics.json"):
+        metrics = json.loads(path.read_text())
+        name = f"{metrics['hyper_parameters']} {metrics['replicate']}"
+        weights = path.with_name("weights.safetensors")
+        found[name] = weights.read_bytes(), weights.stat().st_mtime_ns
+    return found
+
+
+def test_a_grid_that_grows_trains_only_what_is_new(
+    finished: Path, snakemake: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    before = weights_by_network(tmp_path / "run")
+    config = yaml.safe_load(REDUCED.read_text())
+    zoo = config["tasks"][0]["zoo"]
+    # Another replicate and another value shift the positions of all networks but the first two,
+    # and a number that is written in another way is the same number.
+    zoo["replicates"] = 3
+    zoo["grid"]["label_corruption"] = [0, 0.1, 0.3]
+    path = tmp_path / "grown.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    result = snakemake(tmp_path / "run", "results/reduced/task.json", config=path)
+    assert result.returncode == 0, result.stderr
+    after = weights_by_network(tmp_path / "run")
+    assert len(after) == 18
+    assert {name: after.get(name) for name in before} == before
+    logs = (tmp_path / "run" / "results" / "reduced" / "logs" / "train").glob("*.log")
+    kept = sum(log.read_text().count("is kept: it was made from the same inputs") for log in logs)
+    assert kept == 8
+
+
+@pytest.mark.parametrize("size", [1, 16])
+def test_results_do_not_depend_on_the_size_of_the_shards(
+    size: int, finished: Path, snakemake: Run, tmp_path: Path
+) -> None:
+    config = yaml.safe_load(REDUCED.read_text())
+    config["tasks"][0]["networks_per_job"] = size
+    path = tmp_path / "shards.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    # On one core where the finished run had two.
+    result = snakemake(tmp_path, "results/reduced/measures.csv", config=path, cores=1)
+    assert result.returncode == 0, result.stderr
+    for name in ("measures.csv", "standard_errors.csv", "failed.csv", "task.json"):
+        expected = (finished / "results" / "reduced" / name).read_bytes()
+        assert (tmp_path / "results" / "reduced" / name).read_bytes() == expected, name
+    receipts = list((tmp_path / "results" / "reduced" / "shards").glob("*[0-9].json"))
+    assert len(receipts) == -(-8 // size)
 
 
 def test_an_edit_of_the_library_reruns_what_it_reaches(
@@ -95,8 +149,8 @@ def test_an_edit_of_the_library_reruns_what_it_reaches(
     with (checkout / "src" / "gengap" / "topology" / "vectorisation.py").open("a") as file:
         file.write("# edited\n")
     edited = planned(snakemake(finished, "-n", checkout=checkout).stdout)
-    assert edited["summaries"] == 8
-    assert not {"dataset", "train_network", "measure"} & set(edited)
+    assert edited["summaries"] == 2
+    assert not {"dataset", "train", "measure"} & set(edited)
 
 
 def test_a_killed_run_is_finished_by_the_next_to_the_same_bytes(
@@ -136,12 +190,12 @@ def test_the_graph_of_the_workflow_can_be_drawn(
     result = snakemake(tmp_path, option)
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("digraph snakemake_dag") == 1
-    assert "train_network" in result.stdout
+    assert "train" in result.stdout
 
 
 def test_the_graph_of_one_target_can_be_drawn(snakemake: Run, tmp_path: Path) -> None:
     # Behind --dag a target would be read as the option's value.
-    result = snakemake(tmp_path, "results/reduced/networks/0/metrics.json", "--dag")
+    result = snakemake(tmp_path, "results/reduced/shards/0.json", "--dag")
     assert result.returncode == 0, result.stderr
     drawn = set(re.findall(r'label = "(\w+)', result.stdout))
-    assert drawn == {"dataset", "train_network"}
+    assert drawn == {"dataset", "train"}

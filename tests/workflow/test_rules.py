@@ -22,7 +22,7 @@ def test_every_rule_that_computes_states_what_it_needs(rules: list[Any]) -> None
 
 def test_nothing_but_scripts_computes(rules: list[Any]) -> None:
     for rule in rules:
-        assert not (rule.is_shell or rule.is_run or rule.is_wrapper or rule.is_notebook), rule.name
+        assert not any((rule.is_shell, rule.is_run, rule.is_wrapper, rule.is_notebook)), rule.name
 
 
 def test_rules_that_run_networks_ask_for_the_gpu(rules: list[Any]) -> None:

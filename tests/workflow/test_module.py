@@ -1,0 +1,51 @@
+"""The workflow as a module of another one, and from another working directory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.workflow.runs import REDUCED, results_of
+
+OUTER = """
+configfile: "{config}"
+
+module gengap:
+    snakefile: "{snakefile}"
+    config: config
+
+use rule * from gengap as gengap_*
+
+rule own:
+    input: "results/reduced/plan.json"
+    output: "results/own.txt"
+    shell: "cp {{input}} {{output}}"
+"""
+
+
+def test_the_workflow_is_a_module_of_another(root: Path, finished: Path, tmp_path: Path) -> None:
+    outer = tmp_path / "outer" / "workflow.smk"
+    outer.parent.mkdir()
+    outer.write_text(OUTER.format(config=REDUCED, snakefile=root / "Snakefile"))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(outer), "--cores", "1"]
+    command += ["--directory", str(tmp_path / "elsewhere"), "--nocolor"]
+    targets = ["results/own.txt", "results/reduced/shards/0.json"]
+    result = subprocess.run([*command, *targets], capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    ours, expected = results_of(tmp_path / "elsewhere"), results_of(finished)
+    assert ours["results/own.txt"] == expected["results/reduced/plan.json"]
+    for name in targets[1:]:
+        assert ours[name] == expected[name]
+
+
+def test_as_a_module_it_plans_what_it_plans_by_itself(root: Path, tmp_path: Path) -> None:
+    outer = tmp_path / "workflow.smk"
+    outer.write_text(OUTER.format(config=REDUCED, snakefile=root / "Snakefile"))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(outer), "--dry-run"]
+    result = subprocess.run(
+        [*command, "--directory", str(tmp_path), "gengap_all"], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert "gengap_figure_leaderboard" in result.stdout
+    assert "gengap_dashboard" in result.stdout
