@@ -1,0 +1,1 @@
+"""The experiments of Maddox et al. (2020), one module each."""
