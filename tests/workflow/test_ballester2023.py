@@ -351,7 +351,7 @@ def test_the_small_setting_plans_two_zoos_and_their_imports(snakemake: Run, tmp_
     result = snakemake(tmp_path, *arguments, config=None)
     assert result.returncode == 0, result.stderr
     jobs = planned(result.stdout)
-    assert jobs["import_networks"] == jobs["diagrams"] == 2 * 24
+    assert jobs["train"] == jobs["import_networks"] == jobs["diagrams"] == 2 * 2
     assert jobs["export"] == jobs["import_task"] == jobs["evaluate"] == 2
     assert jobs["figure_study_moments"] == jobs["figure_study_r2_heatmap"] == 1
 
