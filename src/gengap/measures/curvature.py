@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gengap.bisection import bisect
 from gengap.curvature.effective_dimension import filter_factors, outliers
 from gengap.curvature.gauss_newton import gauss_newton_g_theta
 from gengap.curvature.operators import hessian
@@ -111,8 +112,7 @@ def loss_sharpness(subject: Subject) -> float:
     is found by bisection of its logarithm between 1e-5 and 10. This is the sharpness of
     PAC-Bayesian bounds (Neyshabur et al. 2017, "Exploring generalization in deep learning") of the
     loss in place of the error. Unlike the ``sharpness`` of the family ``competition``, it neither
-    looks for the
-    worst direction nor scales with the weights. Larger predicts a larger gap.
+    looks for the worst direction nor scales with the weights. Larger predicts a larger gap.
 
     Returns:
         -log sigma.
@@ -146,11 +146,13 @@ def loss_sharpness(subject: Subject) -> float:
             total += loss_and_accuracy(noisy, data, LOSS)[0]
         return total / DRAWS
 
-    low, high = math.log(SMALLEST), math.log(LARGEST)
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        # A loss that overflowed compares as false, and is too large.
-        low, high = (middle, high) if loss(math.exp(middle)) <= target else (low, middle)
+    # A loss that overflowed compares as false, and is too large.
+    low, high = bisect(
+        lambda middle: loss(math.exp(middle)) <= target,
+        math.log(SMALLEST),
+        math.log(LARGEST),
+        BISECTIONS,
+    )
     return -(low + high) / 2
 
 
@@ -170,16 +172,13 @@ def g_theta(subject: Subject) -> float:
     train, rng = subject.train, subject.rng
     gradients = 4 * parameter_count(subject.network) * max(train.classes, 1)
     count = max(2, min(G_THETA_INPUTS, len(train.labels), G_THETA_BYTES // gradients))
-    rows = np.sort(rng.permutation(len(train.labels))[:count])
-    return float(gauss_newton_g_theta(subject.network, train.inputs[rows], rng).count)
+    inputs = train.sample(count, rng).inputs
+    return float(gauss_newton_g_theta(subject.network, inputs, rng).count)
 
 
 def some_inputs(train: Split, rng: np.random.Generator) -> Split:
     """Draw at most :data:`INPUTS` of the training inputs, without replacement, in their order."""
-    if len(train.labels) <= INPUTS:
-        return train
-    rows = np.sort(rng.permutation(len(train.labels))[:INPUTS])
-    return Split(train.inputs[rows], train.labels[rows], train.classes)
+    return train if len(train.labels) <= INPUTS else train.sample(INPUTS, rng)
 
 
 @torch.no_grad()

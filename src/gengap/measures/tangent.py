@@ -61,9 +61,8 @@ def tangent(subject: Subject) -> dict[str, float]:
         GengapError: all labels are equal, or a kernel vanishes or has no share along the labels.
     """
     assert subject.initial is not None
-    train = subject.train
-    rows = np.sort(subject.rng.permutation(len(train.labels))[:INPUTS])
-    inputs, targets = train.inputs[rows], one_hot(train.labels[rows], train.classes)
+    train = subject.train.sample(INPUTS, subject.rng)
+    inputs, targets = train.inputs, one_hot(train.labels, train.classes)
     first = empirical_ntk(subject.initial, inputs, of="trace", double=True)
     last = empirical_ntk(subject.network, inputs, of="trace", double=True)
     before, after = (normalised_alignment(kernel, targets) for kernel in (first, last))
