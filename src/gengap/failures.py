@@ -77,6 +77,12 @@ def is_fault_of_network(error: Exception) -> bool:
     """Whether an error lies in the network itself, so that the other networks can go on.
 
     A file that could not be read may be readable the next time, so that is no fault of a network.
+
+    Args:
+        error: what the work on the network raised.
+
+    Returns:
+        False for a fault of the program or of the machine.
     """
     cause = error.__cause__
     number = cause.errno if isinstance(cause, OSError) else None

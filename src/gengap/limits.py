@@ -98,7 +98,7 @@ CURVATURE_VECTOR_BYTES = GIB // 4
 """What multiplying many vectors at once may take beside the graphs: for each vector, as much as the
 graphs or as the vector itself, whichever is more."""
 GRADIENT_BATCH_BYTES = GIB // 16
-"""Gradients of single inputs in one batch take at most this, unless those of one input take more."""
+"""Gradients of single inputs in one batch take at most this, or what those of one input take."""
 G_THETA_BYTES = GIB
 """Gradients of all outputs that the measure G_theta holds together."""
 

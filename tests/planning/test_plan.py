@@ -15,6 +15,7 @@ from gengap.errors import GengapError
 from gengap.planning import targets
 
 Change = Callable[[Config], Any]
+MISSPELT = {"name": "digits", "trian_size": 3}
 
 
 def zoo(config: Config) -> Config:
@@ -178,7 +179,7 @@ def test_other_tasks_of_a_study_need_not_be_those_that_it_compares(
     ("study", "name", "settings", "sentence"),
     [
         ("corneanu2020", "training_curves", {"inptus": 3}, "has no setting 'inptus': choose among"),
-        ("maddox2020", "width_depth", {"dataset": {"name": "digits", "trian_size": 3}}, "'trian_size'"),
+        ("maddox2020", "width_depth", {"dataset": MISSPELT}, "'trian_size' was unexpected"),
         ("corneanu2020", "partitions", {"dataset": {"name": "digitz"}}, "'digitz' is not one of"),
         (
             "corneanu2020", "partitions", {"network": {"architecture": "lennet"}},

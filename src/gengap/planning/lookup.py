@@ -106,6 +106,9 @@ class Lookup:
             script: its name, without folder and suffix.
             sources: files or modules that the script reaches by name at run time, or functions of
                 wildcards that give one.
+
+        Returns:
+            A function of wildcards.
         """
         path = self.plan.root / "scripts" / f"{script}.py"
 
@@ -133,6 +136,9 @@ class Lookup:
         Args:
             model: a function of what is looked up, and of the device.
             looked_up: functions of wildcards that give its arguments.
+
+        Returns:
+            A function of wildcards and of the attempt.
         """
         return lambda wildcards, attempt: (
             attempt * model(*(look(wildcards) for look in looked_up), self.device)

@@ -16,7 +16,7 @@ def fgsm(
     epsilon: float,
     limits: tuple[float, float],
 ) -> Tensor:
-    """x + epsilon sign(grad of the cross-entropy) (Goodfellow, Shlens and Szegedy 2015).
+    """X + epsilon sign(grad of the cross-entropy) (Goodfellow, Shlens and Szegedy 2015).
 
     Args:
         network: in eval mode.
@@ -62,7 +62,7 @@ def pgd(
 def noise(
     inputs: Tensor, epsilon: float, limits: tuple[float, float], generator: torch.Generator
 ) -> Tensor:
-    """x + epsilon times random signs: as large a change as :func:`fgsm`'s, in no direction."""
+    """X + epsilon times random signs: as large a change as :func:`fgsm`'s, in no direction."""
     signs = 2 * torch.randint(0, 2, inputs.shape, generator=generator) - 1
     return (inputs + epsilon * signs.to(inputs.device)).clamp(*limits)
 
