@@ -45,19 +45,15 @@ class ExperimentResult:
     Names of groups, which are keys of a mapping to dataclasses, have no dot in them.
 
     Example:
-        >>> from collections.abc import Mapping
-        >>> from dataclasses import dataclass
-        >>> @dataclass(frozen=True)
-        ... class Solution:
-        ...     trace: float
         >>> @dataclass(frozen=True)
         ... class Result(ExperimentResult):
-        ...     solutions: Mapping[str, Solution]
-        >>> outcome = Result({"normal": Solution(2.0)}).to_outcome()
+        ...     loss: float
+        ...     accuracy: Mapping[str, float]
+        >>> outcome = Result(0.5, {"train": 1.0, "test": 0.75}).to_outcome()
         >>> outcome.values
-        {'solutions.normal.trace': 2.0}
-        >>> Result.from_outcome(outcome).solutions["normal"].trace
-        2.0
+        {'loss': 0.5, 'accuracy.train': 1.0, 'accuracy.test': 0.75}
+        >>> Result.from_outcome(outcome).accuracy["test"]
+        0.75
     """
 
     def to_outcome(self) -> Outcome:
