@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import inspect
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +15,33 @@ import torch
 import yaml
 from matplotlib.figure import Figure
 
-from gengap.curvature import effective_dimensionality, hessian, measures, spectra
-from gengap.datasets import registry
-from gengap.datasets.sources import File
+from gengap.curvature import effective_dimensionality, hessian, spectra
+from gengap.datasets.sources import SOURCES, File
 from gengap.errors import GengapError
+from gengap.measures import curvature
+from gengap.planning import grid_points
 from gengap.seeding import generator
-from gengap.studies import (
-    Context,
-    Outcome,
-    Run,
-    draw,
-    evaluate_claims,
-    exceeds,
-    load_data,
-    run_experiment,
-)
-from gengap.studies.maddox2020 import (
+from gengap.studies.context import Context, load_dataset
+from gengap.studies.maddox2020.experiments import (
     bayesian_network,
-    claims,
     degenerate_directions,
     double_descent,
     posterior_contraction,
-    solutions,
+    random_features,
     width_depth,
 )
+from gengap.studies.maddox2020.measurements import Measurements, join, measure
+from gengap.studies.maddox2020.runs import DoubleDescentRun, WidthDepthRun
+from gengap.studies.maddox2020.sweeps import Grid, Sweep, correlations_by_seed
+from gengap.studies.outcomes import AnyRun, Run
+from gengap.studies.planes import plane_around
+from gengap.studies.running import (
+    build_settings,
+    evaluate_claims,
+    plot_experiment,
+    run_experiment,
+)
+from gengap.studies.solving import solve
 from gengap.training import loss_and_accuracy
 
 STUDY = "maddox2020"
@@ -67,26 +69,33 @@ def context(seed: int = 0) -> Context:
     return Context(seed, None, torch.device("cpu"))
 
 
-def reduced(experiment: str, seeds: int = 2, **settings: Any) -> list[Run]:
+def reduced(
+    experiment: str, seeds: int = 2, *, data_dir: str | None = None, **settings: Any
+) -> list[AnyRun]:
     """Real runs of an experiment."""
+    module = importlib.import_module(f"gengap.studies.{STUDY}.experiments.{experiment}")
     return [
-        Run(seed, settings, run_experiment(STUDY, experiment, context(seed), settings))
+        Run(
+            seed,
+            build_settings(module.Settings, settings, experiment),
+            run_experiment(STUDY, experiment, replace(context(seed), data_dir=data_dir), settings),
+        )
         for seed in range(seeds)
     ]
 
 
-def figures(experiment: str, runs: list[Run]) -> list[str]:
-    """The names of an experiment's figures, each of which is drawn."""
-    found = draw(STUDY, experiment, runs)
-    assert all(isinstance(figure, Figure) for figure in found.values())
-    return list(found)
+def figures(experiment: str, runs: Sequence[AnyRun]) -> list[str]:
+    """The names of an experiment's figures, each of which is plotted."""
+    plotted = plot_experiment(STUDY, experiment, runs)
+    assert all(isinstance(figure, Figure) for figure in plotted.values())
+    return list(plotted)
 
 
 @pytest.fixture
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Eigenvalues and sharpness of low accuracy, for networks of many layers."""
+    """Compute eigenvalues and sharpness with low accuracy, for networks of many layers."""
     monkeypatch.setattr(spectra, "TOLERANCE", {"float32": 0.05, "float64": 0.05})
-    monkeypatch.setattr(measures, "BISECTIONS", 3)
+    monkeypatch.setattr(curvature, "BISECTIONS", 3)
 
 
 @pytest.mark.usefixtures("coarse")
@@ -109,16 +118,16 @@ def test_double_descent(name: str, dataset: str) -> None:
         widths=[1, 2],
         eigenvalues=3,
     )
-    arrays = runs[0].outcome.arrays
-    assert arrays["eigenvalues"].shape == (2, 3)
-    assert (arrays["lambda_min"] <= arrays["lambda_max"]).all()
-    assert (np.diff(arrays["parameters"]) > 0).all()
+    networks = runs[0].result.networks
+    assert networks.eigenvalues.shape == (2, 3)
+    assert (networks.lambda_min <= networks.lambda_max).all()
+    assert (np.diff(networks.parameters) > 0).all()
     assert figures("double_descent", runs) == ["double_descent", "spectra"]
 
 
 @pytest.mark.usefixtures("coarse")
 def test_a_sweep_may_be_split_over_runs() -> None:
-    settings = {
+    settings: dict[str, Any] = {
         "dataset": DATASETS["digits"],
         "network": SWEPT["small MLP"],
         "training": TRAINING,
@@ -128,56 +137,72 @@ def test_a_sweep_may_be_split_over_runs() -> None:
     parts = [
         reduced("double_descent", seeds=1, widths=widths, **settings)[0] for widths in ([3], [1, 2])
     ]
-    together, apart = double_descent.Sweep.of([whole]), double_descent.Sweep.of(parts)
+    together, apart = Sweep.of([whole]), Sweep.of(parts)
     np.testing.assert_array_equal(apart.widths, [1, 2, 3])
-    for name in solutions.SPECTRA:
-        one, other = getattr(apart.spectrum, name), getattr(together.spectrum, name)
-        np.testing.assert_array_equal(one, other)
-    for name, values in together.quantities.items():
-        np.testing.assert_array_equal(apart.quantities[name], values)
-    with pytest.raises(GengapError, match="run every width of every seed"):
-        double_descent.Sweep.of([whole, Run(1, {}, parts[0].outcome)])
+    assert len(vars(together.networks)) == 14
+    for name, values in vars(together.networks).items():
+        np.testing.assert_array_equal(getattr(apart.networks, name), values)
+    with pytest.raises(GengapError, match="different 'widths': run every one of them with every"):
+        Sweep.of([whole, replace(parts[0], seed=1)])
+
+
+def test_a_grid_may_be_split_by_depth_alone() -> None:
+    networks = Measurements(**{entry.name: np.ones((1, 2)) for entry in fields(Measurements)})
+    settings = width_depth.Settings({}, {}, {}, [1, 2], [1])
+
+    def part(seed: int, depth: int, widths: Sequence[int] = (1, 2)) -> WidthDepthRun:
+        layer = join([networks], lambda arrays: depth * arrays[0])
+        result = width_depth.Result(layer, np.array(widths), np.array([depth]))
+        return Run(seed, settings, result)
+
+    grid = Grid.of([part(0, 2), part(0, 1), part(1, 1), part(1, 2)])
+    np.testing.assert_array_equal(grid.depths, [1, 2])
+    np.testing.assert_array_equal(grid.networks.test_loss, [[[1, 1], [2, 2]]] * 2)
+    with pytest.raises(GengapError, match="different 'depths': run every one of them with every"):
+        Grid.of([part(0, 1), part(1, 2)])
+    with pytest.raises(GengapError, match="different 'widths': vary only 'depths'"):
+        Grid.of([part(0, 1), part(0, 2, (3, 4))])
 
 
 def test_quantities_are_of_their_splits_and_of_both_ends_of_the_spectrum() -> None:
-    data = load_data(context(), {"name": "digits", "train_size": 60, "test_size": 40})
+    data = load_dataset(context(), {"name": "digits", "train_size": 60, "test_size": 40})
     network = {"template": "dense", "width": 3, "depth": 1}
     training = {**TRAINING, "epochs": 30, "label_corruption": 0.3}
-    solution = solutions.solve(context(), data, network, training)
-    numbers, spectrum = solutions.measured(context(), solution, 20)
-    assert tuple(numbers) == solutions.QUANTITIES
-    for name in ("train", "test"):
-        loss, accuracy = loss_and_accuracy(
-            solution.network, getattr(solution, name), "cross_entropy"
-        )
-        assert numbers[f"{name}_loss"] == loss
-        assert numbers[f"{name}_error"] == 1 - accuracy
-    assert solution.test is data.test
-    assert numbers["train_loss"] != numbers["test_loss"]
+    solution = solve(context(), data, network, training)
+    measured = measure(context(), solution, 20)
+    for split, name in ((solution.train, "train"), (data.test, "test")):
+        loss, accuracy = loss_and_accuracy(solution.network, split, "cross_entropy")
+        assert getattr(measured, f"{name}_loss") == loss
+        assert getattr(measured, f"{name}_error") == 1 - accuracy
+    assert measured.train_loss != measured.test_loss
     exact = hessian(solution.network, "cross_entropy", solution.train, dtype="float64").spectrum()
     assert exact[-1] < 0
-    assert numbers["lambda_max"] == pytest.approx(exact[0], rel=1e-4)
-    assert numbers["lambda_min"] == pytest.approx(exact[-1], abs=1e-4 * exact[0])
-    np.testing.assert_allclose(spectrum.eigenvalues, exact[:20], atol=1e-4 * exact[0])
-    assert numbers["negative_mass"] == pytest.approx(-exact[exact < 0].sum(), rel=0.3)
-    assert numbers["negatives"] == pytest.approx((exact < -0.01 * exact[0]).sum(), rel=0.3)
+    assert measured.lambda_max == pytest.approx(exact[0], rel=1e-4)
+    assert measured.lambda_min == pytest.approx(exact[-1], abs=1e-4 * exact[0])
+    np.testing.assert_allclose(measured.eigenvalues, exact[:20], atol=1e-4 * exact[0])
+    assert measured.negative_mass == pytest.approx(-exact[exact < 0].sum(), rel=0.3)
+    assert measured.negatives == pytest.approx((exact < -0.01 * exact[0]).sum(), rel=0.3)
+    weights = torch.nn.utils.parameters_to_vector(solution.network.parameters())
+    assert measured.parameters == len(weights)
+    assert measured.squared_norm == pytest.approx(float(weights.detach().square().sum()))
     alphas = [0.1, 1.0, 10.0]
     expected = [effective_dimensionality(exact, alpha) for alpha in alphas]
-    np.testing.assert_allclose(spectrum.dimensions(alphas), expected, rtol=0.03)
-    assert spectrum.computed([0.1])[0] < 0.97 * expected[0]
+    np.testing.assert_allclose(measured.spectrum.dimensions(alphas), expected, rtol=0.03)
+    assert measured.dimension == pytest.approx(expected[1], rel=0.03)
+    assert measured.spectrum.leading_dimensions([0.1])[0] < 0.97 * expected[0]
 
 
 def test_a_spectrum_of_fewer_eigenvalues_than_asked_for() -> None:
     """The others are known to be none, and the quadrature has none left."""
-    data = load_data(context(), DATASETS["two_spirals"])
+    data = load_dataset(context(), DATASETS["two_spirals"])
     network = {"template": "dense", "width": 1, "depth": 1}
-    solution = solutions.solve(context(), data, network, TRAINING)
-    _, spectrum = solutions.measured(context(), solution, 10)
+    solution = solve(context(), data, network, TRAINING)
+    measured = measure(context(), solution, 10)
     exact = hessian(solution.network, "cross_entropy", solution.train, dtype="float64").spectrum()
-    assert np.isnan(spectrum.eigenvalues[len(exact) :]).all()
-    assert not spectrum.weights.any()
+    assert np.isnan(measured.eigenvalues[len(exact) :]).all()
+    assert not measured.weights.any()
     expected = effective_dimensionality(exact, 0.1)
-    assert spectrum.dimensions([0.1]) == pytest.approx([expected], rel=1e-3)
+    assert measured.spectrum.dimensions([0.1]) == pytest.approx([expected], rel=1e-3)
 
 
 @pytest.mark.usefixtures("coarse")
@@ -193,7 +218,9 @@ def test_width_and_depth(name: str) -> None:
         depths=[1, 2],
         eigenvalues=3,
     )
-    assert runs[0].outcome.arrays["eigenvalues"].shape == (2, 2, 3)
+    networks = runs[0].result.networks
+    assert networks.eigenvalues.shape == (2, 2, 3)
+    assert (np.diff(networks.parameters[1]) > 0).all()  # widths along the last axis
     assert figures("width_depth", runs) == ["width_depth", "explanations"]
     titles = [claim.title for claim in evaluate_claims(STUDY, {"width_depth": runs})]
     assert titles == [
@@ -228,19 +255,41 @@ def test_degenerate_directions(
         surface_side=3,
         plane_side=5,
     )
-    outcome = runs[0].outcome
-    dense = outcome.values["parameters"] <= 700
-    assert ("loss_bottom" in outcome.arrays) == dense
-    for name in degenerate_directions.known(runs):
-        agreement = outcome.arrays[f"test_agreement_{name}"]
-        assert ((agreement >= 0) & (agreement <= 1)).all()
-    centre = outcome.arrays["surface_top"][1, 1]
-    assert centre == pytest.approx(outcome.values["loss"], rel=1e-5)
+    result = runs[0].result
+    known = ["top", "rest"] + (["bottom"] if result.parameters <= 700 else [])
+    assert list(result.moves) == known
+    assert list(result.surfaces) == ["top", known[-1]]
+    for moves in result.moves.values():
+        assert ((moves.test_agreement >= 0) & (moves.test_agreement <= 1)).all()
+    assert result.surfaces["top"][1, 1] == pytest.approx(result.loss, rel=1e-5)
     expected = ["moves", "surfaces"] + (["planes"] if dataset == "two_spirals" else [])
     assert figures("degenerate_directions", runs) == expected
     (claim,) = evaluate_claims(STUDY, {f"degenerate_{dataset}": runs})
     assert claim.holds is None or not claim.holds  # one seed has no interval to hold by
     assert dataset.replace("_", " ") in claim.title
+
+
+def test_the_map_of_predictions_starts_from_the_trained_network() -> None:
+    network = {"template": "dense", "width": 6, "depth": 1}
+    (run,) = reduced(
+        "degenerate_directions",
+        seeds=1,
+        dataset=DATASETS["two_spirals"],
+        network=network,
+        training=TRAINING,
+        scales=[2.0],
+        draws=1,
+        surface_side=3,
+        plane_side=9,
+        plane_scale=2.0,
+    )
+    shown = run.result.plane
+    solution = solve(context(), load_dataset(context(), DATASETS["two_spirals"]), network, TRAINING)
+    plane = plane_around(solution.train.inputs, 9, margin=0.1)
+    np.testing.assert_array_equal(shown.x, plane.x)
+    np.testing.assert_array_equal(shown.unmoved, plane.regions(solution.network).predicted)
+    assert list(shown.moved) == ["top", "rest", "bottom"]
+    assert (shown.moved["top"] != shown.unmoved).any()
 
 
 @pytest.mark.usefixtures("coarse")
@@ -257,27 +306,23 @@ def test_degenerate_directions_of_real_images(
     shared: Callable[[str], Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    data = shared(f"data/{name}").parent
+    data_dir = str(shared(f"data/{name}").parent)
     monkeypatch.setattr(degenerate_directions, "DENSE_LIMIT", 700)
-    settings = {
-        "dataset": {"name": name, "train_size": 20, "test_size": 10},
-        "network": network,
-        "training": TRAINING,
-        "leading": 3,
-        "scales": [0.1],
-        "draws": 1,
-        "surface_side": 3,
-    }
-    outcome = run_experiment(
-        STUDY,
+    runs = reduced(
         "degenerate_directions",
-        Context(0, str(data), torch.device("cpu")),
-        settings,
+        seeds=1,
+        data_dir=data_dir,
+        dataset={"name": name, "train_size": 20, "test_size": 10},
+        network=network,
+        training=TRAINING,
+        leading=3,
+        scales=[0.1],
+        draws=1,
+        surface_side=3,
     )
-    assert outcome.values["parameters"] > degenerate_directions.DENSE_LIMIT
-    assert "loss_bottom" not in outcome.arrays
-    assert outcome.arrays["train_agreement_rest"].shape == (1,)
-    runs = [Run(0, settings, outcome)]
+    assert runs[0].result.parameters > 700
+    assert list(runs[0].result.moves) == ["top", "rest"]
+    assert runs[0].result.moves["rest"].train_agreement.shape == (1,)
     assert figures("degenerate_directions", runs) == ["moves", "surfaces"]
 
 
@@ -294,49 +339,51 @@ def test_double_descent_on_cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         content = records.tobytes()
         (folder / name).write_bytes(content)
         members.append(File(name, len(content), hashlib.sha256(content).hexdigest()))
-    entry = registry.DATASETS["cifar100"]
-    assert isinstance(entry, registry.Official)
-    source = (replace(entry.source[0], members=tuple(members)),)
-    monkeypatch.setitem(registry.DATASETS, "cifar100", replace(entry, source=source))
-    settings = {
-        "dataset": {
+    (official,) = SOURCES["cifar100"]
+    monkeypatch.setitem(SOURCES, "cifar100", (replace(official, members=tuple(members)),))
+    runs = reduced(
+        "double_descent",
+        seeds=1,
+        data_dir=str(tmp_path),
+        dataset={
             "name": "cifar100",
             "transforms": [{"name": "normalise"}, {"name": "resize", "size": 8}],
         },
-        "network": {"architecture": "resnet18"},
-        "training": {**TRAINING, "epochs": 1, "augmentation": ["crop", "flip"]},
-        "widths": [1],
-        "eigenvalues": 2,
-    }
-    where = Context(0, str(tmp_path), torch.device("cpu"))
-    outcome = run_experiment(STUDY, "double_descent", where, settings)
-    assert outcome.arrays["parameters"][0] > 100 * 8  # the last layer's weights, for 100 classes
-    assert 0 < outcome.arrays["train_loss"][0] < np.inf
-    assert figures("double_descent", [Run(0, settings, outcome)]) == ["double_descent", "spectra"]
+        network={"architecture": "resnet18"},
+        training={**TRAINING, "epochs": 1, "augmentation": ["crop", "flip"]},
+        widths=[1],
+        eigenvalues=2,
+    )
+    networks = runs[0].result.networks
+    assert networks.parameters[0] > 100 * 8  # the last layer's weights, for 100 classes
+    assert 0 < networks.train_loss[0] < np.inf
+    assert figures("double_descent", runs) == ["double_descent", "spectra"]
 
 
 def test_directions_are_of_their_subspaces() -> None:
     rng = np.random.default_rng(0)
     basis = np.linalg.qr(rng.standard_normal((30, 10)))[0]
     top, bottom = basis[:, :5], basis[:, 5:]
-    rest = degenerate_directions.direction(top, top, "rest", rng)
+    subspaces = degenerate_directions.Subspaces(top, bottom)
+    rest, other = subspaces.directions("rest", 2, rng)
     assert np.linalg.norm(rest) == pytest.approx(1)
     assert np.abs(top.T @ rest).max() < 1e-14
-    low = degenerate_directions.direction(bottom, top, "bottom", rng)
+    assert abs(rest @ other) < 0.9
+    (low,) = subspaces.directions("bottom", 1, rng)
     assert np.abs(top.T @ low).max() < 1e-14
     assert np.linalg.norm(bottom.T @ low) == pytest.approx(1)
+    (high,) = subspaces.directions("top", 1, rng)
+    assert np.linalg.norm(top.T @ high) == pytest.approx(np.linalg.norm(high)) == pytest.approx(1)
 
 
 def test_the_loss_rises_along_eigenvectors_by_their_eigenvalues() -> None:
     """By h s^2 / 2 at a distance of s, as the mean of both ways."""
-    data = load_data(context(), DATASETS["digits"])
+    data = load_dataset(context(), DATASETS["digits"])
     network = {"template": "dense", "width": 3, "depth": 1, "activation": "tanh"}
     training = {**TRAINING, "epochs": 300, "weight_decay": 0.0}
-    solution = solutions.solve(context(), data, network, training)
-    top = degenerate_directions.subspaces(context(), solution, 2)["top"]
-    weights = torch.nn.utils.parameters_to_vector(solution.network.parameters()).detach().double()
-    surface = degenerate_directions._surface(solution, weights, 0.02 * top, 3)
-    degenerate_directions._place(solution, weights, np.zeros(len(weights)))
+    solution = solve(context(), data, network, training)
+    top = degenerate_directions.subspaces_of(context(), solution, 2).top
+    surface = degenerate_directions.MovableNetwork.of(solution).surface(0.02 * top, 3)
     values = hessian(solution.network, "cross_entropy", solution.train).eigsh(2).values
     rises = [surface[1, 0] + surface[1, 2], surface[0, 1] + surface[2, 1]]
     for rise, value in zip(rises, values, strict=True):
@@ -345,9 +392,8 @@ def test_the_loss_rises_along_eigenvectors_by_their_eigenvalues() -> None:
 
 def test_posterior_contraction_has_the_papers_numbers() -> None:
     runs = reduced("posterior_contraction", seeds=3, counts=[10, 100, 200, 300])
-    arrays = [run.outcome.arrays for run in runs]
-    covariance = np.mean([a["covariance"] for a in arrays], axis=0)
-    hessian = np.mean([a["hessian"] for a in arrays], axis=0)
+    covariance = np.mean([run.result.covariance for run in runs], axis=0)
+    hessian = np.mean([run.result.hessian for run in runs], axis=0)
     np.testing.assert_allclose(covariance[[0, 1, 3]], [71, 38, 0.03], rtol=0.12)
     assert 1 < covariance[2] < 8
     np.testing.assert_allclose(hessian, [10, 100, 191, 200], rtol=0.05)
@@ -363,23 +409,25 @@ def test_contraction_needs_as_many_points_as_data() -> None:
 
 def test_fourier_features_in_their_order() -> None:
     x = np.array([0.25])
-    found = posterior_contraction.fourier_features(x, 4)[0]
+    features = posterior_contraction.fourier_features(x, 4)[0]
     half = np.pi / 4
-    np.testing.assert_allclose(found, [np.cos(half), np.sin(half), np.cos(2 * half), 1], atol=1e-12)
+    expected = [np.cos(half), np.sin(half), np.cos(2 * half), 1]
+    np.testing.assert_allclose(features, expected, atol=1e-12)
 
 
 def test_a_bayesian_network() -> None:
-    runs = reduced("bayesian_network", counts=[3, 30], width=3, burn_in=20, samples=30, leapfrogs=5)
+    hmc = {"burn_in": 20, "samples": 30, "leapfrogs": 5}
+    runs = reduced("bayesian_network", counts=[3, 30], width=3, hmc=hmc)
     assert figures("bayesian_network", runs) == ["bayesian_network"]
     (claim,) = evaluate_claims(STUDY, {"bayesian_network": runs})
     assert claim.title == "Posterior contraction: a small Bayesian network"
     for run in runs:
-        assert (run.outcome.arrays["acceptance"] > 0.05).all()
-        assert (run.outcome.arrays["negatives"] <= 10).all()
-    first = [run.outcome.arrays["negatives"][0] for run in runs]
+        assert (run.result.acceptance > 0.05).all()
+        assert (run.result.negatives <= 10).all()
+    first = [run.result.negatives[0] for run in runs]
     assert claim.estimates["eigenvalues below zero, n = 3"] == first
     assert max(first) > 0
-    masses = [run.outcome.arrays["negative_mass"][1] for run in runs]
+    masses = [run.result.negative_mass[1] for run in runs]
     assert claim.estimates["mass below zero, n = 30"] == masses
     assert "leaves out its eigenvalues below zero" in claim.measured
 
@@ -389,28 +437,31 @@ def test_the_posterior_equals_its_formula_by_torch() -> None:
     x, y, weights = rng.standard_normal(12), rng.standard_normal(12), rng.standard_normal(10)
     posterior = bayesian_network.Posterior(x, y, 0.3, 2.0)
 
+    normal: Any = torch.distributions.Normal
+    hessian_of: Any = torch.autograd.functional.hessian
+
     def likelihood(flat: torch.Tensor) -> torch.Tensor:
         inner, shift, outer = flat[:-1].reshape(3, 3)
         fit = torch.tanh(torch.tensor(x)[:, None] * inner + shift) @ outer + flat[-1]
-        return torch.distributions.Normal(fit, 0.3).log_prob(torch.tensor(y)).sum()
+        total: torch.Tensor = normal(fit, 0.3).log_prob(torch.tensor(y)).sum()
+        return total
 
     flat = torch.tensor(weights, requires_grad=True)
-    prior = torch.distributions.Normal(0, 2.0**0.5).log_prob(flat).sum()
+    prior = normal(0, 2.0**0.5).log_prob(flat).sum()
     (slope,) = torch.autograd.grad(likelihood(flat) + prior, flat)
     np.testing.assert_allclose(posterior.density(weights)[1], slope.numpy(), rtol=1e-6)
     other = torch.zeros(10, dtype=torch.float64)
     difference = float(likelihood(flat) - likelihood(other))
-    found = posterior.likelihood(weights)[0] - posterior.likelihood(np.zeros(10))[0]
-    assert found == pytest.approx(difference)
-    exact = -torch.autograd.functional.hessian(likelihood, flat.detach())
+    computed = posterior.likelihood(weights)[0] - posterior.likelihood(np.zeros(10))[0]
+    assert computed == pytest.approx(difference)
+    exact = -hessian_of(likelihood, flat.detach())
     np.testing.assert_allclose(posterior.hessian(weights), exact.numpy(), atol=1e-4)
 
 
 def test_a_chain_without_data_samples_the_prior() -> None:
     posterior = bayesian_network.Posterior(np.zeros(0), np.zeros(0), 1.0, 3.0)
-    chain = bayesian_network.hamiltonian(
-        posterior, 7, generator(0, "test"), burn_in=300, samples=1500, leapfrogs=10
-    )
+    settings = bayesian_network.ChainSettings(burn_in=300, samples=1500, leapfrogs=10)
+    chain = bayesian_network.hamiltonian(posterior, 7, generator(0, "test"), settings)
     assert chain.acceptance == pytest.approx(0.8, abs=0.15)
     np.testing.assert_allclose(chain.samples.var(axis=0), 3.0, rtol=0.35)
     np.testing.assert_allclose(chain.samples.mean(axis=0), 0.0, atol=0.35)
@@ -418,11 +469,11 @@ def test_a_chain_without_data_samples_the_prior() -> None:
 
 def test_random_features() -> None:
     runs = reduced("random_features", samples=40, test_samples=50, features=[10, 40, 60, 120])
-    arrays = runs[0].outcome.arrays
-    assert arrays["test_error"][1] == arrays["test_error"].max()
-    total = arrays["effective_dimensionality"] + arrays["published"]
+    result = runs[0].result
+    assert result.test_error[1] == result.test_error.max()
+    total = result.effective_dimensionality + result.published
     np.testing.assert_allclose(total, [10, 40, 40, 40])
-    assert (np.diff(arrays["effective_dimensionality"]) > 0).all()
+    assert (np.diff(result.effective_dimensionality) > 0).all()
     assert figures("random_features", runs) == ["random_features"]
     (claim,) = evaluate_claims(STUDY, {"random_features": runs})
     assert claim.holds is False
@@ -430,33 +481,25 @@ def test_random_features() -> None:
 
 
 def test_random_features_are_described_by_their_signs() -> None:
-    arrays = {
-        "features": np.array([10, 20, 30, 40]),
-        "effective_dimensionality": np.array([9.0, 3, 2, 1]),
-        "published": np.array([1.0, 7, 8, 9]),
-        "test_error": np.array([0.9, 0.3, 0.2, 0.1]),
-    }
-    runs = [Run(seed, {}, Outcome({"samples": 20.0}, arrays)) for seed in range(2)]
+    result = random_features.Result(
+        features=np.array([10.0, 20, 30, 40]),
+        effective_dimensionality=np.array([9.0, 3, 2, 1]),
+        published=np.array([1.0, 7, 8, 9]),
+        test_error=np.array([0.9, 0.3, 0.2, 0.1]),
+    )
+    runs = [Run(seed, random_features.Settings(samples=20), result) for seed in range(2)]
     (claim,) = evaluate_claims(STUDY, {"random_features": runs})
     assert claim.holds
     assert "N_eff follows the test error; min(n, d) - N_eff moves against it" in claim.measured
 
 
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [([1.0, 1.1, 0.9], True), ([-1.0, -1.1, -0.9], False), ([1.0, -1.0, 0.5], None), ([1.0], None)],
-)
-def test_a_claim_holds_by_its_interval(values: list[float], expected: bool | None) -> None:
-    assert exceeds(values) is expected
-    assert claims._holds({"x": 0.0, "sure": 0.0}, {"x": values, "sure": [5.0, 5.1]}) is expected
-
-
-def swept(seed: int, test_loss: list[float], sizes: list[float]) -> Run:
+def swept(
+    seed: int, test_loss: list[float], sizes: list[float], **further: Any
+) -> DoubleDescentRun:
     """A run of double descent whose N_eff grows with ``sizes``; the last four networks fit."""
     count = len(test_loss)
-    arrays = {name: np.ones(count) for name in solutions.QUANTITIES}
+    arrays = {entry.name: np.ones(count) for entry in fields(Measurements)}
     arrays |= {
-        "widths": np.arange(1, count + 1),
         "parameters": np.arange(1.0, count + 1),
         "train_error": np.r_[np.ones(count - 4), np.zeros(4)],
         "test_loss": np.array(test_loss) * (1 + 0.01 * seed),
@@ -464,7 +507,10 @@ def swept(seed: int, test_loss: list[float], sizes: list[float]) -> Run:
         "nodes": np.zeros((count, 1)),
         "weights": np.zeros((count, 1)),
     }
-    return Run(seed, {}, Outcome({}, arrays))
+    arrays |= {name: np.array(values, float) for name, values in further.items()}
+    widths = np.arange(1, count + 1)
+    settings = double_descent.Settings({}, {}, {}, widths.tolist())
+    return Run(seed, settings, double_descent.Result(Measurements(**arrays), widths))
 
 
 def test_claims_of_double_descent() -> None:
@@ -475,19 +521,22 @@ def test_claims_of_double_descent() -> None:
     (alone, *_) = evaluate_claims(STUDY, {"double_descent": runs[:1]})
     assert not any("best narrower" in name for name in alone.estimates)
     against = [swept(seed, losses, sorted(sizes)) for seed in range(3)]
-    found = evaluate_claims(STUDY, {"double_descent": against})
-    assert [claim.holds for claim in found] == [True, False, False]
-    assert "N_eff with test loss -1 (-1 to -1)" in found[2].measured
+    judged = evaluate_claims(STUDY, {"double_descent": against})
+    assert [claim.holds for claim in judged] == [True, False, False]
+    assert "N_eff with test loss -1 (-1 to -1)" in judged[2].measured
 
 
 def test_other_quantities_and_what_is_left_out_stand_beside_n_eff() -> None:
-    run = swept(0, [2.0, 1.0, 3.0, 2.5, 2.0, 0.5], [1.0, 2.0, 9.0, 7.0, 5.0, 3.0])
-    arrays = dict(run.outcome.arrays)
-    arrays["lambda_max"] = np.array([0.0, 0, 1, 2, 3, 4])
-    arrays["lambda_min"] = np.array([-99.0, 0, -0.5, 0, 0, 0])
-    arrays["negatives"] = np.array([99.0, 0, 7, 0, 0, 0])
-    arrays["negative_mass"] = np.array([99.0, 0, 1, 3, 3, 8])
-    runs = [Run(seed, {}, Outcome({}, arrays)) for seed in range(2)]
+    run = swept(
+        0,
+        test_loss=[2.0, 1.0, 3.0, 2.5, 2.0, 0.5],
+        sizes=[1.0, 2.0, 9.0, 7.0, 5.0, 3.0],
+        lambda_max=[0, 0, 1, 2, 3, 4],
+        lambda_min=[-99, 0, -0.5, 0, 0, 0],
+        negatives=[99, 0, 7, 0, 0, 0],
+        negative_mass=[99, 0, 1, 3, 3, 8],
+    )
+    runs = [replace(run, seed=seed) for seed in range(2)]
     tracks = evaluate_claims(STUDY, {"double_descent": runs})[2]
     assert tracks.estimates["N_eff with test loss"] == pytest.approx([1.0, 1.0])
     assert tracks.estimates["largest eigenvalue with test loss"] == pytest.approx([-1.0, -1.0])
@@ -502,7 +551,7 @@ def test_the_best_width_of_a_seed_is_chosen_by_the_others() -> None:
     losses = [[2.0, 1.0, 2.0], [2.0, 2.0, 1.0], [1.0, 2.0, 2.0]]
     sizes = [1.0, 1.0, 1.0, 9.0, 7.0, 5.0, 3.0]
     runs = [swept(0, [*row, 3.0, 2.5, 2.0, 0.5], sizes) for row in losses]
-    runs = [Run(seed, {}, run.outcome) for seed, run in enumerate(runs)]
+    runs = [replace(run, seed=seed) for seed, run in enumerate(runs)]
     descends = evaluate_claims(STUDY, {"double_descent": runs})[0]
     narrower = descends.estimates["test loss, first fitting minus best narrower"]
     assert narrower == pytest.approx([3 - 2.0, 3 - 2.0, 3 - 2.0])
@@ -513,23 +562,33 @@ def test_the_best_width_of_a_seed_is_chosen_by_the_others() -> None:
 
 def test_correlations_are_among_networks_that_fit() -> None:
     shape = (1, 2, 3)
-    quantities = {name: np.ones(shape) for name in solutions.QUANTITIES}
+    quantities = {entry.name: np.ones(shape) for entry in fields(Measurements)}
     quantities["train_loss"] = np.array([[[0.0, 0.01, 0.05], [0.09, 5.0, 5.0]]])
     quantities["test_loss"] = np.array([[[1.0, 2.0, 3.0], [4.0, 0.0, 0.0]]])
-    quantities["effective_dimensionality"] = np.array([[[1.0, 3.0, 5.0], [9.0, 99.0, 99.0]]])
-    grid = width_depth.Grid(np.array([1, 2, 3]), np.array([1, 2]), quantities)
-    assert grid.correlations("effective_dimensionality") == pytest.approx([1.0])
-    assert np.isnan(grid.correlations("lambda_max")).all()
+    quantities["eigenvalues"] = np.array([[[1.0, 3.0, 5.0], [9.0, 99.0, 99.0]]])[..., None]
+    quantities |= dict.fromkeys(("nodes", "weights"), np.zeros((*shape, 1)))
+    networks = Measurements(**quantities)
+    grid = Grid(np.array([1, 2, 3]), np.array([1, 2]), networks)
+    with_loss = {
+        title: correlations_by_seed(values, networks.test_loss, grid.fitting)
+        for title, values in grid.explanations.items()
+    }
+    assert with_loss["effective dimensionality"] == pytest.approx([1.0])
+    assert np.isnan(with_loss["largest eigenvalue"]).all()
+    first_row = correlations_by_seed(
+        networks.dimension[:, 1], networks.test_loss[:, 1], np.ones(3, dtype=bool)
+    )
+    assert first_row[0] < 0
 
 
 @pytest.mark.parametrize("setting", ["small", "paper"])
-def test_settings_name_experiments_and_their_keywords(root: Path, setting: str) -> None:
+def test_settings_fit_their_experiments(root: Path, setting: str) -> None:
     config = yaml.safe_load((root / "studies" / f"{STUDY}.yaml").read_text())[setting]
     for entry in config["experiments"]:
-        module = importlib.import_module(
-            f"gengap.studies.{STUDY}.{entry.get('experiment', entry['name'])}"
-        )
-        known = inspect.signature(module.run).parameters
-        assert set(entry["settings"]) | set(entry.get("grid", {})) <= set(known)
+        name = entry.get("experiment", entry["name"])
+        module = importlib.import_module(f"gengap.studies.{STUDY}.experiments.{name}")
+        for point in grid_points(entry.get("grid", {})):
+            del point["replicate"]
+            build_settings(module.Settings, {**entry["settings"], **point}, name)
         if setting == "small":
             assert entry["seeds"] >= 3

@@ -2,321 +2,321 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.studies import (
+from gengap.studies.claims import (
+    POSITIVE,
+    Bound,
     Claim,
-    Run,
-    all_hold,
+    Estimates,
     exceeds,
     format_interval,
     interval,
+    listed,
     rank_correlation,
 )
-from gengap.studies.maddox2020.degenerate_directions import known
-from gengap.studies.maddox2020.double_descent import HEADLINE_ALPHA, INTERPOLATION, Sweep
-from gengap.studies.maddox2020.width_depth import EXPLANATIONS, LOW_TRAIN_LOSS, Grid
+from gengap.studies.maddox2020.experiments.posterior_contraction import Result as Contraction
+from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Floats, Measurements
+from gengap.studies.maddox2020.runs import (
+    BayesianNetworkRun,
+    DegenerateDirectionsRun,
+    DoubleDescentRun,
+    PosteriorContractionRun,
+    RandomFeaturesRun,
+    WidthDepthRun,
+)
+from gengap.studies.maddox2020.sweeps import (
+    INTERPOLATION,
+    LOW_TRAIN_LOSS,
+    Grid,
+    Sweep,
+    correlations_by_seed,
+)
+from gengap.studies.outcomes import AnyRun
 
 DEGENERATE = "degenerate_"
 """Names of the experiments on directions begin so."""
+
 SAME = 0.95
-"""Predictions count as the same where so large a part of them is."""
-
-_BELOW = {"negatives": "eigenvalues below zero", "negative_mass": "mass below zero"}
-
-Estimates = dict[str, list[float]]
+"""Predictions count as the same where at least this fraction of them is."""
 
 
-def claims(runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
-    """Every claim that the experiments with runs decide.
+def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
+    """Judge the claims that the experiments with runs bear on.
 
     A claim states that one number or several are above a bound (0, unless it says otherwise). It
     holds if the 95% intervals of all of them are, does not hold if that of one is below, and is
     undecided otherwise.
+
+    Args:
+        runs: by experiment.
+
+    Returns:
+        The claims, in the order of the paper.
     """
-    found = []
-    for name, evaluate_claims in _JUDGES.items():
+    judged: list[Claim] = []
+    for name, claims_of in _CLAIMS_OF.items():
         if runs.get(name):
-            found += evaluate_claims(runs[name])
-    for name, some in runs.items():
+            judged += claims_of(runs[name])
+    for name, of_experiment in runs.items():
         if name.startswith(DEGENERATE):
-            found.append(_degenerate(name.removeprefix(DEGENERATE).replace("_", " "), some))
-    return found
+            data = name.removeprefix(DEGENERATE).replace("_", " ")
+            judged.append(_degenerate(data, of_experiment))
+    return judged
 
 
-def _holds(bounds: Mapping[str, float], estimates: Mapping[str, Sequence[float]]) -> bool | None:
-    """Whether the interval of each named estimate is above its bound; see :func:`claims`."""
-    return all_hold(*(exceeds(estimates[name], bound) for name, bound in bounds.items()))
-
-
-def _listed(estimates: Mapping[str, Sequence[float]], names: Sequence[str]) -> str:
-    """``"name 0.52 (0.41 to 0.63), ..."``."""
-    return ", ".join(f"{name} {format_interval(estimates[name])}" for name in names)
-
-
-def _rank_correlations(
-    first: NDArray[np.float64], second: NDArray[np.float64], columns: NDArray[np.bool_]
-) -> list[float]:
-    """Spearman's, of each seed's row, over the chosen columns."""
-    pairs = zip(first[:, columns], second[:, columns], strict=True)
-    return [rank_correlation(one, other) for one, other in pairs]
-
-
-def _double_descent(runs: Sequence[Run]) -> list[Claim]:
+def _double_descent(runs: Sequence[DoubleDescentRun]) -> list[Claim]:
     sweep = Sweep.of(runs)
-    test_loss, test_error = sweep.quantities["test_loss"], sweep.quantities["test_error"]
-    fits = sweep.interpolating
+    networks, fits = sweep.networks, sweep.interpolating
     if fits.sum() < 3:
         return []
     first = int(np.argmax(fits))
-    descent: Estimates = {
-        "test loss, first fitting minus widest": (test_loss[:, first] - test_loss[:, -1]).tolist(),
-        "test error, first fitting minus widest": (
-            test_error[:, first] - test_error[:, -1]
-        ).tolist(),
-    }
-    if first and len(test_loss) > 1:
-        best = _best_of_others(test_loss[:, :first])
-        descent["test loss, narrowest minus best narrower"] = (test_loss[:, 0] - best).tolist()
-        descent["test loss, first fitting minus best narrower"] = (
-            test_loss[:, first] - best
-        ).tolist()
-    losses = [name for name in descent if name.startswith("test loss")]
-    dimension = sweep.dimension()
-    outcomes = {"test loss": test_loss, "test error": test_error}
+    descent = _descent(networks, first)
     rivals = {
-        "N_eff": dimension,
-        "largest eigenvalue": sweep.quantities["lambda_max"],
-        "parameters": sweep.quantities["parameters"],
+        "N_eff": networks.dimension,
+        "largest eigenvalue": networks.lambda_max,
+        "parameters": networks.parameters,
     }
+    outcomes = {"test loss": networks.test_loss, "test error": networks.test_error}
     tracking: Estimates = {
-        f"{quantity} with {name}": _rank_correlations(numbers, values, fits)
+        f"{quantity} with {name}": correlations_by_seed(numbers, values, fits)
         for quantity, numbers in rivals.items()
         for name, values in outcomes.items()
     }
-    size = _rank_correlations(dimension, sweep.quantities["parameters"], fits)
+    with_parameters = correlations_by_seed(networks.dimension, networks.parameters, fits)
+    size: Estimates = {"N_eff with parameters": with_parameters}
     widths = f"widths {sweep.widths[fits][0]} to {sweep.widths[-1]}"
+    fitting = np.broadcast_to(fits, networks.test_loss.shape)
     return [
-        Claim(
+        Claim.judged(
             "The test loss descends twice",
             "As the width grows, the test loss falls, rises up to where the network just fits its "
             "training labels, and falls again.",
-            f"{_listed(descent, list(descent))} (the best narrower width of each seed is that of "
+            f"{listed(descent)} (the best narrower width of each seed is that of "
             f"the least mean over the other seeds); the first width at which training errors are "
             f"at most {INTERPOLATION:g} with every seed is {sweep.widths[first]}.",
-            _holds(dict.fromkeys(losses, 0.0), descent),
             descent,
+            {name: POSITIVE for name in descent if name.startswith("test loss")},
         ),
-        Claim(
+        Claim.judged(
             "N_eff falls with width among networks that fit",
             "In the overparametrised regime wider networks have a lower effective dimensionality.",
             f"Spearman's correlation of N_eff with the number of parameters, {widths}: "
-            f"{format_interval(size)}.",
-            exceeds([-value for value in size]),
-            {"N_eff with parameters": size},
+            f"{format_interval(with_parameters)}.",
+            size,
+            Bound(above=False),
         ),
-        Claim(
+        Claim.judged(
             "N_eff follows the test loss among networks that fit",
             "In the overparametrised regime the effective dimensionality tracks the test loss.",
-            f"Spearman's correlation, {widths}, α = {HEADLINE_ALPHA:g}: "
-            f"{_listed(tracking, list(tracking))}; N_eff with the number of parameters "
-            f"{format_interval(size)}. {_left_out(sweep.quantities, np.broadcast_to(fits, dimension.shape))}",
-            _holds({"N_eff with test loss": 0.0}, tracking),
-            {**tracking, "N_eff with parameters": size},
+            f"Spearman's correlation, {widths}, α = {HEADLINE_ALPHA:g}: {listed(tracking)}; N_eff "
+            f"with the number of parameters {format_interval(with_parameters)}. "
+            f"{_left_out(networks, fitting)}",
+            tracking | size,
+            {"N_eff with test loss": POSITIVE},
         ),
     ]
 
 
-def _left_out(quantities: Mapping[str, NDArray[np.float64]], chosen: NDArray[np.bool_]) -> str:
-    """What N_eff of the chosen networks does not see."""
-    least, number, mass = (
-        quantities[name][chosen] for name in ("lambda_min", "negatives", "negative_mass")
-    )
+def _descent(networks: Measurements, first: int) -> Estimates:
+    """How far the test loss falls and rises around the first width that fits."""
+    loss, error = networks.test_loss, networks.test_error
+    falls = {
+        "test loss, first fitting minus widest": loss[:, first] - loss[:, -1],
+        "test error, first fitting minus widest": error[:, first] - error[:, -1],
+    }
+    if first and len(loss) > 1:
+        best = _best_of_others(loss[:, :first])
+        falls["test loss, narrowest minus best narrower"] = loss[:, 0] - best
+        falls["test loss, first fitting minus best narrower"] = loss[:, first] - best
+    return {name: values.tolist() for name, values in falls.items()}
+
+
+def _best_of_others(losses: Floats) -> Floats:
+    """Each seed's loss (seeds,) at the width that is best for the other seeds."""
+    # A width chosen by the seed's own noise would have too small a loss.
+    best = [np.delete(losses, seed, axis=0).mean(axis=0).argmin() for seed in range(len(losses))]
+    return losses[np.arange(len(losses)), best]
+
+
+def _left_out(networks: Measurements, selected: NDArray[np.bool_]) -> str:
+    """What N_eff of the selected networks does not see."""
+    least, mass = networks.lambda_min[selected], networks.negative_mass[selected]
     return (
         f"N_eff leaves out the eigenvalues below zero: of these networks the most negative one is "
-        f"{least.min():.2g}, {number.max():.0f} at most are below -0.01 times the largest, and all "
-        f"have a mass of {np.median(mass):.2g} (median; {mass.max():.2g} at most), as estimated."
+        f"{least.min():.2g}, {networks.negatives[selected].max():.0f} at most are below -0.01 "
+        f"times the largest, and all have a mass of {np.median(mass):.2g} (median; "
+        f"{mass.max():.2g} at most), as estimated."
     )
 
 
-def _best_of_others(losses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each seed's loss (seeds,) at the width that is best for the other seeds.
-
-    A width chosen by the seed's own noise would have too small a loss.
-    """
-    chosen = [np.delete(losses, seed, axis=0).mean(axis=0).argmin() for seed in range(len(losses))]
-    return losses[np.arange(len(losses)), chosen]
-
-
-def _width_depth(runs: Sequence[Run]) -> list[Claim]:
+def _width_depth(runs: Sequence[WidthDepthRun]) -> list[Claim]:
     grid = Grid.of(runs)
-    estimates: Estimates = {}
-    for title, name in EXPLANATIONS.items():
-        for against in ("test_loss", "test_error"):
-            key = f"{title} with {against.replace('_', ' ')}"
-            estimates[key] = grid.correlations(name, against).tolist()
-    leader = "effective dimensionality with test loss"
-    ahead: Estimates = {
-        f"ahead of {title}": (
-            np.abs(estimates[leader]) - np.abs(estimates[f"{title} with test loss"])
-        ).tolist()
-        for title in list(EXPLANATIONS)[1:]
+    networks = grid.networks
+    estimates: Estimates = {
+        f"{title} with {name}": correlations_by_seed(values, outcomes, grid.fitting)
+        for title, values in grid.explanations.items()
+        for name, outcomes in (
+            ("test loss", networks.test_loss),
+            ("test error", networks.test_error),
+        )
     }
-    chosen = grid.fitting
-    fitting = int(chosen.all(axis=0).sum())
-    estimated = ""
-    if chosen.any():
-        values, computed, least = (
-            grid.quantities[name][chosen]
-            for name in ("effective_dimensionality", "computed", "least_computed")
-        )
-        share = 1 - computed / values
-        estimated = (
-            f" Of N_eff {np.median(share):.0%} (median; {share.max():.0%} at most) is of "
-            f"eigenvalues beyond those computed, of which the smallest is {least.max():.2g} at "
-            f"most, and is estimated. {_left_out(grid.quantities, chosen)}"
-        )
-    with_loss = [name for name in estimates if name.endswith("test loss")]
+    with_loss = {title: estimates[f"{title} with test loss"] for title in grid.explanations}
+    leader, *others = with_loss
+    ahead: Estimates = {
+        f"ahead of {title}": (np.abs(with_loss[leader]) - np.abs(with_loss[title])).tolist()
+        for title in others
+    }
     return [
-        Claim(
+        Claim.judged(
             "N_eff explains the test loss over width and depth",
             "Among networks of low training loss, over width and depth, the effective "
             "dimensionality is positively correlated with the test loss.",
             f"Spearman's correlation among networks with training loss up to {LOW_TRAIN_LOSS:g} "
-            f"({fitting} of {grid.fitting[0].size} with every seed): "
-            f"{_listed(estimates, with_loss)}.{estimated}",
-            _holds({leader: 0.0}, estimates),
+            f"({grid.fitting.all(axis=0).sum()} of {grid.fitting[0].size} with every seed): "
+            f"{listed(with_loss, form='{name} with test loss {interval}')}.{_estimated(grid)}",
             estimates,
+            {f"{leader} with test loss": POSITIVE},
         ),
-        Claim(
+        Claim.judged(
             "N_eff explains more than counting parameters, norms and sharpness do",
             "The effective dimensionality is a better guide than the number of parameters and than "
             "norms or flatness.",
-            f"|correlation| of N_eff minus that of the other: {_listed(ahead, list(ahead))}.",
-            _holds(dict.fromkeys(ahead, 0.0), ahead),
+            f"|correlation| of N_eff minus that of the other: {listed(ahead)}.",
             ahead,
         ),
     ]
 
 
-def _contraction(runs: Sequence[Run], model: str) -> Claim:
-    counts = runs[0].outcome.arrays["counts"]
-    series = {
-        name: np.stack([run.outcome.arrays[name] for run in runs])
-        for name in ("covariance", "hessian")
+def _estimated(grid: Grid) -> str:
+    """How much of N_eff of the networks that fit is estimated, and what it leaves out."""
+    networks, fitting = grid.networks, grid.fitting
+    if not fitting.any():
+        return ""
+    leading = networks.spectrum.leading_dimensions([HEADLINE_ALPHA])[..., 0]
+    fraction = 1 - leading[fitting] / networks.dimension[fitting]
+    least = np.nanmin(networks.eigenvalues, axis=-1)[fitting].max()
+    return (
+        f" Of N_eff {np.median(fraction):.0%} (median; {fraction.max():.0%} at most) is of "
+        f"eigenvalues beyond those computed, of which the smallest is {least:.2g} at most, and is "
+        f"estimated. {_left_out(networks, fitting)}"
+    )
+
+
+def _posterior_contraction(runs: Sequence[PosteriorContractionRun]) -> list[Claim]:
+    return [_contraction([run.result for run in runs], "Bayesian linear regression")]
+
+
+def _bayesian_network(runs: Sequence[BayesianNetworkRun]) -> list[Claim]:
+    results = [run.result for run in runs]
+    counts = results[0].counts
+    number = _at(counts, "eigenvalues below zero", counts, [result.negatives for result in results])
+    mass = _at(counts, "mass below zero", counts, [result.negative_mass for result in results])
+    indefinite = (
+        f"; the Hessian's N_eff leaves out its eigenvalues below zero, on average {_means(number)} "
+        f"of them at n = {', '.join(f'{count:g}' for count in counts)}, of mass {_means(mass)}"
+    )
+    return [_contraction(results, "a small Bayesian network", number | mass, indefinite)]
+
+
+def _contraction(
+    results: Sequence[Contraction], model: str, further: Estimates | None = None, remark: str = ""
+) -> Claim:
+    """The claim on one model, with further estimates that do not decide it."""
+    counts = results[0].counts
+    trends: Estimates = {
+        "covariance falls": [-rank_correlation(counts, result.covariance) for result in results],
+        "Hessian rises": [rank_correlation(counts, result.hessian) for result in results],
     }
-    falls = [-rank_correlation(counts, row) for row in series["covariance"]]
-    rises = [rank_correlation(counts, row) for row in series["hessian"]]
     shown = [10, 100, 200, 300]
     if not set(shown) <= set(counts):
         shown = [int(counts[0]), int(counts[-1])]
-    estimates: Estimates = {"covariance falls": falls, "Hessian rises": rises}
-    for name, values in series.items():
-        for count in shown:
-            column = values[:, int(np.argmax(counts == count))]
-            estimates[f"N_eff of the {name}, n = {count}"] = column.tolist()
-    indefinite = ""
-    if "negatives" in runs[0].outcome.arrays:
-        below = {
-            f"{title}, n = {count:g}": [float(run.outcome.arrays[name][row]) for run in runs]
-            for name, title in _BELOW.items()
-            for row, count in enumerate(counts)
-        }
-        estimates |= below
-        means = [f"{interval(values)[0]:.3g}" for values in below.values()]
-        number, mass = ", ".join(means[: len(counts)]), ", ".join(means[len(counts) :])
-        indefinite = (
-            f"; the Hessian's N_eff leaves out its eigenvalues below zero, on average {number} of "
-            f"them at n = {', '.join(f'{count:g}' for count in counts)}, of mass {mass}"
-        )
-    return Claim(
+    covariance = _at(
+        shown, "N_eff of the covariance", counts, [result.covariance for result in results]
+    )
+    hessian = _at(shown, "N_eff of the Hessian", counts, [result.hessian for result in results])
+    return Claim.judged(
         f"Posterior contraction: {model}",
         "With more data the effective dimensionality of the posterior's covariance falls while "
         "that of the Hessian rises.",
         "Rank correlations with the number of data, each in the direction of the claim: "
-        f"{_listed(estimates, ['covariance falls', 'Hessian rises'])}; N_eff at n = "
-        f"{', '.join(map(str, shown))}: covariance "
-        f"{_means(estimates, 'covariance', shown)}, Hessian {_means(estimates, 'hessian', shown)}"
-        f"{indefinite}.",
-        _holds({"covariance falls": 0.0, "Hessian rises": 0.0}, estimates),
-        estimates,
+        f"{listed(trends)}; N_eff at n = {', '.join(map(str, shown))}: covariance "
+        f"{_means(covariance)}, Hessian {_means(hessian)}{remark}.",
+        trends | covariance | hessian | (further or {}),
+        dict.fromkeys(trends, POSITIVE),
     )
 
 
-def _means(estimates: Estimates, name: str, counts: Sequence[int]) -> str:
-    values = [interval(estimates[f"N_eff of the {name}, n = {count}"])[0] for count in counts]
-    return ", ".join(f"{value:.3g}" for value in values)
+def _at(shown: Iterable[float], title: str, counts: Floats, curves: Sequence[Floats]) -> Estimates:
+    """Estimates of a quantity at some numbers of data, from the curve of each seed."""
+    rows = {f"{title}, n = {count:g}": int(np.argmax(counts == count)) for count in shown}
+    return {name: [float(curve[row]) for curve in curves] for name, row in rows.items()}
 
 
-def _posterior_contraction(runs: Sequence[Run]) -> list[Claim]:
-    return [_contraction(runs, "Bayesian linear regression")]
+def _means(estimates: Estimates) -> str:
+    return ", ".join(f"{interval(values)[0]:.3g}" for values in estimates.values())
 
 
-def _bayesian_network(runs: Sequence[Run]) -> list[Claim]:
-    return [_contraction(runs, "a small Bayesian network")]
-
-
-def _random_features(runs: Sequence[Run]) -> list[Claim]:
+def _random_features(runs: Sequence[RandomFeaturesRun]) -> list[Claim]:
     estimates: Estimates = {"N_eff with test error": [], "min(n, d) - N_eff with test error": []}
     for run in runs:
-        arrays = run.outcome.arrays
-        wide = arrays["features"] >= run.outcome.values["samples"]
-        for name, key in zip(estimates, ("effective_dimensionality", "published"), strict=True):
-            estimates[name].append(rank_correlation(arrays[key][wide], arrays["test_error"][wide]))
+        result = run.result
+        wide = result.features >= run.settings.samples
+        quantities = (result.effective_dimensionality, result.published)
+        for correlations, values in zip(estimates.values(), quantities, strict=True):
+            correlations.append(rank_correlation(values[wide], result.test_error[wide]))
     return [
-        Claim(
+        Claim.judged(
             "Random features: N_eff follows the test error in the overparametrised regime",
             "In a linear model on weakly informative features the effective dimensionality falls "
             "with the test error beyond d = n; the figure shows min(n, d) - N_eff.",
-            f"Spearman's correlation over d from n on: {_listed(estimates, list(estimates))}; "
+            f"Spearman's correlation over d from n on: {listed(estimates)}; "
             f"{'; '.join(_followed(name, values) for name, values in estimates.items())}.",
-            _holds({"N_eff with test error": 0.0}, estimates),
             estimates,
+            {"N_eff with test error": POSITIVE},
         )
     ]
 
 
 def _followed(name: str, correlations: Sequence[float]) -> str:
     """How a quantity moves with the test error, by the interval of its correlations."""
-    found = exceeds(correlations)
     moves = {True: "follows the test error", False: "moves against it", None: "is undecided"}
-    return f"{name.removesuffix(' with test error')} {moves[found]}"
+    return f"{name.removesuffix(' with test error')} {moves[exceeds(correlations)]}"
 
 
-def _degenerate(data: str, runs: Sequence[Run]) -> Claim:
-    others = [name for name in known(runs) if name != "top"]
+def _degenerate(data: str, runs: Sequence[DegenerateDirectionsRun]) -> Claim:
     agreement = {
-        name: np.stack([run.outcome.arrays[f"train_agreement_{name}"] for run in runs])
-        for name in ("top", *others)
+        name: np.stack([run.result.moves[name].train_agreement for run in runs])
+        for name in runs[0].result.moves
     }
-    scales = runs[0].outcome.arrays["scales"]
-    moved = agreement["top"].mean(axis=0) < SAME
-    place = int(np.argmax(moved)) if moved.any() else len(scales) - 1
+    top, scales = agreement.pop("top"), runs[0].result.scales
+    changed = top.mean(axis=0) < SAME
+    place = int(np.argmax(changed)) if changed.any() else len(scales) - 1
+    length = f"{scales[place]:g} ‖w‖"
     estimates: Estimates = {}
-    bounds: dict[str, float] = {}
-    for name in others:
-        ahead = f"{name} minus top, over all lengths"
-        estimates[ahead] = (agreement[name] - agreement["top"]).mean(axis=1).tolist()
-        same = f"{name}, at {scales[place]:g} ‖w‖"
-        estimates[same] = agreement[name][:, place].tolist()
-        bounds |= {ahead: 0.0, same: SAME}
-    estimates[f"top, at {scales[place]:g} ‖w‖"] = agreement["top"][:, place].tolist()
-    return Claim(
+    bounds: dict[str, Bound] = {}
+    for name, values in agreement.items():
+        ahead, same = f"{name} minus top, over all lengths", f"{name}, at {length}"
+        estimates[ahead] = (values - top).mean(axis=1).tolist()
+        estimates[same] = values[:, place].tolist()
+        bounds |= {ahead: POSITIVE, same: Bound(SAME)}
+    estimates[f"top, at {length}"] = top[:, place].tolist()
+    return Claim.judged(
         f"Degenerate directions: {data}",
         "Moves along directions of low curvature leave the predictions as they are, at lengths at "
         "which moves along the leading eigenvectors of the Hessian change them.",
-        "Part of the training inputs with the same prediction: "
-        f"{_listed(estimates, list(estimates))} ({scales[place]:g} ‖w‖ is the first length at "
-        f"which the leading directions change more than {1 - SAME:.0%}).",
-        _holds(bounds, estimates),
+        f"Fraction of the training inputs with the same prediction: {listed(estimates)} ({length} "
+        f"is the first length at which the leading directions change more than {1 - SAME:.0%}).",
         estimates,
+        bounds,
     )
 
 
-_JUDGES = {
+_CLAIMS_OF: Mapping[str, Callable[[Sequence[Any]], list[Claim]]] = {
     "double_descent": _double_descent,
     "width_depth": _width_depth,
     "posterior_contraction": _posterior_contraction,

@@ -1,4 +1,4 @@
-"""What the study's figures share: curves over seeds, and labels."""
+"""The study's figures: one function for each experiment."""
 
 from __future__ import annotations
 
@@ -6,27 +6,306 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
-from gengap.studies import interval
+from gengap.figures.style import (
+    BLACK,
+    DOUBLE_COLUMN,
+    GREY,
+    ORDERED,
+    PALETTE,
+    SINGLE_COLUMN,
+    legend_below,
+    new_figure,
+    notes_below,
+    styled,
+)
+from gengap.studies.claims import interval
+from gengap.studies.maddox2020.experiments.degenerate_directions import PredictionMap
+from gengap.studies.maddox2020.experiments.posterior_contraction import Result as Contraction
+from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Floats
+from gengap.studies.maddox2020.runs import (
+    BayesianNetworkRun,
+    DegenerateDirectionsRun,
+    DoubleDescentRun,
+    PosteriorContractionRun,
+    RandomFeaturesRun,
+    WidthDepthRun,
+)
+from gengap.studies.maddox2020.sweeps import (
+    LOW_TRAIN_LOSS,
+    Grid,
+    Integers,
+    Sweep,
+    correlations_by_seed,
+)
+from gengap.studies.plotting import plot_band, plot_regions
 
-BAND = 0.18
-"""Opacity of the 95% intervals."""
+_LABELS = {
+    "top": "leading eigenvectors",
+    "rest": "orthogonal to them",
+    "bottom": "least curved eigenvectors",
+}
+_COLOURS = dict(zip(_LABELS, PALETTE, strict=False))
 
 
-def curve(
-    axes: Axes,
-    x: Sequence[float] | NDArray[np.float64],
-    values: NDArray[np.float64],
-    colour: str,
-    label: str | None = None,
-    style: str = "-",
-    marker: str = "o",
-) -> None:
-    """The mean of values (seeds, m) over seeds at x (m,), with its 95% interval as a band."""
-    bounds = np.array([interval(column) for column in values.T])
-    axes.plot(
-        x, bounds[:, 0], color=colour, label=label, linestyle=style, marker=marker, markersize=3
+def double_descent(runs: Sequence[DoubleDescentRun]) -> dict[str, Figure]:
+    """Plot losses, error and N_eff by width; and the spectra, with N_eff by alpha."""
+    sweep = Sweep.of(runs)
+    return {"double_descent": _descent(sweep), "spectra": _spectra(sweep)}
+
+
+@styled
+def _descent(sweep: Sweep) -> Figure:
+    figure = new_figure(DOUBLE_COLUMN, 2.6)
+    panels = figure.subplots(1, 3)
+    networks = sweep.networks
+    x, test_error = networks.parameters[0], 100 * networks.test_error
+    plot_band(panels[0], x, networks.train_loss, PALETTE[0], label="training", marker="s")
+    plot_band(panels[0], x, networks.test_loss, PALETTE[1], label="test", marker="o")
+    panels[0].set_ylabel("cross-entropy")
+    panels[0].legend()
+    plot_band(panels[1], x, test_error, PALETTE[1], marker="o")
+    panels[1].set_ylabel("test error (%)")
+    plot_band(panels[2], x, networks.dimension, PALETTE[2], marker="^")
+    panels[2].set_ylabel(f"N_eff, α = {HEADLINE_ALPHA:g}")
+    note = _bands(len(test_error))
+    if sweep.interpolating.any():
+        first = x[np.argmax(sweep.interpolating)]
+        note += " Dashed: the smallest network that fits its labels with every seed."
+        for axes in panels:
+            axes.axvline(first, color=GREY, linestyle="--", linewidth=0.8, zorder=0.5)
+    for axes, values in zip(
+        panels, (networks.test_loss, test_error, networks.dimension), strict=True
+    ):
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlabel("parameters")
+        axes.set_ylim(0, 1.1 * values.max())  # intervals of few seeds reach far beyond the values
+    notes_below(figure, [note])
+    return figure
+
+
+@styled
+def _spectra(sweep: Sweep) -> Figure:
+    figure = new_figure(DOUBLE_COLUMN, 3.0)
+    spectra, alphas = figure.subplots(1, 2)
+    shown = np.unique(np.linspace(0, len(sweep.widths) - 1, len(PALETTE)).round().astype(int))
+    grid = np.logspace(-3, 2, 60)
+    dimensions = sweep.networks.spectrum.dimensions(grid.tolist()).mean(axis=0)
+    for colour, position in zip(PALETTE, shown, strict=False):
+        values = sweep.networks.eigenvalues[:, position]
+        positive = np.where(values > 0, values, np.nan)
+        spectra.plot(
+            np.arange(1, values.shape[1] + 1),
+            np.exp(np.log(positive).mean(axis=0)),
+            color=colour,
+            label=f"width {sweep.widths[position]}",
+        )
+        alphas.plot(grid, dimensions[position], color=colour)
+    spectra.set_yscale("log")
+    spectra.set_xlabel("place")
+    spectra.set_ylabel("eigenvalue of the Hessian")
+    alphas.set_xscale("log")
+    alphas.set_xlabel("α")
+    alphas.set_ylabel("N_eff")
+    legend_below(figure, spectra.get_lines())
+    return figure
+
+
+def width_depth(runs: Sequence[WidthDepthRun]) -> dict[str, Figure]:
+    """Plot maps over width and depth; and quantities against the test loss."""
+    grid = Grid.of(runs)
+    return {"width_depth": _maps(grid), "explanations": _explanations(grid)}
+
+
+@styled
+def _maps(grid: Grid) -> Figure:
+    figure = new_figure(DOUBLE_COLUMN, 2.9)
+    maps = {
+        "training loss": grid.networks.train_loss,
+        "test loss": grid.networks.test_loss,
+        f"N_eff, α = {HEADLINE_ALPHA:g}": grid.networks.dimension,
+    }
+    columns, rows = np.arange(len(grid.widths)), np.arange(len(grid.depths))
+    panels = figure.subplots(1, 3, sharey=True)
+    for axes, (title, values) in zip(panels, maps.items(), strict=True):
+        means = values.mean(axis=0)
+        image = axes.pcolormesh(columns, rows, means, cmap=ORDERED, shading="nearest")
+        figure.colorbar(image, ax=axes, location="top", label=title, shrink=0.9)
+        if min(means.shape) > 1:
+            _contours(axes, columns, rows, grid)
+        axes.set_xticks(columns, [str(width) for width in grid.widths])
+        axes.set_yticks(rows, [str(depth) for depth in grid.depths])
+        axes.set_xlabel("width")
+    panels[0].set_ylabel("depth")
+    note = (
+        f"Mean over {len(grid.networks.parameters)} seeds. White lines: equal numbers of "
+        f"parameters; black: training loss {LOW_TRAIN_LOSS:g}."
     )
-    if len(values) > 1:
-        axes.fill_between(x, bounds[:, 1], bounds[:, 2], color=colour, alpha=BAND, linewidth=0)
+    notes_below(figure, [note])
+    return figure
+
+
+def _contours(axes: Axes, columns: Integers, rows: Integers, grid: Grid) -> None:
+    sizes = np.log10(grid.networks.parameters.mean(axis=0))
+    levels = np.linspace(sizes.min(), sizes.max(), 6)[1:-1]
+    axes.contour(columns, rows, sizes, levels=levels, colors="white", linewidths=0.7)
+    loss = grid.networks.train_loss.mean(axis=0)
+    if loss.min() < LOW_TRAIN_LOSS < loss.max():
+        axes.contour(columns, rows, loss, levels=[LOW_TRAIN_LOSS], colors=BLACK, linewidths=1.2)
+
+
+@styled
+def _explanations(grid: Grid) -> Figure:
+    figure = new_figure(DOUBLE_COLUMN, 2.4)
+    panels = figure.subplots(1, len(grid.explanations), sharey=True)
+    fitting, losses = grid.fitting, grid.networks.test_loss
+    for axes, (title, values) in zip(panels, grid.explanations.items(), strict=True):
+        axes.scatter(values[~fitting], losses[~fitting], s=8, color=GREY, alpha=0.5)
+        axes.scatter(values[fitting], losses[fitting], s=10, color=PALETTE[0])
+        mean, low, high = interval(correlations_by_seed(values, losses, fitting))
+        axes.set_title(f"ρ = {mean:.2f}\n[{low:.2f}, {high:.2f}]")
+        axes.set_xlabel(title.replace(" of the ", "\nof the ").replace("effective ", "effective\n"))
+        axes.set_xscale("linear" if title == "sharpness" else "log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    panels[0].set_ylabel("test loss")
+    note = (
+        f"Blue: networks with training loss up to {LOW_TRAIN_LOSS:g}; grey: others. ρ: Spearman's "
+        "correlation among the blue ones of a seed, mean and 95% interval."
+    )
+    notes_below(figure, [note])
+    return figure
+
+
+def posterior_contraction(runs: Sequence[PosteriorContractionRun]) -> dict[str, Figure]:
+    """Plot both effective dimensionalities of the linear model by number of data."""
+    return {"posterior_contraction": _contraction([run.result for run in runs])}
+
+
+def bayesian_network(runs: Sequence[BayesianNetworkRun]) -> dict[str, Figure]:
+    """Plot both effective dimensionalities of the Bayesian network by number of data."""
+    return {"bayesian_network": _contraction([run.result for run in runs])}
+
+
+@styled
+def _contraction(results: Sequence[Contraction]) -> Figure:
+    figure = new_figure(SINGLE_COLUMN, 2.7)
+    falling = figure.subplots()
+    rising = falling.twinx()
+    x = results[0].counts
+    covariance = np.stack([result.covariance for result in results])
+    hessian = np.stack([result.hessian for result in results])
+    plot_band(falling, x, covariance, PALETTE[0], marker="o")
+    plot_band(rising, x, hessian, PALETTE[1], marker="s")
+    falling.set_xlabel("number of data")
+    falling.set_ylabel("N_eff of the posterior covariance (●)", color=PALETTE[0])
+    rising.set_ylabel("N_eff of the Hessian (■)", color=PALETTE[1])
+    for axes in (falling, rising):
+        axes.set_ylim(bottom=0)
+    rising.spines["right"].set_visible(True)
+    notes_below(figure, [_bands(len(covariance))])
+    return figure
+
+
+def random_features(runs: Sequence[RandomFeaturesRun]) -> dict[str, Figure]:
+    """Plot the test error, N_eff, and the published difference by number of features."""
+    return {"random_features": _random_features(runs)}
+
+
+@styled
+def _random_features(runs: Sequence[RandomFeaturesRun]) -> Figure:
+    figure = new_figure(DOUBLE_COLUMN, 2.4)
+    panels = figure.subplots(1, 3)
+    results, settings = [run.result for run in runs], runs[0].settings
+    curves = {
+        "test error, relative": [result.test_error for result in results],
+        "N_eff": [result.effective_dimensionality for result in results],
+        "min(n, d) − N_eff": [result.published for result in results],
+    }
+    for axes, colour, (label, values) in zip(panels, PALETTE, curves.items(), strict=False):
+        plot_band(axes, results[0].features, np.stack(values), colour, marker="o")
+        axes.axvline(settings.samples, color=GREY, linestyle="--", linewidth=0.8, zorder=0.5)
+        axes.set_xscale("log")
+        axes.set_xlabel("features d")
+        axes.set_ylabel(label)
+    panels[0].set_yscale("log")
+    note = (
+        f"Dashed: as many features as data, n = {settings.samples}. α = {settings.alpha:g}. "
+        f"{_bands(len(results))}"
+    )
+    notes_below(figure, [note])
+    return figure
+
+
+def degenerate_directions(runs: Sequence[DegenerateDirectionsRun]) -> dict[str, Figure]:
+    """Plot the effect of moves, loss surfaces and, for inputs in a plane, the predictions."""
+    figures = {"moves": _moves(runs), "surfaces": _surfaces(runs[0])}
+    if (plane := runs[0].result.plane) is not None:
+        figures["planes"] = _planes(plane, runs[0].settings.plane_scale)
+    return figures
+
+
+@styled
+def _moves(runs: Sequence[DegenerateDirectionsRun]) -> Figure:
+    figure = new_figure(DOUBLE_COLUMN, 2.7)
+    panels = figure.subplots(1, 3)
+    x = runs[0].result.scales
+    for name in runs[0].result.moves:
+        moves = [run.result.moves[name] for run in runs]
+        curves: list[list[Floats]] = [
+            [move.loss for move in moves],
+            [100 * move.train_agreement for move in moves],
+            [100 * move.test_agreement for move in moves],
+        ]
+        for axes, values in zip(panels, curves, strict=True):
+            label = _LABELS[name]
+            plot_band(axes, x, np.stack(values), _COLOURS[name], label=label, marker="o")
+    titles = ("training loss", "same predictions, training (%)", "same predictions, test (%)")
+    for axes, title in zip(panels, titles, strict=True):
+        axes.set_xlabel("length of the move, in |w|")
+        axes.set_ylabel(title)
+        axes.set_xscale("log")
+    panels[0].set_yscale("log")
+    for axes in panels[1:]:
+        axes.set_ylim(0, 103)
+    bands = f"Moves along ... (bands: 95% intervals of the mean over {len(runs)} seeds)"
+    legend_below(figure, panels[0].get_lines(), bands)
+    return figure
+
+
+@styled
+def _surfaces(run: DegenerateDirectionsRun) -> Figure:
+    figure = new_figure(SINGLE_COLUMN * 1.4, 2.5)
+    surfaces = run.result.surfaces
+    norm = LogNorm(min(map(np.min, surfaces.values())), max(map(np.max, surfaces.values())))
+    panels = figure.subplots(1, len(surfaces), sharey=True)
+    for axes, (name, surface) in zip(panels, surfaces.items(), strict=True):
+        reach = run.result.scales.max()
+        ends = np.linspace(-reach, reach, len(surface))
+        image = axes.pcolormesh(ends, ends, surface, norm=norm, cmap=ORDERED, shading="nearest")
+        axes.set_title(_LABELS[name])
+        axes.set_aspect("equal")
+        axes.set_xlabel("first, in |w|")
+    panels[0].set_ylabel("second, in |w|")
+    figure.colorbar(image, ax=list(panels), label="training loss", shrink=0.8)
+    return figure
+
+
+@styled
+def _planes(plane: PredictionMap, scale: float) -> Figure:
+    figure = new_figure(DOUBLE_COLUMN, 2.3)
+    maps = {"trained": plane.unmoved} | {_LABELS[name]: plane.moved[name] for name in plane.moved}
+    panels = figure.subplots(1, len(maps), sharex=True, sharey=True)
+    for axes, (title, predicted) in zip(panels, maps.items(), strict=True):
+        plot_regions(axes, plane.x, plane.y, predicted, plane.inputs, plane.labels)
+        axes.set_title(title)
+        axes.set_aspect("equal")
+    notes_below(figure, [f"Predictions after one move of {scale:g} |w|."])
+    return figure
+
+
+def _bands(seeds: int) -> str:
+    return f"Bands: 95% intervals of the mean over {seeds} seeds."

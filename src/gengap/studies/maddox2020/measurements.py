@@ -1,146 +1,109 @@
-"""A network that is trained in a run, and what is measured of it."""
+"""What the sweeps measure of each trained network."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from gengap.curvature import hessian
-from gengap.curvature.effective_dimension import filter_factors
-from gengap.datasets import Dataset, Split
-from gengap.measures import Subject
 from gengap.measures.curvature import loss_sharpness
-from gengap.networks import build
-from gengap.seeding import derive, generator
-from gengap.studies import Context
-from gengap.tasks.zoo import network_spec
-from gengap.training import Recipe, loss_and_accuracy, train
+from gengap.studies.context import Context
+from gengap.studies.solving import Solution
+from gengap.studies.spectra import Spectrum, spectrum_of
 
-QUANTITIES = (
-    "parameters",
-    "train_loss",
-    "train_error",
-    "test_loss",
-    "test_error",
-    "lambda_max",
-    "lambda_min",
-    "negatives",
-    "negative_mass",
-    "squared_norm",
-    "loss_sharpness",
-)
-SPECTRA = ("eigenvalues", "nodes", "weights")
-RUNS, STEPS = 2, 30
-"""Of the quadrature of all eigenvalues but the largest."""
+HEADLINE_ALPHA = 1.0
+"""The alpha of N_eff where figures and claims show only one."""
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Spectrum:
-    """Spectra of networks (...): the largest eigenvalues, and a quadrature of the others.
+class Measurements:
+    """Quantities of trained networks along leading axes (...); of one network there are none.
 
     Attributes:
-        eigenvalues: (..., k), descending; NaN in the places of those that there are not.
-        nodes, weights: (..., q), Ritz values and how many eigenvalues each stands for.
+        parameters: how many.
+        train_loss, test_loss: means over the splits.
+        train_error, test_error: fractions of wrong predictions.
+        lambda_max, lambda_min: the largest and the smallest eigenvalue of the Hessian of the mean
+            training loss.
+        negatives: an estimate of how many of its eigenvalues are below -0.01 times the largest.
+        negative_mass: an estimate of the sum of the absolute values of all that are below zero.
+        squared_norm: of all weights.
+        loss_sharpness: see :func:`gengap.measures.curvature.loss_sharpness`.
+        eigenvalues, nodes, weights: (..., k) and (..., q), see :attr:`spectrum`.
     """
 
-    eigenvalues: NDArray[np.float64]
-    nodes: NDArray[np.float64]
-    weights: NDArray[np.float64]
+    parameters: Floats
+    train_loss: Floats
+    train_error: Floats
+    test_loss: Floats
+    test_error: Floats
+    lambda_max: Floats
+    lambda_min: Floats
+    negatives: Floats
+    negative_mass: Floats
+    squared_norm: Floats
+    loss_sharpness: Floats
+    eigenvalues: Floats
+    nodes: Floats
+    weights: Floats
 
-    @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[np.float64]]) -> Spectrum:
-        """That which an outcome or several of them hold, by name."""
-        return cls(*(arrays[name] for name in SPECTRA))
+    @property
+    def spectrum(self) -> Spectrum:
+        """The spectra of the Hessians."""
+        return Spectrum(self.eigenvalues, self.lambda_min, self.nodes, self.weights)
 
-    def dimensions(self, alphas: Sequence[float]) -> NDArray[np.float64]:
-        """N_eff (..., alphas) of all eigenvalues."""
-        others = [(self.weights * filter_factors(self.nodes, alpha)).sum(-1) for alpha in alphas]
-        return np.asarray(self.computed(alphas) + np.stack(others, axis=-1))
-
-    def computed(self, alphas: Sequence[float]) -> NDArray[np.float64]:
-        """What the largest eigenvalues alone make of N_eff (..., alphas)."""
-        values = np.nan_to_num(self.eigenvalues)
-        return np.stack([filter_factors(values, alpha).sum(-1) for alpha in alphas], axis=-1)
-
-
-@dataclass(frozen=True)
-class Solution:
-    """A trained network.
-
-    Attributes:
-        network: with its final weights, eval mode.
-        train: the inputs and the labels that it was trained on.
-        test: the test split, to measure the generalisation that the experiments explain.
-        loss: of the training.
-    """
-
-    network: nn.Module
-    train: Split
-    test: Split
-    loss: str
+    @property
+    def dimension(self) -> Floats:
+        """N_eff (...) at :data:`HEADLINE_ALPHA`."""
+        return self.spectrum.dimensions([HEADLINE_ALPHA])[..., 0]
 
 
-def solve(
-    context: Context, data: Dataset, network: Mapping[str, Any], training: Mapping[str, Any]
-) -> Solution:
-    """Train one network; all of a run see the same wrong labels."""
-    recipe = Recipe.from_mapping({**training, "seed": derive(context.seed, "training")})
-    module = build(network_spec(network, data.input_shape, data.classes)).to(context.device)
-    result = train(module, data.train, recipe)
-    trained_on = Split(data.train.inputs, result.labels, data.classes)
-    return Solution(module, trained_on, data.test, recipe.loss)
+def join(parts: Sequence[Measurements], how: Callable[[list[Floats]], Floats]) -> Measurements:
+    """Join measurements, each quantity by a function of arrays such as ``np.stack``."""
+    names = [entry.name for entry in fields(Measurements)]
+    return Measurements(*(how([getattr(part, name) for part in parts]) for name in names))
 
 
-def measured(
-    context: Context, solution: Solution, eigenvalues: int
-) -> tuple[dict[str, float], Spectrum]:
-    """The :data:`QUANTITIES` of a network, and the spectrum of its Hessian.
-
-    ``negatives`` is an estimate of the number of eigenvalues below -0.01 times the largest,
-    ``negative_mass`` one of the sum of the absolute values of all below zero, both over the whole
-    spectrum; ``lambda_min`` is the most negative one.
+def measure(context: Context, solution: Solution, eigenvalues: int) -> Measurements:
+    """Measure one network, with its final weights.
 
     Args:
-        context: of the run.
+        context: its seed is used for the spectrum and for the sharpness.
         solution: the network.
         eigenvalues: how many of the largest are computed; fewer parameters have fewer.
 
     Returns:
-        Numbers by name; the spectrum () of the Hessian of the mean training loss.
+        The measurements, without leading axes.
     """
-    network, seed = solution.network, derive(context.seed, "eigenvalues")
+    network = solution.network
     operator = hessian(network, solution.loss, solution.train)
-    found = operator.eigsh(min(eigenvalues, operator.size), seed=seed)
-    values = np.full(eigenvalues, np.nan)
-    values[: len(found.values)] = found.values
-    density = operator.spectral_density(
-        RUNS, STEPS, known=found, seed=derive(context.seed, "quadrature")
-    )
-    nodes, weights = np.zeros(RUNS * STEPS), np.zeros(RUNS * STEPS)
-    nodes[: density.nodes.size] = density.nodes.ravel()
-    weights[: density.nodes.size] = density.weights.ravel() / len(density.nodes)
+    spectrum, density = spectrum_of(context, operator, eigenvalues)
     negatives, negative_mass = density.negatives()
-    train_loss, train_accuracy = loss_and_accuracy(network, solution.train, solution.loss)
-    test_loss, test_accuracy = loss_and_accuracy(network, solution.test, solution.loss)
-    subject = Subject(network, None, solution.train, generator(context.seed, "sharpness"))
-    numbers = {
-        "parameters": float(operator.size),
+    train_loss, train_accuracy = solution.on_train()
+    test_loss, test_accuracy = solution.on_test()
+    squared_norm = float(
+        sum(weight.detach().double().square().sum() for weight in network.parameters())
+    )
+    sharpness = loss_sharpness(network, None, solution.train, context.generator("sharpness"))
+    quantities = {
+        "parameters": operator.size,
         "train_loss": train_loss,
         "train_error": 1 - train_accuracy,
         "test_loss": test_loss,
         "test_error": 1 - test_accuracy,
-        "lambda_max": float(found.values[0]),
-        "lambda_min": float(operator.eigsh(1, "bottom", seed=seed).values[0]),
+        "lambda_max": spectrum.values[0],
+        "lambda_min": spectrum.least,
         "negatives": negatives,
         "negative_mass": negative_mass,
-        "squared_norm": float(
-            sum(weight.detach().double().square().sum() for weight in network.parameters())
-        ),
-        "loss_sharpness": loss_sharpness(subject),
+        "squared_norm": squared_norm,
+        "loss_sharpness": sharpness,
+        "eigenvalues": spectrum.values,
+        "nodes": spectrum.nodes,
+        "weights": spectrum.weights,
     }
-    return numbers, Spectrum(values, nodes, weights)
+    return Measurements(**{name: np.array(values, float) for name, values in quantities.items()})

@@ -4,8 +4,8 @@ Maddox et al. 2020, section 4 and figure 4: with more data, the effective dimens
 posterior's covariance falls and that of the Hessian rises. A network of one hidden tanh layer
 regresses one number on another, with a prior N(0, v I) and Gaussian noise. Its posterior is sampled
 by Hamiltonian Monte Carlo (Neal 2011); the Hessian is that of the negative log-likelihood at the
-last sample of each chain. Covariances are those within the chains, averaged: different chains may
-be in modes that are the same but for the order and the signs of the hidden units.
+last sample of each chain. Covariances are computed within each chain and averaged: different chains
+may be in modes that differ only by the order and the signs of the hidden units.
 """
 
 from __future__ import annotations
@@ -15,22 +15,78 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gengap.curvature import effective_dimensionality, negatives
-from gengap.seeding import generator
-from gengap.studies import Context, Outcome, Run
-from gengap.studies.maddox2020.posterior_contraction import contraction
+from gengap.studies.context import Context
+from gengap.studies.maddox2020.experiments import posterior_contraction
 
 TARGET_ACCEPTANCE = 0.8
 FIRST_STEP = 0.02
 ADAPTATION = 0.1
-"""The logarithm of the step size moves by so much times the error of the acceptance."""
+"""Change of the logarithm of the step size per unit of excess acceptance."""
 DIFFERENCE = 1e-5
-"""Of weights, for the Hessian by central differences of the exact gradient."""
+"""Difference of weights, for the Hessian by central differences of the exact gradient."""
 
 Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ChainSettings:
+    """Sampling by Hamiltonian Monte Carlo.
+
+    Attributes:
+        chains: how many, each from its own draw of the prior.
+        burn_in, samples: of each chain.
+        leapfrogs: steps of a proposal.
+    """
+
+    chains: int = 2
+    burn_in: int = 300
+    samples: int = 500
+    leapfrogs: int = 50
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A Bayesian network, and how many data it gets.
+
+    Attributes:
+        counts: numbers of data n.
+        width: hidden units; there are 3 width + 1 weights.
+        noise: standard deviation.
+        prior_variance: v.
+        hmc: how the posterior is sampled.
+        covariance_alpha, hessian_alpha: of the two effective dimensionalities.
+    """
+
+    counts: Sequence[int] = (5, 20, 50, 100, 200)
+    width: int = 8
+    noise: float = 0.2
+    prior_variance: float = 3.0
+    hmc: ChainSettings = ChainSettings()
+    covariance_alpha: float = 5.0
+    hessian_alpha: float = 1.0
+
+
+@dataclass(frozen=True)
+class Result(posterior_contraction.Result):
+    """Both effective dimensionalities, and what that of the Hessian leaves out.
+
+    The Hessian of a network need not be positive semi-definite, and its N_eff is that of the
+    positive eigenvalues alone.
+
+    Attributes:
+        acceptance: mean probability after the burn-in (m,).
+        negatives: eigenvalues below zero by more than a millionth of the largest, mean over chains
+            (m,).
+        negative_mass: sum of the absolute values of all eigenvalues below zero, mean over chains
+            (m,).
+    """
+
+    acceptance: Vector
+    negatives: Vector
+    negative_mass: Vector
 
 
 @dataclass(frozen=True)
@@ -48,7 +104,7 @@ class Posterior:
     prior_variance: float
 
     def density(self, weights: Vector) -> tuple[float, Vector]:
-        """The log-density but for a constant, and its gradient (p,)."""
+        """Return the log-density up to a constant, and its gradient (p,)."""
         fit, slope = self.likelihood(weights)
         return (
             fit - float(weights @ weights) / (2 * self.prior_variance),
@@ -56,7 +112,7 @@ class Posterior:
         )
 
     def likelihood(self, weights: Vector) -> tuple[float, Vector]:
-        """The log-likelihood but for a constant, and its gradient (p,)."""
+        """Return the log-likelihood up to a constant, and its gradient (p,)."""
         inner, shift, outer = np.split(weights[:-1], 3)
         hidden = np.tanh(np.outer(self.x, inner) + shift)
         left = (self.y - hidden @ outer - weights[-1]) / self.noise**2
@@ -65,7 +121,7 @@ class Posterior:
         return -0.5 * self.noise**2 * float(left @ left), slope
 
     def hessian(self, weights: Vector) -> NDArray[np.float64]:
-        """The Hessian (p, p) of the negative log-likelihood."""
+        """Return the Hessian (p, p) of the negative log-likelihood."""
         steps = DIFFERENCE * np.eye(len(weights))
         rows = [
             self.likelihood(weights - step)[1] - self.likelihood(weights + step)[1]
@@ -83,95 +139,61 @@ class Chain:
     acceptance: float
 
 
-def run(
-    context: Context,
-    *,
-    counts: Sequence[int] = (5, 20, 50, 100, 200),
-    width: int = 8,
-    noise: float = 0.2,
-    prior_variance: float = 3.0,
-    chains: int = 2,
-    burn_in: int = 300,
-    samples: int = 500,
-    leapfrogs: int = 50,
-    covariance_alpha: float = 5.0,
-    hessian_alpha: float = 1.0,
-) -> Outcome:
-    """Both dimensionalities at growing numbers of data; a larger set holds the smaller ones.
-
-    The data are a network of the same kind, drawn from the prior, at uniform points of [-2, 2],
-    with noise. The Hessian of a network need not be positive semi-definite, and its N_eff is of
-    the positive eigenvalues alone, so ``negatives`` and ``negative_mass`` are kept beside it:
-    number (beyond a millionth of the largest) and mass of the others, averaged over chains.
-
-    Args:
-        context: of the run.
-        counts: numbers of data n.
-        width: hidden units; p is three times as many and one.
-        noise: standard deviation.
-        prior_variance: v.
-        chains: from different draws of the prior.
-        burn_in, samples: of each chain.
-        leapfrogs: steps of a proposal.
-        covariance_alpha, hessian_alpha: of the two effective dimensionalities.
-    """
-    size = 3 * width + 1
-    rng = generator(context.seed, "data")
-    x = rng.uniform(-2, 2, max(counts))
-    teacher = rng.standard_normal(size) * prior_variance**0.5
+def run(context: Context, settings: Settings) -> Result:
+    """Compute both dimensionalities at each number of data; a larger set holds the smaller ones."""
+    # The data are outputs of a network of the same kind, drawn from the prior, with noise.
+    size = 3 * settings.width + 1
+    rng = context.generator("data")
+    x = rng.uniform(-2, 2, max(settings.counts))
+    teacher = rng.standard_normal(size) * settings.prior_variance**0.5
     inner, shift, outer = np.split(teacher[:-1], 3)
     y = np.tanh(np.outer(x, inner) + shift) @ outer + teacher[-1]
-    y += noise * rng.standard_normal(len(x))
+    y += settings.noise * rng.standard_normal(len(x))
     rows = []
-    for count in counts:
-        posterior = Posterior(x[:count], y[:count], noise, prior_variance)
-        found = [
-            hamiltonian(
-                posterior, size, generator(context.seed, "chain", count, chain),
-                burn_in, samples, leapfrogs,
-            )
-            for chain in range(chains)
-        ]  # fmt: skip
-        variances = np.linalg.eigvalsh(np.mean([np.cov(one.samples.T) for one in found], axis=0))
-        curvatures = [np.linalg.eigvalsh(posterior.hessian(one.samples[-1])) for one in found]
-        below = [negatives(some) for some in curvatures]
-        rows.append(
-            (
-                count,
-                effective_dimensionality(variances, covariance_alpha),
-                np.mean([effective_dimensionality(some, hessian_alpha) for some in curvatures]),
-                np.mean([one.acceptance for one in found]),
-                np.mean([some.count for some in below]),
-                np.mean([some.mass for some in below]),
-            )
-        )
-    names = ("counts", "covariance", "hessian", "acceptance", "negatives", "negative_mass")
-    return Outcome({}, dict(zip(names, np.array(rows, float).T, strict=True)))
+    for count in settings.counts:
+        posterior = Posterior(x[:count], y[:count], settings.noise, settings.prior_variance)
+        chains = [
+            hamiltonian(posterior, size, context.generator("chain", count, chain), settings.hmc)
+            for chain in range(settings.hmc.chains)
+        ]
+        rows.append((count, *_contraction(posterior, chains, settings)))
+    return Result(*np.array(rows, float).T)
+
+
+def _contraction(
+    posterior: Posterior, chains: Sequence[Chain], settings: Settings
+) -> tuple[float, ...]:
+    """The fields of the result after ``counts``, for one number of data."""
+    variances = np.linalg.eigvalsh(np.mean([np.cov(chain.samples.T) for chain in chains], axis=0))
+    spectra = [np.linalg.eigvalsh(posterior.hessian(chain.samples[-1])) for chain in chains]
+    below = [negatives(spectrum) for spectrum in spectra]
+    alpha = settings.hessian_alpha
+    dimensions = [effective_dimensionality(spectrum, alpha) for spectrum in spectra]
+    return (
+        effective_dimensionality(variances, settings.covariance_alpha),
+        float(np.mean(dimensions)),
+        float(np.mean([chain.acceptance for chain in chains])),
+        float(np.mean([part.count for part in below])),
+        float(np.mean([part.mass for part in below])),
+    )
 
 
 def hamiltonian(
-    posterior: Posterior,
-    size: int,
-    rng: np.random.Generator,
-    burn_in: int,
-    samples: int,
-    leapfrogs: int,
+    posterior: Posterior, size: int, rng: np.random.Generator, settings: ChainSettings
 ) -> Chain:
-    """A chain of Hamiltonian Monte Carlo from a draw of the prior.
-
-    The step size is adapted to an acceptance of 0.8 in the burn-in, and varied by a tenth from one
-    proposal to the next.
-    """
+    """Sample a chain of weights (size,) by Hamiltonian Monte Carlo from a draw of the prior."""
+    # The step size is adapted to an acceptance of 0.8 in the burn-in, and varied by a tenth from
+    # one proposal to the next.
     position = rng.standard_normal(size) * posterior.prior_variance**0.5
     value, slope = posterior.density(position)
     log_step = math.log(FIRST_STEP)
-    kept, accepted = np.empty((samples, size)), 0.0
-    for iteration in range(burn_in + samples):
+    samples, acceptance = np.empty((settings.samples, size)), 0.0
+    for iteration in range(settings.burn_in + settings.samples):
         step = math.exp(log_step) * rng.uniform(0.9, 1.1)
         momentum = rng.standard_normal(size)
         energy = value - 0.5 * momentum @ momentum
         proposal, proposed, proposed_slope = position, value, slope
-        for _ in range(leapfrogs):
+        for _ in range(settings.leapfrogs):
             momentum = momentum + 0.5 * step * proposed_slope
             proposal = proposal + step * momentum
             proposed, proposed_slope = posterior.density(proposal)
@@ -180,14 +202,9 @@ def hamiltonian(
         probability = math.exp(min(0.0, gain)) if math.isfinite(gain) else 0.0
         if rng.random() < probability:
             position, value, slope = proposal, proposed, proposed_slope
-        if iteration < burn_in:
+        if iteration < settings.burn_in:
             log_step += ADAPTATION * (probability - TARGET_ACCEPTANCE)
         else:
-            accepted += probability / samples
-            kept[iteration - burn_in] = position
-    return Chain(kept, accepted)
-
-
-def draw(runs: Sequence[Run]) -> dict[str, Figure]:
-    """``bayesian_network``: both against the number of data."""
-    return {"bayesian_network": contraction(runs)}
+            acceptance += probability / settings.samples
+            samples[iteration - settings.burn_in] = position
+    return Chain(samples, acceptance)

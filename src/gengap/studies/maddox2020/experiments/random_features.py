@@ -9,100 +9,76 @@ are computed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gengap.curvature import effective_dimensionality
-from gengap.figures.style import (
-    DOUBLE_COLUMN,
-    GREY,
-    PALETTE,
-    new_figure,
-    notes_below,
-    styled,
-)
-from gengap.seeding import generator
-from gengap.studies import Context, Outcome, Run
-from gengap.studies.maddox2020.panels import curve
+from gengap.studies.context import Context
+from gengap.studies.outcomes import ExperimentResult
 
 
-def run(
-    context: Context,
-    *,
-    samples: int = 200,
-    test_samples: int = 1000,
+@dataclass(frozen=True)
+class Settings:
+    """A linear model, and how many features it gets.
+
+    Attributes:
+        samples, test_samples: n of both splits.
+        features: numbers of features d.
+        alpha: of N_eff of the Hessian X^T X / n of half the mean squared error.
+    """
+
+    samples: int = 200
+    test_samples: int = 1000
     features: Sequence[int] = (
         *(10, 25, 50, 75, 100, 125, 150, 175, 190, 200),
         *(210, 225, 250, 300, 400, 500, 650, 800, 1000),
-    ),
-    alpha: float = 0.1,
-) -> Outcome:
-    """Test error and N_eff of each number of features; more features hold the fewer ones.
+    )
+    alpha: float = 0.1
 
-    Args:
-        context: of the run.
-        samples, test_samples: n of both splits.
-        features: numbers d.
-        alpha: of N_eff of the Hessian X^T X / n of half the mean squared error.
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """Test error and effective dimensionality at growing numbers of features.
+
+    Attributes:
+        features: numbers of features d, (m,).
+        test_error: norm of the error over that of the targets, (m,).
+        effective_dimensionality: N_eff of the Hessian, (m,).
+        published: min(n, d) - N_eff, which the paper's figure shows, (m,).
     """
-    rng = generator(context.seed, "random features")
-    inputs, targets = _points(samples, max(features), rng)
-    test_inputs, test_targets = _points(test_samples, max(features), rng)
+
+    features: NDArray[np.float64]
+    test_error: NDArray[np.float64]
+    effective_dimensionality: NDArray[np.float64]
+    published: NDArray[np.float64]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Fit models of each number of features; more features hold the fewer ones."""
+    rng, most = context.generator("random features"), max(settings.features)
+    inputs, targets = _points(settings.samples, most, rng)
+    test_inputs, test_targets = _points(settings.test_samples, most, rng)
     errors, dimensions = [], []
-    for count in features:
+    for count in settings.features:
         weights = np.linalg.lstsq(inputs[:, :count], targets, rcond=None)[0]
-        wrong = test_inputs[:, :count] @ weights - test_targets
-        errors.append(np.linalg.norm(wrong) / np.linalg.norm(test_targets))
-        curvatures = np.linalg.svd(inputs[:, :count], compute_uv=False) ** 2 / samples
-        dimensions.append(effective_dimensionality(curvatures, alpha))
-    ranks = np.minimum(samples, features)
-    arrays = {
-        "features": np.array(features, float),
-        "test_error": np.array(errors),
-        "effective_dimensionality": np.array(dimensions),
-        "published": ranks - np.array(dimensions),
-    }
-    return Outcome({"samples": float(samples), "alpha": alpha}, arrays)
+        residuals = test_inputs[:, :count] @ weights - test_targets
+        errors.append(np.linalg.norm(residuals) / np.linalg.norm(test_targets))
+        singular_values = np.linalg.svd(inputs[:, :count], compute_uv=False)
+        curvatures = singular_values**2 / settings.samples
+        dimensions.append(effective_dimensionality(curvatures, settings.alpha))
+    return Result(
+        features=np.array(settings.features, float),
+        test_error=np.array(errors),
+        effective_dimensionality=np.array(dimensions),
+        published=np.minimum(settings.samples, settings.features) - np.array(dimensions),
+    )
 
 
 def _points(
     count: int, features: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Features (count, features) and targets (count,)."""
     targets = rng.standard_normal(count)
     return targets[:, None] + rng.standard_normal((count, features)), targets
-
-
-def draw(runs: Sequence[Run]) -> dict[str, Figure]:
-    """``random_features``: the test error, N_eff, and the published difference."""
-    return {"random_features": _curves(runs)}
-
-
-@styled
-def _curves(runs: Sequence[Run]) -> Figure:
-    figure = new_figure(DOUBLE_COLUMN, 2.4)
-    panels = figure.subplots(1, 3)
-    names = {
-        "test_error": "test error, relative",
-        "effective_dimensionality": "N_eff",
-        "published": "min(n, d) − N_eff",
-    }
-    x = runs[0].outcome.arrays["features"]
-    samples = runs[0].outcome.values["samples"]
-    for axes, colour, (name, label) in zip(panels, PALETTE, names.items(), strict=False):
-        curve(axes, x, np.stack([run.outcome.arrays[name] for run in runs]), colour)
-        axes.axvline(samples, color=GREY, linestyle="--", linewidth=0.8, zorder=0.5)
-        axes.set_xscale("log")
-        axes.set_xlabel("features d")
-        axes.set_ylabel(label)
-    panels[0].set_yscale("log")
-    alpha = runs[0].outcome.values["alpha"]
-    notes_below(
-        figure,
-        [
-            f"Dashed: as many features as data, n = {samples:g}. α = {alpha:g}. Bands: 95% "
-            f"intervals of the mean over {len(runs)} seeds."
-        ],
-    )
-    return figure

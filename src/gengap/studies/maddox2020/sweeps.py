@@ -1,0 +1,134 @@
+"""The sweeps of several runs and seeds as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.errors import GengapError
+from gengap.studies.claims import rank_correlation
+from gengap.studies.maddox2020.measurements import Floats, Measurements, join
+from gengap.studies.maddox2020.runs import DoubleDescentRun, WidthDepthRun
+from gengap.studies.outcomes import RunT, group_runs
+
+Integers = NDArray[np.int64]
+
+INTERPOLATION = 0.01
+"""Training error up to which a network counts as fitting its labels."""
+
+LOW_TRAIN_LOSS = 0.1
+"""Mean training loss up to which a network counts as fitting its labels."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """All runs of ``double_descent``.
+
+    Attributes:
+        widths: (m,), ascending.
+        networks: (seeds, m).
+    """
+
+    widths: Integers
+    networks: Measurements
+
+    @classmethod
+    def of(cls, runs: Sequence[DoubleDescentRun]) -> Sweep:
+        """Return the sweep of runs.
+
+        Raises:
+            GengapError: a seed misses widths that another one has.
+        """
+        return cls(*_seeds_side_by_side(runs, "widths", lambda run: run.result.widths))
+
+    @property
+    def interpolating(self) -> NDArray[np.bool_]:
+        """Whether the networks of all seeds fit their training labels, for each width (m,)."""
+        return np.asarray((self.networks.train_error <= INTERPOLATION).all(axis=0))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All runs of ``width_depth``.
+
+    Attributes:
+        widths: (w,).
+        depths: (d,), ascending.
+        networks: (seeds, d, w).
+    """
+
+    widths: Integers
+    depths: Integers
+    networks: Measurements
+
+    @classmethod
+    def of(cls, runs: Sequence[WidthDepthRun]) -> Grid:
+        """Return the grid of runs.
+
+        Raises:
+            GengapError: a seed misses networks that another one has, or runs differ in width.
+        """
+        widths = runs[0].result.widths
+        if any(not np.array_equal(run.result.widths, widths) for run in runs):
+            raise GengapError("Runs of width_depth have different 'widths': vary only 'depths'.")
+        return cls(widths, *_seeds_side_by_side(runs, "depths", lambda run: run.result.depths))
+
+    @property
+    def fitting(self) -> NDArray[np.bool_]:
+        """Whether the training loss of each network (seeds, d, w) is low."""
+        return self.networks.train_loss <= LOW_TRAIN_LOSS
+
+    @property
+    def explanations(self) -> dict[str, Floats]:
+        """Quantities (seeds, d, w) that may explain the test loss, by title; N_eff first."""
+        return {
+            "effective dimensionality": self.networks.dimension,
+            "parameters": self.networks.parameters,
+            "largest eigenvalue": self.networks.lambda_max,
+            "sharpness": self.networks.loss_sharpness,
+            "squared norm of the weights": self.networks.squared_norm,
+        }
+
+
+def correlations_by_seed(first: Floats, second: Floats, selected: NDArray[np.bool_]) -> list[float]:
+    """Return Spearman's rank correlation among the selected networks of each seed.
+
+    Args:
+        first: (seeds, ...).
+        second: (seeds, ...).
+        selected: networks (seeds, ...), or the same ones of each seed (...).
+
+    Returns:
+        One per seed; NaN where fewer than three networks are selected.
+    """
+    networks = np.broadcast_to(selected, first.shape)
+    return [
+        rank_correlation(values[chosen], others[chosen])
+        for values, others, chosen in zip(first, second, networks, strict=True)
+    ]
+
+
+def _seeds_side_by_side(
+    runs: Sequence[RunT], key: str, steps_of: Callable[[RunT], Integers]
+) -> tuple[Integers, Measurements]:
+    """The steps of a sweep, ascending, and the networks (seeds, steps, ...) of all runs."""
+    by_seed = group_runs(runs, lambda run: run.seed).values()
+    steps, networks = zip(*(_of_one_seed(group, steps_of) for group in by_seed), strict=True)
+    if any(not np.array_equal(others, steps[0]) for others in steps):
+        raise GengapError(
+            f"The seeds of a sweep have different '{key}': run every one of them with every seed."
+        )
+    return steps[0], join(networks, np.stack)
+
+
+def _of_one_seed(
+    runs: Sequence[RunT], steps_of: Callable[[RunT], Integers]
+) -> tuple[Integers, Measurements]:
+    """The same of one seed: networks (steps, ...)."""
+    steps = np.concatenate([steps_of(run) for run in runs])
+    order = np.argsort(steps)
+    networks = [run.result.networks for run in runs]
+    return steps[order], join(networks, lambda arrays: np.concatenate(arrays)[order])
