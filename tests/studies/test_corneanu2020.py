@@ -37,13 +37,13 @@ from gengap.studies import (
     run_experiment,
     write_outcome,
 )
-from gengap.studies.corneanu2020 import attacks, gap_law, setting
-from gengap.studies.corneanu2020.adversarial import ATTACKS, HARMLESS, _detect, auc, roc
+from gengap.studies.corneanu2020 import attacks, functional_graphs, gap_law
+from gengap.studies.corneanu2020.experiments.adversarial import ATTACKS, HARMLESS, _detect, auc, roc
 from gengap.studies.corneanu2020.claims import _nonzero, verdict
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
-from gengap.studies.corneanu2020.law import networks_table
-from gengap.studies.corneanu2020.partitions import GRAPHS, PARTITIONS
-from gengap.studies.corneanu2020.training_curves import density_bars, modes
+from gengap.studies.corneanu2020.experiments.law import networks_table
+from gengap.studies.corneanu2020.experiments.partitions import GRAPHS, PARTITIONS
+from gengap.studies.corneanu2020.experiments.training_curves import density_bars, modes
 from gengap.topology import betti_curve, correlation_dissimilarity, persistence_diagrams
 from gengap.topology.betti import SUMMARIES
 from gengap.topology.budget import OverBudgetError
@@ -272,7 +272,7 @@ def test_a_graph_over_the_budget_is_refused_before_training(
     def never(*_: object, **__: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(setting, "train", never)
+    monkeypatch.setattr(functional_graphs, "train", never)
     whole = {"training_curves": curves_settings(), "adversarial": ATTACKED}[experiment] | settings
     with pytest.raises(OverBudgetError, match="more than the budget"):
         run_experiment("corneanu2020", experiment, context(), whole)
@@ -298,7 +298,7 @@ def test_an_interrupted_run_goes_on_from_its_last_checkpoint(
 
         return train(*arguments, **keywords, on_epoch=stop)
 
-    monkeypatch.setattr(setting, "train", watched)
+    monkeypatch.setattr(functional_graphs, "train", watched)
     own = replace(context(), resume_from=tmp_path / "0.unfinished")
     with pytest.raises(KeyboardInterrupt):
         run_experiment("corneanu2020", "training_curves", own, settings)
@@ -381,7 +381,7 @@ def test_graphs_are_those_of_training_inputs(
     experiment: str, settings: dict, numbers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With other test inputs only the test accuracy is another, but where the split is ``test``."""
-    module = importlib.import_module(f"gengap.studies.corneanu2020.{experiment}")
+    module = importlib.import_module(f"gengap.studies.corneanu2020.experiments.{experiment}")
     before = run_experiment("corneanu2020", experiment, context(), settings)
     read = module.load_data
 
@@ -832,7 +832,7 @@ def test_the_committed_settings_fit_the_experiments(root: Path) -> None:
     assert set(config) == {"small", "paper"}
     for entry in [entry for part in config.values() for entry in part["experiments"]]:
         name = entry.get("experiment", entry["name"])
-        module = importlib.import_module(f"gengap.studies.corneanu2020.{name}")
+        module = importlib.import_module(f"gengap.studies.corneanu2020.experiments.{name}")
         parameters = inspect.signature(module.run).parameters
         known = {key for key, value in parameters.items() if value.kind is value.KEYWORD_ONLY}
         needed = {key for key in known if parameters[key].default is inspect.Parameter.empty}

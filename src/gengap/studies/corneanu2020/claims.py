@@ -9,10 +9,10 @@ import pandas as pd
 
 from gengap.studies import Claim, Run, all_hold, exceeds, format_interval, interval
 from gengap.studies.corneanu2020 import gap_law
-from gengap.studies.corneanu2020.adversarial import ATTACKS, HARMLESS
-from gengap.studies.corneanu2020.law import networks_table
-from gengap.studies.corneanu2020.partitions import GRAPHS, PARTITIONS
-from gengap.studies.corneanu2020.training_curves import modes, summary
+from gengap.studies.corneanu2020.experiments.adversarial import ATTACKS, HARMLESS
+from gengap.studies.corneanu2020.experiments.law import networks_table
+from gengap.studies.corneanu2020.experiments.partitions import GRAPHS, PARTITIONS
+from gengap.studies.corneanu2020.experiments.training_curves import modes, summary
 
 Estimates = dict[str, list[float]]
 

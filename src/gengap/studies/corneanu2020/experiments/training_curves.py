@@ -17,7 +17,7 @@ from gengap.networks import set_weights
 from gengap.studies import Context, Outcome, Run
 from gengap.studies.corneanu2020 import figures
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
-from gengap.studies.corneanu2020.setting import (
+from gengap.studies.corneanu2020.functional_graphs import (
     accuracies,
     check_checkpoints,
     graph_inputs,

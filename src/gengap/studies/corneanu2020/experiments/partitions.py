@@ -15,7 +15,7 @@ from gengap.networks import set_weights
 from gengap.seeding import generator
 from gengap.studies import Context, Outcome, Run
 from gengap.studies.corneanu2020 import figures
-from gengap.studies.corneanu2020.setting import graph_inputs, load_data, train_network
+from gengap.studies.corneanu2020.functional_graphs import graph_inputs, load_data, train_network
 from gengap.topology import (
     correlation_dissimilarity,
     dipha_bars,

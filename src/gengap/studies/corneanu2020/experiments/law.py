@@ -17,7 +17,7 @@ from gengap.measures import baseline
 from gengap.seeding import derive, generator
 from gengap.studies import Context, Outcome, Run
 from gengap.studies.corneanu2020 import figures, gap_law
-from gengap.studies.corneanu2020.setting import (
+from gengap.studies.corneanu2020.functional_graphs import (
     Trained,
     accuracies,
     graph_inputs,

@@ -17,7 +17,7 @@ from gengap.networks import device_of, logits, tensor_of
 from gengap.seeding import torch_generator
 from gengap.studies import Context, Outcome, Run
 from gengap.studies.corneanu2020 import attacks, figures
-from gengap.studies.corneanu2020.setting import (
+from gengap.studies.corneanu2020.functional_graphs import (
     Trained,
     accuracies,
     load_data,
