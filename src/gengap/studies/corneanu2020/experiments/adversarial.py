@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from gengap.activations import node_activations
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.networks import device_of, logits, tensor_of
-from gengap.seeding import torch_generator
-from gengap.studies import Context, Outcome, Run
-from gengap.studies.corneanu2020 import attacks, figures
-from gengap.studies.corneanu2020.functional_graphs import (
-    Trained,
-    accuracies,
-    load_data,
-    train_network,
-    untrained_network,
-)
+from gengap.studies.context import Context, load_dataset
+from gengap.studies.corneanu2020 import attacks
+from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.solving import solve, untrained_network
 from gengap.topology import (
     Budget,
     betti_curve,
@@ -35,91 +30,175 @@ from gengap.topology import (
 from gengap.topology.budget import check_diagrams, check_matrix
 from gengap.topology.functional_graph import DISCRIMINATIVE_SHARE, kept_nodes
 
+Floats = NDArray[np.float64]
+
 ATTACKS = ("fgsm", "pgd")
 HARMLESS = ("clean", "noisy")
+DETECTORS = ("topology", "confidence")
 PGD_STEPS = 10
-MAX_DIMENSION = 1
+MAX_DIM = 1
 GRID = np.linspace(0, 1, 101)
-# A detector that has seen fewer successful attacks than this says nothing.
+
 LEAST_ATTACKS = 5
+"""A detector that has seen fewer successful attacks says nothing."""
 
 
-def run(
-    context: Context,
-    *,
-    dataset: Mapping[str, Any],
-    network: Mapping[str, Any],
-    training: Mapping[str, Any],
-    epsilon: float = 0.1,
-    images: int = 150,
-    nodes: str = "neurons",
-    share: float = DISCRIMINATIVE_SHARE,
-    seconds: float = 300.0,
-    memory_gib: float = 4.0,
-) -> Outcome:
+@dataclass(frozen=True)
+class Settings:
+    """One network that is attacked.
+
+    Attributes:
+        dataset: keywords of :func:`gengap.datasets.load`.
+        network: a template or an architecture.
+        training: entries of the recipe.
+        epsilon: the largest change of a pixel, in the units of the inputs.
+        images: number of images of each split that are attacked.
+        nodes: of the graphs.
+        share: fraction of the nodes that are kept: those that best tell clean training images from
+            successful FGSM ones, by their linear discriminant coefficients.
+        seconds: CPU seconds that the discriminant's matrix, or one image's graph, may take.
+        memory_gib: memory that it may take, in GiB.
+    """
+
+    dataset: Mapping[str, Any]
+    network: Mapping[str, Any]
+    training: Mapping[str, Any]
+    epsilon: float = 0.1
+    images: int = 150
+    nodes: Literal["channels", "neurons"] = "neurons"
+    share: float = DISCRIMINATIVE_SHARE
+    seconds: float = 300.0
+    memory_gib: float = 4.0
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How well scores tell attacked test images from harmless ones.
+
+    Attributes:
+        auc: area under the ROC curve, in [0, 1].
+        roc: see :func:`roc`, (101,).
+    """
+
+    auc: float
+    roc: Floats
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One attack on test images.
+
+    Attributes:
+        success: fraction of the attacked images that are classified wrongly.
+        detectors: by the name of the detector and the kind of harmless images.
+    """
+
+    success: float
+    detectors: Mapping[str, Mapping[str, Detection]]
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """The attacks and how well they are detected.
+
+    Attributes:
+        train_accuracy: in [0, 1].
+        test_accuracy: in [0, 1].
+        attacks: by :data:`ATTACKS`.
+        nodes: the nodes that are kept, ascending.
+        grid: filtration values of the curves, and false-alarm rates of the ROC curves, (101,).
+        curves: mean Betti curves per node of each kind of test image, (2 dimensions, 101).
+    """
+
+    train_accuracy: float
+    test_accuracy: float
+    attacks: Mapping[str, Attack]
+    nodes: NDArray[np.int64]
+    grid: Floats
+    curves: Mapping[str, Floats]
+
+
+AdversarialRun: TypeAlias = Run[Settings, Result]
+
+
+@dataclass(frozen=True)
+class _Features:
+    """Of each image's graph: summaries (n, 16) and Betti curves (n, 2, 101) of H0 and H1."""
+
+    summaries: Floats
+    curves: Floats
+
+
+def run(context: Context, settings: Settings) -> Result:
     """Train a network, attack it, and tell attacked images from clean and from noisy ones.
 
     The detector is a logistic regression on the summaries of H0 and H1 of each image's graph. It is
     fitted on training images and judged on test images. Clean images are those that the network
-    classifies rightly; noisy ones are made from them, and how it classifies those is not looked at;
-    an attack counts where it succeeds. The network's own doubt (one minus its largest
+    classifies rightly. Noisy ones are made from them, however the network classifies those. An
+    attack counts where it succeeds. The network's confidence score (one minus the maximum softmax
     probability) is the baseline.
 
     Args:
         context: seed, data and device.
-        dataset: ``name`` and keywords of ``gengap.datasets.load``.
-        network: a template or an architecture.
-        training: entries of the recipe.
-        epsilon: the largest change of a pixel, in the units of the inputs.
-        images: of each split that are attacked.
-        nodes: ``neurons`` or ``channels``.
-        share: of the nodes that are kept, those that tell clean training images from successful
-            FGSM ones best, by their linear discriminant coefficients.
-        seconds: of CPU that the discriminant's matrix, or one image's graph, may take.
-        memory_gib: that it may take.
+        settings: of the run.
+
+    Returns:
+        How well each attack is detected.
 
     Raises:
-        OverBudgetError: it costs more; checked before training.
+        OverBudgetError: a graph may cost more than the budget; checked before training.
         GengapError: hardly any attack succeeds.
     """
-    data = load_data(context, dataset)
-    some = node_activations(
-        untrained_network(context, data, network, training), data.train.inputs[:1], nodes
-    )
-    _check_cost(len(some.activations), images, share, Budget(seconds, memory_gib))
-    trained = train_network(context, data, network, training)
+    data = load_dataset(context, settings.dataset, seed=context.seed)
+    untrained = untrained_network(context, data, settings.network, settings.training)
+    nodes = node_activations(untrained, data.train.inputs[:1], settings.nodes).activations
+    _check_cost(len(nodes), settings)
+    solution = solve(context, data, settings.network, settings.training)
+    network = solution.network
     limits = (float(data.train.inputs.min()), float(data.train.inputs.max()))
     # Clean training labels: what an attack leads away from is the truth.
-    versions = {
-        name: _versions(context, trained, split, name, images, epsilon, limits)
-        for name, split in (("train", data.train), ("test", data.test))
-    }
-    chosen = _nodes(trained, versions["train"], nodes, share)
-    features = {
-        name: {kind: _features(trained, inputs, nodes, chosen) for kind, inputs in some.items()}
-        for name, some in versions.items()
-    }
-    train_accuracy, test_accuracy = accuracies(trained)
-    values = {"train_accuracy": train_accuracy, "test_accuracy": test_accuracy}
-    arrays: dict[str, NDArray[Any]] = {"grid": GRID, "nodes": chosen}
+    train = _images(context, settings, network, data.train, "train", limits)
+    test = _images(context, settings, network, data.test, "test", limits)
+    chosen = _discriminative_nodes(network, train, settings)
+    train_features, test_features = (
+        {kind: _features(network, inputs, settings.nodes, chosen) for kind, inputs in kinds.items()}
+        for kinds in (train, test)
+    )
+    confidence = {kind: confidence_scores(network, inputs) for kind, inputs in test.items()}
+    attacked = {}
     for attack in ATTACKS:
-        values[f"success.{attack}"] = len(versions["test"][attack]) / len(versions["test"]["clean"])
-        scores = _detect(features, attack)
-        doubts = {kind: _doubt(trained, versions["test"][kind]) for kind in (attack, *HARMLESS)}
-        for detector, found in (("topology", scores), ("doubt", doubts)):
-            for kind in HARMLESS:
-                key = f"{detector}.{attack}.{kind}"
-                values[f"auc.{key}"] = auc(found[attack], found[kind])
-                arrays[f"roc.{key}"] = roc(found[attack], found[kind])
-    for kind in (*HARMLESS, *ATTACKS):
-        arrays[f"curves.{kind}"] = features["test"][kind]["curves"].mean(axis=0)
-    return Outcome(values, arrays)
+        topology = _topology_scores(train_features, test_features, attack)
+        detectors = {
+            name: {
+                kind: Detection(
+                    auc(scores[attack], scores[kind]), roc(scores[attack], scores[kind])
+                )
+                for kind in HARMLESS
+            }
+            for name, scores in zip(DETECTORS, (topology, confidence), strict=True)
+        }
+        attacked[attack] = Attack(len(test[attack]) / len(test["clean"]), detectors)
+    return Result(
+        train_accuracy=solution.on_train()[1],
+        test_accuracy=solution.on_test()[1],
+        attacks=attacked,
+        nodes=chosen,
+        grid=GRID,
+        curves={kind: features.curves.mean(axis=0) for kind, features in test_features.items()},
+    )
 
 
 def auc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> float:
-    """Area under the ROC curve: P(positive score > negative score) + P(equal) / 2.
+    """Return the area under the ROC curve, by ranks as in Mann and Whitney (1947).
 
-    By ranks, as in Mann and Whitney (1947).
+    It is P(positive score > negative score) + P(equal) / 2.
+
+    Args:
+        positive: scores of the images to find, (n,).
+        negative: scores of the others, (m,).
+
+    Returns:
+        The area, in [0, 1].
     """
     ordered = np.sort(negative)
     below = np.searchsorted(ordered, positive, side="left")
@@ -127,119 +206,100 @@ def auc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> float
     return float((below + not_above).mean() / (2 * len(negative)))
 
 
-def roc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(101,) share of positives found at each share 0, 0.01, ..., 1 of false alarms."""
+def roc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> Floats:
+    """Return the fraction of positives found at false-alarm rates 0, 0.01, ..., 1: (101,)."""
     thresholds = np.quantile(negative, 1 - GRID)
-    found: NDArray[np.float64] = (positive[None] >= thresholds[:, None]).mean(axis=1)
-    return found
+    rates: Floats = (positive[None] >= thresholds[:, None]).mean(axis=1)
+    return rates
 
 
-def _versions(
+def confidence_scores(network: nn.Module, inputs: NDArray[np.float32]) -> Floats:
+    """Return one minus the maximum softmax probability of each input, (n,)."""
+    outputs = _logits(network, tensor_of(inputs, device_of(network)))
+    scores: Floats = 1 - outputs.double().softmax(1).max(1).values.numpy(force=True)
+    return scores
+
+
+def _images(
     context: Context,
-    trained: Trained,
+    settings: Settings,
+    network: nn.Module,
     split: Split,
     name: str,
-    images: int,
-    epsilon: float,
     limits: tuple[float, float],
 ) -> dict[str, NDArray[np.float32]]:
     """Rightly classified images of a split: clean, noisy, and attacked where that succeeded."""
-    device = device_of(trained.network)
+    epsilon, device = settings.epsilon, device_of(network)
     inputs, labels = tensor_of(split.inputs, device), tensor_of(split.labels, device)
-    right = torch.nonzero(_predicted(trained, inputs) == labels)[:, 0][:images]
+    right = torch.nonzero(_logits(network, inputs).argmax(1) == labels)[:, 0][: settings.images]
     inputs, labels = inputs[right], labels[right]
-    made = {
+    noise, start = (context.torch_generator(purpose, name) for purpose in ("noise", "pgd"))
+    images = {
         "clean": inputs,
-        "noisy": attacks.noise(
-            inputs, epsilon, limits, torch_generator(context.seed, "noise", name)
-        ),
-        "fgsm": attacks.fgsm(trained.network, inputs, labels, epsilon, limits),
-        "pgd": attacks.pgd(
-            trained.network,
-            inputs,
-            labels,
-            epsilon,
-            limits,
-            PGD_STEPS,
-            torch_generator(context.seed, "pgd", name),
-        ),
+        "noisy": attacks.noise(inputs, epsilon, limits, noise),
+        "fgsm": attacks.fgsm(network, inputs, labels, epsilon, limits),
+        "pgd": attacks.pgd(network, inputs, labels, epsilon, limits, PGD_STEPS, start),
     }
     for attack in ATTACKS:
-        made[attack] = made[attack][_predicted(trained, made[attack]) != labels]
-        if len(made[attack]) < LEAST_ATTACKS:
+        images[attack] = images[attack][_logits(network, images[attack]).argmax(1) != labels]
+        if len(images[attack]) < LEAST_ATTACKS:
             raise GengapError(
-                f"Only {len(made[attack])} of {len(inputs)} attacks by {attack} on {name} images "
+                f"Only {len(images[attack])} of {len(inputs)} attacks by {attack} on {name} images "
                 f"succeed at epsilon {epsilon}: raise epsilon, or train the network longer."
             )
-    return {kind: values.numpy(force=True) for kind, values in made.items()}
+    return {kind: values.numpy(force=True) for kind, values in images.items()}
 
 
-def _check_cost(nodes: int, images: int, share: float, budget: Budget) -> None:
-    """Refuse the discriminant of all nodes, or graphs of those kept, as complete as they can be."""
-    check_matrix(nodes, 2 * images, budget)
-    kept = kept_nodes(nodes, share)
-    check_matrix(kept, 1, budget)
-    check_diagrams(1 - np.eye(kept, dtype=np.float32), MAX_DIMENSION, budget=budget)
-
-
-def _predicted(trained: Trained, inputs: torch.Tensor) -> torch.Tensor:
+def _logits(network: nn.Module, inputs: Tensor) -> Tensor:
     with torch.inference_mode():
-        return logits(trained.network, inputs).argmax(1)
+        return logits(network, inputs)
 
 
-def _nodes(
-    trained: Trained, versions: Mapping[str, NDArray[np.float32]], nodes: str, share: float
+def _check_cost(nodes: int, settings: Settings) -> None:
+    """Refuse the discriminant of all nodes, or graphs of those kept, as complete as they can be."""
+    budget = Budget(settings.seconds, settings.memory_gib)
+    check_matrix(nodes, 2 * settings.images, budget)
+    kept = kept_nodes(nodes, settings.share)
+    check_matrix(kept, 1, budget)
+    check_diagrams(1 - np.eye(kept, dtype=np.float32), MAX_DIM, budget=budget)
+
+
+def _discriminative_nodes(
+    network: nn.Module, images: Mapping[str, NDArray[np.float32]], settings: Settings
 ) -> NDArray[np.int64]:
     """Nodes that tell rightly classified images from successfully attacked ones."""
-    both = np.concatenate([versions["clean"], versions["fgsm"]])
-    right = np.arange(len(both)) < len(versions["clean"])
-    values = node_activations(trained.network, both, nodes).activations
-    return discriminative_nodes(values, right, share)
+    both = np.concatenate([images["clean"], images["fgsm"]])
+    right = np.arange(len(both)) < len(images["clean"])
+    values = node_activations(network, both, settings.nodes).activations
+    return discriminative_nodes(values, right, settings.share)
 
 
 def _features(
-    trained: Trained, inputs: NDArray[np.float32], nodes: str, chosen: NDArray[np.int64]
-) -> dict[str, NDArray[np.float64]]:
-    """Of each image's graph: ``summaries`` (n, 16) and ``curves`` (n, 2, 101) of H0 and H1."""
-    values = node_activations(trained.network, inputs, nodes).activations[chosen]
-    diagrams = [persistence_diagrams(per_sample_graph(one), MAX_DIMENSION) for one in values.T]
+    network: nn.Module, inputs: NDArray[np.float32], nodes: str, chosen: NDArray[np.int64]
+) -> _Features:
+    values = node_activations(network, inputs, nodes).activations[chosen]
+    diagrams = [persistence_diagrams(per_sample_graph(image), MAX_DIM) for image in values.T]
     summaries = [
-        [value for bars in some for value in summarise_bars(bars, len(chosen)).values()]
-        for some in diagrams
+        [value for bars in dims for value in summarise_bars(bars, len(chosen)).values()]
+        for dims in diagrams
     ]
-    curves = [[betti_curve(bars, GRID, len(chosen)) for bars in some] for some in diagrams]
-    return {"summaries": np.array(summaries), "curves": np.array(curves)}
+    curves = [[betti_curve(bars, GRID, len(chosen)) for bars in dims] for dims in diagrams]
+    return _Features(np.array(summaries), np.array(curves))
 
 
-def _detect(
-    features: Mapping[str, Mapping[str, Mapping[str, NDArray[np.float64]]]], attack: str
-) -> dict[str, NDArray[np.float64]]:
+def _topology_scores(
+    train: Mapping[str, _Features], test: Mapping[str, _Features], attack: str
+) -> dict[str, Floats]:
     """Scores of test images by a detector fitted on training images; larger for attacked ones."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     kinds = (*HARMLESS, attack)
-    parts = [features["train"][kind]["summaries"] for kind in kinds]
-    attacked = np.repeat([False, False, True], [len(part) for part in parts])
+    summaries = [train[kind].summaries for kind in kinds]
+    attacked = np.repeat([False, False, True], [len(rows) for rows in summaries])
     detector = make_pipeline(
         StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000)
     )
-    detector.fit(np.concatenate(parts), attacked)
-    return {kind: detector.decision_function(features["test"][kind]["summaries"]) for kind in kinds}
-
-
-def _doubt(trained: Trained, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """One minus the network's largest probability of each image."""
-    with torch.inference_mode():
-        outputs = logits(trained.network, tensor_of(inputs, device_of(trained.network)))
-        doubt: NDArray[np.float64] = 1 - outputs.double().softmax(1).max(1).values.numpy(force=True)
-    return doubt
-
-
-def draw(runs: Sequence[Run]) -> dict[str, Figure]:
-    """The mean curves of each kind of image, and the detectors' ROC curves."""
-    return {
-        "adversarial_curves": figures.adversarial_curves(runs, (*HARMLESS, *ATTACKS)),
-        "adversarial_roc": figures.adversarial_roc(runs, ATTACKS, HARMLESS),
-    }
+    detector.fit(np.concatenate(summaries), attacked)
+    return {kind: detector.decision_function(test[kind].summaries) for kind in kinds}

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import nn
 
 from gengap.activations import node_activations
-from gengap.errors import GengapError
-from gengap.networks import set_weights
-from gengap.studies import Context, Outcome, Run
-from gengap.studies.corneanu2020 import figures
+from gengap.studies.context import Context, load_dataset
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
-from gengap.studies.corneanu2020.functional_graphs import (
-    accuracies,
-    check_checkpoints,
-    graph_inputs,
-    load_data,
-    sampled_nodes,
-    train_network,
-    untrained_network,
-)
+from gengap.studies.corneanu2020.functional_graphs import graph_inputs, sampled_nodes
+from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.solving import check_checkpoints, solve, untrained_network
 from gengap.topology import (
     Budget,
     affordable_diagrams,
@@ -39,111 +30,198 @@ from gengap.topology.betti import SUMMARIES
 from gengap.topology.budget import check_matrix
 from gengap.topology.dipha import EPS_MAX
 
+Bars = Sequence[NDArray[np.float64]]
+"""A persistence diagram per dimension, (bars, 2) births and deaths."""
+
 GRID_POINTS = 121
-GRID = np.linspace(0, EPS_MAX, GRID_POINTS)
 LOWEST_DENSITY = 1e-3
-DENSITY_GRID = np.geomspace(LOWEST_DENSITY, 1, GRID_POINTS)
 DENSITY_CAP = 0.1
-"""Cavities are looked at up to this share of edges, since beyond it they cost too much."""
-SCALES = ("epsilon", "density")
-RULES = {"stop": stopping_checkpoint, "lowest": lowest_checkpoint}
+"""Cavities are computed up to this share of edges, since beyond it they cost too much."""
+
+GRIDS = {
+    "epsilon": np.linspace(0, EPS_MAX, GRID_POINTS),
+    "density": np.geomspace(LOWEST_DENSITY, 1, GRID_POINTS),
+}
+"""The filtration values of Betti curves, by scale."""
+
+RULES = {"first_regression": stopping_checkpoint, "lowest_mode": lowest_checkpoint}
 CAVITY = 2
 """The lowest dimension whose bars count as cavities."""
 
 
-def run(
-    context: Context,
-    *,
-    dataset: Mapping[str, Any],
-    network: Mapping[str, Any],
-    training: Mapping[str, Any],
-    checkpoints: Sequence[int],
-    label_corruption: float = 0.0,
-    inputs: int = 400,
-    nodes: str = "channels",
-    nodes_at_most: int | None = None,
-    split: str = "train",
-    max_dim: int = 2,
-    seconds: float = 300.0,
-    memory_gib: float = 4.0,
-) -> Outcome:
-    """Train one network and look at its functional graph at checkpoints.
+@dataclass(frozen=True)
+class Settings:
+    """One network whose functional graph is computed while it trains.
 
-    On two scales: epsilon as published (``gengap.topology.dipha``), and density, the share of all
-    edges. There no bar is dropped for its length, H0 and H1 are those of the whole filtration, and
-    higher dimensions end at the density 0.1, at every checkpoint.
-
-    Args:
-        context: seed, data and device.
-        dataset: ``name`` and keywords of ``gengap.datasets.load``.
+    Attributes:
+        dataset: keywords of :func:`gengap.datasets.load`.
         network: a template or an architecture.
         training: entries of the recipe.
         checkpoints: epochs, ascending, from 0.
-        label_corruption: part of the training labels that are replaced.
-        inputs: on which correlations are computed.
-        nodes: ``channels`` or ``neurons``.
-        nodes_at_most: where there are more, so many are drawn uniformly.
-        split: of these inputs; ``test`` only to compare with the published code.
-        max_dim: highest dimension of homology, 1 to 3.
-        seconds: of CPU that the diagrams of one checkpoint may take.
-        memory_gib: that they may take.
+        label_corruption: fraction of the training labels that are replaced.
+        inputs: number of inputs over which correlations are computed.
+        nodes: of the graph.
+        nodes_at_most: where there are more nodes, so many are drawn uniformly.
+        split: of the inputs; ``test`` only to compare with the published code.
+        max_dim: highest dimension of homology.
+        seconds: CPU seconds that the diagrams of one checkpoint may take.
+        memory_gib: memory that they may take, in GiB.
+    """
+
+    dataset: Mapping[str, Any]
+    network: Mapping[str, Any]
+    training: Mapping[str, Any]
+    checkpoints: Sequence[int]
+    label_corruption: float = 0.0
+    inputs: int = 400
+    nodes: Literal["channels", "neurons"] = "channels"
+    nodes_at_most: int | None = None
+    split: Literal["train", "test"] = "train"
+    max_dim: Literal[1, 2, 3] = 2
+    seconds: float = 300.0
+    memory_gib: float = 4.0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that a rule chooses: its epoch, and its test accuracy in [0, 1]."""
+
+    epoch: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The filtration at every checkpoint, on one scale.
+
+    Attributes:
+        grid: filtration values (points,), epsilon or the share of edges.
+        curves: Betti curves per node, (checkpoints, dimensions, points).
+        modes: filtration value at which beta_1 is largest, (checkpoints,); NaN without loops.
+        cavities: bars of dimension 2 and above per node, (checkpoints,).
+        stops: the checkpoint that each of :data:`RULES` chooses.
+    """
+
+    grid: NDArray[np.float64]
+    curves: NDArray[np.float64]
+    modes: NDArray[np.float64]
+    cavities: NDArray[np.float64]
+    stops: Mapping[str, Checkpoint]
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """The functional graph at every checkpoint.
+
+    Attributes:
+        epochs: (checkpoints,).
+        train_accuracy: on the labels trained on, (checkpoints,), in [0, 1].
+        test_accuracy: (checkpoints,), in [0, 1].
+        nodes: of the graph.
+        summaries: each of :data:`gengap.topology.betti.SUMMARIES`, in epsilon, (checkpoints,
+            dimensions).
+        scales: by the names of :data:`GRIDS`.
+        best: the checkpoint with the highest test accuracy.
+        last: the checkpoint at the end of training.
+    """
+
+    epochs: NDArray[np.int64]
+    train_accuracy: NDArray[np.float64]
+    test_accuracy: NDArray[np.float64]
+    nodes: int
+    summaries: Mapping[str, NDArray[np.float64]]
+    scales: Mapping[str, Scale]
+    best: Checkpoint
+    last: Checkpoint
+
+    @property
+    def dimensions(self) -> int:
+        """The number of dimensions of homology, from 0 on."""
+        return len(self.summaries["life"][0])
+
+
+CurvesRun: TypeAlias = Run[Settings, Result]
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """The number of a graph's nodes, and its bars by scale."""
+
+    nodes: int
+    bars: Mapping[str, Bars]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train one network and compute its functional graph at checkpoints, on two scales.
+
+    The scales are epsilon, as published (``gengap.topology.dipha``), and density, the share of all
+    edges (:func:`density_bars`).
+
+    Args:
+        context: seed, data and device.
+        settings: of the run.
+
+    Returns:
+        Curves, summaries and where two rules would have stopped.
 
     Raises:
-        OverBudgetError: the graph of a checkpoint costs more; that of epoch 0 is checked before
-            training. With a larger budget a refused run need not be trained again.
-        GengapError: ``max_dim`` is 0, or a value that training, data or topology refuse.
+        OverBudgetError: the graph of a checkpoint costs more than the budget; that of epoch 0 is
+            checked before training. With a larger budget a refused run need not train again.
+        GengapError: a value that data, training or topology refuse.
     """
-    if max_dim < 1:
-        raise GengapError(f"The setting 'max_dim' is {max_dim}: give 1 to 3, to look at beta_1.")
-    data = load_data(context, dataset)
-    points = graph_inputs(context, data, split, inputs)
-    budget = Budget(seconds, memory_gib)
+    data = load_dataset(context, settings.dataset, seed=context.seed)
+    inputs = graph_inputs(context, data, settings.inputs, settings.split)
+    budget = Budget(settings.seconds, settings.memory_gib)
 
-    def graph_of(module: nn.Module) -> dict[str, Any]:
-        found = node_activations(module, points, nodes).activations
-        return _graph(sampled_nodes(context, found, nodes_at_most), max_dim, budget)
+    def graph_of(network: nn.Module) -> _Graph:
+        activations = node_activations(network, inputs, settings.nodes).activations
+        sample = sampled_nodes(context, activations, settings.nodes_at_most)
+        return _graph(sample, settings.max_dim, budget)
 
-    recipe = {**training, "label_corruption": label_corruption}
-    check_checkpoints(training, checkpoints)
+    recipe = {**settings.training, "label_corruption": settings.label_corruption}
+    check_checkpoints(recipe, settings.checkpoints)
     # Before training, since a graph over the budget would make its hours useless.
-    first = graph_of(untrained_network(context, data, network, recipe))
-    trained = train_network(context, data, network, recipe, checkpoints)
-    rows = []
-    for epoch in checkpoints:
-        set_weights(trained.network, trained.result.checkpoints[epoch], source="the checkpoint")
-        train_accuracy, test_accuracy = accuracies(trained)
-        row = first if epoch == 0 else graph_of(trained.network)
-        rows.append({"train_accuracy": train_accuracy, "test_accuracy": test_accuracy, **row})
-    arrays = {key: np.array([row[key] for row in rows]) for key in rows[0]}
-    arrays["epochs"] = np.asarray(checkpoints)
-    arrays["grid"] = GRID
-    arrays["density_grid"] = DENSITY_GRID
-    return Outcome(_stopping(arrays), arrays)
+    first = graph_of(untrained_network(context, data, settings.network, recipe))
+    solution = solve(context, data, settings.network, recipe, checkpoints=settings.checkpoints)
+    graphs, accuracies = [], []
+    for epoch in settings.checkpoints:
+        solution.set_checkpoint(epoch)
+        graphs.append(first if epoch == 0 else graph_of(solution.network))
+        accuracies.append((solution.on_train()[1], solution.on_test()[1]))
+    epochs, (train_accuracy, test_accuracy) = np.array(settings.checkpoints), np.array(accuracies).T
+
+    def checkpoint(position: int) -> Checkpoint:
+        return Checkpoint(int(epochs[position]), float(test_accuracy[position]))
+
+    return Result(
+        epochs=epochs,
+        train_accuracy=train_accuracy,
+        test_accuracy=test_accuracy,
+        nodes=first.nodes,
+        summaries=_summaries(graphs),
+        scales={name: _scale(name, graphs, checkpoint) for name in GRIDS},
+        best=checkpoint(int(np.argmax(test_accuracy))),
+        last=checkpoint(-1),
+    )
 
 
-def _graph(activations: NDArray[np.float32], max_dim: int, budget: Budget) -> dict[str, Any]:
+def _graph(activations: NDArray[np.float32], max_dim: int, budget: Budget) -> _Graph:
     check_matrix(len(activations), activations.shape[-1], budget)
     graph = correlation_dissimilarity(activations)
-    count = len(graph)
-    bars = dipha_bars(graph, max_dim, budget=budget)
-    dense = density_bars(graph, max_dim, budget)
-    curves = np.array([betti_curve(some, DENSITY_GRID, count) for some in dense])
-    curves[CAVITY:, DENSITY_GRID > DENSITY_CAP] = np.nan
-    loops = summarise_bars(dense[1])
-    return {
-        "nodes": count,
-        "curves": [betti_curve(some, GRID, count) for some in bars],
-        "density_curves": curves,
-        "summaries": [[summarise_bars(some, count)[name] for name in SUMMARIES] for some in bars],
-        "density_mode": loops["argmax"] if loops["count"] else np.nan,
-        "density_cavities": sum(len(some) for some in dense[CAVITY:]) / count,
+    bars = {
+        "epsilon": dipha_bars(graph, max_dim, budget=budget),
+        "density": density_bars(graph, max_dim, budget),
     }
+    return _Graph(len(graph), bars)
 
 
 def density_bars(
     graph: NDArray[np.floating], max_dim: int, budget: Budget | None = None
 ) -> list[NDArray[np.float64]]:
-    """Diagrams of the filtration by the share of edges: whole in H0 and H1, to 0.1 above.
+    """Return the diagrams of the filtration by the share of edges.
+
+    H0 and H1 are those of the whole filtration, and no bar is dropped for its length. Higher
+    dimensions end at the density 0.1.
 
     Args:
         graph: (n, n) 1 - |r|, of at least two nodes.
@@ -151,71 +229,42 @@ def density_bars(
         budget: see ``gengap.topology.budget``.
 
     Returns:
-        Per dimension, (bars, 2) births and deaths as shares of edges. Above H1 bars born up to 0.1;
-        deaths beyond are infinite, but where ties hold the edge at 0.1.
+        Per dimension, (bars, 2) births and deaths as shares of edges. Above H1 these are the bars
+        born up to 0.1; deaths beyond are infinite, except where ties hold the edge at 0.1.
     """
-    found = affordable_diagrams(graph, 1, budget=budget)
+    diagrams = affordable_diagrams(graph, 1, budget=budget)
     if max_dim >= CAVITY:
         edges = np.sort(graph[np.triu_indices(len(graph), 1)])
         limit = float(edges[int(np.ceil(DENSITY_CAP * len(edges))) - 1])
-        found += affordable_diagrams(graph, max_dim, limit, budget)[CAVITY:]
-    whole, capped = in_density(found[:CAVITY], graph), in_density(found[CAVITY:], graph)
+        diagrams += affordable_diagrams(graph, max_dim, limit, budget)[CAVITY:]
+    whole, capped = in_density(diagrams[:CAVITY], graph), in_density(diagrams[CAVITY:], graph)
     # Equal edges enter together, and may so exceed the cap.
-    return whole + [some[some[:, 0] <= DENSITY_CAP] for some in capped]
+    return whole + [bars[bars[:, 0] <= DENSITY_CAP] for bars in capped]
 
 
-def _stopping(arrays: Mapping[str, NDArray[Any]]) -> dict[str, float]:
-    """Where each rule stops on each scale, and the test accuracy there, at best and at the end."""
-    epochs, accuracy = arrays["epochs"], arrays["test_accuracy"]
-    best = int(np.argmax(accuracy))
-    values = {
-        "best_epoch": float(epochs[best]),
-        "best_accuracy": float(accuracy[best]),
-        "last_accuracy": float(accuracy[-1]),
-    }
-    for scale, (name, rule) in itertools.product(SCALES, RULES.items()):
-        chosen = rule(modes(arrays, scale), cavities(arrays, scale))
-        values[f"{name}_epoch.{scale}"] = float(epochs[chosen])
-        values[f"{name}_accuracy.{scale}"] = float(accuracy[chosen])
-    return values
-
-
-def modes(arrays: Mapping[str, NDArray[Any]], scale: str) -> NDArray[np.float64]:
-    """Where beta_1 is largest at each checkpoint, in epsilon or density; NaN without loops."""
-    if scale == "density":
-        return np.asarray(arrays["density_mode"])
-    loops = arrays["summaries"][:, 1]
-    counts, places = loops[:, SUMMARIES.index("count")], loops[:, SUMMARIES.index("argmax")]
-    return np.where(counts > 0, places, np.nan)
-
-
-def cavities(arrays: Mapping[str, NDArray[Any]], scale: str) -> NDArray[np.float64]:
-    """Bars of dimension 2 and above at each checkpoint, per node, on a scale."""
-    if scale == "density":
-        return np.asarray(arrays["density_cavities"])
-    return np.asarray(arrays["summaries"][:, CAVITY:, SUMMARIES.index("count")].sum(axis=1))
-
-
-def summary(run_: Run, name: str, dimension: int) -> NDArray[np.float64]:
-    """A summary of ``gengap.topology.betti.SUMMARIES`` at each checkpoint of a run."""
-    values: NDArray[np.float64] = run_.outcome.arrays["summaries"][
-        :, dimension, SUMMARIES.index(name)
+def _summaries(graphs: Sequence[_Graph]) -> dict[str, NDArray[np.float64]]:
+    rows = [
+        [summarise_bars(bars, graph.nodes) for bars in graph.bars["epsilon"]] for graph in graphs
     ]
-    return values
+    return {name: np.array([[row[name] for row in dims] for dims in rows]) for name in SUMMARIES}
 
 
-def draw(runs: Sequence[Run], *, smoothing: float | None = None) -> dict[str, Figure]:
-    """One figure of Betti curves per dimension, of the summaries, and of accuracies and stops.
+def _scale(name: str, graphs: Sequence[_Graph], checkpoint: Callable[[int], Checkpoint]) -> Scale:
+    """The bars of all checkpoints on one scale; ``checkpoint`` is that at a position."""
+    grid = GRIDS[name]
+    curves = np.array(
+        [[betti_curve(bars, grid, graph.nodes) for bars in graph.bars[name]] for graph in graphs]
+    )
+    if name == "density":
+        curves[:, CAVITY:, grid > DENSITY_CAP] = np.nan
+    modes = np.array([mode(graph.bars[name][1]) for graph in graphs])
+    counts = [sum(len(bars) for bars in graph.bars[name][CAVITY:]) for graph in graphs]
+    cavities = np.array(counts) / graphs[0].nodes
+    stops = {key: checkpoint(rule(modes, cavities)) for key, rule in RULES.items()}
+    return Scale(grid, curves, modes, cavities, stops)
 
-    Args:
-        runs: that are done.
-        smoothing: of the drawn Betti curves, see ``figures.betti_curves``.
-    """
-    dimensions = runs[0].outcome.arrays["curves"].shape[1]
-    drawn = {
-        f"betti_{dimension}": figures.betti_curves(runs, dimension, smoothing)
-        for dimension in range(dimensions)
-    }
-    drawn["life_and_midlife"] = figures.life_and_midlife(runs, summary)
-    drawn["early_stopping"] = figures.early_stopping(runs, modes, cavities)
-    return drawn
+
+def mode(loops: NDArray[np.float64]) -> float:
+    """Return the filtration value at which beta_1 is largest; NaN without finite bars (bars, 2)."""
+    summary = summarise_bars(loops)
+    return summary["argmax"] if summary["count"] else math.nan
