@@ -244,10 +244,11 @@ def test_bands_are_intervals_over_the_seeds_that_have_bars() -> None:
     runs[3].result.summaries["count"][1, 1] = 0
     figure = plot_experiment("corneanu2020", "training_curves", runs)["life_and_midlife"]
     axes = figure.axes[0]
-    np.testing.assert_allclose(axes.lines[1].get_ydata(), [1.5, 10, 100])
-    heights = [path.vertices[:, 1] for path in axes.collections[1].get_paths()]
+    means = np.asarray(axes.lines[1].get_ydata(), dtype=float)
+    np.testing.assert_allclose(means, [1.5, 10.0, 100.0])
+    heights = np.asarray(axes.collections[1].get_paths()[0].vertices)[:, 1]
     # 10 - t sd / sqrt(3), with t = 4.303 for two degrees of freedom and sd = 10.
-    assert min(heights[0]) == pytest.approx(10 - 4.302653 * 10 / np.sqrt(3))
+    assert heights.min() == pytest.approx(10 - 4.302653 * 10 / np.sqrt(3))
 
 
 def test_a_run_is_the_same_twice_and_another_with_another_seed_or_split() -> None:
@@ -613,8 +614,8 @@ def test_the_detector_finds_what_differs_and_nothing_where_nothing_does() -> Non
 def test_the_confidence_score_is_one_minus_the_largest_probability() -> None:
     network = build({"model_config": [{"layer_name": "Dense", "units": 2}], "input_shape": [1]})
     with torch.no_grad():
-        network.get_submodule("dense_0").weight.copy_(torch.tensor([[0.0], [1.0]]))
-        network.get_submodule("dense_0").bias.zero_()
+        network.get_parameter("dense_0.weight").copy_(torch.tensor([[0.0], [1.0]]))
+        network.get_parameter("dense_0.bias").zero_()
     inputs = np.array([[0.0], [np.log(3)], [-np.log(9)]], dtype=np.float32)
     scores = adversarial.confidence_scores(network, inputs)
     np.testing.assert_allclose(scores, [0.5, 0.25, 0.1], rtol=1e-6)
@@ -625,7 +626,7 @@ def test_attacks_on_a_linear_network() -> None:
     network = build({"model_config": [{"layer_name": "Dense", "units": 2}], "input_shape": [3]})
     weights = torch.tensor([[1.0, -2.0, 0.5], [0.0, 1.0, 2.0]])
     with torch.no_grad():
-        network.get_submodule("dense_0").weight.copy_(weights)
+        network.get_parameter("dense_0.weight").copy_(weights)
     inputs = torch.tensor([[0.5, 0.5, 0.5], [0.05, 0.5, 0.95]])
     labels = torch.tensor([0, 1])
     signs = torch.stack([weights[1] - weights[0], weights[0] - weights[1]]).sign()
@@ -654,7 +655,7 @@ def test_pgd_raises_the_loss_within_its_bounds() -> None:
 
 def test_auc_is_scikit_learns_and_its_curve_ends_at_one() -> None:
     rng = np.random.default_rng(0)
-    positive, negative = rng.integers(2, 9, 40), rng.integers(0, 7, 60)
+    positive, negative = (rng.integers(*ends).astype(float) for ends in ((2, 9, 40), (0, 7, 60)))
     labels = np.repeat([1, 0], [40, 60])
     expected = roc_auc_score(labels, np.concatenate([positive, negative]))
     assert adversarial.auc(positive, negative) == pytest.approx(expected)
@@ -767,7 +768,7 @@ def test_claims_about_parts_by_hand() -> None:
     settings = build_settings(partitions.Settings, PARTS, "")
     runs = []
     for seed in range(3):
-        end = moment(0.1, np.array([0.15, 0.25, 0.15, 0.25]) + 0.001 * seed)
+        end = moment(0.1, [life + 0.001 * seed for life in (0.15, 0.25, 0.15, 0.25)])
         runs.append(Run(seed, settings, partitions.Result(moment(0.2, [0.2] * 4), end)))
     assert (
         summarised(evaluate_claims("corneanu2020", {"partitions": runs}))
