@@ -28,7 +28,7 @@ from gengap.studies.corneanu2020.experiments.partitions import (
     PartitionsRun,
     Summaries,
 )
-from gengap.studies.corneanu2020.experiments.training_curves import CAVITY, CurvesRun
+from gengap.studies.corneanu2020.experiments.training_curves import CAVITY, Checkpoint, CurvesRun
 from gengap.studies.outcomes import AnyRun
 
 LEARNING = (
@@ -109,50 +109,60 @@ def _of_training(runs: Sequence[CurvesRun]) -> list[Claim]:
 
 
 def _of_learning(true: Sequence[CurvesRun]) -> list[Claim]:
-    falls = [
-        _claim(
-            f"Learning moves the mode of beta_1 to lower densities, measured in {SCALES[scale]}",
-            LEARNING,
-            "With true labels, how far it lies lower at the end of training than at the start",
-            {f"fall of the mode in {scale}": by_seed(true, partial(_fall_of_mode, scale=scale))},
+    def growth(dimension: int) -> list[float]:
+        return by_seed(
+            true, lambda run: float(np.diff(run.result.summaries["count"][[0, -1], dimension])[0])
         )
-        for scale in SCALES
-    ]
-    growths = [
+
+    def fall(scale: str) -> list[float]:
+        return [-rise for rise in _rise_of_mode(true, scale, lambda _: 0)]
+
+    return [
+        *(
+            _claim(
+                f"Learning moves the mode of beta_1 to lower densities, measured in {name}",
+                LEARNING,
+                "With true labels, how far it lies lower at the end of training than at the start",
+                {f"fall of the mode in {scale}": fall(scale)},
+            )
+            for scale, name in SCALES.items()
+        ),
+        *(
+            _claim(
+                f"Learning creates cavities of dimension {dimension}",
+                LEARNING,
+                "With true labels, how many more there are per node at the end than at the start",
+                {f"growth in H{dimension}": growth(dimension)},
+            )
+            for dimension in range(CAVITY, true[0].result.dimensions)
+        ),
         _claim(
-            f"Learning creates cavities of dimension {dimension}",
-            LEARNING,
-            "With true labels, how many more there are per node at the end than at the start",
-            {f"growth in H{dimension}": by_seed(true, partial(_growth, dimension=dimension))},
-        )
-        for dimension in range(CAVITY, true[0].result.dimensions)
+            "Stopping at the first regression costs nothing where there is nothing to memorise",
+            STOPPING,
+            "With true labels, test accuracy where the first regression of the mode stops, less "
+            f"that at the end of training; a loss of up to {TOLERANCE} is allowed",
+            _gains(true, "first_regression", lambda run: run.result.last),
+            -TOLERANCE,
+        ),
     ]
-    stopping = _claim(
-        "Stopping at the first regression costs nothing where there is nothing to memorise",
-        STOPPING,
-        "With true labels, test accuracy where the first regression of the mode stops, less "
-        f"that at the end of training; a loss of up to {TOLERANCE} is allowed",
-        _gains(true, "first_regression", _last_accuracy),
-        -TOLERANCE,
-    )
-    return [*falls, *growths, stopping]
 
 
 def _of_memorising(corrupted: Sequence[CurvesRun]) -> list[Claim]:
-    lost = interval(difference(corrupted, _best_accuracy, _last_accuracy))[0]
+    losses = by_seed(corrupted, lambda run: run.result.best.accuracy - run.result.last.accuracy)
+    lost = float(np.mean(losses))
     judged = [
         _claim(
-            f"Memorising moves the mode of beta_1 to higher densities, measured in {SCALES[scale]}",
+            f"Memorising moves the mode of beta_1 to higher densities, measured in {name}",
             MEMORISING,
             f"With corrupted labels, while test accuracy falls by {lost:.3g} from its best epoch "
             "to the last, how far the mode lies higher at the last",
             {
-                f"rise of the mode in {scale}": by_seed(
-                    corrupted, partial(_rise_of_mode, scale=scale)
+                f"rise of the mode in {scale}": _rise_of_mode(
+                    corrupted, scale, lambda run: int(np.argmax(run.result.test_accuracy))
                 )
             },
         )
-        for scale in SCALES
+        for scale, name in SCALES.items()
     ]
     for rule, title in (
         ("first_regression", "Stopping at the first regression"),
@@ -163,56 +173,41 @@ def _of_memorising(corrupted: Sequence[CurvesRun]) -> list[Claim]:
                 f"{title} is better than training to the end on corrupted labels",
                 STOPPING,
                 "Test accuracy there, less that at the end of training, by the scale of the mode",
-                _gains(corrupted, rule, _last_accuracy),
+                _gains(corrupted, rule, lambda run: run.result.last),
             ),
             _claim(
                 f"{title} is as good as the epoch with the best test accuracy on corrupted labels",
                 STOPPING,
                 "Test accuracy there, less that at the best of the checkpoints, by the scale of "
                 f"the mode; a loss of up to {TOLERANCE} is allowed",
-                _gains(corrupted, rule, _best_accuracy),
+                _gains(corrupted, rule, lambda run: run.result.best),
                 -TOLERANCE,
             ),
         ]
     return judged
 
 
-def _growth(run: CurvesRun, dimension: int) -> float:
-    """The growth of the number of bars per node, from the start to the end of training."""
-    counts = run.result.summaries["count"][:, dimension]
-    return float(counts[-1] - counts[0])
+def _rise_of_mode(
+    runs: Sequence[CurvesRun], scale: str, since: Callable[[CurvesRun], int]
+) -> list[float]:
+    """How far the mode lies higher at the end of training than at a checkpoint, by seed."""
+
+    def rise(run: CurvesRun) -> float:
+        modes = run.result.scales[scale].modes
+        return float(modes[-1] - modes[since(run)])
+
+    return by_seed(runs, rise)
 
 
-def _fall_of_mode(run: CurvesRun, scale: str) -> float:
-    """How far the mode lies lower at the end of training than at the start."""
-    modes = run.result.scales[scale].modes
-    return -float(modes[-1] - modes[0])
+def _gains(
+    runs: Sequence[CurvesRun], rule: str, over: Callable[[CurvesRun], Checkpoint]
+) -> Estimates:
+    """By scale, the test accuracy where a rule stops less that of another checkpoint, by seed."""
 
+    def gain(run: CurvesRun, scale: str) -> float:
+        return run.result.scales[scale].stops[rule].accuracy - over(run).accuracy
 
-def _rise_of_mode(run: CurvesRun, scale: str) -> float:
-    """How far the mode lies higher at the end of training than at the best checkpoint."""
-    modes = run.result.scales[scale].modes
-    return float(modes[-1] - modes[np.argmax(run.result.test_accuracy)])
-
-
-def _best_accuracy(run: CurvesRun) -> float:
-    return run.result.best.accuracy
-
-
-def _last_accuracy(run: CurvesRun) -> float:
-    return run.result.last.accuracy
-
-
-def _stop_accuracy(run: CurvesRun, rule: str, scale: str) -> float:
-    return run.result.scales[scale].stops[rule].accuracy
-
-
-def _gains(runs: Sequence[CurvesRun], rule: str, over: Callable[[CurvesRun], float]) -> Estimates:
-    """By scale, the test accuracy where a rule stops less another one."""
-    return {
-        f"gain in {scale}": difference(runs, partial(_stop_accuracy, rule=rule, scale=scale), over)
-        for scale in SCALES
-    }
+    return {f"gain in {scale}": by_seed(runs, partial(gain, scale=scale)) for scale in SCALES}
 
 
 def _of_partitions(runs: Sequence[PartitionsRun]) -> list[Claim]:
@@ -316,40 +311,37 @@ def _nonzero(estimates: Mapping[str, Sequence[float]]) -> bool | None:
 
 
 def _of_the_detector(runs: Sequence[AdversarialRun]) -> list[Claim]:
-    against_chance = [
-        _claim(
-            f"Adversarial images are told from {kind} ones by the topology of their graphs",
-            DETECTOR,
-            "Area under the ROC curve of the detector on test images, less the 0.5 of chance",
-            {
-                f"{attack.upper()} AUC - 0.5": by_seed(
-                    runs, partial(_beyond_chance, attack=attack, kind=kind)
-                )
-                for attack in ATTACKS
-            },
+    def auc(run: AdversarialRun, detector: str, attack: str, kind: str) -> float:
+        return run.result.attacks[attack].detectors[detector][kind].auc
+
+    def beyond_chance(attack: str, kind: str) -> list[float]:
+        return by_seed(runs, lambda run: auc(run, "topology", attack, kind) - 0.5)
+
+    def beyond_confidence(attack: str, kind: str) -> list[float]:
+        return difference(
+            runs,
+            lambda run: auc(run, "topology", attack, kind),
+            lambda run: auc(run, "confidence", attack, kind),
         )
-        for kind in HARMLESS
-    ]
-    against_confidence = _claim(
-        "The detector is better than the network's confidence score",
-        "Not compared in the paper.",
-        "AUC of the detector, less that of one minus the maximum softmax probability",
-        {
-            f"{attack.upper()} against {kind}": difference(
-                runs,
-                partial(_auc, detector="topology", attack=attack, kind=kind),
-                partial(_auc, detector="confidence", attack=attack, kind=kind),
+
+    return [
+        *(
+            _claim(
+                f"Adversarial images are told from {kind} ones by the topology of their graphs",
+                DETECTOR,
+                "Area under the ROC curve of the detector on test images, less the 0.5 of chance",
+                {f"{attack.upper()} AUC - 0.5": beyond_chance(attack, kind) for attack in ATTACKS},
             )
-            for attack in ATTACKS
             for kind in HARMLESS
-        },
-    )
-    return [*against_chance, against_confidence]
-
-
-def _auc(run: AdversarialRun, detector: str, attack: str, kind: str) -> float:
-    return run.result.attacks[attack].detectors[detector][kind].auc
-
-
-def _beyond_chance(run: AdversarialRun, attack: str, kind: str) -> float:
-    return _auc(run, "topology", attack, kind) - 0.5
+        ),
+        _claim(
+            "The detector is better than the network's confidence score",
+            "Not compared in the paper.",
+            "AUC of the detector, less that of one minus the maximum softmax probability",
+            {
+                f"{attack.upper()} against {kind}": beyond_confidence(attack, kind)
+                for attack in ATTACKS
+                for kind in HARMLESS
+            },
+        ),
+    ]

@@ -176,7 +176,13 @@ def run(context: Context, settings: Settings) -> Result:
     def graph_of(network: nn.Module) -> _Graph:
         activations = node_activations(network, inputs, settings.nodes).activations
         sample = sampled_nodes(context, activations, settings.nodes_at_most)
-        return _graph(sample, settings.max_dim, budget)
+        check_matrix(len(sample), len(inputs), budget)
+        graph = correlation_dissimilarity(sample)
+        bars = {
+            "epsilon": dipha_bars(graph, settings.max_dim, budget=budget),
+            "density": density_bars(graph, settings.max_dim, budget),
+        }
+        return _Graph(len(graph), bars)
 
     recipe = {**settings.training, "label_corruption": settings.label_corruption}
     check_checkpoints(recipe, settings.checkpoints)
@@ -203,16 +209,6 @@ def run(context: Context, settings: Settings) -> Result:
         best=checkpoint(int(np.argmax(test_accuracy))),
         last=checkpoint(-1),
     )
-
-
-def _graph(activations: NDArray[np.float32], max_dim: int, budget: Budget) -> _Graph:
-    check_matrix(len(activations), activations.shape[-1], budget)
-    graph = correlation_dissimilarity(activations)
-    bars = {
-        "epsilon": dipha_bars(graph, max_dim, budget=budget),
-        "density": density_bars(graph, max_dim, budget),
-    }
-    return _Graph(len(graph), bars)
 
 
 def density_bars(
