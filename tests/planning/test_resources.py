@@ -9,6 +9,7 @@ import pytest
 
 from gengap import limits
 from gengap.planning import resources
+from gengap.planning.experiments import settings_fields
 
 
 @pytest.mark.parametrize(
@@ -69,3 +70,18 @@ def test_curvature_keeps_graphs_beside_what_the_other_measures_take() -> None:
     assert more - resources.memory_of_measures("baseline", "cpu") == pytest.approx(
         2 * limits.CURVATURE_GRAPH_BYTES / 1e6, abs=1
     )
+
+
+def test_budgets_have_one_name_and_defaults_that_fit_the_memory_asked_for(root: Path) -> None:
+    """A default is either one graph's, or that of each of two kernels."""
+    defaults = {}
+    for path in sorted((root / "src" / "gengap" / "studies").glob("*/experiments/*.py")):
+        if path.stem != "__init__":
+            fields = settings_fields(path)
+            assert not {"gibibytes", "gib", "megabytes"} & set(fields), path
+            if "memory_gib" in fields:
+                defaults[path.parts[-3], path.stem] = fields["memory_gib"].default
+    assert {study: default for (study, _), default in defaults.items()} == {
+        "corneanu2020": "4.0",
+        "ortizjimenez2021": "2.0",
+    }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import savemat
 from scipy.ndimage import gaussian_filter1d
@@ -27,31 +27,31 @@ from gengap.datasets.registry import DATASETS, Official
 from gengap.errors import GengapError
 from gengap.figures import save
 from gengap.networks import build, dense
-from gengap.studies import (
-    Claim,
-    Context,
-    Outcome,
-    Run,
-    draw,
-    evaluate_claims,
-    run_experiment,
-    write_outcome,
-)
-from gengap.studies.corneanu2020 import attacks, gap_law, setting
-from gengap.studies.corneanu2020.adversarial import ATTACKS, HARMLESS, _detect, auc, roc
-from gengap.studies.corneanu2020.claims import _nonzero, verdict
+from gengap.studies import solving
+from gengap.studies.claims import Claim
+from gengap.studies.context import Context
+from gengap.studies.corneanu2020 import attacks, gap_law
+from gengap.studies.corneanu2020.claims import _nonzero
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
-from gengap.studies.corneanu2020.law import networks_table
-from gengap.studies.corneanu2020.partitions import GRAPHS, PARTITIONS
-from gengap.studies.corneanu2020.training_curves import density_bars, modes
+from gengap.studies.corneanu2020.experiments import adversarial, law, partitions, training_curves
+from gengap.studies.corneanu2020.experiments.adversarial import ATTACKS, DETECTORS, HARMLESS
+from gengap.studies.corneanu2020.experiments.partitions import GRAPHS, KEYS, PARTITIONS
+from gengap.studies.corneanu2020.experiments.training_curves import RULES, Checkpoint, Scale
+from gengap.studies.outcomes import AnyRun, Run, write_outcome
+from gengap.studies.running import (
+    build_settings,
+    evaluate_claims,
+    plot_experiment,
+    run_experiment,
+)
 from gengap.topology import betti_curve, correlation_dissimilarity, persistence_diagrams
 from gengap.topology.betti import SUMMARIES
 from gengap.topology.budget import OverBudgetError
 from gengap.training import Recipe, TrainingResult, train
 
-DIGITS = {"name": "digits", "train_size": 60, "test_size": 60}
-ADAM = {"optimiser": "adam", "learning_rate": 0.005, "batch_size": 20}
-SMALL_NETWORKS = [
+DIGITS: dict[str, Any] = {"name": "digits", "train_size": 60, "test_size": 60}
+ADAM: dict[str, Any] = {"optimiser": "adam", "learning_rate": 0.005, "batch_size": 20}
+SMALL_NETWORKS: list[dict[str, Any]] = [
     {"architecture": "lenet_300_100"},
     {"architecture": "lenet"},
     {"architecture": "conv_2", "width": 2},
@@ -64,13 +64,51 @@ SMALL_NETWORKS = [
     {"architecture": "inception", "width": 4},
 ]
 
+LAW: dict[str, Any] = {
+    "dataset": {"name": "moons", "test_size": 100},
+    "networks": [{"template": "dense", "width": 20, "depth": 2}],
+    "training": {**ADAM, "epochs": 3},
+    "train_sizes": [60],
+    "label_corruptions": [0.0],
+    "inputs": 30,
+}
+PARTS: dict[str, Any] = {
+    "dataset": DIGITS,
+    "network": {"template": "dense", "width": 16, "depth": 2},
+    "training": {**ADAM, "epochs": 1},
+    "inputs": 40,
+    "sampled": 20,
+    "draws": 2,
+}
+ATTACKED: dict[str, Any] = {
+    "dataset": {"name": "digits", "train_size": 300, "test_size": 100},
+    "network": {"template": "dense", "width": 24, "depth": 2},
+    "training": {**ADAM, "epochs": 20},
+    "epsilon": 0.15,
+    "images": 40,
+    "share": 0.3,
+}
+
 
 def context(seed: int = 0, data_dir: Path | None = None) -> Context:
     return Context(seed, None if data_dir is None else str(data_dir), torch.device("cpu"))
 
 
-def curves_settings(**changes) -> dict:
-    settings = {
+def run(experiment: str, settings: Mapping[str, Any], place: Context | None = None) -> Any:
+    """The result of a run of an experiment."""
+    return run_experiment("corneanu2020", experiment, place or context(), settings)
+
+
+def finished(experiment: str, seed: int, settings: Mapping[str, Any]) -> AnyRun:
+    """A run of an experiment, as figures and claims read it."""
+    module = importlib.import_module(f"gengap.studies.corneanu2020.experiments.{experiment}")
+    outcome = run(experiment, settings, context(seed)).to_outcome()
+    typed = build_settings(module.Settings, settings, experiment)
+    return Run(seed, typed, module.Result.from_outcome(outcome))
+
+
+def curves_settings(**changes: Any) -> dict[str, Any]:
+    settings: dict[str, Any] = {
         "dataset": DIGITS,
         "network": {"template": "dense", "width": 16, "depth": 2},
         "training": {**ADAM, "epochs": 2},
@@ -80,22 +118,26 @@ def curves_settings(**changes) -> dict:
     return settings | changes
 
 
-def check_figures(study_experiment: str, runs: list[Run], names: list[str], folder: Path) -> None:
-    figures = draw("corneanu2020", study_experiment, runs)
+def check_figures(
+    experiment: str, runs: Sequence[AnyRun], names: Sequence[str], folder: Path
+) -> None:
+    figures = plot_experiment("corneanu2020", experiment, runs)
     assert sorted(figures) == sorted(names)
     for name, figure in figures.items():
         save(figure, folder / f"{name}.png")
 
 
 @pytest.mark.parametrize("network", SMALL_NETWORKS, ids=lambda spec: spec["architecture"])
-def test_training_curves_of_every_architecture(network: dict) -> None:
+def test_training_curves_of_every_architecture(network: dict[str, Any]) -> None:
     settings = curves_settings(
         network=network, training={**ADAM, "epochs": 1}, checkpoints=[0, 1], max_dim=1
     )
-    found = run_experiment("corneanu2020", "training_curves", context(), settings)
-    assert found.arrays["curves"].shape == (2, 2, 121)
-    assert np.isfinite(found.arrays["summaries"]).all()
-    assert not np.array_equal(found.arrays["curves"][0], found.arrays["curves"][1])
+    result = run("training_curves", settings)
+    curves = result.scales["epsilon"].curves
+    assert curves.shape == (2, 2, 121)
+    assert list(result.summaries) == list(SUMMARIES)
+    assert all(np.isfinite(values).all() for values in result.summaries.values())
+    assert not np.array_equal(curves[0], curves[1])
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10"])
@@ -107,10 +149,8 @@ def test_training_curves_of_official_datasets(name: str, shared: Callable[[str],
         checkpoints=[0, 1],
         max_dim=1,
     )
-    found = run_experiment(
-        "corneanu2020", "training_curves", context(0, shared(f"data/{name}").parent), settings
-    )
-    assert found.arrays["nodes"].tolist() == [2 + 2 + 8 + 8 + 10] * 2
+    result = run("training_curves", settings, context(0, shared(f"data/{name}").parent))
+    assert result.nodes == 2 + 2 + 8 + 8 + 10
 
 
 @pytest.fixture
@@ -148,24 +188,28 @@ def test_training_curves_of_datasets_with_files(name: str, made_files: Path) -> 
         checkpoints=[0, 1],
         max_dim=1,
     )
-    found = run_experiment("corneanu2020", "training_curves", context(0, made_files), settings)
-    assert found.arrays["test_accuracy"].shape == (2,)
+    result = run("training_curves", settings, context(0, made_files))
+    assert result.test_accuracy.shape == (2,)
 
 
 def test_training_curves_their_figures_and_claims(tmp_path: Path) -> None:
-    runs = []
-    for corruption in (0.0, 0.5):
-        for seed in range(3):
-            settings = curves_settings(label_corruption=corruption, max_dim=3)
-            found = run_experiment("corneanu2020", "training_curves", context(seed), settings)
-            runs.append(Run(seed, settings, found))
-    arrays = runs[0].outcome.arrays
-    assert arrays["curves"].shape == arrays["density_curves"].shape == (3, 4, 121)
-    assert (arrays["curves"][:, 0, 0] <= 1).all()
+    runs = [
+        finished("training_curves", seed, curves_settings(label_corruption=corruption, max_dim=3))
+        for corruption in (0.0, 0.5)
+        for seed in range(3)
+    ]
+    one, other = runs[0].result, runs[3].result
+    for scale in one.scales.values():
+        assert scale.curves.shape == (3, 4, 121)
+        assert (scale.curves[:, 0, 0] <= 1).all()
+        for stop in scale.stops.values():
+            assert one.test_accuracy[one.epochs == stop.epoch] == stop.accuracy
+    assert one.best.accuracy == one.test_accuracy.max()
+    assert one.last == Checkpoint(2, one.test_accuracy[2])
     # A seed fixes the initial weights: they do not depend on the labels, what comes after does.
-    other = runs[3].outcome.arrays
-    np.testing.assert_array_equal(arrays["curves"][0], other["curves"][0])
-    assert not np.array_equal(arrays["curves"][2], other["curves"][2])
+    curves, others = (result.scales["epsilon"].curves for result in (one, other))
+    np.testing.assert_array_equal(curves[0], others[0])
+    assert not np.array_equal(curves[2], others[2])
     names = ["betti_0", "betti_1", "betti_2", "betti_3", "life_and_midlife", "early_stopping"]
     check_figures("training_curves", runs, names, tmp_path)
     claims = evaluate_claims("corneanu2020", {"training_curves": runs})
@@ -173,39 +217,56 @@ def test_training_curves_their_figures_and_claims(tmp_path: Path) -> None:
     assert all(len(values) == 3 for claim in claims for values in claim.estimates.values())
 
 
-def test_curves_are_smoothed_on_request_where_they_are_drawn_only() -> None:
-    settings = curves_settings(max_dim=1)
-    run = Run(0, settings, run_experiment("corneanu2020", "training_curves", context(), settings))
-    stored = {name: array.copy() for name, array in run.outcome.arrays.items()}
+def test_curves_are_smoothed_on_request_where_they_are_plotted_only() -> None:
+    one = finished("training_curves", 0, curves_settings(max_dim=1))
+    stored = one.result.scales["epsilon"].curves.copy()
 
-    def first_line(drawing: dict[str, float]) -> np.ndarray:
-        figure = draw("corneanu2020", "training_curves", [run], drawing)["betti_0"]
+    def first_line(plotting: dict[str, float]) -> NDArray[np.float64]:
+        figure = plot_experiment("corneanu2020", "training_curves", [one], plotting)["betti_0"]
         return np.asarray(figure.axes[0].lines[0].get_ydata())
 
     plain, window = first_line({}), first_line({"smoothing": 2.0})
-    np.testing.assert_array_equal(plain, stored["curves"][0, 0])
+    np.testing.assert_array_equal(plain, stored[0, 0])
     inside = slice(10, -10)
-    wanted = gaussian_filter1d(plain, 2.0, truncate=3.0)[inside]
-    np.testing.assert_allclose(window[inside], wanted, atol=1e-12)
+    expected = gaussian_filter1d(plain, 2.0, truncate=3.0)[inside]
+    np.testing.assert_allclose(window[inside], expected, atol=1e-12)
     assert np.abs(window - plain).max() > 1e-3
-    for name, array in run.outcome.arrays.items():
-        np.testing.assert_array_equal(array, stored[name])
+    np.testing.assert_array_equal(one.result.scales["epsilon"].curves, stored)
     with pytest.raises(GengapError, match=r"figures of training_curves .* no setting 'smooth'"):
         first_line({"smooth": 2.0})
     with pytest.raises(GengapError, match="smooths nothing"):
         first_line({"smoothing": 0.0})
 
 
+def test_bands_are_intervals_over_the_seeds_that_have_bars() -> None:
+    """Of four seeds one has no loops at the second checkpoint: the mean there is of three."""
+    runs = [curves_run(seed, 0.0, (0.3, 0.2), (0.1, 0.4)) for seed in range(4)]
+    for seed, one in enumerate(runs):
+        one.result.summaries["life"][:, 1] = [seed, 10 * seed, 100]
+        one.result.summaries["count"][:, 1] = 1
+    runs[3].result.summaries["count"][1, 1] = 0
+    figure = plot_experiment("corneanu2020", "training_curves", runs)["life_and_midlife"]
+    axes = figure.axes[0]
+    means = np.asarray(axes.lines[1].get_ydata(), dtype=float)
+    np.testing.assert_allclose(means, [1.5, 10.0, 100.0])
+    heights = np.asarray(axes.collections[1].get_paths()[0].vertices)[:, 1]
+    # 10 - t sd / sqrt(3), with t = 4.303 for two degrees of freedom and sd = 10.
+    assert heights.min() == pytest.approx(10 - 4.302653 * 10 / np.sqrt(3))
+
+
 def test_a_run_is_the_same_twice_and_another_with_another_seed_or_split() -> None:
     one, same, seed, split = (
-        run_experiment("corneanu2020", "training_curves", context(seed), curves_settings(**changes))
+        run("training_curves", curves_settings(**changes), context(seed))
         for seed, changes in ((0, {}), (0, {}), (1, {}), (0, {"split": "test"}))
     )
-    for name, array in one.arrays.items():
-        np.testing.assert_array_equal(array, same.arrays[name])
+    again = same.to_outcome()
+    assert one.to_outcome().values == again.values
+    for name, array in one.to_outcome().arrays.items():
+        np.testing.assert_array_equal(array, again.arrays[name])
     for other in (seed, split):
-        assert not np.array_equal(one.arrays["curves"], other.arrays["curves"])
-    np.testing.assert_array_equal(one.arrays["test_accuracy"], split.arrays["test_accuracy"])
+        curves = other.scales["epsilon"].curves
+        assert not np.array_equal(one.scales["epsilon"].curves, curves)
+    np.testing.assert_array_equal(one.test_accuracy, split.test_accuracy)
 
 
 def test_neurons_one_against_rest_and_the_plateau_schedule() -> None:
@@ -216,8 +277,7 @@ def test_neurons_one_against_rest_and_the_plateau_schedule() -> None:
         nodes="neurons",
         max_dim=1,
     )
-    found = run_experiment("corneanu2020", "training_curves", context(), settings)
-    assert found.arrays["nodes"][0] == 8 * 8 * 2 + 4 + 4 + 2
+    assert run("training_curves", settings).nodes == 8 * 8 * 2 + 4 + 4 + 2
 
 
 def test_density_bars_are_those_of_the_filtration_by_rank() -> None:
@@ -227,34 +287,30 @@ def test_density_bars_are_those_of_the_filtration_by_rank() -> None:
     edges = np.sort(graph[np.triu_indices(60, 1)])
     ranks = np.searchsorted(edges, graph, side="right") / len(edges)
     np.fill_diagonal(ranks, 0)
-    found = density_bars(graph, 2)
+    diagrams = training_curves.density_bars(graph, 2)
     whole = persistence_diagrams(ranks.astype(np.float32), 2, engine="gudhi")
     grid = np.linspace(0.0003, 0.9997, 400)
-    for dimension, top in ((0, 1), (1, 1), (2, 0.1)):
+    for dimension, top in ((0, 1.0), (1, 1.0), (2, 0.1)):
         places = grid[grid < top]
         np.testing.assert_array_equal(
-            betti_curve(found[dimension], places), betti_curve(whole[dimension], places)
+            betti_curve(diagrams[dimension], places), betti_curve(whole[dimension], places)
         )
-    assert len(found[2]) > 0
-    assert found[1][:, 1].max() > 0.3
+    assert len(diagrams[2]) > 0
+    assert diagrams[1][:, 1].max() > 0.3
     # A monotone change of the dissimilarity leaves the order of the edges, and so the bars.
-    for one, other in zip(found, density_bars(graph**2, 2), strict=True):
+    for one, other in zip(diagrams, training_curves.density_bars(graph**2, 2), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_a_checkpoint_without_loops_has_no_mode() -> None:
-    summaries = np.zeros((2, 2, 8))
-    summaries[1, 1, [3, 6]] = 0.1, 0.5
-    arrays = {"summaries": summaries, "density_mode": np.array([np.nan, 0.2])}
-    np.testing.assert_array_equal(modes(arrays, "epsilon"), [np.nan, 0.1])
-    np.testing.assert_array_equal(modes(arrays, "density"), [np.nan, 0.2])
+    assert np.isnan(training_curves.mode(np.empty((0, 2))))
+    assert np.isnan(training_curves.mode(np.array([[0.1, np.inf]])))
+    # Two loops are alive from 0.2 to 0.3 only.
+    assert training_curves.mode(np.array([[0.1, 0.3], [0.2, 0.5]])) == 0.2
 
 
 def test_large_networks_are_sampled() -> None:
-    found = run_experiment(
-        "corneanu2020", "training_curves", context(), curves_settings(nodes_at_most=12, max_dim=1)
-    )
-    assert found.arrays["nodes"].tolist() == [12, 12, 12]
+    assert run("training_curves", curves_settings(nodes_at_most=12, max_dim=1)).nodes == 12
 
 
 @pytest.mark.parametrize(
@@ -269,15 +325,15 @@ def test_large_networks_are_sampled() -> None:
     ],
 )
 def test_a_graph_over_the_budget_is_refused_before_training(
-    experiment: str, settings: dict, monkeypatch: pytest.MonkeyPatch
+    experiment: str, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*_: object, **__: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(setting, "train", never)
+    monkeypatch.setattr(solving, "train", never)
     whole = {"training_curves": curves_settings(), "adversarial": ATTACKED}[experiment] | settings
     with pytest.raises(OverBudgetError, match="more than the budget"):
-        run_experiment("corneanu2020", experiment, context(), whole)
+        run(experiment, whole)
 
 
 def test_an_interrupted_run_goes_on_from_its_last_checkpoint(
@@ -288,7 +344,7 @@ def test_an_interrupted_run_goes_on_from_its_last_checkpoint(
     settings = curves_settings(
         training={**ADAM, "epochs": 4, "schedule": plateau}, checkpoints=[0, 2, 4], max_dim=1
     )
-    wanted = run_experiment("corneanu2020", "training_curves", context(), settings)
+    expected = run("training_curves", settings)
     trained: list[int] = []
     stops = [3]
 
@@ -298,17 +354,17 @@ def test_an_interrupted_run_goes_on_from_its_last_checkpoint(
             if row["epoch"] in stops:
                 raise KeyboardInterrupt
 
-        return train(*arguments, **keywords, on_epoch=stop)
+        return train(*arguments, **{**keywords, "on_epoch": stop})
 
-    monkeypatch.setattr(setting, "train", watched)
+    monkeypatch.setattr(solving, "train", watched)
     own = replace(context(), resume_from=tmp_path / "0.unfinished")
     with pytest.raises(KeyboardInterrupt):
-        run_experiment("corneanu2020", "training_curves", own, settings)
+        run("training_curves", settings, own)
     stops.clear()
-    found = run_experiment("corneanu2020", "training_curves", own, settings)
+    resumed = run("training_curves", settings, own)
     assert trained == [1, 2, 3, 3, 4]
-    for number, outcome in enumerate((wanted, found)):
-        write_outcome(tmp_path / f"{number}.npz", outcome)
+    for number, result in enumerate((expected, resumed)):
+        write_outcome(tmp_path / f"{number}.npz", result.to_outcome())
     assert (tmp_path / "0.npz").read_bytes() == (tmp_path / "1.npz").read_bytes()
 
 
@@ -321,79 +377,57 @@ def test_an_interrupted_run_goes_on_from_its_last_checkpoint(
     ids=["neurons", "channels in blocks of two layers"],
 )
 def test_partitions_of_a_network(
-    change: dict, sizes: list[int], chunks: int, tmp_path: Path
+    change: dict[str, Any], sizes: list[int], chunks: int, tmp_path: Path
 ) -> None:
     """Every partition has every graph, at the start and at the end."""
-    settings = {
-        "dataset": DIGITS,
-        "network": {"architecture": "conv_2", "width": 2},
-        "training": {**ADAM, "epochs": 1},
-        "inputs": 40,
-        "sampled": 20,
-        "draws": 3,
-        **change,
-    }
-    runs = [
-        Run(seed, settings, run_experiment("corneanu2020", "partitions", context(seed), settings))
-        for seed in range(2)
-    ]
-    values = runs[0].outcome.values
-    graphs = ["whole", "sampled"] + [
-        f"{partition}.{graph}" for partition in PARTITIONS for graph in GRAPHS
-    ]
-    keys = [f"{name}.H{dim}" for name in ("life", "midlife") for dim in (0, 1)]
-    for graph, moment, key in itertools.product(graphs, ("start", "end"), keys):
-        assert 0 <= values[f"{graph}.{moment}.{key}"] <= 0.3
-    assert values["structure.end.count"] == len(sizes)
-    assert values["equal.end.count"] == chunks
-    assert values["communities.end.count"] > 1
-    assert values["low.end.life.H0"] <= values["sampled.end.life.H0"] <= values["high.end.life.H0"]
+    settings = {**PARTS, "network": {"architecture": "conv_2", "width": 2}, "draws": 3, **change}
+    runs = [finished("partitions", seed, settings) for seed in range(2)]
+    result = runs[0].result
+    for moment in (result.start, result.end):
+        graphs = [moment.graph(*pair) for pair in itertools.product(PARTITIONS, GRAPHS)]
+        for graph in (moment.whole, moment.sampled, *graphs):
+            assert list(graph) == KEYS
+            assert all(0 <= value <= 0.3 for value in graph.values())
+    end = result.end
+    assert end.partitions["structure"].count == len(sizes)
+    assert end.partitions["equal"].count == chunks
+    assert end.partitions["communities"].count > 1
+    assert end.low["life.H0"] <= end.sampled["life.H0"] <= end.high["life.H0"]
     check_figures("partitions", runs, ["partitions"], tmp_path)
     claims = evaluate_claims("corneanu2020", {"partitions": runs})
     assert [set(claim.estimates) for claim in claims] == [set(PARTITIONS)] * len(GRAPHS)
 
 
-LAW = {
-    "dataset": {"name": "moons", "test_size": 100},
-    "networks": [{"template": "dense", "width": 20, "depth": 2}],
-    "training": {**ADAM, "epochs": 3},
-    "train_sizes": [60],
-    "label_corruptions": [0.0],
-    "inputs": 30,
-}
-PARTS = {
-    "dataset": DIGITS,
-    "network": {"template": "dense", "width": 16, "depth": 2},
-    "training": {**ADAM, "epochs": 1},
-    "inputs": 40,
-    "sampled": 20,
-    "draws": 2,
-}
-
-
 @pytest.mark.parametrize(
     ("experiment", "settings", "numbers"),
     [
-        ("training_curves", curves_settings(max_dim=1), ("curves", "summaries", "density_mode")),
+        (
+            "training_curves",
+            curves_settings(max_dim=1),
+            ("scales.epsilon.curves", "summaries.life", "scales.density.modes"),
+        ),
         ("partitions", PARTS, ()),
-        ("law", LAW, ("life.H0", "life.H1", "midlife.H1", "margin")),
+        ("law", LAW, ("summaries.life.H0", "summaries.midlife.H1", "margin")),
     ],
 )
 def test_graphs_are_those_of_training_inputs(
-    experiment: str, settings: dict, numbers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    experiment: str,
+    settings: dict[str, Any],
+    numbers: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With other test inputs only the test accuracy is another, but where the split is ``test``."""
-    module = importlib.import_module(f"gengap.studies.corneanu2020.{experiment}")
-    before = run_experiment("corneanu2020", experiment, context(), settings)
-    read = module.load_data
+    module = importlib.import_module(f"gengap.studies.corneanu2020.experiments.{experiment}")
+    before = run(experiment, settings).to_outcome()
+    load = module.load_dataset
 
-    def with_other_test_inputs(*arguments: Any) -> Dataset:
-        data: Dataset = read(*arguments)
+    def with_other_test_inputs(*arguments: Any, **keywords: Any) -> Dataset:
+        data: Dataset = load(*arguments, **keywords)
         other = np.random.default_rng(0).permuted(data.test.inputs, axis=0)
         return replace(data, test=Split(other, data.test.labels, data.classes))
 
-    monkeypatch.setattr(module, "load_data", with_other_test_inputs)
-    after = run_experiment("corneanu2020", experiment, context(), settings)
+    monkeypatch.setattr(module, "load_dataset", with_other_test_inputs)
+    after = run(experiment, settings).to_outcome()
     if experiment == "partitions":
         assert after.values == before.values
     else:
@@ -403,76 +437,69 @@ def test_graphs_are_those_of_training_inputs(
         np.testing.assert_array_equal(after.arrays[name], before.arrays[name])
     if experiment == "training_curves":
         monkeypatch.undo()
-        one = run_experiment("corneanu2020", experiment, context(), {**settings, "split": "test"})
-        assert not np.array_equal(one.arrays["curves"], before.arrays["curves"])
+        one = run(experiment, {**settings, "split": "test"}).to_outcome()
+        name = "scales.epsilon.curves"
+        assert not np.array_equal(one.arrays[name], before.arrays[name])
 
 
 def test_large_networks_of_the_law_are_sampled() -> None:
     """Of 20 + 20 + 2 nodes, 12: the counts are per node, so those of H0 are multiples of 1/12."""
-    some = run_experiment("corneanu2020", "law", context(), {**LAW, "nodes_at_most": 12}).arrays
-    every = run_experiment("corneanu2020", "law", context(), LAW).arrays
-    assert some["gap"] == every["gap"]
-    for arrays, nodes in ((some, 12), (every, 42)):
-        count = nodes * arrays["count.H0"][0]
+    sampled, whole = run("law", {**LAW, "nodes_at_most": 12}), run("law", LAW)
+    assert sampled.gap == whole.gap
+    for result, nodes in ((sampled, 12), (whole, 42)):
+        count = nodes * result.summaries["count.H0"][0]
         assert 0 < count < nodes
         assert count == pytest.approx(round(count))
-    assert some["life.H0"] != every["life.H0"]
+    assert sampled.summaries["life.H0"] != whole.summaries["life.H0"]
 
 
 def test_graphs_over_the_budget_are_left_out() -> None:
     settings = {
-        "dataset": DIGITS,
+        **PARTS,
         "network": {"architecture": "conv_2", "width": 2},
-        "training": {**ADAM, "epochs": 1},
-        "inputs": 40,
-        "sampled": 20,
-        "draws": 2,
         # Of the 276 neurons the layers have 128, 128, 8, 8 and 10.
         "memory_gib": 8 * 80**2 / 2**30,
     }
-    found = run_experiment("corneanu2020", "partitions", context(), settings)
-    kinds = {key.split(".end")[0] for key in found.values if ".end.life" in key}
-    assert {"sampled", "equal.parts", "equal.js", "structure.means"} <= kinds
-    assert not kinds & {"whole", "communities.parts", "structure.parts", "structure.js"}
-    assert evaluate_claims("corneanu2020", {"partitions": [Run(0, settings, found)]}) == []
-
-
-def law_runs() -> list[Run]:
-    runs = []
-    for name in ("moons", "checkerboard"):
-        for seed in range(2):
-            settings = {
-                "dataset": {"name": name, "test_size": 100},
-                "networks": [
-                    {"template": "dense", "width": 8, "depth": 1},
-                    {"architecture": "lenet_300_100"},
-                ],
-                "training": {**ADAM, "epochs": 3},
-                "train_sizes": [30, 60],
-                "label_corruptions": [0.0, 0.3],
-                "inputs": 30,
-            }
-            found = run_experiment("corneanu2020", "law", context(seed), settings)
-            runs.append(Run(seed, settings, found))
-    return runs
+    one = finished("partitions", 0, settings)
+    end = one.result.end
+    assert end.whole is None
+    assert {"parts", "js"} <= set(end.partitions["equal"].graphs)
+    assert "means" in end.partitions["structure"].graphs
+    assert not {"parts", "js"} & set(end.partitions["structure"].graphs)
+    assert "communities" not in end.partitions
+    assert end.graph("communities", "parts") is None
+    assert evaluate_claims("corneanu2020", {"partitions": [one]}) == []
 
 
 def test_the_law_over_a_grid(tmp_path: Path) -> None:
-    runs = law_runs()
-    arrays = runs[0].outcome.arrays
-    assert len(arrays["gap"]) == 8
-    np.testing.assert_allclose(arrays["gap"], arrays["train_accuracy"] - arrays["test_accuracy"])
+    settings = {
+        **LAW,
+        "networks": [
+            {"template": "dense", "width": 8, "depth": 1},
+            {"architecture": "lenet_300_100"},
+        ],
+        "train_sizes": [30, 60],
+        "label_corruptions": [0.0, 0.3],
+    }
+    runs = [
+        finished("law", seed, {**settings, "dataset": {"name": name, "test_size": 100}})
+        for name in ("moons", "checkerboard")
+        for seed in range(2)
+    ]
+    result = runs[0].result
+    assert len(result.gap) == 8
+    np.testing.assert_allclose(result.gap, result.train_accuracy - result.test_accuracy)
     sizes = [2 * 8 + 8 + 8 * 2 + 2, 2 * 300 + 300 + 300 * 100 + 100 + 100 * 2 + 2]
-    np.testing.assert_allclose(np.exp(arrays["log_parameters"]), np.repeat(sizes, 4))
+    np.testing.assert_allclose(np.exp(result.log_parameters), np.repeat(sizes, 4))
     check_figures("law", runs, ["gap_law", "predicted_accuracy", "law_errors"], tmp_path)
     claims = evaluate_claims("corneanu2020", {"law_vectors": runs[:2], "law_other": runs[2:]})
     assert len(claims) == 1 + 2 * 3
-    parity = {**runs[0].settings, "dataset": {"name": "moons", "groups": [[0], [1]]}}
-    table = networks_table([runs[0], Run(0, parity, runs[0].outcome)])
+    parity = replace(runs[0].settings, dataset={"name": "moons", "groups": [[0], [1]]})
+    table = gap_law.networks_table([runs[0], Run(0, parity, result)])
     assert set(table["dataset"]) == {"moons"}
     assert set(table["task"]) == {"moons", "moons in 2 groups"}
     assert "dataset" not in gap_law.errors(table)
-    one = draw("corneanu2020", "law", runs[:2])
+    one = plot_experiment("corneanu2020", "law", runs[:2])
     assert len(one["law_errors"].axes) == 2
 
 
@@ -491,13 +518,13 @@ def grid_table() -> pd.DataFrame:
 def test_left_out_predictions_are_scikit_learns(left_out: str) -> None:
     table = grid_table()
     groups = np.arange(24) if left_out == "network" else table[left_out]
-    found = gap_law.left_out_predictions(table, left_out)
+    predictions = gap_law.left_out_predictions(table, left_out)
     for model, columns in gap_law.MODELS.items():
         features = table[list(columns)].to_numpy() if columns else np.zeros((24, 1))
-        wanted = cross_val_predict(
+        expected = cross_val_predict(
             LinearRegression(), features, table["gap"], groups=groups, cv=LeaveOneGroupOut()
         )
-        np.testing.assert_allclose(found[model], wanted)
+        np.testing.assert_allclose(predictions[model], expected)
     error = gap_law.errors(table)[left_out]
     assert error["life and midlife"] < 1 < error["constant gap"]
 
@@ -532,16 +559,6 @@ def test_the_stopping_rules_by_hand() -> None:
         lowest_checkpoint([0], [0])
 
 
-ATTACKED = {
-    "dataset": {"name": "digits", "train_size": 300, "test_size": 100},
-    "network": {"template": "dense", "width": 24, "depth": 2},
-    "training": {**ADAM, "epochs": 20},
-    "epsilon": 0.15,
-    "images": 40,
-    "share": 0.3,
-}
-
-
 @pytest.mark.parametrize(
     ("change", "kept"),
     [
@@ -553,48 +570,56 @@ ATTACKED = {
     ],
     ids=["neurons", "channels"],
 )
-def test_adversarial_detector(change: dict, kept: int, tmp_path: Path) -> None:
-    settings = {**ATTACKED, **change}
-    runs = [
-        Run(seed, settings, run_experiment("corneanu2020", "adversarial", context(seed), settings))
-        for seed in range(2)
-    ]
-    values = runs[0].outcome.values
-    assert values["test_accuracy"] > 0.8
-    assert values["success.pgd"] > 0.3
-    assert len(runs[0].outcome.arrays["nodes"]) == kept
-    for detector, attack, kind in itertools.product(("topology", "doubt"), ATTACKS, HARMLESS):
-        assert 0 <= values[f"auc.{detector}.{attack}.{kind}"] <= 1
+def test_adversarial_detector(change: dict[str, Any], kept: int, tmp_path: Path) -> None:
+    runs = [finished("adversarial", seed, {**ATTACKED, **change}) for seed in range(2)]
+    result = runs[0].result
+    assert result.test_accuracy > 0.8
+    assert result.attacks["pgd"].success > 0.3
+    assert len(result.nodes) == kept
+    for attack, detector, kind in itertools.product(ATTACKS, DETECTORS, HARMLESS):
+        assert 0 <= result.attacks[attack].detectors[detector][kind].auc <= 1
     check_figures("adversarial", runs, ["adversarial_curves", "adversarial_roc"], tmp_path)
     assert len(evaluate_claims("corneanu2020", {"adversarial": runs})) == 3
 
 
 def test_attacks_that_fail_are_refused() -> None:
     with pytest.raises(GengapError, match="raise epsilon"):
-        run_experiment("corneanu2020", "adversarial", context(), ATTACKED | {"epsilon": 1e-6})
+        run("adversarial", ATTACKED | {"epsilon": 1e-6})
 
 
 def test_the_detector_finds_what_differs_and_nothing_where_nothing_does() -> None:
     """Attacked images lie apart from harmless ones on both splits, on one only, on none."""
     rng = np.random.default_rng(0)
 
-    def found(shifts: Mapping[str, float], attack: str) -> dict[str, float]:
-        features = {
-            split: {
-                kind: {"summaries": rng.standard_normal((300, 4)) + shift * (kind == attack)}
-                for kind in ("clean", "noisy", "fgsm", "pgd")
-            }
-            for split, shift in shifts.items()
+    def features(attack: str, shift: float) -> dict[str, adversarial._Features]:
+        return {
+            kind: adversarial._Features(
+                rng.standard_normal((300, 4)) + shift * (kind == attack), np.empty(0)
+            )
+            for kind in (*HARMLESS, *ATTACKS)
         }
-        scores = _detect(features, attack)
-        return {kind: auc(scores[attack], scores[kind]) for kind in HARMLESS}
+
+    def areas(attack: str, train_shift: float, test_shift: float) -> list[float]:
+        train, test = features(attack, train_shift), features(attack, test_shift)
+        scores = adversarial._topology_scores(train, test, attack)
+        return [adversarial.auc(scores[attack], scores[kind]) for kind in HARMLESS]
 
     for attack in ATTACKS:
-        assert min(found({"train": 2.0, "test": 2.0}, attack).values()) > 0.9
+        assert min(areas(attack, 2.0, 2.0)) > 0.9
         # The other way round on test images: what was learnt is wrong there.
-        assert max(found({"train": 2.0, "test": -2.0}, attack).values()) < 0.1
-        for shifts in ({"train": 0.0, "test": 0.0}, {"train": 2.0, "test": 0.0}):
-            assert all(abs(area - 0.5) < 0.1 for area in found(shifts, attack).values())
+        assert max(areas(attack, 2.0, -2.0)) < 0.1
+        for train_shift in (0.0, 2.0):
+            assert all(abs(area - 0.5) < 0.1 for area in areas(attack, train_shift, 0.0))
+
+
+def test_the_confidence_score_is_one_minus_the_largest_probability() -> None:
+    network = build({"model_config": [{"layer_name": "Dense", "units": 2}], "input_shape": [1]})
+    with torch.no_grad():
+        network.get_parameter("dense_0.weight").copy_(torch.tensor([[0.0], [1.0]]))
+        network.get_parameter("dense_0.bias").zero_()
+    inputs = np.array([[0.0], [np.log(3)], [-np.log(9)]], dtype=np.float32)
+    scores = adversarial.confidence_scores(network, inputs)
+    np.testing.assert_allclose(scores, [0.5, 0.25, 0.1], rtol=1e-6)
 
 
 def test_attacks_on_a_linear_network() -> None:
@@ -602,15 +627,15 @@ def test_attacks_on_a_linear_network() -> None:
     network = build({"model_config": [{"layer_name": "Dense", "units": 2}], "input_shape": [3]})
     weights = torch.tensor([[1.0, -2.0, 0.5], [0.0, 1.0, 2.0]])
     with torch.no_grad():
-        network.get_submodule("dense_0").weight.copy_(weights)
+        network.get_parameter("dense_0.weight").copy_(weights)
     inputs = torch.tensor([[0.5, 0.5, 0.5], [0.05, 0.5, 0.95]])
     labels = torch.tensor([0, 1])
     signs = torch.stack([weights[1] - weights[0], weights[0] - weights[1]]).sign()
-    wanted = (inputs + 0.1 * signs).clamp(0, 1)
-    torch.testing.assert_close(attacks.fgsm(network, inputs, labels, 0.1, (0.0, 1.0)), wanted)
+    expected = (inputs + 0.1 * signs).clamp(0, 1)
+    torch.testing.assert_close(attacks.fgsm(network, inputs, labels, 0.1, (0.0, 1.0)), expected)
     generator = torch.Generator().manual_seed(0)
-    found = attacks.pgd(network, inputs, labels, 0.1, (0.0, 1.0), 10, generator)
-    torch.testing.assert_close(found, wanted)
+    changed = attacks.pgd(network, inputs, labels, 0.1, (0.0, 1.0), 10, generator)
+    torch.testing.assert_close(changed, expected)
     noisy = attacks.noise(inputs, 0.02, (0.0, 1.0), generator)
     torch.testing.assert_close((noisy - inputs).abs(), torch.full((2, 3), 0.02))
 
@@ -619,65 +644,69 @@ def test_pgd_raises_the_loss_within_its_bounds() -> None:
     network = build(dense((6,), 3, width=8, depth=2))
     rng = torch.Generator().manual_seed(1)
     inputs, labels = torch.rand(20, 6, generator=rng), torch.randint(0, 3, (20,), generator=rng)
-    found = attacks.pgd(network, inputs, labels, 0.2, (0.0, 1.0), 10, rng)
-    assert float((found - inputs).abs().max()) <= 0.2 + 1e-6
-    assert 0 <= float(found.min()) <= float(found.max()) <= 1
+    changed = attacks.pgd(network, inputs, labels, 0.2, (0.0, 1.0), 10, rng)
+    assert float((changed - inputs).abs().max()) <= 0.2 + 1e-6
+    assert 0 <= float(changed.min()) <= float(changed.max()) <= 1
     losses = [
-        torch.nn.functional.cross_entropy(network(some), labels).item() for some in (inputs, found)
+        torch.nn.functional.cross_entropy(network(images), labels).item()
+        for images in (inputs, changed)
     ]
     assert losses[1] > losses[0]
 
 
 def test_auc_is_scikit_learns_and_its_curve_ends_at_one() -> None:
     rng = np.random.default_rng(0)
-    positive, negative = rng.integers(2, 9, 40), rng.integers(0, 7, 60)
+    positive, negative = (rng.integers(*ends).astype(float) for ends in ((2, 9, 40), (0, 7, 60)))
     labels = np.repeat([1, 0], [40, 60])
-    wanted = roc_auc_score(labels, np.concatenate([positive, negative]))
-    assert auc(positive, negative) == pytest.approx(wanted)
-    curve = roc(positive, negative)
+    expected = roc_auc_score(labels, np.concatenate([positive, negative]))
+    assert adversarial.auc(positive, negative) == pytest.approx(expected)
+    curve = adversarial.roc(positive, negative)
     assert (np.diff(curve) >= 0).all()
     assert curve[-1] == 1
-    assert auc(negative, negative) == pytest.approx(0.5)
-
-
-def test_verdicts_come_from_the_intervals() -> None:
-    assert verdict({"a": [1.0, 1.1, 0.9], "b": [2.0, 2.1, 1.9]}) is True
-    assert verdict({"a": [1.0, 1.1, 0.9], "b": [-2.0, -2.1, -1.9]}) is False
-    assert verdict({"a": [1.0, -1.1, 0.9], "b": [2.0, 2.1, 1.9]}) is None
-    assert verdict({"a": [-0.01, -0.011, -0.009]}, at_least=-0.02) is True
+    assert adversarial.auc(negative, negative) == pytest.approx(0.5)
 
 
 def curves_run(
     seed: int, corruption: float, modes: tuple[float, float], density: tuple[float, float]
-) -> Run:
+) -> AnyRun:
     """Three checkpoints, the second the best; bars grow by 0.1, 0.2 and 0.3 per node in H1 to H3.
 
     Seeds differ by a thousandth, so that intervals are short, but no points.
     """
     shift = 0.001 * seed
-    summaries = np.zeros((3, 4, 8))
-    summaries[:, :, SUMMARIES.index("count")] = np.outer([0, 1, 2], [0.05, 0.05, 0.1, 0.15]) + 0.01
-    summaries[:, 1, SUMMARIES.index("argmax")] = modes[0], modes[1], modes[1] + shift
-    summaries[2, 2:, SUMMARIES.index("count")] += shift
-    arrays = {
-        "curves": np.zeros((3, 4, 121)),
-        "summaries": summaries,
-        "density_mode": np.array([density[0], density[0], density[1] + shift]),
-        "test_accuracy": np.array([0.1, 0.8, 0.6]),
-    }
-    values = {"best_accuracy": 0.8, "last_accuracy": 0.6}
-    for scale, stop, lowest in (("epsilon", 0.7, 0.5), ("density", 0.65, 0.4)):
-        values |= {
-            f"stop_accuracy.{scale}": stop + shift,
-            f"lowest_accuracy.{scale}": lowest + shift,
-        }
-    return Run(seed, {"label_corruption": corruption}, Outcome(values, arrays))
+    counts = np.outer([0, 1, 2], [0.05, 0.05, 0.1, 0.15]) + 0.01
+    counts[2, 2:] += shift
+
+    def scale(places: list[float], regression: float, lowest: float) -> Scale:
+        accuracies = zip(RULES, (regression + shift, lowest + shift), strict=True)
+        stops = {rule: Checkpoint(1, accuracy) for rule, accuracy in accuracies}
+        return Scale(
+            np.linspace(0.1, 1, 5), np.zeros((3, 4, 5)), np.array(places), np.zeros(3), stops
+        )
+
+    settings = build_settings(
+        training_curves.Settings, curves_settings(label_corruption=corruption), ""
+    )
+    result = training_curves.Result(
+        epochs=np.arange(3),
+        train_accuracy=np.ones(3),
+        test_accuracy=np.array([0.1, 0.8, 0.6]),
+        nodes=100,
+        summaries={name: np.zeros((3, 4)) for name in SUMMARIES} | {"count": counts},
+        scales={
+            "epsilon": scale([modes[0], modes[1], modes[1] + shift], 0.7, 0.5),
+            "density": scale([density[0], density[0], density[1] + shift], 0.65, 0.4),
+        },
+        best=Checkpoint(1, 0.8),
+        last=Checkpoint(2, 0.6),
+    )
+    return Run(seed, settings, result)
 
 
 def summarised(claims: Sequence[Claim]) -> list[tuple[list[float], bool | None]]:
-    """Of each claim, the means of its estimates and what it says."""
+    """Of each claim, the means of its estimates and its verdict."""
     return [
-        ([round(float(np.mean(some)), 2) for some in claim.estimates.values()], claim.holds)
+        ([round(float(np.mean(values)), 2) for values in claim.estimates.values()], claim.holds)
         for claim in claims
     ]
 
@@ -698,8 +727,8 @@ def test_claims_about_learning_by_hand() -> None:
 def test_claims_about_memorising_by_hand() -> None:
     """From the best checkpoint to the end: in epsilon nothing but the shift, in density 0.3 up."""
     corrupted = [curves_run(seed, 0.5, (0.3, 0.2), (0.1, 0.4)) for seed in range(3)]
-    found = evaluate_claims("corneanu2020", {"training_curves": corrupted})
-    assert summarised(found) == [
+    claims = evaluate_claims("corneanu2020", {"training_curves": corrupted})
+    assert summarised(claims) == [
         ([0.00], None),
         ([0.30], True),
         # The first regression against the end (0.6) and the best (0.8), then the lowest mode.
@@ -708,22 +737,40 @@ def test_claims_about_memorising_by_hand() -> None:
         ([-0.10, -0.20], False),
         ([-0.30, -0.40], False),
     ]
-    assert "falls by 0.2 from its best epoch" in found[0].measured
+    assert "falls by 0.2 from its best epoch" in claims[0].measured
+
+
+def test_a_loss_within_the_tolerance_agrees_with_true_labels_only() -> None:
+    """Stopping one point below the end: allowed with nothing to memorise, no gain otherwise."""
+
+    def runs(corruption: float) -> list[AnyRun]:
+        whole = [curves_run(seed, corruption, (0.3, 0.2), (0.1, 0.4)) for seed in range(3)]
+        return [
+            replace(one, result=replace(one.result, last=Checkpoint(2, 0.66 + 0.001 * one.seed)))
+            for one in whole
+        ]
+
+    def stopping(corruption: float) -> Claim:
+        claims = evaluate_claims("corneanu2020", {"training_curves": runs(corruption)})
+        return next(claim for claim in claims if claim.title.startswith("Stopping"))
+
+    assert stopping(0.0).holds is True
+    assert stopping(0.5).holds is False
 
 
 def test_claims_about_parts_by_hand() -> None:
     """The whole graph's life falls: parts that fall as well go along, means that rise do not."""
 
-    def values(seed: int) -> dict[str, float]:
-        found = {"whole.start.life.H0": 0.2, "whole.end.life.H0": 0.1}
-        for partition, (graph, end) in itertools.product(
-            PARTITIONS, zip(GRAPHS, (0.15, 0.25, 0.15, 0.25), strict=True)
-        ):
-            found[f"{partition}.{graph}.start.life.H0"] = 0.2
-            found[f"{partition}.{graph}.end.life.H0"] = end + 0.001 * seed
-        return found
+    def moment(whole: float, lives: Sequence[float]) -> partitions.Moment:
+        graphs = {kind: {"life.H0": life} for kind, life in zip(GRAPHS, lives, strict=True)}
+        parts = {name: partitions.Partition(2, graphs) for name in PARTITIONS}
+        return partitions.Moment({"life.H0": whole}, {}, {}, {}, parts)
 
-    runs = [Run(seed, {}, Outcome(values(seed))) for seed in range(3)]
+    settings = build_settings(partitions.Settings, PARTS, "")
+    runs = []
+    for seed in range(3):
+        end = moment(0.1, [life + 0.001 * seed for life in (0.15, 0.25, 0.15, 0.25)])
+        runs.append(Run(seed, settings, partitions.Result(moment(0.2, [0.2] * 4), end)))
     assert (
         summarised(evaluate_claims("corneanu2020", {"partitions": runs}))
         == [
@@ -734,19 +781,22 @@ def test_claims_about_parts_by_hand() -> None:
     )
 
 
-def law_run(seed: int, sign: float) -> Run:
+def law_run(seed: int, sign: float) -> Run[law.Settings, law.Result]:
     """Eight networks whose gap is 0.3 + life - 2 midlife (or with the other sign), almost."""
     rng = np.random.default_rng(seed)
     life, midlife, other = rng.random((3, 8))
-    arrays = {
-        "life.H1": life,
-        "midlife.H1": midlife,
-        "gap": 0.3 + sign * (life - 2 * midlife) / 10 + 1e-4 * other,
-        "corruption": np.zeros(8),
-        "architecture": np.array(list("abcd") * 2),
-        **{name: rng.random(8) for name in ("train_accuracy", "log_parameters", "margin")},
-    }
-    return Run(seed, {"dataset": {"name": "moons"}}, Outcome({}, arrays))
+    result = law.Result(
+        gap=0.3 + sign * (life - 2 * midlife) / 10 + 1e-4 * other,
+        train_accuracy=rng.random(8),
+        test_accuracy=np.zeros(8),
+        log_parameters=rng.random(8),
+        margin=rng.random(8),
+        summaries={"life.H1": life, "midlife.H1": midlife},
+        size=np.full(8, 60),
+        corruption=np.zeros(8),
+        architecture=np.array(list("abcd") * 2),
+    )
+    return Run(seed, build_settings(law.Settings, LAW, ""), result)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -765,9 +815,10 @@ def test_claims_about_the_law_by_hand(sign: float) -> None:
         for values in claim.estimates.values():
             assert min(values) > 1
     # One model's error less the law's, in points: the constant's, by hand.
-    gaps = [run.outcome.arrays["gap"] for run in runs]
-    wanted = [float(np.abs(gap - gap.mean()).mean() * 100 * 8 / 7) for gap in gaps]
-    np.testing.assert_allclose(others[0].estimates["constant gap, all networks"], wanted, atol=0.1)
+    gaps = [run.result.gap for run in runs]
+    expected = [float(np.abs(gap - gap.mean()).mean() * 100 * 8 / 7) for gap in gaps]
+    differences = others[0].estimates["constant gap, all networks"]
+    np.testing.assert_allclose(differences, expected, atol=0.1)
 
 
 def test_correlations_count_with_either_sign_but_not_around_zero() -> None:
@@ -779,15 +830,21 @@ def test_correlations_count_with_either_sign_but_not_around_zero() -> None:
 
 
 def test_claims_about_the_detector_by_hand() -> None:
-    """0.2 above chance against clean images, 0.1 below against noisy; doubt is better by 0.1."""
-    areas = {"clean": 0.7, "noisy": 0.4}
+    """0.2 above chance against clean images, 0.1 below against noisy; 0.1 below confidence."""
+
+    def detections(shift: float) -> dict[str, adversarial.Detection]:
+        areas = zip(HARMLESS, (0.7, 0.4), strict=True)
+        return {kind: adversarial.Detection(area + shift, np.zeros(101)) for kind, area in areas}
+
+    settings = build_settings(adversarial.Settings, ATTACKED, "")
     runs = []
     for seed in range(3):
-        values = {}
-        for attack, (kind, area) in itertools.product(ATTACKS, areas.items()):
-            values[f"auc.topology.{attack}.{kind}"] = area + 0.001 * seed
-            values[f"auc.doubt.{attack}.{kind}"] = area + 0.1 - 0.001 * seed
-        runs.append(Run(seed, {}, Outcome(values)))
+        shift = 0.001 * seed
+        detectors = {"topology": detections(shift), "confidence": detections(0.1 - shift)}
+        attacked = {attack: adversarial.Attack(1.0, detectors) for attack in ATTACKS}
+        grid = adversarial.GRID
+        result = adversarial.Result(1.0, 1.0, attacked, np.arange(2), grid, {})
+        runs.append(Run(seed, settings, result))
     assert summarised(evaluate_claims("corneanu2020", {"adversarial": runs})) == [
         ([0.2] * 2, True),
         ([-0.1] * 2, False),
@@ -799,34 +856,39 @@ def test_claims_about_the_detector_by_hand() -> None:
     ("experiment", "settings", "sentence"),
     [
         ("training_curves", curves_settings(dataset={}), "'dataset' has no 'name'"),
-        ("training_curves", curves_settings(dataset={**DIGITS, "colour": 1}), "does not fit"),
-        ("training_curves", curves_settings(split="valid"), "'split' is 'valid'"),
-        ("training_curves", curves_settings(nodes="pixels"), "Unknown nodes 'pixels'"),
+        (
+            "training_curves",
+            curves_settings(dataset={**DIGITS, "colour": 1}),
+            "unknown key 'colour'",
+        ),
+        (
+            "training_curves",
+            curves_settings(split="valid"),
+            "'split' of the experiment .* give train or test",
+        ),
+        (
+            "training_curves",
+            curves_settings(nodes="pixels"),
+            "'nodes' of the experiment .* is 'pixels'",
+        ),
         ("training_curves", curves_settings(checkpoints=[0, 9]), "snapshot is asked for"),
         ("training_curves", curves_settings(checkpoints=[0, 2, 1]), "ascending epochs, 0 first"),
         ("training_curves", curves_settings(checkpoints=[1, 2]), "ascending epochs, 0 first"),
         ("training_curves", curves_settings(training={"stop_at_loss": 1.0}), "has stop_at_loss"),
         ("training_curves", curves_settings(seconds=1e-9), "more than the budget"),
-        ("training_curves", curves_settings(max_dim=4), "max_dim is 4"),
-        ("training_curves", curves_settings(max_dim=0), "'max_dim' is 0"),
+        ("training_curves", curves_settings(max_dim=4), "'max_dim' of .* is 4: give 1 or 2 or 3"),
+        ("training_curves", curves_settings(max_dim=0), "'max_dim' of .* is 0: give 1 or 2 or 3"),
         ("training_curves", curves_settings(width=3), "no setting 'width'"),
         (
             "law",
-            {
-                "dataset": {"name": "moons"},
-                "networks": [],
-                "training": ADAM,
-                "train_sizes": [30, 60],
-                "label_corruptions": [0.0],
-                "inputs": 31,
-            },
+            {**LAW, "train_sizes": [30, 60], "inputs": 31},
             "'inputs' is 31, but the smallest of 'train_sizes' is 30",
         ),
     ],
 )
-def test_bad_settings_are_refused(experiment: str, settings: dict, sentence: str) -> None:
+def test_bad_settings_are_refused(experiment: str, settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(GengapError, match=sentence):
-        run_experiment("corneanu2020", experiment, context(), settings)
+        run(experiment, settings)
 
 
 def test_the_committed_settings_fit_the_experiments(root: Path) -> None:
@@ -834,10 +896,9 @@ def test_the_committed_settings_fit_the_experiments(root: Path) -> None:
     assert set(config) == {"small", "paper"}
     for entry in [entry for part in config.values() for entry in part["experiments"]]:
         name = entry.get("experiment", entry["name"])
-        module = importlib.import_module(f"gengap.studies.corneanu2020.{name}")
-        parameters = inspect.signature(module.run).parameters
-        known = {key for key, value in parameters.items() if value.kind is value.KEYWORD_ONLY}
-        needed = {key for key in known if parameters[key].default is inspect.Parameter.empty}
-        assert needed <= {*entry["settings"], *entry["grid"]} <= known
+        module = importlib.import_module(f"gengap.studies.corneanu2020.experiments.{name}")
+        for values in itertools.product(*entry["grid"].values()):
+            point = dict(zip(entry["grid"], values, strict=True))
+            build_settings(module.Settings, {**entry["settings"], **point}, name)
         assert entry["seeds"] >= 3
         Recipe.from_mapping(entry["settings"]["training"])

@@ -113,11 +113,11 @@ class Field:
 
     Attributes:
         annotation: its type, as it is written.
-        required: whether it has no default.
+        default: its default, as it is written; None where it must be set.
     """
 
     annotation: str
-    required: bool
+    default: str | None
 
 
 @cache
@@ -133,7 +133,7 @@ def settings_fields(path: Path) -> dict[str, Field]:
     body = ast.parse(path.read_text(encoding="utf-8")).body
     classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
     return {
-        node.target.id: Field(ast.unparse(node.annotation), node.value is None)
+        node.target.id: Field(ast.unparse(node.annotation), node.value and ast.unparse(node.value))
         for node in classes["Settings"].body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     }
@@ -145,5 +145,5 @@ def _check_keys(entry: Settings, fields: Mapping[str, Field], where: str) -> Non
         if key not in fields:
             raise GengapError(f"{where} has no setting '{key}': choose among {', '.join(fields)}.")
     for key, field in fields.items():
-        if field.required and key not in given:
+        if field.default is None and key not in given:
             raise GengapError(f"{where} needs '{key}': set it.")

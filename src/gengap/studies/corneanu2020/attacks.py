@@ -16,7 +16,9 @@ def fgsm(
     epsilon: float,
     limits: tuple[float, float],
 ) -> Tensor:
-    """X + epsilon sign(grad of the cross-entropy) (Goodfellow, Shlens and Szegedy 2015).
+    """Return x + epsilon sign(gradient of the cross-entropy).
+
+    Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples" (2015).
 
     Args:
         network: in eval mode.
@@ -40,11 +42,17 @@ def pgd(
     steps: int,
     generator: torch.Generator,
 ) -> Tensor:
-    """Steps of the gradient's sign from a random start, held within epsilon (Madry et al. 2018).
+    """Take steps along the gradient's sign from a random start, held within epsilon.
+
+    Madry et al., "Towards deep learning models resistant to adversarial attacks" (2018).
 
     Args:
-        network, inputs, labels, epsilon, limits: as for :func:`fgsm`.
-        steps: each of 2.5 epsilon / steps, as there.
+        network: in eval mode.
+        inputs: (n, *input_shape).
+        labels: (n,) the classes to lead away from.
+        epsilon: the largest change of an entry.
+        limits: the smallest and the largest value of an entry.
+        steps: number of steps, each of 2.5 epsilon / steps as in the paper.
         generator: on the CPU; draws the start.
 
     Returns:
@@ -62,7 +70,7 @@ def pgd(
 def noise(
     inputs: Tensor, epsilon: float, limits: tuple[float, float], generator: torch.Generator
 ) -> Tensor:
-    """X + epsilon times random signs: as large a change as :func:`fgsm`'s, in no direction."""
+    """Return x + epsilon times random signs: as large a change as :func:`fgsm` makes."""
     signs = 2 * torch.randint(0, 2, inputs.shape, generator=generator) - 1
     return (inputs + epsilon * signs.to(inputs.device)).clamp(*limits)
 

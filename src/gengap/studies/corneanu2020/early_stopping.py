@@ -18,13 +18,12 @@ Numbers = Sequence[float] | NDArray[np.floating]
 
 
 def stopping_checkpoint(modes: Numbers, cavities: Numbers) -> int:
-    """The last checkpoint before the first regression, or the last one of all.
+    """Return the last checkpoint before the first regression, or the last one of all.
 
     A regression is a step after which the mode of beta_1 lies at a higher density than before while
-    there are no more cavities of dimension 2 and 3. The first step, from the random start, is not
-    looked at, since a network that has learnt nothing yet memorises nothing. Checkpoints without a
-    mode are passed over. The rule needs no more than the checkpoints so far, so training can be
-    stopped by it.
+    there are no more cavities of dimension 2 and 3. The first step, from the random start, does not
+    count, since a network that has learnt nothing yet memorises nothing. Checkpoints without a mode
+    are skipped. The rule needs only the checkpoints so far, so it can stop training.
 
     Args:
         modes: (checkpoints,) density at which beta_1 is largest, at the start and later; NaN where
@@ -45,10 +44,20 @@ def stopping_checkpoint(modes: Numbers, cavities: Numbers) -> int:
 
 
 def lowest_checkpoint(modes: Numbers, cavities: Numbers) -> int:
-    """The checkpoint after the start with the mode of beta_1 at the lowest density, in hindsight.
+    """Return the checkpoint after the start with the lowest mode of beta_1, in hindsight.
 
-    Of equal ones the one with the most cavities, then the earliest; those without a mode come last.
-    Arguments, result and errors are those of :func:`stopping_checkpoint`.
+    Among equal modes the checkpoint with the most cavities is chosen, then the earliest; those
+    without a mode come last.
+
+    Args:
+        modes: see :func:`stopping_checkpoint`.
+        cavities: see :func:`stopping_checkpoint`.
+
+    Returns:
+        The position among the checkpoints.
+
+    Raises:
+        GengapError: fewer than two checkpoints, or of different numbers.
     """
     density, count = _checked(modes, cavities)
     return 1 + int(np.lexsort((-count[1:], density[1:]))[0])

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
+from gengap.studies.corneanu2020.experiments.law import LawRun
 
 MODELS: dict[str, tuple[str, ...]] = {
     "life and midlife": ("life.H1", "midlife.H1"),
@@ -22,8 +23,34 @@ LEFT_OUT = ("network", "architecture", "dataset")
 POINTS = 100.0
 
 
+def networks_table(runs: Sequence[LawRun]) -> pd.DataFrame:
+    """Return all networks of some runs, a row each, with where they come from.
+
+    Args:
+        runs: of the experiment ``law``.
+
+    Returns:
+        The fields of the results, the summaries by their own names, and three columns more:
+        ``dataset``, whose images or points a left-out dataset shares with no other; ``task``, the
+        dataset with its grouping of labels; and the run's ``seed``.
+    """
+    tables = []
+    for run in runs:
+        columns = dict(vars(run.result))
+        columns |= columns.pop("summaries")
+        name, groups = str(run.settings.dataset["name"]), run.settings.dataset.get("groups")
+        task = f"{name} in {len(groups)} groups" if groups else name
+        tables.append(pd.DataFrame(columns).assign(dataset=name, task=task, seed=run.seed))
+    return pd.concat(tables, ignore_index=True)
+
+
+def tables_by_seed(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the networks of each seed, in the order of the seeds, with their rows' indices."""
+    return [rows for _, rows in table.groupby("seed")]
+
+
 def left_out_predictions(table: pd.DataFrame, left_out: str) -> pd.DataFrame:
-    """Each network's gap as each model predicts it when its group is left out of the fit.
+    """Predict each network's gap by each model, fitted without the network's group.
 
     Args:
         table: a network a row: ``gap``, the columns that ``MODELS`` name, ``architecture`` and
@@ -53,31 +80,38 @@ def left_out_predictions(table: pd.DataFrame, left_out: str) -> pd.DataFrame:
 
 
 def fit(table: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.float64]:
-    """Least-squares coefficients of the gap: the intercept, then one per column."""
+    """Return the least-squares coefficients of the gap: the intercept, then one per column."""
     gaps = table["gap"].to_numpy(dtype=float)
-    coefficients: NDArray[np.float64] = np.linalg.lstsq(_design(table, columns), gaps, rcond=None)[
-        0
-    ]
-    return coefficients
+    solution: NDArray[np.float64] = np.linalg.lstsq(_design(table, columns), gaps, rcond=None)[0]
+    return solution
+
+
+def groupings(table: pd.DataFrame) -> list[str]:
+    """Return what can be left out of the fit: of :data:`LEFT_OUT`, what has several groups."""
+    return [name for name in LEFT_OUT if name == "network" or table[name].nunique() > 1]
 
 
 def errors(table: pd.DataFrame) -> dict[str, Mapping[str, float]]:
-    """Mean absolute error in points of percent, by what is left out, then by model.
+    """Return the mean absolute errors of the models, in points of accuracy.
 
     Since predicted test accuracy = training accuracy - predicted gap, it is the error of the
-    predicted test accuracy as well. Groupings of a single group are left out.
+    predicted test accuracy as well.
+
+    Args:
+        table: as for :func:`left_out_predictions`.
+
+    Returns:
+        By what is left out, of :func:`groupings`, then by model.
     """
-    return {
-        left_out: {
-            str(model): float(
-                POINTS * np.abs(predicted[model].to_numpy() - table["gap"].to_numpy()).mean()
-            )
-            for model in predicted
+    gaps = table["gap"].to_numpy()
+    means: dict[str, Mapping[str, float]] = {}
+    for left_out in groupings(table):
+        predicted = left_out_predictions(table, left_out)
+        means[left_out] = {
+            model: float(POINTS * np.abs(predicted[model].to_numpy() - gaps).mean())
+            for model in MODELS
         }
-        for left_out in LEFT_OUT
-        if left_out == "network" or table[left_out].nunique() > 1
-        for predicted in [left_out_predictions(table, left_out)]
-    }
+    return means
 
 
 def _design(table: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.curvature import hessian
+from gengap.measures import Subject
 from gengap.measures.curvature import loss_sharpness
 from gengap.studies.context import Context
 from gengap.studies.solving import Solution
@@ -89,7 +90,8 @@ def measure(context: Context, solution: Solution, eigenvalues: int) -> Measureme
     squared_norm = float(
         sum(weight.detach().double().square().sum() for weight in network.parameters())
     )
-    sharpness = loss_sharpness(network, None, solution.train, context.generator("sharpness"))
+    subject = Subject(network, None, solution.train, context.generator("sharpness"))
+    sharpness = loss_sharpness(subject)
     quantities = {
         "parameters": operator.size,
         "train_loss": train_loss,

@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from gengap.curvature import hessian
-from gengap.curvature.margin import predicted_classes
-from gengap.curvature.spectra import DENSE_LIMIT
+from gengap.limits import DENSE_LIMIT
+from gengap.networks import predicted_classes
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.outcomes import ExperimentResult
 from gengap.studies.planes import loss_surface, plane_around

@@ -1,0 +1,1 @@
+"""The experiments of Corneanu et al., a module each."""

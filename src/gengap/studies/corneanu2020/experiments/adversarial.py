@@ -1,0 +1,304 @@
+"""A detector of adversarial images from the topology of the graph of each image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from gengap.activations import node_activations
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.networks import batched_outputs, device_of, tensor_of
+from gengap.studies.context import Context, load_dataset
+from gengap.studies.corneanu2020 import attacks
+from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.solving import solve, untrained_network
+from gengap.topology import (
+    Budget,
+    betti_curve,
+    discriminative_nodes,
+    per_sample_graph,
+    persistence_diagrams,
+    summarise_bars,
+)
+from gengap.topology.budget import check_diagrams, check_matrix
+from gengap.topology.functional_graph import DISCRIMINATIVE_SHARE, kept_nodes
+
+Floats = NDArray[np.float64]
+
+ATTACKS = ("fgsm", "pgd")
+HARMLESS = ("clean", "noisy")
+DETECTORS = ("topology", "confidence")
+PGD_STEPS = 10
+MAX_DIM = 1
+GRID = np.linspace(0, 1, 101)
+
+LEAST_ATTACKS = 5
+"""A detector that has seen fewer successful attacks says nothing."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One network that is attacked.
+
+    Attributes:
+        dataset: keywords of :func:`gengap.datasets.load`.
+        network: a template or an architecture.
+        training: entries of the recipe.
+        epsilon: the largest change of a pixel, in the units of the inputs.
+        images: number of images of each split that are attacked.
+        nodes: of the graphs.
+        share: fraction of the nodes that are kept: those that best tell clean training images from
+            successful FGSM ones, by their linear discriminant coefficients.
+        seconds: CPU seconds that the discriminant's matrix, or one image's graph, may take.
+        memory_gib: memory that it may take, in GiB.
+    """
+
+    dataset: Mapping[str, Any]
+    network: Mapping[str, Any]
+    training: Mapping[str, Any]
+    epsilon: float = 0.1
+    images: int = 150
+    nodes: Literal["channels", "neurons"] = "neurons"
+    share: float = DISCRIMINATIVE_SHARE
+    seconds: float = 300.0
+    memory_gib: float = 4.0
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How well scores tell attacked test images from harmless ones.
+
+    Attributes:
+        auc: area under the ROC curve, in [0, 1].
+        roc: see :func:`roc`, (101,).
+    """
+
+    auc: float
+    roc: Floats
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One attack on test images.
+
+    Attributes:
+        success: fraction of the attacked images that are classified wrongly.
+        detectors: by the name of the detector and the kind of harmless images.
+    """
+
+    success: float
+    detectors: Mapping[str, Mapping[str, Detection]]
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """The attacks and how well they are detected.
+
+    Attributes:
+        train_accuracy: in [0, 1].
+        test_accuracy: in [0, 1].
+        attacks: by :data:`ATTACKS`.
+        nodes: the nodes that are kept, ascending.
+        grid: filtration values of the curves, and false-alarm rates of the ROC curves, (101,).
+        curves: mean Betti curves per node of each kind of test image, (2 dimensions, 101).
+    """
+
+    train_accuracy: float
+    test_accuracy: float
+    attacks: Mapping[str, Attack]
+    nodes: NDArray[np.int64]
+    grid: Floats
+    curves: Mapping[str, Floats]
+
+
+AdversarialRun: TypeAlias = Run[Settings, Result]
+
+
+@dataclass(frozen=True)
+class _Features:
+    """Of each image's graph: summaries (n, 16) and Betti curves (n, 2, 101) of H0 and H1."""
+
+    summaries: Floats
+    curves: Floats
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train a network, attack it, and tell attacked images from clean and from noisy ones.
+
+    The detector is a logistic regression on the summaries of H0 and H1 of each image's graph. It is
+    fitted on training images and judged on test images. Clean images are those that the network
+    classifies rightly. Noisy ones are made from them, however the network classifies those. An
+    attack counts where it succeeds. The network's confidence score (one minus the maximum softmax
+    probability) is the baseline.
+
+    Args:
+        context: seed, data and device.
+        settings: of the run.
+
+    Returns:
+        How well each attack is detected.
+
+    Raises:
+        OverBudgetError: a graph may cost more than the budget; checked before training.
+        GengapError: hardly any attack succeeds.
+    """
+    data = load_dataset(context, settings.dataset, seed=context.seed)
+    untrained = untrained_network(context, data, settings.network, settings.training)
+    nodes = node_activations(untrained, data.train.inputs[:1], settings.nodes).activations
+    _check_cost(len(nodes), settings)
+    solution = solve(context, data, settings.network, settings.training)
+    network = solution.network
+    limits = (float(data.train.inputs.min()), float(data.train.inputs.max()))
+    # Clean training labels: what an attack leads away from is the truth.
+    train = _images(context, settings, network, data.train, "train", limits)
+    test = _images(context, settings, network, data.test, "test", limits)
+    chosen = _discriminative_nodes(network, train, settings)
+    train_features, test_features = (
+        {kind: _features(network, inputs, settings.nodes, chosen) for kind, inputs in kinds.items()}
+        for kinds in (train, test)
+    )
+    confidence = {kind: confidence_scores(network, inputs) for kind, inputs in test.items()}
+    attacked = {}
+    for attack in ATTACKS:
+        topology = _topology_scores(train_features, test_features, attack)
+        detectors = {
+            name: {
+                kind: Detection(
+                    auc(scores[attack], scores[kind]), roc(scores[attack], scores[kind])
+                )
+                for kind in HARMLESS
+            }
+            for name, scores in zip(DETECTORS, (topology, confidence), strict=True)
+        }
+        attacked[attack] = Attack(len(test[attack]) / len(test["clean"]), detectors)
+    return Result(
+        train_accuracy=solution.on_train()[1],
+        test_accuracy=solution.on_test()[1],
+        attacks=attacked,
+        nodes=chosen,
+        grid=GRID,
+        curves={kind: features.curves.mean(axis=0) for kind, features in test_features.items()},
+    )
+
+
+def auc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> float:
+    """Return the area under the ROC curve, by ranks as in Mann and Whitney (1947).
+
+    It is P(positive score > negative score) + P(equal) / 2.
+
+    Args:
+        positive: scores of the images to find, (n,).
+        negative: scores of the others, (m,).
+
+    Returns:
+        The area, in [0, 1].
+    """
+    ordered = np.sort(negative)
+    below = np.searchsorted(ordered, positive, side="left")
+    not_above = np.searchsorted(ordered, positive, side="right")
+    return float((below + not_above).mean() / (2 * len(negative)))
+
+
+def roc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> Floats:
+    """Return the fraction of positives found at false-alarm rates 0, 0.01, ..., 1: (101,)."""
+    thresholds = np.quantile(negative, 1 - GRID)
+    rates: Floats = (positive[None] >= thresholds[:, None]).mean(axis=1)
+    return rates
+
+
+def confidence_scores(network: nn.Module, inputs: NDArray[np.float32]) -> Floats:
+    """Return one minus the maximum softmax probability of each input, (n,)."""
+    outputs = batched_outputs(network, tensor_of(inputs, device_of(network)))
+    scores: Floats = 1 - outputs.double().softmax(1).max(1).values.numpy(force=True)
+    return scores
+
+
+def _images(
+    context: Context,
+    settings: Settings,
+    network: nn.Module,
+    split: Split,
+    name: str,
+    limits: tuple[float, float],
+) -> dict[str, NDArray[np.float32]]:
+    """Rightly classified images of a split: clean, noisy, and attacked where that succeeded."""
+    epsilon, device = settings.epsilon, device_of(network)
+    inputs, labels = tensor_of(split.inputs, device), tensor_of(split.labels, device)
+    right = torch.nonzero(batched_outputs(network, inputs).argmax(1) == labels)[:, 0][
+        : settings.images
+    ]
+    inputs, labels = inputs[right], labels[right]
+    noise, start = (context.torch_generator(purpose, name) for purpose in ("noise", "pgd"))
+    images = {
+        "clean": inputs,
+        "noisy": attacks.noise(inputs, epsilon, limits, noise),
+        "fgsm": attacks.fgsm(network, inputs, labels, epsilon, limits),
+        "pgd": attacks.pgd(network, inputs, labels, epsilon, limits, PGD_STEPS, start),
+    }
+    for attack in ATTACKS:
+        images[attack] = images[attack][
+            batched_outputs(network, images[attack]).argmax(1) != labels
+        ]
+        if len(images[attack]) < LEAST_ATTACKS:
+            raise GengapError(
+                f"Only {len(images[attack])} of {len(inputs)} attacks by {attack} on {name} images "
+                f"succeed at epsilon {epsilon}: raise epsilon, or train the network longer."
+            )
+    return {kind: values.numpy(force=True) for kind, values in images.items()}
+
+
+def _check_cost(nodes: int, settings: Settings) -> None:
+    """Refuse the discriminant of all nodes, or graphs of those kept, as complete as they can be."""
+    budget = Budget(settings.seconds, settings.memory_gib)
+    check_matrix(nodes, 2 * settings.images, budget)
+    kept = kept_nodes(nodes, settings.share)
+    check_matrix(kept, 1, budget)
+    check_diagrams(1 - np.eye(kept, dtype=np.float32), MAX_DIM, budget=budget)
+
+
+def _discriminative_nodes(
+    network: nn.Module, images: Mapping[str, NDArray[np.float32]], settings: Settings
+) -> NDArray[np.int64]:
+    """Nodes that tell rightly classified images from successfully attacked ones."""
+    both = np.concatenate([images["clean"], images["fgsm"]])
+    right = np.arange(len(both)) < len(images["clean"])
+    values = node_activations(network, both, settings.nodes).activations
+    return discriminative_nodes(values, right, settings.share)
+
+
+def _features(
+    network: nn.Module, inputs: NDArray[np.float32], nodes: str, chosen: NDArray[np.int64]
+) -> _Features:
+    values = node_activations(network, inputs, nodes).activations[chosen]
+    diagrams = [persistence_diagrams(per_sample_graph(image), MAX_DIM) for image in values.T]
+    summaries = [
+        [value for bars in dims for value in summarise_bars(bars, len(chosen)).values()]
+        for dims in diagrams
+    ]
+    curves = [[betti_curve(bars, GRID, len(chosen)) for bars in dims] for dims in diagrams]
+    return _Features(np.array(summaries), np.array(curves))
+
+
+def _topology_scores(
+    train: Mapping[str, _Features], test: Mapping[str, _Features], attack: str
+) -> dict[str, Floats]:
+    """Scores of test images by a detector fitted on training images; larger for attacked ones."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    kinds = (*HARMLESS, attack)
+    summaries = [train[kind].summaries for kind in kinds]
+    attacked = np.repeat([False, False, True], [len(rows) for rows in summaries])
+    detector = make_pipeline(
+        StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000)
+    )
+    detector.fit(np.concatenate(summaries), attacked)
+    return {kind: detector.decision_function(test[kind].summaries) for kind in kinds}

@@ -1,0 +1,141 @@
+"""Networks of several architectures on one dataset: life, midlife, baselines and the gap."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.activations import node_activations
+from gengap.errors import GengapError
+from gengap.measures import Subject, baseline
+from gengap.studies.context import Context, load_dataset
+from gengap.studies.corneanu2020.functional_graphs import graph_inputs, sampled_nodes
+from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.solving import Solution, solve
+from gengap.topology import graph_summaries
+
+Floats = NDArray[np.float64]
+
+MAX_DIM = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every architecture with every training-set size and label corruption.
+
+    Attributes:
+        dataset: keywords of :func:`gengap.datasets.load` without ``train_size``.
+        networks: templates or architectures.
+        training: entries of the recipe.
+        train_sizes: numbers of training samples.
+        label_corruptions: fractions of the training labels that are replaced.
+        inputs: number of training inputs over which correlations are computed; equal for all
+            networks, since the noise of a correlation depends on it.
+        nodes_at_most: where a network has more channels, so many are drawn uniformly.
+    """
+
+    dataset: Mapping[str, Any]
+    networks: Sequence[Mapping[str, Any]]
+    training: Mapping[str, Any]
+    train_sizes: Sequence[int]
+    label_corruptions: Sequence[float]
+    inputs: int = 400
+    nodes_at_most: int | None = None
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """The trained networks, one entry of each array per network.
+
+    Attributes:
+        gap: training accuracy less test accuracy.
+        train_accuracy: on the labels trained on, in [0, 1].
+        test_accuracy: in [0, 1].
+        log_parameters: natural logarithm of the number of parameters.
+        margin: minus the normalised margin, see :mod:`gengap.measures.baseline`.
+        summaries: of the functional graph, by name and dimension, such as ``life.H1``.
+        size: number of training samples.
+        corruption: fraction of the training labels that were replaced.
+        architecture: see :func:`name_of`.
+    """
+
+    gap: Floats
+    train_accuracy: Floats
+    test_accuracy: Floats
+    log_parameters: Floats
+    margin: Floats
+    summaries: Mapping[str, Floats]
+    size: NDArray[np.int64]
+    corruption: Floats
+    architecture: NDArray[np.str_]
+
+
+LawRun: TypeAlias = Run[Settings, Result]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train every architecture with every training-set size and label corruption.
+
+    Args:
+        context: seed, data and device.
+        settings: of the run.
+
+    Returns:
+        The networks' gaps, baselines and summaries.
+
+    Raises:
+        GengapError: more inputs than the smallest training set has.
+    """
+    if settings.inputs > min(settings.train_sizes):
+        raise GengapError(
+            f"The setting 'inputs' is {settings.inputs}, but the smallest of 'train_sizes' is "
+            f"{min(settings.train_sizes)}: give at most that, so that all networks have equally "
+            "many."
+        )
+    rows, summaries, architectures = [], [], []
+    for network, size, corruption in itertools.product(
+        settings.networks, settings.train_sizes, settings.label_corruptions
+    ):
+        architectures.append(name_of(network))
+        own = context.derived("law", architectures[-1], size, str(corruption))
+        # The data are drawn with the run's seed: all its networks see the same.
+        data = load_dataset(context, {**settings.dataset, "train_size": size}, seed=context.seed)
+        recipe = {**settings.training, "label_corruption": corruption}
+        solution = solve(own, data, network, recipe)
+        inputs = graph_inputs(own, data, settings.inputs)
+        activations = node_activations(solution.network, inputs).activations
+        sample = sampled_nodes(own, activations, settings.nodes_at_most)
+        summaries.append(graph_summaries(sample, MAX_DIM))
+        rows.append({"size": size, "corruption": corruption, **_baselines(own, solution)})
+    return Result(
+        architecture=np.array(architectures), summaries=_columns(summaries), **_columns(rows)
+    )
+
+
+def _baselines(context: Context, solution: Solution) -> dict[str, float]:
+    train_accuracy, test_accuracy = solution.on_train()[1], solution.on_test()[1]
+    subject = Subject(solution.network, None, solution.train, context.generator("baselines"))
+    return {
+        "gap": train_accuracy - test_accuracy,
+        "train_accuracy": train_accuracy,
+        "test_accuracy": test_accuracy,
+        "log_parameters": float(np.log(baseline.parameter_count(subject))),
+        "margin": baseline.negative_normalised_margin(subject),
+    }
+
+
+def _columns(rows: Sequence[Mapping[str, float]]) -> dict[str, NDArray[Any]]:
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def name_of(network: Mapping[str, Any]) -> str:
+    """Return an architecture's name with its keywords, such as ``conv_2 (width 8)``."""
+    keywords = dict(network)
+    name = keywords.pop("architecture", None) or keywords.pop("template", "layers")
+    variations = ", ".join(f"{key} {value}" for key, value in sorted(keywords.items()))
+    return f"{name} ({variations})" if variations else str(name)

@@ -1,0 +1,266 @@
+"""Betti curves, life and midlife while a network trains, with true or corrupted labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from gengap.activations import node_activations
+from gengap.studies.context import Context, load_dataset
+from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
+from gengap.studies.corneanu2020.functional_graphs import graph_inputs, sampled_nodes
+from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.solving import check_checkpoints, solve, untrained_network
+from gengap.topology import (
+    Budget,
+    affordable_diagrams,
+    betti_curve,
+    correlation_dissimilarity,
+    dipha_bars,
+    in_density,
+    summarise_bars,
+)
+from gengap.topology.betti import SUMMARIES
+from gengap.topology.budget import check_matrix
+from gengap.topology.dipha import EPS_MAX
+
+Bars = Sequence[NDArray[np.float64]]
+"""A persistence diagram per dimension, (bars, 2) births and deaths."""
+
+GRID_POINTS = 121
+LOWEST_DENSITY = 1e-3
+DENSITY_CAP = 0.1
+"""Cavities are computed up to this share of edges, since beyond it they cost too much."""
+
+GRIDS = {
+    "epsilon": np.linspace(0, EPS_MAX, GRID_POINTS),
+    "density": np.geomspace(LOWEST_DENSITY, 1, GRID_POINTS),
+}
+"""The filtration values of Betti curves, by scale."""
+
+RULES = {"first_regression": stopping_checkpoint, "lowest_mode": lowest_checkpoint}
+CAVITY = 2
+"""The lowest dimension whose bars count as cavities."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One network whose functional graph is computed while it trains.
+
+    Attributes:
+        dataset: keywords of :func:`gengap.datasets.load`.
+        network: a template or an architecture.
+        training: entries of the recipe.
+        checkpoints: epochs, ascending, from 0.
+        label_corruption: fraction of the training labels that are replaced.
+        inputs: number of inputs over which correlations are computed.
+        nodes: of the graph.
+        nodes_at_most: where there are more nodes, so many are drawn uniformly.
+        split: of the inputs; ``test`` only to compare with the published code.
+        max_dim: highest dimension of homology.
+        seconds: CPU seconds that the diagrams of one checkpoint may take.
+        memory_gib: memory that they may take, in GiB.
+    """
+
+    dataset: Mapping[str, Any]
+    network: Mapping[str, Any]
+    training: Mapping[str, Any]
+    checkpoints: Sequence[int]
+    label_corruption: float = 0.0
+    inputs: int = 400
+    nodes: Literal["channels", "neurons"] = "channels"
+    nodes_at_most: int | None = None
+    split: Literal["train", "test"] = "train"
+    max_dim: Literal[1, 2, 3] = 2
+    seconds: float = 300.0
+    memory_gib: float = 4.0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that a rule chooses: its epoch, and its test accuracy in [0, 1]."""
+
+    epoch: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The filtration at every checkpoint, on one scale.
+
+    Attributes:
+        grid: filtration values (points,), epsilon or the share of edges.
+        curves: Betti curves per node, (checkpoints, dimensions, points).
+        modes: filtration value at which beta_1 is largest, (checkpoints,); NaN without loops.
+        cavities: bars of dimension 2 and above per node, (checkpoints,).
+        stops: the checkpoint that each of :data:`RULES` chooses.
+    """
+
+    grid: NDArray[np.float64]
+    curves: NDArray[np.float64]
+    modes: NDArray[np.float64]
+    cavities: NDArray[np.float64]
+    stops: Mapping[str, Checkpoint]
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """The functional graph at every checkpoint.
+
+    Attributes:
+        epochs: (checkpoints,).
+        train_accuracy: on the labels trained on, (checkpoints,), in [0, 1].
+        test_accuracy: (checkpoints,), in [0, 1].
+        nodes: of the graph.
+        summaries: each of :data:`gengap.topology.betti.SUMMARIES`, in epsilon, (checkpoints,
+            dimensions).
+        scales: by the names of :data:`GRIDS`.
+        best: the checkpoint with the highest test accuracy.
+        last: the checkpoint at the end of training.
+    """
+
+    epochs: NDArray[np.int64]
+    train_accuracy: NDArray[np.float64]
+    test_accuracy: NDArray[np.float64]
+    nodes: int
+    summaries: Mapping[str, NDArray[np.float64]]
+    scales: Mapping[str, Scale]
+    best: Checkpoint
+    last: Checkpoint
+
+    @property
+    def dimensions(self) -> int:
+        """The number of dimensions of homology, from 0 on."""
+        return len(self.summaries["life"][0])
+
+
+CurvesRun: TypeAlias = Run[Settings, Result]
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """The number of a graph's nodes, and its bars by scale."""
+
+    nodes: int
+    bars: Mapping[str, Bars]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train one network and compute its functional graph at checkpoints, on two scales.
+
+    The scales are epsilon, as published (``gengap.topology.dipha``), and density, the share of all
+    edges (:func:`density_bars`).
+
+    Args:
+        context: seed, data and device.
+        settings: of the run.
+
+    Returns:
+        Curves, summaries and where two rules would have stopped.
+
+    Raises:
+        OverBudgetError: the graph of a checkpoint costs more than the budget; that of epoch 0 is
+            checked before training. With a larger budget a refused run need not train again.
+        GengapError: a value that data, training or topology refuse.
+    """
+    data = load_dataset(context, settings.dataset, seed=context.seed)
+    inputs = graph_inputs(context, data, settings.inputs, settings.split)
+    budget = Budget(settings.seconds, settings.memory_gib)
+
+    def graph_of(network: nn.Module) -> _Graph:
+        activations = node_activations(network, inputs, settings.nodes).activations
+        sample = sampled_nodes(context, activations, settings.nodes_at_most)
+        check_matrix(len(sample), len(inputs), budget)
+        graph = correlation_dissimilarity(sample)
+        bars = {
+            "epsilon": dipha_bars(graph, settings.max_dim, budget=budget),
+            "density": density_bars(graph, settings.max_dim, budget),
+        }
+        return _Graph(len(graph), bars)
+
+    recipe = {**settings.training, "label_corruption": settings.label_corruption}
+    check_checkpoints(recipe, settings.checkpoints)
+    # Before training, since a graph over the budget would make its hours useless.
+    first = graph_of(untrained_network(context, data, settings.network, recipe))
+    solution = solve(context, data, settings.network, recipe, checkpoints=settings.checkpoints)
+    graphs, accuracies = [], []
+    for epoch in settings.checkpoints:
+        solution.set_checkpoint(epoch)
+        graphs.append(first if epoch == 0 else graph_of(solution.network))
+        accuracies.append((solution.on_train()[1], solution.on_test()[1]))
+    epochs, (train_accuracy, test_accuracy) = np.array(settings.checkpoints), np.array(accuracies).T
+
+    def checkpoint(position: int) -> Checkpoint:
+        return Checkpoint(int(epochs[position]), float(test_accuracy[position]))
+
+    return Result(
+        epochs=epochs,
+        train_accuracy=train_accuracy,
+        test_accuracy=test_accuracy,
+        nodes=first.nodes,
+        summaries=_summaries(graphs),
+        scales={name: _scale(name, graphs, checkpoint) for name in GRIDS},
+        best=checkpoint(int(np.argmax(test_accuracy))),
+        last=checkpoint(-1),
+    )
+
+
+def density_bars(
+    graph: NDArray[np.floating], max_dim: int, budget: Budget | None = None
+) -> list[NDArray[np.float64]]:
+    """Return the diagrams of the filtration by the share of edges.
+
+    H0 and H1 are those of the whole filtration, and no bar is dropped for its length. Higher
+    dimensions end at the density 0.1.
+
+    Args:
+        graph: (n, n) 1 - |r|, of at least two nodes.
+        max_dim: highest dimension of homology, at least 1.
+        budget: see ``gengap.topology.budget``.
+
+    Returns:
+        Per dimension, (bars, 2) births and deaths as shares of edges. Above H1 these are the bars
+        born up to 0.1; deaths beyond are infinite, except where ties hold the edge at 0.1.
+    """
+    diagrams = affordable_diagrams(graph, 1, budget=budget)
+    if max_dim >= CAVITY:
+        edges = np.sort(graph[np.triu_indices(len(graph), 1)])
+        limit = float(edges[int(np.ceil(DENSITY_CAP * len(edges))) - 1])
+        diagrams += affordable_diagrams(graph, max_dim, limit, budget)[CAVITY:]
+    whole, capped = in_density(diagrams[:CAVITY], graph), in_density(diagrams[CAVITY:], graph)
+    # Equal edges enter together, and may so exceed the cap.
+    return whole + [bars[bars[:, 0] <= DENSITY_CAP] for bars in capped]
+
+
+def _summaries(graphs: Sequence[_Graph]) -> dict[str, NDArray[np.float64]]:
+    rows = [
+        [summarise_bars(bars, graph.nodes) for bars in graph.bars["epsilon"]] for graph in graphs
+    ]
+    return {name: np.array([[row[name] for row in dims] for dims in rows]) for name in SUMMARIES}
+
+
+def _scale(name: str, graphs: Sequence[_Graph], checkpoint: Callable[[int], Checkpoint]) -> Scale:
+    """The bars of all checkpoints on one scale; ``checkpoint`` is that at a position."""
+    grid = GRIDS[name]
+    curves = np.array(
+        [[betti_curve(bars, grid, graph.nodes) for bars in graph.bars[name]] for graph in graphs]
+    )
+    if name == "density":
+        curves[:, CAVITY:, grid > DENSITY_CAP] = np.nan
+    modes = np.array([mode(graph.bars[name][1]) for graph in graphs])
+    counts = [sum(len(bars) for bars in graph.bars[name][CAVITY:]) for graph in graphs]
+    cavities = np.array(counts) / graphs[0].nodes
+    stops = {key: checkpoint(rule(modes, cavities)) for key, rule in RULES.items()}
+    return Scale(grid, curves, modes, cavities, stops)
+
+
+def mode(loops: NDArray[np.float64]) -> float:
+    """Return the filtration value at which beta_1 is largest; NaN without finite bars (bars, 2)."""
+    summary = summarise_bars(loops)
+    return summary["argmax"] if summary["count"] else math.nan
