@@ -133,7 +133,7 @@ def settings_fields(path: Path) -> dict[str, Field]:
     body = ast.parse(path.read_text(encoding="utf-8")).body
     classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
     return {
-        node.target.id: Field(ast.unparse(node.annotation), node.value and ast.unparse(node.value))
+        node.target.id: Field(ast.unparse(node.annotation), ast.unparse(node.value) if node.value else None)
         for node in classes["Settings"].body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     }
