@@ -133,7 +133,9 @@ def settings_fields(path: Path) -> dict[str, Field]:
     body = ast.parse(path.read_text(encoding="utf-8")).body
     classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
     return {
-        node.target.id: Field(ast.unparse(node.annotation), ast.unparse(node.value) if node.value else None)
+        node.target.id: Field(
+            ast.unparse(node.annotation), ast.unparse(node.value) if node.value else None
+        )
         for node in classes["Settings"].body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     }
