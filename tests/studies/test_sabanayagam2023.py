@@ -14,22 +14,41 @@ import yaml
 from matplotlib.figure import Figure
 
 from gengap.curvature.alignment import alignments
-from gengap.datasets import Dataset, load
+from gengap.curvature.margin import REACHED
+from gengap.datasets import Dataset, Split, load
 from gengap.errors import GengapError
-from gengap.networks import build, dense, logits, write_weights
-from gengap.studies import Claim, Context, Outcome, Run, run_experiment
-from gengap.studies.experiments import draw, evaluate_claims
+from gengap.networks import Network, build, dense, logits, write_weights
+from gengap.studies.claims import Claim
+from gengap.studies.context import Context
+from gengap.studies.outcomes import AnyRun, Run
+from gengap.studies.planes import plane_around
+from gengap.studies.running import (
+    build_settings,
+    evaluate_claims,
+    plot_experiment,
+    run_experiment,
+)
 from gengap.studies.sabanayagam2023 import claims as claims_module
-from gengap.studies.sabanayagam2023 import (
+from gengap.studies.sabanayagam2023 import figures, quantities, rescaling, starts
+from gengap.studies.sabanayagam2023.experiments import (
+    boundary,
     complexity,
+    dynamics,
     images,
     intro,
-    quantities,
     simplicity,
-    solutions,
 )
+from gengap.studies.solving import Solution, build_network
 
 STUDY = "sabanayagam2023"
+MODULES: dict[str, Any] = {
+    "boundary": boundary,
+    "complexity": complexity,
+    "dynamics": dynamics,
+    "images": images,
+    "intro": intro,
+    "simplicity": simplicity,
+}
 CPU = torch.device("cpu")
 CONTEXT = Context(seed=5, data_dir=None, device=CPU)
 TINY = {"template": "dense", "width": 6, "depth": 2}
@@ -45,15 +64,29 @@ DIGITS = {
 }
 
 
-def run(experiment: str, seed: int = 0, **settings: Any) -> Run:
-    context = dataclasses.replace(CONTEXT, seed=CONTEXT.seed + seed)
-    return Run(seed, settings, run_experiment(STUDY, experiment, context, settings))
+def run(experiment: str, seed: int = 0, context: Context = CONTEXT, **settings: Any) -> AnyRun:
+    """A run as figures and claims see it: after its outcome was stored."""
+    module = MODULES[experiment]
+    context = dataclasses.replace(context, seed=context.seed + seed)
+    outcome = run_experiment(STUDY, experiment, context, settings).to_outcome()
+    built = build_settings(module.Settings, settings, experiment)
+    return Run(seed, built, module.Result.from_outcome(outcome))
+
+
+def plot(experiment: str, *runs: AnyRun) -> list[str]:
+    return list(plot_experiment(STUDY, experiment, runs))
+
+
+def train(
+    data: Dataset, network: dict[str, Any], training: dict[str, Any], *setup: Any, **first: Any
+) -> Solution:
+    return starts.train_from(CONTEXT, data, network, training, *setup, **first)
 
 
 @pytest.fixture
 def few_eigenpairs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leading eigenpairs only, also of small networks."""
-    monkeypatch.setattr(quantities, "DENSE_LIMIT", 50)
+    monkeypatch.setattr("gengap.curvature.spectra.DENSE_LIMIT", 50)
 
 
 BOUNDARY = {"network": TINY, "training": TRAINING, "side": 12, "leading": 3}
@@ -76,11 +109,11 @@ def test_boundary_of_every_dataset(dataset: dict[str, Any]) -> None:
     settings = {**dataset, "train_size": 40, "test_size": 20}
     components = [2, 3] if dataset["name"] == "iris" else [0, 1]
     found = run("boundary", dataset=settings, components=components, **BOUNDARY)
-    values, arrays = found.outcome.values, found.outcome.arrays
-    assert values["boundary_length"] > 0
-    assert np.abs(arrays["map"]).max() <= 1
-    assert arrays["map"].shape == (3, 12, 12)
-    assert list(draw(STUDY, "boundary", [found])) == ["boundary"]
+    result: boundary.Result = found.result
+    assert result.boundary_length > 0
+    assert np.abs(result.maps.aligned).max() <= 1
+    assert result.maps.aligned.shape == (3, 12, 12)
+    assert plot("boundary", found) == ["boundary"]
 
 
 @pytest.mark.parametrize(
@@ -96,9 +129,10 @@ def test_boundary_of_every_dataset(dataset: dict[str, Any]) -> None:
 )
 def test_boundary_of_every_dense_network(few_eigenpairs: None, network: dict[str, Any]) -> None:
     found = run("boundary", dataset=GAUSS, **{**BOUNDARY, "network": network, "side": 6})
-    assert np.isfinite(found.outcome.values["lambda_1"])
-    assert found.outcome.values["g_theta_count"] <= 3
-    assert list(draw(STUDY, "boundary", [found])) == ["boundary"]
+    measures: quantities.Measures = found.result.solution.measures
+    assert np.isfinite(measures.lambda_1)
+    assert measures.g_theta_count <= 3
+    assert plot("boundary", found) == ["boundary"]
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "nll", "mse", "hinge"])
@@ -108,19 +142,18 @@ def test_boundary_of_every_loss_and_optimiser(loss: str, optimiser: str) -> None
     # A hinge loss of exactly 0 has no curvature.
     settings = {**BOUNDARY, "training": {**TRAINING, "stop_at_loss": 0.05}}
     found = run("boundary", dataset=GAUSS, loss=loss, optimiser=other, **settings)
-    assert found.outcome.values["train_accuracy"] > 0.5
-    assert found.outcome.values["flips_at_boundary"] > 0.5
-    assert list(draw(STUDY, "boundary", [found])) == ["boundary"]
+    assert found.result.solution.fit.train_accuracy > 0.5
+    assert found.result.top.flips > 0.5
+    assert plot("boundary", found) == ["boundary"]
 
 
 def test_a_file_of_weights_is_a_start(tmp_path: Path) -> None:
     spec = dense((2,), 3, width=6, depth=2)
     write_weights(build(spec), tmp_path / "first.safetensors")
     settings = {**BOUNDARY, "setup": "file", "start": str(tmp_path / "first.safetensors")}
-    first = run("boundary", dataset=GAUSS, **settings).outcome
-    assert np.array_equal(
-        first.arrays["curve"], run("boundary", dataset=GAUSS, **settings).outcome.arrays["curve"]
-    )
+    curve = run("boundary", dataset=GAUSS, **settings).result.curve
+    assert np.array_equal(curve, run("boundary", dataset=GAUSS, **settings).result.curve)
+    assert not np.array_equal(curve, run("boundary", dataset=GAUSS, **BOUNDARY).result.curve)
     with pytest.raises(GengapError, match="and its first weights do not fit: give them"):
         run("boundary", dataset=GAUSS, **{**BOUNDARY, "setup": "file"})
 
@@ -128,10 +161,10 @@ def test_a_file_of_weights_is_a_start(tmp_path: Path) -> None:
 def test_boundary_of_random_labels() -> None:
     found = run("boundary", dataset=GAUSS, **BOUNDARY, setup="random_labels")
     true = run("boundary", dataset=GAUSS, **BOUNDARY)
-    labels = found.outcome.arrays["labels"]
-    assert sorted(labels) == sorted(true.outcome.arrays["labels"])
-    assert not np.array_equal(labels, true.outcome.arrays["labels"])
-    assert list(draw(STUDY, "boundary", [found])) == ["boundary"]
+    labels = found.result.labels
+    assert sorted(labels) == sorted(true.result.labels)
+    assert not np.array_equal(labels, true.result.labels)
+    assert plot("boundary", found) == ["boundary"]
 
 
 @pytest.mark.parametrize("from_file", [False, True])
@@ -139,14 +172,14 @@ def test_a_large_norm_is_that_of_the_parameters_alone(tmp_path: Path, from_file:
     data = load("digits", seed=1, train_size=24, test_size=12)
     spec = {"architecture": "resnet18", "width": 2}
     training = {**TRAINING, "batch_size": 8, "epochs": 3}
-    random = solutions.solve(CONTEXT, data, spec, training, "random_labels")
+    random = train(data, spec, training, "random_labels")
     first: Any = random.result.weights
     if from_file:
         first = tmp_path / "first.safetensors"
         write_weights(random.result.weights, first)
     start = {**training, "epochs": 1}
-    normal = solutions.solve(CONTEXT, data, spec, start, "normal").result.initial
-    large = solutions.solve(CONTEXT, data, spec, start, "large_norm", first=first).result.initial
+    normal = train(data, spec, start, "normal").result.initial
+    large = train(data, spec, start, "large_norm", first=first).result.initial
     names = {name for name, _ in random.network.named_parameters()}
     buffers = set(normal) - names
     assert any(name.endswith("running_var") for name in buffers)
@@ -165,10 +198,11 @@ def test_introduction() -> None:
     training = {"optimiser": "adam", "learning_rate": 0.02, "batch_size": 6, "epochs": 200}
     network = {"template": "dense", "width": 10, "depth": 1}
     found = run("intro", network=network, training=training, points=40, surface=5)
-    arrays = found.outcome.arrays
-    assert arrays["surface"].shape == (5, 5)
-    assert arrays["surface"][2, 2] == pytest.approx(found.outcome.values["train_loss"], rel=1e-4)
-    assert list(draw(STUDY, "intro", [found])) == ["introduction"]
+    result: intro.Result = found.result
+    assert result.surface.shape == (5, 5)
+    assert result.surface[2, 2] == pytest.approx(result.fit.train_loss, rel=1e-4)
+    assert result.flips.shape == (len(result.sections), 2)
+    assert plot("intro", found) == ["introduction"]
 
 
 def test_the_loss_surface_of_a_linear_network_is_that_of_the_formula() -> None:
@@ -180,7 +214,7 @@ def test_the_loss_surface_of_a_linear_network_is_that_of_the_formula() -> None:
         bias.copy_(torch.tensor([0.25, 0.0]))
     x, y = np.array([[1.0], [2.0], [-3.0]]), np.array([0, 1, 1])
     plane, steps = np.eye(4)[:, [0, 3]], np.array([-2.0, 0.0, 1.0])
-    found = intro._surface(network, x, y, plane, steps)
+    found = intro._surface(network, Split(x, y, 2), plane, steps)
     for i, b in enumerate(steps):
         for j, a in enumerate(steps):
             # Logit of the class less that of the other one, along the first weight and second bias.
@@ -225,13 +259,14 @@ IMAGES = {
 @pytest.mark.parametrize("protocol", ["matched", "published"])
 def test_complexity_of_every_start(protocol: str) -> None:
     found = run("complexity", dataset=GAUSS, protocol=protocol, **COMPLEXITY)
-    values = found.outcome.values
-    for setup in ("normal", "adversarial", "large_norm"):
-        assert values[f"{setup}_rescaled_boundary_length"] == values[f"{setup}_boundary_length"]
-        assert values[f"{setup}_rescaled_lambda_1"] != pytest.approx(values[f"{setup}_lambda_1"])
-        assert 0 < values[f"{setup}_g_theta"] <= 1
-    figures = draw(STUDY, "complexity", [found])
-    assert list(figures) == [
+    result: complexity.Result = found.result
+    assert list(result.solutions) == ["normal", "adversarial", "large_norm"]
+    assert (result.matched_loss is None) == (protocol == "published")
+    for solution in result.solutions.values():
+        assert solution.rescaled_boundary_length == solution.boundary_length
+        assert solution.rescaled.lambda_1 != pytest.approx(solution.measures.lambda_1)
+        assert 0 < solution.measures.g_theta <= 1
+    assert plot("complexity", found) == [
         "complex_boundaries",
         "spectra",
         "alignment_of_samples",
@@ -243,46 +278,50 @@ def test_complexity_of_every_start(protocol: str) -> None:
 def test_complexity_says_how_far_random_labels_were_fitted() -> None:
     settings = {**COMPLEXITY, "network": {**TINY, "width": 30}}
     easy = {**settings, "random_training": {"epochs": 400, "stop_at_loss": 0.5}}
-    values = run("complexity", dataset=GAUSS, **easy).outcome.values
-    assert values["random_labels_reached"] == 1
-    assert values["random_labels_loss"] <= 0.5
+    labels = run("complexity", dataset=GAUSS, **easy).result.random_labels
+    assert labels.reached
+    assert labels.loss <= 0.5
     hard = {**settings, "random_training": {"epochs": 2, "stop_at_loss": 0.001}}
-    values = run("complexity", dataset=GAUSS, **hard).outcome.values
-    assert values["random_labels_reached"] == 0
-    assert values["random_labels_loss"] > 0.001
+    labels = run("complexity", dataset=GAUSS, **hard).result.random_labels
+    assert not labels.reached
+    assert labels.loss > 0.001
 
 
 def test_complexity_with_every_threshold() -> None:
-    found = {
+    of_thresholds = {
         threshold: run("complexity", dataset=GAUSS, threshold=threshold, **COMPLEXITY)
         for threshold in ("mean", "min", 0.5)
     }
-    values = {threshold: each.outcome.values for threshold, each in found.items()}
-    assert values[0.5]["normal_threshold"] == 0.5
+    measures: dict[Any, dict[str, quantities.Measures]] = {
+        threshold: {name: own.measures for name, own in run_.result.solutions.items()}
+        for threshold, run_ in of_thresholds.items()
+    }
+    assert measures[0.5]["normal"].threshold == 0.5
     for setup in complexity.COMPARED:
-        assert values["min"][f"{setup}_threshold"] < values["mean"][f"{setup}_threshold"]
-        assert values["min"][f"{setup}_g_theta_count"] >= values["mean"][f"{setup}_g_theta_count"]
-    assert draw(STUDY, "complexity", [found[0.5]])
+        least, mean = measures["min"][setup], measures["mean"][setup]
+        assert least.threshold < mean.threshold
+        assert least.g_theta_count >= mean.g_theta_count
+    assert plot("complexity", of_thresholds[0.5])
 
 
 def test_the_kept_ranking_is_that_of_sizes() -> None:
     before = np.array([[0.1, 0.5, 0.9], [-0.2, 0.5, -0.9], [0.3, -0.5, 0.9]])
     after = np.array([[-0.3, -0.6, 0.4], [0.2, 0.6, 0.4], [-0.1, 0.6, 0.4]])
-    found = complexity._kept_ranking("normal", before, after)
-    assert found["normal_ranking_of_samples"] == pytest.approx(-1)
-    # Ranks 1, 2, 3 against 1, 3, 2: 1 - 6 (0 + 1 + 1) / (3 * 8).
-    assert found["normal_ranking_of_vectors"] == pytest.approx(0.5)
+    # Of vectors, ranks 1, 2, 3 against 1, 3, 2: 1 - 6 (0 + 1 + 1) / (3 * 8).
+    rankings = complexity._kept_rankings(before.astype(np.float32), after.astype(np.float32))
+    assert rankings == pytest.approx((-1, 0.5))
 
 
 def test_simplicity_of_the_checkerboards() -> None:
     found = run("simplicity", **SIMPLICITY)
-    values = found.outcome.values
-    for setup in ("normal", "noisy_init"):
-        assert 0 < values[f"{setup}_margin_least"] <= values[f"{setup}_margin_mean"]
-        assert 0 < values[f"{setup}_best_alignment"] <= 1
-        assert values[f"{setup}_margin_estimate"] > 0
-    figures = draw(STUDY, "simplicity", [found])
-    assert list(figures) == ["simplicity_bias", "margin_estimation", "margins"]
+    result: simplicity.Result = found.result
+    assert list(result.solutions) == ["normal", "noisy_start"]
+    for solution in result.solutions.values():
+        margins = solution.margins
+        assert 0 < margins.least <= margins.mean
+        assert 0 < margins.best_alignment <= 1
+        assert margins.estimate > 0
+    assert plot("simplicity", found) == ["simplicity_bias", "margin_estimation", "margins"]
 
 
 @pytest.mark.parametrize(
@@ -300,34 +339,35 @@ def test_images_of_every_network(
     setups = ["normal", "adversarial", "large_norm"]
     settings = {**IMAGES, "network": network, "training": {**IMAGES["training"], **training}}
     found = run("images", setups=setups, loss=loss, **settings)
-    assert found.outcome.arrays["embedding"].shape == (30, 2)
-    assert found.outcome.arrays["large_norm_alignments"].shape == (30, 4)
-    assert list(draw(STUDY, "images", [found])) == ["tsne"]
+    result: images.Result = found.result
+    assert result.embedding.shape == (30, 2)
+    assert result.solutions["large_norm"].alignments.shape == (30, 4)
+    assert plot("images", found) == ["tsne"]
 
 
 def test_images_at_one_cross_entropy() -> None:
     settings = {**IMAGES, "training": {**IMAGES["training"], "epochs": 30}}
-    trained = run("images", **settings).outcome
+    trained = run("images", **settings).result
     found = run("images", matched_loss=0.5, **settings)
-    assert found.outcome.values["matched_loss"] == 0.5
-    for name in ("test_accuracy", "train_loss"):
-        assert found.outcome.values[f"normal_{name}"] == trained.values[f"normal_{name}"]
-    assert found.outcome.values["normal_lambda_1"] != pytest.approx(
-        trained.values["normal_lambda_1"], rel=1e-3
-    )
-    assert list(draw(STUDY, "images", [found])) == ["tsne"]
+    assert trained.matched_loss is None
+    assert found.result.matched_loss == 0.5
+    normal, before = found.result.solutions["normal"], trained.solutions["normal"]
+    assert normal.fit == before.fit
+    assert normal.measures.lambda_1 != pytest.approx(before.measures.lambda_1, rel=1e-3)
+    assert plot("images", found) == ["tsne"]
 
 
 def test_images_from_a_file(tmp_path: Path) -> None:
     data = load("digits", **{key: DIGITS[key] for key in DIGITS if key != "name"})
-    network = solutions.network_of(CONTEXT, IMAGES["network"], data)
+    keywords = starts.network_keywords(IMAGES["network"], data, None)
+    network = build_network(CONTEXT, data, keywords)
     write_weights(network, tmp_path / "first.safetensors")
     start = str(tmp_path / "first.safetensors")
     found = run("images", setups=["normal", "file"], start=start, **IMAGES)
-    values = found.outcome.values
-    assert values["file_train_loss"] != values["normal_train_loss"]
-    assert "random_labels_accuracy" not in values
-    assert list(draw(STUDY, "images", [found])) == ["tsne"]
+    result: images.Result = found.result
+    assert result.solutions["file"].fit != result.solutions["normal"].fit
+    assert result.random_labels is None
+    assert plot("images", found) == ["tsne"]
 
 
 def test_the_share_between_classes_is_that_of_the_class_means() -> None:
@@ -369,11 +409,11 @@ def test_images_of_mnist(official: Path, digits: str | None) -> None:
     settings = {**IMAGES, "dataset": dataset, "leading": 2, "setups": ["normal"]}
     settings["training"] = {**IMAGES["training"], "epochs": 2}
     context = dataclasses.replace(CONTEXT, data_dir=str(official))
-    outcome = run_experiment(STUDY, "images", context, settings)
-    assert list(draw(STUDY, "images", [Run(0, settings, outcome)])) == ["tsne"]
-    assert outcome.values["normal_lambda_1"] > 0
-    assert set(outcome.arrays["labels"]) <= set(range(len(digits) if digits else 10))
-    assert len(set(outcome.arrays["labels"])) > 1
+    found = run("images", context=context, **settings)
+    assert plot("images", found) == ["tsne"]
+    assert found.result.solutions["normal"].measures.lambda_1 > 0
+    assert set(found.result.labels) <= set(range(len(digits) if digits else 10))
+    assert len(set(found.result.labels)) > 1
 
 
 @pytest.mark.parametrize(
@@ -385,9 +425,9 @@ def test_images_of_cifar10(official: Path, network: dict[str, Any]) -> None:
     settings["setups"] = ["normal"]
     settings["training"] = {**IMAGES["training"], "epochs": 1, "augmentation": ["crop", "flip"]}
     context = dataclasses.replace(CONTEXT, data_dir=str(official))
-    outcome = run_experiment(STUDY, "images", context, settings)
-    assert outcome.arrays["normal_alignments"].shape == (12, 2)
-    assert list(draw(STUDY, "images", [Run(0, settings, outcome)])) == ["tsne"]
+    found = run("images", context=context, **settings)
+    assert found.result.solutions["normal"].alignments.shape == (12, 2)
+    assert plot("images", found) == ["tsne"]
 
 
 def test_too_many_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -406,13 +446,13 @@ def test_dynamics_measures_every_checkpoint() -> None:
         "checkpoints": [0, 5, 25],
     }
     found = run("dynamics", dataset=GAUSS, **settings)
-    arrays = found.outcome.arrays
-    for name in ("nc1", "nc2_norms", "nc2_angles", "nc3", "nc4", "g_theta_count", "lambda_1"):
-        for setup in setups:
-            assert arrays[f"{setup}_{name}"].shape == (3,)
-            assert found.outcome.values[f"{setup}_{name}"] == arrays[f"{setup}_{name}"][-1]
-    assert arrays["normal_train_loss"][0] > arrays["normal_train_loss"][-1]
-    assert list(draw(STUDY, "dynamics", [found])) == ["dynamics"]
+    curves = found.result.curves
+    assert list(curves) == list(setups)
+    for of_setup in curves.values():
+        assert set(figures.DYNAMICS_PANELS) <= set(of_setup)
+        assert all(curve.shape == (3,) for curve in of_setup.values())
+    assert curves["normal"]["train_loss"][0] > curves["normal"]["train_loss"][-1]
+    assert plot("dynamics", found) == ["dynamics"]
 
 
 def test_claims_of_reduced_runs() -> None:
@@ -737,8 +777,8 @@ def gauss(count: int = 60) -> Dataset:
 def test_matched_solutions_have_one_cross_entropy_and_their_own_boundaries() -> None:
     data = gauss()
     inputs, labels = torch.from_numpy(data.train.inputs), torch.from_numpy(data.train.labels)
-    good = solutions.solve(CONTEXT, data, TINY, TRAINING, "normal").network
-    bad = solutions.solve(CONTEXT, data, TINY, {**TRAINING, "epochs": 4}, "normal").network
+    good = train(data, TINY, TRAINING, "normal").network
+    bad = train(data, TINY, {**TRAINING, "epochs": 4}, "normal").network
     for loss, names in ((0.5, "good"), (0.1, "good"), (1e-4, "both")):
         networks = {"good": good} if names == "good" else {"good": good, "bad": bad}
         found, level = solutions.matched(networks, data.train, loss)
@@ -753,13 +793,13 @@ def test_matched_solutions_have_one_cross_entropy_and_their_own_boundaries() -> 
 
 def test_setups_start_where_they_should() -> None:
     data = gauss()
-    random = solutions.solve(CONTEXT, data, TINY, TRAINING, "random_labels")
+    random = train(data, TINY, TRAINING, "random_labels")
     assert sorted(random.train.labels) == sorted(data.train.labels)
     assert not np.array_equal(random.train.labels, data.train.labels)
     first = random.result.weights
-    normal = solutions.solve(CONTEXT, data, TINY, TRAINING, "normal")
-    adversarial = solutions.solve(CONTEXT, data, TINY, TRAINING, "adversarial", first=first)
-    large = solutions.solve(CONTEXT, data, TINY, TRAINING, "large_norm", first=first)
+    normal = train(data, TINY, TRAINING, "normal")
+    adversarial = train(data, TINY, TRAINING, "adversarial", first=first)
+    large = train(data, TINY, TRAINING, "large_norm", first=first)
     assert all(torch.equal(adversarial.result.initial[n], first[n]) for n in first)
     length = solutions.norm(normal.network, first)
     assert solutions.norm(large.network, large.result.initial) == pytest.approx(length, rel=1e-5)

@@ -3,143 +3,121 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
-from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from gengap.curvature.alignment import alignments
-from gengap.figures.style import DOUBLE_COLUMN, SMALL_SIZE, new_figure, styled
-from gengap.studies import Context, Outcome, Run, load_data
-from gengap.studies.sabanayagam2023.maps import (
-    alignment_bar,
-    draw_alignment,
-    draw_regions,
-    eigenvalue_label,
-    plane_arrays,
-)
+from gengap.studies.context import Context, load_dataset
+from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.planes import plane_around
 from gengap.studies.sabanayagam2023.quantities import (
-    LEADING,
+    AlignmentMaps,
+    Compared,
+    Crossings,
+    Floats,
+    Floats32,
     crossings,
-    measured_g_theta,
-    plane_of,
+    measure,
     random_alignments,
-    spectrum_of,
 )
-from gengap.studies.sabanayagam2023.solutions import solve, training_curve
+from gengap.studies.sabanayagam2023.starts import Fit, train_from
+from gengap.studies.spectra import LEADING
 
-ROW_HEIGHT = 1.15
+KEPT_EIGENVALUES = 100
 
 
-def run(
-    context: Context,
-    *,
-    dataset: Mapping[str, Any],
-    network: Mapping[str, Any],
-    training: Mapping[str, Any],
-    optimiser: Mapping[str, Any] | None = None,
-    loss: str = "cross_entropy",
-    setup: str = "normal",
-    start: str | None = None,
-    vectors: int = 3,
-    side: int = 80,
-    leading: int = LEADING,
-    components: Sequence[int] = (0, 1),
-) -> Outcome:
-    """Train once and look at the boundary.
+@dataclass(frozen=True)
+class Settings:
+    """One solution, and how it is mapped.
 
-    Args:
-        context: seed, data and device.
-        dataset: keywords of ``gengap.datasets.load``: vectors of two or more components.
-        network: see :func:`~gengap.studies.sabanayagam2023.solutions.network_of`; a softmax is
-            added for the loss ``nll``.
-        training: keywords of the recipe.
-        optimiser: further keywords of the recipe, laid over the others.
+    Attributes:
+        dataset: keywords of :func:`gengap.datasets.load`: vectors of two or more components.
+        network: keywords of a network; a softmax is added for the loss ``nll``.
+        training: entries of the recipe.
+        optimiser: further entries of the recipe, which replace those of ``training``.
         loss: of training, and of the Hessian.
-        setup: ``normal``, ``random_labels``, or ``file`` with ``start``.
-        start: a safetensors file to start from.
+        setup: the start; ``random_labels`` are permuted.
+        start: a safetensors file, for the setup ``file``.
         vectors: top eigenvectors whose alignment is mapped.
         side: points along each side of the plane.
         leading: eigenpairs, where the Hessian is too large to be formed.
         components: of the inputs, which span the plane.
+    """
+
+    dataset: Mapping[str, Any]
+    network: Mapping[str, Any]
+    training: Mapping[str, Any]
+    optimiser: Mapping[str, Any] | None = None
+    loss: str = "cross_entropy"
+    setup: Literal["normal", "random_labels", "file"] = "normal"
+    start: str | None = None
+    vectors: int = 3
+    side: int = 80
+    leading: int = LEADING
+    components: Sequence[int] = (0, 1)
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """One solution over the plane.
+
+    Attributes:
+        solution: its fit and its measures.
+        boundary_length: in sides of the plane.
+        top, random: crossings of the alignments with top eigenvectors, and with random vectors.
+        maps: of the alignment with the top eigenvectors.
+        points, labels: the training inputs in the plane (n, 2), and their classes.
+        eigenvalues: the largest, descending.
+        curve: training loss after each epoch.
+    """
+
+    solution: Compared
+    boundary_length: float
+    top: Crossings
+    random: Crossings
+    maps: AlignmentMaps
+    points: Floats32
+    labels: NDArray[np.int64]
+    eigenvalues: Floats
+    curve: Floats
+
+
+BoundaryRun = Run[Settings, Result]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train once and look at the boundary.
+
+    Args:
+        context: seed, data and device.
+        settings: of the run.
 
     Returns:
-        Values: accuracies, loss, boundary length, outliers, trace, lambda_1, G_theta, and what the
-        alignments do at the boundary, for eigenvectors and for random vectors. Arrays: maps.
+        The measures, the maps, and what the alignments do at the boundary.
     """
-    data = load_data(context, dataset)
-    spec = {**network, "softmax": True} if loss == "nll" else network
-    recipe = {**training, **(optimiser or {}), "loss": loss}
-    solution = solve(context, data, spec, recipe, setup, first=start)
-    spectrum = spectrum_of(context, solution.network, solution.train, loss, leading)
-    found = measured_g_theta(context, solution.network, solution.train, spectrum)
-    plane = plane_of(
-        solution.network, solution.train.inputs, side, (int(components[0]), int(components[1]))
+    data = load_dataset(context, settings.dataset)
+    recipe = {**settings.training, **(settings.optimiser or {}), "loss": settings.loss}
+    solution = train_from(
+        context, data, settings.network, recipe, settings.setup, first=settings.start
     )
-    aligned = alignments(solution.network, plane.points, spectrum.vectors[:, :vectors])
-    control = random_alignments(context, solution.network, plane.points)
-    at, random = crossings(plane, aligned, found.threshold), crossings(plane, control, 0.0)
-    values = {
-        "train_accuracy": solution.accuracy,
-        "test_accuracy": solution.test_accuracy,
-        "train_loss": float(training_curve(solution)[-1]),
-        "boundary_length": plane.length,
-        "outliers": float(spectrum.outliers),
-        "trace": spectrum.trace,
-        "lambda_1": float(spectrum.values[0]),
-        "g_theta_count": float(found.count),
-        "g_theta": found.fraction,
-        "flips_at_boundary": at.flips,
-        "flips_elsewhere": at.elsewhere,
-        "jump": at.jump,
-        "flips_random": random.flips,
-        "jump_random": random.jump,
-    }
-    arrays = {
-        **plane_arrays("", plane, aligned),
-        "points": solution.train.inputs[:, list(components)],
-        "labels": solution.train.labels,
-        "eigenvalues": spectrum.values[:100],
-        "curve": training_curve(solution),
-    }
-    return Outcome(values, arrays)
-
-
-def draw(runs: Sequence[Run]) -> dict[str, Figure]:
-    """``boundary``: a row per grid point (first seed), its regions and its alignment maps."""
-    return {"boundary": boundary(runs)}
-
-
-@styled
-def boundary(runs: Sequence[Run]) -> Figure:
-    """Regions of one solution per row, and alignments with its top eigenvectors."""
-    first = [each for each in runs if each.seed == min(run.seed for run in runs)]
-    maps = max(len(each.outcome.arrays["map"]) for each in first)
-    figure = new_figure(DOUBLE_COLUMN * 0.8, ROW_HEIGHT * len(first) + 0.3)
-    grid = figure.subplots(len(first), maps + 1, squeeze=False)
-    for row, each in zip(grid, first, strict=True):
-        arrays = each.outcome.arrays
-        draw_regions(row[0], arrays)
-        row[0].set_ylabel(_name(each, first), fontsize=SMALL_SIZE)
-        for index, axes in enumerate(row[1:]):
-            draw_alignment(axes, arrays, index)
-            axes.set_xlabel(eigenvalue_label(index, arrays["eigenvalues"][index]))
-    grid[0, 0].set_title("regions")
-    for index, axes in enumerate(grid[0, 1:]):
-        axes.set_title(f"$v_{index + 1}$")
-    alignment_bar(figure, list(np.ravel(grid)))
-    return figure
-
-
-def _name(each: Run, others: Sequence[Run]) -> str:
-    """What of a row's settings is not that of all rows."""
-    words = []
-    if any(other.settings["dataset"] != each.settings["dataset"] for other in others):
-        dataset = dict(each.settings["dataset"])
-        words += str(dataset["name"]).replace("gauss_mixture", "gauss").split("_")
-        words += [f"{len(dataset['groups'])} classes"] if "groups" in dataset else []
-    if any(other.settings.get("loss") != each.settings.get("loss") for other in others):
-        words.append(str(each.settings.get("loss")).replace("_", "\n"))
-    if each.settings.get("optimiser"):
-        words.append(str(each.settings["optimiser"].get("optimiser", "")))
-    return "\n".join(words)
+    network, train = solution.network, solution.train
+    pairs, measures = measure(context, network, train, settings.loss, leading=settings.leading)
+    first, second = settings.components
+    plane = plane_around(train.inputs, settings.side, components=(first, second))
+    regions = plane.regions(network)
+    aligned = alignments(network, plane.points, pairs.vectors[:, : settings.vectors])
+    control = random_alignments(context, network, plane.points)
+    return Result(
+        solution=Compared(Fit.of(solution), measures),
+        boundary_length=regions.length,
+        top=crossings(regions, aligned, measures.threshold),
+        random=crossings(regions, control, 0.0),
+        maps=AlignmentMaps.of(regions, aligned),
+        points=train.inputs[:, [first, second]],
+        labels=train.labels,
+        eigenvalues=pairs.values[:KEPT_EIGENVALUES],
+        curve=solution.loss_curve,
+    )
