@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,49 +11,66 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from numpy.typing import NDArray
 from torch import nn
 
-from gengap.datasets import Split, load
+from gengap.datasets import Dataset, load
 from gengap.errors import GengapError
 from gengap.figures import save
 from gengap.networks import Network, set_weights
+from gengap.planning import grid_points
 from gengap.seeding import derive
-from gengap.studies import (
-    Context,
-    Outcome,
-    Run,
-    draw,
-    evaluate_claims,
-    read_outcome,
-    run_experiment,
-    write_outcome,
+from gengap.studies.context import Context
+from gengap.studies.ortizjimenez2021.experiments import (
+    class_tasks,
+    directions,
+    eigenfunction_tasks,
+    pretrained,
 )
-from gengap.studies.ortizjimenez2021 import classtasks, directions, eigentasks, pretrained
-from gengap.studies.ortizjimenez2021.arms import COLUMNS, initial_network, train_linear
-from gengap.studies.ortizjimenez2021.panels import spearman
+from gengap.studies.ortizjimenez2021.models_compared import (
+    COLUMNS,
+    NetworkSettings,
+    initial_network,
+)
+from gengap.studies.outcomes import AnyRun, ExperimentResult, Run, read_outcome, write_outcome
+from gengap.studies.running import (
+    build_settings,
+    evaluate_claims,
+    plot_experiment,
+    run_experiment,
+)
 from gengap.tangent import empirical_ntk, scalar_outputs
 
 STUDY = "ortizjimenez2021"
-MODULES = {
-    "eigentasks": eigentasks,
-    "classtasks": classtasks,
+MODULES: dict[str, Any] = {
+    "eigenfunction_tasks": eigenfunction_tasks,
+    "class_tasks": class_tasks,
     "directions": directions,
     "pretrained": pretrained,
 }
-SIZES = {"train_size": 30, "test_size": 20, "transforms": [{"name": "normalise"}]}
-DIGITS = {"name": "digits", **SIZES}
-SHORT = {"epochs": 2, "batch_size": 10}
-EIGEN = {"dataset": DIGITS, "indices": [1, 4], "saved": 6, **SHORT}
-DIRECTIONS = {
+SIZES: dict[str, Any] = {
+    "train_size": 30,
+    "test_size": 20,
+    "transforms": [{"name": "normalise"}],
+}
+DIGITS: dict[str, Any] = {"name": "digits", **SIZES}
+SHORT: dict[str, Any] = {"training": {"epochs": 2, "batch_size": 10}}
+NETWORKS: dict[str, dict[str, Any]] = {
+    "mlp": {"architecture": "mlp", "width": 8},
+    "lenet": {"architecture": "lenet"},
+    "resnet18": {"architecture": "resnet18", "width": 2},
+}
+EIGEN: dict[str, Any] = {"dataset": DIGITS, "indices": [1, 4], "saved": 6, **SHORT}
+DIRECTIONS: dict[str, Any] = {
     "input_shape": [4, 4, 1],
     "indices": [0, 7],
-    "batch_sigma": 1.0,
-    "batch": 3,
-    "train_size": 20,
-    "test_size": 10,
+    "averaging": {"sigma": 1.0, "inputs": 3},
+    "points": {"train_size": 20, "test_size": 10},
     **SHORT,
 }
-WIDTHS = {"mlp": 8, "lenet": None, "resnet18": 2}
+
+
+Floats = NDArray[np.float64]
 
 
 def context(place: int = 0, data_dir: Path | None = None) -> Context:
@@ -62,11 +78,13 @@ def context(place: int = 0, data_dir: Path | None = None) -> Context:
     return Context(derive(0, STUDY, place), folder, torch.device("cpu"))
 
 
-def runs(experiment: str, seeds: int = 2, **settings: Any) -> list[Run]:
-    return [
-        Run(seed, settings, run_experiment(STUDY, experiment, context(seed), settings))
-        for seed in range(seeds)
-    ]
+def settings_of(experiment: str, settings: Mapping[str, Any]) -> Any:
+    return build_settings(MODULES[experiment].Settings, settings, experiment)
+
+
+def result_of(experiment: str, settings: Mapping[str, Any], place: int = 0) -> Any:
+    """The result of a real run."""
+    return run_experiment(STUDY, experiment, context(place), settings)
 
 
 def spied(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[tuple[Any, ...]]:
@@ -82,43 +100,45 @@ def spied(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[tuple
     return calls
 
 
-def restored(outcome: Outcome, architecture: str, prefix: str = "weights.") -> Network:
-    """The network of digits that the weights of an outcome belong to."""
-    network = initial_network(context(), architecture, WIDTHS[architecture], (8, 8, 1), "torch")
-    weights = {
-        name.removeprefix(prefix): torch.from_numpy(value)
-        for name, value in outcome.arrays.items()
-        if name.startswith(prefix)
-    }
-    set_weights(network, weights, source="the outcome")
+def restored(weights: Mapping[str, NDArray[np.float32]], architecture: str) -> Network:
+    """The network of digits that the weights of a result belong to."""
+    settings = NetworkSettings(**NETWORKS[architecture])
+    network = initial_network(context(), settings, (8, 8, 1), "torch")
+    tensors = {name: torch.from_numpy(value) for name, value in weights.items()}
+    set_weights(network, tensors, source="the result")
     return network.eval()
 
 
-def digits() -> tuple[np.ndarray, np.ndarray]:
+def digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Training and test inputs of the runs of digits, and their ten classes, jointly."""
     data = load(**DIGITS, seed=context().seed)
-    return (
-        np.concatenate([data.train.inputs, data.test.inputs]),
-        np.concatenate([data.train.labels, data.test.labels]),
-    )
+    return joined_inputs(data), joined_labels(data)
+
+
+def joined_inputs(data: Dataset) -> NDArray[np.float32]:
+    return np.concatenate([data.train.inputs, data.test.inputs])
+
+
+def joined_labels(data: Dataset) -> NDArray[np.int64]:
+    return np.concatenate([data.train.labels, data.test.labels])
 
 
 def check(
-    outcome: Outcome,
+    result: ExperimentResult,
     experiment: str,
     settings: Mapping[str, Any],
     folder: Path,
-    drawn: bool = False,
+    plotted: bool = False,
 ) -> None:
-    """The outcome can be kept, judged and drawn."""
-    write_outcome(folder / "run.npz", outcome)
-    again = read_outcome(folder / "run.npz")
-    assert again.values == dict(outcome.values)
-    curves = again.arrays["curves"]
-    assert curves.shape[-2:] == (settings["epochs"], len(COLUMNS))
-    assert np.isfinite(curves).all()
-    run = Run(0, settings, again)
-    for name, figure in draw(STUDY, experiment, [run]).items() if drawn else ():
+    """The result can be kept, judged and plotted."""
+    write_outcome(folder / "run.npz", result.to_outcome())
+    outcome = read_outcome(folder / "run.npz")
+    again = MODULES[experiment].Result.from_outcome(outcome)
+    assert outcome.values == again.to_outcome().values == result.to_outcome().values
+    assert again.curves.shape[-2:] == (settings["training"]["epochs"], len(COLUMNS))
+    assert np.isfinite(again.curves).all()
+    run = Run(0, settings_of(experiment, settings), again)
+    for name, figure in plot_experiment(STUDY, experiment, [run]).items() if plotted else ():
         save(figure, folder / f"{name}.png")
         assert (folder / f"{name}.png").stat().st_size > 0
     for claim in evaluate_claims(STUDY, {experiment: [run]}):
@@ -131,95 +151,95 @@ def check(
         ("mlp", {}),
         ("mlp", {"labelling": "extended"}),
         ("lenet", {}),
-        ("lenet", {"initialisation": "torch"}),
+        ("lenet", {"training": {**SHORT["training"], "initialisation": "torch"}}),
         ("resnet18", {}),
     ],
 )
-def test_eigentasks(architecture: str, changes: dict[str, Any], tmp_path: Path) -> None:
-    settings = {
-        **EIGEN, "architecture": architecture, "width": WIDTHS[architecture], **changes,
-    }  # fmt: skip
-    outcome = run_experiment(STUDY, "eigentasks", context(), settings)
-    check(outcome, "eigentasks", settings, tmp_path, drawn=settings["architecture"] == "resnet18")
-    arrays = outcome.arrays
-    assert arrays["curves"].shape == (2, 2, 2, 4)
-    assert arrays["eigenfunctions"].shape == (50, 6)
-    assert (np.diff(arrays["eigenvalues"]) <= 0).all()
-    assert outcome.values["largest_residual"] < 1e-4
-    np.testing.assert_allclose(arrays["profile_after"].shape, (2, 6))
-    for key in ("alignment_before", "alignment_after"):
-        assert ((arrays[key] > 0) & (arrays[key] <= 1)).all()
+def test_eigenfunction_tasks(architecture: str, changes: dict[str, Any], tmp_path: Path) -> None:
+    settings = {**EIGEN, "network": NETWORKS[architecture], **changes}
+    result = result_of("eigenfunction_tasks", settings)
+    check(result, "eigenfunction_tasks", settings, tmp_path, plotted=architecture == "resnet18")
+    assert result.curves.shape == (2, 2, 2, 4)
+    assert result.eigenfunctions.shape == (50, 6)
+    assert (np.diff(result.eigenvalues) <= 0).all()
+    assert result.largest_residual < 1e-4
+    assert result.profile_after.shape == (2, 6)
+    for alignments in (result.alignment_before, result.alignment_after):
+        assert ((alignments > 0) & (alignments <= 1)).all()
 
 
 def test_the_saved_eigenfunctions_belong_to_the_saved_weights() -> None:
-    outcome = run_experiment(STUDY, "eigentasks", context(), {**EIGEN, "architecture": "lenet"})
-    network, (inputs, _) = restored(outcome, "lenet"), digits()
-    functions = outcome.arrays["eigenfunctions"]
+    result = result_of("eigenfunction_tasks", {**EIGEN, "network": NETWORKS["lenet"]})
+    network, (inputs, _) = restored(result.weights, "lenet"), digits()
+    functions = result.eigenfunctions
     kernel = empirical_ntk(network, inputs)
-    residual = kernel @ functions - functions * outcome.arrays["eigenvalues"]
-    assert np.abs(residual).max() < 1e-4 * outcome.arrays["eigenvalues"][0]
-    shares = np.einsum("ik,ij,jk->k", functions, kernel, functions) / np.trace(kernel)
-    np.testing.assert_allclose(outcome.arrays["profile_before"], shares, rtol=1e-3)
+    residual = kernel @ functions - functions * result.eigenvalues
+    assert np.abs(residual).max() < 1e-4 * result.eigenvalues[0]
+    fractions = np.einsum("ik,ij,jk->k", functions, kernel, functions) / np.trace(kernel)
+    np.testing.assert_allclose(result.profile_before, fractions, rtol=1e-3)
 
 
 @pytest.mark.parametrize("labelling", ["joint", "extended"])
-def test_both_arms_learn_the_signs_of_the_saved_eigenfunctions(
+def test_both_models_learn_the_signs_of_the_saved_eigenfunctions(
     labelling: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    linear = spied(monkeypatch, eigentasks, "train_linear")
-    network = spied(monkeypatch, eigentasks, "train_network")
-    settings = {**EIGEN, "architecture": "lenet", "labelling": labelling}
-    outcome = run_experiment(STUDY, "eigentasks", context(), settings)
-    start, (inputs, _) = restored(outcome, "lenet"), digits()
-    kernel, functions = empirical_ntk(start, inputs), outcome.arrays["eigenfunctions"]
+    linear = spied(monkeypatch, eigenfunction_tasks, "train_linearisation")
+    network = spied(monkeypatch, eigenfunction_tasks, "train_network")
+    settings = {**EIGEN, "network": NETWORKS["lenet"], "labelling": labelling}
+    result = result_of("eigenfunction_tasks", settings)
+    start, (inputs, _) = restored(result.weights, "lenet"), digits()
+    kernel, functions = empirical_ntk(start, inputs), result.eigenfunctions
     if labelling == "extended":
-        extended = kernel[30:, :30] @ functions[:30] / outcome.arrays["eigenvalues"]
+        extended = kernel[30:, :30] @ functions[:30] / result.eigenvalues
         np.testing.assert_allclose(functions[30:], extended, atol=1e-3)
-    for index, mine, other in zip(settings["indices"], network, linear, strict=True):
+    for index, of_network, of_linear in zip(settings["indices"], network, linear, strict=True):
         expected = functions[:, index] > 0
-        np.testing.assert_allclose(other[0], kernel, rtol=1e-5)
-        np.testing.assert_allclose(other[1], scalar_outputs(start, inputs), rtol=1e-5)
-        for train_labels, test_labels in ((mine[1].labels, mine[2].labels), other[2:4]):
-            assert np.array_equal(train_labels, expected[:30])
-            assert np.array_equal(test_labels, expected[30:])
+        np.testing.assert_allclose(of_linear[1], kernel, rtol=1e-5)
+        np.testing.assert_allclose(of_linear[2], scalar_outputs(start, inputs), rtol=1e-5)
+        for data in (of_network[2], of_linear[3]):
+            assert np.array_equal(data.train.labels, expected[:30])
+            assert np.array_equal(data.test.labels, expected[30:])
 
 
+def alignment(network: Network, data: Dataset, count: int) -> float:
+    """y' K y / (y' y tr K) on the first inputs."""
+    labels = 2 * joined_labels(data)[:count] - 1
+    kernel = empirical_ntk(network.eval(), digits()[0][:count], double=True)
+    return float(labels @ kernel @ labels / count / np.trace(kernel))
+
+
+@pytest.mark.parametrize(
+    ("experiment", "changes", "count"),
+    [
+        ("eigenfunction_tasks", {"indices": [1], "saved": 6}, 50),
+        ("class_tasks", {}, 30),  # on the training inputs alone
+    ],
+)
 def test_the_alignments_are_those_before_and_after_training(
-    monkeypatch: pytest.MonkeyPatch,
+    experiment: str, changes: dict[str, Any], count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inputs, _ = digits()
-    for module, experiment in ((eigentasks, "eigentasks"), (classtasks, "classtasks")):
-        after: list[float] = []
+    module = MODULES[experiment]
+    train: Callable[..., Floats] = module.train_network
+    alignments: list[float] = []
 
-        def learn(
-            *arguments: Any, train: Any = module.train_network, after: list[float] = after
-        ) -> Any:
-            network, data, held = arguments[:3]
-            before = share(network, data, held)
-            curve = train(*arguments)
-            after += [before, share(network, data, held)]
-            return curve
+    def learn(context: Context, network: Network, data: Dataset, *rest: Any) -> Floats:
+        alignments.append(alignment(network, data, count))
+        curve = train(context, network, data, *rest)
+        alignments.append(alignment(network, data, count))
+        return curve
 
-        def share(network: Network, data: Split, held: Split, module: Any = module) -> float:
-            """y' K y / (y' y tr K), on the training inputs alone for groups of classes."""
-            known = 30 if module is classtasks else 50
-            labels = np.concatenate([data.labels, held.labels])[:known]
-            kernel = empirical_ntk(network.eval(), inputs[:known], double=True)
-            return float((2 * labels - 1) @ kernel @ (2 * labels - 1) / known / np.trace(kernel))
-
-        monkeypatch.setattr(module, "train_network", learn)
-        settings = {"dataset": DIGITS, "architecture": "lenet", **SHORT}
-        if module is eigentasks:
-            settings |= {"indices": [1], "saved": 6}
-        outcome = run_experiment(STUDY, experiment, context(), settings)
-        found = {**outcome.values, **outcome.arrays}
-        np.testing.assert_allclose(found["alignment_before"], after[0], rtol=1e-4)
-        np.testing.assert_allclose(found["alignment_after"], after[1], rtol=1e-4)
-        assert after[1] != pytest.approx(after[0], rel=1e-2)
+    monkeypatch.setattr(module, "train_network", learn)
+    result = result_of(
+        experiment, {"dataset": DIGITS, "network": NETWORKS["lenet"], **SHORT, **changes}
+    )
+    before, after = alignments
+    np.testing.assert_allclose(result.alignment_before, before, rtol=1e-4)
+    np.testing.assert_allclose(result.alignment_after, after, rtol=1e-4)
+    assert after != pytest.approx(before, rel=1e-2)
 
 
 def test_the_published_mlp_has_two_hidden_layers_of_100_units() -> None:
-    network = initial_network(context(), "mlp", None, (8, 8, 1), "lecun")
+    network = initial_network(context(), NetworkSettings("mlp"), (8, 8, 1), "lecun")
     shapes = [tuple(layer.weight.shape) for layer in network.modules() if type(layer) is nn.Linear]
     assert shapes == [(100, 64), (100, 100), (1, 100)]
 
@@ -230,32 +250,29 @@ def test_the_published_mlp_has_two_hidden_layers_of_100_units() -> None:
 def test_the_classes_are_grouped_by_halves_and_by_parity(
     task: str, labels: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    linear = spied(monkeypatch, classtasks, "train_linear")
-    network = spied(monkeypatch, classtasks, "train_network")
-    settings = {"dataset": DIGITS, "task": task, "architecture": "lenet", **SHORT}
-    run_experiment(STUDY, "classtasks", context(), settings)
-    (mine,), ((_, outputs, *theirs, _),) = network, linear
+    linear = spied(monkeypatch, class_tasks, "train_linearisation")
+    network = spied(monkeypatch, class_tasks, "train_network")
+    result_of(
+        "class_tasks", {"dataset": DIGITS, "task": task, "network": NETWORKS["lenet"], **SHORT}
+    )
+    ((_, _, data, *_),), ((_, _, outputs, same, *_),) = network, linear
     inputs, classes = digits()
     assert set(classes) == set(range(10))
-    for found in (theirs, [mine[1].labels, mine[2].labels]):
-        assert np.array_equal(np.concatenate(found), np.array(labels)[classes])
-    assert np.array_equal(np.concatenate([mine[1].inputs, mine[2].inputs]), inputs)
-    start = initial_network(context(), "lenet", None, (8, 8, 1), "lecun")
+    for learnt in (data, same):
+        assert np.array_equal(joined_labels(learnt), np.array(labels)[classes])
+        assert np.array_equal(joined_inputs(learnt), inputs)
+    start = initial_network(context(), NetworkSettings("lenet"), (8, 8, 1), "lecun")
     np.testing.assert_allclose(outputs, scalar_outputs(start, inputs), rtol=1e-5)
 
 
-@pytest.mark.parametrize("architecture", WIDTHS)
-@pytest.mark.parametrize("task", classtasks.GROUPS)
-def test_classtasks(architecture: str, task: str, tmp_path: Path) -> None:
-    settings = {
-        "dataset": DIGITS, "task": task, "architecture": architecture,
-        "width": WIDTHS[architecture], **SHORT,
-    }  # fmt: skip
-    outcome = run_experiment(STUDY, "classtasks", context(), settings)
-    check(
-        outcome, "classtasks", settings, tmp_path, drawn=(architecture, task) == ("mlp", "halves")
-    )
-    assert outcome.arrays["curves"].shape == (1, 2, 2, 4)
+@pytest.mark.parametrize("architecture", NETWORKS)
+@pytest.mark.parametrize("task", class_tasks.GROUPS)
+def test_class_tasks(architecture: str, task: str, tmp_path: Path) -> None:
+    settings = {"dataset": DIGITS, "task": task, "network": NETWORKS[architecture], **SHORT}
+    result = result_of("class_tasks", settings)
+    plotted = (architecture, task) == ("mlp", "halves")
+    check(result, "class_tasks", settings, tmp_path, plotted=plotted)
+    assert result.curves.shape == (1, 2, 2, 4)
 
 
 def official_files(folder: Path, name: str) -> None:
@@ -285,20 +302,23 @@ def test_the_papers_datasets(
     name: str, shape: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     official_files(tmp_path, name)
-    network = spied(monkeypatch, classtasks, "train_network")
-    settings = {"dataset": {"name": name, **SIZES}, "architecture": "lenet", **SHORT}
-    outcome = run_experiment(STUDY, "classtasks", context(data_dir=tmp_path), settings)
-    check(outcome, "classtasks", settings, tmp_path)
-    assert network[0][1].inputs.shape == (30, *shape)
+    network = spied(monkeypatch, class_tasks, "train_network")
+    settings = {"dataset": {"name": name, **SIZES}, "network": NETWORKS["lenet"], **SHORT}
+    result = run_experiment(STUDY, "class_tasks", context(data_dir=tmp_path), settings)
+    check(result, "class_tasks", settings, tmp_path)
+    assert network[0][2].train.inputs.shape == (30, *shape)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {},
-        {"architecture": "mlp", "width": 8},
-        {"architecture": "resnet18", "width": 2},
-        {"batch_sigma": 0.0, "batch": 1, "initialisation": "torch"},
+        {"network": NETWORKS["mlp"]},
+        {"network": NETWORKS["resnet18"]},
+        {
+            "averaging": {"sigma": 0.0, "inputs": 1},
+            "training": {**SHORT["training"], "initialisation": "torch"},
+        },
         {"count": 8, "memory_gib": 1e-3},
         {"input_shape": [4, 4, 3]},
     ],
@@ -306,129 +326,76 @@ def test_the_papers_datasets(
 )
 def test_directions(changes: dict[str, Any], tmp_path: Path) -> None:
     settings = {**DIRECTIONS, **changes}
-    outcome = run_experiment(STUDY, "directions", context(), settings)
-    check(outcome, "directions", settings, tmp_path, drawn="input_shape" in changes)
-    found = outcome.arrays["directions"].reshape(len(outcome.arrays["directions"]), -1)
-    np.testing.assert_allclose(found @ found.T, np.eye(len(found)), atol=1e-4)
+    result = result_of("directions", settings)
+    check(result, "directions", settings, tmp_path, plotted="input_shape" in changes)
+    flat = result.directions.reshape(len(result.directions), -1)
+    np.testing.assert_allclose(flat @ flat.T, np.eye(len(flat)), atol=1e-4)
 
 
 def test_each_task_is_separable_along_the_direction_of_its_index(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn = spied(monkeypatch, directions, "separable_along")
-    linear = spied(monkeypatch, directions, "train_linear")
+    linear = spied(monkeypatch, directions, "train_linearisation")
     network = spied(monkeypatch, directions, "train_network")
-    outcome = run_experiment(STUDY, "directions", context(), DIRECTIONS)
-    start = initial_network(context(), "lenet", None, (4, 4, 1), "lecun")
-    for index, points, mine, other in zip(
+    result = result_of("directions", DIRECTIONS)
+    start = initial_network(context(), NetworkSettings("lenet"), (4, 4, 1), "lecun")
+    for index, points, of_network, of_linear in zip(
         DIRECTIONS["indices"], drawn, network, linear, strict=True
     ):
-        direction = outcome.arrays["directions"][index]
+        direction = result.directions[index]
         np.testing.assert_allclose(points[0], direction, atol=1e-6)
-        inputs = np.concatenate([mine[1].inputs, mine[2].inputs])
-        labels = np.concatenate([mine[1].labels, mine[2].labels])
+        data = of_network[2]
+        inputs, labels = joined_inputs(data), joined_labels(data)
+        assert len(data.train.labels) == 20
         # Half of the distance epsilon = 1 on either side, along the direction alone.
         along = (inputs * direction).sum((1, 2, 3))
         np.testing.assert_allclose(along, labels - 0.5, atol=1e-5)
-        assert np.array_equal(np.concatenate(other[2:4]), labels)
-        np.testing.assert_allclose(other[1], scalar_outputs(start, inputs), rtol=1e-4, atol=1e-6)
+        assert np.array_equal(joined_labels(of_linear[3]), labels)
+        np.testing.assert_allclose(
+            of_linear[2], scalar_outputs(start, inputs), rtol=1e-4, atol=1e-6
+        )
 
 
-@pytest.mark.parametrize("architecture", WIDTHS)
+PRETRAINED: dict[str, Any] = {"dataset": DIGITS, "index": 3, **SHORT}
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
 def test_pretrained(architecture: str, tmp_path: Path) -> None:
-    settings = {
-        "dataset": DIGITS, "index": 3, "architecture": architecture,
-        "width": WIDTHS[architecture], **SHORT,
-    }  # fmt: skip
-    outcome = run_experiment(STUDY, "pretrained", context(), settings)
-    check(outcome, "pretrained", settings, tmp_path, drawn=architecture == "lenet")
-    assert outcome.arrays["curves"].shape == (4, 2, 4)
-    assert outcome.values["trace_growth"] > 0
+    settings = {**PRETRAINED, "network": NETWORKS[architecture]}
+    result = result_of("pretrained", settings)
+    check(result, "pretrained", settings, tmp_path, plotted=architecture == "lenet")
+    assert result.curves.shape == (4, 2, 4)
+    assert result.trace_growth > 0
 
 
-def test_only_the_scale_of_the_kernel_sets_the_last_two_arms_apart(
+def test_only_the_scale_of_the_kernel_sets_the_last_two_learners_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    kernels: list[np.ndarray] = []
-
-    def remember(kernel: np.ndarray, *rest: Any) -> np.ndarray:
-        kernels.append(kernel)
-        return train_linear(kernel, *rest)
-
-    monkeypatch.setattr(pretrained, "train_linear", remember)
-    settings = {"dataset": DIGITS, "index": 3, "architecture": "lenet", **SHORT}
-    outcome = run_experiment(STUDY, "pretrained", context(), settings)
-    first, turned, rescaled = kernels
-    assert np.trace(rescaled) == pytest.approx(np.trace(first), rel=1e-5)
-    growth = outcome.values["trace_growth"]
-    np.testing.assert_allclose(rescaled * growth, turned, rtol=1e-5)
-    assert not np.allclose(turned, first, rtol=1e-2)
+    linear = spied(monkeypatch, pretrained, "train_linearisation")
+    result = result_of("pretrained", {**PRETRAINED, "network": NETWORKS["lenet"]})
+    initial, trained, rescaled = (call[1] for call in linear)
+    assert np.trace(rescaled) == pytest.approx(np.trace(initial), rel=1e-5)
+    np.testing.assert_allclose(rescaled * result.trace_growth, trained, rtol=1e-5)
+    assert not np.allclose(trained, initial, rtol=1e-2)
 
 
-def test_the_claims_about_the_trained_kernel_tell_its_scale_from_its_shape() -> None:
-    done = []
-    for seed in range(3):
-        curves = np.zeros((4, 2, len(COLUMNS)))
-        curves[:, :, 0] = np.array([1.0, 0.9, 0.2 + seed / 50, 0.8 + seed / 50])[:, None]
-        curves[:, -1, -1] = [1.0, 0.7, 0.6 + seed / 50, 0.75 + seed / 100]
-        outcome = Outcome({"trace_growth": 10.0 ** (1 + seed / 2)}, {"curves": curves})
-        done.append(Run(seed, {"architecture": "mlp"}, outcome))
-    found = evaluate_claims(STUDY, {"pretrained": done})
-    assert [claim.holds for claim in found] == [True, True, True, False]
-    assert "divided by 31.6 for MLP" in found[1].measured
-    np.testing.assert_allclose(found[1].estimates["MLP"], [0.1, 0.08, 0.06])
-
-
-def test_fewer_points_than_saved_are_all_decomposed() -> None:
-    for labelling, count in (("joint", 50), ("extended", 30)):
-        settings = {**EIGEN, "architecture": "lenet", "saved": 200, "labelling": labelling}
-        arrays = run_experiment(STUDY, "eigentasks", context(), settings).arrays
-        assert arrays["eigenfunctions"].shape == (50, count)
-
-
-def test_a_run_is_decided_by_its_seed() -> None:
-    settings = {**EIGEN, "architecture": "mlp", "width": 8}
-    one, same, other = (
-        run_experiment(STUDY, "eigentasks", context(s), settings) for s in (0, 0, 1)
-    )
-    for name, array in one.arrays.items():
-        assert np.array_equal(array, same.arrays[name]), name
-    assert not np.array_equal(one.arrays["curves"], other.arrays["curves"])
-
-
-def test_all_seeds_and_groups_are_drawn(tmp_path: Path) -> None:
-    done = [
-        run
-        for width in (4, 8)
-        for run in runs("eigentasks", 3, **EIGEN, architecture="mlp", width=width)
-    ]
-    for name, figure in draw(STUDY, "eigentasks", done).items():
-        save(figure, tmp_path / f"{name}.png")
-    claims = evaluate_claims(STUDY, {"eigentasks": done})
-    assert len(claims) == 3
-    for claim in claims:
-        assert {name: len(values) for name, values in claim.estimates.items()} == {"4": 3, "8": 3}
-
-
-def test_the_arms_of_a_trained_network_start_from_zero_with_the_initial_statistics(
+def test_the_linearisations_start_from_zero_with_the_initial_statistics(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    linear = spied(monkeypatch, pretrained, "train_linear")
-    settings = {
-        "dataset": DIGITS, "index": 3, "architecture": "resnet18", "width": 2, **SHORT,
-    }  # fmt: skip
-    outcome = run_experiment(STUDY, "pretrained", context(), settings)
-    first, last = restored(outcome, "resnet18"), restored(outcome, "resnet18", "trained_weights.")
+    linear = spied(monkeypatch, pretrained, "train_linearisation")
+    result = result_of("pretrained", {**PRETRAINED, "network": NETWORKS["resnet18"]})
+    first = restored(result.weights, "resnet18")
+    last = restored(result.trained_weights, "resnet18")
     inputs, _ = digits()
-    for (kernel, outputs, *labels, _), network in zip(linear, (first, last), strict=False):
+    for (_, kernel, outputs, data, *_), network in zip(linear, (first, last), strict=False):
         assert not outputs.any()
         np.testing.assert_allclose(kernel, empirical_ntk(network, inputs), rtol=1e-4)
-        function = outcome.arrays["eigenfunction"]
-        assert np.array_equal(np.concatenate(labels), function > 0)
-    function, values = outcome.arrays["eigenfunction"], outcome.arrays["eigenvalues"]
-    assert values.shape == (4,)
-    residual = linear[0][0] @ function - values[3] * function
-    assert np.abs(residual).max() < 1e-4 * values[0]
+        assert np.array_equal(joined_labels(data), result.eigenfunction > 0)
+    assert result.eigenvalues.shape == (4,)
+    kernel, function = linear[0][1], result.eigenfunction
+    residual = kernel @ function - result.eigenvalues[3] * function
+    assert np.abs(residual).max() < 1e-4 * result.eigenvalues[0]
     statistics = dict(last.named_buffers())
     assert any(name.endswith("running_mean") for name in statistics)
     for name, buffer in first.named_buffers():
@@ -437,55 +404,115 @@ def test_the_arms_of_a_trained_network_start_from_zero_with_the_initial_statisti
     assert all(not torch.equal(value, moved[name]) for name, value in first.named_parameters())
 
 
-def made_up(linear: list[float], network: list[float], before: float, after: float) -> Outcome:
+def test_fewer_points_than_saved_are_all_decomposed() -> None:
+    for labelling, count in (("joint", 50), ("extended", 30)):
+        settings = {**EIGEN, "network": NETWORKS["lenet"], "saved": 200, "labelling": labelling}
+        result = result_of("eigenfunction_tasks", settings)
+        assert result.eigenfunctions.shape == (50, count)
+
+
+def test_a_run_is_decided_by_its_seed() -> None:
+    settings = {**EIGEN, "network": NETWORKS["mlp"]}
+    one, same, other = (
+        result_of("eigenfunction_tasks", settings, place).to_outcome() for place in (0, 0, 1)
+    )
+    for name, array in one.arrays.items():
+        assert np.array_equal(array, same.arrays[name]), name
+    assert not np.array_equal(one.arrays["curves"], other.arrays["curves"])
+
+
+def test_all_seeds_and_groups_are_plotted(tmp_path: Path) -> None:
+    runs = []
+    for width in (4, 8):
+        settings = {**EIGEN, "network": {"architecture": "mlp", "width": width}}
+        runs += [
+            Run(
+                seed,
+                settings_of("eigenfunction_tasks", settings),
+                result_of("eigenfunction_tasks", settings, seed),
+            )
+            for seed in range(3)
+        ]
+    for name, figure in plot_experiment(STUDY, "eigenfunction_tasks", runs).items():
+        save(figure, tmp_path / f"{name}.png")
+    claims = evaluate_claims(STUDY, {"eigenfunction_tasks": runs})
+    assert len(claims) == 3
+    for claim in claims:
+        assert {name: len(values) for name, values in claim.estimates.items()} == {"4": 3, "8": 3}
+
+
+NONE = np.zeros(0)
+NO_IMAGES = np.zeros((0, 2, 2, 1), np.float32)
+
+
+def curves_of(linear: Sequence[float], network: Sequence[float]) -> Floats:
+    """Curves of one epoch whose test accuracies on the tasks are given."""
     curves = np.zeros((len(linear), 2, 1, len(COLUMNS)))
     curves[:, 0, 0, -1], curves[:, 1, 0, -1] = network, linear
+    return curves
+
+
+Made = eigenfunction_tasks.Result
+
+
+def made_up(linear: Sequence[float], network: Sequence[float], before: float, after: float) -> Made:
+    """A result on eigenfunctions of given accuracies and alignments."""
     count = len(linear)
-    return Outcome(
-        arrays={
-            "curves": curves,
-            "alignment_before": np.full(count, before),
-            "alignment_after": np.full(count, after),
-            "majority": np.full(count, 0.55),
-        }
+    return Made(
+        spectral_gap=1.0,
+        largest_residual=0.0,
+        eigenvalues=NONE,
+        eigenfunctions=NO_IMAGES,
+        weights={},
+        curves=curves_of(linear, network),
+        majority=np.full(count, 0.55),
+        alignment_before=np.full(count, before),
+        alignment_after=np.full(count, after),
+        profile_before=NONE,
+        profile_after=NONE,
     )
 
 
-@pytest.mark.parametrize(
-    ("outcomes", "verdicts"),
-    [
-        # Both fall together, the linearisation is better, and the alignment rises.
-        ([made_up([0.9, 0.8, 0.7], [0.8 + e, 0.7, 0.5], 0.1, 0.2 + e) for e in (0, 0.01, 0.02)],
-         [True, True, True]),
-        # They fall the other way about, the network is better, and the alignment falls.
-        ([made_up([0.5, 0.6, 0.7], [0.9, 0.8 + e, 0.75], 0.3, 0.2 + e) for e in (0, 0.01, 0.02)],
-         [False, False, False]),
-        # Seeds disagree.
-        ([made_up([0.5, 0.6 + e, 0.7], [0.55, 0.6, 0.6 + e / 2], 0.3, 0.3 + e)
-          for e in (-0.2, 0.1, 0.25)], [None, None, None]),
-        # No difference at all says nothing about its sign.
-        ([made_up([0.5, 0.6, 0.7], [0.5, 0.6, 0.7], 0.3, 0.3) for _ in range(3)],
-         [True, None, None]),
-    ],
-)  # fmt: skip
-def test_verdicts_follow_from_the_intervals(
-    outcomes: list[Outcome], verdicts: list[bool | None]
-) -> None:
-    settings = {"architecture": "mlp", "indices": [1, 2, 3]}
-    done = [Run(seed, settings, outcome) for seed, outcome in enumerate(outcomes)]
-    claims = evaluate_claims(STUDY, {"eigentasks": done})
-    assert [claim.holds for claim in claims] == verdicts
-    assert "over the indices 1, 2, 3 (above 0 for a like order" in claims[0].measured
-    titles = [claim.title for claim in evaluate_claims(STUDY, {"eigentasks_mnist": done})]
-    assert titles == [f"{claim.title} (mnist)" for claim in claims]
+def made_up_runs(
+    results: Sequence[Made], architecture: str = "mlp", indices: Sequence[int] = (1, 2, 3)
+) -> list[AnyRun]:
+    settings = eigenfunction_tasks.Settings(
+        DIGITS, NetworkSettings(**{**NETWORKS[architecture], "width": None}), indices
+    )
+    return [Run(seed, settings, result) for seed, result in enumerate(results)]
 
 
-AGREES, DISAGREES, UNDECIDED = (
+AGREES, DISAGREES, UNDECIDED, NO_DIFFERENCE = (
+    # Both fall together, the linearisation is better, and the alignment rises.
     [made_up([0.9, 0.8, 0.7], [0.8 + e, 0.7, 0.5], 0.1, 0.2 + e) for e in (0, 0.01, 0.02)],
+    # They fall the other way about, the network is better, and the alignment falls.
     [made_up([0.5, 0.6, 0.7], [0.9, 0.8 + e, 0.75], 0.3, 0.2 + e) for e in (0, 0.01, 0.02)],
+    # Seeds disagree.
     [made_up([0.5, 0.6 + e, 0.7], [0.55, 0.6, 0.6 + e / 2], 0.3, 0.3 + e)
      for e in (-0.2, 0.1, 0.25)],
+    # No difference at all says nothing about its sign.
+    [made_up([0.5, 0.6, 0.7], [0.5, 0.6, 0.7], 0.3, 0.3) for _ in range(3)],
 )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("results", "verdicts"),
+    [
+        (AGREES, [True, True, True]),
+        (DISAGREES, [False, False, False]),
+        (UNDECIDED, [None, None, None]),
+        (NO_DIFFERENCE, [True, None, None]),
+    ],
+)
+def test_verdicts_follow_from_the_intervals(
+    results: list[Made], verdicts: list[bool | None]
+) -> None:
+    runs = made_up_runs(results)
+    claims = evaluate_claims(STUDY, {"eigenfunction_tasks": runs})
+    assert [claim.holds for claim in claims] == verdicts
+    assert "over the indices 1, 2, 3 (above 0 for a like order" in claims[0].measured
+    others = evaluate_claims(STUDY, {"eigenfunction_tasks_mnist": runs})
+    assert [claim.title for claim in others] == [f"{claim.title} (mnist)" for claim in claims]
 
 
 @pytest.mark.parametrize(
@@ -500,48 +527,44 @@ AGREES, DISAGREES, UNDECIDED = (
     ],
 )
 def test_every_group_must_agree_and_one_may_disagree(
-    mlp: list[Outcome], lenet: list[Outcome], verdict: bool | None
+    mlp: list[Made], lenet: list[Made], verdict: bool | None
 ) -> None:
-    done = [
-        Run(seed, {"architecture": architecture, "indices": [1, 2, 3]}, outcome)
-        for architecture, outcomes in (("mlp", mlp), ("lenet", lenet))
-        for seed, outcome in enumerate(outcomes)
-    ]
-    for some in (done, done[::-1]):
-        for claim in evaluate_claims(STUDY, {"eigentasks": some}):
+    runs = [*made_up_runs(mlp, "mlp"), *made_up_runs(lenet, "lenet")]
+    for ordered in (runs, runs[::-1]):
+        for claim in evaluate_claims(STUDY, {"eigenfunction_tasks": ordered}):
             assert claim.holds is verdict
             assert set(claim.estimates) == {"MLP", "LeNet"}
 
 
 def test_a_network_at_chance_is_named_with_its_indices() -> None:
     chance, learnt = [0.9, 0.56, 0.55], [0.9, 0.8, 0.7]
-    done = [
-        Run(seed, {"architecture": architecture, "indices": [1, 20, 100]}, outcome)
-        for seed, shift in enumerate((-0.03, 0.0, 0.03))
-        for architecture, outcome in (
-            ("mlp", made_up(learnt, learnt, 0.1, 0.2)),
-            ("lenet", made_up(learnt, [a + shift for a in chance], 0.1, 0.2)),
-        )
-    ]
-    rank, *_ = evaluate_claims(STUDY, {"eigentasks": done})
-    assert "not above the share of the larger class, by its interval, at 20, 100 for LeNet):" in (
-        rank.measured
+    shifts = (-0.03, 0.0, 0.03)
+    good = made_up_runs([made_up(learnt, learnt, 0.1, 0.2) for _ in shifts], "mlp", [1, 20, 100])
+    bad = made_up_runs(
+        [made_up(learnt, [a + shift for a in chance], 0.1, 0.2) for shift in shifts],
+        "lenet",
+        [1, 20, 100],
     )
-    good = [run for run in done if run.settings["architecture"] == "mlp"]
-    assert "larger class" not in evaluate_claims(STUDY, {"eigentasks": good})[0].measured
+    rank, *_ = evaluate_claims(STUDY, {"eigenfunction_tasks": [*good, *bad]})
+    assert (
+        "not above the fraction of the larger class, by its interval, at 20, 100 for LeNet):"
+        in rank.measured
+    )
+    (rank, *_) = evaluate_claims(STUDY, {"eigenfunction_tasks": good})
+    assert "larger class" not in rank.measured
 
 
 @pytest.mark.parametrize("network_leads", [True, False])
 @pytest.mark.parametrize("kernel_turns", [True, False])
 def test_the_claims_about_classes(network_leads: bool, kernel_turns: bool) -> None:
-    done = []
+    settings = class_tasks.Settings(DIGITS, NetworkSettings("mlp"))
+    runs = []
     for seed in range(3):
-        curves = np.zeros((1, 2, 1, len(COLUMNS)))
-        curves[0, :, 0, -1] = [0.9 + seed / 100, 0.8] if network_leads else [0.8, 0.9 + seed / 100]
+        ahead, behind = 0.9 + seed / 100, 0.8
+        curves = curves_of([behind], [ahead]) if network_leads else curves_of([ahead], [behind])
         before, after = (0.1, 0.3 + seed / 100) if kernel_turns else (0.3, 0.1 + seed / 100)
-        values = {"alignment_before": before, "alignment_after": after}
-        done.append(Run(seed, {"architecture": "mlp"}, Outcome(values, {"curves": curves})))
-    lead, growth = evaluate_claims(STUDY, {"classtasks": done})
+        runs.append(Run(seed, settings, class_tasks.Result(before, after, 0.5, curves)))
+    lead, growth = evaluate_claims(STUDY, {"class_tasks": runs})
     assert (lead.holds, growth.holds) == (network_leads, kernel_turns)
     signed = np.array([0.1, 0.11, 0.12]) * (1 if network_leads else -1)
     np.testing.assert_allclose(lead.estimates["MLP"], signed)
@@ -563,37 +586,62 @@ def test_the_claims_about_classes(network_leads: bool, kernel_turns: bool) -> No
 def test_the_claims_about_directions(
     network: list[float], linear: list[float], verdicts: list[bool]
 ) -> None:
-    settings = {"indices": [0, 5, 63]}
-    done = [Run(seed, settings, made_up(linear, network, 0.1, 0.1)) for seed in range(3)]
-    assert [claim.holds for claim in evaluate_claims(STUDY, {"directions": done})] == verdicts
+    settings = settings_of("directions", {**DIRECTIONS, "indices": [0, 5, 63]})
+    result = directions.Result(NONE, NO_IMAGES, {}, curves_of(linear, network))
+    claims = evaluate_claims(
+        STUDY, {"directions": [Run(seed, settings, result) for seed in range(3)]}
+    )
+    assert [claim.holds for claim in claims] == verdicts
+    assert list(claims[0].estimates) == ["LeNet"]
 
 
-def test_the_rank_correlation_of_a_constant_is_undefined() -> None:
-    assert np.isnan(spearman(np.ones(3), np.arange(3.0)))
-    assert spearman(np.array([1.0, 2, 9]), np.array([4.0, 5, 6])) == 1
+def test_the_claims_about_the_trained_kernel_tell_its_scale_from_its_shape() -> None:
+    settings = pretrained.Settings(DIGITS, NetworkSettings("mlp"))
+    runs = []
+    for seed in range(3):
+        curves = np.zeros((4, 2, len(COLUMNS)))
+        curves[:, :, 0] = np.array([1.0, 0.9, 0.2 + seed / 50, 0.8 + seed / 50])[:, None]
+        curves[:, -1, -1] = [1.0, 0.7, 0.6 + seed / 50, 0.75 + seed / 100]
+        growth = 10.0 ** (1 + seed / 2)
+        result = pretrained.Result(0.0, 0.0, growth, curves, NONE, NO_IMAGES, {}, {})
+        runs.append(Run(seed, settings, result))
+    claims = evaluate_claims(STUDY, {"pretrained": runs})
+    assert [claim.holds for claim in claims] == [True, True, True, False]
+    assert "divided by 31.6 for MLP" in claims[1].measured
+    np.testing.assert_allclose(claims[1].estimates["MLP"], [0.1, 0.08, 0.06])
+
+
+LENET = {"network": NETWORKS["lenet"]}
 
 
 @pytest.mark.parametrize(
     ("experiment", "settings", "sentence"),
     [
-        ("eigentasks", {**EIGEN, "architecture": "lenet", "indices": [1, 50]},
+        ("eigenfunction_tasks", {**EIGEN, **LENET, "indices": [1, 50]},
          "51 eigenfunctions of a kernel on 50 points"),
-        ("eigentasks", {**EIGEN, "architecture": "lenet", "indices": [1, -1]},
+        ("eigenfunction_tasks", {**EIGEN, **LENET, "indices": [1, -1]},
          "index -1 is asked for, but 6 were computed"),
-        ("eigentasks", {**EIGEN, "architecture": "lenet", "labelling": "all"},
-         "labelling is 'all': choose joint or extended"),
-        ("eigentasks", {**EIGEN, "architecture": "vgg"}, "'vgg' with width None is not known"),
-        ("eigentasks", {**EIGEN, "architecture": "lenet", "width": 3}, "choose mlp, lenet"),
-        ("eigentasks", {**EIGEN, "architecture": "lenet", "memory_gib": 1e-6},
+        ("eigenfunction_tasks", {**EIGEN, **LENET, "labelling": "all"},
+         "'labelling' of the experiment .* is 'all': give joint or extended"),
+        ("eigenfunction_tasks", {**EIGEN, "network": {"architecture": "vgg"}},
+         r"'network\.architecture' .* is 'vgg': give mlp or lenet or resnet18"),
+        ("eigenfunction_tasks", {**EIGEN, "network": {"architecture": "lenet", "width": 3}},
+         r"'network\.width' is 3, but lenet has no width"),
+        ("eigenfunction_tasks", {**EIGEN, **LENET, "memory_gib": 1e-6},
          "needs a memory_budget of at least"),
-        ("classtasks", {"dataset": DIGITS, "task": "primes", "architecture": "lenet"},
-         "The task is 'primes': choose one of halves, parity"),
+        ("eigenfunction_tasks", {**EIGEN, **LENET, "dataset": {"name": "digits", "trian_size": 3}},
+         "'dataset' has an unknown key 'trian_size'"),
+        ("eigenfunction_tasks", {**EIGEN, **LENET, "training": {"epoch": 2}},
+         r"has no setting 'training\.epoch': choose among epochs, learning_rate"),
+        ("class_tasks", {"dataset": DIGITS, "task": "primes", **LENET},
+         "'task' of the experiment .* is 'primes': give halves or parity"),
         ("directions", {**DIRECTIONS, "indices": [0, 16]},
          "indices name the direction 16, but 16 were computed"),
         ("directions", {**DIRECTIONS, "indices": [0, -1]},
          "indices name the direction -1, but 16 were computed"),
-        ("directions", {**DIRECTIONS, "batch_sigma": 0.0}, "vanishes for sigma=0.0"),
-        ("pretrained", {"dataset": DIGITS, "architecture": "lenet", "index": 50},
+        ("directions", {**DIRECTIONS, "averaging": {"sigma": 0.0, "inputs": 3}},
+         "vanishes for sigma=0.0"),
+        ("pretrained", {"dataset": DIGITS, **LENET, "index": 50},
          "51 eigenfunctions of a kernel on 50 points"),
     ],
 )  # fmt: skip
@@ -608,11 +656,7 @@ def test_settings_that_make_no_sense_are_refused(
 def test_the_config_names_settings_that_there_are(setting: str, root: Path) -> None:
     config = yaml.safe_load((root / "studies" / f"{STUDY}.yaml").read_text())
     for experiment in config[setting]["experiments"]:
-        module = MODULES[experiment.get("experiment", experiment["name"])]
-        known = inspect.signature(module.run).parameters
-        given = {*experiment.get("grid", {}), *experiment.get("settings", {})}
-        needed = {
-            name for name, p in known.items()
-            if p.kind is p.KEYWORD_ONLY and p.default is p.empty
-        }  # fmt: skip
-        assert needed <= given <= set(known), experiment["name"]
+        for point in grid_points(experiment.get("grid", {})):
+            del point["replicate"]
+            module = experiment.get("experiment", experiment["name"])
+            settings_of(module, {**experiment.get("settings", {}), **point})

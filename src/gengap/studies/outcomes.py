@@ -21,8 +21,8 @@ from gengap.files import writing
 _VALUES = "values"
 _NAMES = "values_names"
 
-SettingsT = TypeVar("SettingsT")
-ResultT = TypeVar("ResultT")
+SettingsT_co = TypeVar("SettingsT_co", covariant=True)
+ResultT_co = TypeVar("ResultT_co", covariant=True)
 GroupT = TypeVar("GroupT", bound=Hashable)
 
 
@@ -85,7 +85,7 @@ class ExperimentResult:
 
 
 @dataclass(frozen=True)
-class Run(Generic[SettingsT, ResultT]):
+class Run(Generic[SettingsT_co, ResultT_co]):
     """A finished run: its place among the seeds, its settings and its result.
 
     Runs of one experiment with the same ``seed`` and other settings belong together: whatever they
@@ -93,8 +93,8 @@ class Run(Generic[SettingsT, ResultT]):
     """
 
     seed: int
-    settings: SettingsT
-    result: ResultT
+    settings: SettingsT_co
+    result: ResultT_co
 
 
 AnyRun = Run[Any, Any]

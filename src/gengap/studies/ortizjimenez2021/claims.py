@@ -3,144 +3,155 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from gengap.studies import Claim, Run, all_hold, exceeds, format_interval, interval
-from gengap.studies.ortizjimenez2021.models_compared import LOSS, TEST_ACCURACY
-from gengap.studies.ortizjimenez2021.figures import accuracies, grouped, spearman
+from gengap.studies.claims import (
+    Claim,
+    Estimates,
+    by_group,
+    exceeds,
+    listed,
+    rank_correlation,
+)
+from gengap.studies.ortizjimenez2021.experiments.class_tasks import ClassTasksRun
+from gengap.studies.ortizjimenez2021.experiments.directions import DirectionsRun
+from gengap.studies.ortizjimenez2021.experiments.eigenfunction_tasks import EigenfunctionTasksRun
+from gengap.studies.ortizjimenez2021.experiments.pretrained import LEARNERS, PretrainedRun
+from gengap.studies.ortizjimenez2021.models_compared import (
+    LOSS,
+    TEST_ACCURACY,
+    HasCurves,
+    final_accuracies,
+    grouped,
+)
+from gengap.studies.outcomes import AnyRun, Run
 
-Estimates = dict[str, list[float]]
-
-INITIAL, TRAINED, RESCALED = 1, 2, 3
-"""Linear arms of the experiment ``pretrained``."""
+INITIAL, TRAINED, RESCALED = (LEARNERS.index(name) for name in ("initial", "trained", "rescaled"))
 
 
-def claims(runs: Mapping[str, Sequence[Run]]) -> list[Claim]:
-    """One claim after another; those whose experiments were not run are left out.
+def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
+    """Judge the claims whose experiments were run.
 
     Each claim says that a number is above 0, in every group of runs that differ by seed alone. It
     agrees if the 95% interval over seeds is above 0 in every group, disagrees if it is below 0 in
     one, and is undecided otherwise.
+
+    Args:
+        runs: by the experiment's name in the YAML file.
+
+    Returns:
+        The claims, in the order of the experiments.
     """
-    found = []
-    for name, some in runs.items():
-        for prefix, (setting, evaluate_claims) in _JUDGES.items():
+    judged = []
+    for name, experiment_runs in runs.items():
+        for prefix, (variation, claims_of) in _CLAIMS.items():
             if name.startswith(prefix):
                 rest = name.removeprefix(prefix).replace("_", " ")
-                found += evaluate_claims(some, setting + (f" ({rest.strip()})" if rest else ""))
-    return found
+                words = variation + (f" ({rest.strip()})" if rest else "")
+                judged += claims_of(experiment_runs, words)
+    return judged
 
 
-def _on_eigenfunctions(runs: Sequence[Run], setting: str) -> list[Claim]:
-    rank = _by_group(
-        runs,
-        lambda run: spearman(accuracies([run], "linear")[0], accuracies([run], "network")[0]),
-    )
-    lead = _by_group(
-        runs, lambda run: float((accuracies([run], "linear") - accuracies([run], "network")).mean())
-    )
-    growth = _by_group(
-        runs,
-        lambda run: float(
-            np.log(run.outcome.arrays["alignment_after"] / run.outcome.arrays["alignment_before"])
-            .mean()
-        ),
-    )  # fmt: skip
-    indices = ", ".join(map(str, runs[0].settings["indices"]))
+def _of_eigenfunctions(runs: Sequence[EigenfunctionTasksRun], variation: str) -> list[Claim]:
+    groups = grouped(runs)
+    indices = ", ".join(map(str, runs[0].settings.indices))
     return [
-        _claim(
-            f"The linearisation ranks the eigenfunctions as the network does{setting}",
+        _positive(
+            f"The linearisation ranks the eigenfunctions as the network does{variation}",
             "Linear approximations rank the learning complexity of tasks for networks, even when "
             "the two reach very different accuracies.",
-            f"Spearman correlation of the two arms' test accuracies over the indices {indices} "
-            f"(above 0 for a like order, 1 for the same one{_at_chance(runs)})",
-            rank,
+            f"Spearman correlation of the two models' test accuracies over the indices {indices} "
+            f"(above 0 for a like order, 1 for the same one{_at_chance(groups)})",
+            by_group(groups, _rank_correlation),
         ),
-        _claim(
-            f"On eigenfunctions the linearisation beats the network{setting}",
+        _positive(
+            f"On eigenfunctions the linearisation beats the network{variation}",
             "Networks do not always do better than their linear approximations: on eigenfunctions "
             "of the kernel at initialisation they do worse.",
             "Test accuracy of the linearisation minus that of the network, mean over the indices",
-            lead,
+            by_group(groups, _lead("linear", "network")),
         ),
-        _claim(
-            f"The kernel turns to the labels in training{setting}",
+        _positive(
+            f"The kernel turns to the labels in training{variation}",
             "While a network is trained, the alignment of its kernel with the target rises (the "
             "paper's alignment is not normalised).",
             "Natural logarithm of the normalised alignment with the labels after training over "
             "that before, mean over the indices",
-            growth,
+            by_group(
+                groups,
+                lambda run: float(
+                    np.log(run.result.alignment_after / run.result.alignment_before).mean()
+                ),
+            ),
         ),
     ]
 
 
-def _at_chance(runs: Sequence[Run]) -> str:
+def _at_chance(groups: Mapping[str, Sequence[EigenfunctionTasksRun]]) -> str:
     """A warning of the indices where the network's accuracy is not told from guessing."""
-    found = {}
-    for name, group in grouped(runs).items():
-        majority = np.array([run.outcome.arrays["majority"] for run in group])
-        lead = accuracies(group, "network") - majority
-        found[name] = [
+    warnings = []
+    for name, runs in groups.items():
+        leads = [final_accuracies(run.result, "network") - run.result.majority for run in runs]
+        indices = [
             str(index)
-            for index, values in zip(group[0].settings["indices"], lead.T, strict=True)
-            if not interval(values.tolist())[1] > 0
+            for index, values in zip(runs[0].settings.indices, np.array(leads).T, strict=True)
+            if not exceeds(values.tolist())
         ]
-    named = [f"{', '.join(indices)} for {name}" for name, indices in found.items() if indices]
-    if not named:
+        warnings += [f"{', '.join(indices)} for {name}"] if indices else []
+    if not warnings:
         return ""
     return (
-        "; the network's accuracy is not above the share of the larger class, by its interval, at "
-        + "; ".join(named)
+        "; the network's accuracy is not above the fraction of the larger class, by its interval, "
+        "at " + "; ".join(warnings)
     )
 
 
-def _on_classes(runs: Sequence[Run], setting: str) -> list[Claim]:
-    lead = _by_group(
-        runs, lambda run: float((accuracies([run], "network") - accuracies([run], "linear")).mean())
-    )
-    growth = _by_group(
-        runs,
-        lambda run: float(
-            np.log(run.outcome.values["alignment_after"] / run.outcome.values["alignment_before"])
-        ),
-    )
+def _of_classes(runs: Sequence[ClassTasksRun], variation: str) -> list[Claim]:
+    groups = grouped(runs)
     return [
-        _claim(
-            f"On groups of classes the network beats its linearisation{setting}",
+        _positive(
+            f"On groups of classes the network beats its linearisation{variation}",
             "On CIFAR-2 (classes 0-4 of CIFAR-10 against 5-9) networks do better than their linear "
             "approximations.",
             "Test accuracy of the network minus that of its linearisation",
-            lead,
+            by_group(groups, _lead("network", "linear")),
         ),
-        _claim(
-            f"The kernel turns to groups of classes in training{setting}",
+        _positive(
+            f"The kernel turns to groups of classes in training{variation}",
             "While a network is trained, the alignment of its kernel with the target rises.",
             "Natural logarithm of the normalised alignment with the training labels after training "
             "over that before",
-            growth,
+            by_group(
+                groups,
+                lambda run: float(np.log(run.result.alignment_after / run.result.alignment_before)),
+            ),
         ),
     ]
 
 
-def _pretrained(runs: Sequence[Run], setting: str) -> list[Claim]:
-    def faster(arm: int) -> Callable[[Run], float]:
-        def advantage(run: Run) -> float:
-            losses = run.outcome.arrays["curves"][:, :, LOSS].mean(1)
-            return float(losses[INITIAL] - losses[arm])
+def _of_the_trained_kernel(runs: Sequence[PretrainedRun], variation: str) -> list[Claim]:
+    def gain_in_loss(learner: int) -> Callable[[PretrainedRun], float]:
+        def gain(run: PretrainedRun) -> float:
+            losses = run.result.curves[:, :, LOSS].mean(1)
+            return float(losses[INITIAL] - losses[learner])
 
-        return advantage
+        return gain
 
-    def overfits(arm: int) -> Callable[[Run], float]:
-        def loss(run: Run) -> float:
-            final = run.outcome.arrays["curves"][:, -1, TEST_ACCURACY]
-            return float(final[INITIAL] - final[arm])
+    def loss_of_accuracy(learner: int) -> Callable[[PretrainedRun], float]:
+        def loss(run: PretrainedRun) -> float:
+            final = run.result.curves[:, -1, TEST_ACCURACY]
+            return float(final[INITIAL] - final[learner])
 
         return loss
 
-    growths = _by_group(runs, lambda run: run.outcome.values["trace_growth"])
+    groups = grouped(runs)
+    growths = by_group(groups, lambda run: run.result.trace_growth)
     scaled = "the trained network's kernel brought to the initial trace (divided by " + (
-        "; ".join(f"{np.exp(np.log(each).mean()):.3g} for {name}" for name, each in growths.items())
+        "; ".join(
+            f"{np.exp(np.log(values).mean()):.3g} for {name}" for name, values in growths.items()
+        )
         + ", geometric means)"
     )
     learns = (
@@ -151,92 +162,97 @@ def _pretrained(runs: Sequence[Run], setting: str) -> list[Claim]:
         "Networks overfit to the eigenfunctions mostly because their kernel evolves in training."
     )
     return [
-        _claim(
-            f"The kernel of the trained network learns faster{setting}",
+        _positive(
+            f"The kernel of the trained network learns faster{variation}",
             learns,
             "Training loss with the initial kernel minus that with the trained network's, mean "
             "over all epochs",
-            _by_group(runs, faster(TRAINED)),
+            by_group(groups, gain_in_loss(TRAINED)),
         ),
-        _claim(
-            f"The kernel of the trained network learns faster at the initial trace too{setting}",
+        _positive(
+            f"The kernel of the trained network learns faster at the initial trace too{variation}",
             learns,
             f"Training loss with the initial kernel minus that with {scaled}, mean over all epochs",
-            _by_group(runs, faster(RESCALED)),
+            by_group(groups, gain_in_loss(RESCALED)),
         ),
-        _claim(
-            f"The kernel of the trained network generalises worse on the eigenfunction{setting}",
+        _positive(
+            f"The kernel of the trained network generalises worse on the eigenfunction{variation}",
             evolves,
             "Test accuracy with the initial kernel minus that with the trained network's",
-            _by_group(runs, overfits(TRAINED)),
+            by_group(groups, loss_of_accuracy(TRAINED)),
         ),
-        _claim(
+        _positive(
             f"The kernel of the trained network generalises worse at the initial trace "
-            f"too{setting}",
+            f"too{variation}",
             evolves,
             f"Test accuracy with the initial kernel minus that with {scaled}",
-            _by_group(runs, overfits(RESCALED)),
+            by_group(groups, loss_of_accuracy(RESCALED)),
         ),
     ]
 
 
-def _on_directions(runs: Sequence[Run], setting: str) -> list[Claim]:
-    def falls(arm: str) -> Callable[[Run], float]:
+def _of_directions(runs: Sequence[DirectionsRun], variation: str) -> list[Claim]:
+    def fall(model: str) -> Callable[[DirectionsRun], float]:
         return lambda run: (
-            -spearman(np.asarray(run.settings["indices"], dtype=float), accuracies([run], arm)[0])
+            -rank_correlation(
+                np.asarray(run.settings.indices, dtype=float), final_accuracies(run.result, model)
+            )
         )
 
+    groups = grouped(runs)
     paper = (
         "Data that are separable along an anisotropy direction are learnt the worse the higher "
         "its index."
     )
     measured = "Minus the Spearman correlation of index and test accuracy"
     return [
-        _claim(
-            f"The network's accuracy falls with the index of the direction{setting}",
+        _positive(
+            f"The network's accuracy falls with the index of the direction{variation}",
             paper,
             f"{measured} of the network",
-            _by_group(runs, falls("network")),
+            by_group(groups, fall("network")),
         ),
-        _claim(
-            f"The linearisation's accuracy falls with the index of the direction{setting}",
+        _positive(
+            f"The linearisation's accuracy falls with the index of the direction{variation}",
             paper,
             f"{measured} of the linearisation",
-            _by_group(runs, falls("linear")),
+            by_group(groups, fall("linear")),
         ),
-        _claim(
-            f"The linearisation ranks the directions as the network does{setting}",
+        _positive(
+            f"The linearisation ranks the directions as the network does{variation}",
             "The linear approximation tells which directions the network prefers.",
-            "Spearman correlation of the two arms' test accuracies over the indices",
-            _by_group(
-                runs,
-                lambda run: spearman(
-                    accuracies([run], "linear")[0], accuracies([run], "network")[0]
-                ),
-            ),
+            "Spearman correlation of the two models' test accuracies over the indices",
+            by_group(groups, _rank_correlation),
         ),
     ]
 
 
-_JUDGES: dict[str, tuple[str, Callable[[Sequence[Run], str], list[Claim]]]] = {
-    "eigentasks": ("", _on_eigenfunctions),
-    "torch_initialisation": (", torch's default initialisation", _on_eigenfunctions),
-    "held_out_labels": (", test labels by Nystrom's extension", _on_eigenfunctions),
-    "classtasks": ("", _on_classes),
-    "directions": ("", _on_directions),
-    "pretrained": ("", _pretrained),
+_CLAIMS: dict[str, tuple[str, Callable[[Sequence[Any], str], list[Claim]]]] = {
+    "eigenfunction_tasks": ("", _of_eigenfunctions),
+    "torch_initialisation": (", torch's default initialisation", _of_eigenfunctions),
+    "held_out_labels": (", test labels by Nystrom's extension", _of_eigenfunctions),
+    "class_tasks": ("", _of_classes),
+    "directions": ("", _of_directions),
+    "pretrained": ("", _of_the_trained_kernel),
 }
-"""What an experiment whose name starts so is judged by, and what is added to its claims' titles."""
+"""The claims of experiments whose names begin so, and what is added to the claims' titles."""
 
 
-def _by_group(runs: Sequence[Run], estimate: Callable[[Run], float]) -> Estimates:
-    return {name: [estimate(run) for run in group] for name, group in grouped(runs).items()}
-
-
-def _claim(title: str, paper: str, quantity: str, estimates: Estimates) -> Claim:
-    """A claim that the estimates are above 0, in every group."""
-    numbers = "; ".join(
-        f"{format_interval(values)} for {name}" for name, values in estimates.items()
+def _rank_correlation(run: Run[object, HasCurves]) -> float:
+    """Spearman's rank correlation of the two models' test accuracies over the tasks."""
+    return rank_correlation(
+        final_accuracies(run.result, "linear"), final_accuracies(run.result, "network")
     )
-    holds = all_hold(*(exceeds(values) for values in estimates.values()))
-    return Claim(title, paper, f"{quantity}: {numbers}.", holds, estimates)
+
+
+def _lead(model: str, other: str) -> Callable[[Run[object, HasCurves]], float]:
+    """Test accuracy of one model minus that of the other, mean over the tasks."""
+    return lambda run: float(
+        (final_accuracies(run.result, model) - final_accuracies(run.result, other)).mean()
+    )
+
+
+def _positive(title: str, paper: str, quantity: str, estimates: Estimates) -> Claim:
+    """A claim that the estimates are above 0, in every group."""
+    numbers = listed(estimates, form="{interval} for {name}", separator="; ")
+    return Claim.judged(title, paper, f"{quantity}: {numbers}.", estimates)

@@ -1,134 +1,236 @@
-"""What is compared: a network, and its linearisation, trained alike."""
+"""The two models that are compared: a network, and its linearisation, trained alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gengap.datasets import Split
+from gengap.datasets import Dataset, Split
 from gengap.errors import GengapError
 from gengap.networks import Network, build, dense, initialise
-from gengap.seeding import derive, torch_generator
-from gengap.studies import Context
+from gengap.studies.context import Context
+from gengap.studies.outcomes import AnyRun, group_runs, setting, varying_settings
+from gengap.studies.solving import recipe_for, solve
 from gengap.tangent import HeldOut, train_linearised
-from gengap.training import Recipe, loss_and_accuracy, train
+from gengap.training import loss_and_accuracy
 
 Floats = NDArray[np.float64]
+RunT = TypeVar("RunT", bound=AnyRun)
 
-ARCHITECTURES = ("mlp", "lenet", "resnet18")
 MLP_WIDTH, MLP_DEPTH = 100, 2
+ARCHITECTURE_NAMES = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet-18"}
+MOMENTUM = 0.9
 
 COLUMNS = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 """Of a curve, (epochs, 4)."""
 LOSS, TEST_ACCURACY = COLUMNS.index("train_loss"), COLUMNS.index("test_accuracy")
 
-ARMS = ("network", "linear")
+MODELS = ("network", "linear")
+"""Of the curves of a task, (2 models, epochs, 4)."""
 
 
 @dataclass(frozen=True)
-class Training:
-    """The settings that both arms share.
+class NetworkSettings:
+    """A network with one output.
 
-    The learning rate falls to zero along half a cosine; the published one falls linearly.
+    Attributes:
+        architecture: ``mlp`` (two hidden layers), ``lenet`` or ``resnet18``.
+        width: hidden units of ``mlp`` (100 if None) or channels of ``resnet18`` (64 if None); None
+            for ``lenet``.
     """
 
-    epochs: int
-    learning_rate: float
-    batch_size: int
-    initialisation: str
+    architecture: Literal["mlp", "lenet", "resnet18"]
+    width: int | None = None
 
-    def recipe(self, seed: int, purpose: str) -> Recipe:
-        """Batches come in an order of their own for each purpose, the same for both arms."""
-        return Recipe(
-            loss="cross_entropy",
-            learning_rate=self.learning_rate,
-            momentum=0.9,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            schedule={"name": "cosine"},
-            initialisation=self.initialisation,
-            seed=derive(seed, purpose),
-        )
+
+LENET = NetworkSettings("lenet")
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The training that both models share: SGD with momentum 0.9 on the cross-entropy.
+
+    The learning rate falls to zero along half a cosine; the published one falls linearly.
+
+    Attributes:
+        epochs: how many.
+        learning_rate: the first one.
+        batch_size: inputs per step.
+        initialisation: of the network, see :func:`gengap.networks.initialise`.
+    """
+
+    epochs: int = 100
+    learning_rate: float = 0.05
+    batch_size: int = 128
+    initialisation: str = "lecun"
+
+    def recipe(self) -> dict[str, Any]:
+        """Return the entries of the recipe without its seed."""
+        return {
+            "loss": "cross_entropy",
+            "learning_rate": self.learning_rate,
+            "momentum": MOMENTUM,
+            "batch_size": self.batch_size,
+            "epochs": self.epochs,
+            "schedule": {"name": "cosine"},
+            "initialisation": self.initialisation,
+        }
+
+
+TRAINING = TrainingSettings()
+"""The training unless the YAML file changes it."""
+
+
+class HasCurves(Protocol):
+    """A result with the curves of both models on one or more tasks."""
+
+    @property
+    def curves(self) -> Floats:
+        """The curves (tasks, 2 models, epochs, 4) with the columns :data:`COLUMNS`."""
+        ...
+
+
+def final_accuracies(result: HasCurves, model: str) -> Floats:
+    """Return the test accuracy (tasks,) of one of :data:`MODELS` after the last epoch."""
+    accuracies: Floats = result.curves[:, MODELS.index(model), -1, TEST_ACCURACY]
+    return accuracies
+
+
+def grouped(runs: Sequence[RunT]) -> dict[str, list[RunT]]:
+    """Return the runs that differ by seed alone, by the settings that vary between the groups.
+
+    Args:
+        runs: of one experiment, one or more.
+
+    Returns:
+        The groups in the order of their first runs, by names such as ``LeNet, parity``; a single
+        group has the name of its architecture.
+    """
+    names = varying_settings(runs) or ["network.architecture"]
+
+    def words(run: RunT) -> str:
+        values = [str(setting(run.settings, name)) for name in names]
+        return ", ".join(ARCHITECTURE_NAMES.get(value, value) for value in values)
+
+    return group_runs(runs, words)
 
 
 def initial_network(
-    context: Context,
-    architecture: str,
-    width: int | None,
-    input_shape: tuple[int, ...],
-    initialisation: str,
+    context: Context, network: NetworkSettings, input_shape: tuple[int, ...], initialisation: str
 ) -> Network:
-    """A network with one output and its initial weights, which the context's seed decides.
+    """Build a network with one output and its initial weights, which the context's seed decides.
 
     Args:
         context: seed and device.
-        architecture: ``mlp`` (two hidden layers of ``width`` units, 100 if None), ``lenet`` or
-            ``resnet18`` (of ``width`` channels, 64 if None).
-        width: see above; None for ``lenet``.
-        input_shape: of the inputs.
+        network: architecture and width.
+        input_shape: of one input.
         initialisation: see :func:`gengap.networks.initialise`.
 
+    Returns:
+        The network, on the context's device.
+
     Raises:
-        GengapError: an unknown architecture, or a width that it does not take.
+        GengapError: a width that the architecture does not take, or layers that do not fit.
     """
-    if architecture not in ARCHITECTURES or (architecture == "lenet" and width is not None):
+    architecture, width = network.architecture, network.width
+    if architecture == "lenet" and width is not None:
         raise GengapError(
-            f"architecture '{architecture}' with width {width} is not known: choose mlp, lenet "
-            "(without width) or resnet18."
+            f"The setting 'network.width' is {width}, but lenet has no width: leave it out, or "
+            "choose mlp or resnet18."
         )
     if architecture == "mlp":
         spec = dense(input_shape, 1, width=width or MLP_WIDTH, depth=MLP_DEPTH)
     else:
         named: dict[str, Any] = {"architecture": architecture, "input_shape": input_shape}
         spec = named | {"classes": 1} | ({} if width is None else {"width": width})
-    network = build(spec)
-    initialise(network, initialisation, torch_generator(context.seed, "initial weights"))
-    return network.to(context.device)
+    module = build(spec)
+    initialise(module, initialisation, context.torch_generator("initial weights"))
+    return module.to(context.device)
+
+
+def binary_task(data: Dataset, labels: NDArray[np.int64]) -> Dataset:
+    """Return the inputs of a dataset with other labels.
+
+    Args:
+        data: whose inputs are taken.
+        labels: 0 or 1 of the training and then the test inputs, (n + m,).
+
+    Returns:
+        The dataset with two classes.
+    """
+    count = len(data.train.labels)
+    return Dataset(
+        data.name,
+        Split(data.train.inputs, labels[:count], 2),
+        Split(data.test.inputs, labels[count:], 2),
+    )
 
 
 def train_network(
+    context: Context,
     network: Network,
-    train_split: Split,
-    test_split: Split,
-    recipe: Recipe,
+    data: Dataset,
+    training: TrainingSettings,
+    purpose: str,
     start: Mapping[str, Tensor],
 ) -> Floats:
-    """Train a network from its initial weights, in place; its curve (epochs, 4)."""
+    """Train a network in place.
+
+    Args:
+        context: its seed decides the order of batches, for each purpose another one.
+        network: with one output.
+        data: of two classes.
+        training: shared with the linearisation.
+        purpose: what is learnt.
+        start: the initial weights.
+
+    Returns:
+        The curve (epochs, 4) with the columns :data:`COLUMNS`.
+    """
     curve: list[list[float]] = []
+    recipe = training.recipe()
 
     def remember(row: dict[str, Any]) -> None:
-        loss, accuracy = loss_and_accuracy(network, test_split, recipe.loss)
+        loss, accuracy = loss_and_accuracy(network, data.test, recipe["loss"])
         curve.append([row["train_loss"], row["train_accuracy"], loss, accuracy])
 
-    train(network, train_split, recipe, start=start, on_epoch=remember)
+    solve(context, data, network, recipe, purpose=purpose, start=start, on_epoch=remember)
     return np.array(curve)
 
 
-def train_linear(
-    kernel: np.ndarray,
+def train_linearisation(
+    context: Context,
+    kernel: NDArray[np.floating],
     outputs: Floats,
-    train_labels: NDArray[np.int64],
-    test_labels: NDArray[np.int64],
-    recipe: Recipe,
+    data: Dataset,
+    training: TrainingSettings,
+    purpose: str,
 ) -> Floats:
-    """Train a linearisation; its curve (epochs, 4).
+    """Train a linearisation, which sees the batches that :func:`train_network` sees.
 
     Args:
-        kernel: (n, n) or more columns: of the n training and m test inputs, in this order, with the
-            training inputs, (n + m, n).
-        outputs: f0 at all inputs, (n + m,).
-        train_labels: (n,).
-        test_labels: (m,).
-        recipe: of the training.
+        context: its seed decides the order of batches.
+        kernel: of the n training and m test inputs, in this order, with the training inputs:
+            (n + m, n), or more columns.
+        outputs: of the network at all inputs before training, (n + m,).
+        data: of two classes.
+        training: shared with the network.
+        purpose: what is learnt.
+
+    Returns:
+        The curve (epochs, 4) with the columns :data:`COLUMNS`.
     """
-    count = len(train_labels)
-    held = HeldOut(kernel[count:, :count], outputs[count:], test_labels)
+    count = len(data.train.labels)
     result = train_linearised(
-        kernel[:count, :count], outputs[:count], train_labels, recipe, held=held
+        kernel[:count, :count],
+        outputs[:count],
+        data.train.labels,
+        recipe_for(context, training.recipe(), purpose),
+        held=HeldOut(kernel[count:, :count], outputs[count:], data.test.labels),
     )
     return np.array([[row[column] for column in COLUMNS] for row in result.history])

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from gengap.datasets import load
-from gengap.errors import GengapError
 from gengap.networks import weights_of
-from gengap.studies import Context, Outcome, Run
-from gengap.studies.ortizjimenez2021 import figures
+from gengap.studies.context import Context, load_dataset
 from gengap.studies.ortizjimenez2021.models_compared import (
-    Training,
+    TRAINING,
+    Floats,
+    NetworkSettings,
+    TrainingSettings,
     initial_network,
-    train_linear,
+    train_linearisation,
     train_network,
 )
+from gengap.studies.outcomes import ExperimentResult, Run
 from gengap.tangent import empirical_ntk, normalised_alignment, scalar_outputs, signs
 from gengap.tangent.kernel import GIB
 
@@ -28,63 +29,74 @@ GROUPS = {
 }
 """Tasks by name: ``halves`` of CIFAR-10 is the paper's CIFAR-2."""
 
+PURPOSE = "classes"
 
-def run(
-    context: Context,
-    *,
-    dataset: Mapping[str, Any],
-    task: str = "halves",
-    architecture: str,
-    width: int | None = None,
-    epochs: int = 100,
-    learning_rate: float = 0.05,
-    batch_size: int = 128,
-    initialisation: str = "lecun",
-    memory_gib: float = 2.0,
-) -> Outcome:
+
+@dataclass(frozen=True)
+class Settings:
     """One network and one task.
+
+    Attributes:
+        dataset: keywords of :func:`gengap.datasets.load` of a dataset with ten classes.
+        network: that is compared with its linearisation.
+        task: ``halves`` (classes 0 to 4 against 5 to 9) or ``parity`` (even against odd).
+        training: of both models.
+        memory_gib: budget for the kernel, in GiB.
+    """
+
+    dataset: Mapping[str, Any]
+    network: NetworkSettings
+    task: Literal["halves", "parity"] = "halves"
+    training: TrainingSettings = TRAINING
+    memory_gib: float = 2.0
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """What both models learnt, and how the kernel changed.
+
+    Attributes:
+        alignment_before, alignment_after: normalised, of the kernel with the training labels.
+        majority: the larger fraction of a class among test labels.
+        curves: (1, 2 models, epochs, 4).
+    """
+
+    alignment_before: float
+    alignment_after: float
+    majority: float
+    curves: Floats
+
+
+ClassTasksRun = Run[Settings, Result]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train one network and its linearisation on one task.
 
     Args:
         context: seed, data and device.
-        dataset: keywords of :func:`gengap.datasets.load` of a dataset with ten classes.
-        task: a name in :data:`GROUPS`.
-        architecture, width: of the network, see :func:`.arms.initial_network`.
-        epochs, learning_rate, batch_size, initialisation: of the training of both arms.
-        memory_gib: budget for the kernel.
+        settings: of the run.
 
     Returns:
-        Values ``alignment_before`` and ``alignment_after`` (normalised, training labels) and
-        ``majority``, the larger share of a class among test labels; array ``curves``
-        (1, 2 arms, epochs, 4).
-
-    Raises:
-        GengapError: an unknown task.
+        The curves and alignments.
     """
-    if task not in GROUPS:
-        raise GengapError(f"The task is '{task}': choose one of {', '.join(GROUPS)}.")
-    data = load(**dataset, groups=GROUPS[task], data_dir=context.data_dir, seed=context.seed)
-    network = initial_network(context, architecture, width, data.input_shape, initialisation)
-    budget = int(memory_gib * GIB)
+    training = settings.training
+    data = load_dataset(
+        context, {**settings.dataset, "groups": GROUPS[settings.task]}, seed=context.seed
+    )
+    network = initial_network(context, settings.network, data.input_shape, training.initialisation)
+    budget = int(settings.memory_gib * GIB)
     inputs = np.concatenate([data.train.inputs, data.test.inputs])
     kernel = empirical_ntk(network, inputs, data.train.inputs, memory_budget=budget)
     outputs = scalar_outputs(network, inputs)
-    training = Training(epochs, learning_rate, batch_size, initialisation)
-    recipe = training.recipe(context.seed, "classes")
-    linear = train_linear(kernel, outputs, data.train.labels, data.test.labels, recipe)
-    mine = train_network(network, data.train, data.test, recipe, weights_of(network))
-    last = empirical_ntk(network, data.train.inputs, memory_budget=budget)
+    linear = train_linearisation(context, kernel, outputs, data, training, PURPOSE)
+    curve = train_network(context, network, data, training, PURPOSE, weights_of(network))
+    trained = empirical_ntk(network, data.train.inputs, memory_budget=budget)
     target = signs(data.train.labels)
-    share = float(data.test.labels.mean())
-    return Outcome(
-        {
-            "alignment_before": normalised_alignment(kernel[: len(target)], target),
-            "alignment_after": normalised_alignment(last, target),
-            "majority": max(share, 1 - share),
-        },
-        {"curves": np.array([[mine, linear]])},
+    fraction = float(data.test.labels.mean())
+    return Result(
+        alignment_before=normalised_alignment(kernel[: len(target)], target),
+        alignment_after=normalised_alignment(trained, target),
+        majority=max(fraction, 1 - fraction),
+        curves=np.array([[curve, linear]]),
     )
-
-
-def draw(runs: Sequence[Run]) -> dict[str, Figure]:
-    """Accuracy of both arms by task and architecture."""
-    return {"accuracy": figures.accuracy_by_task(runs)}

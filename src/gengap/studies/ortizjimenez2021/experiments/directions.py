@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from gengap.datasets import Split
+from gengap.datasets import Dataset, Split
 from gengap.errors import GengapError
-from gengap.networks import weights_of
-from gengap.seeding import generator
-from gengap.studies import Context, Outcome, Run
-from gengap.studies.ortizjimenez2021 import figures
+from gengap.networks import Network, weights_of
+from gengap.studies.context import Context
 from gengap.studies.ortizjimenez2021.models_compared import (
-    Training,
+    LENET,
+    TRAINING,
+    Floats,
+    NetworkSettings,
+    TrainingSettings,
     initial_network,
-    train_linear,
+    train_linearisation,
     train_network,
 )
+from gengap.studies.outcomes import ExperimentResult, Run
 from gengap.tangent import (
     anisotropy_directions,
     empirical_ntk,
@@ -29,105 +33,158 @@ from gengap.tangent.kernel import GIB
 from gengap.tangent.storage import weight_arrays
 
 
-def run(
-    context: Context,
-    *,
-    input_shape: Sequence[int],
-    architecture: str = "lenet",
-    width: int | None = None,
-    indices: Sequence[int],
-    count: int | None = None,
-    batch_sigma: float,
-    batch: int,
-    epsilon: float = 1.0,
-    sigma: float = 1.0,
-    train_size: int,
-    test_size: int,
-    epochs: int = 100,
-    learning_rate: float = 0.05,
-    batch_size: int = 128,
-    initialisation: str = "lecun",
-    memory_gib: float = 2.0,
-) -> Outcome:
+@dataclass(frozen=True)
+class AveragingSettings:
+    """The Gaussian inputs over which the mixed derivative is averaged.
+
+    The published code has ``sigma`` 0 and one input, the origin, where a ReLU network with zero
+    biases has no derivative.
+
+    Attributes:
+        sigma: their standard deviation.
+        inputs: how many.
+    """
+
+    sigma: float
+    inputs: int
+
+
+@dataclass(frozen=True)
+class PointsSettings:
+    """The data of a task.
+
+    Attributes:
+        train_size, test_size: points of each split.
+        epsilon: distance of the two classes along the direction.
+        sigma: standard deviation across it.
+    """
+
+    train_size: int
+    test_size: int
+    epsilon: float = 1.0
+    sigma: float = 1.0
+
+
+@dataclass(frozen=True)
+class Settings:
     """One network, its directions, and a task for each chosen one.
+
+    Attributes:
+        input_shape: of one input.
+        indices: of the directions that separate the data of a task, from 0, by falling singular
+            value.
+        averaging: of the mixed derivative.
+        points: of each task.
+        network: whose directions are computed.
+        count: how many directions are computed; all of them if None.
+        training: of both models.
+        memory_gib: budget for the mixed derivative, and for each kernel, in GiB.
+    """
+
+    input_shape: Sequence[int]
+    indices: Sequence[int]
+    averaging: AveragingSettings
+    points: PointsSettings
+    network: NetworkSettings = LENET
+    count: int | None = None
+    training: TrainingSettings = TRAINING
+    memory_gib: float = 2.0
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """The directions, and what both models learnt.
+
+    Attributes:
+        singular_values: (k,), descending.
+        directions: (k, *input_shape), of unit length.
+        weights: the initial weights, by name.
+        curves: (tasks, 2 models, epochs, 4).
+    """
+
+    singular_values: Floats
+    directions: NDArray[np.float32]
+    weights: Mapping[str, NDArray[np.float32]]
+    curves: Floats
+
+
+DirectionsRun = Run[Settings, Result]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train one network and its linearisation on all tasks.
 
     Args:
         context: seed and device.
-        input_shape: of the inputs.
-        architecture, width: of the network, see :func:`.arms.initial_network`.
-        indices: of the directions that separate the data of a task, from 0, by falling singular
-            value.
-        count: how many directions are computed; all of them if None.
-        batch_sigma, batch: standard deviation and number of the Gaussian inputs over which the
-            mixed derivative is averaged. The published code has 0 and one input, the origin, where
-            a ReLU network with zero biases has no derivative.
-        epsilon, sigma: distance of the two classes, and standard deviation across it.
-        train_size, test_size: points of each task.
-        epochs, learning_rate, batch_size, initialisation: of the training of both arms.
-        memory_gib: budget for the mixed derivative, and for each kernel.
+        settings: of the run.
 
     Returns:
-        Arrays ``singular_values`` (k,), ``directions`` (k, *input_shape), ``weights.<name>``, and
-        ``curves`` (tasks, 2 arms, epochs, 4).
+        The directions and the curves.
 
     Raises:
-        GengapError: an index that no direction has.
+        GengapError: an index that no direction has, or a budget that is too small.
     """
-    shape = tuple(input_shape)
-    network = initial_network(context, architecture, width, shape, initialisation)
-    start, weights = weights_of(network), weight_arrays(network)
-    budget = int(memory_gib * GIB)
+    network = _initial_network(context, settings)
+    start, weights = weights_of(network), weight_arrays(network, "")
     found = anisotropy_directions(
         network,
-        sigma=batch_sigma,
-        samples=batch,
-        rng=generator(context.seed, "directions"),
-        count=count,
-        memory_budget=budget,
+        sigma=settings.averaging.sigma,
+        samples=settings.averaging.inputs,
+        rng=context.generator("directions"),
+        count=settings.count,
+        memory_budget=_budget(settings),
     )
-    outside = [index for index in indices if not 0 <= index < len(found.values)]
+    outside = [index for index in settings.indices if not 0 <= index < len(found.values)]
     if outside:
         raise GengapError(
             f"indices name the direction {outside[0]}, but {len(found.values)} were computed: "
             f"choose from 0 to {len(found.values) - 1}."
         )
-    training = Training(epochs, learning_rate, batch_size, initialisation)
     curves = []
-    for index in indices:
-        points = separable_along(
-            found.directions[index],
-            train_size + test_size,
-            epsilon=epsilon,
-            sigma=sigma,
-            rng=generator(context.seed, "points", index),
-        )
-        train_split = Split(points.inputs[:train_size], points.labels[:train_size], 2)
-        test_split = Split(points.inputs[train_size:], points.labels[train_size:], 2)
-        recipe = training.recipe(context.seed, f"direction {index}")
-        initial = initial_network(context, architecture, width, shape, initialisation)
-        kernel = empirical_ntk(initial, points.inputs, train_split.inputs, memory_budget=budget)
-        linear = train_linear(
-            kernel,
-            scalar_outputs(initial, points.inputs),
-            train_split.labels,
-            test_split.labels,
-            recipe,
-        )
-        mine = train_network(network, train_split, test_split, recipe, start)
-        curves.append([mine, linear])
-    return Outcome(
-        arrays={
-            "singular_values": found.values,
-            "directions": found.directions.astype(np.float32),
-            **weights,
-            "curves": np.array(curves),
-        }
+    for index in settings.indices:
+        task = _task(context, settings.points, found.directions[index], index)
+        purpose = f"direction {index}"
+        linear = _train_linearisation(context, settings, task, purpose)
+        curve = train_network(context, network, task, settings.training, purpose, start)
+        curves.append([curve, linear])
+    return Result(found.values, found.directions.astype(np.float32), weights, np.array(curves))
+
+
+def _initial_network(context: Context, settings: Settings) -> Network:
+    return initial_network(
+        context, settings.network, tuple(settings.input_shape), settings.training.initialisation
     )
 
 
-def draw(runs: Sequence[Run]) -> dict[str, Figure]:
-    """The directions as images, their singular values, and accuracy by index."""
-    return {
-        "images": figures.direction_images(runs),
-        "accuracy": figures.accuracy_by_index(runs, "index of the direction"),
-    }
+def _budget(settings: Settings) -> int:
+    return int(settings.memory_gib * GIB)
+
+
+def _task(
+    context: Context, settings: PointsSettings, direction: NDArray[np.floating], index: int
+) -> Dataset:
+    """Points of two classes that differ along one direction alone."""
+    size = settings.train_size
+    points = separable_along(
+        direction,
+        size + settings.test_size,
+        epsilon=settings.epsilon,
+        sigma=settings.sigma,
+        rng=context.generator("points", index),
+    )
+    return Dataset(
+        f"direction {index}",
+        Split(points.inputs[:size], points.labels[:size], 2),
+        Split(points.inputs[size:], points.labels[size:], 2),
+    )
+
+
+def _train_linearisation(
+    context: Context, settings: Settings, task: Dataset, purpose: str
+) -> Floats:
+    """The curve of the linearisation at the initial weights, whose kernel is that of the task."""
+    network = _initial_network(context, settings)
+    inputs = np.concatenate([task.train.inputs, task.test.inputs])
+    kernel = empirical_ntk(network, inputs, task.train.inputs, memory_budget=_budget(settings))
+    outputs = scalar_outputs(network, inputs)
+    return train_linearisation(context, kernel, outputs, task, settings.training, purpose)

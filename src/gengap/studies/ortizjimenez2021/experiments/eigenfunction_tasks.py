@@ -8,23 +8,25 @@ chosen eigenfunction is a task for the network and for its linearisation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
-from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from gengap.datasets import Split, load
-from gengap.errors import GengapError
 from gengap.networks import weights_of
-from gengap.seeding import generator
-from gengap.studies import Context, Outcome, Run
-from gengap.studies.ortizjimenez2021 import figures
+from gengap.studies.context import Context, load_dataset
 from gengap.studies.ortizjimenez2021.models_compared import (
-    Training,
+    TRAINING,
+    Floats,
+    NetworkSettings,
+    TrainingSettings,
+    binary_task,
     initial_network,
-    train_linear,
+    train_linearisation,
     train_network,
 )
+from gengap.studies.outcomes import ExperimentResult, Run
 from gengap.tangent import (
     Eigenfunctions,
     eigenfunctions,
@@ -40,117 +42,136 @@ from gengap.tangent.kernel import GIB
 from gengap.tangent.storage import weight_arrays
 
 
-def run(
-    context: Context,
-    *,
-    dataset: Mapping[str, Any],
-    architecture: str,
-    width: int | None = None,
-    indices: Sequence[int],
-    labelling: str = "joint",
-    saved: int = 200,
-    epochs: int = 100,
-    learning_rate: float = 0.05,
-    batch_size: int = 128,
-    initialisation: str = "lecun",
-    memory_gib: float = 2.0,
-) -> Outcome:
-    """One network, and all its tasks.
+@dataclass(frozen=True)
+class Settings:
+    """One network, and a task for each of several eigenfunctions.
 
-    Args:
-        context: seed, data and device.
+    Attributes:
         dataset: keywords of :func:`gengap.datasets.load`; the labels are not used.
-        architecture, width: of the network, see :func:`.arms.initial_network`.
+        network: whose kernel is decomposed.
         indices: of the eigenfunctions that are learnt, from 0, by falling eigenvalue.
         labelling: ``joint`` decomposes the kernel of training and test inputs together;
             ``extended`` that of the training inputs, and extends the eigenfunctions.
         saved: how many eigenfunctions are kept, and alignments with them computed; all, if there
             are fewer.
-        epochs, learning_rate, batch_size, initialisation: of the training of both arms.
-        memory_gib: budget for the kernel.
+        training: of both models.
+        memory_gib: budget for the kernel, in GiB.
+    """
+
+    dataset: Mapping[str, Any]
+    network: NetworkSettings
+    indices: Sequence[int]
+    labelling: Literal["joint", "extended"] = "joint"
+    saved: int = 200
+    training: TrainingSettings = TRAINING
+    memory_gib: float = 2.0
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """What both models learnt, and how the kernel changed.
+
+    Attributes:
+        spectral_gap: lambda_0 / lambda_1.
+        largest_residual: of the kept eigenfunctions, over lambda_0.
+        eigenvalues: (k,), descending.
+        eigenfunctions: at training and test inputs, (n, k).
+        weights: the initial weights, by name.
+        curves: (tasks, 2 models, epochs, 4).
+        majority: the larger fraction of a class among test labels, (tasks,).
+        alignment_before, alignment_after: normalised, of the kernel with the labels, (tasks,).
+        profile_before: the kernel's raw alignment with each initial eigenfunction over its trace,
+            (k,); a fraction of it where the eigenfunctions are orthogonal (``joint``).
+        profile_after: the same after each task, (tasks, k).
+    """
+
+    spectral_gap: float
+    largest_residual: float
+    eigenvalues: Floats
+    eigenfunctions: NDArray[np.float32]
+    weights: Mapping[str, NDArray[np.float32]]
+    curves: Floats
+    majority: Floats
+    alignment_before: Floats
+    alignment_after: Floats
+    profile_before: Floats
+    profile_after: Floats
+
+
+EigenfunctionTasksRun = Run[Settings, Result]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train one network and its linearisation on all tasks.
+
+    Args:
+        context: seed, data and device.
+        settings: of the run.
 
     Returns:
-        Values ``spectral_gap`` (lambda_0 / lambda_1) and ``largest_residual`` (of the kept
-        eigenfunctions, over lambda_0). Arrays ``eigenvalues`` (k,), ``eigenfunctions`` (n, k),
-        ``weights.<name>``; by task ``curves`` (tasks, 2 arms, epochs, 4), ``majority`` (tasks,)
-        the larger share of a class among test labels, ``alignment_before`` and ``alignment_after``
-        (tasks,) normalised, with the labels; ``profile_before`` (k,) and ``profile_after``
-        (tasks, k): the kernel's raw alignment with each initial eigenfunction over its trace, a
-        share of it where these are orthogonal (``joint``).
+        The curves, alignments and eigenfunctions.
 
     Raises:
-        GengapError: an index that no eigenfunction has, or an unknown labelling.
+        GengapError: an index that no eigenfunction has, or a budget that is too small.
     """
-    data = load(**dataset, data_dir=context.data_dir, seed=context.seed)
+    training = settings.training
+    data = load_dataset(context, settings.dataset, seed=context.seed)
     count = len(data.train.labels)
     inputs = np.concatenate([data.train.inputs, data.test.inputs])
-    network = initial_network(context, architecture, width, data.input_shape, initialisation)
-    start, weights = weights_of(network), weight_arrays(network)
-    budget = int(memory_gib * GIB)
+    network = initial_network(context, settings.network, data.input_shape, training.initialisation)
+    start, weights = weights_of(network), weight_arrays(network, "")
+    budget = int(settings.memory_gib * GIB)
     kernel = empirical_ntk(network, inputs, memory_budget=budget)
     outputs = scalar_outputs(network, inputs)
-    points = count if labelling == "extended" else len(inputs)
-    wanted = max(min(saved, points), max(indices) + 1)
-    found, functions = _decompose(context, kernel, count, labelling, wanted)
-    for index in indices:
-        check_index(index, len(found.values))
-    training = Training(epochs, learning_rate, batch_size, initialisation)
-    curves, after, profiles, labels_of = [], [], [], []
-    for index in indices:
-        labels = (functions[:, index] > 0).astype(np.int64)
-        recipe = training.recipe(context.seed, f"eigenfunction {index}")
-        train_split = Split(data.train.inputs, labels[:count], 2)
-        test_split = Split(data.test.inputs, labels[count:], 2)
-        mine = train_network(network, train_split, test_split, recipe, start)
-        other = train_linear(kernel, outputs, labels[:count], labels[count:], recipe)
-        last = empirical_ntk(network, inputs, memory_budget=budget)
-        curves.append([mine, other])
-        labels_of.append(labels)
-        after.append(normalised_alignment(last, signs(labels)))
-        profiles.append(
-            raw_alignments(last, functions[:, :saved]) / np.trace(last, dtype=np.float64)
+    spectrum, functions = _decompose(context, settings, kernel, count)
+    labels = [(functions[:, index] > 0).astype(np.int64) for index in settings.indices]
+    saved = functions[:, : settings.saved]
+    curves, alignments, profiles = [], [], []
+    for index, task_labels in zip(settings.indices, labels, strict=True):
+        purpose = f"eigenfunction {index}"
+        task = binary_task(data, task_labels)
+        curves.append(
+            [
+                train_network(context, network, task, training, purpose, start),
+                train_linearisation(context, kernel, outputs, task, training, purpose),
+            ]
         )
-    shares = np.array([labels[count:].mean() for labels in labels_of])
-    trace = np.trace(kernel, dtype=np.float64)
-    return Outcome(
-        {
-            "spectral_gap": float(found.values[0] / found.values[1]),
-            "largest_residual": float(found.residuals.max() / found.values[0]),
-        },
-        {
-            "eigenvalues": found.values[:saved],
-            "eigenfunctions": functions[:, :saved].astype(np.float32),
-            **weights,
-            "curves": np.array(curves),
-            "majority": np.maximum(shares, 1 - shares),
-            "alignment_before": np.array(
-                [normalised_alignment(kernel, signs(labels)) for labels in labels_of]
-            ),
-            "alignment_after": np.array(after),
-            "profile_before": raw_alignments(kernel, functions[:, :saved]) / trace,
-            "profile_after": np.array(profiles),
-        },
+        trained = empirical_ntk(network, inputs, memory_budget=budget)
+        alignments.append(normalised_alignment(trained, signs(task_labels)))
+        profiles.append(raw_alignments(trained, saved) / np.trace(trained, dtype=np.float64))
+    fractions = np.array([task_labels[count:].mean() for task_labels in labels])
+    return Result(
+        spectral_gap=float(spectrum.values[0] / spectrum.values[1]),
+        largest_residual=float(spectrum.residuals.max() / spectrum.values[0]),
+        eigenvalues=spectrum.values[: settings.saved],
+        eigenfunctions=saved.astype(np.float32),
+        weights=weights,
+        curves=np.array(curves),
+        majority=np.maximum(fractions, 1 - fractions),
+        alignment_before=np.array(
+            [normalised_alignment(kernel, signs(task_labels)) for task_labels in labels]
+        ),
+        alignment_after=np.array(alignments),
+        profile_before=raw_alignments(kernel, saved) / np.trace(kernel, dtype=np.float64),
+        profile_after=np.array(profiles),
     )
 
 
 def _decompose(
-    context: Context, kernel: np.ndarray, count: int, labelling: str, wanted: int
-) -> tuple[Eigenfunctions, np.ndarray]:
-    """The eigenfunctions, and their values (n, k) at all inputs."""
-    if labelling not in ("joint", "extended"):
-        raise GengapError(f"labelling is '{labelling}': choose joint or extended.")
-    rng = generator(context.seed, "eigenfunctions")
-    if labelling == "joint":
-        found = eigenfunctions(kernel, wanted, rng=rng)
-        return found, found.functions
-    found = eigenfunctions(kernel[:count, :count], wanted, rng=rng)
-    return found, np.concatenate([found.functions, extend(found, kernel[count:, :count])])
-
-
-def draw(runs: Sequence[Run]) -> dict[str, Figure]:
-    """Accuracy by index, alignment by index, and both arms' ranking of the tasks."""
-    return {
-        "accuracy": figures.accuracy_by_index(runs, "index of the eigenfunction"),
-        "alignment": figures.alignment_by_index(runs),
-        "ranking": figures.ranking(runs),
-    }
+    context: Context, settings: Settings, kernel: NDArray[np.floating], count: int
+) -> tuple[Eigenfunctions, Floats]:
+    """The eigenfunctions, and their values at all inputs; ``count`` of these are trained on."""
+    joint = settings.labelling == "joint"
+    points = len(kernel) if joint else count
+    computed = max(min(settings.saved, points), max(settings.indices) + 1)
+    rng = context.generator("eigenfunctions")
+    if joint:
+        spectrum = eigenfunctions(kernel, computed, rng=rng)
+        functions = spectrum.functions
+    else:
+        spectrum = eigenfunctions(kernel[:count, :count], computed, rng=rng)
+        extended = extend(spectrum, kernel[count:, :count])
+        functions = np.concatenate([spectrum.functions, extended])
+    for index in settings.indices:
+        check_index(index, len(spectrum.values))
+    return spectrum, functions

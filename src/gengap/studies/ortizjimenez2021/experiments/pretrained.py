@@ -9,104 +9,124 @@ the trace of the first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from gengap.datasets import Split, load
 from gengap.networks import set_weights, weights_of
-from gengap.seeding import generator
-from gengap.studies import Context, Outcome, Run
-from gengap.studies.ortizjimenez2021 import figures
+from gengap.studies.context import Context, load_dataset
 from gengap.studies.ortizjimenez2021.models_compared import (
-    Training,
+    TRAINING,
+    Floats,
+    NetworkSettings,
+    TrainingSettings,
+    binary_task,
     initial_network,
-    train_linear,
+    train_linearisation,
     train_network,
 )
+from gengap.studies.outcomes import ExperimentResult, Run
 from gengap.tangent import eigenfunctions, empirical_ntk, normalised_alignment, signs
 from gengap.tangent.kernel import GIB
 from gengap.tangent.storage import weight_arrays
 
+LEARNERS = ("network", "initial", "trained", "rescaled")
+"""Of the curves: the network; and its linearisations with the initial kernel, with that of the
+trained network, and with the latter divided by the growth of the trace."""
 
-def run(
-    context: Context,
-    *,
-    dataset: Mapping[str, Any],
-    architecture: str,
-    width: int | None = None,
-    index: int = 10,
-    epochs: int = 100,
-    learning_rate: float = 0.05,
-    batch_size: int = 128,
-    initialisation: str = "lecun",
-    memory_gib: float = 2.0,
-) -> Outcome:
+
+@dataclass(frozen=True)
+class Settings:
     """One network and one task, learnt four times.
+
+    Attributes:
+        dataset: keywords of :func:`gengap.datasets.load`; the labels are not used.
+        network: that learns first.
+        index: of the eigenfunction that is learnt, from 0, by falling eigenvalue.
+        training: of all four.
+        memory_gib: budget for each kernel, in GiB.
+    """
+
+    dataset: Mapping[str, Any]
+    network: NetworkSettings
+    index: int = 10
+    training: TrainingSettings = TRAINING
+    memory_gib: float = 2.0
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """What the four learnt, and how the kernel changed.
+
+    Attributes:
+        alignment_initial, alignment_pretrained: normalised, of each kernel with the labels.
+        trace_growth: the trace of the trained network's kernel over that of the initial one.
+        curves: (4 learners, epochs, 4), see :data:`LEARNERS`. Batch statistics are the initial ones
+            in all three linearisations, as in the published code.
+        eigenvalues: of the initial kernel, (index + 1,), descending.
+        eigenfunction: the one that is learnt, (n,).
+        weights, trained_weights: those that the two kernels belong to, by name.
+    """
+
+    alignment_initial: float
+    alignment_pretrained: float
+    trace_growth: float
+    curves: Floats
+    eigenvalues: Floats
+    eigenfunction: NDArray[np.float32]
+    weights: Mapping[str, NDArray[np.float32]]
+    trained_weights: Mapping[str, NDArray[np.float32]]
+
+
+PretrainedRun = Run[Settings, Result]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train one network and three linearisations on one task.
 
     Args:
         context: seed, data and device.
-        dataset: keywords of :func:`gengap.datasets.load`; the labels are not used.
-        architecture, width: of the network, see :func:`.arms.initial_network`.
-        index: of the eigenfunction that is learnt.
-        epochs, learning_rate, batch_size, initialisation: of the training of all arms.
-        memory_gib: budget for each kernel.
+        settings: of the run.
 
     Returns:
-        Values ``alignment_initial`` and ``alignment_pretrained`` (normalised) and
-        ``trace_growth`` (the trace of the trained network's kernel over that of the initial one);
-        array ``curves`` (4 arms, epochs, 4): the network, the linearisation at its initial weights,
-        that at its trained ones, and that with its kernel divided by ``trace_growth``. Batch
-        statistics are the initial ones in all three, as in the published code. Arrays
-        ``eigenvalues`` (index + 1,) of the initial kernel and ``eigenfunction`` (n,), the one that
-        is learnt; ``weights.<name>`` and ``trained_weights.<name>``, those that the two kernels
-        belong to.
+        The curves, alignments and weights.
+
+    Raises:
+        GengapError: an index that no eigenfunction has, or a budget that is too small.
     """
-    data = load(**dataset, data_dir=context.data_dir, seed=context.seed)
-    count = len(data.train.labels)
+    training, index = settings.training, settings.index
+    data = load_dataset(context, settings.dataset, seed=context.seed)
     inputs = np.concatenate([data.train.inputs, data.test.inputs])
-    network = initial_network(context, architecture, width, data.input_shape, initialisation)
-    start, weights = weights_of(network), weight_arrays(network)
-    budget = int(memory_gib * GIB)
+    network = initial_network(context, settings.network, data.input_shape, training.initialisation)
+    start, weights = weights_of(network), weight_arrays(network, "")
+    budget = int(settings.memory_gib * GIB)
     kernel = empirical_ntk(network, inputs, memory_budget=budget)
-    rng = generator(context.seed, "eigenfunctions")
-    found = eigenfunctions(kernel, index + 1, rng=rng)
-    labels = found.labels(index)
-    recipe = Training(epochs, learning_rate, batch_size, initialisation).recipe(
-        context.seed, f"eigenfunction {index}"
-    )
-    train_split = Split(data.train.inputs, labels[:count], 2)
-    test_split = Split(data.test.inputs, labels[count:], 2)
-    mine = train_network(network, train_split, test_split, recipe, start)
+    spectrum = eigenfunctions(kernel, index + 1, rng=context.generator("eigenfunctions"))
+    labels = spectrum.labels(index)
+    task, purpose = binary_task(data, labels), f"eigenfunction {index}"
+    curve = train_network(context, network, task, training, purpose, start)
     learnt = dict(network.named_parameters())
+    # The trained parameters with the initial batch statistics.
     moved = {name: learnt[name].detach() if name in learnt else start[name] for name in start}
     set_weights(network, moved, source="the trained network")
-    turned = empirical_ntk(network, inputs, memory_budget=budget)
-    growth = float(np.trace(turned, dtype=np.float64) / np.trace(kernel, dtype=np.float64))
+    trained = empirical_ntk(network, inputs, memory_budget=budget)
+    growth = float(np.trace(trained, dtype=np.float64) / np.trace(kernel, dtype=np.float64))
     zeros = np.zeros(len(inputs))
     linear = [
-        train_linear(each, zeros, labels[:count], labels[count:], recipe)
-        for each in (kernel, turned, turned / np.float32(growth))
+        train_linearisation(context, one, zeros, task, training, purpose)
+        for one in (kernel, trained, trained / np.float32(growth))
     ]
     target = signs(labels)
-    return Outcome(
-        {
-            "alignment_initial": normalised_alignment(kernel, target),
-            "alignment_pretrained": normalised_alignment(turned, target),
-            "trace_growth": growth,
-        },
-        {
-            "curves": np.array([mine, *linear]),
-            "eigenvalues": found.values,
-            "eigenfunction": found.functions[:, index].astype(np.float32),
-            **weights,
-            **weight_arrays(network, "trained_weights."),
-        },
+    return Result(
+        alignment_initial=normalised_alignment(kernel, target),
+        alignment_pretrained=normalised_alignment(trained, target),
+        trace_growth=growth,
+        curves=np.array([curve, *linear]),
+        eigenvalues=spectrum.values,
+        eigenfunction=spectrum.functions[:, index].astype(np.float32),
+        weights=weights,
+        trained_weights=weight_arrays(network, ""),
     )
-
-
-def draw(runs: Sequence[Run]) -> dict[str, Figure]:
-    """Loss and accuracy of the four while they train."""
-    return {"curves": figures.pretrained_curves(runs)}
