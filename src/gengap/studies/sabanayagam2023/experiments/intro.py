@@ -14,7 +14,6 @@ from torch.nn.utils import parameters_to_vector
 
 from gengap.curvature.alignment import alignments, unit_gradients
 from gengap.curvature.margin import predicted_classes
-from gengap.datasets import Split
 from gengap.networks import Network, device_of, logits, tensor_of
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.outcomes import ExperimentResult, Run
@@ -119,7 +118,7 @@ def run(context: Context, settings: Settings) -> Result:
         labels=data.train.labels,
         eigenvalues=pairs.values,
         steps=steps,
-        surface=_surface(network, data.train, leading, steps),
+        surface=_surface(network, data.train.inputs, data.train.labels, leading, steps),
     )
 
 
@@ -136,15 +135,21 @@ def _clustered(gradients: Floats) -> NDArray[np.int64]:
     return np.asarray(leaves_list(linkage(gradients.T, "average")), dtype=np.int64)
 
 
-def _surface(network: Network, data: Split, vectors: Floats, steps: Floats) -> Floats:
+def _surface(
+    network: Network,
+    inputs: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    vectors: Floats,
+    steps: Floats,
+) -> Floats:
     """Training loss over displacements a v1 + b v2, b first."""
     device = device_of(network)
-    inputs, labels = tensor_of(data.inputs, device), tensor_of(data.labels, device)
+    x, y = tensor_of(inputs, device), tensor_of(labels, device)
     centre = parameters_to_vector(network.parameters()).detach()
     first, second = (torch.from_numpy(vector.copy()).to(centre) for vector in vectors.T)
     return loss_surface(
         network,
         lambda a, b: centre + a * first + b * second,
         steps,
-        lambda: float(sample_losses(logits(network, inputs), labels, "cross_entropy").mean()),
+        lambda: float(sample_losses(logits(network, x), y, "cross_entropy").mean()),
     )
