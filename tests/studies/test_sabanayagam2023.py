@@ -53,10 +53,20 @@ MODULES: dict[str, Any] = {
 }
 CPU = torch.device("cpu")
 CONTEXT = Context(seed=5, data_dir=None, device=CPU)
-TINY = {"template": "dense", "width": 6, "depth": 2}
-TRAINING = {"optimiser": "adam", "learning_rate": 0.02, "batch_size": 20, "epochs": 25}
-GAUSS = {"name": "gauss_mixture", "train_size": 30, "test_size": 30, "balanced": True}
-DIGITS = {
+TINY: dict[str, Any] = {"template": "dense", "width": 6, "depth": 2}
+TRAINING: dict[str, Any] = {
+    "optimiser": "adam",
+    "learning_rate": 0.02,
+    "batch_size": 20,
+    "epochs": 25,
+}
+GAUSS: dict[str, Any] = {
+    "name": "gauss_mixture",
+    "train_size": 30,
+    "test_size": 30,
+    "balanced": True,
+}
+DIGITS: dict[str, Any] = {
     "name": "digits",
     "groups": [[0], [1], [7]],
     "train_size": 30,
@@ -91,7 +101,7 @@ def few_eigenpairs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gengap.curvature.spectra.DENSE_LIMIT", 50)
 
 
-BOUNDARY = {"network": TINY, "training": TRAINING, "side": 12, "leading": 3}
+BOUNDARY: dict[str, Any] = {"network": TINY, "training": TRAINING, "side": 12, "leading": 3}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +118,7 @@ BOUNDARY = {"network": TINY, "training": TRAINING, "side": 12, "leading": 3}
     ],
 )
 def test_boundary_of_every_dataset(dataset: dict[str, Any]) -> None:
-    settings = {**dataset, "train_size": 40, "test_size": 20}
+    settings: dict[str, Any] = {**dataset, "train_size": 40, "test_size": 20}
     components = [2, 3] if dataset["name"] == "iris" else [0, 1]
     found = run("boundary", dataset=settings, components=components, **BOUNDARY)
     result: boundary.Result = found.result
@@ -142,7 +152,7 @@ def test_boundary_of_every_dense_network(few_eigenpairs: None, network: dict[str
 def test_boundary_of_every_loss_and_optimiser(loss: str, optimiser: str) -> None:
     other = {"optimiser": optimiser, "learning_rate": 0.05 if optimiser == "sgd" else 0.01}
     # A hinge loss of exactly 0 has no curvature.
-    settings = {**BOUNDARY, "training": {**TRAINING, "stop_at_loss": 0.05}}
+    settings: dict[str, Any] = {**BOUNDARY, "training": {**TRAINING, "stop_at_loss": 0.05}}
     found = run("boundary", dataset=GAUSS, loss=loss, optimiser=other, **settings)
     assert found.result.solution.fit.train_accuracy > 0.5
     assert found.result.top.flips > 0.5
@@ -152,7 +162,11 @@ def test_boundary_of_every_loss_and_optimiser(loss: str, optimiser: str) -> None
 def test_a_file_of_weights_is_a_start(tmp_path: Path) -> None:
     spec = dense((2,), 3, width=6, depth=2)
     write_weights(build(spec), tmp_path / "first.safetensors")
-    settings = {**BOUNDARY, "setup": "file", "start": str(tmp_path / "first.safetensors")}
+    settings: dict[str, Any] = {
+        **BOUNDARY,
+        "setup": "file",
+        "start": str(tmp_path / "first.safetensors"),
+    }
     curve = run("boundary", dataset=GAUSS, **settings).result.curve
     assert np.array_equal(curve, run("boundary", dataset=GAUSS, **settings).result.curve)
     assert not np.array_equal(curve, run("boundary", dataset=GAUSS, **BOUNDARY).result.curve)
@@ -198,7 +212,7 @@ def test_a_large_norm_is_that_of_the_parameters_alone(tmp_path: Path, from_file:
 
 def test_introduction() -> None:
     training = {"optimiser": "adam", "learning_rate": 0.02, "batch_size": 6, "epochs": 200}
-    network = {"template": "dense", "width": 10, "depth": 1}
+    network: dict[str, Any] = {"template": "dense", "width": 10, "depth": 1}
     found = run("intro", network=network, training=training, points=40, surface=5)
     result: intro.Result = found.result
     assert result.surface.shape == (5, 5)
@@ -231,7 +245,7 @@ def test_alignments_flip_where_a_strong_one_changes_its_sign() -> None:
     assert found.tolist() == [[True, False], [False, True]]
 
 
-COMPLEXITY = {
+COMPLEXITY: dict[str, Any] = {
     "network": TINY,
     "training": {**TRAINING, "epochs": 150},
     "random_training": {"epochs": 60, "stop_at_loss": 0.1},
@@ -239,7 +253,7 @@ COMPLEXITY = {
     "side": 12,
     "loss": 0.3,
 }
-SIMPLICITY = {
+SIMPLICITY: dict[str, Any] = {
     "dataset": {"name": "checkerboard_linear", "train_size": 40, "test_size": 20},
     "noisy": {"name": "checkerboard_noisy", "train_size": 40, "test_size": 20},
     "network": TINY,
@@ -249,7 +263,7 @@ SIMPLICITY = {
     "steps": 5,
     "loss": 0.2,
 }
-IMAGES = {
+IMAGES: dict[str, Any] = {
     "dataset": DIGITS,
     "network": {"template": "small_cnn"},
     "training": {"learning_rate": 0.02, "batch_size": 16, "epochs": 6},
@@ -278,7 +292,7 @@ def test_complexity_of_every_start(protocol: str) -> None:
 
 
 def test_complexity_says_how_far_random_labels_were_fitted() -> None:
-    settings = {**COMPLEXITY, "network": {**TINY, "width": 30}}
+    settings: dict[str, Any] = {**COMPLEXITY, "network": {**TINY, "width": 30}}
     easy = {**settings, "random_training": {"epochs": 400, "stop_at_loss": 0.5}}
     labels = run("complexity", dataset=GAUSS, **easy).result.random_labels
     assert labels.reached
@@ -339,7 +353,11 @@ def test_images_of_every_network(
     network: dict[str, Any], training: dict[str, Any], loss: str
 ) -> None:
     setups = ["normal", "adversarial", "large_norm"]
-    settings = {**IMAGES, "network": network, "training": {**IMAGES["training"], **training}}
+    settings: dict[str, Any] = {
+        **IMAGES,
+        "network": network,
+        "training": {**IMAGES["training"], **training},
+    }
     found = run("images", setups=setups, loss=loss, **settings)
     result: images.Result = found.result
     assert result.embedding.shape == (30, 2)
@@ -348,7 +366,7 @@ def test_images_of_every_network(
 
 
 def test_images_at_one_cross_entropy() -> None:
-    settings = {**IMAGES, "training": {**IMAGES["training"], "epochs": 30}}
+    settings: dict[str, Any] = {**IMAGES, "training": {**IMAGES["training"], "epochs": 30}}
     trained = run("images", **settings).result
     found = run("images", matched_loss=0.5, **settings)
     assert trained.matched_loss is None
@@ -408,7 +426,7 @@ def test_images_of_mnist(official: Path, digits: str | None) -> None:
     dataset: dict[str, Any] = {"name": "mnist", "train_size": 20, "test_size": 20}
     if digits:
         dataset["groups"] = [[int(digit)] for digit in digits]
-    settings = {**IMAGES, "dataset": dataset, "leading": 2, "setups": ["normal"]}
+    settings: dict[str, Any] = {**IMAGES, "dataset": dataset, "leading": 2, "setups": ["normal"]}
     settings["training"] = {**IMAGES["training"], "epochs": 2}
     context = dataclasses.replace(CONTEXT, data_dir=str(official))
     found = run("images", context=context, **settings)
@@ -423,7 +441,7 @@ def test_images_of_mnist(official: Path, digits: str | None) -> None:
 )
 def test_images_of_cifar10(official: Path, network: dict[str, Any]) -> None:
     dataset = {"name": "cifar10", "train_size": 12, "test_size": 12}
-    settings = {**IMAGES, "dataset": dataset, "network": network, "leading": 2}
+    settings: dict[str, Any] = {**IMAGES, "dataset": dataset, "network": network, "leading": 2}
     settings["setups"] = ["normal"]
     settings["training"] = {**IMAGES["training"], "epochs": 1, "augmentation": ["crop", "flip"]}
     context = dataclasses.replace(CONTEXT, data_dir=str(official))
@@ -440,7 +458,7 @@ def test_too_many_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_dynamics_measures_every_checkpoint() -> None:
     setups = ("normal", "adversarial", "large_norm")
-    settings = {
+    settings: dict[str, Any] = {
         "setups": setups,
         "network": TINY,
         "training": TRAINING,
@@ -506,10 +524,11 @@ def filled(kind: Any, values: dict[str, float], name: str = "") -> Any:
         keys = dict.fromkeys(key.split(".")[1] for key in named(values, name))
         return {key: filled(get_args(kind)[1], values, f"{name}.{key}") for key in keys}
     if not dataclasses.is_dataclass(kind):
-        return values.get(name, 0.0)
+        return bool(values.get(name)) if kind is bool else values.get(name, 0.0)
+    make: Any = kind
     hints = get_type_hints(kind)
     parts = {entry.name: f"{name}.{entry.name}".lstrip(".") for entry in dataclasses.fields(kind)}
-    return kind(**{part: filled(hints[part], values, path) for part, path in parts.items()})
+    return make(**{part: filled(hints[part], values, path) for part, path in parts.items()})
 
 
 def named(values: dict[str, float], name: str) -> list[str]:
@@ -519,7 +538,7 @@ def named(values: dict[str, float], name: str) -> list[str]:
 def margin_claims(estimate: list[float], best: list[float] | None = None) -> list[Claim]:
     runs = []
     for seed, value in enumerate(estimate):
-        values = {}
+        values: dict[str, float] = {}
         for setup, shift in {"normal": 0.0, "noisy_start": value}.items():
             reached = best[seed] if best and setup == "noisy_start" else 1.0
             values |= {
@@ -581,8 +600,8 @@ def test_the_margins_mark_seeds_without_a_point_of_alignment_1() -> None:
         heights: dict[str, list[float]] = {".": [], "o": []}
         for line in axes.lines:
             if line.get_marker() in heights:
-                points = zip(*line.get_data(), strict=True)
-                heights[str(line.get_marker())] += [float(y) for x, y in points if x == 0]
+                points = np.asarray(line.get_xydata())
+                heights[str(line.get_marker())] += points[points[:, 0] == 0, 1].tolist()
         return heights["."], heights["o"]
 
     figure = figures._margins(runs)
@@ -675,7 +694,7 @@ def images_runs(change: Change, level: float | None = None) -> list[AnyRun]:
         "solutions.normal.between_classes_random": 0.7,
         **change,
     }
-    settings = {"matched_loss": level}
+    settings: dict[str, Any] = {"matched_loss": level}
     return [with_values("images", seed, settings, of_seed(values, seed)) for seed in THREE]
 
 
@@ -886,11 +905,11 @@ def test_a_straight_boundary_has_its_length_and_flips_everywhere() -> None:
         weight, bias = network.parameters()
         weight.copy_(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]))
         bias.zero_()
-    inputs = np.float32([[-1, -1], [1, 1], [0.5, -0.5]])
+    inputs = np.array([[-1, -1], [1, 1], [0.5, -0.5]], np.float32)
     plane = plane_around(inputs, 100)
     regions = plane.regions(network)
     assert regions.length == pytest.approx(np.pi / 4, rel=0.02)
-    vector = np.float64([[1], [0], [-1], [0], [0], [0]]) / np.sqrt(2)
+    vector = np.array([[0.0], [0], [0], [0], [1], [-1]]) / np.sqrt(2)
     found = quantities.crossings(regions, alignments(network, plane.points, vector), 0.0)
     assert found.flips == 1.0
     assert found.flips_elsewhere <= 0.01
@@ -913,7 +932,11 @@ def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], sente
 
 @pytest.mark.parametrize("experiment", ["boundary", "images"])
 def test_an_architecture_cannot_have_the_loss_nll(experiment: str) -> None:
-    settings = {**BASES[experiment], "network": {"architecture": "mlp"}, "loss": "nll"}
+    settings: dict[str, Any] = {
+        **BASES[experiment],
+        "network": {"architecture": "mlp"},
+        "loss": "nll",
+    }
     sentence = "'network' names the architecture 'mlp'.*'loss' is nll.*give 'network' a 'template'"
     with pytest.raises(GengapError, match=sentence):
         run(experiment, **settings)
@@ -937,5 +960,5 @@ def test_the_committed_settings_are_keywords_of_their_experiments(root: Path) ->
             grid = entry.get("grid", {})
             for values in itertools.product(*grid.values()):
                 point = dict(zip(grid, values, strict=True))
-                settings = {**entry.get("settings", {}), **point}
+                settings: dict[str, Any] = {**entry.get("settings", {}), **point}
                 build_settings(MODULES[name].Settings, settings, name)

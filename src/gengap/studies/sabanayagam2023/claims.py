@@ -486,7 +486,11 @@ def _correlations_within(
         np.hstack([rankdata(pair, axis=1) for pair in pairs])
         for pairs in _pairs_by_seed(runs, quantity)
     ]
-    return [float(np.corrcoef(table)[0, 1]) for table in tables if np.ptp(table, axis=1).all()]
+    return [
+        float(np.asarray(np.corrcoef(table))[0, 1])
+        for table in tables
+        if np.ptp(table, axis=1).all()
+    ]
 
 
 def _pairs_by_seed(
