@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import checkout  # noqa: F401
 from gengap import jobs
 from gengap.files import writing
-from gengap.studies import experiments, running
 from gengap.studies.claims import claims_page, claims_table
+from gengap.studies.running import evaluate_claims, read_runs
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -14,18 +14,11 @@ if TYPE_CHECKING:
 
 def main() -> None:
     study, params = snakemake.wildcards.study, snakemake.params
-    if experiments.converted(study):
-        runs = {
-            name: running.read_runs(study, module, snakemake.input.get(name), params.settings[name])
-            for name, module in params.modules.items()
-        }
-        claims = running.evaluate_claims(study, runs)
-    else:
-        done = {
-            name: experiments.read_runs(snakemake.input.get(name), settings)
-            for name, settings in params.settings.items()
-        }
-        claims = experiments.evaluate_claims(study, done)
+    runs = {
+        name: read_runs(study, module, snakemake.input.get(name), params.settings[name])
+        for name, module in params.modules.items()
+    }
+    claims = evaluate_claims(study, runs)
     with writing(snakemake.output.table) as part:
         claims_table(claims).to_csv(part, index=False)
     with writing(snakemake.output.page) as part:

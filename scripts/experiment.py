@@ -8,9 +8,9 @@ import checkout  # noqa: F401
 from gengap import jobs
 from gengap.networks import resolve_device
 from gengap.seeding import derive
-from gengap.studies import experiments, running
 from gengap.studies.context import Context
 from gengap.studies.outcomes import write_outcome
+from gengap.studies.running import run_experiment
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -23,12 +23,8 @@ def main() -> None:
     path = Path(snakemake.output.outcome)
     state = path.with_suffix(".unfinished")
     context = Context(seed, params.data_dir, resolve_device(params.device), state)
-    if experiments.converted(study):
-        result = running.run_experiment(study, params.module, context, params.settings)
-        outcome = result.to_outcome()
-    else:
-        outcome = experiments.run_experiment(study, params.module, context, params.settings)
-    write_outcome(path, outcome)
+    result = run_experiment(study, params.module, context, params.settings)
+    write_outcome(path, result.to_outcome())
     shutil.rmtree(state, ignore_errors=True)
 
 

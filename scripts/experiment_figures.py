@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import figures, jobs
-from gengap.studies import experiments, running
+from gengap.studies.running import plot_experiment, read_runs
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -13,13 +13,8 @@ if TYPE_CHECKING:
 
 def main() -> None:
     study, params = snakemake.wildcards.study, snakemake.params
-    if experiments.converted(study):
-        runs = running.read_runs(study, params.module, snakemake.input.runs, params.settings)
-        plotted = running.plot_experiment(study, params.module, runs, params.plotting)
-    else:
-        done = experiments.read_runs(snakemake.input.runs, params.settings)
-        plotted = experiments.draw(study, params.module, done, params.plotting)
-    for name, figure in plotted.items():
+    runs = read_runs(study, params.module, snakemake.input.runs, params.settings)
+    for name, figure in plot_experiment(study, params.module, runs, params.plotting).items():
         for suffix in ("png", params.format):
             figures.save(figure, Path(snakemake.output.figures) / f"{name}.{suffix}")
 

@@ -1,48 +1,9 @@
-"""The experiments of published papers: one package a paper, one module an experiment.
+"""The experiments of published papers: one package a paper, all of one shape.
 
-An experiment's module defines ``run(context, *, keywords) -> Outcome``, which is one job of the
-workflow, and ``draw(runs, *, keywords) -> {name: Figure}``; the package's ``claims`` module defines
-``claims({experiment: runs}) -> [Claim]``.
+A package has ``experiments/<name>.py`` (the settings of an experiment, its result, and ``run``),
+``figures.py`` (one function an experiment) and ``claims.py``. What they share stands beside them:
+``context`` (seed, data and device of a run), ``solving`` (training a network), ``outcomes``
+(results as files), ``claims``, ``spectra``, ``planes`` and ``plotting``. ``running`` looks an
+experiment up by its name. Import from these modules: nothing is imported here, so that the code
+that a job reaches is that of its experiment alone.
 """
-
-from gengap.studies.claims import (
-    Claim,
-    all_hold,
-    claims_page,
-    claims_table,
-    exceeds,
-    format_interval,
-    interval,
-    rank_correlation,
-)
-from gengap.studies.context import Context
-from gengap.studies.experiments import (
-    Run,
-    draw,
-    evaluate_claims,
-    load_data,
-    read_runs,
-    run_experiment,
-)
-from gengap.studies.outcomes import Outcome, read_outcome, write_outcome
-
-__all__ = [
-    "Claim",
-    "Context",
-    "Outcome",
-    "Run",
-    "all_hold",
-    "claims_page",
-    "claims_table",
-    "draw",
-    "evaluate_claims",
-    "exceeds",
-    "format_interval",
-    "interval",
-    "load_data",
-    "rank_correlation",
-    "read_outcome",
-    "read_runs",
-    "run_experiment",
-    "write_outcome",
-]

@@ -1,0 +1,89 @@
+"""Plots of the decision boundary and of alignments over a plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from gengap.figures.style import DIVERGING, SMALL_SIZE, new_figure
+from gengap.studies.plotting import plot_boundary, plot_regions
+from gengap.studies.sabanayagam2023.quantities import AlignmentMaps, Floats, Floats32
+
+ALIGNMENT = Normalize(-1.0, 1.0)
+"""The scale of colours of all alignments."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One solution in a figure of maps.
+
+    Attributes:
+        label: left of the row.
+        maps: of the alignment with the top eigenvectors.
+        eigenvalues: descending, at least as many as maps.
+        points, labels: the training inputs in the plane, (n, 2) and (n,).
+    """
+
+    label: str
+    maps: AlignmentMaps
+    eigenvalues: Floats
+    points: Floats32
+    labels: NDArray[np.int64]
+
+
+def map_figure(rows: Sequence[Row], width: float, height: float) -> Figure:
+    """Plot the regions of each solution, and its alignment with the top eigenvectors, by row.
+
+    Args:
+        rows: the solutions.
+        width: of the figure, in inches.
+        height: of the figure, in inches.
+
+    Returns:
+        The figure.
+    """
+    figure = new_figure(width, height)
+    columns = 1 + max(len(row.maps.aligned) for row in rows)
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for panels, row in zip(grid, rows, strict=True):
+        x, y, predicted = row.maps.x, row.maps.y, row.maps.predicted
+        plot_regions(panels[0], x, y, predicted, row.points, row.labels)
+        panels[0].set_ylabel(row.label, fontsize=SMALL_SIZE)
+        for index, (axes, aligned) in enumerate(zip(panels[1:], row.maps.aligned, strict=True)):
+            axes.pcolormesh(
+                x, y, aligned, cmap=DIVERGING, norm=ALIGNMENT, shading="nearest", rasterized=True
+            )
+            plot_boundary(axes, x, y, predicted)
+            axes.set_xlabel(eigenvalue_label(index, row.eigenvalues[index]), fontsize=SMALL_SIZE)
+    finish_maps(figure, grid, "regions")
+    return figure
+
+
+def finish_maps(figure: Figure, grid: NDArray[np.object_], first: str) -> None:
+    """Give a grid of panels its titles, and one colour bar for all alignments.
+
+    Args:
+        figure: to which the panels belong.
+        grid: the panels, of which the first column shows no alignment.
+        first: title of the first column.
+    """
+    titles = [first, *(f"$v_{index}$" for index in range(1, grid.shape[1]))]
+    for axes, title in zip(grid[0], titles, strict=True):
+        axes.set_title(title)
+    panels: list[Axes] = list(grid.ravel())
+    bar = figure.colorbar(ScalarMappable(ALIGNMENT, DIVERGING), ax=panels, fraction=0.03, pad=0.02)
+    bar.set_label("alignment $A_i(x)$", fontsize=SMALL_SIZE)
+    bar.outline.set_visible(False)
+
+
+def eigenvalue_label(index: int, value: float) -> str:
+    """Return the name of an eigenvalue, counted from 1, with its value in few digits."""
+    digits = 3 if abs(value) >= 100 else 2
+    return rf"$\lambda_{index + 1}={value:.{digits}g}$"

@@ -1,0 +1,1 @@
+"""The experiments of Sabanayagam et al. (2023), one module each."""

@@ -1,0 +1,123 @@
+"""A solution in the plane: its decision boundary, and the alignment with the top eigenvectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.curvature.alignment import alignments
+from gengap.studies.context import Context, load_dataset
+from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.planes import plane_around
+from gengap.studies.sabanayagam2023.quantities import (
+    AlignmentMaps,
+    Compared,
+    Crossings,
+    Floats,
+    Floats32,
+    crossings,
+    measure,
+    random_alignments,
+)
+from gengap.studies.sabanayagam2023.starts import Fit, train_from
+from gengap.studies.spectra import LEADING
+
+KEPT_EIGENVALUES = 100
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One solution, and how it is mapped.
+
+    Attributes:
+        dataset: keywords of :func:`gengap.datasets.load`: vectors of two or more components.
+        network: keywords of a network; a softmax is added for the loss ``nll``.
+        training: entries of the recipe.
+        optimiser: further entries of the recipe, which replace those of ``training``.
+        loss: of training, and of the Hessian.
+        setup: the start; ``random_labels`` are permuted.
+        start: a safetensors file, for the setup ``file``.
+        vectors: top eigenvectors whose alignment is mapped.
+        side: points along each side of the plane.
+        leading: eigenpairs, where the Hessian is too large to be formed.
+        components: of the inputs, which span the plane.
+    """
+
+    dataset: Mapping[str, Any]
+    network: Mapping[str, Any]
+    training: Mapping[str, Any]
+    optimiser: Mapping[str, Any] | None = None
+    loss: str = "cross_entropy"
+    setup: Literal["normal", "random_labels", "file"] = "normal"
+    start: str | None = None
+    vectors: int = 3
+    side: int = 80
+    leading: int = LEADING
+    components: Sequence[int] = (0, 1)
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """One solution over the plane.
+
+    Attributes:
+        solution: its fit and its measures.
+        boundary_length: in sides of the plane.
+        top, random: crossings of the alignments with top eigenvectors, and with random vectors.
+        maps: of the alignment with the top eigenvectors.
+        points, labels: the training inputs in the plane (n, 2), and their classes.
+        eigenvalues: the largest, descending.
+        curve: training loss after each epoch.
+    """
+
+    solution: Compared
+    boundary_length: float
+    top: Crossings
+    random: Crossings
+    maps: AlignmentMaps
+    points: Floats32
+    labels: NDArray[np.int64]
+    eigenvalues: Floats
+    curve: Floats
+
+
+BoundaryRun = Run[Settings, Result]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train once and look at the boundary.
+
+    Args:
+        context: seed, data and device.
+        settings: of the run.
+
+    Returns:
+        The measures, the maps, and what the alignments do at the boundary.
+    """
+    data = load_dataset(context, settings.dataset)
+    recipe = {**settings.training, **(settings.optimiser or {}), "loss": settings.loss}
+    solution = train_from(
+        context, data, settings.network, recipe, settings.setup, first=settings.start
+    )
+    network, train = solution.network, solution.train
+    pairs, measures = measure(context, network, train, settings.loss, leading=settings.leading)
+    first, second = settings.components
+    plane = plane_around(train.inputs, settings.side, components=(first, second))
+    regions = plane.regions(network)
+    aligned = alignments(network, plane.points, pairs.vectors[:, : settings.vectors])
+    control = random_alignments(context, network, plane.points)
+    return Result(
+        solution=Compared(Fit.of(solution), measures),
+        boundary_length=regions.length,
+        top=crossings(regions, aligned, measures.threshold),
+        random=crossings(regions, control, 0.0),
+        maps=AlignmentMaps.of(regions, aligned),
+        points=train.inputs[:, [first, second]],
+        labels=train.labels,
+        eigenvalues=pairs.values[:KEPT_EIGENVALUES],
+        curve=solution.loss_curve,
+    )

@@ -1,0 +1,99 @@
+"""Checkpoints over time: spectrum, G_theta and neural collapse while a network trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.curvature.collapse import collapse_of
+from gengap.studies.context import Context, load_dataset
+from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.sabanayagam2023.quantities import Floats, measure
+from gengap.studies.sabanayagam2023.starts import RandomLabels, train_from
+from gengap.studies.solving import Solution
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One dataset, the starts, and when the networks are measured.
+
+    Attributes:
+        dataset: keywords of :func:`gengap.datasets.load`.
+        network: keywords of a network.
+        training: entries of the recipe.
+        random_training: entries that replace them for the random labels.
+        checkpoints: epochs, ascending; 0 is the start.
+        setups: the starts.
+    """
+
+    dataset: Mapping[str, Any]
+    network: Mapping[str, Any]
+    training: Mapping[str, Any]
+    random_training: Mapping[str, Any]
+    checkpoints: Sequence[int]
+    setups: Sequence[Literal["normal", "adversarial", "large_norm"]] = ("normal", "adversarial")
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """What is measured at each checkpoint.
+
+    Attributes:
+        random_labels: the network trained on random labels.
+        checkpoints: epochs, (checkpoints,).
+        curves: by start and quantity, (checkpoints,).
+    """
+
+    random_labels: RandomLabels
+    checkpoints: NDArray[np.int64]
+    curves: Mapping[str, Mapping[str, Floats]]
+
+
+DynamicsRun = Run[Settings, Result]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train from each start, and measure the network at each checkpoint.
+
+    Args:
+        context: seed, data and device.
+        settings: of the run.
+
+    Returns:
+        The curves by start.
+    """
+    data = load_dataset(context, settings.dataset)
+    recipe = {**settings.training, **settings.random_training}
+    random = train_from(context, data, settings.network, recipe, "random_labels")
+    curves: dict[str, dict[str, Floats]] = {}
+    for setup in settings.setups:
+        solution = train_from(
+            context,
+            data,
+            settings.network,
+            settings.training,
+            setup,
+            first=None if setup == "normal" else random.result.weights,
+            checkpoints=settings.checkpoints,
+        )
+        rows = [_measured(context, solution, epoch) for epoch in settings.checkpoints]
+        curves[setup] = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return Result(RandomLabels.of(random), np.array(settings.checkpoints), curves)
+
+
+def _measured(context: Context, solution: Solution, epoch: int) -> dict[str, float]:
+    solution.set_checkpoint(epoch)
+    _, measures = measure(context, solution.network, solution.train)
+    return {
+        "train_loss": solution.on_train()[0],
+        "test_accuracy": solution.on_test()[1],
+        "lambda_1": measures.lambda_1,
+        "trace": measures.trace,
+        "outliers": float(measures.outliers),
+        "g_theta_count": float(measures.g_theta_count),
+        **collapse_of(solution.network, solution.train),
+    }

@@ -1,0 +1,182 @@
+"""Images: t-SNE of the inputs, coloured by alignment, from a normal and an adversarial start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.manifold import TSNE
+
+from gengap.curvature.alignment import alignments
+from gengap.datasets import Dataset
+from gengap.errors import GengapError
+from gengap.networks import Network
+from gengap.studies.context import Context, load_dataset
+from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.sabanayagam2023.quantities import (
+    Compared,
+    Floats,
+    Floats32,
+    measure,
+    random_alignments,
+)
+from gengap.studies.sabanayagam2023.rescaling import matched
+from gengap.studies.sabanayagam2023.starts import Fit, RandomLabels, train_from
+
+LARGEST_EMBEDDED = 3000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One dataset, the starts, and how the solutions are compared.
+
+    Attributes:
+        dataset: keywords of :func:`gengap.datasets.load`.
+        network: keywords of a network, or ``template: small_cnn``; a softmax is added for the loss
+            ``nll``.
+        training: entries of the recipe, augmentation among them.
+        random_training: entries that replace them for the random labels, without augmentation.
+        loss: of training, and of the Hessian.
+        setups: the starts.
+        start: a safetensors file, for the setup ``file``.
+        matched_loss: cross-entropy at which to compare, by scaling the logits; None takes the
+            networks as they are.
+        leading: eigenpairs, where the Hessian is too large to be formed.
+    """
+
+    dataset: Mapping[str, Any]
+    network: Mapping[str, Any]
+    training: Mapping[str, Any]
+    random_training: Mapping[str, Any] | None = None
+    loss: str = "cross_entropy"
+    setups: Sequence[Literal["normal", "adversarial", "large_norm", "file"]] = (
+        "normal",
+        "adversarial",
+    )
+    start: str | None = None
+    matched_loss: float | None = None
+    leading: int = 60
+
+
+@dataclass(frozen=True)
+class ImagesSolution(Compared):
+    """One solution.
+
+    Attributes:
+        between_classes: fraction of the variance of the alignments with the first classes - 1
+            eigenvectors that lies between classes.
+        between_classes_random: the same of random vectors.
+        alignments: of the training images with the leading eigenvectors, (n, k).
+        eigenvalues: (k,), descending.
+    """
+
+    between_classes: float
+    between_classes_random: float
+    alignments: Floats32
+    eigenvalues: Floats
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """All solutions of one dataset.
+
+    Attributes:
+        random_labels: the network trained on random labels, where a setup starts from it.
+        matched_loss: the cross-entropy of all solutions, where it was matched.
+        labels: of the training images, (n,).
+        solutions: by start.
+        embedding: of the training images by t-SNE, (n, 2).
+    """
+
+    random_labels: RandomLabels | None
+    matched_loss: float | None
+    labels: NDArray[np.int64]
+    solutions: Mapping[str, ImagesSolution]
+    embedding: Floats32
+
+
+ImagesRun = Run[Settings, Result]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train from each start, and align the training images with the top eigenvectors.
+
+    Args:
+        context: seed, data and device.
+        settings: of the run.
+
+    Returns:
+        The solutions by start, and the embedding.
+
+    Raises:
+        GengapError: too many images for t-SNE.
+    """
+    data = load_dataset(context, settings.dataset)
+    if len(data.train.labels) > LARGEST_EMBEDDED:
+        raise GengapError(
+            f"t-SNE of {len(data.train.labels)} images takes too long: set 'train_size' of the "
+            f"dataset to at most {LARGEST_EMBEDDED}."
+        )
+    recipe = {**settings.training, "loss": settings.loss}
+    random, weights = None, None
+    if set(settings.setups) & {"adversarial", "large_norm"}:
+        shuffled = {**recipe, "augmentation": (), **(settings.random_training or {})}
+        random = train_from(context, data, settings.network, shuffled, "random_labels")
+        weights = random.result.weights
+    fits: dict[str, Fit] = {}
+    networks: dict[str, Network] = {}
+    for setup in settings.setups:
+        first = {"normal": None, "file": settings.start}.get(setup, weights)
+        solution = train_from(context, data, settings.network, recipe, setup, first=first)
+        fits[setup], networks[setup] = Fit.of(solution), solution.network
+    level = None
+    if settings.matched_loss is not None:
+        networks, level = matched(networks, data.train, settings.matched_loss)
+    return Result(
+        random_labels=RandomLabels.of(random) if random else None,
+        matched_loss=level,
+        labels=data.train.labels,
+        solutions={
+            setup: _measured(context, settings, data, fits[setup], network)
+            for setup, network in networks.items()
+        },
+        embedding=_embedding(context, data.train.inputs),
+    )
+
+
+def _measured(
+    context: Context, settings: Settings, data: Dataset, fit: Fit, network: Network
+) -> ImagesSolution:
+    train, leading = data.train, settings.leading
+    pairs, measures = measure(context, network, train, settings.loss, leading=leading)
+    aligned = alignments(network, train.inputs, pairs.vectors[:, :leading])
+    control = random_alignments(context, network, train.inputs)
+    return ImagesSolution(
+        fit=fit,
+        measures=measures,
+        between_classes=_between(aligned[:, : data.classes - 1], train.labels),
+        between_classes_random=_between(control, train.labels),
+        alignments=aligned.astype(np.float32),
+        eigenvalues=pairs.values[:leading],
+    )
+
+
+def _between(aligned: Floats, labels: NDArray[np.int64]) -> float:
+    """Fraction of the variance between classes, mean over columns of (n, m)."""
+    total = aligned.var(axis=0)
+    means = np.stack([aligned[labels == label].mean(axis=0) for label in labels])
+    return float(np.mean(means.var(axis=0) / np.maximum(total, np.finfo(float).tiny)))
+
+
+def _embedding(context: Context, images: Floats32) -> Floats32:
+    """t-SNE (van der Maaten and Hinton 2008) of the pixels, (n, 2)."""
+    flat = images.reshape(len(images), -1)
+    model = TSNE(
+        perplexity=min(30.0, (len(flat) - 1) / 3),
+        init="pca",
+        random_state=context.seed_for("t-SNE") % 2**32,
+    )
+    return np.asarray(model.fit_transform(flat), dtype=np.float32)

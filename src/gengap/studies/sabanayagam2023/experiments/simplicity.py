@@ -1,0 +1,213 @@
+"""Simplicity bias: a simple boundary with a narrow margin, and a winding one with a wide margin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.curvature.alignment import alignments
+from gengap.curvature.margin import ALIGNED, REACHED, boundary_search, estimate_margin
+from gengap.datasets import Split
+from gengap.networks import Network
+from gengap.studies.context import Context, load_dataset
+from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.planes import plane_around
+from gengap.studies.sabanayagam2023.quantities import (
+    AlignmentMaps,
+    Compared,
+    Floats,
+    Floats32,
+    measure,
+)
+from gengap.studies.sabanayagam2023.rescaling import matched
+from gengap.studies.sabanayagam2023.starts import Fit, train_from
+from gengap.studies.solving import Solution
+
+Setup = Literal["normal", "noisy_start"]
+COMPARED: tuple[Setup, ...] = get_args(Setup)
+MAPPED = 3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The two checkerboards, and how the two solutions are compared.
+
+    Attributes:
+        dataset: keywords of :func:`gengap.datasets.load`: points in the plane.
+        noisy: the same of the variant whose network is the noisy start.
+        network: keywords of a network.
+        training: entries of the recipe.
+        loss: cross-entropy to which the logits of both solutions are scaled, or the least that both
+            reach.
+        side: points along each side of the plane.
+        starts: of the points that are moved to alignment 1: training inputs, drawn at random.
+        steps: by which they are moved.
+    """
+
+    dataset: Mapping[str, Any]
+    noisy: Mapping[str, Any]
+    network: Mapping[str, Any]
+    training: Mapping[str, Any]
+    loss: float = 0.02
+    side: int = 60
+    starts: int = 20
+    steps: int = 300
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Distances to the boundary, by direct search and from points of alignment 1.
+
+    Attributes:
+        least, mean: distance of the training inputs, by direct search.
+        extremes: the smaller distance of the two inputs of extreme alignment, by direct search.
+        estimate: the margin estimated from points of alignment 1.
+        best_alignment: the largest |A_1| that these points reach.
+        aligned_to_boundary: median distance to the boundary of the points that come within
+            :data:`gengap.curvature.margin.ALIGNED` of it.
+        distances: of each training input, (n,).
+        aligned_points: the moved points, (starts, 2).
+        best_point: the one of them with the largest |A_1|, (2,).
+        extreme_points: the inputs of largest and of smallest alignment, (2, 2).
+        nearest_points: of the boundary to these inputs, (2, 2).
+    """
+
+    least: float
+    mean: float
+    extremes: float
+    estimate: float
+    best_alignment: float
+    aligned_to_boundary: float
+    distances: Floats
+    aligned_points: Floats32
+    best_point: Floats32
+    extreme_points: Floats32
+    nearest_points: Floats
+
+
+@dataclass(frozen=True)
+class SimplicitySolution(Compared):
+    """One solution.
+
+    Attributes:
+        boundary_length: in sides of the plane.
+        margins: of the training inputs.
+        maps: of the alignment with the top eigenvectors.
+        eigenvalues: descending.
+    """
+
+    boundary_length: float
+    margins: Margins
+    maps: AlignmentMaps
+    eigenvalues: Floats
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """The two solutions.
+
+    Attributes:
+        noisy_accuracy: training accuracy on the noisy variant.
+        matched_loss: the cross-entropy of both solutions.
+        points, labels: the training split, (n, 2) and (n,).
+        solutions: by start.
+    """
+
+    noisy_accuracy: float
+    matched_loss: float
+    points: Floats32
+    labels: NDArray[np.int64]
+    solutions: Mapping[str, SimplicitySolution]
+
+    @property
+    def aligned(self) -> bool:
+        """Whether both solutions have a point whose |A_1| passes for 1."""
+        return all(
+            solution.margins.best_alignment >= REACHED for solution in self.solutions.values()
+        )
+
+
+SimplicityRun = Run[Settings, Result]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train from fresh weights, and from those of a network trained on the noisy variant.
+
+    Args:
+        context: seed, data and device.
+        settings: of the run.
+
+    Returns:
+        The solutions by start.
+    """
+    data, noisy = (load_dataset(context, each) for each in (settings.dataset, settings.noisy))
+    first = train_from(context, noisy, settings.network, settings.training, "normal")
+    starts = {"normal": None, "noisy_start": first.result.weights}
+    trained: dict[str, Solution] = {
+        setup: train_from(
+            context, data, settings.network, settings.training, setup, first=starts[setup]
+        )
+        for setup in COMPARED
+    }
+    networks, level = matched(
+        {setup: solution.network for setup, solution in trained.items()}, data.train, settings.loss
+    )
+    solutions = {}
+    for setup, network in networks.items():
+        fit = Fit.of(trained[setup])
+        solutions[setup] = _measured(context, settings, data.train, fit, network)
+    return Result(
+        noisy_accuracy=first.final_accuracy,
+        matched_loss=level,
+        points=data.train.inputs,
+        labels=data.train.labels,
+        solutions=solutions,
+    )
+
+
+def _measured(
+    context: Context, settings: Settings, data: Split, fit: Fit, network: Network
+) -> SimplicitySolution:
+    pairs, measures = measure(context, network, data)
+    plane = plane_around(data.inputs, settings.side)
+    regions = plane.regions(network)
+    mapped = alignments(network, plane.points, pairs.vectors[:, :MAPPED])
+    return SimplicitySolution(
+        fit=fit,
+        measures=measures,
+        boundary_length=regions.length,
+        margins=_margins(context, settings, data, network, pairs.vectors[:, 0]),
+        maps=AlignmentMaps.of(regions, mapped),
+        eigenvalues=pairs.values,
+    )
+
+
+def _margins(
+    context: Context, settings: Settings, data: Split, network: Network, vector: Floats
+) -> Margins:
+    rng = context.generator("margin")
+    direct = boundary_search(network, data.inputs, rng)
+    rows = rng.permutation(len(data.inputs))[: settings.starts]
+    margin = estimate_margin(network, vector, data.inputs, data.inputs[rows], steps=settings.steps)
+    points = margin.aligned.points.astype(np.float32)
+    of_points = boundary_search(network, points, rng, others=data.inputs)
+    sizes = np.abs(margin.aligned.alignments)
+    best, extremes = int(sizes.argmax()), list(margin.extremes)
+    near_best = sizes >= sizes[best] - ALIGNED
+    return Margins(
+        least=float(direct.distances.min()),
+        mean=float(direct.distances.mean()),
+        extremes=float(direct.distances[extremes].min()),
+        estimate=margin.margin,
+        best_alignment=float(sizes[best]),
+        aligned_to_boundary=float(np.median(of_points.distances[near_best])),
+        distances=direct.distances,
+        aligned_points=points,
+        best_point=points[best],
+        extreme_points=data.inputs[extremes],
+        nearest_points=direct.points[extremes],
+    )

@@ -1,0 +1,511 @@
+"""The figures of each experiment, by a function of the experiment's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from gengap.curvature.margin import REACHED
+from gengap.figures.style import (
+    BLACK,
+    DIVERGING,
+    DOUBLE_COLUMN,
+    GREY,
+    MARKERS,
+    ORDERED,
+    PALETTE,
+    SMALL_SIZE,
+    legend_below,
+    new_figure,
+    styled,
+)
+from gengap.studies.claims import by_seed
+from gengap.studies.outcomes import group_runs, varying_settings
+from gengap.studies.plotting import (
+    OPEN_DOT,
+    plot_band,
+    plot_dots,
+    plot_interval,
+    plot_regions,
+    plot_seeds,
+)
+from gengap.studies.sabanayagam2023.alignment_maps import (
+    ALIGNMENT,
+    Row,
+    eigenvalue_label,
+    finish_maps,
+    map_figure,
+)
+from gengap.studies.sabanayagam2023.experiments import complexity as of_complexity
+from gengap.studies.sabanayagam2023.experiments import simplicity as of_simplicity
+from gengap.studies.sabanayagam2023.experiments.boundary import BoundaryRun
+from gengap.studies.sabanayagam2023.experiments.dynamics import DynamicsRun
+from gengap.studies.sabanayagam2023.experiments.images import ImagesRun
+from gengap.studies.sabanayagam2023.experiments.intro import IntroRun
+from gengap.studies.sabanayagam2023.quantities import Floats
+
+SETUP_LABELS = {
+    "normal": "normal",
+    "random_labels": "random labels",
+    "adversarial": "adversarial start",
+    "large_norm": "large norm",
+    "noisy_start": "noisy start",
+    "file": "from a file",
+}
+SETUP_COLOURS = {
+    "normal": PALETTE[0],
+    "adversarial": PALETTE[1],
+    "large_norm": PALETTE[2],
+    "noisy_start": PALETTE[1],
+}
+
+COMPLEXITY_PANELS: dict[str, Callable[[of_complexity.ComplexitySolution], float]] = {
+    "test accuracy": lambda solution: solution.fit.test_accuracy,
+    "boundary length": lambda solution: solution.boundary_length,
+    r"$G_\theta$ (count)": lambda solution: solution.measures.g_theta_count,
+    r"tr $H$": lambda solution: solution.measures.trace,
+    r"$\lambda_1$": lambda solution: solution.measures.lambda_1,
+    "outliers": lambda solution: solution.measures.outliers,
+}
+ESTIMATE = "margin from\n$|A_1|=1$"
+SIMPLICITY_PANELS: dict[str, Callable[[of_simplicity.SimplicitySolution], float]] = {
+    "boundary length": lambda solution: solution.boundary_length,
+    r"$G_\theta$ (count)": lambda solution: solution.measures.g_theta_count,
+    "least distance\nto the boundary": lambda solution: solution.margins.least,
+    "mean distance\nto the boundary": lambda solution: solution.margins.mean,
+    "distance of\n$x^{min}$, $x^{max}$": lambda solution: solution.margins.extremes,
+    ESTIMATE: lambda solution: solution.margins.estimate,
+}
+DYNAMICS_PANELS = {
+    "train_loss": "training loss",
+    "lambda_1": r"$\lambda_1$",
+    "trace": r"tr $H$",
+    "outliers": "outliers",
+    "g_theta_count": r"$G_\theta$ (count)",
+    "nc1": "NC1",
+    "nc2_angles": "NC2 (angles)",
+    "nc2_norms": "NC2 (norms)",
+    "nc3": "NC3",
+    "nc4": "NC4",
+}
+LOGARITHMIC = (r"tr $H$", r"$\lambda_1$", "training loss", "NC1")
+
+ROW_HEIGHT = 1.15
+SHOWN_IMAGE_MAPS = 4
+IMAGE_AREA = 7.0
+
+
+def intro(runs: Sequence[IntroRun]) -> dict[str, Figure]:
+    """Plot predictions, gradients and alignment along x of the run that fits best."""
+    return {"introduction": _introduction(min(runs, key=lambda run: run.result.fit.train_loss))}
+
+
+def boundary(runs: Sequence[BoundaryRun]) -> dict[str, Figure]:
+    """Plot regions and alignment maps of the first seed, a row per grid point."""
+    return {"boundary": _boundary(runs)}
+
+
+def complexity(runs: Sequence[of_complexity.ComplexityRun]) -> dict[str, Figure]:
+    """Plot maps, spectra and samples of the first run, outliers of its protocol, all quantities."""
+    protocol = runs[0].settings.protocol
+    return {
+        "complex_boundaries": _complex_boundaries(runs[0]),
+        "spectra": _spectra(runs[0]),
+        "alignment_of_samples": _alignment_of_samples(runs[0]),
+        "quantities": _quantities(runs),
+        "outliers": _outliers([run for run in runs if run.settings.protocol == protocol]),
+    }
+
+
+def simplicity(runs: Sequence[of_simplicity.SimplicityRun]) -> dict[str, Figure]:
+    """Plot maps and margins of the first run, and all margins, at the least cross-entropy."""
+    least = min(run.settings.loss for run in runs)
+    selected = [run for run in runs if run.settings.loss == least]
+    return {
+        "simplicity_bias": _simplicity_bias(selected[0]),
+        "margin_estimation": _margin_estimation(selected[0]),
+        "margins": _margins(selected),
+    }
+
+
+def images(runs: Sequence[ImagesRun]) -> dict[str, Figure]:
+    """Plot the embedding of the first run's images, coloured by their alignment."""
+    return {"tsne": _tsne(runs[0])}
+
+
+def dynamics(runs: Sequence[DynamicsRun]) -> dict[str, Figure]:
+    """Plot every quantity by epoch."""
+    return {"dynamics": _dynamics(runs)}
+
+
+@styled
+def _introduction(run: IntroRun) -> Figure:
+    """Panels along x on the left; spectrum and loss surface on the right."""
+    result = run.result
+    figure = new_figure(DOUBLE_COLUMN, 3.9)
+    left, right = figure.subfigures(1, 2, width_ratios=[1.75, 1], squeeze=False)[0]
+    panels = left.subplots(3, 1, sharex=True, height_ratios=[1.1, 1, 0.6])
+    _plot_logits(panels[0], run)
+    size = float(np.abs(result.gradients).max())
+    _plot_along_x(left, panels[1], run, result.gradients, size, "$g(x)/|g(x)|$")
+    panels[1].set_ylabel("parameter")
+    _plot_along_x(left, panels[2], run, result.alignments.T, 1.0, "$A_i(x)$")
+    panels[2].set(yticks=[0.5, 1.5], yticklabels=["$v_1$", "$v_2$"], xlabel="input $x$")
+    for axes in panels:
+        for section in result.sections:
+            axes.axvline(section, color=BLACK, linestyle=":", linewidth=0.8)
+    spectrum, surface = right.subplots(2, 1, height_ratios=[1, 1.25])
+    values, steps = result.eigenvalues, result.steps
+    spectrum.plot(np.arange(1, len(values) + 1), values, "o", color=BLACK, markersize=2.5)
+    spectrum.set(xlabel="$i$-th largest eigenvalue", ylabel=r"$\lambda_i$")
+    image = surface.contourf(steps, steps, np.log10(result.surface), levels=15, cmap=ORDERED)
+    surface.plot(0, 0, "o", color="white", markeredgecolor=BLACK, markersize=4)
+    surface.set(xlabel="along $v_1$", ylabel="along $v_2$")
+    right.colorbar(image, ax=surface, label=r"$\log_{10}$ loss")
+    return figure
+
+
+def _plot_logits(axes: Axes, run: IntroRun) -> None:
+    result = run.result
+    for label in (0, 1):
+        axes.plot(result.x, result.logits[:, label], color=PALETTE[label])
+        inputs = result.inputs[result.labels == label]
+        axes.plot(
+            inputs,
+            np.full(len(inputs), result.logits.min()),
+            MARKERS[label],
+            color=PALETTE[label],
+            label=f"class {label + 1}",
+            markersize=4,
+            clip_on=False,
+        )
+    axes.axhline(0, color=GREY, linewidth=0.5)
+    axes.set_ylabel("logit")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+
+
+def _plot_along_x(
+    figure: SubFigure,
+    axes: Axes,
+    run: IntroRun,
+    rows: NDArray[np.floating],
+    size: float,
+    label: str,
+) -> None:
+    """Rows of values along x, coloured from -size to size."""
+    x = run.result.x
+    image = axes.imshow(
+        rows,
+        cmap=DIVERGING,
+        vmin=-size,
+        vmax=size,
+        aspect="auto",
+        extent=(x[0], x[-1], len(rows), 0),
+        interpolation="nearest",
+    )
+    figure.colorbar(image, ax=axes, label=label, pad=0.01)
+
+
+@styled
+def _boundary(runs: Sequence[BoundaryRun]) -> Figure:
+    first = [run for run in runs if run.seed == min(other.seed for other in runs)]
+    varying = varying_settings(first)
+    rows = [
+        Row(
+            _row_label(run, varying),
+            run.result.maps,
+            run.result.eigenvalues,
+            run.result.points,
+            run.result.labels,
+        )
+        for run in first
+    ]
+    return map_figure(rows, DOUBLE_COLUMN * 0.8, ROW_HEIGHT * len(first) + 0.3)
+
+
+def _row_label(run: BoundaryRun, varying: Sequence[str]) -> str:
+    """What of a row's settings is not that of all rows."""
+    settings, words = run.settings, []
+    if "dataset" in varying:
+        words += str(settings.dataset["name"]).replace("gauss_mixture", "gauss").split("_")
+        if "groups" in settings.dataset:
+            words.append(f"{len(settings.dataset['groups'])} classes")
+    if "loss" in varying:
+        words.append(settings.loss.replace("_", "\n"))
+    if settings.optimiser:
+        words.append(str(settings.optimiser.get("optimiser", "")))
+    return "\n".join(words)
+
+
+@styled
+def _complex_boundaries(run: of_complexity.ComplexityRun) -> Figure:
+    """Regions and alignments with the top eigenvectors, a row per start."""
+    result = run.result
+    rows = [
+        Row(SETUP_LABELS[setup], own.maps, own.eigenvalues, result.points, result.labels)
+        for setup, own in result.solutions.items()
+    ]
+    return map_figure(rows, DOUBLE_COLUMN, 3.9)
+
+
+@styled
+def _spectra(run: of_complexity.ComplexityRun) -> Figure:
+    """Histograms of all eigenvalues, a panel per start; outliers marked."""
+    solutions = run.result.solutions
+    figure = new_figure(DOUBLE_COLUMN, 2.1)
+    panels = figure.subplots(1, len(solutions), sharey=True)
+    for axes, (setup, solution) in zip(panels, solutions.items(), strict=True):
+        values, count = solution.eigenvalues, solution.measures.outliers
+        axes.hist(values, bins=120, color=SETUP_COLOURS[setup])
+        axes.plot(values[:count], np.full(count, 1.6), "x", color=BLACK, markersize=4)
+        axes.set_yscale("log")
+        axes.set(title=f"{SETUP_LABELS[setup]} (outliers: {count})", xlabel=r"eigenvalue $\lambda$")
+    panels[0].set_ylabel("eigenvalues")
+    return figure
+
+
+@styled
+def _alignment_of_samples(run: of_complexity.ComplexityRun) -> Figure:
+    """Each sample's alignment with the top eigenvectors, a panel per start, means by class."""
+    solutions, labels = run.result.solutions, run.result.labels
+    figure = new_figure(DOUBLE_COLUMN, 2.7)
+    panels = figure.subplots(1, len(solutions), sharey=True)
+    for axes, (setup, solution) in zip(panels, solutions.items(), strict=True):
+        order = np.arange(1, solution.alignments.shape[1] + 1)
+        for label in np.unique(labels):
+            own = solution.alignments[labels == label]
+            axes.plot(order, own.T, color=PALETTE[label], alpha=0.12, linewidth=0.5)
+            axes.plot(order, own.mean(axis=0), color=PALETTE[label], label=f"class {label + 1}")
+        axes.set(title=SETUP_LABELS[setup], ylim=(-1, 1), xlim=(1, len(order)))
+        axes.set_xlabel("eigenvector, by eigenvalue")
+        measures = solution.measures
+        text = (
+            rf"$G_\theta={measures.g_theta:.3f}$ ({measures.g_theta_count})"
+            + "\n"
+            + rf"tr $H={measures.trace:.3g}$, $\lambda_1={measures.lambda_1:.3g}$"
+        )
+        axes.text(0.97, 0.03, text, transform=axes.transAxes, ha="right")
+    panels[0].set_ylabel("alignment $A_i(x)$")
+    panels[-1].legend(loc="upper right", ncols=1)
+    return figure
+
+
+@styled
+def _quantities(runs: Sequence[of_complexity.ComplexityRun]) -> Figure:
+    """Quantities of the starts: a dot and a line per run, mean and interval over seeds."""
+    setups = of_complexity.COMPARED
+    protocols = group_runs(runs, lambda run: run.settings.protocol)
+    figure = new_figure(DOUBLE_COLUMN, 2.0 * len(protocols) + 0.2)
+    grid = figure.subplots(len(protocols), len(COMPLEXITY_PANELS), squeeze=False)
+    labels = [SETUP_LABELS[setup].removesuffix(" start") for setup in setups]
+    for row, (protocol, own) in zip(grid, protocols.items(), strict=True):
+        for axes, (title, quantity) in zip(row, COMPLEXITY_PANELS.items(), strict=True):
+            values = [_of_setup(setup, quantity) for setup in setups]
+            table = np.array([[value(run) for value in values] for run in own])
+            plot_dots(axes, table, [SETUP_COLOURS[setup] for setup in setups])
+            for place, value in enumerate(values):
+                plot_interval(axes, place + 0.25, by_seed(own, value))
+            if title in LOGARITHMIC and np.all(table > 0):
+                axes.set_yscale("log")
+            axes.set_xticks(range(len(setups)), labels, rotation=45, ha="right")
+            axes.set(title=title, xlim=(-0.4, len(setups) - 0.4))
+        row[0].set_ylabel(f"{protocol}\nprotocol")
+    return figure
+
+
+def _of_setup(
+    setup: str, quantity: Callable[[of_complexity.ComplexitySolution], float]
+) -> Callable[[of_complexity.ComplexityRun], float]:
+    return lambda run: quantity(run.result.solutions[setup])
+
+
+@styled
+def _outliers(runs: Sequence[of_complexity.ComplexityRun]) -> Figure:
+    """Number of outliers and G_theta against the length of the boundary, all solutions."""
+    figure = new_figure(DOUBLE_COLUMN, 2.6)
+    datasets = group_runs(runs, lambda run: str(run.settings.dataset["name"]))
+    titles = ("outliers", r"$G_\theta$ (count)")
+    for axes, title in zip(figure.subplots(1, 2), titles, strict=True):
+        for marker, own in zip(MARKERS, datasets.values(), strict=False):
+            for setup in of_complexity.COMPARED:
+                solutions = [run.result.solutions[setup] for run in own]
+                axes.plot(
+                    [solution.boundary_length for solution in solutions],
+                    [COMPLEXITY_PANELS[title](solution) for solution in solutions],
+                    marker,
+                    color=SETUP_COLOURS[setup],
+                    markersize=3.5,
+                    alpha=0.8,
+                )
+        axes.set(xlabel="length of the boundary (sides of the plane)", ylabel=title)
+    keys = [("s", SETUP_COLOURS[setup], SETUP_LABELS[setup]) for setup in of_complexity.COMPARED]
+    keys += [(MARKERS[k], GREY, name.replace("_", " ")) for k, name in enumerate(datasets)]
+    legend_below(
+        figure,
+        [
+            Line2D([], [], marker=marker, color=colour, label=label, markersize=4, linestyle="")
+            for marker, colour, label in keys
+        ],
+    )
+    return figure
+
+
+@styled
+def _simplicity_bias(run: of_simplicity.SimplicityRun) -> Figure:
+    """Regions and alignments with the top eigenvectors, a row per start."""
+    result = run.result
+    rows = [
+        Row(
+            f"{SETUP_LABELS[setup]}\n" + rf"$G_\theta$: {own.measures.g_theta_count}",
+            own.maps,
+            own.eigenvalues,
+            result.points,
+            result.labels,
+        )
+        for setup, own in result.solutions.items()
+    ]
+    return map_figure(rows, DOUBLE_COLUMN * 0.8, 3.6)
+
+
+@styled
+def _margin_estimation(run: of_simplicity.SimplicityRun) -> Figure:
+    """Points of alignment 1, the inputs of extreme alignment, and the nearest boundary to them."""
+    result = run.result
+    figure = new_figure(DOUBLE_COLUMN * 0.8, 3.9)
+    panels = figure.subplots(1, len(result.solutions))
+    marks: list[Line2D] = []
+    for axes, (setup, solution) in zip(panels, result.solutions.items(), strict=True):
+        maps, margins = solution.maps, solution.margins
+        plot_regions(axes, maps.x, maps.y, maps.predicted, result.points, result.labels)
+        marks = _plot_marks(axes, margins)
+        axes.set_title(SETUP_LABELS[setup])
+        axes.set_xlabel(
+            f"margin from $x_b$: {margins.estimate:.2f}, direct: {margins.extremes:.2f}\n"
+            f"(best $|A_1|$: {margins.best_alignment:.3f})",
+            fontsize=SMALL_SIZE,
+        )
+    legend_below(figure, marks)
+    return figure
+
+
+def _plot_marks(axes: Axes, margins: of_simplicity.Margins) -> list[Line2D]:
+    marks = []
+    for points, marker, colour, label in (
+        (margins.aligned_points, "o", "white", "$x_b$ of each start"),
+        (margins.best_point[np.newaxis], "*", PALETTE[3], "best $x_b$"),
+        (margins.extreme_points[:1], "P", PALETTE[4], "$x^{max}$"),
+        (margins.extreme_points[1:], "X", PALETTE[4], "$x^{min}$"),
+        (margins.nearest_points, "d", BLACK, "boundary nearest to them"),
+    ):
+        marks += axes.plot(
+            *points.T,
+            marker,
+            color=colour,
+            markeredgecolor=BLACK,
+            markeredgewidth=0.6,
+            markersize=9 if marker == "*" else 5,
+            linestyle="none",
+            label=label,
+        )
+    return marks
+
+
+@styled
+def _margins(runs: Sequence[of_simplicity.SimplicityRun]) -> Figure:
+    """Quantities of the two starts, a dot per run and a line per pair of the same seed."""
+    setups = of_simplicity.COMPARED
+    figure = new_figure(DOUBLE_COLUMN, 2.4)
+    aligned = np.array([run.result.aligned for run in runs])
+    panels = figure.subplots(1, len(SIMPLICITY_PANELS))
+    for axes, (title, quantity) in zip(panels, SIMPLICITY_PANELS.items(), strict=True):
+        table = np.array([[quantity(run.result.solutions[s]) for s in setups] for run in runs])
+        # Pairs without a point of alignment 1 for both have no estimate of the margin.
+        filled = aligned if title == ESTIMATE else np.ones_like(aligned)
+        plot_dots(axes, table, [SETUP_COLOURS[setup] for setup in setups], filled=filled)
+        for place in range(len(setups)):
+            plot_interval(axes, place, list(table[filled, place]))
+        axes.set_xticks([0, 1], ["normal", "noisy\nstart"])
+        axes.set(title=title, xlim=(-0.5, 1.5))
+    if not aligned.all():
+        label = rf"no point of $|A_1| \geq {REACHED:g}$ for both"
+        legend_below(figure, [Line2D([], [], marker="o", color=GREY, label=label, **OPEN_DOT)])
+    return figure
+
+
+@styled
+def _tsne(run: ImagesRun) -> Figure:
+    """Inputs by class, then coloured by their alignment with each top eigenvector, by start."""
+    result = run.result
+    solutions, points, labels = result.solutions, result.embedding, result.labels
+    maps = min(SHOWN_IMAGE_MAPS, *(own.alignments.shape[1] for own in solutions.values()))
+    figure = new_figure(DOUBLE_COLUMN, 1.55 * len(solutions) + 0.35)
+    grid = figure.subplots(len(solutions), maps + 1, squeeze=False)
+    handles: list[Any] = []
+    for row, (setup, solution) in zip(grid, solutions.items(), strict=True):
+        handles = [
+            row[0].scatter(
+                *points[labels == label].T,
+                s=IMAGE_AREA,
+                marker=MARKERS[label % len(MARKERS)],
+                color=PALETTE[label % len(PALETTE)],
+                label=f"class {label + 1}",
+                linewidths=0,
+            )
+            for label in np.unique(labels)
+        ]
+        count = solution.measures.g_theta_count
+        row[0].set_ylabel(f"{SETUP_LABELS[setup]}\n" + rf"$G_\theta$: {count}")
+        for index, axes in enumerate(row[1:]):
+            axes.scatter(
+                *points.T,
+                c=solution.alignments[:, index],
+                cmap=DIVERGING,
+                norm=ALIGNMENT,
+                s=IMAGE_AREA,
+                linewidths=0.15,
+                edgecolors="grey",
+            )
+            axes.set_xlabel(eigenvalue_label(index, solution.eigenvalues[index]))
+    for axes in grid.ravel():
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(True)
+    finish_maps(figure, grid, "classes")
+    legend_below(figure, handles)
+    return figure
+
+
+@styled
+def _dynamics(runs: Sequence[DynamicsRun]) -> Figure:
+    """A panel per quantity; epochs on a logarithmic axis that starts with 0."""
+    figure = new_figure(DOUBLE_COLUMN, 3.4)
+    panels = figure.subplots(2, 5, sharex=True)
+    epochs = runs[0].result.checkpoints
+    handles: list[Line2D] = []
+    for axes, (name, title) in zip(panels.ravel(), DYNAMICS_PANELS.items(), strict=True):
+        curves = {
+            setup: np.array([run.result.curves[setup][name] for run in runs])
+            for setup in runs[0].result.curves
+        }
+        handles = [
+            _plot_curves(axes, epochs, setup, of_seeds) for setup, of_seeds in curves.items()
+        ]
+        axes.set_title(title)
+        axes.set_xscale("symlog", linthresh=1)
+        if title in LOGARITHMIC and all(np.all(of_seeds > 0) for of_seeds in curves.values()):
+            axes.set_yscale("log")
+    for axes in panels[-1]:
+        axes.set_xlabel("epoch")
+    legend_below(figure, handles)
+    return figure
+
+
+def _plot_curves(axes: Axes, epochs: NDArray[np.integer], setup: str, curves: Floats) -> Line2D:
+    """Every seed's curve, and the mean with its interval."""
+    plot_seeds(axes, epochs, curves, SETUP_COLOURS[setup])
+    return plot_band(axes, epochs, curves, SETUP_COLOURS[setup], label=SETUP_LABELS[setup])

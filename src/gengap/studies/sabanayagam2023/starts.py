@@ -1,0 +1,175 @@
+"""The starts that the paper compares, and the networks that are trained from them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor
+
+from gengap.datasets import Dataset, Split
+from gengap.errors import GengapError
+from gengap.networks import Network, weights_of
+from gengap.studies.context import Context
+from gengap.studies.solving import Solution, build_network, recipe_for, solve, untrained_network
+from gengap.tasks.zoo import network_spec
+from gengap.training import set_initial_weights
+
+Setup = Literal["normal", "random_labels", "adversarial", "large_norm", "noisy_start", "file"]
+
+SMALL_CNN = (
+    {"layer_name": "Conv2D", "filters": 16, "kernel_size": 3, "activation": "relu"},
+    {"layer_name": "MaxPooling2D", "pool_size": 2},
+    {"layer_name": "Conv2D", "filters": 32, "kernel_size": 3, "activation": "relu"},
+    {"layer_name": "MaxPooling2D", "pool_size": 2},
+    {"layer_name": "Flatten"},
+)
+"""The paper's CNN without its last layer, for images of 10x10 pixels or more."""
+
+SOFTMAX = {"layer_name": "Activation", "activation": "softmax"}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well a trained network fits.
+
+    Attributes:
+        train_accuracy, train_loss: after the last epoch, on the labels that it was trained on.
+        test_accuracy: on the test split.
+    """
+
+    train_accuracy: float
+    test_accuracy: float
+    train_loss: float
+
+    @classmethod
+    def of(cls, solution: Solution) -> Fit:
+        """Return the fit of a network that still has its final weights."""
+        return cls(solution.final_accuracy, solution.on_test()[1], solution.final_loss)
+
+
+@dataclass(frozen=True)
+class RandomLabels:
+    """How well the permuted labels were fitted.
+
+    Attributes:
+        accuracy, loss: after the last epoch.
+        reached: whether the recipe's ``stop_at_loss`` was reached.
+    """
+
+    accuracy: float
+    loss: float
+    reached: bool
+
+    @classmethod
+    def of(cls, solution: Solution) -> RandomLabels:
+        """Return the fit of a network that was trained on permuted labels."""
+        reached = solution.result.reached_target
+        return cls(solution.final_accuracy, solution.final_loss, reached)
+
+
+def train_from(
+    context: Context,
+    data: Dataset,
+    network: Mapping[str, Any],
+    training: Mapping[str, Any],
+    setup: Setup,
+    *,
+    first: Mapping[str, Tensor] | str | Path | None = None,
+    checkpoints: Sequence[int] = (),
+) -> Solution:
+    """Train a network from one of the paper's starts.
+
+    ========================= =================================================================
+    setup                     start
+    ========================= =================================================================
+    normal                    fresh weights
+    random_labels             fresh weights; trained on randomly permuted labels
+    adversarial, noisy_start  the weights ``first`` of a network that was trained on permuted
+                              labels, or on the noisy variant of the data
+    large_norm                fresh weights, scaled to the norm of ``first``
+    file                      the safetensors file ``first``, for instance of a pretrained network
+    ========================= =================================================================
+
+    Initial weights, order of inputs and permutation depend on the seed alone, so that the setups of
+    one seed differ in their start only.
+
+    Args:
+        context: seed and device.
+        data: training and test split.
+        network: see :func:`network_keywords`.
+        training: entries of the recipe.
+        setup: the start.
+        first: weights by name, or a file.
+        checkpoints: epochs after which to keep the weights.
+
+    Returns:
+        The trained network.
+
+    Raises:
+        GengapError: ``first`` is missing or superfluous, or what :func:`solve` refuses.
+    """
+    if (first is None) != (setup in ("normal", "random_labels")):
+        remedy = "leave them out" if first is not None else "give them"
+        raise GengapError(f"The setup {setup} and its first weights do not fit: {remedy}.")
+    keywords = network_keywords(network, data, training.get("loss"))
+    if setup == "random_labels":
+        labels = context.generator("permuted labels").permutation(data.train.labels)
+        permuted = Split(data.train.inputs, labels, data.train.classes)
+        data = dataclasses.replace(data, train=permuted)
+    module = build_network(context, data, keywords)
+    if setup == "large_norm":
+        set_initial_weights(module, recipe_for(context, training), first)
+        fresh = untrained_network(context, data, keywords, training)
+        first = scaled_weights(fresh, parameter_norm(module))
+    return solve(context, data, module, training, start=first, checkpoints=checkpoints)
+
+
+def network_keywords(
+    network: Mapping[str, Any], data: Dataset, loss: str | None
+) -> Mapping[str, Any]:
+    """Return the keywords of a network, with the layers that only this study adds.
+
+    Args:
+        network: keywords as for :func:`gengap.tasks.zoo.network_spec`, or
+            ``{"template": "small_cnn"}`` for :data:`SMALL_CNN` and a dense layer.
+        data: its input shape and number of classes are the network's.
+        loss: of training; ``nll`` adds a softmax.
+
+    Returns:
+        Keywords for :func:`gengap.studies.solving.build_network`.
+
+    Raises:
+        GengapError: an architecture has the loss ``nll``, or the keywords are unknown.
+    """
+    if network == {"template": "small_cnn"}:
+        last = {"layer_name": "Dense", "units": data.classes}
+        network = {"model_config": [*SMALL_CNN, last]}
+    if loss != "nll":
+        return network
+    if "architecture" in network:
+        raise GengapError(
+            f"The setting 'network' names the architecture '{network['architecture']}', to which "
+            "no softmax can be added, but the setting 'loss' is nll, which needs one: give "
+            "'network' a 'template' or a 'model_config', or choose another 'loss'."
+        )
+    spec = network_spec(network, data.input_shape, data.classes)
+    return {**spec, "model_config": [*spec["model_config"], SOFTMAX]}
+
+
+def parameter_norm(network: Network) -> float:
+    """Return the Euclidean norm of all parameters, without batch statistics."""
+    weights = weights_of(network)
+    return math.sqrt(
+        sum(float(weights[name].double().square().sum()) for name, _ in network.named_parameters())
+    )
+
+
+def scaled_weights(network: Network, norm: float) -> dict[str, Tensor]:
+    """Return a network's weights, its parameters times the factor that gives them a norm."""
+    weights, factor = weights_of(network), norm / parameter_norm(network)
+    return {**weights, **{name: weights[name] * factor for name, _ in network.named_parameters()}}
