@@ -28,6 +28,7 @@ from gengap.topology import (
     vectorise,
     write_diagrams,
 )
+from gengap.topology.storage import Diagrams
 
 NAME = "small"
 GRID: dict[str, list[Any]] = {
@@ -106,7 +107,8 @@ def task_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tasks.write_task(folder / "task.json", NAME, GRID, metrics)
     task = tasks.load(folder)
     rng = np.random.default_rng(2)
-    tables, diagrams = [], {}
+    tables = []
+    diagrams: dict[str, Diagrams] = {}
     for network, entry in metrics.items():
         corruption = entry.hyper_parameters["label_corruption"]
         signal = corruption + 0.1 * rng.normal()

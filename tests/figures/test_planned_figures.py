@@ -13,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 from tests.figures import synthetic
 
-from gengap.failures import Failure, write_failure
+from gengap.failures import Failure, write_failures
 from gengap.figures import from_diagrams, from_tables
 from gengap.planned_figures import FIGURES, PlannedFigure
 
@@ -68,9 +68,9 @@ def test_tasks_of_a_study_stand_side_by_side_under_their_own_names(tmp_path: Pat
 def test_a_failed_network_is_drawn_as_its_reason(
     draw: Callable[..., Figure], tmp_path: Path
 ) -> None:
-    path = tmp_path / "3.npz"
-    write_failure(path, Failure("diagrams", "3", "no neuron fires"))
-    figure = draw(diagrams=str(path), network=3)
+    failed = tmp_path / "0.failed.json"
+    write_failures(failed, [Failure("diagrams", "3", "no neuron fires")])
+    figure = draw(diagrams=str(tmp_path / "0.npz"), failed=str(failed), network=3)
     assert "no neuron fires" in figure.axes[0].texts[0].get_text().replace("\n", " ")
 
 

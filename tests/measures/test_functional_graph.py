@@ -53,7 +53,7 @@ def test_the_leaderboard_cross_validates_the_law() -> None:
         0.1 + 0.5 * values["life"] - 0.4 * values["midlife"],
         pd.DataFrame({"width": np.tile([1, 2], 8)}, index=names),
         training_accuracy=pd.Series(1.0, index=names),
-        replicates=10,
+        resamples=10,
         permutations=10,
     ).leaderboard.set_index("measure")
     law = board.loc["life_and_midlife.H1"]

@@ -16,10 +16,11 @@ import yaml
 from matplotlib.figure import Figure
 
 from gengap.curvature import effective_dimensionality, hessian, spectra
-from gengap.datasets.sources import SOURCES, File
+from gengap.datasets import registry
+from gengap.datasets.sources import File
 from gengap.errors import GengapError
 from gengap.measures import curvature
-from gengap.planning import grid_points
+from gengap.planning.grid import grid_points
 from gengap.seeding import generator
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.maddox2020.experiments import (
@@ -339,8 +340,10 @@ def test_double_descent_on_cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         content = records.tobytes()
         (folder / name).write_bytes(content)
         members.append(File(name, len(content), hashlib.sha256(content).hexdigest()))
-    (official,) = SOURCES["cifar100"]
-    monkeypatch.setitem(SOURCES, "cifar100", (replace(official, members=tuple(members)),))
+    entry = registry.DATASETS["cifar100"]
+    assert isinstance(entry, registry.Official)
+    source = (replace(entry.source[0], members=tuple(members)),)
+    monkeypatch.setitem(registry.DATASETS, "cifar100", replace(entry, source=source))
     runs = reduced(
         "double_descent",
         seeds=1,

@@ -18,7 +18,7 @@ from gengap.datasets import Dataset, load
 from gengap.errors import GengapError
 from gengap.figures import save
 from gengap.networks import Network, set_weights
-from gengap.planning import grid_points
+from gengap.planning.grid import grid_points
 from gengap.seeding import derive
 from gengap.studies.context import Context
 from gengap.studies.ortizjimenez2021.experiments import (

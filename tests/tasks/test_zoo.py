@@ -13,6 +13,7 @@ import yaml
 
 from gengap.datasets import Split, load
 from gengap.errors import GengapError
+from gengap.planning.grid import canonical_point
 from gengap.tasks import zoo
 from gengap.tasks.folder import Metrics, TrainedNetwork
 
@@ -113,14 +114,14 @@ def test_how_a_number_is_written_changes_no_network(
     ],
 )
 def test_values_have_the_type_of_their_key(key: str, given: Any, expected: str) -> None:
-    assert repr(zoo.canonical_point({key: given})[key]) == expected
+    assert repr(canonical_point({key: given})[key]) == expected
 
 
 def test_the_seeds_of_the_default_zoo_are_those_of_its_config_as_written(root: Path) -> None:
     grid = yaml.safe_load((root / "config.yaml").read_text())["tasks"][0]["zoo"]["grid"]
     for values in itertools.product(*grid.values()):
         point = dict(zip(grid, values, strict=True))
-        assert repr(zoo.canonical_point(point)) == repr(point)
+        assert repr(canonical_point(point)) == repr(point)
 
 
 @pytest.mark.parametrize(

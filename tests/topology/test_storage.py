@@ -89,27 +89,30 @@ def test_refuses_a_truncated_file(tmp_path: Path, end: int) -> None:
 
 def test_refuses_pickles_other_arrays_and_gaps(tmp_path: Path) -> None:
     path = tmp_path / "d.npz"
+
+    def save(**arrays: Any) -> None:
+        np.savez(path, allow_pickle=True, **{f"0/{name}": array for name, array in arrays.items()})
+
     bars, metadata = np.zeros((3, 2), dtype=np.float32), np.array("{}")
-    np.savez(path, **{"0/metadata": np.array([{}], dtype=object)})
+    save(metadata=np.array([{}], dtype=object))
     with pytest.raises(GengapError, match="not a valid npz file"):
         read_diagrams(path, "0")
     with path.open("wb") as file:
         np.save(file, bars)
     with pytest.raises(GengapError, match="not a valid npz file"):
         read_diagrams(path, "0")
-    np.savez(path, **{"0/draw0_H0": bars})
+    save(draw0_H0=bars)
     with pytest.raises(GengapError, match="holds no metadata"):
         read_diagrams(path, "0")
-    np.savez(path, **{"0/metadata": np.array("{"), "0/draw0_H0": bars})
+    save(metadata="{", draw0_H0=bars)
     with pytest.raises(GengapError, match="holds no metadata"):
         read_diagrams(path, "0")
-    np.savez(path, **{"0/metadata": metadata, "0/something": bars})
+    save(metadata=metadata, something=bars)
     with pytest.raises(GengapError, match="'something'"):
         read_diagrams(path, "0")
-    np.savez(path, **{"0/metadata": metadata, "0/draw0_H0": bars[0]})
+    save(metadata=metadata, draw0_H0=bars[0])
     with pytest.raises(GengapError, match="'draw0_H0'"):
         read_diagrams(path, "0")
-    names = ("draw0_H0", "draw0_H1", "draw1_H0")
-    np.savez(path, **{"0/metadata": metadata}, **{f"0/{name}": bars for name in names})
+    save(metadata=metadata, draw0_H0=bars, draw0_H1=bars, draw1_H0=bars)
     with pytest.raises(GengapError, match="lacks some draws"):
         read_diagrams(path, "0")

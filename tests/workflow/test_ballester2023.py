@@ -110,9 +110,8 @@ def test_the_imported_task_is_the_zoo(study: Path, imported: tasks.Task) -> None
 
 def test_the_receipt_of_the_export_lists_every_file(study: Path) -> None:
     folder = study / "zoo" / "pgdl"
-    listed = dict(
-        reversed(line.split("  ")) for line in (folder / "exported.txt").read_text().splitlines()
-    )
+    lines = (folder / "exported.txt").read_text().splitlines()
+    listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
     files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".txt"]
     models = [path for path in files if path.parent.name.startswith("model_")]
     assert len(models) == 8 * 3
@@ -148,7 +147,7 @@ def brute_force_score(values: pd.Series, task: tasks.Task) -> float:
             )
             entropy.append(-sum(p * math.log2(p) for p in rows if p > 0))
         scores.append(np.mean(information) / np.mean(entropy))
-    return 100 * min(scores)
+    return float(100 * min(scores))
 
 
 def test_scores_are_those_of_the_definition(
@@ -203,7 +202,7 @@ def test_correlations_within_depth_are_scipys_and_the_strongest_is_named(
     table = table_of(study, "summary_correlations")
     estimates = table.set_index(["measure", "statistic", "stratum"])["estimate"]
     depths = imported.hyper_parameters()["depth"]
-    functions = {
+    functions: dict[str, Callable[..., Any]] = {
         "kendall": stats.kendalltau, "spearman": stats.spearmanr, "pearson": stats.pearsonr,
     }  # fmt: skip
     for name in (*SUMMARIES, "brain"):
@@ -219,7 +218,8 @@ def test_correlations_within_depth_are_scipys_and_the_strongest_is_named(
                 assert estimates[name, statistic, stratum] == pytest.approx(expected, nan_ok=True)
     strongest = table_of(study, "strongest").set_index(["stratum", "statistic", "family"])
     assert {"topology", "competition"} <= set(strongest.index.unique("family"))
-    for (stratum, statistic, family), row in strongest.iterrows():
+    for row in strongest.reset_index().to_dict("records"):
+        stratum, statistic, family = row["stratum"], row["statistic"], row["family"]
         rivals = table[
             (table["stratum"] == stratum)
             & (table["statistic"] == statistic)
@@ -269,10 +269,10 @@ def test_figures_compare_the_tasks(study: Path) -> None:
     # The panel: mean and deviation of deaths, in H0 and H1, of either task.
     panels = re.findall(r'<g id="axes_\d+">', (study / "figures" / "moments.svg").read_text())
     assert len(panels) == 2 * 4
-    drawn = {path.stem for path in (study / "digits" / "figures").glob("*.png")}
-    assert {"leaderboard", "gaps", "r2_heatmap"} <= drawn
+    names = {path.stem for path in (study / "digits" / "figures").glob("*.png")}
+    assert {"leaderboard", "gaps", "r2_heatmap"} <= names
     # An imported network has no history.
-    assert "training" not in drawn
+    assert "training" not in names
 
 
 def test_a_second_run_of_the_study_has_nothing_to_do(study: Path, snakemake: Run) -> None:

@@ -219,7 +219,7 @@ def test_the_eigenvalues_of_any_network_are_a_target(
         logits = torch.func.functional_call(network, named, (inputs,))
         return torch.nn.functional.cross_entropy(logits, labels)
 
-    hessian = torch.autograd.functional.hessian(loss, flat)
+    hessian = torch.func.hessian(loss)(flat)
     expected = torch.linalg.eigvalsh(hessian).flip(0).double().numpy()
     with np.load(folder / "curvature" / "0.npz") as found:
         values = found["eigenvalues"]
@@ -235,8 +235,8 @@ def test_architectures_may_vary_in_a_grid(snakemake: Run, tmp_path: Path) -> Non
     config = yaml.safe_load(REDUCED.read_text())
     task = config["tasks"][0]
     task["zoo"]["network"] = {}
-    grid = {"architecture": ["lenet", "lenet_300_100"], "label_corruption": [0.0, 0.3]}
-    task["zoo"]["grid"] = grid
+    architectures = ["lenet", "lenet_300_100"]
+    task["zoo"]["grid"] = {"architecture": architectures, "label_corruption": [0.0, 0.3]}
     task["correlate_within"] = "architecture"
     path = tmp_path / "architectures.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
@@ -244,5 +244,5 @@ def test_architectures_may_vary_in_a_grid(snakemake: Run, tmp_path: Path) -> Non
     assert result.returncode == 0, result.stderr
     plan = json.loads((tmp_path / "results" / "reduced" / "plan.json").read_text())
     assert [entry["network"] for entry in plan] == [
-        {"architecture": name} for name in grid["architecture"] for _ in range(4)
+        {"architecture": name} for name in architectures for _ in range(4)
     ]
