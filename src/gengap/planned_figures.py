@@ -20,10 +20,9 @@ class PlannedFigure(NamedTuple):
         draw: ``module:function`` that returns the figure. The keywords of the function are those
             of ``inputs`` (paths, or lists of paths) and ``params``.
         category: heading of the figure in the report.
-        inputs: by keyword, a file of a task, as a path below ``results/<task>``. ``{shard}``
-            stands for each shard of the task's networks, ``{example}`` for the shard of the network
-            whose diagrams the task shows. A study's figure takes the file of each task that it
-            compares.
+        inputs: by keyword, a file of a task, as a path below ``results/<task>``. ``{example}``
+            stands for the shard of the network whose diagrams the task shows. A study's figure
+            takes the file of each task that it compares.
         params: keywords that come from the settings.
         needs: what a task must have for the figure to be drawn: ``zoo`` (networks trained here),
             ``rank_within`` (a hyper-parameter) or ``topology`` (the family of measures). None
@@ -98,7 +97,7 @@ FIGURES = {
         "training": PlannedFigure(
             "gengap.figures.from_task:draw_training",
             "Networks",
-            {"task": "task.json", "receipts": "shards/{shard}.json"},
+            {"task": "task.json"},
             ("colour",),
             needs="zoo",
         ),

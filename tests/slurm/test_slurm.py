@@ -119,8 +119,8 @@ def test_a_cluster_gives_the_bytes_of_a_local_run(local: dict[str, bytes], tmp_p
     found = results(tmp_path)
     assert sorted(found) == sorted(local)
     assert [name for name in local if found[name] != local[name]] == []
-    # Four groups of jobs, so as many SLURM jobs and not one for each.
-    assert log_of(tmp_path).count("has been submitted with SLURM jobid") == 4
+    # Four groups of jobs, and the gathering of the measures: so many SLURM jobs.
+    assert log_of(tmp_path).count("has been submitted with SLURM jobid") == 5
 
 
 @pytest.mark.usefixtures("cluster")

@@ -39,6 +39,8 @@ rule measure:
         "../../scripts/measure.py"
 
 
+# In no group: Snakemake looks at all inputs of a group's job each time that one of them is there,
+# and these are as many as shards.
 rule measures:
     input:
         tables=look.task(targets.measure_tables),
@@ -53,8 +55,6 @@ rule measures:
         "results/{task}/logs/measures.log",
     benchmark:
         "results/{task}/benchmarks/measures.tsv"
-    group:
-        "statistics"
     conda:
         "../../envs/evaluation.yaml"
     threads: 1

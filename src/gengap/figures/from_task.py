@@ -5,7 +5,6 @@ Each function draws one figure of :data:`gengap.planned_figures.FIGURES` from it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -31,8 +30,8 @@ def draw_scatter(*, task: str, measures: str, leaderboard: str, colour: str | No
     )
 
 
-def draw_training(*, task: str, receipts: Sequence[str], colour: str | None) -> Figure:
-    """Draw how the networks of a zoo were trained; ``receipts`` tell that their files are there."""
+def draw_training(*, task: str, colour: str | None) -> Figure:
+    """Draw how the networks of a zoo were trained."""
     loaded = tasks.load(Path(task).parent)
     outcomes = {
         name: (network.metrics.train_accuracy, network.metrics.test_accuracy)

@@ -36,13 +36,12 @@ def figure_files(plan: Plan, name: str, pattern: str) -> str | list[str]:
         pattern: a path below a task's folder, as in :class:`gengap.planned_figures.PlannedFigure`.
 
     Returns:
-        One path; a list where the pattern has ``{shard}``, or where a study compares tasks.
+        One path; a list where a study compares tasks.
     """
     if name in plan.studies:
         return [f"results/{task}/{pattern}" for task in plan.compared_tasks(name)]
-    task, path = plan.task(name), f"results/{name}/{pattern}"
-    if "{shard}" in pattern:
-        return [path.format(shard=shard) for shard in task.shards]
+    task = plan.task(name)
+    path = f"results/{name}/{pattern}"
     return path.format(example=task.shard_of(task.own["example"]))
 
 
@@ -109,13 +108,6 @@ def measure_tables(task: TaskPlan) -> list[str]:
 def failure_lists(task: TaskPlan) -> list[str]:
     """Return the lists of failed networks beside the tables of measures."""
     return [f"{table.removesuffix('.csv')}.failed.json" for table in measure_tables(task)]
-
-
-def all_diagrams(task: TaskPlan) -> list[str]:
-    """Return the diagrams of every shard, where the settings ask for topology."""
-    return [
-        f"results/{task.name}/topology/diagrams/{shard}.npz" for shard in task.shards if task.staged
-    ]
 
 
 def table_files(task: TaskPlan) -> list[str]:
