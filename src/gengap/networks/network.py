@@ -36,6 +36,18 @@ class Network(nn.Module):
         self.input_shape = tuple(input_shape)
         self.observed: dict[str, str] = {}
 
+    def add_head(self, channels: int, classes: int) -> None:
+        """Register global average pooling and the dense layer that ends a residual network.
+
+        Args:
+            channels: of the last block.
+            classes: outputs of the dense layer.
+        """
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.dense = nn.Linear(channels, classes)
+        self.observed["dense"] = "dense"
+        self.outputs = classes
+
     def logits(self, inputs: Tensor) -> Tensor:
         """Return the outputs (n, outputs) before a final softmax, if there is one."""
         raise NotImplementedError

@@ -83,10 +83,7 @@ class DenseNet121(Network):
                 self.observed[f"{name}.conv"] = f"{name}.conv"
                 channels //= 2
         self.norm = nn.BatchNorm2d(channels)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.dense = nn.Linear(channels, classes)
-        self.observed["dense"] = "dense"
-        self.outputs = classes
+        self.add_head(channels, classes)
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Return the outputs (n, classes) for images (n, H, W, C)."""

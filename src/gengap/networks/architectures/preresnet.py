@@ -94,10 +94,7 @@ class PreResNet(Network):
             channels = outputs
         self.norm = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU()
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.dense = nn.Linear(channels, classes)
-        self.observed["dense"] = "dense"
-        self.outputs = classes
+        self.add_head(channels, classes)
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Return the outputs (n, classes) for images (n, H, W, C)."""

@@ -67,10 +67,7 @@ class ResNet18(Network):
             for half in (1, 2):
                 self.observed[f"blocks.{position}.conv{half}"] = f"blocks.{position}.relu{half}"
             channels = filters
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.dense = nn.Linear(channels, classes)
-        self.observed["dense"] = "dense"
-        self.outputs = classes
+        self.add_head(channels, classes)
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Return the outputs (n, classes) for images (n, H, W, C)."""

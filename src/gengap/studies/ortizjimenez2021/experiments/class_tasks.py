@@ -71,15 +71,7 @@ ClassTasksRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:
-    """Train one network and its linearisation on one task.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
-
-    Returns:
-        The curves and alignments.
-    """
+    """Train one network and its linearisation on one task."""
     training = settings.training
     data = load_dataset(
         context, {**settings.dataset, "groups": GROUPS[settings.task]}, seed=context.seed

@@ -89,15 +89,7 @@ BoundaryRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:
-    """Train once and look at the boundary.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
-
-    Returns:
-        The measures, the maps, and what the alignments do at the boundary.
-    """
+    """Train once and look at the boundary."""
     data = load_dataset(context, settings.dataset)
     recipe = {**settings.training, **(settings.optimiser or {}), "loss": settings.loss}
     solution = train_from(

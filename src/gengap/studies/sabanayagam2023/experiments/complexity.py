@@ -122,15 +122,7 @@ ComplexityRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:
-    """Train from each start and measure each solution, as it is and reparameterised.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
-
-    Returns:
-        The solutions by start.
-    """
+    """Train from each start and measure each solution, as it is and reparameterised."""
     data = load_dataset(context, settings.dataset)
     recipe = {**settings.training, **settings.random_training}
     random = train_from(context, data, settings.network, recipe, "random_labels")

@@ -57,15 +57,7 @@ DynamicsRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:
-    """Train from each start, and measure the network at each checkpoint.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
-
-    Returns:
-        The curves by start.
-    """
+    """Train from each start, and measure the network at each checkpoint."""
     data = load_dataset(context, settings.dataset)
     recipe = {**settings.training, **settings.random_training}
     random = train_from(context, data, settings.network, recipe, "random_labels")
