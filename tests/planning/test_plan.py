@@ -73,6 +73,12 @@ def zoo(config: Config) -> Config:
         ),
         (
             lambda c: zoo(c).update(
+                network={"architecture": "lenet"}, grid={"loss": ["nll", "mse"], "epochs": [1, 2]}
+            ),
+            "The zoo of task 'reduced' trains the architecture 'lenet' on the loss nll",
+        ),
+        (
+            lambda c: zoo(c).update(
                 network={"model_config": [{"layer_name": "Konv2D"}]}, grid={"epochs": [1, 2, 3, 4]}
             ),
             "names the layer 'Konv2D': choose one of Activation",
@@ -179,6 +185,10 @@ def test_other_tasks_of_a_study_need_not_be_those_that_it_compares(
     ("study", "name", "settings", "sentence"),
     [
         ("corneanu2020", "training_curves", {"inptus": 3}, "has no setting 'inptus': choose among"),
+        (
+            "sabanayagam2023", "losses", {"network": {"architecture": "lenet"}},
+            "trains the architecture 'lenet' on the loss nll, which needs a network that ends in",
+        ),
         ("maddox2020", "width_depth", {"dataset": MISSPELT}, "'trian_size' was unexpected"),
         ("corneanu2020", "partitions", {"dataset": {"name": "digitz"}}, "'digitz' is not one of"),
         (
@@ -205,8 +215,8 @@ def test_a_fault_in_an_experiment_is_named_with_its_place(
 
 def test_a_setting_that_an_experiment_needs_is_missed(reduced: Config, plan_of: PlanMaker) -> None:
     plan = plan_of(reduced)
-    del plan.studies["corneanu2020"]["experiments"][1]["settings"]["inputs"]
-    with pytest.raises(GengapError, match="experiment partitions needs 'inputs': set it"):
+    del plan.studies["corneanu2020"]["experiments"][1]["settings"]["training"]
+    with pytest.raises(GengapError, match="experiment partitions needs 'training': set it"):
         plan.settings("corneanu2020")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from gengap.errors import GengapError
 from gengap.planning.grid import grid_points
-from gengap.planning.networks import check_nested
+from gengap.planning.networks import check_loss, check_nested
 from gengap.planning.settings import Settings
 
 
@@ -100,6 +100,8 @@ def check_experiments(root: Path, study: str, settings: Settings, origin: str) -
             _ = plan.runs
         except GengapError as error:
             raise GengapError(f"{where}: {error}") from None
+        for _, keywords in plan.runs:
+            check_loss(keywords.get("network", {}), keywords.get("loss", ""), where)
         fields = settings_fields(folder / f"{plan.module}.py")
         _check_keys(entry, fields, where)
         for key, value in [*entry["settings"].items(), *entry["grid"].items()]:

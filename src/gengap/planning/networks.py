@@ -37,6 +37,25 @@ def check_network(network: Mapping[str, Any], origin: str) -> None:
         _check_name(layer.get("layer_name"), LAYERS, f"{origin} names the layer")
 
 
+def check_loss(network: Mapping[str, Any], loss: str, origin: str) -> None:
+    """Refuse the loss ``nll`` for a named architecture, whose outputs are logits.
+
+    Args:
+        network: keywords of a network.
+        loss: the loss that it is to be trained on.
+        origin: where they stand, the beginning of a sentence.
+
+    Raises:
+        GengapError: the network cannot end in softmax.
+    """
+    if loss == "nll" and "architecture" in network:
+        raise GengapError(
+            f"{origin} trains the architecture '{network['architecture']}' on the loss nll, which "
+            "needs a network that ends in softmax: take cross_entropy, or list the layers in "
+            "'model_config'."
+        )
+
+
 def check_nested(value: Any, key: str, schema: Path, origin: str) -> None:
     """Refuse what names tell is wrong in the nested settings of an experiment.
 

@@ -14,7 +14,7 @@ from gengap.limits import LEAST_NETWORKS
 from gengap.names import PGDL_NETWORKS, STAGED_FAMILY
 from gengap.planning.families import families
 from gengap.planning.grid import check_roles, grid_points, identity, split_grid_point
-from gengap.planning.networks import check_network
+from gengap.planning.networks import check_loss, check_network
 from gengap.planning.settings import Settings
 
 ROLES = ("correlate_within", "rank_within", "colour")
@@ -186,10 +186,11 @@ class TaskPlan:
                 "which is no zoo of this config: name one."
             )
         if self.kind == "zoo":
-            for network in {
-                repr(entry["network"]): entry["network"] for entry in self.entries
-            }.values():
-                check_network(network, f"The zoo of task '{self.own['name']}'")
+            origin = f"The zoo of task '{self.own['name']}'"
+            pairs = [(entry["network"], entry["training"]["loss"]) for entry in self.entries]
+            for network, loss in {repr(pair): pair for pair in pairs}.values():
+                check_network(network, origin)
+                check_loss(network, loss, origin)
         if self.count < LEAST_NETWORKS:
             raise GengapError(
                 f"Task '{self.own['name']}' has {self.count} networks, but the evaluation needs at "
