@@ -101,7 +101,9 @@ def check_experiments(root: Path, study: str, settings: Settings, origin: str) -
         except GengapError as error:
             raise GengapError(f"{where}: {error}") from None
         for _, keywords in plan.runs:
-            check_loss(keywords.get("network", {}), keywords.get("loss", ""), where)
+            recipes = (keywords, keywords.get("training", {}), keywords.get("random_training", {}))
+            for loss in (recipe.get("loss") for recipe in recipes):
+                check_loss(keywords.get("network", {}), loss, where)
         fields = settings_fields(folder / f"{plan.module}.py")
         _check_keys(entry, fields, where)
         for key, value in [*entry["settings"].items(), *entry["grid"].items()]:

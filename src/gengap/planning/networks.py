@@ -37,12 +37,12 @@ def check_network(network: Mapping[str, Any], origin: str) -> None:
         _check_name(layer.get("layer_name"), LAYERS, f"{origin} names the layer")
 
 
-def check_loss(network: Mapping[str, Any], loss: str, origin: str) -> None:
+def check_loss(network: Mapping[str, Any], loss: Any, origin: str) -> None:
     """Refuse the loss ``nll`` for a named architecture, whose outputs are logits.
 
     Args:
         network: keywords of a network.
-        loss: the loss that it is to be trained on.
+        loss: name of the loss that it is to be trained on.
         origin: where they stand, the beginning of a sentence.
 
     Raises:
