@@ -62,7 +62,7 @@ def test_gap_by_hyper_parameter_draws_all_networks_and_their_means() -> None:
     gaps, grid = synthetic.gaps(96), synthetic.grid(96)
     figure = figures.gap_by_hyper_parameter(gaps, grid.assign(fixed=1), colour="width")
     assert [axes.get_xlabel() for axes in figure.axes] == [
-        "label corruption", "width", "optimiser", "batch normalization", "weight decay", "depth"
+        "label corruption", "width", "optimiser", "batch normalisation", "weight decay", "depth"
     ]  # fmt: skip
     axes = figure.axes[0]
     points = drawn.points(axes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,19 +102,15 @@ def digits() -> Dataset:
     return load("digits", train_size=200, balanced=True)
 
 
-def test_every_rule_that_is_told_a_device_brings_it_to_its_script(root: Path) -> None:
-    told = 0
-    for path in (root / "workflow" / "rules").glob("*.smk"):
-        for rule in path.read_text().split("\nrule ")[1:]:
-            script = re.search(r"scripts/\w+\.py", rule)
-            if 'device=config["device"]' not in rule:
-                assert "gpu=gpus" not in rule
-                continue
-            told += 1
-            assert script
-            assert "gpu=gpus" in rule
-            assert "params.device" in (root / script.group()).read_text()
-    assert told
+def test_every_rule_that_is_told_a_device_brings_it_to_its_script(
+    rules: list[Any], root: Path
+) -> None:
+    told = [rule for rule in rules if "device" in dict(rule.params.items())]
+    assert {rule.name for rule in told} == {rule.name for rule in rules if "gpu" in rule.resources}
+    assert len(told) >= 7
+    for rule in told:
+        script = root / "scripts" / Path(rule.script).name
+        assert "params.device" in script.read_text(), rule.name
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

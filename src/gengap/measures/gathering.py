@@ -41,7 +41,8 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
         GengapError: every network failed.
     """
     text = {"network": str, "component": str}
-    joined = pd.concat([pd.read_csv(path, dtype=text) for path in tables])
+    read = [pd.read_csv(path, dtype=text) for path in tables]
+    joined = pd.concat(read) if read else pd.DataFrame(columns=COLUMNS)
     if joined.empty:
         reason = failures[0].reason if failures else "no family of measures is asked for"
         raise GengapError(f"No network has any measure; the first reason: {reason}")
