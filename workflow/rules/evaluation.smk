@@ -6,7 +6,10 @@ rule evaluate:
         task="results/{task}/task.json",
         measures="results/{task}/measures.csv",
     output:
-        *[f"results/{{task}}/evaluation/{name}.csv" for name in targets.EVALUATION_FILES],
+        *[
+            f"results/{{task}}/evaluation/{name}.csv"
+            for name in targets.EVALUATION_FILES
+        ],
         ols="results/{task}/evaluation/best_ols.txt",
     log:
         "results/{task}/logs/evaluate.log",

@@ -26,9 +26,7 @@ rule experiment:
         place=look.run(0),
         data_dir=plan.config["data_dir"],
         device=look.device,
-        code=look.code(
-            "experiment", look.experiment(lambda plan: plan.module_path)
-        ),
+        code=look.code("experiment", look.experiment(lambda plan: plan.module_path)),
     message:
         "{wildcards.study}: {wildcards.experiment}, run {wildcards.run}"
     script:
