@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 def main() -> None:
     params = dict(snakemake.params.items())
     planned = FIGURES[params["of"]][params["figure"]]
-    module, _, function = planned.draw.partition(":")
-    draw = getattr(import_module(module), function)
+    module, _, function = planned.plot.partition(":")
+    plot = getattr(import_module(module), function)
     settings = {name: params[name] for name in planned.params}
-    figure = draw(**dict(snakemake.input.items()), **settings)
+    figure = plot(**dict(snakemake.input.items()), **settings)
     for path in snakemake.output:
         save(figure, path)
 

@@ -1,4 +1,4 @@
-"""The figures that the workflow draws: what each takes, and the function that draws it.
+"""The figures that the workflow draws: what each takes, and the function that plots it.
 
 To add a figure, write a function that draws it from its files (as in
 :mod:`gengap.figures.from_tables`), name it here, and write its caption,
@@ -17,7 +17,7 @@ class PlannedFigure(NamedTuple):
     """A figure as the workflow knows it before it is drawn.
 
     Attributes:
-        draw: ``module:function`` that returns the figure. The keywords of the function are those
+        plot: ``module:function`` that returns the figure. The keywords of the function are those
             of ``inputs`` (paths, or lists of paths) and ``params``.
         category: heading of the figure in the report.
         inputs: by keyword, a file of a task, as a path below ``results/<task>``. ``{example}``
@@ -29,7 +29,7 @@ class PlannedFigure(NamedTuple):
             where every task has it.
     """
 
-    draw: str
+    plot: str
     category: str
     inputs: dict[str, str]
     params: tuple[str, ...] = ()
@@ -39,13 +39,13 @@ class PlannedFigure(NamedTuple):
 FIGURES = {
     "task": {
         "leaderboard": PlannedFigure(
-            "gengap.figures.from_tables:draw_leaderboard",
+            "gengap.figures.from_tables:plot_leaderboard",
             "Measures",
             {"leaderboard": "evaluation/leaderboard.csv"},
             ("top",),
         ),
         "scatter": PlannedFigure(
-            "gengap.figures.from_task:draw_scatter",
+            "gengap.figures.from_task:plot_scatter",
             "Measures",
             {
                 "task": "task.json",
@@ -55,27 +55,27 @@ FIGURES = {
             ("colour",),
         ),
         "strata": PlannedFigure(
-            "gengap.figures.from_tables:draw_strata",
+            "gengap.figures.from_tables:plot_strata",
             "Measures",
             {"leaderboard": "evaluation/leaderboard.csv", "strata": "evaluation/strata.csv"},
             ("top",),
             needs="rank_within",
         ),
         "correlations": PlannedFigure(
-            "gengap.figures.from_tables:draw_correlations",
+            "gengap.figures.from_tables:plot_correlations",
             "Measures",
             {"correlations": "evaluation/correlations.csv"},
             ("top",),
         ),
         "r2_heatmap": PlannedFigure(
-            "gengap.figures.from_tables:draw_r2_heatmap",
+            "gengap.figures.from_tables:plot_r2_heatmap",
             "Topology",
             {"leaderboard": "evaluation/leaderboard.csv"},
             ("task_name",),
             needs="topology",
         ),
         "persistence_diagrams": PlannedFigure(
-            "gengap.figures.from_diagrams:draw_persistence_diagrams",
+            "gengap.figures.from_diagrams:plot_persistence_diagrams",
             "Topology",
             {
                 "diagrams": "topology/diagrams/{example}.npz",
@@ -85,7 +85,7 @@ FIGURES = {
             needs="topology",
         ),
         "barcodes": PlannedFigure(
-            "gengap.figures.from_diagrams:draw_barcodes",
+            "gengap.figures.from_diagrams:plot_barcodes",
             "Topology",
             {
                 "diagrams": "topology/diagrams/{example}.npz",
@@ -95,24 +95,24 @@ FIGURES = {
             needs="topology",
         ),
         "training": PlannedFigure(
-            "gengap.figures.from_task:draw_training",
+            "gengap.figures.from_task:plot_training",
             "Networks",
             {"task": "task.json"},
             ("colour",),
             needs="zoo",
         ),
         "gaps": PlannedFigure(
-            "gengap.figures.from_task:draw_gaps", "Networks", {"task": "task.json"}, ("colour",)
+            "gengap.figures.from_task:plot_gaps", "Networks", {"task": "task.json"}, ("colour",)
         ),
     },
     "study": {
         "r2_heatmap": PlannedFigure(
-            "gengap.figures.from_tables:draw_r2_heatmaps",
+            "gengap.figures.from_tables:plot_r2_heatmaps",
             "Figures",
             {"leaderboards": "evaluation/leaderboard.csv"},
         ),
         "moments": PlannedFigure(
-            "gengap.figures.from_study:draw_moments",
+            "gengap.figures.from_study:plot_moments",
             "Figures",
             {"tasks": "task.json", "measures": "measures.csv"},
             ("colours",),

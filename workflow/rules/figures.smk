@@ -33,7 +33,7 @@ for of in FIGURES:
                 **{name: look.figure_param(of, name) for name in planned.params},
                 of=of,
                 figure=figure,
-                code=look.code("figure", planned.draw.partition(":")[0]),
+                code=look.code("figure", planned.plot.partition(":")[0]),
             message:
                 f"{{wildcards.{of}}}: figure {figure.replace('_', ' ')}"
             script:

@@ -34,7 +34,7 @@ def cells_height(rows: Sequence[str]) -> float:
     return max(_LEAST_PANEL, height * len(rows))
 
 
-def draw_cells(
+def plot_cells(
     axes: Axes,
     values: np.ndarray,
     *,

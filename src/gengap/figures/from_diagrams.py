@@ -1,6 +1,6 @@
 """Figures of the persistence diagrams of one network.
 
-Each function draws one figure of :data:`gengap.planned_figures.FIGURES` from its files.
+Each function plots one figure of :data:`gengap.planned_figures.FIGURES` from its files.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from gengap.failures import read_failures
 from gengap.topology import read_diagrams
 
 
-def draw_persistence_diagrams(*, diagrams: str, failed: str, network: int) -> Figure:
-    """Draw the persistence diagrams of all draws in one plot, or why there are none."""
+def plot_persistence_diagrams(*, diagrams: str, failed: str, network: int) -> Figure:
+    """Plot the persistence diagrams of all draws in one plot, or why there are none."""
     title = f"network {network}"
     if reason := _reason(failed, network):
         return figures.left_out(reason, title=title)
@@ -21,8 +21,8 @@ def draw_persistence_diagrams(*, diagrams: str, failed: str, network: int) -> Fi
     return figures.persistence_diagram(draws, title=title)
 
 
-def draw_barcodes(*, diagrams: str, failed: str, network: int) -> Figure:
-    """Draw the barcodes of the first draw, or why there are none."""
+def plot_barcodes(*, diagrams: str, failed: str, network: int) -> Figure:
+    """Plot the barcodes of the first draw, or why there are none."""
     title = f"network {network}, first draw"
     if reason := _reason(failed, network):
         return figures.left_out(reason, title=title)

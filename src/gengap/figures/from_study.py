@@ -1,6 +1,6 @@
 """Figures that compare the tasks of a study.
 
-Each function draws one figure of :data:`gengap.planned_figures.FIGURES` from its files.
+Each function plots one figure of :data:`gengap.planned_figures.FIGURES` from its files.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ PANELS = {
 }
 
 
-def draw_moments(
+def plot_moments(
     *, tasks: Sequence[str], measures: Sequence[str], colours: Sequence[str | None]
 ) -> Figure:
-    """Draw mean and standard deviation of deaths (H0, H1) against the gap, a row per task."""
+    """Plot mean and standard deviation of deaths (H0, H1) against the gap, a row per task."""
     coloured = {}
     for path, table, colour in zip(tasks, measures, colours, strict=True):
         task = load(Path(path).parent)

@@ -1,6 +1,6 @@
 """Figures of the tables of an evaluation.
 
-Each function draws one figure of :data:`gengap.planned_figures.FIGURES` from its files.
+Each function plots one figure of :data:`gengap.planned_figures.FIGURES` from its files.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from matplotlib.figure import Figure
 from gengap import figures
 
 
-def draw_leaderboard(*, leaderboard: str, top: int) -> Figure:
-    """Draw the leaderboard."""
+def plot_leaderboard(*, leaderboard: str, top: int) -> Figure:
+    """Plot the leaderboard."""
     return figures.leaderboard(pd.read_csv(leaderboard), top=top)
 
 
-def draw_strata(*, leaderboard: str, strata: str, top: int) -> Figure:
-    """Draw the ranking within each value of a hyper-parameter."""
+def plot_strata(*, leaderboard: str, strata: str, top: int) -> Figure:
+    """Plot the ranking within each value of a hyper-parameter."""
     return figures.r2_by_stratum(pd.read_csv(leaderboard), pd.read_csv(strata), top=top)
 
 
-def draw_correlations(*, correlations: str, top: int) -> Figure:
-    """Draw Kendall's tau of the scalar measures, over all networks and within strata."""
+def plot_correlations(*, correlations: str, top: int) -> Figure:
+    """Plot Kendall's tau of the scalar measures, over all networks and within strata."""
     return figures.kendall_by_stratum(pd.read_csv(correlations), top=top)
 
 
-def draw_r2_heatmap(*, leaderboard: str, task_name: str) -> Figure:
-    """Draw R2 of every vectorisation and set of dimensions."""
+def plot_r2_heatmap(*, leaderboard: str, task_name: str) -> Figure:
+    """Plot R2 of every vectorisation and set of dimensions."""
     return figures.r2_heatmap({task_name: pd.read_csv(leaderboard)})
 
 
-def draw_r2_heatmaps(*, leaderboards: Sequence[str]) -> Figure:
-    """Draw R2 of every vectorisation and set of dimensions, tasks side by side."""
+def plot_r2_heatmaps(*, leaderboards: Sequence[str]) -> Figure:
+    """Plot R2 of every vectorisation and set of dimensions, tasks side by side."""
     return figures.r2_heatmap(
         {Path(path).parents[1].name: pd.read_csv(path) for path in leaderboards}
     )

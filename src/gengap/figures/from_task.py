@@ -1,6 +1,6 @@
 """Figures of the networks of a task.
 
-Each function draws one figure of :data:`gengap.planned_figures.FIGURES` from its files.
+Each function plots one figure of :data:`gengap.planned_figures.FIGURES` from its files.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ PANELS = 6
 """Panels of the scatter figure: the best scalar measures, in the order of the leaderboard."""
 
 
-def draw_scatter(*, task: str, measures: str, leaderboard: str, colour: str | None) -> Figure:
-    """Draw the best scalar measures against the gap."""
+def plot_scatter(*, task: str, measures: str, leaderboard: str, colour: str | None) -> Figure:
+    """Plot the best scalar measures against the gap."""
     loaded = tasks.load(Path(task).parent)
     board = pd.read_csv(leaderboard)
     scalars = board.loc[(board["kind"] == "scalar") & board["kendall"].notna(), "measure"]
@@ -30,8 +30,8 @@ def draw_scatter(*, task: str, measures: str, leaderboard: str, colour: str | No
     )
 
 
-def draw_training(*, task: str, colour: str | None) -> Figure:
-    """Draw how the networks of a zoo were trained."""
+def plot_training(*, task: str, colour: str | None) -> Figure:
+    """Plot how the networks of a zoo were trained."""
     loaded = tasks.load(Path(task).parent)
     outcomes = {
         name: (network.metrics.train_accuracy, network.metrics.test_accuracy)
@@ -46,8 +46,8 @@ def draw_training(*, task: str, colour: str | None) -> Figure:
     )
 
 
-def draw_gaps(*, task: str, colour: str | None) -> Figure:
-    """Draw the gap against each hyper-parameter."""
+def plot_gaps(*, task: str, colour: str | None) -> Figure:
+    """Plot the gap against each hyper-parameter."""
     loaded = tasks.load(Path(task).parent)
     return figures.gap_by_hyper_parameter(
         loaded.gaps(), loaded.hyper_parameters(), colour=colour_name(loaded, colour)

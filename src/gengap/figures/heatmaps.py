@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from gengap.errors import GengapError
-from gengap.figures.cells import BAR_WIDTH, CELL_WIDTH, cells_height, draw_cells
+from gengap.figures.cells import BAR_WIDTH, CELL_WIDTH, cells_height, plot_cells
 from gengap.figures.labels import dimensions_label, measure_label, split_dimensions, wrapped
 from gengap.figures.style import ORDERED, new_figure, notes_below, styled
 from gengap.figures.tables import require
@@ -56,7 +56,7 @@ def r2_heatmap(leaderboards: Mapping[str, pd.DataFrame]) -> Figure:
     )
     panels = figure.subplots(1, len(tables), squeeze=False, sharey=True)[0]
     for axes, (task, table) in zip(panels, tables.items(), strict=True):
-        image = draw_cells(
+        image = plot_cells(
             axes,
             _grid(table, "r2_mean", rows, columns).to_numpy(dtype=float),
             rows=labels,

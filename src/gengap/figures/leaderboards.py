@@ -74,8 +74,8 @@ def leaderboard(table: pd.DataFrame, *, top: int = 15) -> Figure:
     figure = new_figure(DOUBLE_COLUMN, 1.5 + positions[-1] + _ROW_SPACE)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     shown = [_mark(row, marks) for _, row in rows.iterrows()]
-    _draw_r2(left, rows, positions, shown)
-    _draw_kendall(right, rows, positions, shown)
+    _plot_r2(left, rows, positions, shown)
+    _plot_kendall(right, rows, positions, shown)
     left.set_yticks(positions, labels)
     left.set_ylim(positions[-1] + _LINE_HEIGHT, positions[0] - _LINE_HEIGHT)
     for axes in (left, right):
@@ -125,7 +125,7 @@ def _point(axes: Axes, x: float, y: float, mark: _Mark, *, hollow: bool) -> None
     )
 
 
-def _draw_r2(axes: Axes, rows: pd.DataFrame, positions: list[float], marks: list[_Mark]) -> None:
+def _plot_r2(axes: Axes, rows: pd.DataFrame, positions: list[float], marks: list[_Mark]) -> None:
     extent = rows[["r2_min", "r2_max", "r2_mean"]].to_numpy(dtype=float)
     finite = extent[np.isfinite(extent)]
     if finite.size == 0:
@@ -152,7 +152,7 @@ def _draw_r2(axes: Axes, rows: pd.DataFrame, positions: list[float], marks: list
     axes.set_xlabel("cross-validated R² of the gap")
 
 
-def _draw_kendall(
+def _plot_kendall(
     axes: Axes, rows: pd.DataFrame, positions: list[float], marks: list[_Mark]
 ) -> None:
     for (_, row), y, mark in zip(rows.iterrows(), positions, marks, strict=True):

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from gengap.errors import GengapError
 from gengap.figures.colouring import colour_by
 from gengap.figures.labels import wrapped
-from gengap.figures.scatters import GAP_LABEL, draw_against_gap
+from gengap.figures.scatters import GAP_LABEL, plot_against_gap
 from gengap.figures.style import DOUBLE_COLUMN, new_figure, styled
 from gengap.figures.tables import by_network, component_values, matching
 
@@ -60,7 +60,7 @@ def moments_panel(tasks: Mapping[str, ColouredTask], components: Mapping[str, Co
         colouring = colour_by(matching(task.colour, gaps.index, hyper_parameter))
         panels = block.subplots(rows, columns, squeeze=False, sharey=True).ravel()
         for axes, (label, chosen) in zip(panels, components.items(), strict=False):
-            draw_against_gap(axes, component_values(task.measures, *chosen), gaps, colouring)
+            plot_against_gap(axes, component_values(task.measures, *chosen), gaps, colouring)
             axes.set_xlabel(wrapped(label, _LETTERS))
             if axes.get_subplotspec().is_first_col():
                 axes.set_ylabel(GAP_LABEL)

@@ -109,7 +109,7 @@ def barcodes(diagrams: Sequence[np.ndarray], *, title: str = "") -> Figure:
     figure = new_figure(SINGLE_COLUMN, 0.6 + 1.5 * len(dimensions))
     panels = figure.subplots(len(dimensions), 1, sharex=True, squeeze=False)[:, 0]
     for dimension, (axes, bars) in enumerate(zip(panels, dimensions, strict=True)):
-        _draw_bars(axes, bars, edge, PALETTE[dimension])
+        _plot_bars(axes, bars, edge, PALETTE[dimension])
         axes.set_ylabel(f"H{dimension}")
         axes.set_title(f"{len(bars)} bars", loc="right", fontsize=SMALL_SIZE)
         axes.set_xlim(0, largest * (1 + 3 * _MARGIN))
@@ -130,7 +130,7 @@ def left_out(reason: str, *, title: str = "") -> Figure:
     return figure
 
 
-def _draw_bars(axes: Axes, bars: np.ndarray, edge: float, colour: str) -> None:
+def _plot_bars(axes: Axes, bars: np.ndarray, edge: float, colour: str) -> None:
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     room = 0.5 + _MARGIN * len(bars)

@@ -51,7 +51,7 @@ def scatter(
     figure = new_figure(width, height)
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     for axes, name in zip(panels, names, strict=False):
-        draw_against_gap(axes, scalar_values(measures, name), gaps, colouring)
+        plot_against_gap(axes, scalar_values(measures, name), gaps, colouring)
         axes.set_xlabel(wrapped(measure_label(name), _LETTERS[columns]))
         if axes.get_subplotspec().is_first_col():
             axes.set_ylabel(GAP_LABEL)
@@ -61,7 +61,7 @@ def scatter(
     return figure
 
 
-def draw_against_gap(axes: Axes, x: pd.Series, gaps: pd.Series, colouring: Colouring) -> None:
+def plot_against_gap(axes: Axes, x: pd.Series, gaps: pd.Series, colouring: Colouring) -> None:
     """Draw points, least-squares line and Kendall's tau of one measure against the gap.
 
     Networks without a finite measure or gap are left out and counted in the title.

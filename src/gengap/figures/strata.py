@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from gengap.errors import GengapError
-from gengap.figures.cells import BAR_WIDTH, CELL_WIDTH, cells_height, draw_cells
+from gengap.figures.cells import BAR_WIDTH, CELL_WIDTH, cells_height, plot_cells
 from gengap.figures.heatmaps import R2_NOTE, R2_RANGE, UNDERDETERMINED, UNDERDETERMINED_NOTE
 from gengap.figures.labels import measure_label, words, wrapped
 from gengap.figures.style import (
@@ -56,7 +56,7 @@ def kendall_by_stratum(correlations: pd.DataFrame, *, top: int = 20) -> Figure:
             "evaluate at least one scalar measure."
         )
     rows = [str(name) for name in overall.abs().sort_values(ascending=False, kind="stable").index]
-    return _draw(
+    return _plot(
         kendall.assign(
             bold=(kendall["low"] > 0) | (kendall["high"] < 0), shown=kendall["estimate"], suffix=""
         ),
@@ -96,7 +96,7 @@ def r2_by_stratum(leaderboard: pd.DataFrame, strata: pd.DataFrame, *, top: int =
     notes = [R2_NOTE, "bold: the best eligible of its column"]
     if flagged.any():
         notes.append(UNDERDETERMINED_NOTE)
-    return _draw(
+    return _plot(
         cells.assign(
             bold=eligible == eligible.groupby(cells["stratum"]).transform("max"),
             shown=cells["r2_mean"],
@@ -111,7 +111,7 @@ def r2_by_stratum(leaderboard: pd.DataFrame, strata: pd.DataFrame, *, top: int =
     )
 
 
-def _draw(
+def _plot(
     cells: pd.DataFrame,
     rows: list[str],
     *,
@@ -137,7 +137,7 @@ def _draw(
     height = cells_height(labels)
     figure = new_figure(max(DOUBLE_COLUMN * 0.7, width), height + _TEXT_SPACE)
     axes = figure.subplots()
-    image = draw_cells(
+    image = plot_cells(
         axes,
         values.to_numpy(dtype=float),
         rows=labels,
