@@ -6,7 +6,8 @@ set -euo pipefail
 CONFIG=/etc/slurm/slurm.conf
 MARK="# Written by tests/slurm/start_cluster.sh"
 NODE=$(hostname -s)
-CORES=$(nproc)
+# nproc heeds OMP_NUM_THREADS, which says nothing of the machine.
+CORES=$(env --unset=OMP_NUM_THREADS nproc)
 MEGABYTES=$(awk '/MemTotal/ {print int($2 / 1024 * 0.9)}' /proc/meminfo)
 
 for program in munged slurmctld slurmd sbatch squeue; do
