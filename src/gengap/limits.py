@@ -4,7 +4,7 @@ The memory and the time that a job requests depend on these constants, so they s
 """
 
 LEAST_NETWORKS = 8
-"""Smallest number of networks of a task: fewer leave less than four to train on in a fold."""
+"""Smallest number of networks of a task: with fewer, a fold has fewer than four to train on."""
 
 # ---- engines of persistence diagrams -----------------------------------------------------------
 
@@ -27,13 +27,11 @@ ENGINE_BYTES_PER_PAIR: dict[str, tuple[int, ...]] = {
 }
 """Bytes that each engine takes per pair of neurons for H0, H1, ...
 
-The last entry holds for all higher dimensions too.
-
-The fast engine keeps a few matrices, the others a list of simplices.
+The last entry holds for all higher dimensions too. The fast engine keeps a few matrices, the others a list of simplices.
 """
 
 ENGINE_MINUTES: dict[str, int] = {"fast": 30, "ripser": 240, "gudhi": 240}
-"""Minutes to request for the diagrams of one network: seconds a draw, or minutes."""
+"""Minutes to request for the diagrams of one network; a draw takes seconds, or else minutes."""
 
 
 def first_engine(engines: tuple[str, ...], max_dim: int) -> str:
