@@ -16,8 +16,8 @@ def corrupt_labels(
         labels: (n,) integers in 0..classes-1.
         classes: number of classes.
         fraction: f in [0, 1]; exactly round(f*n) labels change (Python's rounding: half to even).
-        rng: draws labels and classes. From the same state, a larger fraction changes further labels
-            besides those that a smaller one changes, which change in the same way.
+        rng: draws labels and classes. From the same state, a larger fraction changes the labels
+            that a smaller one changes, in the same way, and further ones.
 
     Returns:
         (n,) int64; a copy.
