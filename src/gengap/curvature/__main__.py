@@ -1,7 +1,7 @@
-"""``python -m gengap.curvature CONFIG.json WEIGHTS.safetensors --dataset ...``: any checkpoint.
+"""Curvature of a saved network: ``python -m gengap.curvature CONFIG.json WEIGHTS.safetensors``.
 
 Computes the largest eigenvalues of the Hessian of the training loss of any saved network, prints
-its effective dimensionality at several alpha, and writes all of it to an npz file.
+its effective dimensionality at several alpha, and writes everything to an npz file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gengap.tasks.folder import read_network, with_labels
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's arguments."""
+    """Return the parser of the command's arguments."""
     command = argparse.ArgumentParser(
         prog="python -m gengap.curvature",
         description="Eigenvalues of the loss's Hessian, and N_eff, of a saved network.",
@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Read, compute, print, write; a sentence and exit status 1 where the input is bad."""
+    """Read, compute, print and write; bad input gives one sentence and exit status 1."""
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
