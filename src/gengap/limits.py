@@ -27,7 +27,8 @@ ENGINE_BYTES_PER_PAIR: dict[str, tuple[int, ...]] = {
 }
 """Bytes that each engine takes per pair of neurons for H0, H1, ...
 
-The last entry holds for all higher dimensions too. The fast engine keeps a few matrices, the others a list of simplices.
+The last entry holds for all higher dimensions too. The fast engine keeps a few matrices, the others
+a list of simplices.
 """
 
 ENGINE_MINUTES: dict[str, int] = {"fast": 30, "ripser": 240, "gudhi": 240}
