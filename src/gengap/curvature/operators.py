@@ -164,7 +164,7 @@ class CurvatureOperator(LinearOperator):
         return spectra.dense(self)
 
     def spectrum(self) -> np.ndarray:
-        """Compute all eigenvalues, for few parameters: :func:`gengap.curvature.spectra.spectrum`."""
+        """Compute all eigenvalues of few parameters: :func:`gengap.curvature.spectra.spectrum`."""
         return spectra.spectrum(self)
 
     def trace(self, products: int = 60, *, sketch: bool = True, seed: int = 0) -> Estimate:
