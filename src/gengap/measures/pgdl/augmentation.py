@@ -61,8 +61,8 @@ def always_generalize(subject: Subject) -> float:
     value is minus the sum over inputs.
 
     Images of any number of channels: saturation acts on the first three of three or more. Images
-    of fewer channels stay as they are, so that for them "flip and saturation" is a second flip. A crop takes
-    whole pixels, so images below 20 pixels a side stay as they are. Values are those of the
+    of fewer channels stay as they are, so for them "flip and saturation" is a second flip. A crop
+    takes whole pixels, so images below 20 pixels a side stay as they are. Values are those of the
     training data's range, whatever their normalisation. For vectors only brightness (a shift by
     half of each feature's range) and erasing (setting features to their lowest value) make sense.
     Their penalty is scaled up to the full 27.
