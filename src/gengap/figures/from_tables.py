@@ -15,7 +15,7 @@ from gengap import figures
 
 
 def draw_leaderboard(*, leaderboard: str, top: int) -> Figure:
-    """Draw the leaderboard."""
+    """Draw the leaderboard of a task."""
     return figures.leaderboard(pd.read_csv(leaderboard), top=top)
 
 
