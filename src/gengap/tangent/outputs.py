@@ -14,8 +14,11 @@ from gengap.errors import GengapError
 from gengap.networks import Network, batched_outputs, device_of, logits, tensor_of
 
 OutputSelection = int | Literal["scalar", "sum", "trace"]
-"""What a kernel is of: ``scalar``, the only output of a network that has one; an index, one logit;
-``sum``, the sum of the logits; ``trace``, every logit by itself, their kernels summed."""
+"""Which outputs a kernel is computed for.
+
+``scalar`` is the only output of a network that has one, an index is one logit, ``sum`` the sum of
+the logits, and ``trace`` every logit separately, with their kernels summed.
+"""
 
 Parameters = dict[str, Tensor]
 PureFunction = Callable[[Parameters, Tensor], Tensor]

@@ -269,7 +269,7 @@ def simplify(known: Annotations, high: int) -> int:
     size = 0
     total, death, terms = known.sum, known.death, known.terms
     for word in range(high, -1, -1):
-        # A dead class equals a sum of older ones, so nothing is added above the bit at hand.
+        # A dead class equals a sum of older ones, so nothing is added above the current bit.
         while total[word] != ZERO:
             bit = SIXTY_THREE - zeros_above(total[word])
             total[word] ^= ONE << bit
