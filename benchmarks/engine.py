@@ -49,10 +49,10 @@ REFERENCE = "giotto-ph"
 FOLDER = Path("results/benchmarks/engine")
 RUNNER = Path(__file__).with_name("engine_run.py")
 SAMPLED = 3000
-"""Neurons of the sample of which the smaller matrices are parts."""
+"""Number of neurons of the sample from which the smaller matrices are taken."""
 NOISE_POINTS, NOISE_INPUTS = 300, 2000
 DEADENING = 1.0
-"""By this much the biases of every other hidden channel are lowered before training.
+"""Amount by which the biases of every other hidden channel are lowered before training.
 
 Most of these channels never fire again.
 """

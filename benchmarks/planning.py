@@ -24,7 +24,7 @@ POINTS = 50 * 3 * 4 * 5
 
 
 def config_of(networks: int) -> dict[str, Any]:
-    """Return the default config with a zoo of at least so many dense networks."""
+    """Return the default config with a zoo of at least that many dense networks."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
     (task,) = config["tasks"]
     task["zoo"]["network"] = {"template": "dense"}

@@ -1,4 +1,4 @@
-"""Puts this checkout's library first on the path, whatever environment a job runs in.
+"""Put this checkout's library first on the path, whatever environment a job runs in.
 
 Snakemake puts the folder of a script on the path, so every script begins with ``import checkout``.
 """

@@ -1,4 +1,4 @@
-"""Two clusters of networks by each scalar summary and the gap."""
+"""Group networks into two clusters by each scalar summary and the gap."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Have the files of a PGDL task, and check what the config asks of it before most are fetched."""
+"""Fetch the files of a PGDL task, and check what the config asks of it before most are fetched."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Statistics of the gap: the leaderboard of a task's measures and what stands behind it."""
+"""Compute the statistics of the gap: the leaderboard of a task's measures and its tables."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def main() -> None:
     receipt = Path(snakemake.output.receipt)
     out = receipt.parent
-    # Of a task that was larger before, shards and networks must not stay.
+    # If the task was larger before, its further shards and networks must not stay.
     for part in ("input_data", "reference_data"):
         shutil.rmtree(out / part, ignore_errors=True)
     pgdl.export(Path(snakemake.input.task).parent, out)

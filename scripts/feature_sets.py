@@ -1,4 +1,4 @@
-"""R2 of the configured feature sets, and the test of every pair of them."""
+"""Compute R2 of the configured feature sets, and test every pair of them."""
 
 from typing import TYPE_CHECKING
 

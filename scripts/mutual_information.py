@@ -1,4 +1,4 @@
-"""The competition's score of every scalar measure of a task."""
+"""Compute the competition's score of every scalar measure of a task."""
 
 import logging
 from pathlib import Path

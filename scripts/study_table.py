@@ -1,4 +1,4 @@
-"""One table of all tasks of a study."""
+"""Join one table of all tasks of a study."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Rank correlations of every scalar summary with the gap, and the strongest of each family."""
+"""Correlate every scalar summary with the gap, and find the strongest of each family."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -19,8 +19,8 @@ def bisect(
         steps: how many times to halve it.
 
     Returns:
-        The ends of the interval that is left; both are the same point if that was near enough. An
-        end that is as it was given was never moved.
+        The ends of the remaining interval; both are the same point if that was near enough. An end
+        equal to the given one was never moved.
     """
     for _ in range(steps):
         middle = (low + high) / 2

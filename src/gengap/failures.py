@@ -74,7 +74,7 @@ def read_failures(path: str | Path) -> list[Failure]:
 
 
 def is_fault_of_network(error: Exception) -> bool:
-    """Whether an error lies in the network itself, so that the other networks can go on.
+    """Tell whether an error lies in the network itself, so that the other networks can go on.
 
     A file that could not be read may be readable the next time, so that is no fault of a network.
 

@@ -1,4 +1,4 @@
-"""Files written so that none is half written under its final name; JSON and npz files read."""
+"""Writing files so that none is half written under its final name; reading JSON and npz files."""
 
 from __future__ import annotations
 
@@ -133,9 +133,9 @@ def read_npz(path: str | Path, remedy: str, prefix: str = "") -> dict[str, NDArr
     """Read the arrays of an npz file, none of them pickled.
 
     Args:
-        path: of the file.
-        remedy: what to do if it is missing, or was broken and is deleted; the end of the sentence.
-        prefix: only the arrays whose names begin with it are read.
+        path: the file.
+        remedy: what to do if the file is missing, or broken and then deleted; it ends the message.
+        prefix: only arrays whose names begin with it are read.
 
     Returns:
         The arrays by name.
@@ -143,7 +143,7 @@ def read_npz(path: str | Path, remedy: str, prefix: str = "") -> dict[str, NDArr
     Raises:
         GengapError: the file is missing, damaged, or not an npz file without pickles.
     """
-    # Here, since planning writes and reads files without arrays.
+    # Imported here, since planning reads and writes files without arrays.
     import numpy as np
 
     try:
@@ -151,6 +151,6 @@ def read_npz(path: str | Path, remedy: str, prefix: str = "") -> dict[str, NDArr
             return {name: file[name] for name in file.files if name.startswith(prefix)}
     except FileNotFoundError as error:
         raise GengapError(f"{path} does not exist: {remedy}.") from error
-    # A TypeError is that of a single array, which is no context manager; a pickle is a ValueError.
+    # A single array, which is no context manager, raises a TypeError; a pickle raises a ValueError.
     except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise GengapError(f"{path} is not a valid npz file: delete it and {remedy}.") from error

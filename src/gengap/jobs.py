@@ -1,4 +1,4 @@
-"""What every job of the workflow does around its own work: log, threads, recorded failures.
+"""What every job of the workflow does around its own work: logging, threads, recorded failures.
 
 A job works on a shard of networks. A network that fails for a reason that lies in itself is
 recorded (:mod:`gengap.failures`), and the others of its shard go on.
@@ -36,7 +36,7 @@ class Shard:
         shard.write_failures()
 
     The job's rule has the params ``networks`` and ``failures`` (``record`` or ``stop``), the output
-    ``failed``, and where there is a stage before it the input ``failed``.
+    ``failed``, and, if a stage precedes it, the input ``failed``.
     """
 
     def __init__(self, snakemake: Snakemake) -> None:
@@ -62,7 +62,7 @@ class Shard:
 
     @contextlib.contextmanager
     def attempt(self, network: str) -> Iterator[None]:
-        """Record what the work on one network raises, if it lies in that network."""
+        """Record what the work on one network raises, if the fault lies in that network."""
         try:
             yield
         except Exception as error:

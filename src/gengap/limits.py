@@ -1,10 +1,10 @@
-"""Numbers that the planning shares with the packages that compute; nothing here is imported.
+"""Numbers that planning shares with the packages that compute; this module imports nothing.
 
-The memory and the time that a job asks for rest on these constants, so they stand in one place.
+The memory and the time that a job requests depend on these constants, so they stand in one place.
 """
 
 LEAST_NETWORKS = 8
-"""Fewer networks leave fewer than four in the training half of a fold of the cross-validation."""
+"""Smallest number of networks of a task: with fewer, a fold has fewer than four to train on."""
 
 # ---- engines of persistence diagrams -----------------------------------------------------------
 
@@ -12,7 +12,7 @@ ENGINE_MAX_DIM: dict[str, int | None] = {"fast": 1, "ripser": None, "gudhi": Non
 """Highest dimension of homology that each engine computes; None is no limit."""
 
 AUTO_ENGINES = ("fast", "ripser")
-"""Engines that ``auto`` chooses from: the first one that reaches the dimension asked for."""
+"""Engines that ``auto`` chooses from: the first one that reaches the requested dimension."""
 
 THREADED_ENGINES = ("fast",)
 """Engines that compute several matrices at a time, in threads of one process.
@@ -25,13 +25,14 @@ ENGINE_BYTES_PER_PAIR: dict[str, tuple[int, ...]] = {
     "ripser": (550, 550, 2200),
     "gudhi": (550, 550, 2200),
 }
-"""Bytes that each engine takes per pair of neurons for H0, H1, ...; the last entry holds beyond.
+"""Bytes that each engine takes per pair of neurons for H0, H1, ...
 
-The fast engine keeps a few matrices, the others a list of simplices.
+The last entry holds for all higher dimensions too. The fast engine keeps a few matrices, the others
+a list of simplices.
 """
 
 ENGINE_MINUTES: dict[str, int] = {"fast": 30, "ripser": 240, "gudhi": 240}
-"""Minutes to request for the diagrams of one network: seconds a draw, or minutes."""
+"""Minutes to request for the diagrams of one network; a draw takes seconds, or else minutes."""
 
 
 def first_engine(engines: tuple[str, ...], max_dim: int) -> str:
@@ -76,31 +77,31 @@ def engine_bytes_per_pair(engine: str, max_dim: int) -> int:
 
 
 LAYER_BYTES = 2**29
-"""The largest output inside a network takes at most this for one batch of a forward pass. Networks
+"""Most bytes of the largest output inside a network for one batch of a forward pass. Networks
 of this library on images of 32x32 reach it only with more than 128 channels at full size."""
 
 SAMPLED_LAYER_BYTES = 2**26
-"""The same for the observed layers whose neurons are sampled, which are copied for each batch."""
+"""Most bytes of an observed layer whose neurons are sampled; it is copied for each batch."""
 
 GIB = 1 << 30
 
 LARGEST_EIGENVALUES = 100
-"""Largest eigenvalues that are computed of a network with too many parameters for all of them."""
+"""Number of largest eigenvalues computed for a network with too many parameters for all."""
 EXTRA_BASIS = 60
 """Vectors of a Lanczos basis beyond twice the eigenpairs that are sought."""
 DENSE_LIMIT = 3000
-"""Parameters up to which a matrix of second order is formed: 72 MB in float64."""
+"""Most parameters for which a matrix of second order is formed: 72 MB in float64."""
 
 CURVATURE_GRAPH_BYTES = GIB
-"""A mini-batch has as many inputs as make a graph of this size, and graphs of all mini-batches are
+"""A mini-batch has as many inputs as make a graph of this size. Graphs of all mini-batches are
 kept between products while they take no more than this together."""
 CURVATURE_VECTOR_BYTES = GIB // 4
 """What multiplying many vectors at once may take beside the graphs: for each vector, as much as the
 graphs or as the vector itself, whichever is more."""
 GRADIENT_BATCH_BYTES = GIB // 16
-"""Gradients of single inputs in one batch take at most this, or what those of one input take."""
+"""Most bytes of the gradients of single inputs in one batch, unless one input takes more."""
 G_THETA_BYTES = GIB
-"""Gradients of all outputs that the measure G_theta holds together."""
+"""Most bytes of the outputs' gradients that the measure G_theta holds together."""
 
 KERNEL_BYTES = 2 * GIB
 """Default budget of a tangent kernel, or of a mixed derivative, with its intermediate arrays."""

@@ -1,4 +1,4 @@
-"""Names that the planning shares with the packages that compute; nothing here is imported.
+"""Names that planning shares with the packages that compute; this module imports nothing.
 
 Planning knows what a config may name without importing what computes it. Each registry of the
 library is held equal to its names here by a test.
@@ -15,7 +15,7 @@ FAMILIES = {
 """Families of measures that come with the library, and the module of each."""
 
 STAGED_FAMILY = "topology"
-"""The family whose work is staged in files (activations, diagrams), by rules of its own."""
+"""The family whose stages (activations, diagrams) have rules and files of their own."""
 
 PGDL_NETWORKS = {
     "task1_v4": 96,

@@ -1,4 +1,4 @@
-"""Where the files of a PGDL task lie, and which networks its reference file names.
+"""Where the files of a PGDL task are, and which networks its reference file names.
 
 Every accepted layout holds a folder of networks and data and one reference file::
 
@@ -8,7 +8,7 @@ Every accepted layout holds a folder of networks and data and one reference file
 
 Some copies have all of it under ``public_data/``, ``phase_one_data/`` or ``phase_two_data/``. The
 organisers' toy task is flat: ``model_<id>``, ``dataset_1`` and ``model_configs.json`` lie in one
-folder. Planning counts the networks of a local source by this module, so it imports no package.
+folder. Planning uses this module to count the networks of a local source, so it imports no package.
 """
 
 from __future__ import annotations
@@ -91,17 +91,17 @@ def missing_shard(numbers: Collection[int]) -> int | None:
 
 
 def is_url(source: str) -> bool:
-    """Whether a source lies on a server."""
+    """Tell whether a source is on a server."""
     return re.match(r"[a-z][a-z0-9+.-]+://", source) is not None
 
 
 def archive_in(folder: str | Path, task: str) -> Path:
-    """Path at which a folder of archives would hold the archive of a task."""
+    """Return the path at which a folder of archives would hold the archive of a task."""
     return Path(folder) / PGDL_ARCHIVES.get(task, f"{task}.zip")
 
 
 def is_unpacked(source: str | Path, task: str) -> bool:
-    """Whether a source is a local folder in which the task's files lie unpacked.
+    """Tell whether a source is a local folder in which the task's files lie unpacked.
 
     Args:
         source: URL, archive or folder, see :func:`gengap.tasks.pgdl.download`.

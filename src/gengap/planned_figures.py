@@ -4,8 +4,8 @@ To add a figure, write a function that draws it from its files (as in
 :mod:`gengap.figures.from_tables`), name it here, and write its caption,
 ``workflow/report/<figure>.rst``.
 
-Planning reads this table, so nothing of gengap is imported here. It is apart from
-:mod:`gengap.names`, which every job reaches: a new figure makes no other job stale.
+Planning reads this table, so this module imports nothing of gengap. It is separate from
+:mod:`gengap.names`, which every job reaches, so that a new figure makes no other job stale.
 """
 
 from __future__ import annotations

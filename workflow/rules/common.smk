@@ -7,7 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-# The folder of this very file, so that the workflow works as a module of another, too.
+# The folder of this file, not of the main Snakefile: the workflow may be a module of another.
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 

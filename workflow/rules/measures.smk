@@ -39,8 +39,8 @@ rule measure:
         "../../scripts/measure.py"
 
 
-# In no group: Snakemake looks at all inputs of a group's job each time that one of them is there,
-# and these are as many as shards.
+# This rule is in no group: Snakemake checks all inputs of a group's job each time that one of them
+# is made, and there are as many as shards.
 rule measures:
     input:
         tables=look.task(targets.measure_tables),

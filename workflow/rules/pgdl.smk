@@ -27,7 +27,7 @@ rule export:
         "../../scripts/export.py"
 
 
-# Bound to the network, and on clusters computing nodes often have none: hence a local rule.
+# A local rule, since compute nodes of clusters often have no internet access.
 rule download:
     input:
         look.task(targets.export_receipt),

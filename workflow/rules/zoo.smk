@@ -29,8 +29,8 @@ rule dataset:
         "../../scripts/dataset.py"
 
 
-# Every network is built once without memory, so that a fault in the grid shows at once. No input of
-# the training jobs: a grid that grows must not retrain the networks that it had.
+# Every network is built once without memory, so that a fault in the grid shows at once. The
+# training jobs do not take this as input: a grid that grows must not retrain the networks it had.
 rule check_zoo:
     input:
         train="results/{task}/dataset/train.safetensors",

@@ -1,7 +1,7 @@
 """Activations of a network's neurons or channels on its training inputs.
 
 ``sample`` and ``node_activations`` run the network and need torch, which is imported when one of
-them is first used (PEP 562): stages that only read the file of a sample do not load it.
+them is first used (PEP 562). Stages that only read the file of a sample do not load torch.
 """
 
 from __future__ import annotations

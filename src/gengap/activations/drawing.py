@@ -43,7 +43,7 @@ def choose_inputs(split: Split, count: int, rng: np.random.Generator) -> NDArray
 def importance_probabilities(
     most_active: NDArray[np.integer], population: int
 ) -> NDArray[np.float64]:
-    """Return the probability of each neuron to be drawn first, by how often it is most active.
+    """Return the probability that each neuron is drawn first, by how often it is the most active.
 
     A neuron that is the most active one (argmax of |a|) for c of m inputs has c / (m + 1); all
     others share the remaining 1 / (m + 1) equally (Ballester et al. 2023, arXiv:2203.12330). If

@@ -79,5 +79,5 @@ def node_activations(
 
 
 def _channels(network: nn.Module, layer: str) -> int:
-    """The number of output channels of a layer with weights."""
+    """Return the number of output channels of a layer with weights."""
     return len(dict(weight_layers(network))[layer].weight)

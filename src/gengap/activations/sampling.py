@@ -1,4 +1,4 @@
-"""Activations of sampled neurons, from a network and inputs."""
+"""Sampling the activations of a network's neurons on inputs."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def sample(
         neurons: number of neurons in a draw, without replacement; if the network has fewer, all
             of them (which is logged once).
         draws: number of draws B.
-        sampling: ``importance`` (see :func:`importance_probabilities`; of neurons with equal
-            activation the first counts) or ``uniform``.
+        sampling: ``importance`` (see :func:`importance_probabilities`; the first of equally active
+            neurons counts) or ``uniform``.
         skip_layers: first observed layers to leave out.
         rng: draws the neurons.
         batch_size: inputs per forward pass; by default what memory allows. The sample depends on
@@ -79,12 +79,12 @@ def sample(
 
 
 def _first_neurons(stream: LayerStream) -> NDArray[np.int64]:
-    """(layers + 1,) the number of each layer's first neuron, and of one after the last."""
+    """Return the number of each layer's first neuron, and of one after the last, (layers + 1,)."""
     return np.cumsum([0, *(size for _, size in stream.layers)])
 
 
 def _most_active(stream: LayerStream, inputs: int) -> NDArray[np.int64]:
-    """(inputs,) the neuron with the largest |a| for each input; the first of equal ones."""
+    """Return the neuron with the largest |a| for each input, (inputs,); the first of equal ones."""
     first = _first_neurons(stream)
     largest = np.full(inputs, -1, dtype=np.float32)
     winner = np.zeros(inputs, dtype=np.int64)
@@ -107,7 +107,7 @@ def _most_active(stream: LayerStream, inputs: int) -> NDArray[np.int64]:
 def _activations(
     stream: LayerStream, neurons: NDArray[np.int64], inputs: int
 ) -> NDArray[np.float32]:
-    """(neurons, inputs) activations of the given neurons, ascending."""
+    """Return the activations of the given neurons (ascending), (neurons, inputs)."""
     first = _first_neurons(stream)
     rows = np.searchsorted(neurons, first)
     sampled = np.empty((len(neurons), inputs), dtype=np.float32)

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from gengap.errors import GengapError
 from gengap.files import writing
 
-# All facts under one key: safetensors keeps no order among several, so bytes would differ.
+# All metadata under one key: safetensors keeps no order among several, so bytes would differ.
 METADATA_KEY = "gengap"
 
 
@@ -27,8 +27,8 @@ class Sample:
     a layer in the order row, column, channel (Keras's order).
 
     Attributes:
-        activations: (u, m) float32, one row per neuron that is in some draw, one column per input.
-        neurons: (u,) int64, ascending, the neuron of each row.
+        activations: (u, m) float32, one row per neuron in any draw, one column per input.
+        neurons: (u,) int64, ascending: the neuron of each row.
         draws: (B, k) int64: the rows of each draw, ascending.
         population: number of neurons of the observed layers.
         requested: neurons asked for per draw; k is smaller if the population is.

@@ -1,7 +1,7 @@
-"""``python -m gengap.curvature CONFIG.json WEIGHTS.safetensors --dataset ...``: any checkpoint.
+"""Curvature of a saved network: ``python -m gengap.curvature CONFIG.json WEIGHTS.safetensors``.
 
 Computes the largest eigenvalues of the Hessian of the training loss of any saved network, prints
-its effective dimensionality at several alpha, and writes all of it to an npz file.
+its effective dimensionality at several alpha, and writes everything to an npz file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gengap.tasks.folder import read_network, with_labels
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's arguments."""
+    """Return the parser of the command's arguments."""
     command = argparse.ArgumentParser(
         prog="python -m gengap.curvature",
         description="Eigenvalues of the loss's Hessian, and N_eff, of a saved network.",
@@ -36,13 +36,13 @@ def parser() -> argparse.ArgumentParser:
         help="name of a dataset of gengap, or a split's file (dataset/train.safetensors of a task)",
     )
     add("--labels", type=Path, help="labels trained on, .npy (labels.npy of a task's network)")
-    add("--split", choices=("train", "test"), default="train", help="of a named dataset")
-    add("--data-dir", type=Path, help="folder of official dataset files; else downloaded")
-    add("--train-size", type=int, help="inputs of the train split; all there are")
-    add("--test-size", type=int, help="inputs of the test split; all there are")
-    add("--data-seed", type=int, default=0, help="chooses the inputs, as `seed` of a dataset (0)")
-    add("--loss", choices=LOSSES, default="cross_entropy", help="(cross_entropy)")
-    add("--matrix", choices=tuple(MATRICES), default="hessian", help="(hessian)")
+    add("--split", choices=("train", "test"), default="train", help="split of a named dataset")
+    add("--data-dir", type=Path, help="folder of official dataset files; default: download")
+    add("--train-size", type=int, help="inputs of the train split (all)")
+    add("--test-size", type=int, help="inputs of the test split (all)")
+    add("--data-seed", type=int, default=0, help="seed that selects the inputs (0)")
+    add("--loss", choices=LOSSES, default="cross_entropy", help="loss (cross_entropy)")
+    add("--matrix", choices=tuple(MATRICES), default="hessian", help="matrix (hessian)")
     add(
         "--reduction",
         choices=("mean", "sum"),
@@ -50,21 +50,23 @@ def parser() -> argparse.ArgumentParser:
         help="the loss is a mean or a sum over inputs; alpha is a weight decay w of the mean loss, "
         "or n w of the sum (mean)",
     )
-    add("--dtype", choices=tuple(DTYPES), default="float32", help="(float32)")
+    add("--dtype", choices=tuple(DTYPES), default="float32", help="type of products (float32)")
     top = LARGEST_EIGENVALUES
     count = command.add_mutually_exclusive_group()
-    count.add_argument("--top", type=int, default=top, help=f"largest eigenvalues ({top})")
-    count.add_argument("--all", action="store_true", help=f"all, of up to {DENSE_LIMIT} parameters")
-    add("--bottom", type=int, help="smallest eigenvalues beside --top (5, or as many as are left)")
-    add("--alpha", type=float, nargs="+", default=[0.01, 0.1, 1.0, 10.0], help="of N_eff")
-    add("--seed", type=int, default=0, help="of the random vectors (0)")
+    count.add_argument("--top", type=int, default=top, help=f"number of largest ones ({top})")
+    count.add_argument(
+        "--all", action="store_true", help=f"all eigenvalues, for up to {DENSE_LIMIT} parameters"
+    )
+    add("--bottom", type=int, help="number of smallest eigenvalues (5, or as many as are left)")
+    add("--alpha", type=float, nargs="+", default=[0.01, 0.1, 1.0, 10.0], help="alphas of N_eff")
+    add("--seed", type=int, default=0, help="seed of the random vectors (0)")
     add("--device", default="cpu", help="cpu, cuda, cuda:N or auto (cpu)")
-    add("--output", type=Path, default=Path("eigenvalues.npz"), help="(eigenvalues.npz)")
+    add("--output", type=Path, default=Path("eigenvalues.npz"), help="file (eigenvalues.npz)")
     return command
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Read, compute, print, write; a sentence and exit status 1 where the input is bad."""
+    """Read, compute, print and write; bad input gives one sentence and exit status 1."""
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:

@@ -1,4 +1,4 @@
-"""How the gradients of single inputs align with vectors in parameter space (eigenvectors, mostly).
+"""Alignment of single inputs' gradients with vectors in parameter space, mostly eigenvectors.
 
 After M. Sabanayagam, F. Behrens, U. Adomaityte, A. Dawid, "Unveiling the Hessian's connection to
 the decision boundary" (2023), arXiv:2306.07104.
@@ -20,7 +20,7 @@ from gengap.errors import GengapError
 from gengap.networks import Network, device_of, input_batches, logits, parameter_count
 
 RANDOM_VECTORS = 5
-"""Random unit vectors that make the threshold of G_theta, as in the published code."""
+"""Number of random unit vectors for the threshold of G_theta, as in the published code."""
 
 UNIT_TOLERANCE = 1e-3
 
@@ -33,12 +33,12 @@ STATISTICS: dict[str, Callable[[np.ndarray], Any]] = {
 
 
 def output_direction(outputs: Tensor) -> Tensor:
-    """Direction of the gradient of the predicted class's cross-entropy in the outputs.
+    """Compute the direction of the predicted class's cross-entropy gradient in the outputs.
 
     With the softmax p of the logits and c the predicted class, the gradient is p - e_c =
     (1 - p_c) (q - e_c), where q is the softmax over the other classes. Its length 1 - p_c vanishes
-    as the network grows certain; q - e_c does not, so that the direction is exact however saturated
-    the loss. q is computed in float64.
+    as the network becomes certain. q - e_c does not vanish, so the direction is exact however
+    saturated the loss is. q is computed in float64.
 
     Args:
         outputs: logits (n, k); with k = 1 the logits of the two classes are 0 and this one.
@@ -68,7 +68,7 @@ def unit_gradients(network: nn.Module, inputs: np.ndarray) -> Iterator[tuple[sli
     A gradient that is zero (an output without bias that no unit reaches) stays zero.
 
     Args:
-        network: in eval mode.
+        network: a network in eval mode.
         inputs: (n, *input_shape).
 
     Yields:
@@ -94,7 +94,7 @@ def alignments(network: nn.Module, inputs: np.ndarray, vectors: np.ndarray) -> N
     """Compute the alignment A_i(x) = <v_i, g(x)> / |g(x)| of each input with each unit vector.
 
     Args:
-        network: in eval mode.
+        network: a network in eval mode.
         inputs: (n, *input_shape).
         vectors: unit vectors, (p, m), parameters in the order of ``network.parameters()``.
 
@@ -113,7 +113,7 @@ def alignments(network: nn.Module, inputs: np.ndarray, vectors: np.ndarray) -> N
 
 @dataclass(frozen=True)
 class GTheta:
-    """How many vectors the gradients of the training data reach.
+    """Number of vectors that the gradients of the training data reach.
 
     Attributes:
         count: vectors whose largest |alignment| over the inputs exceeds the threshold.
@@ -140,23 +140,24 @@ def g_theta(
 ) -> GTheta:
     """Compute the generalisation measure G_theta of Sabanayagam et al. (2023).
 
-    One definition, that of their figures: an eigenvector counts if max over x of |A_i(x)| exceeds
-    the mean, over five random unit vectors, of the same maximum. Their code knows two others: the
-    least of the five in place of the mean (``threshold="min"``), and a fixed number (1e-6 there).
+    The definition is that of their figures: an eigenvector counts if max over x of |A_i(x)| exceeds
+    the mean, over five random unit vectors, of the same maximum. Their code has two others: the
+    smallest of the five in place of the mean (``threshold="min"``), and a fixed number (1e-6
+    there).
 
     Args:
-        network: in eval mode.
+        network: a network in eval mode.
         inputs: training inputs (n, *input_shape).
         eigenvectors: all p of the Hessian, or the leading m: (p, m) columns of unit length.
         rng: draws the random vectors, Gaussian and normalised.
         threshold: ``mean``, ``min`` or ``max`` over the random vectors, or a number.
-        random_vectors: how many.
+        random_vectors: number of random vectors.
 
     Returns:
         The count and the fraction of vectors that are reached, and the threshold.
 
     Raises:
-        GengapError: as :func:`alignments` says, or an unknown threshold.
+        GengapError: as for :func:`alignments`, or the threshold is unknown.
     """
     if isinstance(threshold, str) and threshold not in STATISTICS:
         raise GengapError(
@@ -176,7 +177,7 @@ def g_theta(
 
 
 def _checked(vectors: np.ndarray, size: int) -> NDArray[np.float64]:
-    """The vectors in float64, contiguous."""
+    """Return the vectors in float64, contiguous."""
     if vectors.ndim != 2 or vectors.shape[0] != size or vectors.shape[1] < 1:
         raise GengapError(
             f"The vectors have the shape {vectors.shape}, but the network has {size} parameters: "

@@ -32,14 +32,14 @@ def neural_collapse(
     Args:
         features: penultimate features (n, d).
         labels: (n,), in 0..C-1.
-        kernel: of the last layer, (C, d).
-        predicted: the network's classes, (n,).
+        kernel: kernel of the last layer, (C, d).
+        predicted: the classes that the network predicts, (n,).
 
     Returns:
         The quantities by the names above.
 
     Raises:
-        GengapError: a class without inputs, or fewer than two; all means are equal.
+        GengapError: a class has no inputs, there are fewer than two, or all means are equal.
     """
     features, kernel = features.astype(np.float64), kernel.astype(np.float64)
     classes = len(kernel)
@@ -77,14 +77,15 @@ def collapse_of(network: nn.Module, data: Split) -> dict[str, float]:
     """Compute :func:`neural_collapse` of a network's penultimate features on data.
 
     Args:
-        network: in eval mode, its last layer with one unit per class.
+        network: a network in eval mode whose last layer has one unit per class.
         data: inputs (n, *input_shape) and labels (n,) of every class.
 
     Returns:
         The quantities ``nc1``, ``nc2_norms``, ``nc2_angles``, ``nc3`` and ``nc4``.
 
     Raises:
-        GengapError: as there; or the last layer does not have one unit per class.
+        GengapError: as for :func:`neural_collapse`, or the last layer does not have one unit per
+            class.
     """
     _, last = weight_layers(network)[-1]
     kernel = last.weight.detach().flatten(1).numpy(force=True)

@@ -1,4 +1,4 @@
-"""How many directions of weight space a spectrum determines. Needs no torch."""
+"""Effective dimensionality of a spectrum. This module needs no torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gengap.curvature.spectra import Negatives, negatives
 from gengap.errors import GengapError
 
 NOISE = 1e-6
-"""Eigenvalues below this share of the largest are rounding (of float32 products), not structure."""
+"""Eigenvalues below this fraction of the largest are rounding errors of float32 products."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,8 @@ def effective_dimensionality(eigenvalues: np.ndarray, alpha: float) -> float:
     MacKay 1992; Maddox et al. 2020, equation 3. ``alpha`` is the precision of an isotropic Gaussian
     prior. With the Hessian of the *mean* loss over n inputs, it is the weight decay w of training
     (the penalty w/2 |theta|^2 on the mean loss); with that of the *summed* loss the same number
-    comes from alpha = n w. Of some of the largest eigenvalues it is a lower bound. Eigenvalues
-    below zero are left out: :func:`sweep` counts them.
+    comes from alpha = n w. From only some of the largest eigenvalues it is a lower bound.
+    Eigenvalues below zero are left out: :func:`sweep` counts them.
 
     Args:
         eigenvalues: (k,), finite, in any order.
@@ -69,12 +69,12 @@ def filter_factors(eigenvalues: np.ndarray, alpha: float) -> np.ndarray:
 def sweep(
     eigenvalues: np.ndarray, alphas: Sequence[float], dtype: DTypeLike = np.float32
 ) -> EffectiveDimensionality:
-    """Compute :func:`effective_dimensionality` at several alphas, with the negatives beside it.
+    """Compute :func:`effective_dimensionality` at several alphas, and the negative part.
 
     Args:
         eigenvalues: (k,), finite, in any order.
         alphas: each above 0.
-        dtype: of the products that the eigenvalues came from.
+        dtype: type of the products that the eigenvalues came from.
 
     Returns:
         N_eff at each alpha, and the number and mass of the eigenvalues below zero.
@@ -90,8 +90,8 @@ def sweep(
 def outliers(eigenvalues: np.ndarray) -> int:
     """Count the eigenvalues above the largest gap of the logarithms in the upper half.
 
-    Of k eigenvalues each of the (k + 1) / 2 largest is compared with the next. The lower half is
-    taken for the bulk, where the ratio of two small numbers may be larger than any above. This is
+    Of k eigenvalues each of the (k + 1) / 2 largest is compared with the next. The lower half
+    counts as the bulk, where the ratio of two small numbers may be larger than any above. This is
     the ratio estimator of Lam and Yao (2012, "Factor modeling for high-dimensional time series",
     section 2.2), which looks for the largest ratio up to half of the eigenvalues. Eigenvalues up to
     :data:`NOISE` times the largest count as equal to that bound: [3, 3, 0] has two outliers. Of

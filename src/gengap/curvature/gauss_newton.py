@@ -1,8 +1,8 @@
-"""G_theta of all directions that matter, from the Gram matrix of the outputs' gradients.
+"""G_theta over all directions that matter, from the Gram matrix of the outputs' gradients.
 
-For networks too large for all eigenvectors of the Hessian: where the training data are fitted, it
-is near the generalised Gauss-Newton matrix, whose non-zero eigenvectors follow exactly from a
-matrix as large as there are outputs.
+This is for networks too large to compute all eigenvectors of the Hessian. Where the training data
+are fitted, the Hessian is near the generalised Gauss-Newton matrix. Its eigenvectors of non-zero
+eigenvalues follow exactly from a matrix whose size is the number of outputs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gengap.curvature.per_sample import batch_size, pull_back
 from gengap.networks import device_of, logits, parameter_count, tensor_of
 
 NOISE = 1e-10
-"""Eigenvalues below this, relative to the largest, are rounding."""
+"""Eigenvalues below this, relative to the largest, are rounding errors."""
 
 
 def gauss_newton_g_theta(
@@ -26,22 +26,23 @@ def gauss_newton_g_theta(
     *,
     random_vectors: int = RANDOM_VECTORS,
 ) -> GTheta:
-    """G_theta with the eigenvectors of the Gauss-Newton matrix of the mean cross-entropy.
+    """Compute G_theta with the eigenvectors of the cross-entropy's Gauss-Newton matrix.
 
     With the Jacobian J of all n k outputs, and R_i R_i^T = diag(p_i) - p_i p_i^T of the softmax,
     the matrix is J^T R R^T J / n. If u is an eigenvector of R^T J J^T R / n with the eigenvalue
-    lambda, J^T R u / sqrt(n lambda) is one of the matrix, of the same eigenvalue, and its alignment
-    with a gradient J^T c follows from J J^T alone.
+    lambda, then J^T R u / sqrt(n lambda) is one of the matrix, with the same eigenvalue. Its
+    alignment with a gradient J^T c follows from J J^T alone.
 
     Args:
-        network: in eval mode.
-        inputs: (n, *input_shape), training inputs; n k of a thousand take seconds.
+        network: a network in eval mode.
+        inputs: (n, *input_shape), training inputs; a thousand outputs (n k) take seconds.
         rng: draws the random vectors whose alignment is the threshold.
-        random_vectors: how many; the threshold is the mean of their largest alignments.
+        random_vectors: number of random vectors; the threshold is the mean of their largest
+            alignments.
 
     Returns:
-        As :func:`gengap.curvature.alignment.g_theta`, of the eigenvectors of eigenvalues above
-        :data:`NOISE` times the largest.
+        The result of :func:`gengap.curvature.alignment.g_theta` for the eigenvectors whose
+        eigenvalues are above :data:`NOISE` times the largest.
 
     Raises:
         GengapError: a part of the network cannot be differentiated for single inputs.
@@ -70,7 +71,7 @@ def gauss_newton_g_theta(
 
 
 def _jacobian(network: nn.Module, inputs: Tensor, outputs: int) -> Tensor:
-    """J, (n k, p): rows of one input together."""
+    """Return J, (n k, p), with the rows of one input together."""
     repeated = inputs.repeat_interleave(outputs, dim=0)
     units = torch.eye(outputs, dtype=inputs.dtype, device=inputs.device).repeat(len(inputs), 1)
     step = batch_size(network)
@@ -85,7 +86,7 @@ def _jacobian(network: nn.Module, inputs: Tensor, outputs: int) -> Tensor:
 
 
 def _blocks(parts: Tensor) -> Tensor:
-    """(n, a, b) along the diagonal of a matrix, (n a, n b)."""
+    """Place blocks (n, a, b) along the diagonal of a matrix, (n a, n b)."""
     count, rows, columns = parts.shape
     joined = parts.new_zeros(count, rows, count, columns)
     index = torch.arange(count, device=parts.device)
@@ -94,7 +95,7 @@ def _blocks(parts: Tensor) -> Tensor:
 
 
 def _factors(outputs: Tensor) -> Tensor:
-    """R of each input, (n, k, k), with R R^T = diag(p) - p p^T; k = 1 is the logistic model."""
+    """Return R of each input, (n, k, k): R R^T = diag(p) - p p^T; k = 1 is the logistic model."""
     if outputs.shape[1] == 1:
         deviation = (torch.sigmoid(outputs) * torch.sigmoid(-outputs)).sqrt()
         return deviation[:, :, None]

@@ -1,4 +1,4 @@
-"""Krylov bases of a symmetric matrix, and its outermost eigenpairs from them. Needs no torch."""
+"""Krylov bases of a symmetric matrix, and its outermost eigenpairs. This needs no torch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from gengap.limits import EXTRA_BASIS
 Product = Callable[[np.ndarray], np.ndarray]
 
 STRIDE = 10
-"""Steps between looks at the residuals; also those from a random vector that check a result."""
+"""Steps between checks of the residuals, and steps from a random vector that check a result."""
 BREAKDOWN = 8.0
-"""A next vector shorter than so many roundings of the matrix's norm is taken for zero."""
+"""A next vector shorter than this many roundings of the matrix's norm counts as zero."""
 PASSES = 2
-"""Gram-Schmidt, once more, is orthogonal to rounding (Giraud et al. 2005, "twice is enough")."""
+"""Gram-Schmidt passes: two are orthogonal up to rounding (Giraud et al. 2005)."""
 
 
 class KrylovBasis:
@@ -28,9 +28,9 @@ class KrylovBasis:
     Attributes:
         rows: (capacity, p).
         projection: T (capacity, capacity), float64.
-        filled: m.
-        coupling: length of the part of A v_m that is orthogonal to the rows; 0 at a breakdown.
-        used: products taken.
+        filled: m, the number of rows so far.
+        coupling: length of the component of A v_m orthogonal to the rows; 0 at a breakdown.
+        used: number of products taken.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class KrylovBasis:
         self._next = self.fresh()
 
     def fresh(self) -> np.ndarray:
-        """A random unit vector orthogonal to all rows, and to those to avoid."""
+        """Return a random unit vector orthogonal to all rows, and to those to avoid."""
         vector = self._rng.standard_normal(self.rows.shape[1]).astype(self.rows.dtype)
         vector /= np.linalg.norm(vector)
         _, vector = self._orthogonalise(vector)
@@ -58,7 +58,7 @@ class KrylovBasis:
         return np.asarray(vector / length) if length > 0 else vector
 
     def extend(self, until: int) -> None:
-        """Add rows until there are so many."""
+        """Add rows until there are as many as asked for."""
         for row in range(self.filled, until):
             self.rows[row] = self._next
             self.filled = row + 1
@@ -69,14 +69,14 @@ class KrylovBasis:
             self.coupling = float(np.linalg.norm(rest))
             norm = np.linalg.norm(self.projection[: row + 1, : row + 1], ord="fro")
             if self.coupling <= BREAKDOWN * np.finfo(self.rows.dtype).eps * norm:
-                # An invariant subspace: what is outside it is reached from a new vector.
+                # The subspace is invariant, so a new vector is needed to leave it.
                 self.coupling = 0.0
                 self._next = self.fresh()
             else:
                 self._next = rest / self.rows.dtype.type(self.coupling)
 
     def ritz(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Ritz values (m,), descending; their coordinates (m, m) as columns; residuals (m,)."""
+        """Return Ritz values (m,), descending; coordinates (m, m) as columns; residuals (m,)."""
         values, coordinates = np.linalg.eigh(self.projection[: self.filled, : self.filled])
         values, coordinates = values[::-1], coordinates[:, ::-1]
         return values, coordinates, self.coupling * np.abs(coordinates[-1])
@@ -84,7 +84,7 @@ class KrylovBasis:
     def restart(
         self, values: np.ndarray, coordinates: np.ndarray, following: np.ndarray | None = None
     ) -> None:
-        """Keep these Ritz vectors alone; go on from the next row, or from a given vector (p,)."""
+        """Keep only these Ritz vectors; continue from the next row, or from a given vector (p,)."""
         count = len(values)
         self.rows[:count] = coordinates.T.astype(self.rows.dtype) @ self.rows[: self.filled]
         self.projection[:] = 0.0
@@ -116,20 +116,20 @@ def largest_eigenpairs(
     tolerance: float,
     limit: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The algebraically largest eigenpairs of a symmetric matrix, by thick-restart Lanczos.
+    """Compute the algebraically largest eigenpairs of a symmetric matrix by thick-restart Lanczos.
 
-    A Krylov space holds one vector of each eigenspace, so pairs that have converged are checked
-    from another random vector, orthogonal to them: the further copies of a repeated eigenvalue turn
-    up there, and the search goes on from what does.
+    A Krylov space holds only one vector of each eigenspace. So pairs that have converged are
+    checked from another random vector, orthogonal to them. Further copies of a repeated eigenvalue
+    appear there, and the search goes on from them.
 
     Args:
-        product: of the matrix with a vector (p,).
+        product: multiplies the matrix by a vector (p,).
         size: p.
-        count: how many, at most p.
+        count: number of eigenpairs, at most p.
         rng: draws the starting vectors.
-        dtype: of the vectors.
-        tolerance: of the residuals |A v - lambda v|, relative to the largest |lambda| seen.
-        limit: products that may be taken.
+        dtype: type of the vectors.
+        tolerance: largest residual |A v - lambda v|, relative to the largest |lambda| seen.
+        limit: largest number of products.
 
     Returns:
         Values (count,), descending; vectors (p, count); bounds of the residuals (count,).
@@ -140,7 +140,7 @@ def largest_eigenpairs(
     capacity = min(size, 2 * count + EXTRA_BASIS)
     basis = KrylovBasis(product, size, capacity, rng, dtype)
     basis.extend(min(count, capacity - 1))
-    exact = True  # whether the basis is a Krylov space still, which makes residuals known
+    exact = True  # whether the basis is still a Krylov space, so that residuals are known
     probed = 0
     while True:
         basis.extend(min(capacity, basis.filled + STRIDE))
@@ -172,7 +172,7 @@ def largest_eigenpairs(
 def _residuals(
     product: Product, values: np.ndarray, vectors: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lengths (k,) of A v - lambda v, and the longest of these vectors (p,)."""
+    """Return the lengths (k,) of A v - lambda v, and the longest of these vectors (p,)."""
     lengths = np.zeros(len(values))
     worst = vectors[:, 0]
     for place, value in enumerate(values):
@@ -190,7 +190,7 @@ def _larger(
     rng: np.random.Generator,
     dtype: np.dtype[np.floating],
 ) -> tuple[float, np.ndarray]:
-    """The largest Ritz value of a few steps orthogonal to vectors (p, k), and its vector (p,)."""
+    """Return the largest Ritz value of a few steps orthogonal to (p, k), and its vector (p,)."""
     steps = min(STRIDE, size - vectors.shape[1])
     probe = KrylovBasis(product, size, steps, rng, dtype, avoid=np.ascontiguousarray(vectors.T))
     probe.extend(steps)

@@ -27,20 +27,20 @@ from gengap.training.optimisers import without_compiler
 
 DIRECTIONS = 64
 SCANNED = 32
-"""Points along a ray at which the prediction is looked at before bisection."""
+"""Number of points along a ray at which predictions are computed before bisection."""
 
 BISECTIONS = 24
 REFINEMENTS = 4
-"""Rounds over all classes, each as the rival."""
+"""Number of rounds over all classes, each as the rival."""
 
 OVERSHOOT = 1.25
-"""How far beyond the linearised boundary a crossing is looked for."""
+"""How far beyond the linearised boundary a crossing is searched for."""
 
 ALIGNED = 0.01
 """Points whose |alignment| comes as near as this to the best of all starts are kept."""
 
 REACHED = 0.95
-"""Least |alignment| that passes for 1; below it an estimate has no point to rest on."""
+"""Smallest |alignment| that counts as 1; below it there is no point for an estimate."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,15 @@ def boundary_search(
     input with another prediction, no further than that one; the first crossing on a ray is
     bisected. The nearest crossing is refined by the iteration of Hasofer-Lind and Rackwitz-Fiessler
     (project the input onto the boundary with each other class, linearised at the last crossing),
-    each step kept where it comes nearer. So distances are upper bounds; for a linear classifier
+    and each step is kept if it comes nearer. So distances are upper bounds; for a linear classifier
     they are exact.
 
     Args:
         network: any classifier, in eval mode.
         inputs: (n, *input_shape).
         rng: draws the directions.
-        others: (m, *input_shape), inputs that bound the search; left out, ``inputs`` themselves.
-        directions: random ones per input.
+        others: (m, *input_shape), inputs that bound the search; by default ``inputs`` themselves.
+        directions: number of random directions per input.
 
     Returns:
         The distance of each input, and the nearest point found.
@@ -140,7 +140,7 @@ class _Search:
         )
 
     def crossing(self, start: Tensor, ray: Tensor, reach: Tensor, source: Tensor) -> Tensor:
-        """Distance (n,) of the first crossing that a scan along each ray meets; inf if none."""
+        """Return the distance (n,) of the first crossing that a scan of each ray meets, or inf."""
         steps = torch.arange(1, SCANNED + 1, device=start.device, dtype=start.dtype) / SCANNED
         radii = steps * reach[:, None]
         scanned = start[:, None] + radii[:, :, None] * ray[:, None]
@@ -178,7 +178,7 @@ class _Search:
 def _nearest_other(
     start: Tensor, source: Tensor, known: Tensor, targets: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Distance (n,) to, and place (n, d) of, the nearest known input with another prediction."""
+    """Return the distance (n,) and place (n, d) of the nearest input with another prediction."""
     distances = torch.cdist(start, known)
     distances = distances.masked_fill(source[:, None] == targets, torch.inf)
     reach, index = distances.min(1)
@@ -221,17 +221,17 @@ def aligned_points(
     """Move points until their gradient is parallel to a vector: Adam on 1 - A(x)^2, all at once.
 
     Args:
-        network: in eval mode.
+        network: a network in eval mode.
         vector: unit vector (p,).
         starts: (s, *input_shape), as many as fit into one batch of gradients.
-        steps: of Adam; the best point on the way is kept.
-        learning_rate: in units of the inputs.
+        steps: number of steps of Adam; the best point on the way is kept.
+        learning_rate: learning rate in units of the inputs.
 
     Returns:
         The best point of each start, and its alignment.
 
     Raises:
-        GengapError: a vector of another size, or too many starts.
+        GengapError: the vector has another size, or there are too many starts.
     """
     if vector.shape != (parameter_count(network),):
         raise GengapError(
@@ -272,9 +272,9 @@ class MarginEstimate:
     Attributes:
         margin: the median over the starts whose |A| came within :data:`ALIGNED` of the best, which
             should be 1; see ``reached``.
-        margins: of each of these, (a,).
+        margins: margin of each of these starts, (a,).
         aligned: the points from all starts.
-        extremes: rows of the inputs with the largest and the least alignment.
+        extremes: rows of the inputs with the largest and the smallest alignment.
     """
 
     margin: float
@@ -284,7 +284,7 @@ class MarginEstimate:
 
     @property
     def reached(self) -> bool:
-        """Whether the best |A| is at least :data:`REACHED`; else the margin is of no use."""
+        """Whether the best |A| is at least :data:`REACHED`; otherwise the margin is meaningless."""
         return bool(np.abs(self.aligned.alignments).max() >= REACHED)
 
 
@@ -298,18 +298,19 @@ def estimate_margin(
     """Estimate the margin as Sabanayagam et al. (2023) do, from several starts.
 
     A point x_b with |A(x_b)| = 1 stands for the boundary that the eigenvector encodes; the training
-    inputs of largest and of least alignment are the nearest on its two sides; the margin is the
-    smaller distance of the two to x_b. The paper takes one x_b; here it is the median over starts.
+    inputs of largest and of smallest alignment are the nearest on its two sides. The margin is the
+    smaller distance of the two to x_b. The paper takes one x_b; here the margin is the median over
+    starts.
 
     Args:
-        network: in eval mode.
+        network: a network in eval mode.
         vector: an eigenvector of the Hessian, mostly the first, (p,).
         inputs: training inputs (n, *input_shape).
         starts: (s, *input_shape).
         **options: ``steps`` and ``learning_rate``, see :func:`aligned_points`.
 
     Returns:
-        The median margin, and what it rests on.
+        The median margin, and the quantities that it is computed from.
     """
     aligned = aligned_points(network, vector, starts, **options)
     by_input = alignments(network, inputs, vector[:, np.newaxis])[:, 0]

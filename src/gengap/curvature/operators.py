@@ -45,30 +45,32 @@ from gengap.training.losses import check_fit
 Reduction = Literal["mean", "sum"]
 Dtype = Literal["float32", "float64"]
 Product = Callable[[tuple[Tensor, ...], bool], Sequence[Tensor]]
-"""From a vector, split as the parameters are, to its product with a mini-batch's matrix; with the
-flag set, from many vectors, along a first axis of their own, to the product of each."""
+"""Maps a vector, split as the parameters are, to its product with a mini-batch's matrix.
+
+With the flag set, it maps many vectors, along an additional first axis, to their products.
+"""
 
 BATCH = 1024
-"""Inputs of a mini-batch, at most."""
+"""Most inputs of a mini-batch."""
 
 TOGETHER = 64
 """Most vectors that are multiplied at once; more are no faster."""
 
 DEAD_ENDS = ("Error", "NotImplemented", "DelayedError")
-"""Nodes of torch's graph in place of a derivative that is not there."""
+"""Nodes that torch's graph has in place of a missing derivative."""
 
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
 
 
 class OperatorOptions(TypedDict, total=False):
-    """Options that all operators have.
+    """Options that all operators share.
 
     Attributes:
         reduction: whether the loss is the ``mean`` (the default) or the ``sum`` over the inputs.
-        dtype: in which products are computed, ``float32`` by default.
+        dtype: type in which products are computed, ``float32`` by default.
         batch_size: most inputs per mini-batch, 1024 by default; fewer where their graph would take
-            more than :data:`gengap.limits.CURVATURE_GRAPH_BYTES`. It changes memory and rounding
-            alone.
+            more than :data:`gengap.limits.CURVATURE_GRAPH_BYTES`. It affects only memory and
+            rounding.
     """
 
     reduction: Reduction
@@ -87,21 +89,21 @@ class _Batch:
     labels: Tensor
 
     def outputs(self) -> Tensor:
-        """What the loss looks at, (n, k)."""
+        """Return what the loss is a function of, (n, k)."""
         return loss_inputs(self.network, self.inputs, self.loss)
 
     def losses(self) -> Tensor:
-        """The loss of each input, (n,)."""
+        """Return the loss of each input, (n,)."""
         return sample_losses(self.outputs(), self.labels, self.loss)
 
 
 class CurvatureOperator(LinearOperator):
     """A symmetric (p, p) matrix of a loss; also a SciPy ``LinearOperator``.
 
-    The graph of a first backward pass is kept and each product is one backward pass through it,
-    where the graphs of all mini-batches fit into :data:`~gengap.limits.CURVATURE_GRAPH_BYTES`;
-    otherwise each mini-batch's graph is built again for each product, one at a time, and
-    mini-batches are so small that one graph fits (unless that of a single input does not).
+    If the graphs of all mini-batches fit into :data:`~gengap.limits.CURVATURE_GRAPH_BYTES`, the
+    graph of a first backward pass is kept, and each product is one backward pass through it.
+    Otherwise each mini-batch's graph is built again for each product, one at a time. Mini-batches
+    are then so small that one graph fits (unless that of a single input does not).
 
     Attributes:
         kind: ``hessian``, ``ggn`` or ``gradient_second_moment``.
@@ -125,7 +127,7 @@ class CurvatureOperator(LinearOperator):
         _check(network, loss, data, reduction, dtype, batch_size)
         self.kind, self.reduction, self.count = kind, reduction, len(data.labels)
         self._loss = loss
-        # A copy: the operator stays that of these weights, whatever happens to the network.
+        # A copy, so that the operator keeps these weights whatever happens to the network.
         self._network = copy.deepcopy(network).to(DTYPES[dtype]).eval().requires_grad_()
         self._parameters = dict(self._network.named_parameters())
         self._device = device_of(self._network)
@@ -150,29 +152,29 @@ class CurvatureOperator(LinearOperator):
 
     @property
     def size(self) -> int:
-        """p, the number of parameters."""
+        """Number of parameters, p."""
         return int(self.shape[0])
 
     def eigsh(self, count: int, which: End = "top", **options: Unpack[SolverOptions]) -> EigenPairs:
-        """The outermost eigenpairs of one end: :func:`gengap.curvature.spectra.eigsh`."""
+        """Compute eigenpairs of one end of the spectrum: :func:`gengap.curvature.spectra.eigsh`."""
         return spectra.eigsh(self, count, which, **options)
 
     def dense(self) -> np.ndarray:
-        """The matrix (p, p), for few parameters: :func:`gengap.curvature.spectra.dense`."""
+        """Form the matrix (p, p), for few parameters: :func:`gengap.curvature.spectra.dense`."""
         return spectra.dense(self)
 
     def spectrum(self) -> np.ndarray:
-        """All eigenvalues, for few parameters: :func:`gengap.curvature.spectra.spectrum`."""
+        """Compute all eigenvalues of few parameters: :func:`gengap.curvature.spectra.spectrum`."""
         return spectra.spectrum(self)
 
     def trace(self, products: int = 60, *, sketch: bool = True, seed: int = 0) -> Estimate:
-        """The trace with its standard error: :func:`gengap.curvature.stochastic.trace`."""
+        """Estimate the trace and its standard error: :func:`gengap.curvature.stochastic.trace`."""
         return stochastic.trace(self, products, sketch=sketch, seed=seed)
 
     def spectral_density(
         self, runs: int = 5, steps: int = 50, *, known: EigenPairs | None = None, seed: int = 0
     ) -> SpectralDensity:
-        """The whole spectrum: :func:`gengap.curvature.stochastic.spectral_density`."""
+        """Estimate the whole spectrum: :func:`gengap.curvature.stochastic.spectral_density`."""
         return stochastic.spectral_density(self, runs, steps, known=known, seed=seed)
 
     def _matvec(self, vector: np.ndarray) -> np.ndarray:
@@ -188,11 +190,11 @@ class CurvatureOperator(LinearOperator):
         return np.concatenate(parts).T
 
     def _multiplied(self, vectors: np.ndarray, many: bool) -> np.ndarray:
-        """Products with a vector (p,), or with the rows of (m, p)."""
+        """Multiply by a vector (p,), or by the rows of (m, p)."""
         split = self._split(vectors)
         total = [torch.zeros_like(part) for part in split]
         for place, start in enumerate(self._starts):
-            # A graph that is not kept has no name, so that it is gone before the next is built.
+            # A graph that is not kept has no name, so that it is freed before the next is built.
             product = self._kept[place] if self.retained else None
             images = (product or self._product(self._batch(start)))(split, many)
             for part, more in zip(total, images, strict=True):
@@ -211,7 +213,7 @@ class CurvatureOperator(LinearOperator):
         return tuple(part.reshape(lead + shape) for part, shape in zip(parts, shapes, strict=True))
 
     def _batch(self, start: int, stop: int | None = None) -> _Batch:
-        """The mini-batch that starts at a row."""
+        """Return the mini-batch that starts at a row."""
         rows = slice(start, start + self.batch_size if stop is None else stop)
         parameters = self._parameters
         return _Batch(self._network, parameters, self._loss, self._inputs[rows], self._labels[rows])
@@ -220,7 +222,7 @@ class CurvatureOperator(LinearOperator):
         return _PRODUCTS[self.kind](batch)
 
     def _total_loss(self) -> float:
-        """The loss at the weights.
+        """Compute the loss at the weights.
 
         Returns:
             Its mean or its sum over the inputs.
@@ -244,13 +246,13 @@ class CurvatureOperator(LinearOperator):
         return total * self._scale
 
     def _graph_bytes(self) -> tuple[int, int]:
-        """Memory that a graph takes whatever its inputs, and for each input: from one and two."""
+        """Estimate the memory of a graph, fixed and per input, from those of one and two inputs."""
         one, two = self._saved_bytes(1), self._saved_bytes(2)
         per_input = two - one if self.count > 1 else one
         return max(one - per_input, 0), per_input
 
     def _saved_bytes(self, inputs: int) -> int:
-        """What the graph of the first few inputs keeps beside inputs, weights and buffers."""
+        """Return the bytes that the graph of the first inputs keeps besides inputs and weights."""
         there = [self._inputs, self._labels, *self._parameters.values(), *self._network.buffers()]
         held: dict[int, int] = {}
 
@@ -259,7 +261,7 @@ class CurvatureOperator(LinearOperator):
             return tensor.detach()  # the graph of this pass is thrown away
 
         with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-            # Made to be dropped: what counts is what making it saves.
+            # The result is dropped: what counts is what its computation saves.
             _ = self._product(self._batch(0, inputs))
         for tensor in there:
             held.pop(tensor.untyped_storage().data_ptr(), None)
@@ -272,7 +274,7 @@ def hessian(
     """Make the operator of the Hessian of a loss over a split.
 
     Args:
-        network: from :func:`gengap.networks.build`; neither it nor its mode is changed.
+        network: made by :func:`gengap.networks.build`; neither it nor its mode is changed.
         loss: one of ``gengap.names.LOSSES``.
         data: inputs (n, *input_shape) and labels (n,).
         **options: ``reduction``, ``dtype`` and ``batch_size``, see :class:`OperatorOptions`.
@@ -302,12 +304,12 @@ def gradient_second_moment(
 
 
 def is_twice_differentiable(network: nn.Module, data: Split, loss: str = "cross_entropy") -> bool:
-    """Whether torch knows the second derivatives of a loss in a network's weights.
+    """Tell whether torch knows the second derivatives of a loss in a network's weights.
 
     Args:
         network: neither it nor its mode is changed.
-        data: inputs (n, *input_shape) and labels (n,); the first of each is looked at.
-        loss: one of ``gengap.training.recipe.LOSSES``.
+        data: inputs (n, *input_shape) and labels (n,); only the first of each is used.
+        loss: one of ``gengap.names.LOSSES``.
 
     Returns:
         False where a part of the network or the loss has no such derivative.
@@ -345,7 +347,7 @@ def _check(
 
 
 def _is_dense(network: nn.Module) -> bool:
-    """Whether all weights are of dense layers: others gain nothing by many vectors at once."""
+    """Tell whether all weights are of dense layers; only these gain from many vectors at once."""
     owners = [module for module in network.modules() if any(True for _ in module.parameters(False))]
     return isinstance(network, Network) and all(isinstance(module, nn.Linear) for module in owners)
 
@@ -385,7 +387,7 @@ class _NotTwiceDifferentiableError(GengapError):
 def _gradient(
     outputs: Tensor, parameters: Mapping[str, Tensor], seed: Tensor | None = None
 ) -> list[Tensor]:
-    """J^T seed with a graph of its own, refusing parameters that the outputs do not depend on."""
+    """Return J^T seed with its own graph; refuse parameters without influence on the outputs."""
     if not outputs.requires_grad:
         raise _NotTwiceDifferentiableError(
             "the loss does not depend on the weights through gradients"
@@ -404,7 +406,7 @@ def _gradient(
 
 
 def _refuse_dead_ends(slopes: Sequence[Tensor]) -> None:
-    """Find what raises only when it is reached, since torch takes what lies beyond for unused."""
+    """Find nodes that raise only when reached: torch counts what lies beyond them as unused."""
     pending = [slope.grad_fn for slope in slopes]
     seen = set(pending)
     while pending:
@@ -421,7 +423,7 @@ def _refuse_dead_ends(slopes: Sequence[Tensor]) -> None:
 def _pulled(
     outputs: Sequence[Tensor], sources: Sequence[Tensor], vectors: Sequence[Tensor], many: bool
 ) -> Sequence[Tensor]:
-    """The transposed Jacobian's product with a vector, or with many along a first axis."""
+    """Multiply the transposed Jacobian by a vector, or by many along a first axis."""
     gradients = torch.autograd.grad(
         outputs,
         sources,
@@ -438,7 +440,7 @@ def _pulled(
 
 
 def _second_derivative(slopes: Sequence[Tensor], sources: Sequence[Tensor]) -> Product:
-    """The product with the Jacobian of slopes, transposed; slopes without a graph are constant."""
+    """Multiply by the transposed Jacobian of slopes; slopes without a graph are constant."""
     positions = [position for position, slope in enumerate(slopes) if slope.requires_grad]
 
     def product(vectors: tuple[Tensor, ...], many: bool) -> Sequence[Tensor]:
@@ -453,14 +455,14 @@ def _second_derivative(slopes: Sequence[Tensor], sources: Sequence[Tensor]) -> P
 
 @_twice_differentiable
 def _hessian_product(batch: _Batch) -> Product:
-    """H v = d(g . v)/dtheta (Pearlmutter 1994)."""
+    """Compute H v = d(g . v)/dtheta (Pearlmutter 1994)."""
     slopes = _gradient(batch.losses().sum(), batch.parameters)
     return _second_derivative(slopes, list(batch.parameters.values()))
 
 
 @_twice_differentiable
 def _ggn_product(batch: _Batch) -> Product:
-    """J^T (d^2 l/df^2) J v; J v is the derivative of J^T u with respect to a dummy u."""
+    """Compute J^T (d^2 l/df^2) J v; J v is the derivative of J^T u with respect to a dummy u."""
     outputs = batch.outputs()
     dummy = torch.zeros_like(outputs).requires_grad_()
     forward = _second_derivative(_gradient(outputs, batch.parameters, dummy), [dummy])
@@ -478,7 +480,7 @@ def _ggn_product(batch: _Batch) -> Product:
 
 @_twice_differentiable
 def _second_moment_product(batch: _Batch) -> Product:
-    """G^T G v with the gradients of the inputs as rows of G, by the same dummy as the GGN."""
+    """Compute G^T G v, with the inputs' gradients as rows of G, by the same dummy as the GGN."""
     losses = batch.losses()
     dummy = torch.zeros_like(losses).requires_grad_()
     forward = _second_derivative(_gradient(losses, batch.parameters, dummy), [dummy])

@@ -17,7 +17,7 @@ from gengap.training.losses import check_fit
 
 
 class _Outputs(nn.Module):
-    """What a loss looks at, as a module of its own: ``functional_call`` knows ``forward`` alone."""
+    """What a loss is a function of, as a module: ``functional_call`` knows only ``forward``."""
 
     def __init__(self, network: nn.Module, loss: str) -> None:
         super().__init__()
@@ -31,16 +31,16 @@ class _Outputs(nn.Module):
 def pull_back(
     network: nn.Module, inputs: Tensor, cotangents: Tensor, loss: str = "cross_entropy"
 ) -> Tensor:
-    """J_i^T u_i of each input: a direction in the outputs, brought to the parameters.
+    """Compute J_i^T u_i of each input: a direction in the outputs, pulled back to the parameters.
 
-    Differentiable in the inputs and in the cotangents.
+    The result is differentiable in the inputs and in the cotangents.
 
     Args:
-        network: in eval mode, so that batch normalisation uses its running statistics.
+        network: a network in eval mode, so that batch normalisation uses its running statistics.
         inputs: (n, *input_shape).
         cotangents: u, (n, k) for k outputs.
-        loss: whose outputs are meant, see :func:`gengap.training.loss_inputs`: logits except
-            for ``mse``.
+        loss: the loss whose inputs count as outputs, see :func:`gengap.training.loss_inputs`:
+            logits except for ``mse``.
 
     Returns:
         (n, p), parameters in the order of ``network.parameters()``, each flattened.
@@ -77,7 +77,7 @@ def pull_back(
 
 
 def batch_size(network: nn.Module) -> int:
-    """How many gradients fit into :data:`gengap.limits.GRADIENT_BATCH_BYTES`."""
+    """Return how many gradients fit into :data:`gengap.limits.GRADIENT_BATCH_BYTES`."""
     size = next(network.parameters()).element_size()
     return max(1, GRADIENT_BATCH_BYTES // (size * parameter_count(network)))
 
@@ -85,10 +85,10 @@ def batch_size(network: nn.Module) -> int:
 def per_sample_gradients(
     network: nn.Module, data: Split, loss: str = "cross_entropy"
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Gradient of the loss of each input, batch by batch.
+    """Yield the gradient of the loss of each input, batch by batch.
 
     Args:
-        network: in eval mode.
+        network: a network in eval mode.
         data: n inputs and labels.
         loss: one of :data:`gengap.names.LOSSES`.
 

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 Matrix = Literal["hessian", "ggn"]
 SMALLEST = 5
-"""Eigenvalues of the lower end that are looked for unless told: negative ones, if there are."""
+"""Default number of smallest eigenvalues: the negative ones, if there are any."""
 MATRICES = {"hessian": hessian, "ggn": ggn}
 
 
@@ -37,10 +37,10 @@ class CurvatureReport:
         smallest: (b,), ascending: the smallest eigenvalues; empty where all are known.
         parameters: p.
         loss: the loss, of the same reduction.
-        trace, trace_error: and its standard error, 0 where all eigenvalues are known.
+        trace, trace_error: the trace and its standard error, 0 where all eigenvalues are known.
         alphas: (m,).
-        effective_dimensionality: (m,), of the ``eigenvalues``: a lower bound unless they are all.
-        negatives, negative_mass: eigenvalues below zero among all that are computed.
+        effective_dimensionality: (m,), of the ``eigenvalues``; a lower bound unless all are known.
+        negatives, negative_mass: number and mass of the computed eigenvalues below zero.
     """
 
     eigenvalues: NDArray[np.float64]
@@ -61,7 +61,7 @@ class CurvatureReport:
             np.savez(file, allow_pickle=False, **vars(self))
 
     def text(self) -> str:
-        """Return the numbers as text, a line each."""
+        """Return the numbers as text, one per line."""
         known = len(self.eigenvalues)
         number = known + len(self.smallest)
         computed = "" if known == self.parameters else f" of the {number} computed"
@@ -99,18 +99,18 @@ def report(
     """Compute eigenvalues of a network's curvature, and what follows from them.
 
     Args:
-        network: with its weights.
+        network: the network with its weights.
         loss: one of ``gengap.names.LOSSES``.
         data: the inputs and labels that the loss is over.
         matrix: ``hessian`` or ``ggn``.
-        reduction: of the ``mean`` or the ``sum`` of the losses.
-        dtype: in which products are computed.
-        top: how many of the largest eigenvalues; None for all, of up to 3000 parameters
+        reduction: whether the loss is the ``mean`` or the ``sum`` over the inputs.
+        dtype: type in which products are computed.
+        top: number of largest eigenvalues; None for all, for up to 3000 parameters
             (:data:`gengap.limits.DENSE_LIMIT`).
-        bottom: how many of the smallest, beside the largest; None for 5, or as many as are left.
-        alphas: of the effective dimensionality; with ``reduction`` mean a weight decay, with sum n
-            times it.
-        seed: of the random vectors.
+        bottom: number of smallest eigenvalues besides; None for 5, or as many as are left.
+        alphas: alphas of the effective dimensionality: weight decays if ``reduction`` is mean, n
+            times these if it is sum.
+        seed: seed of the random vectors.
 
     Returns:
         The eigenvalues, the trace, the effective dimensionality and the negative part.

@@ -19,11 +19,11 @@ log = logging.getLogger(__name__)
 End = Literal["top", "bottom"]
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-8}
-"""Tolerance of residuals, relative to the largest eigenvalue; eigenvalues are closer by far."""
+"""Tolerance of residuals, relative to the largest eigenvalue; eigenvalues are far closer."""
 PRODUCTS, PRODUCTS_PER_PAIR = 1000, 100
-"""The default limit is the sum of the first and as many of the second as there are pairs."""
+"""The default limit of products: a fixed number, and a number for each pair."""
 ROUNDING = 10
-"""Spacings of the largest eigenvalue up to which one below zero may be a zero."""
+"""An eigenvalue at most this many spacings of the largest below zero may be a zero."""
 
 
 class SolverOptions(TypedDict, total=False):
@@ -77,10 +77,10 @@ def eigsh(
         operator: (p, p), symmetric, float32 or float64.
         count: k, from 1 to p.
         which: the end of the spectrum, by signed value: ``bottom`` finds the most negative.
-        tolerance: of the residuals, relative to the largest |eigenvalue|: 1e-5 in float32 and 1e-8
+        tolerance: largest residual, relative to the largest |eigenvalue|: 1e-5 in float32 and 1e-8
             in float64 by default.
-        limit: products with the operator that may be taken; 1000 and a hundred a pair by default.
-        seed: of the starting vectors.
+        limit: largest number of products with the operator; by default 1000, and 100 for each pair.
+        seed: seed of the starting vectors.
 
     Returns:
         The eigenpairs, from the outermost inwards.
@@ -151,12 +151,12 @@ def negatives(values: np.ndarray, dtype: DTypeLike = np.float32) -> Negatives:
     """Compute the number and the mass of the eigenvalues below zero.
 
     Those that are zero up to rounding (:data:`ROUNDING` spacings of the largest) have mass but do
-    not count. Ritz values lie above the smallest eigenvalues, which they approximate, so from some
-    of these the count is a lower bound, whatever their residuals are.
+    not count. Ritz values lie above the smallest eigenvalues, which they approximate, so the count
+    from some of these is a lower bound, whatever their residuals are.
 
     Args:
         values: eigenvalues (k,), the largest |eigenvalue| among them.
-        dtype: in which the matrix or its products were computed.
+        dtype: type in which the matrix or its products were computed.
 
     Returns:
         Number and mass.

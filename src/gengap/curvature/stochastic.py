@@ -14,12 +14,12 @@ from gengap.curvature.spectra import EigenPairs
 from gengap.errors import GengapError
 
 RESOLUTION = 1e-2
-"""Fraction of the largest eigenvalue up to which a node for many about zero may lie below it."""
+"""A node for the eigenvalues near zero may lie this fraction of the largest below zero."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value, and its standard error over the random vectors (NaN from one of them)."""
+    """A value, and its standard error over the random vectors (NaN for a single one)."""
 
     value: float
     standard_error: float
@@ -27,7 +27,7 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class SpectralDensity:
-    """A quadrature of the spectrum: sums over it of any function, each node by its weight.
+    """A quadrature of the spectrum, which estimates the sum of any function over it.
 
     Attributes:
         nodes: (runs, steps) Ritz values.
@@ -78,11 +78,11 @@ def trace(
 
     Args:
         operator: (p, p), symmetric.
-        products: matrix products that may be taken.
+        products: largest number of matrix products.
         sketch: Hutch++ (Meyer et al. 2021, algorithm 1): a third of the products finds the range
             of the matrix, where a third takes the trace exactly; the last third estimates the rest.
             Otherwise Hutchinson's estimator (1989).
-        seed: of the random vectors.
+        seed: seed of the random vectors.
 
     Returns:
         The estimate with its standard error.
@@ -126,17 +126,16 @@ def spectral_density(
 
     Args:
         operator: (p, p), symmetric.
-        runs: random starting vectors.
-        steps: Lanczos steps, thus products with the operator, of each.
-        known: eigenpairs that are counted as they are; the rest alone is estimated, with as much
-            less variance.
-        seed: of the starting vectors.
+        runs: number of random starting vectors.
+        steps: number of Lanczos steps, thus of products with the operator, from each.
+        known: eigenpairs that are counted exactly; only the rest is estimated, with less variance.
+        seed: seed of the starting vectors.
 
     Returns:
         Nodes and weights of a quadrature of the spectrum, and the eigenvalues that are known.
 
     Raises:
-        GengapError: no run, or fewer than one step.
+        GengapError: there is no run, or less than one step.
     """
     if runs < 1 or steps < 1:
         raise GengapError(

@@ -1,4 +1,4 @@
-"""A task's measures against its gap, to look into: a Dash app and one HTML file of the same view.
+"""The dashboard: a task's measures against its gap, as a Dash app and as one HTML file.
 
 ``python -m gengap.dashboard results/<task>`` serves the app; ``write_static_page`` writes the file.
 Both take their tables from :mod:`gengap.dashboard.view` and draw them with ``assets/view.js``.

@@ -16,8 +16,8 @@ from gengap.dashboard.view import View
 from gengap.errors import GengapError
 
 MOST_BARS = 4000
-"""Bars of one dimension of one network: more slow the browser down."""
-# The browser itself refuses whatever would leave this server.
+"""Most bars of one dimension of one network; more would slow the browser down."""
+# The browser itself refuses all requests to other servers.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:"
@@ -47,7 +47,7 @@ def _keep_to_this_server(response: Response) -> Response:
 
 
 def make_dashboard_server(view: View, host: str, port: int) -> BaseWSGIServer:
-    """Make a server that is bound to host and port, so that it can be reached once it serves.
+    """Make a server that is bound to a host and port.
 
     Args:
         view: the task.

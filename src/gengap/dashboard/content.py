@@ -1,6 +1,7 @@
-"""The view's tables as what ``assets/view.js`` draws: JSON-ready dictionaries.
+"""The view's tables as JSON-ready dictionaries, which ``assets/view.js`` draws.
 
-``page`` is what does not change, ``column`` one component of a measure, ``network`` one network.
+``page`` gives what does not change, ``column`` one component of a measure, and ``network`` one
+network.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from gengap.figures.style import MARKERS, ORDERED, PALETTE
 Content = dict[str, Any]
 
 MOST_LISTED = 100
-"""A vector with more components than this is named, not written out, in a network's table."""
+"""A vector with more components than this is only named in a network's table."""
 DECIMALS = 5
 """Births and deaths are drawn, not computed with, so that a pixel's accuracy will do."""
 _SYMBOLS = dict(
@@ -45,7 +46,7 @@ CONFIG = {
     "plotlyServerURL": "",
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
 }
-"""How plotly lets readers handle a figure."""
+"""Plotly's options for how readers handle a figure."""
 
 
 def page(view: View) -> Content:
@@ -137,7 +138,7 @@ def network(view: View, name: str, most_bars: int) -> Content:
 
 
 def _plain(value: Any) -> Any:
-    """A cell as JSON has it; what is no number there is null."""
+    """Convert a cell to JSON; what is no number there becomes null."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
@@ -165,12 +166,12 @@ def _measure_option(view: View, name: str) -> str:
 
 
 def _colour_names(view: View, colours: dict[str, Content]) -> list[str]:
-    """Choices of colour: hyper-parameters first, then the clusters, then the gap."""
+    """List the choices of colour: hyper-parameters first, then the clusters, then the gap."""
     return [*(name for name in view.hyper_parameters if name in colours), CLUSTER, GAP]
 
 
 def _colourings(view: View) -> dict[str, Content]:
-    """Colours by the gap and by each hyper-parameter that has few enough values."""
+    """Make colourings by the gap and by each hyper-parameter that has few enough values."""
     colourings = {}
     for name in (*view.hyper_parameters, GAP):
         try:
@@ -204,7 +205,7 @@ def _colouring(values: pd.Series) -> Content:
 
 
 def _line(x: np.ndarray, y: np.ndarray) -> list[list[float]] | None:
-    """Ends of the least-squares line: [[x, x], [y, y]]."""
+    """Return the ends of the least-squares line: [[x, x], [y, y]]."""
     finite = np.isfinite(x) & np.isfinite(y)
     x, y = x[finite], y[finite]
     if len(np.unique(x)) < 2:
@@ -215,7 +216,7 @@ def _line(x: np.ndarray, y: np.ndarray) -> list[list[float]] | None:
 
 
 def _statistics(view: View, measure: str, component: str) -> list[Content]:
-    """What the leaderboard says of a measure: label, value, explanation."""
+    """List what the leaderboard says about a measure: label, value, explanation."""
     row: dict[Any, Any] = view.leaderboard.loc[measure].to_dict()
     scored = len(view.leaderboard)
     place = "not ranked" if pd.isna(row["rank"]) else f"rank {row['rank']} of {scored}"
@@ -261,7 +262,7 @@ def _number(value: float) -> str:
 
 
 def _notes(view: View, colours: dict[str, Content]) -> list[str]:
-    """What a reader must know of what is not on the page."""
+    """List what a reader must know about what is not on the page."""
     notes = []
     if len(view.failed):
         reasons = "; ".join(

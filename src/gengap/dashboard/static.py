@@ -1,4 +1,4 @@
-"""The view of a task as one HTML file that needs no server and no network."""
+"""The view of a task as one HTML file that needs no server and no internet connection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ASSETS = HERE / "assets"
 TEMPLATE = HERE / "page" / "page.html"
 CHOOSERS = HERE / "page" / "page.js"
 MOST_BARS = 600
-"""Bars of one dimension of one network: what keeps the file of a hundred networks small."""
+"""Most bars of one dimension of one network, so that the file of a hundred networks is small."""
 
 
 def static_page(task_folder: str | Path) -> str:
@@ -32,7 +32,7 @@ def static_page(task_folder: str | Path) -> str:
     Raises:
         GengapError: the folder is missing, not finished, or contradicts itself.
     """
-    # Dash brings its own copy, so the package is needed here alone.
+    # Dash has its own copy, so the package is needed only here.
     from plotly.offline import get_plotlyjs
 
     view = read_view(task_folder)

@@ -1,4 +1,4 @@
-"""A finished task as plain tables: its networks, each measure, each network's diagrams."""
+"""A finished task as plain tables: its networks, their measures and their diagrams."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SUMMARY_NAMES = {component: name for name, component in SUMMARIES.items()}
 
 @dataclass(frozen=True)
 class View:
-    """What the pages show of one task.
+    """The tables of one task that the pages show.
 
     Attributes:
         name: the task's name.
@@ -42,7 +42,7 @@ class View:
             missing.
         leaderboard: as the evaluation wrote it, reference rows too, index measure.
         failed: network, stage, reason.
-        left_out: kind (network or measure), name, reason: what the leaderboard leaves out.
+        left_out: what the leaderboard leaves out: kind (network or measure), name, reason.
         clusters: measure, network, cluster: those of the scalar measures and of the summaries of
             diagrams, as the evaluation wrote them.
         diagrams: folder of the files of persistence diagrams, None where the task has none.
@@ -90,7 +90,8 @@ class View:
 
         Clusters are those that the evaluation wrote: K-means of a scalar measure and the gap, 0 for
         the smaller mean gap. A component that is one of ``SUMMARIES`` has the clusters of that
-        summary; another component of a vector has none. Missing where the measure or the gap is.
+        summary; another component of a vector has none. Clusters are missing where the measure or
+        the gap is.
 
         Args:
             measure: name of a measure.
@@ -114,7 +115,7 @@ class View:
         return float(kendalltau(both.iloc[:, 0], both.iloc[:, 1]).statistic)
 
     def default_measure(self) -> str:
-        """Return the best scalar measure that may be called best, or else the first measure."""
+        """Return the best eligible scalar measure, or else the first measure."""
         scalars = self.leaderboard[
             (self.leaderboard["kind"] == "scalar") & self.leaderboard["eligible"]
         ]
@@ -224,7 +225,7 @@ def _read_table(path: Path) -> pd.DataFrame:
 def _ranked(
     measures: pd.DataFrame, networks: pd.Index, evaluation: Evaluation, folder: Path
 ) -> dict[str, Design]:
-    """Designs of the measures that are ranked, best first, over exactly these networks."""
+    """Return the designs of the ranked measures, best first, over exactly these networks."""
     known, designs = measure_designs(measures, reduce=())
     leaderboard, left_out = evaluation.leaderboard, evaluation.left_out
     ranked = leaderboard.loc[leaderboard["kind"] != REFERENCE, "measure"]

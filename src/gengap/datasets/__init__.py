@@ -1,7 +1,7 @@
 """Labelled arrays by name: official images, small embedded sets, points drawn from a seed.
 
-``load(name)`` returns a ``Dataset`` of a train and a test ``Split``; ``NAMES`` lists what there is.
-``write_split`` and ``read_split`` keep a split in safetensors.
+``load(name)`` returns a ``Dataset`` of a train and a test ``Split``; ``NAMES`` lists the names.
+``write_split`` and ``read_split`` store a split as safetensors.
 """
 
 from gengap.datasets.loading import NAMES, load

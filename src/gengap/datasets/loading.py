@@ -1,4 +1,4 @@
-"""Loading of a dataset by its name: its samples, a choice among them, their transforms."""
+"""Loading a dataset by name: its samples, a selection of them, and their transforms."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def load(
         name: one of ``NAMES``.
         data_dir: ``data_dir/name`` holds the official files of ``mnist`` and ``fashion_mnist``
             (IDX, gzipped or unpacked), ``cifar10`` (binary batches, as many as there are),
-            ``cifar100`` (binary version), ``svhn`` (cropped digits). Left out, they are downloaded
+            ``cifar100`` (binary version), ``svhn`` (cropped digits). By default they are downloaded
             once into the user's cache. ``tiny_imagenet`` (the unpacked archive) is not downloaded.
             The other datasets need no files.
         seed: chooses the samples and their order, and draws the synthetic datasets.
         train_size: number of training samples, from the official train set where there is one. A
-            smaller subset is the beginning of a larger one. Left out: all there are.
-        test_size: number of test samples likewise; left out, a fifth of all samples is for the test
-            where there is no official test set.
+            smaller subset is the beginning of a larger one. By default all of them.
+        test_size: number of test samples, likewise. By default all of the official test set, or a
+            fifth of all samples where there is none.
         balanced: class counts of each split are equal, or differ by one where its size is no
             multiple of the number of classes.
         transforms: see ``gengap.datasets.transforms.apply``; images come in [0, 1].

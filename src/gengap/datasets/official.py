@@ -28,10 +28,10 @@ def official_folder(name: str, source: Source, data_dir: str | Path | None) -> P
     """Return the folder that holds the official files of a dataset.
 
     Args:
-        name: of the dataset.
+        name: the dataset's name.
         source: its official files.
-        data_dir: folder of the user's whose subfolder ``name`` holds them: each file there that
-            bears an official name is checked. None downloads missing files into the user's cache.
+        data_dir: the user's folder, whose subfolder ``name`` holds them. Each file there that has
+            an official name is checked. None downloads missing files into the user's cache.
 
     Returns:
         ``data_dir/name``, or the dataset's folder in the cache.
@@ -59,11 +59,11 @@ def official_folder(name: str, source: Source, data_dir: str | Path | None) -> P
 
 
 def unpacked_folder(name: str, archive: str, data_dir: str | Path | None) -> Path:
-    """Return the folder of a dataset that is not downloaded but unpacked by the user.
+    """Return the folder of a dataset that the user unpacks, since it is not downloaded.
 
     Args:
-        name: of the dataset.
-        archive: file name of the official archive, for the sentence that asks for it.
+        name: the dataset's name.
+        archive: file name of the official archive, for the error message.
         data_dir: folder whose subfolder ``name`` holds the archive's content.
 
     Returns:
@@ -87,7 +87,7 @@ def required(path: Path) -> Path:
     """Return the path of a file that must be there.
 
     Args:
-        path: of the file.
+        path: the file.
 
     Returns:
         The same path.

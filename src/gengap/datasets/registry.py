@@ -1,4 +1,4 @@
-"""The registry of datasets, and the four ways in which a dataset comes by its samples.
+"""The registry of datasets, and the four kinds of source from which samples come.
 
 A dataset is a function under :func:`dataset`, which says its name, its kind and its number of
 classes. The kind says what the function is given.
@@ -22,7 +22,7 @@ TrainAndTest = tuple[Samples, Samples]
 Function = TypeVar("Function")
 Facts = ParamSpec("Facts")
 
-# So many samples are drawn, from which the train and the test split are taken.
+# Number of samples drawn, from which the train and the test split are taken.
 DRAWN_SAMPLES = 10_000
 
 
@@ -37,12 +37,12 @@ class Entry(Protocol):
         """Train and test samples, or one pool from which both are to be taken.
 
         Args:
-            name: of the dataset.
-            data_dir: folder of the user's with official files, or None.
-            seed: of the random choices.
+            name: the dataset's name.
+            data_dir: the user's folder of official files, or None.
+            seed: seed of the random choices.
 
         Returns:
-            All that there are, in their own order.
+            All samples, in their own order.
         """
 
 
@@ -54,7 +54,7 @@ class Embedded:
     classes: int
 
     def samples(self, name: str, data_dir: str | Path | None, seed: int) -> Samples | TrainAndTest:
-        """The same samples whatever the folder and the seed."""
+        """Return the same samples whatever the folder and the seed."""
         return self.make()
 
 
@@ -67,7 +67,7 @@ class Official:
     source: Source
 
     def samples(self, name: str, data_dir: str | Path | None, seed: int) -> TrainAndTest:
-        """The samples in ``data_dir/name``, or else in the user's cache."""
+        """Return the samples in ``data_dir/name``, or else in the user's cache."""
         return self.read(official_folder(name, self.source, data_dir))
 
 
@@ -80,19 +80,19 @@ class Unpacked:
     archive: str
 
     def samples(self, name: str, data_dir: str | Path | None, seed: int) -> TrainAndTest:
-        """The samples in ``data_dir/name``."""
+        """Return the samples in ``data_dir/name``."""
         return self.read(unpacked_folder(name, self.archive, data_dir))
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A synthetic dataset: ``draw(count, rng)`` gives so many samples."""
+    """A synthetic dataset: ``draw(count, rng)`` gives ``count`` samples."""
 
     draw: Callable[[int, np.random.Generator], Samples]
     classes: int
 
     def samples(self, name: str, data_dir: str | Path | None, seed: int) -> Samples:
-        """A pool that the name and the seed determine."""
+        """Return a pool of samples that the name and the seed determine."""
         return self.draw(DRAWN_SAMPLES, generator(seed, "datasets", name, "points"))
 
 
@@ -109,10 +109,10 @@ def dataset(
     """Enter a function into the registry as a dataset.
 
     Args:
-        name: of the dataset; ``gengap.names.DATASETS`` lists it too.
+        name: the dataset's name; ``gengap.names.DATASETS`` lists it too.
         kind: ``Embedded``, ``Official``, ``Unpacked`` or ``Drawn``.
-        args: of the kind, after the function.
-        facts: keywords of the kind: ``classes``, and what else it asks for.
+        args: arguments of the kind after the function.
+        facts: keywords of the kind: ``classes``, and whatever else it takes.
 
     Returns:
         A decorator that leaves the function as it is.

@@ -1,4 +1,4 @@
-"""Samples as they are stored, and the choice among them: classes, and subsets in seeded order."""
+"""Samples as stored, and how some are selected: by class, and as subsets in seeded order."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from gengap.errors import GengapError
 
-# Fraction of the samples that are for the test where a dataset has no official test set and no
-# size is asked for.
+# Fraction of the samples in the test set where a dataset has no official one and no size is given.
 TEST_FRACTION = 0.2
 
 
@@ -30,7 +29,7 @@ def check_classes(name: str, selected: Sequence[int], available: int) -> None:
     """Refuse a selection of classes that is no set of two or more known labels.
 
     Args:
-        name: of the dataset, for the sentence.
+        name: the dataset's name, for the error message.
         selected: labels.
         available: number of the dataset's classes.
 
@@ -49,7 +48,7 @@ def check_groups(name: str, groups: Sequence[Sequence[int]], available: int) -> 
     """Refuse groups of classes that are not two or more disjoint, non-empty sets of known labels.
 
     Args:
-        name: of the dataset, for the sentence.
+        name: the dataset's name, for the error message.
         groups: labels of each group.
         available: number of the dataset's classes.
 
@@ -74,7 +73,7 @@ def keep_groups(samples: Samples, groups: Sequence[Sequence[int]]) -> Samples:
     for index, group in enumerate(groups):
         position[list(group)] = index
     relabelled = Samples(samples.inputs, position[samples.labels])
-    # Without a choice to make, the images are not copied: they may be the most of the memory.
+    # Images are copied only where some are left out: they may take most of the memory.
     selected = relabelled.labels >= 0
     return relabelled if selected.all() else relabelled.take(np.flatnonzero(selected))
 
@@ -82,7 +81,7 @@ def keep_groups(samples: Samples, groups: Sequence[Sequence[int]]) -> Samples:
 def seeded_order(
     labels: NDArray[np.int64], classes: int, balanced: bool, rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Return the rows in random order, of which any stretch is a random subset.
+    """Return the rows in random order, so that any stretch of them is a random subset.
 
     A balanced order deals one sample of each class in turn, as long as every class has any: the
     class counts of any stretch differ by one at most.
@@ -107,8 +106,8 @@ def check_size(name: str, key: str, size: int | None) -> None:
     """Refuse a subset size that is no whole number of at least one.
 
     Args:
-        name: of the dataset, for the sentence.
-        key: of the size, for the sentence.
+        name: the dataset's name, for the error message.
+        key: name of the size, for the error message.
         size: number of samples; None stands for all.
 
     Raises:
@@ -133,8 +132,8 @@ def subset(
     """Return the first ``size`` samples of an order, all of them where ``size`` is None.
 
     Args:
-        name: of the dataset, for the sentence.
-        key: of the size, for the sentence.
+        name: the dataset's name, for the error message.
+        key: name of the size, for the error message.
         samples: to choose from.
         size: number of samples.
         order: rows.
@@ -164,7 +163,7 @@ def train_test_split(
     """Return disjoint train and test samples: the order starts with the test set.
 
     Args:
-        name: of the dataset, for the sentence.
+        name: the dataset's name, for the error message.
         samples: to choose from.
         train_size: number of training samples; None stands for all that the test set leaves.
         test_size: number of test samples; None stands for all that the training set leaves, or for

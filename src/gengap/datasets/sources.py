@@ -1,4 +1,4 @@
-"""Official files of a dataset: where they lie, and how to know them."""
+"""Official files of a dataset: where they are, and how they are recognised."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def from_mirrors(folders: tuple[str, ...], name: str, size: int, sha256: str) ->
 
     Args:
         folders: URLs, each with its closing slash.
-        name: of the file.
-        size: in bytes.
-        sha256: in hexadecimal.
+        name: name of the file.
+        size: size in bytes.
+        sha256: SHA-256 in hexadecimal.
 
     Returns:
         The download, without members.

@@ -1,4 +1,4 @@
-"""The arrays that every package takes, and their file."""
+"""Splits: the labelled arrays that every package takes, and the file that holds them."""
 
 from __future__ import annotations
 
@@ -111,8 +111,8 @@ def write_split(split: Split, path: str | Path) -> None:
     The same split gives the same bytes.
 
     Args:
-        split: to write.
-        path: of the file.
+        split: the split to write.
+        path: the file.
 
     Raises:
         MachineError: the folder cannot be written to.
@@ -130,7 +130,7 @@ def read_split(path: str | Path) -> Split:
     """Read a split that ``write_split`` wrote.
 
     Args:
-        path: of the file.
+        path: the file.
 
     Returns:
         The split, checked.

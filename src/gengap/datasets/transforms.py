@@ -26,9 +26,10 @@ def apply(
 ) -> tuple[Inputs, Inputs]:
     """Apply named transforms in turn to the inputs of both splits.
 
-    ``{"name": "resize", "size": s}`` makes images (n, s, s, C); ``{"name": "grey"}`` one channel;
-    ``{"name": "colour"}`` three; ``{"name": "normalise"}`` gives each channel (or component of a
-    vector) mean 0 and standard deviation 1 over the train split, and moves the test split alike.
+    ``{"name": "resize", "size": s}`` makes images (n, s, s, C); ``{"name": "grey"}`` makes one
+    channel and ``{"name": "colour"}`` three. ``{"name": "normalise"}`` gives each channel (or
+    component of a vector) mean 0 and standard deviation 1 over the train split, and transforms the
+    test split in the same way.
 
     Args:
         transforms: mappings of ``name`` and the transform's keywords.

@@ -13,7 +13,7 @@ from gengap.seeding import derive
 
 CLUSTERS = 2
 STARTS = 500
-"""K-means starts, each from two of the points; the one with the least inertia counts.
+"""Number of K-means starts, each from two of the points; the smallest inertia counts.
 
 One start in thirty finds the best split of a dozen points without any structure.
 """
@@ -28,9 +28,9 @@ def cluster(measures: pd.DataFrame, gaps: pd.Series, *, seed: int = 0) -> pd.Dat
     out of that measure's rows; where fewer than two different points remain, all are in cluster 0.
 
     Args:
-        measures: tidy table of one task; measures with several components are passed over.
+        measures: tidy table of one task; measures with several components are skipped.
         gaps: index network.
-        seed: of the starts.
+        seed: seed of the starts.
 
     Returns:
         measure, network, value, gap, cluster; measures and networks in natural order.

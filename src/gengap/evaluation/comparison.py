@@ -1,4 +1,4 @@
-"""Is one predictor of the gap better than another? Dietterich's 5x2cv test, and Holm."""
+"""Tests of whether one predictor of the gap is better: Dietterich's 5x2cv test, and Holm's."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def paired_t_test(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     """Compare two predictors' scores on the same folds by Dietterich's 5x2cv paired t test.
 
     With d_ij the difference of the scores in fold j of repeat i and s_i^2 = sum_j (d_ij - mean_j
-    d_ij)^2, t = d_11 / sqrt(mean_i s_i^2) has about a t distribution with as many degrees of
-    freedom as repeats (Dietterich, "Approximate statistical tests for comparing supervised
-    classification learning algorithms", Neural Computation 10, 1998, section 3.5). The score here
-    is the held-out R2.
+    d_ij)^2, the statistic t = d_11 / sqrt(mean_i s_i^2) has approximately a t distribution. It has
+    as many degrees of freedom as there are repeats (Dietterich, "Approximate statistical tests for
+    comparing supervised classification learning algorithms", Neural Computation 10, 1998, section
+    3.5). The score here is the held-out R2.
 
     Args:
         first: (repeats, 2) scores.

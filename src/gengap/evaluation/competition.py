@@ -24,8 +24,8 @@ def score_folder(predictions: Path, reference: Path) -> pd.DataFrame:
         measure (name of the folder that holds the file), task, networks, score (0 to 1).
 
     Raises:
-        GengapError: no predictions, no reference, a file that is not JSON, or values that
-            ``conditional_mutual_information`` refuses; the file is named.
+        GengapError: predictions or the reference are missing, a file is not JSON, or
+            ``conditional_mutual_information`` refuses its values; the message names the file.
     """
     files = [*predictions.glob("*.predict"), *predictions.glob("*/*.predict")]
     if not files:

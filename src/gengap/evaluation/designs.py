@@ -1,4 +1,4 @@
-"""From the tidy table of measures to one design matrix per measure, over networks in one order."""
+"""Design matrices, one per measure, from the tidy table: over the same networks in one order."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ COLUMNS = ("task", "network", "family", "measure", "component", "value")
 REFERENCE = "reference"
 HYPER_PARAMETERS = f"{REFERENCE}.hyper_parameters"
 MOST_INDICATED_VALUES = 5
-"""A number with more values than this enters the hyper-parameters' model as a number."""
+"""A numeric hyper-parameter with more values than this enters the model as a number."""
 NETWORK, MEASURE = "network", "measure"
 """The kinds of what is left out."""
 NETWORKS_PER_COMPONENT = 4
-"""Training networks for each principal component, at least."""
+"""Smallest number of training networks for each principal component."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Design:
 
     @property
     def constant(self) -> bool:
-        """Whether no column varies over the networks, so nothing can be learnt from it."""
+        """Whether no column varies over the networks, so that nothing can be learnt from them."""
         return bool(np.all(self.values == self.values[:1]))
 
     def underdetermined(self, training: int, beside: int = 0) -> bool:
@@ -59,8 +59,8 @@ class Design:
         One coefficient is the intercept.
 
         Args:
-            training: number of networks that the fit is made to.
-            beside: number of columns in the fit other than those of the measure.
+            training: number of networks that are fitted.
+            beside: number of columns in the fit besides those of the measure.
 
         Returns:
             Whether the solution is not unique.
@@ -85,7 +85,7 @@ class Designs:
         grid: hyper-parameters, index ``networks``.
         training_accuracy: (networks,) float64.
         measures: one design per measure, in natural order of the names.
-        left_out: kind (network or measure), name, reason: what is not compared.
+        left_out: what is not compared: kind (network or measure), name, reason.
     """
 
     networks: tuple[str, ...]
@@ -117,7 +117,7 @@ def by_network(table: pd.Series, name: str) -> dict[str, float]:
 
     Args:
         table: index network.
-        name: what the numbers are, for messages.
+        name: what the numbers are, for error messages.
 
     Returns:
         The number of each network.
@@ -149,7 +149,7 @@ def numbers(column: pd.Series, name: str) -> np.ndarray:
 def measure_designs(
     measures: pd.DataFrame, reduce: Collection[str]
 ) -> tuple[list[str], list[Design]]:
-    """Make one design per measure from a tidy table; what a network lacks is NaN.
+    """Make one design per measure from a tidy table; missing values are NaN.
 
     Args:
         measures: tidy table of one task: ``COLUMNS``.
@@ -159,8 +159,8 @@ def measure_designs(
         Network ids, and the designs in natural order of their names, components likewise.
 
     Raises:
-        GengapError: columns or rows are missing, several tasks, a value given twice, a measure in
-            two families, or a measure that takes the name of a reference row.
+        GengapError: columns or rows are missing, there are several tasks, a value is given twice,
+            or a measure is in two families or has the name of a reference row.
     """
     absent = [column for column in COLUMNS if column not in measures.columns]
     if absent:
@@ -228,7 +228,7 @@ def comparable(designs: Sequence[Design], usable: np.ndarray) -> tuple[np.ndarra
 
     All measures are compared on the same networks. A network that has no measure at all of some
     family has failed there, and is not compared. A measure that one of the remaining networks lacks
-    is not compared, so that one measure that fails costs neither networks nor other measures.
+    is not compared, so a measure that fails costs neither networks nor other measures.
 
     Args:
         designs: one per measure, all over the same networks; NaN where a value is missing.
@@ -355,7 +355,7 @@ def levels(column: pd.Series) -> tuple[list[Hashable], np.ndarray]:
 
 
 def hyper_parameter_design(grid: pd.DataFrame) -> Design:
-    """Make the reference row of the hyper-parameters alone, an additive model of their values.
+    """Make the reference row of the hyper-parameters alone: an additive model of their values.
 
     A hyper-parameter with up to ``MOST_INDICATED_VALUES`` values, or whose values are not numbers,
     gives one indicator column per value but the first, so any dependence on it can be fitted; a

@@ -1,4 +1,4 @@
-"""A few feature sets against each other: R2 of every one, and the 5x2cv test of every pair."""
+"""Comparison of a few feature sets: R2 of each, and the 5x2cv test of each pair."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def compare_feature_sets(
     (:func:`gengap.evaluation.paired_t_test`); Holm's correction is over all pairs.
 
     Args:
-        leaderboard: of :func:`gengap.evaluation.evaluate`.
-        folds: of the same evaluation.
+        leaderboard: the leaderboard of :func:`gengap.evaluation.evaluate`.
+        folds: the folds of the same evaluation.
         feature_sets: the measure that each label stands for.
 
     Returns:
@@ -37,7 +37,7 @@ def compare_feature_sets(
         (positive where the first scored higher in the first fold), p, p_holm.
 
     Raises:
-        GengapError: fewer than two feature sets, or a measure that is not in the leaderboard.
+        GengapError: there are fewer than two feature sets, or a measure is not in the leaderboard.
     """
     if len(feature_sets) < 2:
         raise GengapError("'feature_sets' names fewer than two measures: there is no pair to test.")

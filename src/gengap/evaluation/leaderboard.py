@@ -30,9 +30,9 @@ from gengap.limits import LEAST_NETWORKS
 from gengap.seeding import generator
 
 REDUCED = ("persistence_image", "persistence_landscape")
-"""Measures that are sampled functions: principal components stand for their many values."""
+"""Measures that are sampled functions: principal components replace their many values."""
 TIE_DIGITS = 12
-"""Mean R2 that agree to this many digits rank as equal, by name."""
+"""Measures whose mean R2 agree to this many digits are ranked by name."""
 ALL = "all"
 
 R2_COLUMNS = ("r2_mean", "r2_std", "r2_median", "r2_min", "r2_max", "r2_increment")
@@ -66,7 +66,7 @@ class Evaluation:
             reference row; t < 0 where the measure scored lower in the first fold.
         correlations: measure, statistic, stratum, estimate, low, high, p, networks.
         strata: stratum, then the leaderboard's columns.
-        left_out: kind (network or measure), name, reason: what is not compared.
+        left_out: what is not compared: kind (network or measure), name, reason.
         best_ols: statsmodels' summary of the best measure.
     """
 
@@ -111,14 +111,14 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Draws:
-    """How random numbers are drawn: counts, and the seed that names the streams."""
+    """How random numbers are drawn: counts, and the seed of the streams."""
 
     seed: int
     resamples: int
     permutations: int
 
     def generator(self, purpose: str, stratum: str) -> np.random.Generator:
-        """Return a stream of its own for each purpose and stratum."""
+        """Return a separate random stream for each purpose and stratum."""
         return generator(self.seed, "evaluation", purpose, stratum)
 
 
@@ -139,17 +139,17 @@ def evaluate(
 
     Each measure's components are regressed on by ordinary least squares with an intercept
     (``regression.held_out_r2``) under 5x2 cross-validation whose seeded halvings all measures
-    share. A measure with more coefficients than training networks is ``underdetermined``; it is
-    scored, by the solution of minimum norm, but cannot be best, nor can one that is constant.
-    Three reference rows are scored in the same way: predicting the mean, hyper-parameters alone,
-    training accuracy alone. ``r2_increment`` is the mean over folds of R2 of hyper-parameters and
-    measure together less R2 of the hyper-parameters alone, or NaN where both together have more
+    share. A measure with more coefficients than training networks is ``underdetermined``: it is
+    scored by the solution of minimum norm, but cannot be best. Neither can a constant one. Three
+    reference rows are scored in the same way: predicting the mean, hyper-parameters alone, training
+    accuracy alone. ``r2_increment`` is the mean over folds of R2 of hyper-parameters and measure
+    together less R2 of the hyper-parameters alone, or NaN where both together have more
     coefficients than training networks.
 
     Each row is compared with the best measure and with each reference by Dietterich's test on the
-    R2 of the folds; Holm's correction is over all rows that are held against the same one. The
-    best measure against itself has t = 0 and p = 1. That it was chosen on the same folds favours
-    it, so a large p against it says "not shown to be worse".
+    R2 of the folds; Holm's correction is over all rows that are compared with the same one. The
+    best measure against itself has t = 0 and p = 1. It is favoured, since it was chosen on the same
+    folds, so a large p against it means "not shown to be worse".
 
     Scalar measures also have Kendall's tau-b, Spearman's rho and Pearson's r with bootstrap
     intervals and permutation p values (``rank_statistics.correlate``).
@@ -163,25 +163,25 @@ def evaluate(
     Args:
         measures: tidy table of one task: task, network, family, measure, component, value.
         gaps: train minus test accuracy, index network.
-        grid: hyper-parameters, index network, one column each. Columns that tell nothing about
+        grid: hyper-parameters, index network, one column each. Columns that say nothing about
             training (a seed, a replicate's number) do not belong in it.
         training_accuracy: index network.
         correlate_within: hyper-parameter within whose values the correlations are given again.
         rank_within: hyper-parameter within whose values the whole ranking is given again. A value
-            with fewer than ``LEAST_NETWORKS`` networks, or where all gaps are equal, has
-            correlations and no R2 and rank.
+            with fewer than ``LEAST_NETWORKS`` networks, or with equal gaps, has correlations but no
+            R2 or rank.
         reduce: prefixes of the names of measures that are replaced, inside each fold, by
             principal components (``regression.principal_components``).
         resamples: bootstrap resamples of the networks.
         permutations: permutations of the gaps.
-        seed: of the halvings, the bootstrap and the permutations.
+        seed: seed of the halvings, the bootstrap and the permutations.
 
     Returns:
-        The ranking, and the tables that it rests on.
+        The ranking, and the tables that it is based on.
 
     Raises:
-        GengapError: contradictory tables, an unknown hyper-parameter, too few networks, or gaps
-            that are all equal.
+        GengapError: the tables contradict each other, a hyper-parameter is unknown, there are too
+            few networks, or all gaps are equal.
     """
     for name in (correlate_within, rank_within):
         if name is not None and name not in grid.columns:
@@ -199,10 +199,10 @@ def evaluate(
 
 
 def require_enough(designs: Designs) -> None:
-    """Refuse what cross-validation cannot work with.
+    """Refuse networks that cross-validation cannot work with.
 
     Raises:
-        GengapError: too few networks, or gaps that are all equal.
+        GengapError: there are too few networks, or all gaps are equal.
     """
     count, dropped = len(designs.networks), len(designs.left_out_networks())
     if count < LEAST_NETWORKS:
@@ -230,7 +230,7 @@ def tables(
     correlate_within: str | None,
     rank_within: str | None,
 ) -> Evaluation:
-    """Make all tables of an evaluation whose input is known to be good."""
+    """Make all tables of an evaluation from checked input."""
     everyone = np.ones(len(designs.networks), dtype=bool)
     overall = board(designs, everyone, ALL, draws, left_out=len(designs.left_out_networks()))
     correlations = [overall.correlations]
@@ -290,7 +290,7 @@ def correlation_table(
 ) -> pd.DataFrame:
     """Correlate every scalar measure, and training accuracy, with the gap."""
     scalars = [row for row in rows_of(designs, chosen) if row.values.shape[1] == 1]
-    # The hyper-parameters may fill one column only, but are no measure with a sign.
+    # The hyper-parameters may fill only one column, but are no measure with a sign.
     scalars = [row for row in scalars if row.name != HYPER_PARAMETERS]
     correlations = correlate(
         np.array([row.values[:, 0] for row in scalars]),
@@ -344,14 +344,14 @@ def board(
 
     Args:
         designs: the measures of a task.
-        chosen: (networks,) bool.
+        chosen: (networks,) bool, the networks to rank over.
         stratum: label of these networks, which names the random streams too.
         draws: how random numbers are drawn.
         left_out: how many networks of the stratum are not compared.
 
     Returns:
-        The tables. With fewer than ``LEAST_NETWORKS`` networks, or equal gaps, there are
-        correlations alone: R2 and rank are missing and no test is made.
+        The tables. With fewer than ``LEAST_NETWORKS`` networks, or equal gaps, there are only
+        correlations: R2 and rank are missing and no test is made.
     """
     rows, gaps = rows_of(designs, chosen), designs.gaps[chosen]
     scored = len(gaps) >= LEAST_NETWORKS and np.ptp(gaps) > 0

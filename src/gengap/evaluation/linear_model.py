@@ -13,7 +13,7 @@ from gengap.evaluation.regression import principal_components
 
 
 def ordinary_least_squares(design: Design, gaps: np.ndarray) -> str:
-    """Summarise the least squares of the gap on a measure over all networks, by statsmodels.
+    """Summarise the least-squares fit of the gap on a measure over all networks, by statsmodels.
 
     The date and time that statsmodels prints are blanked, so equal input gives equal text.
     A measure that is reduced in cross-validation enters by its principal components, by the same
@@ -34,7 +34,7 @@ def ordinary_least_squares(design: Design, gaps: np.ndarray) -> str:
         names = [f"{design.name}[PC{index + 1}]" for index in range(values.shape[1])]
     columns = np.column_stack([np.ones(len(gaps)), values])
     with warnings.catch_warnings():
-        # The normality tests of the residuals warn below 20 networks; the table shows how many.
+        # The normality tests of the residuals warn below 20 networks; the table shows the number.
         warnings.simplefilter("ignore")
         summary = OLS(gaps, columns).fit().summary(yname="gap", xname=["intercept", *names])
     text = str(summary.as_text())

@@ -2,8 +2,9 @@
 
 Jiang et al., "NeurIPS 2020 Competition: Predicting Generalization in Deep Learning" (arXiv
 2012.07976), and "Fantastic generalization measures and where to find them" (ICLR 2020), section
-2.2.3. Whether the measure orders two networks as the gap does is asked with two hyper-parameters
-held at given values; a measure scores as well as on the pair that it tells least about.
+2.2.3. The score asks whether the measure orders two networks as the gap does, with two
+hyper-parameters held at given values. A measure's score is that of the pair of hyper-parameters
+where it is lowest.
 """
 
 from __future__ import annotations
@@ -56,26 +57,26 @@ def mutual_information_table(
 ) -> pd.DataFrame:
     """Score a measure for each pair of hyper-parameters, each unordered pair once.
 
-    A cell is an ordered pair of value combinations of the two hyper-parameters. In it stand all
-    ordered pairs of networks with these values (a network with itself too), as a 2 x 2 table of
-    gap difference > 0 against measure difference > 0, so ties count as negative. The mutual
-    information of that table and the entropy of its gap signs, in bits, are averaged over the
-    cells without weights. A hyper-parameter with one value takes part like any other: its pairs
-    condition on the other one alone.
+    A cell is an ordered pair of value combinations of the two hyper-parameters. It holds all
+    ordered pairs of networks with these values (including a network with itself), as a 2 x 2 table
+    of gap difference > 0 against measure difference > 0. So ties count as negative. The mutual
+    information of that table and the entropy of its gap signs, in bits, are averaged over the cells
+    without weights. A hyper-parameter with one value takes part like any other: its pairs condition
+    on the other one alone.
 
     Args:
         predictions: as in ``conditional_mutual_information``.
-        reference: as there.
+        reference: as in ``conditional_mutual_information``.
 
     Returns:
         first, second (names of the hyper-parameters), mutual_information, gap_entropy (means over
         cells, bits), score (their ratio).
 
     Raises:
-        GengapError: a network is missing on one side or named twice, a value is not a finite
-            number, a hyper-parameter is missing or has an unlisted value, there are fewer than two
-            hyper-parameters, a combination of two values has no network, or no two networks can
-            be told apart by their gap within any cell of a pair.
+        GengapError: a network is missing on one side or named twice, or a value is not a finite
+            number. A hyper-parameter is missing or has an unlisted value, or there are fewer than
+            two. A combination of two values has no network, or within all cells of a pair no two
+            networks differ in which gap is larger.
     """
     models = {identifier(name): model for name, model in reference.items()}
     if len(models) < len(reference):
@@ -127,8 +128,8 @@ def score_measures(
 
     All measures are scored on the same networks, chosen as for the leaderboard
     (:func:`gengap.evaluation.designs.comparable`). A measure that one of them lacks has no score,
-    nor has one for which the score is not defined (a combination of values without any network):
-    the score is NaN and ``reason`` says why.
+    nor has one whose score is not defined (a combination of values without any network). Then the
+    score is NaN and ``reason`` says why.
 
     Args:
         measures: tidy table of one task in which every measure has one component.
@@ -170,10 +171,10 @@ def score_measures(
 def competition_reference(
     gaps: pd.Series, hyper_parameters: pd.DataFrame, grid: Mapping[str, Sequence[Any]]
 ) -> dict[str, Any]:
-    """Make the content of ``model_configs.json`` for a task of ours.
+    """Make the content of a ``model_configs.json`` for a task of this library.
 
     Args:
-        gaps: index network; stands as ``train_acc``, with ``test_acc`` 0.
+        gaps: index network; they are written as ``train_acc``, with ``test_acc`` 0.
         hyper_parameters: index network, with the columns in ``grid``.
         grid: possible values of each hyper-parameter.
 
@@ -272,7 +273,7 @@ def code(network: str, model: Mapping[str, Any], name: str, listed: Sequence[Any
 def cells(
     pairs: np.ndarray, gap_larger: np.ndarray, measure_larger: np.ndarray, both: np.ndarray
 ) -> tuple[float, float]:
-    """Average over cells the mutual information and the entropy of the gap signs.
+    """Average the mutual information and the entropy of the gap signs over cells.
 
     Each argument counts ordered pairs of networks, (combinations, combinations).
 

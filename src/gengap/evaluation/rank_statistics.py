@@ -1,8 +1,9 @@
 """Kendall's tau-b, Spearman's rho and Pearson's r of measures against the gap.
 
-All three come from the matrix of signs sign(x_i - x_j): with multiplicities w of the networks in a
-bootstrap sample, the numerator of tau-b is w' (A * B) w, and A w is twice the centred average ranks
-within the sample. So every resample is a row of a matrix product, with ties treated exactly.
+All three come from the matrices of signs, A of sign(x_i - x_j) and B of sign(y_i - y_j). With
+multiplicities w of the networks in a bootstrap sample, the numerator of tau-b is w' (A * B) w, and
+A w is twice the centred average ranks within the sample. So every resample is a row of a matrix
+product, with ties treated exactly.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 STATISTICS = ("kendall", "spearman", "pearson")
 CONFIDENCE = 0.95
 SIGNS_HELD = 2**24
-"""Entries of permuted sign matrices that are held at once (64 MiB)."""
+"""Most entries of permuted sign matrices that are held at once (64 MiB)."""
 ROUNDING = 1e-12
 
 
@@ -37,7 +38,7 @@ def standardised(values: np.ndarray) -> np.ndarray:
     """Return values of zero mean and unit spread; zeros where all values are equal."""
     if np.all(values == values[0]):
         return np.zeros(len(values))
-    # Divided by the largest first: squares of very large or small values would leave the range.
+    # Divided by the largest first, since squares of very large or small values would overflow.
     centred = values - values.mean()
     centred /= np.abs(centred).max()
     return np.asarray(centred / np.sqrt(np.mean(centred**2)))
@@ -88,10 +89,10 @@ def weighted(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def permutation_p(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> np.ndarray:
     """Compute two-sided permutation p values of the three statistics.
 
-    p = (1 + count) / (1 + permutations). The count is of permutations of the gaps whose statistic
-    is at least as large in absolute value.
-    Denominators do not change under permutation, so numerators are compared: those of the rank
-    statistics are whole numbers and compared exactly.
+    p = (1 + count) / (1 + permutations), where count is the number of permutations of the gaps
+    whose statistic is at least as large in absolute value. Denominators do not change under
+    permutation, so numerators are compared: those of the rank statistics are whole numbers and
+    compared exactly.
 
     Args:
         measures: (measures, n).
@@ -135,11 +136,11 @@ def correlate(
 ) -> Correlations:
     """Correlate each measure with the gap: Kendall, Spearman and Pearson.
 
-    The interval is the 95 % percentile bootstrap over networks (samples in which the measure or
-    the gap is constant have no statistic and are passed over). All measures share the resamples
-    and permutations, so a measure's numbers do not depend on which others are in the table.
-    A measure, or gaps, without any variation, and fewer than two networks, have no statistic:
-    the estimate and the interval are NaN and p = 1, since they are no evidence of anything.
+    The interval is the 95 % percentile bootstrap over networks (samples in which the measure or the
+    gap is constant have no statistic and are skipped). All measures share the resamples and
+    permutations, so a measure's numbers do not depend on which others are in the table. A measure
+    or gaps without any variation, or fewer than two networks, have no statistic. Then the estimate
+    and the interval are NaN and p = 1, since there is no evidence.
 
     Args:
         measures: (measures, networks) scalars.

@@ -9,7 +9,7 @@ import numpy as np
 from gengap.evaluation.designs import Design, most_principal_components
 
 REPEATS = 5
-"""Random halvings of the networks (Dietterich 1998)."""
+"""Number of random halvings of the networks (Dietterich 1998)."""
 EXPLAINED_VARIANCE = 0.95
 """Fraction of the training networks' variance that the principal components keep."""
 RANK_TOLERANCE = 1e-6
@@ -42,11 +42,11 @@ def halves(networks: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def principal_components(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the scores of both halves on the first principal components of the training half.
+    """Project both halves on the first principal components of the training half.
 
     As many components as explain 95 % of the training variance, at least one and at most a quarter
     of the training networks. Columns keep their unit: they are pixels of one image, or values of
-    one landscape, and those that hardly vary shall not count as much as the others.
+    one landscape, and those that hardly vary should not count as much as the others.
 
     Args:
         train: (training networks, columns).
@@ -91,7 +91,7 @@ def held_out_r2(
     otherwise, as there.
 
     The coefficients are those of minimum norm on columns standardised over the training networks
-    (scikit-learn's ``StandardScaler`` before ``LinearRegression``): where the solution is unique
+    (scikit-learn's ``StandardScaler`` before ``LinearRegression``). Where the solution is unique,
     that is ordinary least squares; where it is not, the result still does not depend on the units
     of the columns. Constant columns have no influence.
 

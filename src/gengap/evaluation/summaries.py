@@ -1,7 +1,7 @@
 """Fourteen scalar summaries of persistence diagrams, and which one goes with the gap most closely.
 
-A vectorisation is a vector, for regression. For a rank correlation, a score or a cluster one number
-a network is needed: averages and standard deviations of births and deaths, average lives and
+A vectorisation is a vector, for regression. A rank correlation, a score or a cluster needs one
+number per network: averages and standard deviations of births and deaths, average lives and
 midlives, and the persistent entropy, in H0 and in H1 (Ballester et al. 2023, arXiv:2203.12330).
 """
 
@@ -87,7 +87,7 @@ def correlate_summaries(
             None.
         resamples: bootstrap samples of the intervals.
         permutations: permutations of the p values.
-        seed: of both.
+        seed: seed of both.
 
     Returns:
         measure, family, statistic, stratum ("all" or "<hyper-parameter>=<value>"), estimate, low,
@@ -116,7 +116,8 @@ def correlate_summaries(
 def strongest(correlations: pd.DataFrame) -> pd.DataFrame:
     """Return the measure of each family whose correlation with the gap is largest in size.
 
-    It was chosen among its family's on the same networks, so its interval and p value favour it.
+    It was chosen among its family's measures on the same networks, so its interval and p value
+    favour it.
 
     Args:
         correlations: what :func:`correlate_summaries` returned.
@@ -128,6 +129,6 @@ def strongest(correlations: pd.DataFrame) -> pd.DataFrame:
     keys = ["stratum", "statistic", "family"]
     known = correlations[correlations["estimate"].notna()]
     size = known["estimate"].abs()
-    # Of equals the first in natural order of the names, which is the table's order.
+    # Of equal ones, the first in natural order of the names, which is the table's order.
     best = known.loc[size.groupby([known[key] for key in keys], sort=False).idxmax()]
     return best[[*keys, *(column for column in best if column not in keys)]].reset_index(drop=True)

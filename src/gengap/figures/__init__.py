@@ -1,6 +1,6 @@
 """Figures: one module per kind, one style, no state.
 
-Every function takes tables that other rooms wrote and returns a ``matplotlib.figure.Figure``;
+Every function takes tables that other packages wrote and returns a ``matplotlib.figure.Figure``;
 ``save`` writes it as PNG, SVG or PDF, byte for byte the same each time.
 """
 

@@ -1,4 +1,4 @@
-"""A table of numbers in coloured cells: what every heatmap here is made of."""
+"""A table of numbers in coloured cells, of which every heatmap is made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MISSING = "–"
 CELL_WIDTH = 0.56  # inches
 _LINE_HEIGHT = 0.12  # inches of one line of a row's label
 _LEAST_HEIGHT = 0.27
-_LEAST_PANEL = 0.8  # below, a colour bar has no room for its ticks
+_LEAST_PANEL = 0.8  # in less, a colour bar has no space for its ticks
 BAR_WIDTH = 0.12
 _MISSING_COLOUR = "#E0E0E0"
 # WCAG 2.1, "relative luminance": black and white text contrast equally with 0.179.
@@ -28,7 +28,7 @@ _DARK = 0.179
 
 
 def cells_height(rows: Sequence[str]) -> float:
-    """Return the inches that rows with these labels need, so that no label touches the next."""
+    """Return the inches that rows with these labels need, so that labels do not touch."""
     lines = max(1 + label.count("\n") for label in rows)
     height = max(_LEAST_HEIGHT, lines * _LINE_HEIGHT + 0.04)
     return max(_LEAST_PANEL, height * len(rows))

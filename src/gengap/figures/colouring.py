@@ -1,4 +1,4 @@
-"""Networks coloured by a hyper-parameter."""
+"""Colouring of networks by a hyper-parameter."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def colour_by(values: pd.Series) -> Colouring:
     other values in the palette of Okabe and Ito. More numbers are a continuous scale.
 
     Returns:
-        A colour for each network, and what explains the colours.
+        A colour for each network, and the explanation of the colours.
 
     Raises:
         GengapError: there are no values, or too many that are not numbers.

@@ -13,7 +13,7 @@ from gengap.topology import read_diagrams
 
 
 def plot_persistence_diagrams(*, diagrams: str, failed: str, network: int) -> Figure:
-    """Plot the persistence diagrams of all draws in one plot, or why there are none."""
+    """Plot the persistence diagrams of all draws, or the reason why there are none."""
     title = f"network {network}"
     if reason := _reason(failed, network):
         return figures.left_out(reason, title=title)
@@ -22,7 +22,7 @@ def plot_persistence_diagrams(*, diagrams: str, failed: str, network: int) -> Fi
 
 
 def plot_barcodes(*, diagrams: str, failed: str, network: int) -> Figure:
-    """Plot the barcodes of the first draw, or why there are none."""
+    """Plot the barcodes of the first draw, or the reason why there are none."""
     title = f"network {network}, first draw"
     if reason := _reason(failed, network):
         return figures.left_out(reason, title=title)

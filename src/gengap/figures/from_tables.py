@@ -15,7 +15,7 @@ from gengap import figures
 
 
 def plot_leaderboard(*, leaderboard: str, top: int) -> Figure:
-    """Plot the leaderboard."""
+    """Plot the leaderboard of a task."""
     return figures.leaderboard(pd.read_csv(leaderboard), top=top)
 
 

@@ -14,7 +14,7 @@ from gengap import figures, tasks
 from gengap.figures.tables import read_measures
 
 PANELS = 6
-"""Panels of the scatter figure: the best scalar measures, in the order of the leaderboard."""
+"""Number of panels of the scatter figure: the best scalar measures of the leaderboard."""
 
 
 def plot_scatter(*, task: str, measures: str, leaderboard: str, colour: str | None) -> Figure:

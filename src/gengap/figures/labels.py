@@ -1,4 +1,4 @@
-"""Names of the tables, as words for a reader."""
+"""Names from the tables, as words for readers."""
 
 from __future__ import annotations
 

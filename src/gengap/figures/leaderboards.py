@@ -50,10 +50,11 @@ class _Mark:
 def leaderboard(table: pd.DataFrame, *, top: int = 15) -> Figure:
     """Draw the ``top`` measures by rank, then every reference row.
 
-    Left: mean R² over the ten folds, thick plus or minus one standard deviation, thin from the
-    smallest to the largest fold. Right: Kendall's tau of scalar measures with its bootstrap
-    interval. ``table`` is evaluation's leaderboard; colours and marks stand for families, hollow
-    marks for measures with more components than training networks.
+    The left panel shows mean R² over the ten folds, with a thick line of plus or minus one standard
+    deviation and a thin one from the smallest to the largest fold. The right panel shows Kendall's
+    tau of scalar measures with its bootstrap interval. ``table`` is evaluation's leaderboard;
+    colours and marks stand for families, hollow marks for measures with more components than
+    training networks.
 
     Returns:
         The figure.
@@ -94,7 +95,7 @@ def leaderboard(table: pd.DataFrame, *, top: int = 15) -> Figure:
 
 
 def _positions(labels: list[str]) -> list[float]:
-    """Centre of each row in inches from the top, so that labels of several lines find room."""
+    """Return the centre of each row in inches from the top; labels may have several lines."""
     heights = np.array([_LINE_HEIGHT * (1 + label.count("\n")) + _ROW_SPACE for label in labels])
     return list(map(float, np.cumsum(heights) - heights / 2))
 
@@ -141,7 +142,7 @@ def _plot_r2(axes: Axes, rows: pd.DataFrame, positions: list[float], marks: list
             continue
         axes.hlines(y, row["r2_min"], row["r2_max"], color=mark.colour, linewidth=_THIN)
         if mean < low:
-            # A deviation as large as that would cross the whole axis and say nothing.
+            # A deviation as large as that would cross the whole axis and be meaningless.
             outside = _Mark(mark.colour, "<")
             _point(axes, low, y, outside, hollow=bool(row["underdetermined"]))
             _print_value(axes, low, y, mean)

@@ -26,7 +26,7 @@ _LETTERS = 22  # of an axis label
 
 
 class ColouredTask(NamedTuple):
-    """What the panel needs of a task: its tidy table, and gap and hyper-parameter by network."""
+    """What the panel needs of a task: its tidy table; gap and hyper-parameter by network."""
 
     measures: pd.DataFrame
     gaps: pd.Series

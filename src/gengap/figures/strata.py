@@ -1,4 +1,4 @@
-"""Does a measure still rank networks that share a value of a hyper-parameter?"""
+"""Figures of strata: whether a measure still ranks networks that share a hyper-parameter."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def kendall_by_stratum(correlations: pd.DataFrame, *, top: int = 20) -> Figure:
 
     A measure that only detects, say, label corruption is strong in the first column and near zero
     in the others. ``correlations`` is evaluation's table; the ``top`` measures by absolute tau
-    over all networks are drawn. Bold: the interval leaves out zero.
+    over all networks are drawn. Bold values have an interval that excludes zero.
 
     Returns:
         The figure.
@@ -73,8 +73,8 @@ def r2_by_stratum(leaderboard: pd.DataFrame, strata: pd.DataFrame, *, top: int =
     """Draw mean cross-validated R² over all networks, then within each stratum.
 
     ``leaderboard`` and ``strata`` are evaluation's tables; the ``top`` measures by rank and all
-    reference rows are drawn. Colours go from 0 to 1, the numbers are not clipped. Bold: the best
-    eligible measure of the column among those drawn; a dagger: underdetermined there.
+    reference rows are drawn. Colours go from 0 to 1, the numbers are not clipped. Bold marks the
+    best eligible measure of the column among those drawn, a dagger an underdetermined one.
 
     Returns:
         The figure.

@@ -79,10 +79,10 @@ def _style() -> AbstractContextManager[None]:
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Run a drawing function under the figures' style, and lay its figure out for good.
+    """Run a drawing function under the figures' style, and fix the layout of its figure.
 
-    Constrained layout starts from where the last drawing left the axes, so that without this a
-    figure that is saved twice would move a little.
+    Constrained layout starts from where the last drawing left the axes. So without this, a figure
+    that is saved twice would move a little.
 
     Returns:
         The function, with the same arguments.
@@ -125,7 +125,7 @@ def legend_below(
 
 
 def notes_below(figure: Figure, notes: Sequence[str]) -> None:
-    """Say in words, under all axes, what the marks of a figure mean."""
+    """Explain in words, under all axes, what the marks of a figure mean."""
     figure.supxlabel("\n".join(notes), fontsize=SMALL_SIZE)
 
 

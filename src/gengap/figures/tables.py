@@ -1,4 +1,4 @@
-"""Checks and look-ups shared by the figures: tables in, series by network out."""
+"""Checks and look-ups that all figures share: from tables to series by network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def require(table: pd.DataFrame, columns: Sequence[str], name: str) -> None:
     """Refuse a table that is empty or lacks a column.
 
     Raises:
-        GengapError: naming the table and the columns that are missing.
+        GengapError: the table is empty, or columns are missing; the message names them.
     """
     missing = [column for column in columns if column not in table.columns]
     if missing:
@@ -37,7 +37,7 @@ def by_network(values: pd.Series) -> pd.Series:
 
 
 def matching(values: pd.Series, networks: pd.Index, name: str) -> pd.Series:
-    """Return ``values`` of exactly these networks, in their order.
+    """Return the values of exactly these networks, in their order.
 
     Returns:
         Index ``networks``.

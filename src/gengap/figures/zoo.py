@@ -1,4 +1,4 @@
-"""How the networks of a task trained, and where their gaps come from."""
+"""Figures of how the networks of a task were trained, and of their gaps."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def _strips(axes: Axes, values: pd.Series, gaps: pd.Series, colouring: Colouring
 
 
 def _spread(count: int) -> np.ndarray:
-    """Offsets that keep points of one strip apart, the same on every run."""
+    """Return offsets that keep points of one strip apart, the same in every run."""
     if count == 1:
         return np.zeros(1)
     return np.linspace(-_STRIP_HALF_WIDTH, _STRIP_HALF_WIDTH, count)

@@ -96,7 +96,7 @@ def negative_normalised_margin(subject: Subject) -> float:
     margins = correct - others.max(axis=1)
     spread = math.sqrt(float(outputs.var(axis=0).sum()))
     if spread == 0:
-        # A network whose outputs are all equal separates nothing: margins are 0 by convention.
+        # A network whose outputs are all equal separates nothing: its margin is 0 by convention.
         return 0.0
     return float(-np.percentile(margins, MARGIN_PERCENTILE) / spread)
 
@@ -125,7 +125,7 @@ def layer_norms(network: nn.Module, example: Tensor, rng: np.random.Generator) -
 
     Args:
         network: any network of the spec.
-        example: one input, (1, *input_shape): it fixes the size of each layer's input.
+        example: one input, (1, *input_shape), which fixes the size of each layer's input.
         rng: draws the starting vectors of the power iterations.
 
     Returns:
@@ -138,7 +138,7 @@ def layer_norms(network: nn.Module, example: Tensor, rng: np.random.Generator) -
 
 
 def _operator_norm(layer: nn.Module, shape: torch.Size, rng: np.random.Generator) -> float:
-    """Largest singular value of ``x -> layer(x) - layer(0)``."""
+    """Compute the largest singular value of ``x -> layer(x) - layer(0)``."""
     if isinstance(layer, nn.Linear):
         return float(torch.linalg.matrix_norm(layer.weight.detach().double(), ord=2))
     start = rng.standard_normal(shape).astype(np.float32)

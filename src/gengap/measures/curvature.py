@@ -32,13 +32,15 @@ LOSS = "cross_entropy"
 INPUTS = 1000
 
 TOP = 20
-"""Eigenvalues that are computed one by one; sums over the others are estimated."""
+"""Number of eigenvalues that are computed; sums over the others are estimated."""
 RUNS, STEPS = 2, 30
-"""Random vectors of the estimate, and Lanczos steps from each."""
+"""Number of random vectors of the estimate, and of Lanczos steps from each."""
 ALPHAS = {"tenth": 0.1, "one": 1.0, "ten": 10.0}
-"""Weight decays by their words in the measures' names. Smaller ones would need more steps: the
-quadrature of lambda / (lambda + alpha) is biased upwards where many eigenvalues lie within alpha of
-zero."""
+"""Weight decays by their words in the measures' names.
+
+Smaller ones would need more steps, since the quadrature of lambda / (lambda + alpha) is biased
+upwards where many eigenvalues lie within alpha of zero.
+"""
 
 SPECTRAL_MEASURES = (
     "lambda_max", "hessian_trace", *(f"effective_dimensionality_{name}" for name in ALPHAS),
@@ -50,7 +52,7 @@ G_THETA_INPUTS = 50
 LOSS_INCREASE = 0.1
 DRAWS = 5
 SMALLEST, LARGEST = 1e-5, 10.0
-"""Standard deviations of the weights' noise between which the one sought is bracketed."""
+"""Standard deviations of the weights' noise between which the bisection starts."""
 BISECTIONS = 14
 
 
@@ -108,8 +110,8 @@ def hessian_spectrum(subject: Subject) -> dict[str, float]:
 def loss_sharpness(subject: Subject) -> float:
     """Compute how little Gaussian noise on all weights raises the loss by 0.1.
 
-    The increase is the mean over five fixed directions of noise of standard deviation sigma; sigma
-    is found by bisection of its logarithm between 1e-5 and 10. This is the sharpness of
+    The increase is the mean over five fixed directions of noise of standard deviation sigma, and
+    sigma is found by bisection of its logarithm between 1e-5 and 10. This is the sharpness of
     PAC-Bayesian bounds (Neyshabur et al. 2017, "Exploring generalization in deep learning") of the
     loss in place of the error. Unlike the ``sharpness`` of the family ``competition``, it neither
     looks for the worst direction nor scales with the weights. Larger predicts a larger gap.

@@ -1,8 +1,9 @@
 """The family ``functional_graph``: bars and Betti curves of the functional graph in H0 to H2.
 
 Corneanu, Madadi, Escalera and Martinez, "Computing the testing error without a testing set" (CVPR
-2020): a graph of channels (spatial means; units of dense layers) with d = 1 - |r| over training
-inputs, on the published scale (|r| >= 0.4, bars of at least 0.02 in epsilon = d / 2).
+2020). The nodes of the graph are channels (spatial means) and units of dense layers; its distance
+is d = 1 - |r| over training inputs, on the published scale (|r| >= 0.4, bars of at least 0.02 in
+epsilon = d / 2).
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ def summaries(subject: Subject) -> dict[str, Value]:
     """Compute average life and midlife, peak of the Betti curve per node, and persistent entropy.
 
     They are those of all channels, or means over five uniform draws of 200 where there are more.
-    Dimensions without bars give zeros. ``life_and_midlife.H1`` is both together, so that the
+    Dimensions without bars give zeros. ``life_and_midlife.H1`` combines both, so that the
     leaderboard cross-validates gap = a + b life + c midlife.
 
     Signs: a larger midlife predicts a larger gap, since memorising moves cavities to weaker
-    correlations, which is a larger epsilon (Corneanu et al., CVPR 2019). Of life, peak and entropy
-    neither paper says a sign: CVPR 2020 fits gap = a + b life + c midlife with whatever signs
+    correlations, which is a larger epsilon (Corneanu et al., CVPR 2019). Neither paper gives a sign
+    for life, peak and entropy: CVPR 2020 fits gap = a + b life + c midlife with whatever signs
     result, and a rank correlation may have either.
 
     Returns:

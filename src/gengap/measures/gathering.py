@@ -1,4 +1,4 @@
-"""One table from the tables of all networks and families."""
+"""Gathering the tables of all networks and families into one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gengap.files import writing
 from gengap.measures.results import COLUMNS, REASON
 
 LEFT_OUT_COLUMNS = ["network", "family", "measure", REASON]
-"""Columns of the table of measures that some network lacks."""
+"""Columns of the table of measures that a network lacks."""
 
 
 def write_tables(tables: Sequence[pd.DataFrame], path: str | Path) -> None:
-    """Write the tidy tables of a shard's networks as one CSV; without a table only its header."""
+    """Write the tidy tables of a shard's networks as one CSV; without tables, only the header."""
     with writing(path) as part:
         table = pd.concat(tables) if tables else pd.DataFrame(columns=COLUMNS)
         table.to_csv(part, index=False)
@@ -30,7 +30,7 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
     Args:
         tables: tidy tables, some with a column ``standard_error``, or with a column ``reason``
             that is filled in the rows of measures without a value.
-        failures: what stands in the place of the others, possibly several times.
+        failures: the records of networks without a table, possibly several times.
 
     Returns:
         ``measures`` (the tidy table), ``errors`` (rows with a standard error), ``failed`` (network,

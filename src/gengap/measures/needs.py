@@ -1,8 +1,8 @@
 """What a measure may need of a subject, and the sentence that is printed where it is missing.
 
 The names of the needs are those of :data:`gengap.names.NEEDS`. Checks that run a network import
-what they call by name, as families are imported: tables of measures are gathered without torch, and
-a change of the curvature's code makes no other family stale.
+what they call by name, as families are imported. So tables of measures are gathered without torch,
+and a change to the code of ``curvature`` makes no other family stale.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Need:
 
     Attributes:
         is_met: whether a subject has what is needed.
-        sentence: what is said where it has not, with the measure's name in place of ``{measure}``.
+        sentence: the message if it has not, with ``{measure}`` in place of the measure's name.
     """
 
     is_met: Callable[[Subject], bool]

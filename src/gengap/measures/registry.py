@@ -49,11 +49,11 @@ _MARK = "gengap_measure"
 
 @dataclass(frozen=True)
 class Declaration:
-    """What the decorator says of a function.
+    """What the decorator declares about a function.
 
     Attributes:
         names: the measures that the function computes.
-        needs: what it needs of a subject, names in :data:`gengap.measures.needs.NEEDS`.
+        needs: names of what it needs of a subject, in :data:`gengap.names.NEEDS`.
     """
 
     names: tuple[str, ...]
@@ -183,7 +183,7 @@ def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
 
 
 def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
-    """The values of one function, or the reasons why it has none."""
+    """Return the values of one function, or the reasons why it has none."""
     declared = declaration(function)
     try:
         for need in (NEEDS[name] for name in NEEDS if name in declared.needs):
@@ -221,7 +221,7 @@ def _load(source: str) -> ModuleType:
 def _defined_in(
     module: str, namespace: Mapping[str, object], is_package: bool
 ) -> Iterable[MeasureFunction]:
-    """The measures among a module's names that it, or a module of the package it is, defines."""
+    """List the measures of a module that it defines, or a module inside it if it is a package."""
     for function in namespace.values():
         home = getattr(function, "__module__", None)
         inside = isinstance(home, str) and home.startswith(f"{module}.")
@@ -231,7 +231,7 @@ def _defined_in(
 
 
 def _companions(function: MeasureFunction) -> list[MeasureFunction]:
-    """The functions of the family that a measure belongs to, in order; at least itself."""
+    """List the functions of the family that a measure belongs to, in order; at least itself."""
     home = function.__module__
     for family, source in FAMILIES.items():
         if home == source or home.startswith(f"{source}."):

@@ -17,7 +17,7 @@ REASON = "reason"
 """Column of a network's own table: why a measure has no value; empty where it has one."""
 
 Value = float | np.ndarray | Mapping[str, float]
-"""A number, a vector, or numbers by the names of components."""
+"""A number, a vector, or numbers by component name."""
 
 
 @dataclass(frozen=True, eq=False)

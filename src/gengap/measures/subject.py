@@ -1,4 +1,4 @@
-"""What a measure may look at: one network, and what is known of how it came about."""
+"""What a measure may use: one network, and what is known about its training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A network to measure, its training data, and what else a task has of it.
+    """A network to measure, its training data, and whatever else a task knows about it.
 
     Test data have no place here, so no measure can see them. Whatever a task does not have is None
     or empty; a measure that cannot do without it declares so, see :func:`gengap.measures.measure`.

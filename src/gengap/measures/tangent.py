@@ -1,7 +1,7 @@
 """The family ``tangent``: how a network's tangent kernel fits its labels, and how it has moved.
 
-The kernel is that of all logits (trace form) in eval mode, on a fixed number of training inputs;
-the labels are those that the network was trained on, as centred one-hot targets Y. Theta_0 is the
+The kernel is that of all logits (trace form) in eval mode, on a fixed number of training inputs.
+The labels are those that the network was trained on, as centred one-hot targets Y. Theta_0 is the
 kernel at the initial weights, Theta_T at the final ones.
 """
 
@@ -20,7 +20,7 @@ from gengap.tangent.eigenfunctions import check_positive
 from gengap.tangent.kernel import Kernel, empirical_ntk
 
 INPUTS = 200
-"""Training inputs on which kernels are computed; all of them, if there are fewer."""
+"""Number of training inputs on which kernels are computed; all, if there are fewer."""
 
 JITTER = 1e-6
 """Added to a kernel's spectrum where it is inverted, as a fraction of the mean eigenvalue: the
@@ -44,10 +44,10 @@ def tangent(subject: Subject) -> dict[str, float]:
       (tr(Y' Y) tr(Theta)) of Theta_0 and of Theta_T. Negative, because a kernel that fits the
       target learns it from few samples (Ortiz-Jimenez et al. 2021).
     * ``alignment_growth``: natural logarithm of the final over the initial alignment. A kernel that
-      turns to its labels fits also what is wrong in them (ibid.).
+      turns towards its labels also fits what is wrong in them (ibid.).
     * ``kernel_effective_rank``: exp of the entropy of the eigenvalues of Theta_T over their sum
       (Roy and Vetterli 2007, "The effective rank"), from 1 to the number of inputs.
-    * ``log_largest_kernel_eigenvalue``: natural logarithm of that of Theta_T.
+    * ``log_largest_kernel_eigenvalue``: natural logarithm of the largest eigenvalue of Theta_T.
     * ``log_label_complexity``: natural logarithm of tr(Y' Theta_0^-1 Y) / n, the square of the
       generalisation bound of Arora et al. (2019, "Fine-grained analysis of optimization and
       generalization for overparameterized two-layer neural networks", equation 3) up to a factor.
@@ -58,7 +58,8 @@ def tangent(subject: Subject) -> dict[str, float]:
         The seven measures by name.
 
     Raises:
-        GengapError: all labels are equal, or a kernel vanishes or has no share along the labels.
+        GengapError: all labels are equal, or a kernel vanishes or has no component along the
+            labels.
     """
     assert subject.initial is not None
     train = subject.train.sample(INPUTS, subject.rng)

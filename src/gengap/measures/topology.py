@@ -1,7 +1,7 @@
-"""The family ``topology``: persistent homology of the neurons' correlations, as one call.
+"""The family ``topology``: persistent homology of the neurons' correlations, in one call.
 
-The workflow does the same in stages (activations, diagrams, summaries), each a file, by calling
-the same functions; this module is for a network in hand.
+The workflow does the same in stages (activations, diagrams, summaries), each writing a file, by
+calling the same functions. This module computes all of it for one network in memory.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STABILITY = ("bottleneck_between_draws.H0", "bottleneck_between_draws.H1")
 def summaries(subject: Subject) -> dict[str, Value]:
     """Vectorise the Vietoris-Rips diagrams (H0, H1) of d = 1 - |r| in every way, mean over draws.
 
-    Ballester et al. 2023 (arXiv:2203.12330). No sign is documented there: these are features for a
+    Ballester et al. 2023 (arXiv:2203.12330). The paper gives no sign: these are features for a
     regression, and a rank correlation may have either sign.
 
     Returns:

@@ -14,10 +14,10 @@ NAMES = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the device of a name.
+    """Return the device that a name stands for.
 
-    If it is a GPU, convolutions are computed in float32 from now on, instead of the shorter TF32
-    that is torch's default, so that results equal those of a CPU up to rounding.
+    On a GPU, this also sets convolutions to float32 instead of torch's default, the shorter TF32,
+    so that results equal those of a CPU up to rounding.
 
     Args:
         name: ``cpu``, ``cuda``, ``cuda:N``, or ``auto``: a GPU if torch sees one, else the CPU.
@@ -52,11 +52,11 @@ def device_of(network: nn.Module) -> torch.device:
 def tensor_of(array: np.ndarray, device: torch.device) -> Tensor:
     """Copy an array to a device.
 
-    The copy is contiguous and lies in torch's own memory, since kernels round differently by how
-    their input is strided and aligned.
+    The copy is contiguous and lies in torch's own memory, since the rounding of kernels depends on
+    how their input is strided and aligned.
 
     Args:
-        array: of any shape; it may be read-only, and strided in any way.
+        array: an array of any shape; it may be read-only, and strided in any way.
         device: where to copy it.
 
     Returns:

@@ -1,9 +1,9 @@
 """Running a network over data: outputs in batches, predicted classes, captured activations.
 
-All packages run networks through this module, so that these things are decided in one place: how
-many inputs go through a network at once (:func:`batch_size_for`), what a network with one output
-says about two classes (:func:`class_logits`), in which mode it runs (:func:`evaluating`), and how
-the values inside it are seen (:func:`captured`, :func:`forward_hooks`).
+All packages run networks through this module, which decides how many inputs go through a network at
+once (:func:`batch_size_for`) and what one output says about two classes (:func:`class_logits`). It
+also decides in which mode a network runs (:func:`evaluating`) and how the values inside it are
+observed (:func:`captured`, :func:`forward_hooks`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BATCH = 1024
 """Most inputs of one forward pass."""
 
 PREDICTION_BATCH = 8192
-"""Most inputs of one forward pass where only classes are kept: mostly points of planes and rays."""
+"""Most inputs of one forward pass where only classes are kept: often points of planes and rays."""
 
 Hook = Callable[[nn.Module, tuple[Any, ...], Any], Any]
 """Called with a module, its arguments and its output; what it returns, unless None, replaces the
@@ -135,7 +135,7 @@ def captured(modules: Iterable[nn.Module]) -> Iterator[dict[nn.Module, Passage]]
     """Keep what goes through modules while a network runs, with its graph if there is one.
 
     Args:
-        modules: those to watch. Of a module that runs several times the last passage is kept.
+        modules: those to watch. If a module runs several times, its last passage is kept.
 
     Yields:
         A mapping, which forward passes inside the block fill.
@@ -152,7 +152,7 @@ def captured(modules: Iterable[nn.Module]) -> Iterator[dict[nn.Module, Passage]]
 def output_sizes(
     network: nn.Module, inputs: Tensor, function: Callable[[nn.Module, Tensor], Any] = logits
 ) -> list[int]:
-    """Return how many numbers each module without parts puts out, in the order of the calls.
+    """Return how many numbers each module without parts outputs, in the order of the calls.
 
     Args:
         network: any network.
@@ -179,7 +179,7 @@ def batch_size_for(network: nn.Module, inputs: np.ndarray | Tensor, limit: int =
         network: any classifier.
         inputs: (n, *input_shape), n at least 1; the first one goes through the network to measure
             its layers, once for each network and shape.
-        limit: the most.
+        limit: the largest number.
 
     Returns:
         The limit, or fewer where the largest output inside the network, or the input itself, would
@@ -201,7 +201,7 @@ def input_batches(
     """Yield inputs in batches, on the network's device and in the type of its weights.
 
     Args:
-        network: what they are for.
+        network: the network that takes the batches.
         inputs: (n, *input_shape). An array is copied batch by batch; batches of a tensor that has
             the device and type already are views.
         size: inputs in a batch; the last one takes the rest.
@@ -228,7 +228,7 @@ def batched_outputs(
     Args:
         network: any classifier; its mode is as before afterwards.
         data: a split, or inputs (n, *input_shape).
-        function: what is taken of a batch, ``(network, inputs (b, *input_shape))`` to (b, ...):
+        function: what is computed of a batch, ``(network, inputs (b, *input_shape))`` to (b, ...):
             :func:`logits`, :func:`penultimate`, ...
         batch_size: most inputs of one forward pass, see :func:`batch_size_for`.
 

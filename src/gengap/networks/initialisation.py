@@ -1,4 +1,4 @@
-"""Initial weights from a generator, by the schemes that the literature compares."""
+"""Drawing initial weights from a generator, by the schemes that the literature compares."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TRUNCATION = 2.0
 """Normals are truncated at this many standard deviations, as in Keras and JAX."""
 
 TRUNCATED_STANDARD_DEVIATION = 0.87962566103423978
-"""Standard deviation of a standard normal truncated there, by which draws are divided."""
+"""Standard deviation of a standard normal truncated there; draws are divided by it."""
 
 
 def initialise(network: nn.Module, scheme: str, generator: torch.Generator) -> None:
@@ -33,9 +33,9 @@ def initialise(network: nn.Module, scheme: str, generator: torch.Generator) -> N
     from the same weights on every device.
 
     Args:
-        network: of convolutions, linear maps and batch normalisation.
+        network: a network of convolutions, linear maps and batch normalisation.
         scheme: one of :data:`gengap.names.INITIALISATIONS`.
-        generator: on the CPU.
+        generator: a generator on the CPU.
 
     Raises:
         GengapError: the scheme is unknown, or a module with parameters is of an unknown kind.

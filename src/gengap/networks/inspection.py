@@ -34,8 +34,8 @@ def observed_layers(network: nn.Module) -> list[tuple[str, nn.Module]]:
         network: made by :func:`gengap.networks.build`.
 
     Returns:
-        For each layer with weights its name, and the module that gives its output after its own
-        ``activation``, as Keras' layer does: (n, C, H, W) or (n, d).
+        For each layer with weights, its name and the module that gives its output after its own
+        ``activation``, as in Keras: (n, C, H, W) or (n, d).
 
     Raises:
         GengapError: the network was not made by :func:`gengap.networks.build`.

@@ -113,7 +113,7 @@ def conv2d(
 
 
 def dense(shape: Shape, *, units: Any, activation: Any = None, use_bias: Any = True) -> Modules:
-    """Make Keras' Dense, which acts on the last axis, also of an image that was not flattened."""
+    """Make Keras' Dense, which acts on the last axis, even of an image that is not flattened."""
     linear = nn.Linear(shape[-1], integer(units, "units"), bias=flag(use_bias, "use_bias"))
     if len(shape) == IMAGE_AXES:
         return [
@@ -136,13 +136,13 @@ def batch_normalization(
 ) -> Modules:
     """Make Keras' BatchNormalization; torch's momentum is one minus Keras'.
 
-    During training torch keeps the unbiased variance of a batch where Keras keeps the biased one; a
-    trained layer computes the same.
+    During training torch keeps the unbiased variance of a batch where Keras keeps the biased one. A
+    trained layer computes the same in both.
 
     Args:
-        shape: of the input.
+        shape: shape of the input.
         axis: the last one; no other is supported.
-        momentum: the share of the old running statistics, in [0, 1].
+        momentum: weight of the old running statistics, in [0, 1].
         epsilon: added to the variance.
         center: whether a shift is learned.
         scale: whether a factor is learned.
@@ -302,5 +302,5 @@ LAYERS: dict[str, Layer] = {
 
 
 def ignored_keywords(layer_name: str) -> frozenset[str]:
-    """Return Keras' keywords that a layer accepts, but that do not change what it computes."""
+    """Return the Keras keywords that a layer accepts but that do not change what it computes."""
     return frozenset(names.ALWAYS_IGNORED_KEYWORDS + names.IGNORED_KEYWORDS.get(layer_name, ()))

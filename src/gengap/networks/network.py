@@ -20,10 +20,10 @@ class Network(nn.Module):
         spec: the spec that it was built from.
         input_shape: (d,) for vectors or (H, W, C) for images.
         outputs: number of classes; 1 for a scalar output.
-        observed: for each weight layer whose activations count, by its name, the name of the
-            module whose output they are (the nonlinearity after it, or the layer itself). In a
-            list of layers it is the layer with its own ``activation``: the outputs of batch
-            normalisation and of nonlinearities that are layers by themselves do not count.
+        observed: by the name of each weight layer whose activations count, the name of the module
+            that outputs them (the nonlinearity after it, or the layer itself). In a list of layers
+            it is the layer with its own ``activation``: outputs of batch normalisation and of
+            separate nonlinearity layers do not count.
         ends_in_softmax: whether the outputs are probabilities.
     """
 
@@ -40,7 +40,7 @@ class Network(nn.Module):
         """Register global average pooling and the dense layer that ends a residual network.
 
         Args:
-            channels: of the last block.
+            channels: number of channels of the last block.
             classes: outputs of the dense layer.
         """
         self.pool = nn.AdaptiveAvgPool2d(1)

@@ -1,7 +1,7 @@
 """Padding as in Keras (TensorFlow).
 
 With ``same`` padding an axis of ``size`` cells gives ceil(size / stride) outputs. An odd cell of
-padding goes *after* the input, which torch's symmetric padding cannot express where the stride is
+padding goes *after* the input. Torch's symmetric padding cannot express this where the stride is
 above one or the window is even (TensorFlow API, ``tf.nn``, "Notes on padding").
 """
 

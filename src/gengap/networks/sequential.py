@@ -93,7 +93,7 @@ def _make(layer: Mapping[str, Any], shape: Shape) -> tuple[str, Modules]:
 
 
 def _output_shape(modules: Modules, shape: Shape) -> Shape:
-    """The shape after a layer, found by sending an empty input through it."""
+    """Return the shape after a layer, found by sending an empty input through it."""
     values = channels_first(torch.zeros(1, *shape))
     with torch.no_grad():
         for _, module in modules:

@@ -30,8 +30,8 @@ def convolutional(
     """Return the spec of a plain convolutional network.
 
     It has ``depth`` blocks, each of a 3x3 ``same`` convolution, batch normalisation, the
-    activation, 2x2 max pooling while the image is large enough, and dropout; then Flatten and
-    Dense.
+    activation, 2x2 max pooling while the image is large enough, and dropout. Flatten and Dense
+    follow.
 
     Args:
         input_shape: (H, W, C).
@@ -74,7 +74,7 @@ def dense(
     """Return the spec of a fully connected network.
 
     It has ``depth`` hidden layers of ``width`` units, each with batch normalisation, the activation
-    and dropout; then Dense.
+    and dropout. Dense follows.
 
     Args:
         input_shape: (H, W, C) or (d,).

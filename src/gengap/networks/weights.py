@@ -41,8 +41,8 @@ def read_weights(network: nn.Module, path: str | Path) -> None:
 
     Raises:
         GengapError: the file is missing or damaged, a tensor is missing, unknown, of the wrong
-            shape, or not finite; the sentence names the file and the tensor. The network is
-            unchanged then.
+            shape, or not finite; the sentence names the file and the tensor. The network is then
+            unchanged.
     """
     try:
         tensors = load_file(path)

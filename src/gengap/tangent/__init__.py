@@ -1,10 +1,10 @@
-"""Tangent kernels: the network to first order in its weights.
+"""Tangent kernels: networks to first order in their weights.
 
-:func:`empirical_ntk` computes the kernel in blocks, :func:`kernel_operator` its products without
-forming it. :func:`eigenfunctions`, :func:`nystrom` and :func:`extend` decompose it;
+:func:`empirical_ntk` computes the kernel in blocks; :func:`kernel_operator` multiplies by it
+without forming it. :func:`eigenfunctions`, :func:`nystrom` and :func:`extend` decompose it;
 :func:`raw_alignment`, :func:`normalised_alignment` and :func:`centred_alignment` compare it with a
 target. :func:`train_linearised`, :func:`ridge_regression` and :func:`gradient_flow` train with it,
-and :func:`anisotropy_directions` and :func:`separable_along` look at directions of the inputs.
+and :func:`anisotropy_directions` and :func:`separable_along` concern directions of the inputs.
 """
 
 from gengap.tangent.alignment import (

@@ -1,4 +1,4 @@
-"""How well a kernel fits a target.
+"""Alignments: how well a kernel fits a target.
 
 For targets Y (n, c), or y (n,), a kernel K on n points:
 

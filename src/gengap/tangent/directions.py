@@ -2,8 +2,9 @@
 
 Ortiz-Jimenez et al. (2021), after Ortiz-Jimenez et al. (2020, "Neural anisotropy
 directions"): the right singular vectors of the mixed derivative d^2 f / (d theta d x) at
-initialisation, averaged over Gaussian inputs. By falling singular value, they order the directions
-in input space from those along which the network separates data best to those along which worst.
+initialisation, averaged over Gaussian inputs. In order of falling singular values, they run from
+the directions along which the network separates data best to those along which it separates them
+worst.
 """
 
 from __future__ import annotations
@@ -67,15 +68,15 @@ def anisotropy_directions(
     """Compute the network's anisotropy directions at its weights.
 
     Args:
-        network: in eval mode.
+        network: a network in eval mode.
         sigma: standard deviation of the Gaussian inputs; 0 is the origin alone.
-        samples: how many inputs to average over; 1 is enough for ``sigma`` 0.
+        samples: number of inputs to average over; 1 is enough for ``sigma`` 0.
         rng: draws the inputs, and the starting vector of the matrix-free path.
-        count: how many directions; all d input dimensions if left out.
+        count: number of directions; by default as many as input dimensions.
         of: as for :func:`gengap.tangent.empirical_ntk`, but not ``trace``.
-        memory_budget: bytes. The mixed derivative is formed, as many of its rows at once as fit, if
-            it fits with one row in the making; the leading directions are found by products alone
-            (``svds``) otherwise.
+        memory_budget: budget in bytes. The mixed derivative is formed if it fits together with the
+            computation of one row, as many rows at once as fit. Otherwise the leading directions
+            are found by products alone (``svds``).
 
     Returns:
         The directions, from the most to the least separable.
@@ -114,7 +115,7 @@ def anisotropy_directions(
 def separable_along(
     direction: np.ndarray, count: int, *, epsilon: float, sigma: float, rng: np.random.Generator
 ) -> Split:
-    """Draw points x = (epsilon/2) y v + (I - v v') w, whose label y = -1, +1 shows along v alone.
+    """Draw points x = (epsilon/2) y v + (I - v v') w; their labels y = -1, +1 show only along v.
 
     Args:
         direction: v, of the shape of an input; its length is made 1.
@@ -173,8 +174,7 @@ class _MixedDerivative:
     Attributes:
         parameters, width: its shape.
         size: bytes of all of it.
-        row: bytes, about, that D v takes in the making for one v; the graph of the derivative takes
-            as many.
+        row: approximate bytes to compute D v for one v; the derivative's graph takes as many.
     """
 
     def __init__(self, network: nn.Module, inputs: np.ndarray, of: OutputSelection) -> None:
@@ -203,7 +203,7 @@ class _MixedDerivative:
         self.device = device_of(network)
 
     def columns(self, vectors: Tensor) -> list[Tensor]:
-        """D v for rows v of (m, width): for each parameter, (m, its size)."""
+        """Compute D v for rows v of (m, width): for each parameter, (m, its size)."""
         if not self._by_input.requires_grad:
             return [
                 torch.zeros(len(vectors), leaf.numel(), device=self.device) for leaf in self._leaves
@@ -224,7 +224,7 @@ class _MixedDerivative:
         ]
 
     def rows(self, direction: Tensor) -> Tensor:
-        """D' u for one u (parameters,): (width,)."""
+        """Compute D' u, (width,), for one u (parameters,)."""
         pieces = torch.split(direction, [leaf.numel() for leaf in self._leaves])
         terms = [
             (gradient.flatten() * piece).sum()
@@ -237,12 +237,12 @@ class _MixedDerivative:
 
 
 def _dense(derivative: _MixedDerivative, count: int, room: int) -> tuple[Floats, Floats]:
-    """Singular values and right singular vectors from D'D, summed in float64.
+    """Compute singular values and right singular vectors from D'D, summed in float64.
 
     Args:
         derivative: D.
-        count: how many.
-        room: bytes beside D, of two rows in the making at least.
+        count: number of directions.
+        room: bytes besides D, at least those of computing two rows.
 
     Returns:
         Values (count,) and vectors (count, width).
@@ -293,7 +293,7 @@ def _matrix_free(
         dtype=np.float64,
     )
     start = rng.standard_normal(derivative.width)
-    if not matvec(start).any():  # ARPACK does not start from there; the caller refuses it
+    if not matvec(start).any():  # ARPACK cannot start from zero; the caller refuses it
         return np.zeros(count), np.eye(derivative.width)[:count]
     # scipy-stubs know the value "v", but not "vh", which spares the left vectors.
     sides: Any = "vh"

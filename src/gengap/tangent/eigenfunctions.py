@@ -1,4 +1,4 @@
-"""Eigenfunctions of a kernel on a set of points: exact, the leading ones, and by Nystrom's method.
+"""Eigenfunctions of a kernel on points: exact, by leading eigenpairs, or by Nystrom's method.
 
 An eigenvector u of the kernel's matrix on n points is an eigenfunction's values there, and its
 value anywhere else is Nystrom's extension K(x, points) u / lambda.
@@ -26,18 +26,21 @@ Floats = NDArray[np.float64]
 Solver = Literal["auto", "exact", "lanczos", "lobpcg"]
 
 MOST_EXACT = 4000
-"""Points up to which ``auto`` decomposes the whole matrix."""
+"""Largest number of points for which ``auto`` decomposes the whole matrix."""
 LOBPCG_ITERATIONS = 200
 LOBPCG_TOLERANCE = 1e-8
 LOWEST_TOLERANCE = 1e-6
-"""To which the lowest eigenvalue is found by products alone, as a share of the largest."""
+"""Precision of the lowest eigenvalue by products alone, as a fraction of the largest."""
 ROUNDING = 10.0
-"""A kernel counts as positive semi-definite if its lowest eigenvalue is above minus this many times
-sqrt(n) eps lambda_max: independent rounding errors of n x n entries, each of the size of eps times
-an entry, make a matrix with the norm 2 sqrt(n) times theirs (Wigner's law)."""
+"""Largest rounding of eigenvalues, in units of sqrt(n) eps lambda_max.
+
+A kernel counts as positive semi-definite if its lowest eigenvalue is above minus this. Independent
+rounding errors of n x n entries, each of the size of eps times an entry, form a matrix whose norm
+is 2 sqrt(n) times theirs (Wigner's law).
+"""
 
 ROWS = 1024
-"""Rows of a kernel that are looked at together."""
+"""Number of rows of a kernel that are checked together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +64,7 @@ class Eigenfunctions:
             (n,) int64, 1 where it is above 0.
 
         Raises:
-            GengapError: there is no eigenfunction of this index.
+            GengapError: there is no eigenfunction with this index.
         """
         check_index(index, len(self.values))
         return (self.functions[:, index] > 0).astype(np.int64)
@@ -87,12 +90,12 @@ def eigenfunctions(
 
     Args:
         kernel: (n, n), or an operator such as :func:`gengap.tangent.kernel_operator`.
-        count: how many, largest eigenvalues first; all (of a matrix) if left out.
+        count: number of eigenfunctions, largest eigenvalues first; by default all (of a matrix).
         solver: ``exact`` decomposes the matrix (LAPACK's syevr); ``lanczos`` (ARPACK's eigsh) and
             ``lobpcg`` find the leading ones by products alone; ``auto`` is exact for a matrix of up
             to 4000 points and ``lanczos`` otherwise. These two look for a negative eigenvalue
             too; the products of an operator count as float32.
-        rng: draws the starting vectors of ``lanczos`` and ``lobpcg``; needed for them alone.
+        rng: draws the starting vectors of ``lanczos`` and ``lobpcg``; only these need it.
 
     Returns:
         Eigenvalues, orthonormal eigenfunctions and their residuals.
@@ -137,19 +140,19 @@ def nystrom(
     """Compute the leading eigenfunctions of Nystrom's approximation of a network's kernel.
 
     With C the kernel between all points and m landmarks drawn at random, and W that among the
-    landmarks, the approximation is C W^+ C' (Williams and Seeger 2001). Its own eigenvectors are
-    found, orthonormal, from the QR decomposition of C W^(-1/2), and not the landmarks' extended to
-    all points, which are not orthogonal.
+    landmarks, the approximation is C W^+ C' (Williams and Seeger 2001). Its own orthonormal
+    eigenvectors are found from the QR decomposition of C W^(-1/2). Those of the landmarks, extended
+    to all points, would not be orthogonal.
 
     Args:
-        network: in eval mode.
+        network: a network in eval mode.
         inputs: (n, *input_shape) float32.
-        count: how many.
+        count: number of eigenfunctions.
         landmarks: m, from ``count`` to n.
         rng: draws the landmarks.
         of: as for :func:`gengap.tangent.empirical_ntk`.
-        method: as there.
-        memory_budget: bytes, as there.
+        method: as for :func:`gengap.tangent.empirical_ntk`.
+        memory_budget: bytes, as for :func:`gengap.tangent.empirical_ntk`.
         residuals: whether to compute |K u - lambda u| with the network's own kernel, matrix-free;
             NaN otherwise.
 
@@ -192,11 +195,11 @@ def extend(eigen: Eigenfunctions, cross: np.ndarray) -> Floats:
     """Extend eigenfunctions to new points by Nystrom's formula K(new, points) u / lambda.
 
     Args:
-        eigen: on n points.
+        eigen: eigenfunctions on n points.
         cross: the kernel between the new points and these, (m, n).
 
     Returns:
-        (m, k): with the points themselves for new ones it gives back the eigenfunctions.
+        (m, k). At the points themselves these are the eigenfunctions.
 
     Raises:
         GengapError: the shapes do not fit, or an eigenvalue is zero.
@@ -218,12 +221,12 @@ def check_positive(values: np.ndarray, size: int, kind: np.dtype | type) -> None
     """Refuse eigenvalues that are negative by more than rounding.
 
     Args:
-        values: of a kernel.
+        values: eigenvalues of a kernel.
         size: its number of points.
-        kind: the type of its entries.
+        kind: type of its entries.
 
     Raises:
-        GengapError: an eigenvalue is.
+        GengapError: an eigenvalue is too negative.
     """
     rounding = ROUNDING * np.sqrt(size) * np.finfo(kind).eps * np.abs(values).max()
     if values.min() < -rounding:
@@ -287,7 +290,7 @@ def _exact(kernel: Kernel | LinearOperator, count: int) -> tuple[Floats, Floats]
             "An operator cannot be decomposed exactly: choose the solver 'lanczos' or 'lobpcg', "
             "or compute the kernel with empirical_ntk."
         )
-    # All eigenvalues are found, whatever the count, since a negative one is at the other end.
+    # All eigenvalues are computed, whatever the count, since a negative one is at the other end.
     values, functions = scipy.linalg.eigh(kernel.astype(np.float64))
     check_positive(values, len(kernel), kernel.dtype)
     return values[::-1][:count].copy(), functions[:, ::-1][:, :count].copy()
@@ -328,7 +331,7 @@ def _leading(
 
 
 def _lowest(kernel: Kernel | LinearOperator, largest: float, rng: np.random.Generator) -> float:
-    """The lowest eigenvalue, to a share of the largest in magnitude."""
+    """Compute the lowest eigenvalue, precise to a fraction of the largest in magnitude."""
     # ARPACK's tolerance is relative to the eigenvalue, so that one near 0 must not be the target.
     shift = 2 * largest
     flipped: Any = LinearOperator(
@@ -342,7 +345,7 @@ def _lowest(kernel: Kernel | LinearOperator, largest: float, rng: np.random.Gene
 
 
 def _signed(functions: Floats) -> Floats:
-    """Columns whose entry of largest magnitude is positive, so that signs are no accident."""
+    """Make each column's entry of largest magnitude positive, so that signs are reproducible."""
     largest = np.abs(functions).argmax(0)
     signed: Floats = functions * np.sign(functions[largest, np.arange(functions.shape[1])])
     return signed

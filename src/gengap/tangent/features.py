@@ -1,10 +1,10 @@
 """What a tangent kernel is made of: for each input, factors whose products are its entries.
 
-A layer with weights W whose input has positions t (one for a dense layer on vectors, the pixels of
-its output for a convolution) with patches a_t, and whose output there is z_t = W a_t + b, has the
-gradient sum_t g_t a_t' with respect to W, where g_t is that of the network's output with respect to
-z_t. So its share of the kernel is (Novak et al. 2022, "Fast finite width neural tangent kernel",
-section 3, "structured derivatives")
+Take a layer with weights W whose input has positions t (one for a dense layer on vectors, the
+pixels of its output for a convolution) with patches a_t. Its output there is z_t = W a_t + b. Its
+gradient with respect to W is sum_t g_t a_t', where g_t is the gradient of the network's output with
+respect to z_t. So its part of the kernel is (Novak et al. 2022, "Fast finite width neural tangent
+kernel", section 3, "structured derivatives")
 
     sum_{t,t'} <a_t(x), a_t'(x')> <g_t(x), g_t'(x')>,
 
@@ -27,16 +27,16 @@ from gengap.tangent.outputs import OutputSelection, as_function, parameters_of, 
 
 Normalisation = nn.BatchNorm1d | nn.BatchNorm2d
 KINDS = (nn.Linear, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d)
-"""Of layers with a structured form; their subclasses have none."""
+"""Layers with a structured form; their subclasses have none."""
 AGREEMENT = 1e-3
-"""Share of the largest entry by which the structured form may differ from the gradients'."""
+"""Fraction of the largest entry by which the structured form may differ from gradients'."""
 LARGEST_PRODUCT = 1 << 22
-"""Entries of the largest intermediate matrix of a product over positions."""
+"""Most entries of an intermediate matrix of a product over positions."""
 
 
 @dataclass(frozen=True)
 class Factor:
-    """One layer's share for a tile of n inputs.
+    """One layer's part of the features of a tile of n inputs.
 
     Attributes:
         left: (n, p) gradients, flattened; or (n, t, d) patches, together with ``right``.
@@ -48,7 +48,7 @@ class Factor:
 
     @property
     def numbers(self) -> int:
-        """How many numbers it holds for each input."""
+        """Number of values held for each input."""
         held = self.left[0].numel()
         return held if self.right is None else held + self.right[0].numel()
 
@@ -58,7 +58,7 @@ Extractor = Callable[[Tensor], Features]
 
 
 def product(first: Features, second: Features, kind: torch.dtype) -> Tensor:
-    """Compute the kernel (n1, n2) between the inputs of two tiles, summed in a type."""
+    """Compute the kernel (n1, n2) between the inputs of two tiles, summed in the given type."""
     total = _share(first[0], second[0], kind)
     for one, other in zip(first[1:], second[1:], strict=True):
         total += _share(one, other, kind)
@@ -112,12 +112,12 @@ def jacobian(network: nn.Module, of: OutputSelection) -> Extractor:
 
 
 def supports(network: nn.Module, examples: Tensor) -> bool:
-    """Whether the structured form is known to be this network's.
+    """Tell whether the structured form is known to be correct for this network.
 
     Every trainable parameter must belong to a layer of a kind with a structured form, and the form
-    must give the products of the gradients themselves on the examples: what a forward pass does
-    besides (a layer twice, its weights outside of it, its outputs changed in place, inputs folded
-    into positions) is seen nowhere else.
+    must give the products of the gradients themselves on the examples. Only this shows what else a
+    forward pass does: call a layer twice, use its weights outside it, change its outputs in place,
+    or fold inputs into positions.
 
     Args:
         network: any network.
@@ -145,7 +145,7 @@ def supports(network: nn.Module, examples: Tensor) -> bool:
 
 
 def _owners(network: nn.Module) -> list[nn.Module]:
-    """The modules that own a trainable parameter."""
+    """Return the modules that own a trainable parameter."""
     return [
         module
         for module in network.modules()
@@ -154,11 +154,11 @@ def _owners(network: nn.Module) -> list[nn.Module]:
 
 
 def _reproduces(network: nn.Module, parameters: list[nn.Parameter], examples: Tensor) -> bool:
-    """Whether products of structured features of the sum of the logits are those of gradients."""
+    """Tell whether structured features of the sum of the logits give the gradients' products."""
     try:
         features = structured(network, "sum")(examples)
         kernel = product(features, features, examples.dtype)
-    except Exception:  # whatever a foreign forward pass may raise, the form does not fit it
+    except Exception:  # whatever a foreign forward pass raises, the form does not fit it
         return False
     rows = []
     for single in examples:
@@ -193,7 +193,7 @@ def structured(network: nn.Module, of: OutputSelection) -> Extractor:
 
 
 def _factor(layer: nn.Module, inputs: Tensor, gradients: list[Tensor]) -> Factor:
-    """The share of a layer from its inputs and each output's gradient at the layer's outputs."""
+    """Make the factor of a layer from its inputs and each output's gradient at its outputs."""
     if isinstance(layer, Normalisation):
         return Factor(
             torch.cat([_normalisation(layer, inputs, gradient) for gradient in gradients], 1)
@@ -214,7 +214,7 @@ def _factor(layer: nn.Module, inputs: Tensor, gradients: list[Tensor]) -> Factor
 
 
 def _of_patches(patches: Tensor, at: list[Tensor], groups: int, biased: bool) -> Factor:
-    """Gradients, or patches and gradients at the outputs: whichever makes the cheaper products."""
+    """Return gradients, or patches and output gradients: whichever makes cheaper products."""
     positions, width, outputs = patches.shape[1], patches.shape[2], at[0].shape[2]
     of_gradients = len(at) * outputs * (width // groups + biased)
     of_factors = positions**2 * (width + biased + len(at) * outputs)
@@ -237,7 +237,7 @@ def _of_patches(patches: Tensor, at: list[Tensor], groups: int, biased: bool) ->
 
 
 def _normalisation(layer: nn.Module, inputs: Tensor, gradient: Tensor) -> Tensor:
-    """Gradients (n, p) with respect to the scale and shift of batch normalisation in eval mode."""
+    """Compute gradients (n, p) for the scale and shift of batch normalisation in eval mode."""
     assert isinstance(layer, Normalisation)
     parts = []
     positions = tuple(range(2, inputs.ndim))

@@ -1,7 +1,7 @@
 """The empirical neural tangent kernel, in blocks under a memory budget, or matrix-free.
 
 Theta(x, x') = <d f(x) / d theta, d f(x') / d theta> (Jacot et al. 2018, "Neural tangent kernel"),
-of the logits, in eval mode, over the trainable parameters.
+for the logits, in eval mode, over the trainable parameters.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ Kernel = NDArray[np.floating]
 Method = Literal["auto", "structured", "jacobian"]
 
 LARGEST_TILE = 128
-"""Inputs whose gradients are computed together, at most."""
+"""Most inputs whose gradients are computed together."""
 WORKING_SHARE = 0.25
-"""Of the memory beside the kernel, what computing a tile may take; held rows have the rest."""
+"""Fraction of the memory besides the kernel for computing a tile; held rows get the rest."""
 
 
 def empirical_ntk(
@@ -59,30 +59,30 @@ def empirical_ntk(
 ) -> Kernel:
     """Compute the empirical tangent kernel between two sets of inputs.
 
-    Each tile of rows has its gradients computed once; they are held as far as the budget allows,
-    and columns pass by again otherwise. Without ``x2`` only the upper triangle is computed.
+    The gradients of each tile of rows are computed once and held as far as the budget allows.
+    Otherwise the columns are computed again. Without ``x2`` only the upper triangle is computed.
 
     Args:
-        network: in eval mode.
+        network: a network in eval mode.
         x1: (n1, *input_shape) float32.
         x2: (n2, *input_shape); without it, ``x1``.
         of: ``scalar`` (the only output of a network with one), the index of a logit, ``sum`` (of
             the logits) or ``trace`` (the sum of the logits' kernels).
         method: ``structured`` multiplies Gram matrices of patches and of gradients at the layers'
-            outputs where that is cheaper; ``jacobian`` the gradients themselves, for any network;
-            ``auto`` the first where the weights are those of dense layers, convolutions and batch
-            normalisation and it gives the second's kernel on two of the inputs.
-        double: sum products in float64 and return it; the gradients are in the weights' type.
+            outputs where that is cheaper. ``jacobian`` multiplies the gradients themselves, for any
+            network. ``auto`` takes the first if all weights belong to dense layers, convolutions
+            and batch normalisation, and both give the same kernel on two of the inputs.
+        double: whether to sum products in float64 and return it; gradients have the weights' type.
         memory_budget: bytes that the kernel and all intermediate arrays may take together. The
-            trace is summed over one logit after another where all at once would not fit.
+            trace is summed logit by logit if all at once would not fit.
 
     Returns:
         (n1, n2) in the type of the weights, or float64; without ``x2`` exactly symmetric.
 
     Raises:
         GengapError: dropout or batch normalisation is in train mode, the network's output is not
-            what ``of`` needs, the inputs do not fit it, the network has no structured form though
-            one is asked for, or the budget is too small.
+            what ``of`` needs, the inputs do not fit it, a structured form is asked for and there is
+            none, or the budget is too small.
     """
     check_network(network)
     first = inputs_tensor(network, x1)
@@ -102,17 +102,18 @@ def empirical_ntk(
 def kernel_operator(
     network: nn.Module, inputs: np.ndarray, *, of: OutputSelection = "scalar"
 ) -> LinearOperator:
-    """Make an operator of the kernel of a set of inputs, which is never formed.
+    """Make an operator that multiplies by the kernel of a set of inputs without forming it.
 
     A product K v is J (J' v): one reverse pass and one forward-mode pass over the inputs.
 
     Args:
-        network: in eval mode.
+        network: a network in eval mode.
         inputs: (n, *input_shape) float32.
         of: as for :func:`empirical_ntk`.
 
     Returns:
-        An operator (n, n), symmetric; products are float64 arrays, precise to the weights' type.
+        An operator (n, n), symmetric. Products are float64 arrays, with the precision of the
+        weights' type.
 
     Raises:
         GengapError: as :func:`empirical_ntk` does, except for the budget.
@@ -138,7 +139,7 @@ def kernel_operator(
 def times(kernel: Kernel | LinearOperator, vectors: np.ndarray) -> NDArray[np.float64]:
     """Multiply a kernel by vectors in float64.
 
-    A matrix in another type is multiplied by blocks of rows, since a copy of it may not fit.
+    A matrix of another type is multiplied block by block of rows, since a copy may not fit.
 
     Args:
         kernel: (n, n), or an operator.
@@ -167,10 +168,10 @@ def jacobian_product(
     """Compute J d, the change of the outputs along a direction of the parameters.
 
     Args:
-        function: from :func:`gengap.tangent.outputs.as_function`.
+        function: made by :func:`gengap.tangent.outputs.as_function`.
         parameters: where the derivative is taken.
         inputs: (n, *input_shape).
-        direction: by the parameters' names.
+        direction: a tensor by each parameter's name.
 
     Returns:
         (n, k).
@@ -199,7 +200,7 @@ def transposed_jacobian_product(
         parameters: where the derivative is taken.
         inputs: (n, *input_shape).
         weights: (n,).
-        output: which column of the function's outputs.
+        output: column of the function's outputs.
 
     Returns:
         The gradient by the parameters' names.
@@ -241,8 +242,8 @@ def _planned(
 ) -> tuple[list[Extractor], _Plan]:
     """Plan which features' kernels are summed, and how they are blocked.
 
-    The trace is taken of all logits at once, which spares forward passes, if the features of all
-    rows fit the budget, and of one logit after another otherwise.
+    The trace takes all logits at once, which saves forward passes, if the features of all rows fit
+    the budget. Otherwise it takes them one by one.
 
     Returns:
         The extractor of each kernel, and their common blocks.
@@ -275,7 +276,7 @@ def _planned(
 
 @dataclass(frozen=True)
 class _Probe:
-    """What one input takes: numbers in its features, in the largest one, and in the making.
+    """Memory of one input, in numbers: its features, the largest one, and their computation.
 
     ``positions`` is the largest number of positions of a layer whose two factors are held, and
     ``kind`` the type of the numbers.
@@ -290,7 +291,7 @@ class _Probe:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Inputs in a tile, and tiles of rows that are held."""
+    """Number of inputs in a tile, and of tiles of rows that are held."""
 
     tile: int
     held: int
@@ -336,7 +337,7 @@ def _plan(
     copies = 0 if kind == probe.kind else 2 * probe.largest * item
 
     def working(tile: int) -> int:
-        """Bytes of one tile of columns in the making, and of its products with the held rows."""
+        """Return the bytes to compute one tile of columns and its products with the held rows."""
         product = 2 * min(LARGEST_PRODUCT, tile * tile * probe.positions**2)
         made = (probe.features + probe.workspace) * probe.kind.itemsize
         return tile * (made + copies + 2 * n1 * item) + product * item
@@ -360,7 +361,7 @@ def _add_symmetric(kernel: Tensor, tile: Extractor, inputs: Tensor, plan: _Plan)
 def _add_symmetric_rows(
     kernel: Tensor, tile: Extractor, inputs: Tensor, held: list[slice], later: list[slice]
 ) -> None:
-    """The blocks of some tiles of rows from the diagonal on, and their mirror images."""
+    """Add the blocks of some tiles of rows from the diagonal on, and their mirror images."""
 
     def add(rows: slice, columns: slice, block: Tensor) -> None:
         kernel[rows, columns] += block
@@ -392,7 +393,7 @@ def _add_rectangular(
 def _against(
     rows: list[Features], held: list[slice], passing: Features, kind: torch.dtype
 ) -> list[tuple[slice, Tensor]]:
-    """Products of held tiles with one that passes by; it is let go before the next is computed."""
+    """Multiply held tiles by one that is computed now and freed before the next one."""
     return [
         (place, product(features, passing, kind))
         for place, features in zip(held, rows, strict=True)

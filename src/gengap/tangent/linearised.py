@@ -1,9 +1,8 @@
 """Training a linearised network, f0(x) + J(x) (theta - theta0), in dual form.
 
 Gradient descent on its loss keeps theta - theta0 = J' a, with one coefficient a_i for each training
-input, so that a step costs a product with rows of the kernel, whatever the number of parameters:
-f(x) = f0(x) + Theta(x, training inputs) a. Momentum is linear in past gradients and acts on a
-alike.
+input. So a step costs a product with rows of the kernel, whatever the number of parameters: f(x) =
+f0(x) + Theta(x, training inputs) a. Momentum is linear in past gradients and acts on a alike.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Inputs that a linearised network is evaluated on while it trains.
+    """Inputs on which a linearised network is evaluated while it trains.
 
     Attributes:
         kernel: (m, n), between them and the n training inputs.
@@ -55,7 +54,7 @@ class HeldOut:
 
 @dataclass(frozen=True, eq=False)
 class LinearisedResult:
-    """What training a linearised network leaves.
+    """The result of training a linearised network.
 
     Attributes:
         coefficients: (n,), a in theta - theta0 = J' a.
@@ -80,8 +79,8 @@ def train_linearised(
 ) -> LinearisedResult:
     """Train a linearised network with one output as :func:`gengap.training.train` would.
 
-    Loss, optimiser, schedule, batches and their order are the recipe's: a network that is linear in
-    its parameters goes through the same outputs in both, up to rounding.
+    Loss, optimiser, schedule, batches and their order are the recipe's. A network that is linear in
+    its parameters has the same outputs after each step in both, up to rounding.
 
     Args:
         kernel: (n, n), of the training inputs.
@@ -141,8 +140,8 @@ def train_linearised(
 def ridge_regression(kernel: Kernel, residuals: np.ndarray, ridge: float) -> Floats:
     """Compute the coefficients a = (K + ridge I)^-1 (y - f0) of kernel ridge regression.
 
-    The minimum of |K a - (y - f0)|^2 + ridge a' K a; what gradient descent on the squared error
-    converges to as ``ridge`` goes to 0.
+    They minimise |K a - (y - f0)|^2 + ridge a' K a. As ``ridge`` goes to 0, they become the limit
+    of gradient descent on the squared error.
 
     Args:
         kernel: (n, n).
@@ -209,9 +208,9 @@ def linearised_outputs(
     """Compute f0 + J (theta - theta0) for a displacement of the parameters.
 
     Args:
-        network: at theta0, in eval mode.
+        network: a network at theta0, in eval mode.
         inputs: (n, *input_shape) float32.
-        displacement: theta - theta0, for each trainable parameter by its name.
+        displacement: theta - theta0 of each trainable parameter, by its name.
         of: as for :func:`gengap.tangent.empirical_ntk`.
 
     Returns:
@@ -244,7 +243,7 @@ def _loss_gradient(outputs: Tensor, labels: Tensor, loss: str) -> Tensor:
 
 
 def _times(matrix: Tensor, coefficients: Tensor) -> Tensor:
-    """A product in the kernel's own type, which may be too large to be held in another."""
+    """Multiply in the kernel's own type, since the kernel may be too large to convert."""
     return (matrix @ coefficients.detach().to(matrix.dtype)).double()
 
 

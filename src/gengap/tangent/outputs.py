@@ -14,14 +14,17 @@ from gengap.errors import GengapError
 from gengap.networks import Network, batched_outputs, device_of, logits, tensor_of
 
 OutputSelection = int | Literal["scalar", "sum", "trace"]
-"""What a kernel is of: ``scalar``, the only output of a network that has one; an index, one logit;
-``sum``, the sum of the logits; ``trace``, every logit by itself, their kernels summed."""
+"""Which outputs a kernel is computed for.
+
+``scalar`` is the only output of a network that has one, an index is one logit, ``sum`` the sum of
+the logits, and ``trace`` every logit separately, with their kernels summed.
+"""
 
 Parameters = dict[str, Tensor]
 PureFunction = Callable[[Parameters, Tensor], Tensor]
 
 BATCH = 256
-"""Inputs of one pass that keeps no gradients."""
+"""Number of inputs of one pass that keeps no gradients."""
 
 _RANDOM = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 _NORMALISING = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -39,7 +42,7 @@ class _Logits(nn.Module):
 
 
 def parameters_of(network: nn.Module) -> Parameters:
-    """The trainable parameters by name, detached, sharing the network's memory."""
+    """Return the trainable parameters by name, detached, sharing the network's memory."""
     return {
         name: parameter.detach()
         for name, parameter in network.named_parameters()
@@ -48,15 +51,15 @@ def parameters_of(network: nn.Module) -> Parameters:
 
 
 def as_function(network: nn.Module, of: OutputSelection) -> PureFunction:
-    """Turn the network into a function of its parameters.
+    """Turn a network into a function of its parameters.
 
     Args:
-        network: in eval mode.
+        network: a network in eval mode.
         of: see :data:`OutputSelection`.
 
     Returns:
-        (parameters by name, inputs (n, *input_shape)) to the chosen outputs (n, k): k is the
-        number of logits for ``trace`` and 1 otherwise.
+        A function from (parameters by name, inputs (n, *input_shape)) to the selected outputs (n,
+        k); k is the number of logits for ``trace`` and 1 otherwise.
     """
     module = _Logits(network)
 
@@ -162,7 +165,7 @@ def scalar_outputs(
     """Compute one output of each input.
 
     Args:
-        network: in eval mode.
+        network: a network in eval mode.
         inputs: (n, *input_shape) float32.
         of: as for :func:`gengap.tangent.empirical_ntk`, but not ``trace``.
 
@@ -170,7 +173,7 @@ def scalar_outputs(
         (n,) float64.
 
     Raises:
-        GengapError: the network's outputs are not what ``of`` needs, or as for the inputs.
+        GengapError: the network's outputs are not what ``of`` needs, or the inputs do not fit it.
     """
     check_network(network)
     check_scalar(of)

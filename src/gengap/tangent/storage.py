@@ -1,4 +1,4 @@
-"""What a kernel gives, and the weights that it belongs to, in one safetensors file."""
+"""Storing results of a kernel with the weights that they belong to, in one safetensors file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Tensors = dict[str, np.ndarray]
 
 
 def weight_arrays(network: nn.Module, prefix: str = WEIGHTS) -> Tensors:
-    """A network's weights as arrays, by their names after a prefix."""
+    """Return a network's weights as arrays, by their names after a prefix."""
     return {prefix + name: value.numpy() for name, value in weights_of(network).items()}
 
 
@@ -45,9 +45,9 @@ def read_with_weights(
     """Read tensors of some names, and the weights beside them.
 
     Args:
-        path: of the file.
-        what: what it should hold, for the sentence.
-        names: of the tensors that must be there.
+        path: the file.
+        what: what it should hold, for the error message.
+        names: names of the tensors that must be there.
 
     Returns:
         The tensors by name, and the weights by name.

@@ -39,7 +39,7 @@ class Metrics:
     """Hyper-parameters, accuracies (fractions) and losses (means) of one trained network.
 
     Attributes:
-        hyper_parameters: its point of the grid.
+        hyper_parameters: the network's point of the grid.
         replicate: its number among the networks with these hyper-parameters.
         train_accuracy: on the labels that it was trained on.
         train_loss: on the same labels; None if unknown.
@@ -84,7 +84,7 @@ class Metrics:
 
         Args:
             content: values by the names of the attributes.
-            path: for the sentences of errors.
+            path: the file, for error messages.
 
         Returns:
             The metrics.
@@ -162,7 +162,7 @@ class Task:
 
     @cached_property
     def test(self) -> Split:
-        """The test data: for measuring the gap, never for a measure."""
+        """The test data, for measuring the gap and never for a measure."""
         return read_split(self.folder / "dataset" / "test.safetensors")
 
     def gaps(self) -> pd.Series[float]:
@@ -188,7 +188,7 @@ class Task:
 
 
 def load(folder: str | Path) -> Task:
-    """Read a task folder; data and weights are read when they are used.
+    """Read a task folder; data and weights are read only when they are used.
 
     Args:
         folder: the folder that holds ``task.json``.
@@ -197,7 +197,7 @@ def load(folder: str | Path) -> Task:
         The task.
 
     Raises:
-        GengapError: no ``task.json``, or one that is broken.
+        GengapError: ``task.json`` is missing or broken.
     """
     folder = Path(folder)
     content = read_json(folder / TASK_FILE, MAKE_AGAIN)
@@ -227,7 +227,7 @@ def write_task(
         metrics: those of each trained network, by id.
 
     Raises:
-        GengapError: there is no network, or a hyper-parameter outside the grid.
+        GengapError: there is no network, or a hyper-parameter is outside the grid.
     """
     if not metrics:
         raise GengapError(
@@ -264,7 +264,7 @@ def with_labels(split: Split, labels: str | Path) -> Split:
     """Return a split with the labels of a ``labels.npy``.
 
     Args:
-        split: its own labels are replaced.
+        split: the split whose labels are replaced.
         labels: the file.
 
     Returns:

@@ -1,9 +1,9 @@
-"""The receipts of trained or imported networks: what was made of what, so that it is made once.
+"""Receipts of trained or imported networks, by which each network is made only once.
 
 A network's folder holds ``receipt.json``, written last: the digest of everything the network was
-made from, and the SHA-256 of every file. A folder whose receipt has the digest of what is to be
-made, and whose files are those of the receipt, is left as it is. The receipt of a shard lists the
-files of its networks; the stages that read a network check them against it.
+made from, and the SHA-256 of every file. A folder is left as it is if its receipt has the digest of
+what is to be made, and its files are those of the receipt. The receipt of a shard lists the files
+of its networks; the stages that read a network check them against it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class NetworkReceipt:
 
     Attributes:
         identity: digest of the network's hyper-parameters and seed, by which a folder is found
-            again after a grid has grown; the name of an imported network at its source.
+            again after a grid has grown; for an imported network, its name at its source.
         digest: digest of everything that the files depend on: identity, data, code and device.
         files: SHA-256 of each file, by its name.
     """
@@ -90,7 +90,7 @@ class ShardReceipt:
         return read_network(folder / "config.json", folder / weights)
 
     def check(self, path: Path) -> Path:
-        """Return a file of a network once it is sure that the receipt lists its content.
+        """Return a file of a network after checking its content against the receipt.
 
         Args:
             path: the file, in the folder of its network.
@@ -112,7 +112,7 @@ def read_metrics(folder: str | Path, receipts: Iterable[str | Path]) -> dict[str
 
     Args:
         folder: the task's folder.
-        receipts: of all its shards.
+        receipts: the receipts of all its shards.
 
     Raises:
         GengapError: a file is missing, or is not the one that its receipt lists.
@@ -140,12 +140,12 @@ def sha256(path: str | Path) -> str:
 def make_network(
     folder: str | Path, identity: str, digest: str, make: Callable[[], object]
 ) -> Mapping[str, str]:
-    """Make a network's folder, unless it holds just this network already.
+    """Make a network's folder, unless it already holds exactly this network.
 
     Args:
         folder: ``networks/<id>``.
         identity: see :class:`NetworkReceipt`.
-        digest: of everything that the files depend on.
+        digest: digest of everything that the files depend on.
         make: writes the files into the folder; what it raises is passed on.
 
     Returns:
@@ -174,5 +174,5 @@ def _read_receipt(folder: Path) -> NetworkReceipt | None:
     try:
         return NetworkReceipt(**json.loads((folder / NETWORK_RECEIPT).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        # Without a sound receipt the folder is made anew.
+        # Without a valid receipt the folder is made anew.
         return None

@@ -39,7 +39,7 @@ def network_spec(
         What :func:`gengap.networks.build` takes.
 
     Raises:
-        GengapError: none of the three, or a keyword that the template does not know.
+        GengapError: none of the three is given, or the template does not know a keyword.
     """
     keywords = canonical_point(network)
     if "template" in keywords:
@@ -68,7 +68,8 @@ def check(network: Mapping[str, Any], training: Mapping[str, Any], data: Split) 
         data: the training split.
 
     Raises:
-        GengapError: an unknown layer, keyword, loss, ...; or outputs that do not fit the classes.
+        GengapError: a layer, keyword, loss or other choice is unknown, or the outputs do not fit
+            the classes.
     """
     Recipe.from_mapping({**canonical_point(training), "seed": 0})
     with torch.device("meta"):
@@ -95,7 +96,7 @@ def train_network(
     Args:
         folder: ``networks/<i>``.
         network: see :func:`network_spec`.
-        training: entries of a :class:`gengap.training.Recipe`; its seed is derived here.
+        training: entries of a :class:`gengap.training.Recipe`, whose seed is derived here.
         hyper_parameters: the grid point, with ``replicate``.
         data: training and test split; the test split only serves to measure the gap.
         seed: the config's seed. Initial weights, batches and corruption follow from it, the grid

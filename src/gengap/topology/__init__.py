@@ -1,12 +1,12 @@
 """From activations to persistence diagrams and the numbers that summarise them.
 
-``correlation_dissimilarity`` turns activations into a matrix, ``persistence_diagrams`` the matrix
-into diagrams (``draw_diagrams`` does both for every draw of a network), ``vectorise`` the diagrams
-of one draw into named vectors (``COMPONENTS`` lists them) and ``summarise`` those of all draws into
-a table. For the functional graph of a network see
-``functional_graph`` (graphs and their summaries), ``partitions`` (parts of large networks),
-``betti`` (curves and summaries), ``dipha`` (DIPHA's scale and files) and ``budget`` (what diagrams
-will cost). Only correlations on a GPU (``gpu_named``) load torch.
+``correlation_dissimilarity`` turns activations into a matrix, and ``persistence_diagrams`` turns
+the matrix into diagrams; ``draw_diagrams`` does both for every draw of a network. ``vectorise``
+turns the diagrams of one draw into named vectors (``COMPONENTS`` lists them), and ``summarise``
+those of all draws into a table. For the functional graph of a network see ``functional_graph``
+(graphs and their summaries), ``partitions`` (parts of large networks), ``betti`` (curves and
+summaries), ``dipha`` (DIPHA's scale and files) and ``budget`` (what diagrams will cost). Only
+correlations on a GPU (``gpu_named``) load torch.
 """
 
 from __future__ import annotations

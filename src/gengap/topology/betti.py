@@ -63,7 +63,7 @@ def betti_steps(bars: NDArray[np.floating]) -> tuple[Curve, Curve]:
 
 
 def smoothed(curve: NDArray[np.floating], points: float) -> Curve:
-    """Smooth a curve by a Gaussian window, for looking at it.
+    """Smooth a curve by a Gaussian window, for display only.
 
     Args:
         curve: (n,) values on a regular grid.
@@ -162,7 +162,7 @@ def summarise_bars(bars: NDArray[np.floating], nodes: int = 1) -> dict[str, floa
 
 
 def _ends(bars: NDArray[np.floating]) -> tuple[Curve, Curve]:
-    """Births and deaths, each sorted by itself."""
+    """Return births and deaths, each sorted separately."""
     checked = np.asarray(bars, dtype=np.float64)
     if checked.ndim != 2 or checked.shape[1] != 2:
         raise GengapError(

@@ -1,4 +1,4 @@
-"""A network's summary over its draws of neurons, with bootstrap standard errors."""
+"""Summaries of a network over its draws of neurons, with bootstrap standard errors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def summarise(
     Raises:
         GengapError: no draws, draws with different numbers of dimensions, or resamples below 2.
     """
-    # Here, since whoever wants diagrams alone should not load it.
+    # Imported here, so that computing diagrams alone does not load it.
     import pandas as pd
 
     if not draws:
@@ -74,7 +74,7 @@ def summarise(
 def _standard_errors(
     measures: dict[str, NDArray[np.float64]], resamples: int, rng: np.random.Generator
 ) -> dict[str, NDArray[np.float64]]:
-    """The same samples serve all measures with the same number of rows."""
+    """Compute standard errors; measures with the same number of rows share the samples."""
     errors: dict[str, NDArray[np.float64]] = {}
     for rows in sorted({len(values) for values in measures.values()}, reverse=True):
         keys = [key for key, values in measures.items() if len(values) == rows]
@@ -87,7 +87,7 @@ def _standard_errors(
 def _bootstrap(
     values: NDArray[np.float64], resamples: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """(C,) standard errors of the mean over the rows of (B, C) values."""
+    """Return the standard errors (C,) of the mean over the rows of (B, C) values."""
     rows, components = values.shape
     if rows == 1:
         return np.full(components, np.nan)

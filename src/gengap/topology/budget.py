@@ -1,7 +1,7 @@
-"""What the persistent homology of a graph will cost, estimated before any of it is computed.
+"""Estimates of what the persistent homology of a graph will cost, before it is computed.
 
-A Vietoris-Rips complex grows with a power of the number of its points, and a machine that swaps
-helps nobody: so the complex's simplices are counted first, and what exceeds a budget is refused.
+A Vietoris-Rips complex grows with a power of the number of its points, and a machine that swaps is
+of no use. So the complex's simplices are counted first, and what exceeds a budget is refused.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ SECONDS_PER_PRODUCT = 1e-10
 BYTES_PER_ACTIVATION = 8
 GIBIBYTE = 2**30
 
-# Edges whose cliques are counted; the others are taken to be like them.
+# Number of edges whose cliques are counted; the others are assumed to be like them.
 SAMPLED_EDGES = 256
 
 
 class OverBudgetError(GengapError):
-    """Refusal of what is expected to cost more than its budget; nothing was computed."""
+    """Diagrams or correlations would cost more than their budget; nothing was computed."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Budget:
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost at which diagrams are estimated.
+    """The estimated cost of diagrams.
 
     Attributes:
-        simplices: of the highest dimension of homology, in the complex at the threshold.
+        simplices: number of simplices of the highest dimension of homology, at the threshold.
         seconds: CPU seconds of one core.
         gibibytes: memory.
     """
@@ -106,12 +106,12 @@ def estimate(
 
 
 def check_matrix(nodes: int, inputs: int, budget: Budget | None = None) -> None:
-    """Refuse the matrix of all pairs of nodes before it is made, where it exceeds the budget.
+    """Refuse the matrix of all pairs of nodes before it is made, if it exceeds the budget.
 
     Args:
         nodes: n of the (n, n) correlations.
-        inputs: on which they are computed.
-        budget: 300 CPU seconds and 4 GiB, if left out.
+        inputs: number of inputs on which they are computed.
+        budget: 300 CPU seconds and 4 GiB by default.
 
     Raises:
         OverBudgetError: the correlations cost more than the budget.
@@ -139,7 +139,7 @@ def affordable_diagrams(
         dissimilarity: (n, n), as for ``persistence_diagrams``.
         max_dim: the highest dimension of homology, 0 to 3.
         threshold: edges longer than this never enter; None for no limit.
-        budget: 300 CPU seconds and 4 GiB, if left out.
+        budget: 300 CPU seconds and 4 GiB by default.
 
     Returns:
         Per dimension, (bars, 2) births and deaths.
@@ -158,15 +158,15 @@ def check_diagrams(
     threshold: float | None = None,
     budget: Budget | None = None,
 ) -> None:
-    """Refuse diagrams before they are computed, where they exceed the budget.
+    """Refuse diagrams before they are computed, if they exceed the budget.
 
     It costs little, so it can stand before work that would be lost if they were refused later.
 
     Args:
-        dissimilarity: (n, n), of which the simplices are counted.
+        dissimilarity: (n, n), whose simplices are counted.
         max_dim: the highest dimension of homology, 0 to 3.
         threshold: edges longer than this are not counted; None for no limit.
-        budget: what the diagrams may take: 300 CPU seconds and 4 GiB, if left out.
+        budget: what the diagrams may take; 300 CPU seconds and 4 GiB by default.
 
     Raises:
         OverBudgetError: the estimated cost exceeds the budget.
@@ -184,7 +184,7 @@ def check_diagrams(
 
 
 def _simplices(dissimilarity: NDArray[np.floating], max_dim: int, threshold: float | None) -> int:
-    """Simplices of the highest dimension that matters, at least the points."""
+    """Return the number of simplices of the highest dimension that matters, at least the points."""
     nodes = len(dissimilarity)
     if nodes < 2:
         return nodes
@@ -203,6 +203,6 @@ def _simplices(dissimilarity: NDArray[np.floating], max_dim: int, threshold: flo
 
 
 def _pairs(joined: NDArray[np.bool_], lune: NDArray[np.bool_]) -> float:
-    """Edges between the points of a lune."""
+    """Return the number of edges between the points of a lune."""
     points = np.flatnonzero(lune)
     return float(joined[np.ix_(points, points)].sum()) / 2

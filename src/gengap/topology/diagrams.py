@@ -22,7 +22,7 @@ def persistence_diagrams(
 ) -> list[Bars]:
     """Compute Vietoris-Rips persistence over F2 in dimensions 0 to ``max_dim``.
 
-    Filtration values are the matrix's entries rounded to float32, so all engines agree bitwise.
+    Filtration values are the matrix's entries rounded to float32, so all engines agree bit for bit.
 
     Args:
         dissimilarity: (n, n), symmetric, non-negative, zero diagonal; any n from 0 upwards.

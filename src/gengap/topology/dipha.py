@@ -46,7 +46,7 @@ def dipha_bars(
         dissimilarity: (n, n), 1 - |r| in the papers.
         max_dim: the highest dimension of homology, 0 to 3.
         eps_max: largest epsilon.
-        shortest: bars of a shorter life, in epsilon, are dropped.
+        shortest: bars whose life, in epsilon, is shorter are dropped.
         budget: see ``gengap.topology.budget``.
 
     Returns:
@@ -72,7 +72,7 @@ def write_distance_matrix(matrix: NDArray[np.floating], path: str | Path) -> Non
 
     Args:
         matrix: (n, n).
-        path: of the file.
+        path: the file.
 
     Raises:
         GengapError: it is not square.
@@ -88,7 +88,7 @@ def read_distance_matrix(path: str | Path) -> NDArray[np.float64]:
     """Read DIPHA's DISTANCE_MATRIX.
 
     Args:
-        path: of the file.
+        path: the file.
 
     Returns:
         (n, n) float64.
@@ -105,12 +105,12 @@ def read_distance_matrix(path: str | Path) -> NDArray[np.float64]:
 def write_dipha_diagrams(diagrams: Sequence[NDArray[np.floating]], path: str | Path) -> None:
     """Write diagrams as DIPHA's PERSISTENCE_DIAGRAM.
 
-    An infinite bar of dimension k is written as DIPHA writes an essential class: with dimension
-    -k - 1, and its death is the largest finite value of all.
+    An infinite bar of dimension k is written as DIPHA writes an essential class: its dimension is
+    -k - 1, and its death is the largest of all finite values.
 
     Args:
         diagrams: per dimension 0, 1, ..., (bars, 2) births and deaths.
-        path: of the file.
+        path: the file.
     """
     finite = np.concatenate([np.ravel(bars)[np.isfinite(np.ravel(bars))] for bars in diagrams])
     largest = float(finite.max(initial=0.0))
@@ -132,11 +132,11 @@ def read_dipha_diagrams(path: str | Path) -> list[NDArray[np.float64]]:
     """Read DIPHA's PERSISTENCE_DIAGRAM; essential classes become infinite bars.
 
     Args:
-        path: of the file.
+        path: the file.
 
     Returns:
         Per dimension 0, 1, ..., (bars, 2) births and deaths, sorted; up to the highest dimension
-        that has a bar, since the file does not say which were looked at.
+        that has a bar, since the file does not say which were computed.
 
     Raises:
         GengapError: the file is missing, of another kind, or truncated.
@@ -157,7 +157,7 @@ def read_dipha_diagrams(path: str | Path) -> list[NDArray[np.float64]]:
 
 
 def _read(path: str | Path, kind: int, name: str) -> tuple[int, bytes]:
-    """The count and the body of a file of the given kind."""
+    """Read the count and the body of a file of the given kind."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:

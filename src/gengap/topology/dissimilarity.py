@@ -1,4 +1,4 @@
-"""How unlike two neurons behave: one minus the absolute correlation of their activations."""
+"""The dissimilarity of two neurons: one minus the absolute correlation of their activations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gengap.errors import GengapError
 if TYPE_CHECKING:
     import torch
 
-# The drivers' own files: NVIDIA's, that of Windows' subsystem for Linux, AMD's.
+# The drivers' device files: NVIDIA's, that of Windows' subsystem for Linux, AMD's.
 DRIVERS = tuple(map(Path, ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")))
 
 # A neuron whose activations span no more than this many units in the last place of its largest
@@ -38,14 +38,14 @@ def correlation_dissimilarity(
 
     Args:
         activations: (k, m), one row per neuron, one column per input; m at least 2.
-        gpu: multiplies, in float64 too, where there is one, see ``gpu_named``; entries may differ
-            from the CPU's by a rounding to float32.
+        gpu: the GPU that multiplies, also in float64, or None; see ``gpu_named``. Entries may
+            differ from the CPU's by a rounding to float32.
 
     Returns:
         (k, k) in [0, 1], exactly symmetric, zero diagonal; its values are multiples of 2**-24.
 
     Raises:
-        GengapError: not a matrix, fewer than two inputs, or NaN/infinite values.
+        GengapError: the activations are no matrix, have fewer than two inputs, or are not finite.
     """
     if activations.ndim != 2 or activations.shape[1] < 2:
         raise GengapError(
@@ -72,7 +72,7 @@ def correlation_dissimilarity(
 
 
 def gpu_named(name: str) -> torch.device | None:
-    """Find the GPU of a name; PyTorch is loaded only where there may be a GPU.
+    """Find the GPU that a device name stands for; PyTorch is loaded only if there may be one.
 
     Args:
         name: a device, as for ``gengap.networks.resolve_device``.
@@ -81,7 +81,7 @@ def gpu_named(name: str) -> torch.device | None:
         The GPU, or None for the CPU.
 
     Raises:
-        MachineError: not such a name, or a GPU that torch does not see here.
+        MachineError: the name is no device, or torch does not see that GPU.
     """
     if name == "cpu" or (name == "auto" and not any(driver.exists() for driver in DRIVERS)):
         return None
@@ -94,7 +94,7 @@ def gpu_named(name: str) -> torch.device | None:
 def _products(
     rows: NDArray[np.float64], gpu: torch.device | None
 ) -> Callable[[slice, slice], NDArray[np.float32]]:
-    """A function of two slices of the rows: all inner products of the one with the other."""
+    """Return a function that gives all inner products between two slices of the rows."""
     if gpu is None:
         return lambda left, right: (rows[left] @ rows[right].T).astype(np.float32)
     import torch
@@ -109,7 +109,7 @@ def _products(
 
 
 def _standardised(activations: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(k, m) rows of mean 0 and norm 1; rows of constant neurons are 0."""
+    """Return the rows (k, m) with mean 0 and norm 1; rows of constant neurons are 0."""
     rounding = CONSTANT_SPAN_ULPS * np.finfo(activations.dtype).eps
     rows = np.empty(activations.shape, dtype=np.float64)
     for start in range(0, len(rows), BLOCK_ROWS):

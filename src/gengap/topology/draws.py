@@ -1,4 +1,4 @@
-"""The diagrams of every draw of a network's neurons."""
+"""Persistence diagrams of every draw of a network's neurons."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def draw_diagrams(
         max_dim: the highest dimension of homology.
         threshold: dissimilarities above this never enter; None for no limit.
         engine: as for ``persistence_diagrams``.
-        threads: draws that are computed, and in memory, at a time, by an engine that has threads.
-            The diagrams do not depend on it.
+        threads: number of draws that are computed, and held in memory, at the same time, if the
+            engine has threads. The diagrams do not depend on it.
         gpu: as for ``correlation_dissimilarity``.
 
     Returns:

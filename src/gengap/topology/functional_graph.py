@@ -1,7 +1,7 @@
 """The functional graph of a network: its nodes' activations as a dissimilarity.
 
-Corneanu et al. (CVPR 2019, CVPR 2020): nodes are neurons, or channels by their spatial means; two
-are as far apart as their activations over the inputs are unlike, d = 1 - |r|
+Corneanu et al. (CVPR 2019, CVPR 2020): nodes are neurons, or channels by their spatial means. The
+distance of two nodes is d = 1 - |r|, with r the correlation of their activations over the inputs
 (``correlation_dissimilarity``). Activations come as arrays, from ``gengap.activations``.
 """
 
@@ -125,11 +125,11 @@ def graph_summaries(
         activations: (k, m), one row per node, one column per input.
         max_dim: the highest dimension of homology, 0 to 3.
         eps_max: largest epsilon, as for ``dipha_bars``.
-        shortest: bars of a shorter life, in epsilon, are dropped.
-        budget: 300 CPU seconds and 4 GiB, if left out.
+        shortest: bars whose life, in epsilon, is shorter are dropped.
+        budget: 300 CPU seconds and 4 GiB by default.
 
     Returns:
-        ``"life.H0"``, ``"midlife.H0"``, ..., for each dimension.
+        Values by ``"life.H0"``, ``"midlife.H0"``, ..., for each dimension.
 
     Raises:
         OverBudgetError: the matrix of correlations or the diagrams cost more than the budget.
@@ -153,7 +153,7 @@ def sampled_summaries(
     max_dim: int = 2,
     budget: Budget | None = None,
 ) -> pd.DataFrame:
-    """Average ``graph_summaries`` over random samples of nodes, for networks that are too large.
+    """Average ``graph_summaries`` over random samples of nodes, for large networks.
 
     Args:
         activations: (k, m), one row per node, one column per input.
@@ -161,17 +161,17 @@ def sampled_summaries(
         draws: number of independent samples, at least 2.
         rng: draws the nodes.
         max_dim: the highest dimension of homology, 0 to 3.
-        budget: 300 CPU seconds and 4 GiB for each sample, if left out.
+        budget: 300 CPU seconds and 4 GiB for each sample by default.
 
     Returns:
         Columns measure, value (mean over draws), low, high: Student's t interval at 95% for the
-        mean over all draws there could be. (Percentiles of a bootstrap of so few draws are too
+        mean over all possible draws. (Percentiles of a bootstrap of so few draws are too
         narrow: those of five cover the mean in about 84 of 100 cases.)
 
     Raises:
-        GengapError: more nodes than there are, or fewer than two draws.
+        GengapError: more nodes are asked for than there are, or fewer than two draws.
     """
-    # Here, since whoever wants diagrams alone should not load them.
+    # Imported here, so that computing diagrams alone does not load them.
     import pandas as pd
     from scipy import stats
 

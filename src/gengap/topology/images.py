@@ -27,7 +27,7 @@ def persistence_image(bars: NDArray[np.float64], dimension: int) -> NDArray[np.f
 
     Args:
         bars: (bars, 2) finite births and deaths.
-        dimension: of homology.
+        dimension: dimension of homology.
 
     Returns:
         (PIXELS,) for dimension 0, by life; else (PIXELS * PIXELS,), by birth, then life.
@@ -60,10 +60,10 @@ def persistence_landscape(bars: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _mass_per_pixel(centres: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(bars, PIXELS): the mass of a Gaussian around each centre that falls into each pixel."""
+    """Return the mass of a Gaussian around each centre in each pixel, (bars, PIXELS)."""
     if not len(centres):
         return np.empty((0, PIXELS))
-    # Here, since whoever wants diagrams alone should not load it.
+    # Imported here, so that computing diagrams alone does not load it.
     from scipy.special import ndtr
 
     edges = np.arange(PIXELS + 1) * PIXEL_SIZE

@@ -31,8 +31,8 @@ def equal_chunks(layers: Sequence[int], size: int) -> Parts:
     """Divide each layer into chunks of consecutive nodes, of nearly equal size.
 
     Args:
-        layers: number of nodes of each layer; nodes are numbered through.
-        size: nodes per chunk, about; a layer that is smaller is one chunk.
+        layers: number of nodes of each layer; nodes are numbered consecutively.
+        size: approximate number of nodes per chunk; a smaller layer is one chunk.
 
     Returns:
         The nodes of each chunk.
@@ -53,7 +53,7 @@ def by_structure(layers: Sequence[int], together: int = 1) -> Parts:
     """Divide the nodes by layers, or by blocks of consecutive layers.
 
     Args:
-        layers: number of nodes of each layer; nodes are numbered through.
+        layers: number of nodes of each layer; nodes are numbered consecutively.
         together: layers in a block; the last block has what remains.
 
     Returns:
@@ -74,7 +74,7 @@ def communities(dissimilarity: NDArray[np.floating], rng: np.random.Generator) -
     """Find communities of the graph that joins nodes with |r| > 0.5, by Louvain's method.
 
     The published code cuts the same graph with METIS into a given number of parts; communities
-    choose their number by modularity. Nodes that are joined to no other are one part, the last.
+    choose their number by modularity. Nodes without neighbours form one part, the last.
 
     Args:
         dissimilarity: (n, n) 1 - |r|.
@@ -141,7 +141,7 @@ def partition_divergences(
             within parts only.
         parts: p parts of the nodes; those of a single node have no pair and are left out.
         kind: ``kl`` or ``js``.
-        budget: see ``gengap.topology.budget``; of each part's correlations.
+        budget: budget of each part's correlations, see ``gengap.topology.budget``.
 
     Returns:
         (q, q) symmetric, in [0, 1], zero diagonal, for the q parts of two nodes or more.
@@ -173,7 +173,7 @@ def partition_divergences(
 
 
 def _scaled(divergence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Exactly symmetric, with a zero diagonal and nothing below zero by rounding."""
+    """Make a matrix exactly symmetric, with a zero diagonal and no negative rounding errors."""
     upper = np.triu(np.clip(divergence, 0, 1), 1)
     return upper + upper.T
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 Bars = NDArray[np.float64]
 
-# How many near partners of a bar are looked up, before all of them are. The first is enough as a
-# rule; with not quite enough of them a matching takes long to be found missing.
+# How many near partners of a bar are looked up before all of them are. The first number is usually
+# enough; with slightly too few, it takes long to find that there is no matching.
 NEAREST_PARTNERS = (8, 512)
 
-# Bars that are compared with all of the other diagram at a time: bounds the memory.
+# Number of bars that are compared with the whole other diagram at a time: bounds the memory.
 BLOCK_BARS = 256
 
 
@@ -65,7 +65,7 @@ def bottleneck_distance(one: Bars, other: Bars) -> float:
 
 
 def _of_equal_births(one: Bars, other: Bars) -> float:
-    """Compute the distance where all bars are born together, as in H0: their lengths decide.
+    """Compute the distance if all bars are born together, as in H0: their lengths decide.
 
     Some best matching pairs the k longest bars of both sides in order. Were a matched bar m shorter
     than an unmatched u, one could give m's partner p to u, which costs no more than half of u,
@@ -85,10 +85,10 @@ def _of_equal_births(one: Bars, other: Bars) -> float:
 def _of_any_bars(one: Bars, other: Bars) -> float:
     """Compute the distance by search among the values that it can have.
 
-    It is at most t if and only if all bars longer than 2 t of either side can be matched at cost t:
-    of a matching that covers those of one side and a matching that covers those of the other, the
-    union contains one that covers both (Mendelsohn and Dulmage 1958). So only long bars need
-    partners, and few are long near the distance itself. The search starts where every bar has a
+    It is at most t if and only if all bars longer than 2 t of either side can be matched at cost t.
+    If one matching covers those of one side and another those of the other side, then their union
+    contains one that covers both (Mendelsohn and Dulmage 1958). So only long bars need partners,
+    and few are long near the distance itself. The search starts where every bar has a
     partner near enough, or is short: below that no matching is good enough.
 
     Returns:
@@ -120,7 +120,7 @@ def _of_any_bars(one: Bars, other: Bars) -> float:
 
 
 def _first_enough(values: Bars, bad: int, good: int, enough: Callable[[float], bool]) -> int:
-    """Position of the first ascending value that is enough, if ``bad`` is not but ``good`` is."""
+    """Return the position of the first value that is enough; ``bad`` is not, but ``good`` is."""
     while good - bad > 1:
         middle = (bad + good) // 2
         bad, good = (bad, middle) if enough(values[middle]) else (middle, good)
@@ -152,8 +152,8 @@ class _Side:
     def can_be_matched(self, limit: float) -> bool:
         """Return whether all bars of half lengths above a limit can be matched at that cost.
 
-        A few near partners of each bar are tried first: if these are enough, so are all. And if
-        bars whose near partners are all known cannot be matched, then nor can all bars.
+        A few near partners of each bar are tried first: if these are enough, so are all. If the
+        bars whose near partners are all known cannot be matched, then neither can all bars.
 
         Args:
             limit: the largest cost of a matched pair.

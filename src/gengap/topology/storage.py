@@ -1,4 +1,4 @@
-"""Diagrams of the draws of several networks in one npz file."""
+"""Reading and writing the diagrams of several networks in one npz file."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def write_diagrams(networks: Mapping[str, Diagrams], path: str | Path) -> None:
 
     Args:
         networks: by id, the diagrams of B draws (per draw, per dimension, (bars, 2) births and
-            deaths) and JSON-serialisable facts about the sample that they were computed from.
-        path: of the npz file. Its keys are ``<id>/draw0_H0``, ``<id>/draw0_H1``,
+            deaths) and JSON-serialisable metadata of the sample that they were computed from.
+        path: the npz file. Its keys are ``<id>/draw0_H0``, ``<id>/draw0_H1``,
             ``<id>/draw1_H0``, ... and ``<id>/metadata``.
     """
     arrays = {}
@@ -47,7 +47,7 @@ def find_diagrams(folder: str | Path) -> dict[str, Path]:
     """Return the file that holds each network's diagrams, by the network's id.
 
     Args:
-        folder: of the files of a task's shards, ``topology/diagrams``.
+        folder: ``topology/diagrams``, with the files of a task's shards.
 
     Returns:
         A file for each network whose diagrams were computed.
@@ -70,7 +70,7 @@ def read_diagrams(path: str | Path, network: str) -> tuple[list[list[Bars]], dic
     """Read the diagrams of one network that ``write_diagrams`` wrote.
 
     Args:
-        path: of the npz file.
+        path: the npz file.
         network: the network's id.
 
     Returns:

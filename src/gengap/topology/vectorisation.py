@@ -1,9 +1,9 @@
 """Persistence diagrams as vectors of fixed length.
 
-The eleven summaries of Ballester et al. 2023 (arXiv:2203.12330), as their published
-code computes them, with persistence images and landscapes added. "And squared" ("and log") means
-the numbers themselves followed by their squares (log(1 + x)); the squares are of the averages,
-not averages of squares.
+The eleven summaries of Ballester et al. 2023 (arXiv:2203.12330) are computed as in their published
+code; persistence images and landscapes are added. "And squared" ("and log") means that the squares
+of the numbers (log(1 + x)) follow the numbers; these are squares of averages, not averages of
+squares.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _with_squares(vector: Vector) -> Vector:
 
 
 def _persistence_pooling(bars: Vector) -> Vector:
-    """The longest lives, in descending order, padded with zeros."""
+    """Return the longest lives, in descending order, padded with zeros."""
     lives = np.sort(bars[:, 1] - bars[:, 0])[::-1][:LONGEST_LIVES]
     return np.pad(lives, (0, LONGEST_LIVES - len(lives)))
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 SIDE_PER_PADDING = 8
-"""Crops pad by one cell for this many of the shorter side: 4 for CIFAR's 32, as usual, 1 for 8."""
+"""Crops pad by one cell per this many cells of the shorter side: 4 for CIFAR's 32, 1 for 8."""
 
 FLIP_PROBABILITY = 0.5
 
@@ -20,7 +20,7 @@ def augment(images: Tensor, names: Collection[str], generator: torch.Generator) 
     Args:
         images: (n, H, W, C).
         names: any of :data:`gengap.names.AUGMENTATIONS`.
-        generator: on the CPU.
+        generator: a generator on the CPU.
 
     Returns:
         (n, H, W, C).

@@ -10,14 +10,14 @@ from gengap.errors import GengapError
 def corrupt_labels(
     labels: np.ndarray, classes: int, fraction: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Replace a fraction of the labels by another class, each of the others equally likely.
+    """Replace a fraction of the labels, each by one of the other classes with equal chance.
 
     Args:
         labels: (n,) integers in 0..classes-1.
         classes: number of classes.
         fraction: f in [0, 1]; exactly round(f*n) labels change (Python's rounding: half to even).
         rng: draws labels and classes. From the same state, a larger fraction changes the labels
-            that a smaller one does, in the same way, and more.
+            that a smaller one changes, in the same way, and further ones.
 
     Returns:
         (n,) int64; a copy.

@@ -33,7 +33,7 @@ MARGIN = 1.0
 
 
 def loss_inputs(network: nn.Module, inputs: Tensor, loss: str) -> Tensor:
-    """Return what the loss looks at, (n, k): the outputs for ``mse``, and logits otherwise."""
+    """Return what the loss is a function of, (n, k): outputs for ``mse``, and logits otherwise."""
     outputs: Tensor = network(inputs) if LOSSES[loss].of_outputs else logits(network, inputs)
     return outputs
 
@@ -89,9 +89,9 @@ class Loss:
     """How a loss is computed.
 
     Attributes:
-        classes: of outputs (n, k) and labels (n,), each input's loss (n,).
-        two_classes: the same of a network's single output (n,) and targets (n,) of -1 and +1.
-        of_outputs: whether it looks at the network's outputs; at its logits otherwise.
+        classes: maps outputs (n, k) and labels (n,) to each input's loss (n,).
+        two_classes: maps a network's single output (n,) and targets (n,) of -1 and +1 to the same.
+        of_outputs: whether it is a function of the network's outputs; of its logits otherwise.
     """
 
     classes: Callable[[Tensor, Tensor], Tensor]
@@ -136,10 +136,10 @@ def loss_and_accuracy_of(
     loss: str,
     batch_size: int = BATCH,
 ) -> tuple[float, float]:
-    """Return what :func:`loss_and_accuracy` does, of inputs and of labels on the network's device.
+    """Return mean loss and accuracy for inputs and labels on the network's device.
 
     Args:
-        network: fits the inputs, the labels and the loss.
+        network: a network that fits the inputs, the labels and the loss.
         inputs: (n, *input_shape).
         labels: (n,) int64.
         loss: one of :data:`gengap.names.LOSSES`.

@@ -17,7 +17,7 @@ WRAPPED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 
 
 def optimiser(parameters: Iterable[Tensor], recipe: Recipe) -> optim.Optimizer:
-    """Return the recipe's optimiser of these parameters."""
+    """Return the recipe's optimiser for these parameters."""
     keywords: dict[str, Any] = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
     if recipe.optimiser == "sgd":
         keywords |= {"momentum": recipe.momentum, "nesterov": recipe.nesterov}

@@ -25,20 +25,20 @@ class Recipe:
             softmax). A network with one output takes two classes, as targets -1 and +1.
         optimiser: ``sgd``, ``adam`` or ``adamw``.
         learning_rate: the first one; the schedule may lower it.
-        momentum: of ``sgd``; the Adams keep their usual 0.9 and 0.999.
+        momentum: momentum of ``sgd``; the Adams keep their usual 0.9 and 0.999.
         nesterov: whether the momentum of ``sgd`` is Nesterov's.
         weight_decay: for ``sgd`` and ``adam`` the gradient of weight_decay/2 * |theta|^2 is added
             to that of the mean loss; for ``adamw`` theta shrinks by learning_rate * weight_decay a
             step. It acts on every parameter, biases included.
         batch_size: inputs per step. Every epoch passes over the whole training set in a new random
-            order; the last batch takes the rest, and a rest of one input joins the batch before it,
+            order. The last batch takes the rest; a rest of one input joins the batch before it,
             since batch normalisation cannot work on one.
         epochs: maximum number of epochs.
         schedule: ``None`` for a constant learning rate, or a mapping with a name: ``{"name":
-            "step", "every": 30, "factor": 0.1}`` multiplies it by ``factor`` after every so many
-            epochs; ``{"name": "cosine", "lowest": 0.0}`` falls to ``lowest`` at the last epoch;
-            ``{"name": "plateau", "factor": 0.1, "patience": 10}`` multiplies it after more than
-            ``patience`` epochs without a *training* loss lower by a ten-thousandth.
+            "step", "every": 30, "factor": 0.1}`` multiplies it by ``factor`` each ``every`` epochs.
+            ``{"name": "cosine", "lowest": 0.0}`` falls to ``lowest`` at the last epoch. ``{"name":
+            "plateau", "factor": 0.1, "patience": 10}`` multiplies it after more than ``patience``
+            epochs without a *training* loss lower by a ten-thousandth.
         stop_at_loss: training ends after the epoch at whose end the mean loss over the training set
             (eval mode, no augmentation, the labels trained on) is at most this; ``None`` trains for
             all epochs.
@@ -49,8 +49,8 @@ class Recipe:
             are among those of a larger one.
         initialisation: ``torch``, ``glorot`` (Keras' default), ``lecun`` or ``he``; see
             :func:`gengap.networks.initialise`.
-        seed: of the initial weights, the order of inputs, dropout, augmentation and corruption,
-            each from its own generator.
+        seed: seed of the initial weights, the order of inputs, dropout, augmentation and
+            corruption, each from its own generator.
 
     Raises:
         GengapError: a value makes no sense; the sentence names the key.

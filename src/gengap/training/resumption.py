@@ -29,15 +29,15 @@ def state_file(
 ) -> Path:
     """Return the path of a training's state, named by a digest of all that decides the result.
 
-    That is the network with its first weights, the data, the recipe, the epochs of the snapshots,
-    the kind of device, and the versions of torch and of the trainer. So the state of another
-    training lies in another file, and no training resumes from it by mistake.
+    The digest covers the network with its first weights, the data, the recipe, the epochs of the
+    snapshots, the kind of device, and the versions of torch and of the trainer. So each training
+    has a file of its own, and none resumes from another's by mistake.
 
     Args:
-        folder: holds the states.
-        network: has the weights that it starts from.
-        data: what it is trained on.
-        recipe: how it is trained.
+        folder: the folder of the states.
+        network: the network, with the weights that it starts from.
+        data: the training data.
+        recipe: the recipe of the training.
         snapshots: epochs after which the weights are kept.
 
     Returns:
@@ -62,11 +62,11 @@ def state_file(
 
 
 def write_state(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors and plain values; the file is complete or not there.
+    """Write tensors and plain values to a file that is either complete or absent.
 
     Args:
-        path: from :func:`state_file`.
-        state: by name.
+        path: what :func:`state_file` returned.
+        state: tensors and values by name.
 
     Raises:
         GengapError: the folder cannot be written to.
@@ -79,7 +79,7 @@ def read_state(path: Path) -> dict[str, Any] | None:
     """Read what :func:`write_state` wrote.
 
     Args:
-        path: from :func:`state_file`.
+        path: what :func:`state_file` returned.
 
     Returns:
         The state, on the CPU; None if there is no such file.

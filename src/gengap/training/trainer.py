@@ -91,12 +91,12 @@ def train(
             eval mode.
         data: training inputs (n, *input_shape) and labels (n,).
         recipe: how to train it.
-        start: initial weights, by name or as a safetensors file; without it they are drawn by
+        start: initial weights, by name or as a safetensors file; by default they are drawn by
             ``recipe.initialisation`` and ``recipe.seed``.
         snapshots: epochs after which to keep the weights; 0 is the start.
         on_epoch: called with each new row of the history, e.g. to show progress.
-        resume_from: a folder that holds the whole state of training at the last snapshot. After
-            an interruption the same call resumes from there, and returns the same to the byte.
+        resume_from: a folder that holds the whole state of training at the last snapshot. After an
+            interruption the same call resumes from there, and returns the same result to the byte.
             States of other trainings in the folder are left alone. The caller removes the folder
             when the result is safe.
 
@@ -204,7 +204,7 @@ def _own_random_state(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def _deterministic_convolutions() -> contextlib.AbstractContextManager[None]:
-    """Let cuDNN choose only algorithms that give the same bits again; no effect on a CPU."""
+    """Restrict cuDNN to deterministic algorithms; this has no effect on a CPU."""
     cudnn = torch.backends.cudnn
     return cudnn.flags(enabled=cudnn.enabled, deterministic=True, allow_tf32=cudnn.allow_tf32)
 
@@ -268,7 +268,7 @@ class _Training:
         return row
 
     def state(self) -> dict[str, Any]:
-        """Return all that the next epochs depend on, and the results of those before."""
+        """Return everything that the next epochs depend on, and the results of those before."""
         device = self.inputs.device
         on_gpu = device.type == "cuda"
         return {
@@ -284,7 +284,7 @@ class _Training:
         }
 
     def restore(self, state: Mapping[str, Any], source: str) -> None:
-        """Set the state of the same training."""
+        """Restore a state of the same training."""
         set_weights(self.network, state["weights"], source=source)
         self.steps.load_state_dict(state["optimiser"])
         self.schedule.restore(state["schedule"])

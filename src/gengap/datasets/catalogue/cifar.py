@@ -94,18 +94,18 @@ CIFAR100 = (
 
 @dataset("cifar10", Official, classes=CIFAR10_CLASSES, source=CIFAR10)
 def read_cifar10(folder: Path) -> TrainAndTest:
-    """Read CIFAR-10 from whichever batches are there.
+    """Read CIFAR-10 from the batches that are present.
 
     Train: every ``data_batch_*.bin``. Test: ``test_batch.bin``, or else every ``test_batch*.bin``.
 
     Args:
-        folder: of the batches.
+        folder: the folder of the batches.
 
     Returns:
         Train and test samples; images uint8 (n, 32, 32, 3).
 
     Raises:
-        GengapError: there is no batch of the one or the other, or one is malformed.
+        GengapError: there is no training or no test batch, or one is malformed.
     """
     train = sorted(folder.glob("data_batch_*.bin")) or [required(folder / "data_batch_1.bin")]
     test = folder / "test_batch.bin"
@@ -121,7 +121,7 @@ def read_cifar100(folder: Path) -> TrainAndTest:
     """Read CIFAR-100 with its fine labels.
 
     Args:
-        folder: of ``train.bin`` and ``test.bin``.
+        folder: the folder of ``train.bin`` and ``test.bin``.
 
     Returns:
         Train and test samples; images uint8 (n, 32, 32, 3).
@@ -139,8 +139,8 @@ def read_batches(paths: Sequence[Path], label_bytes: int, classes: int) -> Sampl
     """Read the records of several files, in their order.
 
     Args:
-        paths: of the files.
-        label_bytes: in front of each image; the last of them is the label.
+        paths: the files.
+        label_bytes: number of bytes in front of each image; the last one is the label.
         classes: number of classes.
 
     Returns:

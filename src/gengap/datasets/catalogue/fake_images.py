@@ -1,4 +1,4 @@
-"""Images of noise with random labels: nothing to learn but by heart."""
+"""Images of noise with random labels, which a network can only memorise."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def read_folder(folder: Path) -> TrainAndTest:
     """Read the four files of MNIST or Fashion-MNIST.
 
     Args:
-        folder: of the files.
+        folder: the folder of the files.
 
     Returns:
         Train and test samples; images uint8 (n, 28, 28, 1).
@@ -126,15 +126,15 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     """Read the array of unsigned bytes in an IDX file.
 
     Args:
-        path: of the file, gzipped if it ends in ``.gz``.
-        dimensions: of the array.
+        path: the file, gzipped if its name ends in ``.gz``.
+        dimensions: number of dimensions of the array.
 
     Returns:
         The array, in the shape that the header states.
 
     Raises:
-        GengapError: the header is not that of unsigned bytes in so many dimensions, or the file's
-            length is not what the header states.
+        GengapError: the header does not state unsigned bytes in that many dimensions, or the file's
+            length differs from what it states.
     """
     content = path.read_bytes()
     if path.suffix == ".gz":

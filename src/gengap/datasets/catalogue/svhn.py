@@ -41,7 +41,7 @@ def read_folder(folder: Path) -> TrainAndTest:
     """Read both files of SVHN.
 
     Args:
-        folder: of the files.
+        folder: the folder of the files.
 
     Returns:
         Train and test samples; images uint8 (n, 32, 32, 3), labels are the digits.
@@ -59,7 +59,7 @@ def read_mat(path: Path) -> Samples:
     """Read one MATLAB file.
 
     Args:
-        path: of the file.
+        path: the file.
 
     Returns:
         Samples; images uint8 (n, 32, 32, 3), labels are the digits.
@@ -73,7 +73,7 @@ def read_mat(path: Path) -> Samples:
     try:
         content = loadmat(path, variable_names=["X", "y"])
         images, labels = content["X"], content["y"].ravel()
-    # loadmat lets the errors of whatever it stumbles over through: zlib.error, struct.error, ...
+    # loadmat passes on the errors of the libraries it uses: zlib.error, struct.error, ...
     except Exception as error:
         raise GengapError(f"{path} cannot be read as SVHN's MATLAB file: {remedy}") from error
     if images.shape != (*IMAGE_SHAPE, len(labels)) or images.dtype != np.uint8:

@@ -9,8 +9,8 @@ from gengap.datasets.registry import Drawn, dataset
 from gengap.datasets.samples import Samples
 
 GAUSSIAN_CLASSES = 3
-# Centres lie on the unit circle, sqrt(3) apart: at this spread the best classifier errs on a few
-# percent of the samples.
+# Centres lie on the unit circle, sqrt(3) apart. At this spread the best classifier errs on a few
+# per cent of the samples.
 GAUSSIAN_SPREAD = 0.4
 SPIRAL_TURNS = 3
 SPIRAL_START = 1 / 13
@@ -20,12 +20,12 @@ MOON_NOISE = 0.15
 BOARD_SIDE = 4
 
 # Centres and standard deviations (x, y) of the clouds of Sabanayagam et al. (2023,
-# arXiv:2306.07104), from their published code; one cloud per class unless said otherwise.
+# arXiv:2306.07104), from their published code; one cloud per class by default.
 MIXTURE_CENTRES = ((2, -1), (-2, 0), (0, 2))
 MIXTURE_SPREADS = ((0.5, 0.5), (0.5, 1), (0.5, 0.5))
 HIERARCHICAL_CENTRES = ((2, -1), (2, 1), (-2, 1), (-2, -1))
 HIERARCHICAL_SPREAD = (0.5, 0.55)
-# Two clouds a class: those of class 0 lie right, those of class 1 left, in turns along y.
+# Two clouds a class: those of class 0 lie right, those of class 1 left, alternating along y.
 ZIGZAG_HEIGHTS = ((-3, 1), (-1, 3))
 ZIGZAG_SPREAD = (0.3, 0.1)
 LINEAR_OFFSET = 0.8
@@ -83,7 +83,7 @@ def moons(count: int, rng: np.random.Generator) -> Samples:
 
 @dataset("checkerboard", Drawn, classes=2)
 def checkerboard(count: int, rng: np.random.Generator) -> Samples:
-    """Draw uniform points on the unit square, labelled by the colour of their field of 4 x 4."""
+    """Draw uniform points on the unit square, labelled by the colour of their square of 4 x 4."""
     labels = _labels(count, 2, rng)
     column = rng.integers(BOARD_SIDE, size=count)
     row = 2 * rng.integers(BOARD_SIDE // 2, size=count) + (column + labels) % 2
@@ -102,14 +102,14 @@ def gauss_mixture(count: int, rng: np.random.Generator) -> Samples:
 
 @dataset("hierarchical", Drawn, classes=len(HIERARCHICAL_CENTRES))
 def hierarchical(count: int, rng: np.random.Generator) -> Samples:
-    """Draw four Gaussian clouds: classes 0 and 1 right, 2 and 3 left (Sabanayagam et al. 2023)."""
+    """Draw four Gaussian clouds: classes 0, 1 on the right, 2, 3 on the left (Sabanayagam 2023)."""
     labels = _labels(count, len(HIERARCHICAL_CENTRES), rng)
     return _clouds(np.array(HIERARCHICAL_CENTRES)[labels], HIERARCHICAL_SPREAD, labels, rng)
 
 
 @dataset("checkerboard_linear", Drawn, classes=2)
 def checkerboard_linear(count: int, rng: np.random.Generator) -> Samples:
-    """Draw four flat clouds in zigzag, which a vertical line separates with little room.
+    """Draw four flat clouds in a zigzag, which a vertical line separates with a narrow margin.
 
     The wide margin belongs to the boundary that winds between the clouds' heights. From
     Sabanayagam et al. (2023, arXiv:2306.07104).
@@ -126,7 +126,7 @@ def checkerboard_linear(count: int, rng: np.random.Generator) -> Samples:
 
 @dataset("checkerboard_noisy", Drawn, classes=2)
 def checkerboard_noisy(count: int, rng: np.random.Generator) -> Samples:
-    """Draw the clouds of ``checkerboard_linear`` so near that no line separates the classes."""
+    """Draw the clouds of ``checkerboard_linear`` so close together that no line separates them."""
     return _zigzag(count, NOISY_OFFSET, rng)
 
 

@@ -28,7 +28,7 @@ def read_folder(folder: Path) -> TrainAndTest:
     """Read Tiny ImageNet from its unpacked archive; val is the test split.
 
     Args:
-        folder: of the archive's content.
+        folder: the folder of the archive's content.
 
     Returns:
         Train and test samples; images uint8 (n, 64, 64, 3), classes in the order of their names.
@@ -77,7 +77,7 @@ def _decode(path: Path) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as file:
             pixels = np.asarray(file.convert("RGB"))
-    # Damaged files end in whatever error Pillow stumbles over.
+    # Damaged files raise many kinds of errors in Pillow.
     except Exception as error:
         raise GengapError(f"{path} cannot be read as an image: unpack {ARCHIVE} again.") from error
     if pixels.shape != IMAGE_SHAPE:

@@ -57,15 +57,15 @@ def always_generalize(subject: Subject) -> float:
     unchanged one |max softmax f(x) - max softmax f(a(x))|. Weights: horizontal flip 6, saturation
     1, central 0.9 crop 2, Sobel filter 3, brightness 1, flip and saturation 12, random erasing 2
     (Aithal, Kashyap and Subramanyam 2021, "Robustness to augmentations as a generalization
-    metric"). At least 0, at most 27; larger predicts a larger gap. The published value is minus the
-    sum over inputs.
+    metric"). The penalty is at least 0 and at most 27; larger predicts a larger gap. The published
+    value is minus the sum over inputs.
 
-    Images of any number of channels: saturation acts on the first three of three or more and
-    leaves others alone (grey has none), so that there "flip and saturation" is a second flip. A
-    crop takes whole pixels, so images below 20 pixels a side stay as they are. Values are those of
-    the training data's range, whatever their normalisation. Of vectors only brightness (a shift by
-    half of each feature's range) and erasing (setting features to their lowest value) make sense;
-    their penalty is scaled up to the full 27.
+    Images of any number of channels: saturation acts on the first three of three or more. Images
+    of fewer channels stay as they are, so for them "flip and saturation" is a second flip. A crop
+    takes whole pixels, so images below 20 pixels a side stay as they are. Values are those of the
+    training data's range, whatever their normalisation. For vectors only brightness (a shift by
+    half of each feature's range) and erasing (setting features to their lowest value) make sense.
+    Their penalty is scaled up to the full 27.
 
     Returns:
         The mean penalty, in [0, 27].
@@ -184,14 +184,15 @@ def negative_augmented_margin(subject: Subject) -> float:
     """Compute minus the mean margin at the first layer, on augmented training inputs.
 
     The margin of an input is (z_y - z_j) over the Euclidean norm of that difference's gradient with
-    respect to the first layer's output h, where y is its label and j the class with the largest
-    other logit; it is negative where the prediction is wrong. It is divided by the spread of h: the
-    square root of the variance over inputs, mean over the features with the 5% smallest and largest
-    left out (Natekar and Sharma 2020, "Representation based complexity measures for predicting
-    generalization in deep learning"; on at most 500 inputs). Images are flipped at random, their
-    contrast is scaled by a factor in [0.7, 1], and half of them are zoomed into by up to 15%;
-    vectors are taken as they are. Larger predicts a larger gap, as published; 0 where the
-    first layer's outputs are constant, and for inputs where its gradient is 0.
+    respect to the first layer's output h. Here y is its label and j the class with the largest
+    other logit, so the margin is negative where the prediction is wrong. It is divided by the
+    spread of h: the square root of the variance over inputs, averaged over the features without the
+    5% smallest and largest. The measure is that of Natekar and Sharma (2020, "Representation based
+    complexity measures for predicting generalization in deep learning"), on at most 500 inputs.
+    Images are flipped at random, their contrast is scaled by a factor in [0.7, 1], and half of them
+    are zoomed into by up to 15%; vectors are taken as they are. Larger predicts a larger gap, as
+    published; 0 where the first layer's outputs are constant, and for inputs where its gradient is
+    0.
 
     Returns:
         Minus the mean margin, over the spread of the layer's outputs.
@@ -216,7 +217,7 @@ def negative_augmented_margin(subject: Subject) -> float:
 def _layer_margins(
     network: nn.Module, layer: nn.Module, inputs: Tensor, labels: Tensor
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Margins (n,) at a layer, and its outputs (n, features), float64."""
+    """Return margins (n,) at a layer, and its outputs (n, features), float64."""
     with torch.enable_grad():
         scores, (features,) = observe(network, [layer], inputs.requires_grad_())
         own = scores.gather(1, labels[:, None])
@@ -254,7 +255,7 @@ def _standard_augmentation(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def _uniform(rng: np.random.Generator, bounds: tuple[float, float], images: Tensor) -> Tensor:
-    """One number for each image, (count, 1, 1, 1) float32."""
+    """Draw one number for each image, (count, 1, 1, 1) float32."""
     numbers = rng.uniform(*bounds, size=(len(images), 1, 1, 1)).astype(np.float32)
     return tensor_of(numbers, images.device)
 
@@ -262,7 +263,7 @@ def _uniform(rng: np.random.Generator, bounds: tuple[float, float], images: Tens
 def _erased_span(
     side: int, shortest: int, longest: int, count: int, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """For each image the pixels of one side that are erased, (count, side) bool."""
+    """Return the pixels of one side that are erased in each image, (count, side) bool."""
     end = min(longest, side)
     lengths = rng.integers(min(shortest, end - 1), end, count)
     starts = rng.integers(0, side - lengths)

@@ -13,11 +13,11 @@ from gengap.networks import weight_layers
 def vc_dimension(subject: Subject) -> float:
     """Compute an upper bound on the VC-dimension, from depth and kernel sizes alone.
 
-    d + 2 d log(22 d s) Σ |kernel|, with d layers with weights, natural logarithm, and the numbers
-    of entries of their kernels summed (baseline of the PGDL competition, Jiang et al. 2020,
-    "NeurIPS 2020 competition: predicting generalization in deep learning"). s is the number of an
-    image's pixels, or of a vector's features; the published code has 32² for every dataset. Larger
-    predicts a larger gap, as published.
+    The bound is d + 2 d log(22 d s) Σ |kernel| for d layers with weights, with the natural
+    logarithm and |kernel| the number of entries of a layer's kernel (baseline of the PGDL
+    competition, Jiang et al. 2020, "NeurIPS 2020 competition: predicting generalization in deep
+    learning"). s is the number of an image's pixels, or of a vector's features; the published code
+    has 32² for every dataset. Larger predicts a larger gap, as published.
 
     Returns:
         The bound.

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 POOL = 4
 ROUNDS = 10
 ROUND = 120
-"""Inputs of one round: the published code joins three batches of 40."""
+"""Number of inputs of one round: the published code joins three batches of 40."""
 
 
 @measure("interpex", "davies_bouldin_index", "mixup_error", needs={"classes"})
@@ -33,13 +33,13 @@ def interpex(subject: Subject) -> dict[str, float]:
 
     The product is the winning entry of the competition (Natekar and Sharma 2020, "Representation
     based complexity measures for predicting generalization in deep learning", team Interpex). For
-    all three, larger predicts a larger gap. For images and vectors.
+    all three, larger predicts a larger gap. They take images and vectors.
 
-    - ``davies_bouldin_index``: of the outputs of the first convolution (with its activation, 4x4
-      max-pooled, or less where the output is smaller), clustered by label; mean over 10 disjoint
-      rounds of 120 inputs, or as many as the training data give. Networks without a convolution:
-      outputs of the first layer with weights. At least 0; 0 where features are constant, as
-      published.
+    - ``davies_bouldin_index``: the index of the outputs of the first convolution (with its
+      activation, 4x4 max-pooled, or less where the output is smaller), clustered by label; mean
+      over 10 disjoint rounds of 120 inputs, or as many as the training data give. Networks without
+      a convolution: outputs of the first layer with weights. At least 0; 0 where features are
+      constant, as published.
     - ``mixup_error``: fraction of the means of two inputs of one class (mixup with alpha 0.5) that
       the network takes for another class, mean over classes; on at most 100 inputs of each class,
       in groups of 10, all 45 pairs of each. In [0, 1]. The published factor alone is the accuracy.
@@ -80,7 +80,7 @@ def _first_layer_index(network: nn.Module, train: Split, rng: np.random.Generato
 
 
 def _first_layer(network: nn.Module) -> nn.Module:
-    """The output of the first convolution if there is one, else of the first layer."""
+    """Return the output of the first convolution if there is one, else of the first layer."""
     observed = observed_layers(network)
     convolutions = {name for name, layer in weight_layers(network) if isinstance(layer, nn.Conv2d)}
     return next((module for name, module in observed if name in convolutions), observed[0][1])

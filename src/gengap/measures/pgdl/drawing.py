@@ -1,4 +1,4 @@
-"""Which training inputs a measure looks at, and the range of their values."""
+"""Drawing the training inputs that a measure uses, and the range of their values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gengap.errors import GengapError
 from gengap.networks import tensor_of
 
 INPUTS = 2000
-"""The most training inputs that a measure of this family looks at."""
+"""Most training inputs that a measure of this family uses."""
 
 
 def draw(
@@ -32,7 +32,7 @@ def draw_balanced(
         train: the training data.
         per_class: most inputs of each class.
         rng: draws them.
-        device: where they are wanted.
+        device: the device to put them on.
 
     Returns:
         Inputs (n, *input_shape) and labels (n,) in the order of the classes.
@@ -57,9 +57,9 @@ def _of(train: Split, rows: np.ndarray, device: torch.device) -> tuple[Tensor, T
 
 @dataclass(frozen=True)
 class ValueRange:
-    """Lowest value and span of each channel of images, or of each feature of vectors: (channels,).
+    """Lowest value and span (channels,) of each channel of images, or feature of vectors.
 
-    Augmentations are written for values in [0, 1]; normalised inputs are brought there and back.
+    Augmentations are written for values in [0, 1]; normalised inputs are mapped there and back.
     """
 
     low: Tensor

@@ -23,7 +23,7 @@ from gengap.networks.padding import AveragePooling
 log = logging.getLogger(__name__)
 
 GROUP = 10
-"""Inputs of one class that are mixed with each other, each with each."""
+"""Number of inputs of one class of which all pairs are mixed."""
 PER_CLASS = 10 * GROUP
 
 AFFINE = (
@@ -44,7 +44,7 @@ AFFINE = (
     # The final one, which logits leave out.
     nn.Softmax,
 )
-"""Modules that are affine maps of their input in a network that is not being trained."""
+"""Modules that are affine maps of their input in eval mode."""
 
 Scores = Callable[[Tensor, Tensor], Tensor]
 """Class scores (m, classes) of the mixtures of inputs ``left`` and ``right``, each (m,)."""
@@ -56,10 +56,10 @@ def manifold_mixup_error(subject: Subject) -> float:
 
     As the label-wise mixup error of :func:`gengap.measures.pgdl.interpex`, but the mean of
     two inputs is taken of the outputs of the first module that is not affine (Natekar and Sharma
-    2020; Verma et al. 2019, "Manifold mixup"). The published code mixes before the activation: all
-    up to there being affine, that is label-wise mixup of the inputs once more, as it is here for a
-    network without any activation. In [0, 1], larger predicts a larger gap; the published value is
-    the accuracy. For images and vectors.
+    2020; Verma et al. 2019, "Manifold mixup"). The published code mixes before the activation.
+    Everything up to there is affine, so this equals label-wise mixup of the inputs, as it does here
+    for a network without any activation. In [0, 1], larger predicts a larger gap; the published
+    value is the accuracy. The measure takes images and vectors.
 
     Returns:
         The error, mean over classes.
@@ -83,7 +83,7 @@ def manifold_mixup_error(subject: Subject) -> float:
 
 
 def _first_activation(network: nn.Module) -> nn.Module:
-    """The first module without parts that is not affine, or else the first layer."""
+    """Return the first module without parts that is not affine, or else the first layer."""
     return next(
         (module for module in leaf_modules(network) if not isinstance(module, AFFINE)),
         observed_layers(network)[0][1],
@@ -111,8 +111,8 @@ def mixup_error(scores: Scores, labels: Tensor) -> float:
     """Compute the fraction of mixtures that get another class, mean over the classes.
 
     Args:
-        scores: of mixtures, given the positions of their two inputs.
-        labels: (n,), of the inputs; in each class, groups of 10 are mixed each with each.
+        scores: returns the scores of mixtures, given the positions of their two inputs.
+        labels: (n,), labels of the inputs; in each class, all pairs within groups of 10 are mixed.
 
     Returns:
         The error, in [0, 1].

@@ -25,7 +25,7 @@ JACOBIAN_INPUTS = 512
 JACOBIAN_BATCH = 64
 
 SMALLEST, LARGEST = 1e-4, 2.0
-"""Relative sizes of perturbation between which the one sought is bracketed."""
+"""Relative sizes of perturbation between which the bisection starts."""
 BISECTIONS = 10
 ACCURACY_LOST = 0.1
 CLOSE_ENOUGH = 0.01
@@ -39,10 +39,10 @@ SHARPNESS_INPUTS = 10 * ASCENT_BATCH
 def jacobian_norm(subject: Subject) -> float:
     """Compute the mean squared entry of the Jacobian of the logits in the activations.
 
-    Mean over at most 512 inputs and all entries for each of: the input, and the output of each
-    layer with weights but the last; then over these layers (baseline of the PGDL competition, Jiang
-    et al. 2020, "NeurIPS 2020 competition: predicting generalization in deep learning"). Larger
-    predicts a larger gap, as published. For images and vectors.
+    The mean is taken over at most 512 inputs and all entries, for the input and for the output of
+    each layer with weights except the last; then over these (baseline of the PGDL competition,
+    Jiang et al. 2020, "NeurIPS 2020 competition: predicting generalization in deep learning").
+    Larger predicts a larger gap, as published. For images and vectors.
 
     Returns:
         The mean, at least 0.
@@ -58,7 +58,7 @@ def jacobian_norm(subject: Subject) -> float:
 
 
 def _mean_squares(network: nn.Module, layers: list[nn.Module], inputs: Tensor) -> np.ndarray:
-    """Mean squared entry of the Jacobian with respect to the inputs and each layer's output."""
+    """Compute the Jacobian's mean squared entry for the inputs and each layer's output."""
     with torch.enable_grad():
         scores, outputs = observe(network, layers, inputs.requires_grad_())
         sources = [inputs, *outputs]
@@ -72,7 +72,7 @@ def _mean_squares(network: nn.Module, layers: list[nn.Module], inputs: Tensor) -
 
 @measure(needs={"classes"})
 def sharpness(subject: Subject) -> float:
-    """Compute how small a perturbation of the weights costs a tenth of the training accuracy.
+    """Compute how small a perturbation of the weights loses a tenth of the training accuracy.
 
     The weights w are perturbed within α |w|, and α is found by bisection of its logarithm between
     1e-4 and 2. A perturbation starts uniform within half of its bounds. It then climbs the

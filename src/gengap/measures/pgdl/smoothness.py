@@ -26,7 +26,7 @@ LAST_PART = 3
 TOLERANCE = 1e-12
 """Squared distances of unit vectors that differ by less are equal, in double precision."""
 BLOCK = 4096
-"""Features that are held in double precision at a time."""
+"""Number of features that are held in double precision at a time."""
 
 
 @measure("brain", "brain_80_neighbours", needs={"classes"})
@@ -34,13 +34,13 @@ def brain(subject: Subject) -> dict[str, float]:
     """Compute how labels of mixed inputs vary on the graph of their penultimate features.
 
     500 training inputs in all, equally many of each class, are each mixed with another one by a
-    weight from Beta(2, 2), their one-hot labels Y likewise. Each points to its k nearest neighbours
-    among the penultimate features (Euclidean distance of unit vectors; ties all count). With W the
-    graph's adjacency, entries divided by the square root of both nodes' numbers of neighbours, the
-    value is trace(Yᵀ (I - W) Y) / (4 n). Lassance et al. 2020, "Ranking deep learning
-    generalization using label variation in latent geometry graphs" (team BrAIn): ``brain`` is their
-    entry VPM with k = 1, ``brain_80_neighbours`` that with k = 80. Larger predicts a larger gap, as
-    published. For images and vectors.
+    weight from Beta(2, 2), and so are their one-hot labels Y. Each points to its k nearest
+    neighbours among the penultimate features (Euclidean distance of unit vectors; ties all count).
+    With W the graph's adjacency, entries divided by the square root of both nodes' numbers of
+    neighbours, the value is trace(Yᵀ (I - W) Y) / (4 n). Lassance et al. 2020, "Ranking deep
+    learning generalization using label variation in latent geometry graphs" (team BrAIn): ``brain``
+    is their entry VPM with k = 1, ``brain_80_neighbours`` that with k = 80. Larger predicts a
+    larger gap, as published. For images and vectors.
 
     Returns:
         Both variations, in [0, 1/4].
@@ -67,10 +67,10 @@ def brain(subject: Subject) -> dict[str, float]:
 def label_variation(subject: Subject) -> float:
     """Compute how labels vary on the graphs of the last layers' features: the largest variation.
 
-    As :func:`brain`, but of inputs that are not mixed, on the undirected graph of nearest
-    neighbours (k = 1, joined if either is the other's), for the inputs of the last layers with
-    weights: a third of them and one more. The entry WCV of team BrAIn (Lassance et al. 2020).
-    Larger predicts a larger gap, as published. For images and vectors.
+    This is :func:`brain` for inputs that are not mixed, on the undirected graph of nearest
+    neighbours (k = 1, joined if either is the other's). Features are the inputs of the last layers
+    with weights: a third of these layers and one more. This is the entry WCV of team BrAIn
+    (Lassance et al. 2020). Larger predicts a larger gap, as published. For images and vectors.
 
     Returns:
         The largest variation, in [0, 1/4].
@@ -147,7 +147,7 @@ def _mix(first: Tensor, second: Tensor, shares: Tensor) -> Tensor:
 
 
 def _layer_inputs(network: nn.Module, last: int, inputs: Tensor) -> list[Tensor]:
-    """Inputs (n, features) of the last layers with weights."""
+    """Return the inputs (n, features) of the last layers with weights."""
     layers = [layer for _, layer in weight_layers(network)[-last:]]
     return [
         channels_last(values).flatten(1)

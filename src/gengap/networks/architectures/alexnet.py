@@ -20,9 +20,9 @@ CONVOLUTIONS = (
 def alexnet(input_shape: tuple[int, ...], classes: int, *, width: Any = 64) -> SequentialNetwork:
     """Make AlexNet (Krizhevsky 2014, "One weird trick") as Corneanu et al. (2020) cut it for 32x32.
 
-    Five ``same`` convolutions of 64, 192, 384, 256 and 256 channels (at ``width`` 64), the first of
-    7x7 with stride 4, with ReLU; 2x2 max pooling after the first, second and last; then the mean
-    over the image and one dense layer.
+    The network has five ``same`` convolutions of 64, 192, 384, 256 and 256 channels (at ``width``
+    64) with ReLU, the first of 7x7 with stride 4. 2x2 max pooling follows the first, second and
+    last. The mean over the image and one dense layer end the network.
 
     Args:
         input_shape: (H, W, C).

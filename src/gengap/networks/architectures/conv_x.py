@@ -30,14 +30,14 @@ def _conv(input_shape: tuple[int, ...], classes: int, width: int, blocks: int) -
 
     The networks are those of Frankle and Carbin (2019, "The lottery ticket hypothesis", fig. 2),
     with ReLU. Blocks of two 3x3 ``same`` convolutions have ``width``, 2 and 4 times ``width``
-    channels and 2x2 max pooling (padded, so that small images pass). Two dense layers of
+    channels and 2x2 max pooling (padded, so that small images fit). Two dense layers of
     4 * ``width`` units and one of the classes follow.
 
     Args:
         input_shape: (H, W, C).
         classes: number of outputs.
         width: channels of the first block.
-        blocks: how many.
+        blocks: number of blocks.
 
     Returns:
         The network.

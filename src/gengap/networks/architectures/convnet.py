@@ -18,11 +18,12 @@ def convnet(
 ) -> SequentialNetwork:
     """Make a convolutional network of Maddox et al. (2020, fig. 2), after Nakkiran et al. (2020).
 
-    3x3 ``same`` convolutions, each with batch normalisation and ReLU: one of ``width`` channels,
-    then ``depth`` more in three stages as equal as can be (the first stages take what is left
-    over). The last convolution of a stage doubles the channels and 2x2 max pooling follows it,
-    while the image is large enough. Then the maximum over the image, and a dense layer. With depth
-    3 and width 64 it is the usual five-layer network (10 classes: 1.56 million parameters).
+    It has 3x3 ``same`` convolutions, each with batch normalisation and ReLU: one of ``width``
+    channels, then ``depth`` more in three stages as equal as possible (the first stages take the
+    remainder). The last convolution of a stage doubles the channels, and 2x2 max pooling follows it
+    while the image is large enough. The maximum over the image and a dense layer end the network.
+    With depth 3 and width 64 it is the usual five-layer network (10 classes: 1.56 million
+    parameters).
 
     Args:
         input_shape: (H, W, C).

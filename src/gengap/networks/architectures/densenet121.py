@@ -54,9 +54,9 @@ class DenseNet121(Network):
     """DenseNet-121 (Huang et al. 2017, table 1) with one 3x3 convolution and no pooling at first.
 
     Four blocks of 6, 12, 24 and 16 layers that each add ``growth`` channels, with transitions that
-    halve channels and image between them. Observed are the output of the stem, of the ReLU after
-    each 1x1 convolution in a block, of each 3x3 convolution and each transition's (whose ReLU comes
-    after they are concatenated or normalised again), and of the final linear layer.
+    halve channels and image between them. The observed outputs are those of the stem, of the ReLU
+    after each 1x1 convolution in a block, of each 3x3 convolution and each transition (whose ReLU
+    follows only after concatenation or the next normalisation), and of the final linear layer.
     """
 
     def __init__(self, input_shape: tuple[int, ...], classes: int, *, growth: Any = 32) -> None:

@@ -46,7 +46,7 @@ class Convolution(nn.Module):
 
 
 class InceptionModule(nn.Module):
-    """Four branches beside each other; the 5x5 convolution is two of 3x3, as is usual."""
+    """Four parallel branches; the 5x5 convolution is replaced by two of 3x3, as is usual."""
 
     def __init__(self, channels: int, sizes: tuple[int, ...]) -> None:
         super().__init__()
@@ -74,9 +74,9 @@ class InceptionModule(nn.Module):
 class Inception(Network):
     """GoogLeNet (Szegedy et al. 2015) with a stem of one 3x3 convolution, batch normalisation.
 
-    ``width`` is the channels of the first module's 1x1 branch, 64 in the paper; all others are in
-    proportion. Observed are the outputs of the ReLU after each convolution and of the final linear
-    layer.
+    ``width`` is the number of channels of the first module's 1x1 branch, 64 in the paper; all
+    others are in proportion. The observed outputs are those of the ReLU after each convolution and
+    of the final linear layer.
     """
 
     def __init__(self, input_shape: tuple[int, ...], classes: int, *, width: Any = 64) -> None:

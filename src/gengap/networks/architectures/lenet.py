@@ -8,8 +8,8 @@ from gengap.networks.sequential import SequentialNetwork
 def lenet(input_shape: tuple[int, ...], classes: int) -> SequentialNetwork:
     """Make LeNet-5 of LeCun et al. (1998) with ReLU, for images of any size from 4x4.
 
-    Convolutions of 6 and 16 channels, 5x5, padded ``same`` so that small images pass, each with
-    2x2 average pooling; then dense layers of 120 and 84 units and one of the classes.
+    It has 5x5 convolutions of 6 and 16 channels, padded ``same`` so that small images fit, each
+    with 2x2 average pooling; then dense layers of 120 and 84 units and one unit per class.
 
     Args:
         input_shape: (H, W, C).

@@ -8,7 +8,7 @@ from gengap.networks.sequential import SequentialNetwork
 def lenet_300_100(input_shape: tuple[int, ...], classes: int) -> SequentialNetwork:
     """Make the fully connected net of LeCun et al. (1998) with ReLU, for images and vectors.
 
-    Dense layers of 300 and 100 units and one of the classes.
+    It has dense layers of 300 and 100 units, and a last one with one unit per class.
 
     Args:
         input_shape: (H, W, C) or (d,).

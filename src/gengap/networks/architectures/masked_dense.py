@@ -31,9 +31,9 @@ class MaskedLinear(nn.Linear):
 class MaskedDense(Network):
     """The masked networks of Maddox et al. (2020): ``depth`` hidden layers of ``width`` ReLU units.
 
-    Each weight is kept with probability ``kept``; which ones is drawn from ``mask_seed`` alone and
-    is saved with the weights. A weight that is not kept is a parameter without any effect. Biases
-    are all kept.
+    Each weight is kept with probability ``kept``. The mask is drawn from ``mask_seed`` alone and is
+    saved with the weights. A weight that is not kept is a parameter without any effect. All biases
+    are kept.
     """
 
     def __init__(

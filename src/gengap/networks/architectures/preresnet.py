@@ -14,13 +14,13 @@ STAGES = 3
 BASIC, BOTTLENECK = (3, 3), (1, 3, 1)
 """Kernel sizes of a block."""
 BOTTLENECK_FROM = 44
-"""Depth from which blocks are bottlenecks, as in the code that Maddox et al. use."""
+"""Smallest depth at which blocks are bottlenecks, as in the code that Maddox et al. use."""
 EXPANSION = 4
-"""A bottleneck has this many times as many outputs as channels inside."""
+"""Ratio of the outputs of a bottleneck to its inner channels."""
 
 
 class PreActivationBlock(nn.Module):
-    """Convolutions, each after batch normalisation and ReLU, beside a plain shortcut."""
+    """Convolutions, each after batch normalisation and ReLU, parallel to a plain shortcut."""
 
     def __init__(
         self, channels: int, filters: int, outputs: int, stride: int, kernels: tuple[int, ...]
@@ -54,12 +54,12 @@ class PreActivationBlock(nn.Module):
 class PreResNet(Network):
     """PreResNet (He et al., 2016, "Identity mappings in deep residual networks").
 
-    One 3x3 convolution, three stages of n blocks with ``width``, 2 and 4 times ``width`` channels
-    (the later ones halve the image), batch normalisation, ReLU, the mean over the image and a
-    linear layer. ``depth`` counts layers: 6n + 2 with blocks of two 3x3 convolutions; from 44 on
-    9n + 2 with bottlenecks of 1x1, 3x3 and 1x1, which give four times the channels. Depth 56 is
-    PreResNet-56 of Maddox et al. (2020). Observed are the outputs of the ReLU that takes each
-    convolution's output, where there is one, and of the linear layer.
+    The network has one 3x3 convolution, then three stages of n blocks with ``width``, 2 and 4 times
+    ``width`` channels (the later ones halve the image). Batch normalisation, ReLU, the mean over
+    the image and a linear layer follow. ``depth`` counts layers: 6n + 2 with blocks of two 3x3
+    convolutions; from 44 on 9n + 2 with bottlenecks of 1x1, 3x3 and 1x1, which give four times the
+    channels. Depth 56 is PreResNet-56 of Maddox et al. (2020). The observed outputs are those of
+    the ReLU after each convolution, where there is one, and of the linear layer.
     """
 
     def __init__(

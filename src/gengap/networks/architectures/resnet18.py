@@ -43,8 +43,9 @@ class ResNet18(Network):
 
     Four stages of two blocks with ``width``, 2, 4 and 8 times ``width`` channels; all but the first
     halve the image. ``width`` 64 is the usual ResNet-18; others are ResNet18(k) of Nakkiran et al.
-    (2020) and Maddox et al. (2020). Observed are the outputs of the ReLU after each 3x3 convolution
-    (for a block's second one after the shortcut is added) and of the final linear layer.
+    (2020) and Maddox et al. (2020). The observed outputs are those of the ReLU after each 3x3
+    convolution (for a block's second one, after the shortcut is added) and of the final linear
+    layer.
     """
 
     def __init__(self, input_shape: tuple[int, ...], classes: int, *, width: Any = 64) -> None:

@@ -15,10 +15,10 @@ STAGES = ((2, 1), (2, 2), (3, 4), (3, 8), (3, 8))
 def vgg16(input_shape: tuple[int, ...], classes: int, *, width: Any = 64) -> SequentialNetwork:
     """Make VGG16 (Simonyan and Zisserman 2015, table 1, D) with batch normalisation.
 
-    Thirteen 3x3 ``same`` convolutions in stages of ``width``, 2, 4, 8 and 8 times ``width``
-    channels, each with batch normalisation and ReLU; 2x2 max pooling after each stage (padded, so
-    that small images pass); then the mean over the image and one dense layer, as is usual for
-    images of 32x32.
+    Thirteen 3x3 ``same`` convolutions, each with batch normalisation and ReLU, form stages of
+    ``width``, 2, 4, 8 and 8 times ``width`` channels. 2x2 max pooling follows each stage (padded,
+    so that small images fit). The mean over the image and one dense layer end the network, as is
+    usual for images of 32x32.
 
     Args:
         input_shape: (H, W, C).

@@ -1,7 +1,7 @@
 """PGDL's format: the competition's tasks are downloaded and imported, our own are exported.
 
 The organisers of "Predicting Generalization in Deep Learning" (NeurIPS 2020) published tasks as
-Keras configs, legacy HDF5 weights and TFRecords. There is one function a stage:
+Keras configs, legacy HDF5 weights and TFRecords. There is one function for each stage:
 
 ``download`` (from a server, archive or folder) -> ``locate`` and ``read_reference`` (the files) ->
 ``import_dataset`` and ``import_network`` (a task folder); ``export`` is the way back.

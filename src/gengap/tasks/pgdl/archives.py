@@ -1,6 +1,6 @@
-"""What a zip archive holds and where; how one member is unpacked, with every check.
+"""What a zip archive holds and where, and how one member is checked and unpacked.
 
-:mod:`zipfile` reads the central directory from any seekable file, so also over HTTP ranges. A
+:mod:`zipfile` reads the central directory from any seekable file, which includes HTTP ranges. A
 member is unpacked here rather than by :mod:`zipfile`, because its packed bytes may come from a
 download that was interrupted and continued.
 """
@@ -71,8 +71,8 @@ def read_members(file: IO[bytes], archive: str) -> list[Member]:
         The members, in the order of the directory.
 
     Raises:
-        GengapError: the archive is not complete; or a member is a link, is encrypted, is packed
-            by another method than deflate, or has a name that points outside of the target folder.
+        GengapError: the archive is not complete; or a member is a link, is encrypted, is packed by
+            a method other than deflate, or has a name that points outside the target folder.
     """
     try:
         with zipfile.ZipFile(file) as opened:

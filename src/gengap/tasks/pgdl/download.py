@@ -1,4 +1,4 @@
-"""How a task is fetched: by byte ranges from a server, from a local archive, or in place."""
+"""Fetching a task: by byte ranges from a server, from a local archive, or in place."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def download(
 
     Args:
         task: the task's name, e.g. "task1_v4".
-        folder: where ``input_data`` and ``reference_data`` are made.
+        folder: the folder in which ``input_data`` and ``reference_data`` are made.
         source: base URL of the published archives, URL of one archive, a local archive, a folder
             of local archives, or a folder in which the task lies unpacked (nothing is copied).
         networks: positions of the networks (numeric order of their ids); None for all.

@@ -20,7 +20,7 @@ from gengap.tasks.pgdl.records import write_examples
 def export(folder: str | Path, out: str | Path) -> Tree:
     """Write a task in PGDL's format.
 
-    PGDL has one dataset a task, and evaluates every network on it. So a task whose networks were
+    PGDL has one dataset per task, and evaluates every network on it. So a task whose networks were
     trained on different labels (a zoo with label corruption) is refused: whichever labels were
     written, some networks would not have their stated accuracies, and a measure would see data
     that a network was not trained on. If all networks share the same corrupted labels, these are
@@ -32,7 +32,7 @@ def export(folder: str | Path, out: str | Path) -> Tree:
         out: where ``input_data`` and ``reference_data`` are made.
 
     Returns:
-        Where the task's files are. The same task gives the same bytes.
+        The paths of the task's files. The same task gives the same bytes.
 
     Raises:
         GengapError: a network is not a list of Keras layers, the networks were trained on

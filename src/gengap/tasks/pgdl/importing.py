@@ -1,4 +1,4 @@
-"""How a PGDL task becomes a task folder (:mod:`gengap.tasks.folder`), one function a stage."""
+"""How a PGDL task becomes a task folder (:mod:`gengap.tasks.folder`), one function per stage."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Recomputed:
 
     @property
     def disagrees(self) -> bool:
-        """Whether the recomputed train accuracy differs by more than 0.005 from the stated one."""
+        """Whether the recomputed train accuracy differs from the stated one by more than 0.005."""
         return self.train is not None and not (
             abs(self.train - self.stated_train) <= LARGEST_DIFFERENCE
         )
@@ -108,7 +108,7 @@ def import_network(
 
     Args:
         tree: the task's files.
-        position: of the network, in the numeric order of the ids.
+        position: position of the network in the numeric order of the ids.
         folder: the task folder, in which :func:`import_dataset` has written the dataset.
         recompute: whether to compute accuracies and losses from the weights and all data. A train
             accuracy that differs by more than 0.005 is logged as a warning.

@@ -1,4 +1,4 @@
-"""How Keras' legacy HDF5 weights are read into a network and written from one.
+"""Reading Keras' legacy HDF5 weights into a network, and writing them from one.
 
 The root has the attribute ``layer_names``. Each layer is a group with the attribute
 ``weight_names``, and each weight a dataset. The initial and the final file of a PGDL network may
@@ -36,7 +36,7 @@ class LayerWeights:
 
     Attributes:
         name: the layer's name.
-        arrays: by the weights' names, in Keras' order.
+        arrays: the weights by their names, in Keras' order.
     """
 
     name: str

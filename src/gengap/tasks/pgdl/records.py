@@ -1,4 +1,4 @@
-"""How TFRecord files of labelled examples are read and written in PGDL's form.
+"""Reading and writing TFRecord files of labelled examples in PGDL's form.
 
 Each record is one example: a ``tf.train.Example`` with the features ``inputs`` and ``output``. Both
 are serialised TensorProtos, float32 (*input_shape) and int32 (). TensorFlow is imported where it is
@@ -21,7 +21,7 @@ from gengap.files import writing
 
 BATCH = 256
 MOST_SHARDS = 10
-"""With one digit in their names, shards are in order for readers that sort names as text, too."""
+"""Most shards: with one digit in their names, they are in order for readers that sort by text."""
 
 
 def read_examples(shards: Sequence[Path]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -40,7 +40,7 @@ def read_examples(shards: Sequence[Path]) -> tuple[NDArray[np.float32], NDArray[
     tensorflow = _tensorflow()
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-    # TensorFlow's message may quote bytes that are not text: a UnicodeDecodeError, a ValueError.
+    # TensorFlow's message may quote bytes that are not text, which raises a UnicodeDecodeError.
     wrong_content = (tensorflow.errors.InvalidArgumentError, DecodeError, TypeError, ValueError)
     inputs: list[np.ndarray] = []
     labels: list[np.ndarray] = []
@@ -79,7 +79,7 @@ def write_examples(
     Args:
         inputs: (n, *input_shape).
         labels: (n,).
-        folder: where the shards are made.
+        folder: the folder in which the shards are made.
 
     Returns:
         The files. The same arrays give the same bytes.

@@ -1,4 +1,4 @@
-"""What the reference file of a PGDL task, ``model_configs.json``, says of its networks."""
+"""What the reference file of a PGDL task, ``model_configs.json``, states about its networks."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StatedNetwork:
-    """What the reference file says of one network.
+    """What the reference file states about one network.
 
     Attributes:
-        hyper_parameters: its point of the grid.
+        hyper_parameters: the network's point of the grid.
         replicate: number of networks with smaller ids and the same hyper-parameters.
         train_accuracy, test_accuracy: fractions.
         train_loss, test_loss: mean losses; None where the file states none.
@@ -41,7 +41,7 @@ class Reference:
 
     Attributes:
         path: the file.
-        grid: possible values of each hyper-parameter, of all networks together.
+        grid: possible values of each hyper-parameter, over all networks.
         networks: by id, in the numeric order of the ids, which is the order of the positions.
     """
 
@@ -58,10 +58,10 @@ class Reference:
         """Return the id of the network at a position.
 
         Args:
-            position: of the network, from 0.
+            position: position of the network, from 0.
 
         Returns:
-            The id, a number as text.
+            The id: a number, as text.
 
         Raises:
             GengapError: the task has no such position.
@@ -83,7 +83,7 @@ def read_reference(path: str | Path, task: str | None = None) -> Reference:
             that is logged as a warning.
 
     Returns:
-        The grid and what is stated of each network.
+        The grid, and what is stated about each network.
 
     Raises:
         GengapError: the file is missing or broken, or a network lacks accuracies, has a value that

@@ -1,4 +1,4 @@
-"""One file on an HTTP server, read by byte ranges, with retries after breaks and stalls."""
+"""Reading one file on an HTTP server by byte ranges, with retries after breaks and stalls."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class RemoteFile:
                 time.sleep(pause)
 
     def _answer(self, start: int, stop: int) -> Iterator[bytes]:
-        """Yield the blocks of one answer of the server, and refuse a wrong number of bytes."""
+        """Yield the blocks of one response of the server, and refuse a wrong number of bytes."""
         try:
             response = self._session.get(
                 self.url,
@@ -137,7 +137,7 @@ class RemoteFile:
             )
 
     def _check(self, response: requests.Response, start: int) -> None:
-        """Refuse any answer but the requested range of the file that was opened."""
+        """Refuse any answer except the requested range of the file that was opened."""
         status = response.status_code
         if status in TRANSIENT_STATUS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise TransientError(f"answered {status}")

@@ -86,7 +86,7 @@ class RemoteArchive(Archive):
         self.etag, self.md5 = self._remote.etag, self._remote.md5
 
     def directory(self) -> IO[bytes]:
-        """Open the archive as a file of which each read is a request."""
+        """Open the archive as a file; each read of it is one request."""
         return io.BufferedReader(RangeReader(self._remote), DIRECTORY_BUFFER)
 
     def fetch_one(self, member: Member, target: Path, advance: Callable[[int], object]) -> None:
@@ -145,7 +145,7 @@ class LocalArchive(Archive):
 def open_archive(
     source: str, task: str, checksum: str | None, retry_policy: RetryPolicy
 ) -> Archive:
-    """Open the archive that holds a task, and compare its checksum.
+    """Open the archive that holds a task, and check its checksum.
 
     Args:
         source: see :func:`gengap.tasks.pgdl.download`; not an unpacked folder.
@@ -185,7 +185,7 @@ def _archive_name(task: str) -> str:
 
 
 def _check_stated(archive: Archive, checksum: str | None) -> None:
-    """Compare with the server's statement: parts of an archive do not give the whole's hash."""
+    """Compare with what the server states: parts of an archive do not give the whole's hash."""
     name = archive.name.rpartition("/")[2]
     if checksum is None:
         if archive.etag and ETAGS.get(name, archive.etag) != archive.etag:

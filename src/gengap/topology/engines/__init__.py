@@ -20,17 +20,17 @@ ENGINES: dict[str, Engine] = {engine.name: engine for engine in (FAST, RIPSER, G
 
 
 def find_engine(name: str, max_dim: int) -> Engine:
-    """Find the engine of a name that reaches a dimension.
+    """Find an engine by name, and check that it reaches a dimension.
 
     Args:
-        name: of an engine, or ``auto``.
+        name: name of an engine, or ``auto``.
         max_dim: the highest dimension of homology.
 
     Returns:
         The engine.
 
     Raises:
-        GengapError: the name is unknown, or the engine ends below that dimension.
+        GengapError: the name is unknown, or the engine does not reach that dimension.
     """
     engine = ENGINES.get(resolve_engine(name, max_dim))
     if engine is None:

@@ -20,9 +20,9 @@ class Engine:
 
     Attributes:
         name: as in ``gengap.names.ENGINES``.
-        compute: from a checked (n, n) matrix, the highest dimension of homology and a threshold
-            (infinity for no limit), the bars (b, 2) of each dimension in any order, those of no
-            length included or not.
+        compute: takes a checked (n, n) matrix, the highest dimension of homology and a threshold
+            (infinity for no limit). It returns the bars (b, 2) of each dimension in any order, with
+            or without those of zero length.
     """
 
     name: str
@@ -46,7 +46,7 @@ def float32_matrix(dissimilarity: npt.ArrayLike) -> Matrix:
         dissimilarity: (n, n); values beyond float32 become infinite.
 
     Returns:
-        (n, n) C-contiguous, not a copy if it was that already.
+        (n, n), C-contiguous; not a copy if it was so already.
 
     Raises:
         GengapError: it is not square, or not of real numbers.

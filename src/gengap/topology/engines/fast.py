@@ -2,21 +2,21 @@
 
 The edges are put into one strict order (value, then position in the matrix) and added one by
 one. An edge whose end points have no common neighbour yet either joins two connected components
-(a death in H0, as in Kruskal's algorithm) or closes a new loop (a birth in H1). For any other
-edge, the triangles over one connected component of its *lune* (the common neighbours of its end
-points) impose the same relation on the loops, so one triangle a component is enough: the reduced
+(a death in H0, as in Kruskal's algorithm) or closes a new loop (a birth in H1). For any other edge,
+the triangles over one connected component of its *lune* (the common neighbours of its end points)
+impose the same relation on the loops. So one triangle per component is enough: this is the reduced
 Vietoris-Rips filtration of Koyama, Memoli, Robins and Turner ("Faster computation of degree-1
 persistent homology using the reduced Vietoris-Rips filtration", arXiv:2307.16333, 2023). The first
 of them says which loops the new edge is homologous to, its *annotation* (Busaryev, Cabello, Chen,
-Dey and Wang, "Annotating simplices with a homology basis and its applications", SWAT 2012); each
+Dey and Wang, "Annotating simplices with a homology basis and its applications", SWAT 2012). Each
 other one can kill the youngest loop of its relation. On the activations of trained networks few
 loops are alive at a time and nearly all annotations are zero, so nearly every edge is settled by a
 few words of bit sets.
 
 The diagrams are those of Ripser (Bauer, "Ripser: efficient computation of Vietoris-Rips
 persistence barcodes", J. Appl. Comput. Topol. 5, 2021) on the same float32 values, bit for bit.
-Besides the matrix, about 1.5 * n**2 bytes are in use (more if many edges are nearly tied), and
-what the loops and the edges that are not homologous to zero need: little on trained networks, and
+Besides the matrix, about 1.5 * n**2 bytes are in use (more if many edges are nearly tied). The
+loops and the edges that are not homologous to zero need memory too: little on trained networks, and
 4 * n**2 bytes on 5000 points of three latent factors.
 
 On matrices without any structure, where loops abound, time grows with about n**5 and memory with
@@ -44,7 +44,7 @@ BUCKET_SHIFT = 14
 WINDOWS = 8
 SMALLEST_WINDOW = 1 << 16
 LARGEST_WINDOW = (1 << 32) - 1
-# A closed chain of so many points uses every kernel, also those that make room.
+# A closed chain of this many points runs every kernel, also those that enlarge arrays.
 POINTS_TO_WARM = 24
 
 
@@ -67,7 +67,7 @@ def vietoris_rips(
     Raises:
         GengapError: the matrix is not square, real, symmetric and non-negative with zero
             diagonal, or holds NaN, or the threshold is NaN.
-        MachineError: there is no room to keep the compiled code.
+        MachineError: the compiled code cannot be kept, since the disk is full or not writable.
     """
     values = float32_matrix(dissimilarity)
     try:
@@ -96,8 +96,8 @@ def _swept(values: Matrix, threshold: float | None) -> tuple[Diagram, Diagram]:
     farthest = np.empty(n, np.uint32)
     closeness = np.empty(n, np.float64)
     kernels.survey(values, farthest, closeness)
-    # From the enclosing radius on, some point is joined to all others and the complex is a cone:
-    # its edges at or beyond that radius change nothing but end what is still alive.
+    # From the enclosing radius on, some point is joined to all others and the complex is a cone.
+    # Its edges at or beyond that radius only end what is still alive.
     radius = int(farthest.min(initial=INFINITE_KEY))
     end, last = _limits(radius, threshold)
     # Points in the middle of the cloud come first: they are found soonest in a lune.
@@ -132,7 +132,7 @@ def _complaint(fault: int, values: Matrix, row: int, column: int) -> str:
 
 
 def _limits(radius: int, threshold: float | None) -> tuple[int, int]:
-    """The key that all edges to be added lie below, and the key at which what is left ends."""
+    """Return the key below which all edges to add lie, and the key at which remaining bars end."""
     if threshold is None:
         return radius, radius
     if np.isnan(threshold):
@@ -178,7 +178,7 @@ def _windows(keys: Keys, end: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _h0(merges: Keys, n: int, last: int) -> Diagram:
-    """One bar a point; ``merges`` are the keys of the deaths seen, the others but one end last."""
+    """Return one bar per point; ``merges`` are the keys of deaths seen; others but one end last."""
     if n == 0:
         return np.empty((0, 2), np.float32)
     unmerged = np.full(n - len(merges), last, np.uint32)

@@ -105,7 +105,7 @@ def examine(keys: Keys) -> tuple[int, int, int]:
 def survey(
     values: npt.NDArray[np.float32], farthest: Keys, closeness: npt.NDArray[np.float64]
 ) -> None:
-    """Each row's largest value as a key, and its sum."""
+    """Compute each row's largest value as a key, and its sum."""
     keys = values.view(np.uint32)
     for i in range(len(values)):
         largest = np.uint32(0)
@@ -119,7 +119,7 @@ def survey(
 
 @compiled
 def count(keys: Keys, end: np.uint32, shift: np.uint32, counts: Integers) -> None:
-    """Number of edges with key below ``end``, by bucket ``key >> shift``."""
+    """Count the edges with key below ``end``, by bucket ``key >> shift``."""
     for i in range(len(keys)):
         for j in range(i + 1, len(keys)):
             key = keys[i, j] & MAGNITUDE
@@ -151,7 +151,7 @@ def gather(
 
 
 class Annotations(NamedTuple):
-    """What is known of the loops, and to which of them the edges are homologous.
+    """What is known about the loops, and to which of them each edge is homologous.
 
     A *class* is a loop born with an edge, numbered by age. A *vector* is a sum of classes: vector
     v holds ``pool[start[v]:start[v + 1]]``, youngest first; vector 0 is empty. The annotation of
@@ -178,7 +178,7 @@ class Annotations(NamedTuple):
 
 @compiled
 def no_room_to_label(edge: Words, counters: Integers) -> bool:
-    """Return whether one more label would fill the hash table above half."""
+    """Return whether one more label would fill the hash table by more than half."""
     return bool(2 * (counters[LABELLED] + 1) >= len(edge))
 
 
@@ -216,7 +216,7 @@ def place(edge: Words, a: np.uint64, b: np.uint64) -> np.uint64:
 def set_label(
     edge: Words, label: Integers, counters: Integers, a: np.uint64, b: np.uint64, vector: int
 ) -> None:
-    """Let edge ab have a vector as its annotation."""
+    """Set a vector as the annotation of edge ab."""
     index = place(edge, a, b)
     if edge[index] == UNUSED:
         edge[index] = (min(a, b) << HALF_WORD) | max(a, b)
@@ -269,7 +269,7 @@ def simplify(known: Annotations, high: int) -> int:
     size = 0
     total, death, terms = known.sum, known.death, known.terms
     for word in range(high, -1, -1):
-        # A dead class equals a sum of older ones, so nothing is added above the bit at hand.
+        # A dead class equals a sum of older ones, so nothing is added above the current bit.
         while total[word] != ZERO:
             bit = SIXTY_THREE - zeros_above(total[word])
             total[word] ^= ONE << bit
@@ -284,7 +284,7 @@ def simplify(known: Annotations, high: int) -> int:
 
 @compiled
 def vector_of_terms(known: Annotations, first: int, size: int) -> int:
-    """The vector of ``terms[first:size]``."""
+    """Return the vector of ``terms[first:size]``."""
     if first == size:
         return 0
     if size - first == 1:
@@ -303,7 +303,7 @@ def vector_of_terms(known: Annotations, first: int, size: int) -> int:
 
 @compiled
 def up_to_date(known: Annotations, vector: int) -> int:
-    """The vector that now stands for this one and names no dead class."""
+    """Return the vector that now stands for this one and names no dead class."""
     vector = follow(known.latest, vector)
     if vector == 0 or known.stamp[vector] == known.counters[DEATHS]:
         return vector
@@ -356,7 +356,7 @@ def annotation(known: Annotations, words: np.uint64, a: np.uint64, b: np.uint64)
 
 @compiled
 def bear(known: Annotations, words: np.uint64, a: np.uint64, b: np.uint64, key: np.uint32) -> None:
-    """A new class, of the loop that edge ab closes."""
+    """Create the class of the loop that edge ab closes."""
     counters = known.counters
     newborn = counters[CLASSES]
     vector = counters[VECTORS]
@@ -378,7 +378,7 @@ def bear(known: Annotations, words: np.uint64, a: np.uint64, b: np.uint64, key: 
 def sum_of_edges(
     known: Annotations, words: np.uint64, a: np.uint64, b: np.uint64, v: np.uint64
 ) -> int:
-    """The vector of the path from a over v to b."""
+    """Return the vector of the path from a over v to b."""
     first = annotation(known, words, a, v)
     second = annotation(known, words, b, v)
     if first == second:
@@ -393,7 +393,7 @@ def sum_of_edges(
 def relate(
     known: Annotations, words: np.uint64, a: np.uint64, b: np.uint64, v: np.uint64, key: np.uint32
 ) -> None:
-    """The boundary of triangle abv is zero from now on: the youngest class in it, if any, dies."""
+    """Set the boundary of triangle abv to zero: the youngest class in it, if any, dies."""
     # All three first: bringing a vector up to date uses the sum, too.
     base = annotation(known, words, a, b)
     left = annotation(known, words, a, v)
@@ -690,11 +690,11 @@ class Sweep:
             self._known = _grown(self._known, int(counters[SHORTAGE]))
 
     def merges(self) -> Keys:
-        """Keys at which two components became one."""
+        """Return the keys at which two components became one."""
         return self._merges[: self._known.counters[MERGES]]
 
     def loops(self) -> tuple[Keys, Keys]:
-        """Keys of births and deaths (ALIVE where there was none) of loops."""
+        """Return the keys of births and deaths (ALIVE where there was none) of loops."""
         classes = self._known.counters[CLASSES]
         return self._known.birth[:classes], self._known.death[:classes]
 
@@ -704,7 +704,7 @@ def _doubled(array: Any) -> Any:
 
 
 def _grown(known: Annotations, short: int) -> Annotations:
-    """The same with twice the room of the kind that ran short."""
+    """Return the same with twice the space of the kind that ran short."""
     if short == OF_LABELS:
         edge = np.full(2 * len(known.edge), UNUSED)
         label = np.zeros(len(edge), np.int64)
