@@ -105,7 +105,7 @@ def test_without_checkpoints_no_state_is_kept(tmp_path: Path) -> None:
         ([0], {}, "give ascending epochs"),
         ([0, 3, 2], {}, "give ascending epochs"),
         ([0, 2], {"stop_at_loss": 0.1}, "'training' has stop_at_loss"),
-        ([0, 4], {}, "checkpoint is asked for at epoch 4"),
+        ([0, 4], {}, "snapshot is asked for at epoch 4"),
     ],
 )
 def test_checkpoints_that_training_may_not_reach_are_refused(

@@ -80,7 +80,7 @@ def test_diagrams_are_ripsers_on_the_networks_own_activations(
         network.network(), inputs, neurons=16, draws=2,
         rng=generator(SEED, "reduced", "5", "activations"),
     )  # fmt: skip
-    path = finished / "results" / "reduced" / "topology" / "diagrams" / "0.npz"
+    path = finished / "results" / "reduced" / "topology" / "diagrams" / "1.npz"
     draws, metadata = read_diagrams(path, "5")
     assert metadata["population"] == 26
     for rows, diagrams in zip(drawn.draws, draws, strict=True):
