@@ -83,6 +83,54 @@ def zoo(config: Config) -> Config:
             ),
             "names the layer 'Konv2D': choose one of Activation",
         ),
+        (
+            lambda c: zoo(c).update(
+                network={"model_config": [{"layer_name": "Dense", "unitz": 3}]},
+                grid={"epochs": [1, 2, 3, 4]},
+            ),
+            "gives the layer 'Dense' the keyword 'unitz', which it does not have (it has",
+        ),
+        (
+            lambda c: zoo(c).update(
+                network={"model_config": [{"layer_name": "Dense"}]}, grid={"width": [1, 2, 3, 4]}
+            ),
+            "gives the network of a 'model_config' the keyword 'width'",
+        ),
+        (lambda c: zoo(c).update(network={"model_config": [3]}), "zoo.network.model_config[0]': 3"),
+        (lambda c: zoo(c)["network"].pop("template"), "'reduced' names no kind of network: give"),
+        (lambda c: zoo(c)["network"].pop("depth"), "has a template without 'depth': set it in"),
+        (
+            lambda c: zoo(c).update(network={"architecture": "alexnet", "template": "dense"}),
+            "names template and architecture: give 'network' or the grid one of",
+        ),
+        (lambda c: zoo(c)["network"].update(activation="reluu"), "'reluu' is not one of ['elu'"),
+        (
+            lambda c: zoo(c)["training"].update(loss="nll"),
+            "trains the template 'dense' on the loss",
+        ),
+        (
+            lambda c: zoo(c)["training"].update(nesterov=True, momentum=0),
+            "The zoo of task 'reduced' sets 'nesterov' with momentum 0",
+        ),
+        (
+            lambda c: zoo(c)["training"].update(schedule={"name": "step", "lowest": 0.1}),
+            "gives the schedule 'step' the keyword 'lowest'",
+        ),
+        (lambda c: zoo(c)["training"].update(learning_rate=float("inf")), "inf is not of type"),
+        (lambda c: zoo(c)["training"].update(weight_decay=float("nan")), "nan is not of type"),
+        (
+            lambda c: zoo(c)["dataset"].update(classes=[0, 1], groups=[[0], [1]]),
+            "zoo.dataset.groups': [[0], [1]] is not of type 'null'",
+        ),
+        (lambda c: zoo(c)["dataset"].update(classes=[0, 0]), "[0, 0] has non-unique elements"),
+        (
+            lambda c: zoo(c)["dataset"].update(transforms=[{"name": "resize"}]),
+            "'size' is a required property",
+        ),
+        (
+            lambda c: c["topology"].update(engine="fast", max_dim=2),
+            "'engine' of topology is 'fast', which computes diagrams up to dimension 1",
+        ),
         (lambda c: c["tasks"][0].update(networks_per_job=0), "networks_per_job': 0 is less than"),
         (lambda c: c.update(data_dir="/no/such/folder"), "'data_dir' is '/no/such/folder', which"),
         (lambda c: c.update(studies={"balester": {}}), "'studies' names 'balester': choose among"),
@@ -191,6 +239,19 @@ def test_other_tasks_of_a_study_need_not_be_those_that_it_compares(
         ),
         ("maddox2020", "width_depth", {"dataset": MISSPELT}, "'trian_size' was unexpected"),
         ("corneanu2020", "partitions", {"dataset": {"name": "digitz"}}, "'digitz' is not one of"),
+        ("corneanu2020", "partitions", {"dataset": "digits"}, "sets 'dataset' to 'digits': give"),
+        ("corneanu2020", "partitions", {"network": None}, "sets 'network' to None: give a mapping"),
+        ("corneanu2020", "partitions", {"inputs": "all"}, "sets 'inputs' to 'all': give an"),
+        ("corneanu2020", "partitions", {"inputs": True}, "sets 'inputs' to True: give an integer"),
+        ("corneanu2020", "partitions", {"training": {"optimizer": "sgd"}}, "'optimizer' was unexp"),
+        (
+            "corneanu2020", "partitions", {"network": {"architecture": ["lenet"]}},
+            "names the architecture '['lenet']': choose one of",
+        ),
+        (
+            "corneanu2020", "partitions", {"network": {"model_config": None}},
+            "gives a 'model_config' that is no list of layers",
+        ),
         (
             "corneanu2020", "partitions", {"network": {"architecture": "lennet"}},
             "experiment partitions, 'network', names the architecture 'lennet'",
@@ -211,6 +272,22 @@ def test_a_fault_in_an_experiment_is_named_with_its_place(
         plan.settings(study)
     assert sentence in str(fault.value)
     assert f"studies/{study}.yaml, experiment {name}" in str(fault.value)
+
+
+def test_tasks_of_a_study_that_are_no_list_are_named(reduced: Config, plan_of: PlanMaker) -> None:
+    plan = plan_of(reduced | {"studies": {"ballester2023": {"tasks": None}}})
+    with pytest.raises(GengapError, match=r"ballester2023\.yaml is not valid at '\$\.tasks': None"):
+        plan.settings("ballester2023")
+
+
+def test_integers_may_be_written_as_floats(reduced: Config, plan_of: PlanMaker) -> None:
+    task = reduced["tasks"][0]
+    expected = plan_of(reduced).task("reduced").entries
+    task["networks_per_job"], task["zoo"]["replicates"] = 4.0, 2.0
+    plan = plan_of(reduced | {"seed": 0.0})
+    assert plan.task("reduced").shards == range(2)
+    assert plan.task("reduced").entries == expected
+    assert isinstance(plan.config["seed"], int)
 
 
 def test_a_setting_that_an_experiment_needs_is_missed(reduced: Config, plan_of: PlanMaker) -> None:

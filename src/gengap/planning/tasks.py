@@ -14,7 +14,12 @@ from gengap.limits import LEAST_NETWORKS
 from gengap.names import PGDL_NETWORKS, STAGED_FAMILY
 from gengap.planning.families import families
 from gengap.planning.grid import check_roles, grid_points, identity, split_grid_point
-from gengap.planning.networks import check_loss, check_network
+from gengap.planning.networks import (
+    check_complete,
+    check_loss,
+    check_network,
+    check_training,
+)
 from gengap.planning.settings import Settings
 
 ROLES = ("correlate_within", "rank_within", "colour")
@@ -187,10 +192,12 @@ class TaskPlan:
             )
         if self.kind == "zoo":
             origin = f"The zoo of task '{self.own['name']}'"
-            pairs = [(entry["network"], entry["training"]["loss"]) for entry in self.entries]
-            for network, loss in {repr(pair): pair for pair in pairs}.values():
-                check_network(network, origin)
-                check_loss(network, loss, origin)
+            for entry in self.entries:
+                check_complete(entry["network"], origin)
+                check_network(entry["network"], origin)
+                loss = entry["training"]["loss"]
+                check_loss(entry["network"], loss, origin, ("template", "architecture"))
+                check_training(entry["training"], origin)
         if self.count < LEAST_NETWORKS:
             raise GengapError(
                 f"Task '{self.own['name']}' has {self.count} networks, but the evaluation needs at "
