@@ -175,6 +175,7 @@ def test_a_published_task_says_how_many_networks_it_has(
     ]
     plan = plan_of(reduced)
     assert [plan.task(name).count for name in ("all", "some", "mine")] == [54, 9, 10]
+    assert plan.task("some").fetched == 9
 
 
 def test_an_exported_zoo_is_imported_network_by_network(
@@ -188,6 +189,8 @@ def test_an_exported_zoo_is_imported_network_by_network(
     plan = plan_of(reduced)
     again = plan.task("again")
     assert (again.count, plan.task("part").count) == (8, 8)
+    # One that failed is not exported, so nothing is asked for by its number.
+    assert again.fetched is None
     assert (again.exported_from, again.pgdl_name) == ("reduced", "reduced")
     assert again.pgdl_source == "results/reduced/pgdl"
     assert targets.export_receipt(again) == ["results/reduced/pgdl/exported.txt"]

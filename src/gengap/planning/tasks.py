@@ -179,6 +179,15 @@ class TaskPlan:
         zoo, source = self.exported_from, self.own["pgdl"]["source"]
         return f"results/{zoo}/pgdl" if zoo else source
 
+    @property
+    def fetched(self) -> int | None:
+        """How many of an imported task's networks are fetched.
+
+        None stands for all that an exported zoo has: one that failed has no place in the export,
+        and must not stop the import of the others.
+        """
+        return None if self.exported_from else self.count
+
     def check(self) -> None:
         """Refuse a plan with a fault that can be known before anything is run.
 

@@ -37,8 +37,9 @@ class NetworkReceipt:
 
     Attributes:
         identity: digest of the network's hyper-parameters and seed, by which a folder is found
-            again after a grid has grown; the name of an imported network at its source.
-        digest: digest of everything that the files depend on: identity, data, code and device.
+            again after a grid has grown; the position of an imported network at its source.
+        digest: digest of everything that the files depend on: identity, data, code and device; of
+            an imported network also its files at the source.
         files: SHA-256 of each file, by its name.
     """
 
