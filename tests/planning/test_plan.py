@@ -141,6 +141,12 @@ def zoo(config: Config) -> Config:
             "'exported' of task 'b' is 'a', which is no zoo of this config",
         ),
         (
+            lambda c: c["tasks"].append(
+                {"name": "b", "pgdl": {"exported": "reduced", "networks": 9}}
+            ),
+            "'networks' of task 'b' is 9, but its zoo 'reduced' has 8 of them: lower it",
+        ),
+        (
             lambda c: c["tasks"].append({"name": "b", "pgdl": {"task": "mine"}}),
             "'mine' is none of PGDL's published tasks",
         ),
@@ -195,6 +201,16 @@ def test_an_exported_zoo_is_imported_network_by_network(
     assert again.pgdl_source == "results/reduced/pgdl"
     assert targets.export_receipt(again) == ["results/reduced/pgdl/exported.txt"]
     assert targets.export_receipt(plan.task("reduced")) == []
+
+
+def test_named_architectures_are_not_exported(reduced: Config, plan_of: PlanMaker) -> None:
+    zoo(reduced).update(network={"architecture": "lenet"}, grid={"epochs": [1, 2, 3, 4]})
+    task = reduced["tasks"][0]
+    task |= {"correlate_within": None, "rank_within": None, "colour": None}
+    plan_of(reduced)
+    reduced["tasks"].append({"name": "again", "pgdl": {"exported": "reduced"}})
+    with pytest.raises(GengapError, match="'again' exports the zoo 'reduced' of named architect"):
+        plan_of(reduced)
 
 
 def test_tasks_of_a_study_have_its_name_before_theirs(reduced: Config, plan_of: PlanMaker) -> None:

@@ -44,10 +44,8 @@ wildcard_constraints:
 
 def picture(name, category, of="task"):
     """A figure's two files; the PNG goes into the report with its caption."""
-    image, labels = f"results/{{{of}}}/figures/{name}", {
-        "figure": name.replace("_", " ")
-    }
-    where = {"category": f"{{{of}}}", "subcategory": category, "labels": labels}
+    image, words = f"results/{{{of}}}/figures/{name}", name.replace("_", " ")
+    where = dict(category=f"{{{of}}}", subcategory=category, labels={"figure": words})
     page = report(f"{image}.png", caption=f"../report/{name}.rst", **where)
     return [page, f"{image}.{plan.config['figures']['format']}"]
 

@@ -96,7 +96,11 @@ class TaskPlan:
 
     @cached_property
     def count(self) -> int:
-        """How many networks the task has; they are planned by position, 0 and on."""
+        """How many networks the task has; they are planned by position, 0 and on.
+
+        Raises:
+            GengapError: more are to be imported than there are, or nothing says how many.
+        """
         if self.kind == "zoo":
             zoo = self.own["zoo"]
             return len(grid_points(zoo["grid"], zoo["replicates"]))
@@ -104,7 +108,12 @@ class TaskPlan:
         if self._zoo is None:
             return imported_networks(pgdl["task"], pgdl["source"], pgdl["networks"])
         available = len(grid_points(self._zoo["grid"], self._zoo["replicates"]))
-        return min(pgdl["networks"] or available, available)
+        if pgdl["networks"] and pgdl["networks"] > available:
+            raise GengapError(
+                f"'networks' of task '{self.own['name']}' is {pgdl['networks']}, but its zoo "
+                f"'{pgdl['exported']}' has {available} of them: lower it."
+            )
+        return pgdl["networks"] or available
 
     @cached_property
     def families(self) -> dict[str, str]:
@@ -194,11 +203,8 @@ class TaskPlan:
         Raises:
             GengapError: the fault, by the name of its key.
         """
-        if "exported" in self.own.get("pgdl", {}) and self._zoo is None:
-            raise GengapError(
-                f"'exported' of task '{self.own['name']}' is '{self.own['pgdl']['exported']}', "
-                "which is no zoo of this config: name one."
-            )
+        if self.exported_from:
+            self._check_exported()
         if self.kind == "zoo":
             origin = f"The zoo of task '{self.own['name']}'"
             for entry in self.entries:
@@ -219,6 +225,19 @@ class TaskPlan:
             raise GengapError(
                 f"'example' of task '{self.own['name']}' is {self.own['example']}, but its "
                 f"networks are numbered 0 to {self.count - 1}: choose one of them."
+            )
+
+    def _check_exported(self) -> None:
+        name, exported = self.own["name"], self.own["pgdl"]["exported"]
+        if self._zoo is None:
+            raise GengapError(
+                f"'exported' of task '{name}' is '{exported}', which is no zoo of this config: "
+                "name one."
+            )
+        if "architecture" in {**self._zoo["network"], **self._zoo["grid"]}:
+            raise GengapError(
+                f"Task '{name}' exports the zoo '{exported}' of named architectures, which PGDL's "
+                "format cannot describe: export one of a template or a 'model_config'."
             )
 
     @property

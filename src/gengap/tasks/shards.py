@@ -97,9 +97,16 @@ class ShardReceipt:
             path: the file, in the folder of its network.
 
         Raises:
-            GengapError: the file is missing, or has changed since it was made.
+            GengapError: the network failed, or the file is missing or has changed since it was
+                made.
         """
-        stated = self.networks.get(path.parent.name, {}).get(path.name)
+        network = path.parent.name
+        if network not in self.networks:
+            raise GengapError(
+                f"Network {network} was not made: the reason is in the task's failed.csv, and in "
+                "the list of failures beside the receipt of its shard."
+            )
+        stated = self.networks[network].get(path.name)
         if stated is None or not path.is_file() or sha256(path) != stated:
             raise GengapError(
                 f"{path} is not the file that the network was made with: remove the folder "
