@@ -170,7 +170,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         require_writable(tmp_path / "file")
 
 
-def test_only_rules_of_pgdl_need_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_scripts_of_pgdl_need_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gengap.planning.starting.PGDL_PACKAGES", ("json", "absent_package"))
     require_pgdl_packages({"train", "measure"})
     with pytest.raises(GengapError, match="without absent_package: install it by 'make pgdl'"):

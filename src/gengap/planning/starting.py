@@ -20,7 +20,7 @@ from gengap.planning.tasks import TaskPlan
 log = logging.getLogger(__name__)
 
 PGDL_PACKAGES = ("tensorflow", "h5py")
-PGDL_RULES = {"export", "import_dataset", "import_networks"}
+PGDL_SCRIPTS = {"export", "import_dataset", "import_networks"}
 
 
 def prepare(plan: Plan, jobs: Iterable[tuple[str, Any]], *, needs_packages: bool) -> None:
@@ -28,7 +28,7 @@ def prepare(plan: Plan, jobs: Iterable[tuple[str, Any]], *, needs_packages: bool
 
     Args:
         plan: of the run.
-        jobs: the rule and the wildcards of every job of the run.
+        jobs: the name of the script and the wildcards of every job of the run.
         needs_packages: whether the jobs run in the environment that runs the workflow.
 
     Raises:
@@ -40,7 +40,7 @@ def prepare(plan: Plan, jobs: Iterable[tuple[str, Any]], *, needs_packages: bool
     if removed:
         log.info("%d unfinished files of an earlier run were removed", removed)
     if needs_packages:
-        require_pgdl_packages({rule for rule, _ in jobs})
+        require_pgdl_packages({script for script, _ in jobs})
     arrange_networks(results, _tasks_with(plan, jobs, "train"))
     remove_outdated_shards(results, _tasks_with(plan, jobs, "measures"))
 
@@ -61,17 +61,17 @@ def require_writable(folder: Path) -> None:
         ) from None
 
 
-def require_pgdl_packages(rules: Collection[str]) -> None:
+def require_pgdl_packages(scripts: Collection[str]) -> None:
     """Stop where PGDL's files are to be read or written, and cannot be.
 
     Args:
-        rules: names of the rules that have jobs in this run.
+        scripts: names of the scripts that this run executes.
 
     Raises:
         GengapError: a package is missing.
     """
     missing = [name for name in PGDL_PACKAGES if find_spec(name) is None]
-    if missing and any(rule in PGDL_RULES for rule in rules):
+    if missing and any(script in PGDL_SCRIPTS for script in scripts):
         raise GengapError(
             f"PGDL's files cannot be read or written without {' and '.join(missing)}: "
             "install it by 'make pgdl', or add --sdm conda."
@@ -147,8 +147,8 @@ def remove_outdated_shards(results: Path, tasks: Iterable[TaskPlan]) -> None:
                     path.unlink()
 
 
-def _tasks_with(plan: Plan, jobs: Iterable[tuple[str, Any]], rule: str) -> list[TaskPlan]:
-    names = {wildcards.task for name, wildcards in jobs if name == rule}
+def _tasks_with(plan: Plan, jobs: Iterable[tuple[str, Any]], script: str) -> list[TaskPlan]:
+    names = {wildcards.task for name, wildcards in jobs if name == script}
     return [plan.task(name) for name in sorted(names)]
 
 
