@@ -19,7 +19,7 @@ def main() -> None:
         params.task,
         receipt.parent,
         source=params.source,
-        networks=range(params.networks),
+        networks=None if params.networks is None else range(params.networks),
         checksum=params.checksum,
         accept=lambda reference: check_roles(task, params.roles, reference.grid),
     ).write(receipt)

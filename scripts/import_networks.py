@@ -17,7 +17,7 @@ def main() -> None:
     receipt = pgdl.Receipt.read(files.receipt)
     tree = pgdl.locate(receipt.tree, receipt.task)
     task = Path(files.train).parents[1]
-    made_from = [shards.sha256(files[name]) for name in ("receipt", "train", "test")]
+    made_from = [shards.sha256(files[name]) for name in ("train", "test")]
     made_from += [str(params.recompute), params.code, params.device]
     shard, made = jobs.Shard(snakemake), {}
     for network in shard:
@@ -25,7 +25,7 @@ def main() -> None:
             made[network] = shards.make_network(
                 task / "networks" / network,
                 network,
-                shards.digest_of(network, *made_from),
+                shards.digest_of(network, pgdl.source_digest(tree, int(network)), *made_from),
                 partial(
                     pgdl.import_network,
                     tree,

@@ -111,9 +111,6 @@ def read_json(path: str | Path, remedy: str) -> dict[str, Any]:
     Returns:
         The object.
 
-    Returns:
-        The object.
-
     Raises:
         GengapError: the file is missing, is not JSON, or holds another value than an object.
     """

@@ -158,9 +158,19 @@ def test_task_without_topology_says_so(copy: Path) -> None:
     assert "family 'topology'" in missing
 
 
-def test_one_missing_file_of_diagrams_is_said_by_name(copy: Path) -> None:
-    (copy / "topology" / "diagrams" / "3.npz").unlink()
-    with pytest.raises(GengapError, match=r"3\.npz does not exist"):
+def test_diagrams_of_a_run_before_topology_was_dropped_are_not_shown(copy: Path) -> None:
+    measures = pd.read_csv(copy / "measures.csv", dtype=str)
+    measures[measures["family"] != "topology"].to_csv(copy / "measures.csv", index=False)
+    write_evaluation(copy, pd.read_csv(copy / "measures.csv", dtype={"network": str}))
+    # A network that failed in it is told of; the others are in no stage of topology any more.
+    assert read_view(copy).diagrams == copy / "topology" / "diagrams"
+    (copy / "failed.csv").write_text("network,stage,reason\n")
+    assert read_view(copy).diagrams is None
+
+
+def test_a_missing_file_of_diagrams_is_said(copy: Path) -> None:
+    (copy / "topology" / "diagrams" / "0.npz").unlink()
+    with pytest.raises(GengapError, match=r"Network 3 has no persistence diagrams in .*: run the"):
         read_view(copy).bars("3")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gengap.errors import GengapError
 from gengap.failures import Failure
-from gengap.measures import MeasureResults, tidy, to_frame
+from gengap.measures import MeasureResults, tidy, to_frame, write_tables
 from gengap.measures.gathering import gather
 
 
@@ -45,6 +45,18 @@ def test_tables_are_gathered_in_the_order_of_networks(tmp_path: Path) -> None:
     assert list(gathered["failed"]["network"]) == ["3", "11"]
     with pytest.raises(GengapError, match=r"No network has any measure; the first reason: few"):
         gather([], failures)
+
+
+def test_a_shard_whose_networks_all_failed_changes_nothing_of_the_others(tmp_path: Path) -> None:
+    values = {"third": 1 / 3, "small": 1e-7, "large": 1e17}
+    write_tables([tidy(to_frame(values), "digits", "0", "mine")], tmp_path / "0.csv")
+    write_tables([], tmp_path / "1.csv")
+    failures = [Failure("train", "1", "NaN")]
+    alone = gather([tmp_path / "0.csv"], failures)["measures"]
+    beside = gather([tmp_path / "0.csv", tmp_path / "1.csv"], failures)["measures"]
+    pd.testing.assert_frame_equal(beside, alone)
+    with pytest.raises(GengapError, match=r"the first reason: NaN"):
+        gather([tmp_path / "1.csv"], failures)
 
 
 def test_measures_that_were_left_out_are_listed_apart(tmp_path: Path) -> None:

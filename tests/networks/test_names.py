@@ -60,6 +60,7 @@ def test_the_schema_names_the_templates_and_their_keywords(schema: dict[str, Any
     network = schema["network"]["properties"]
     assert tuple(network["template"]["enum"]) == tuple(names.TEMPLATES)
     of_templates = {key for listed in names.TEMPLATES.values() for key in listed}
+    assert tuple(network["activation"]["enum"]) == names.ACTIVATIONS
     by_template = schema["zoo"]["then"]["properties"]["network"]
     assert set(by_template["propertyNames"]["enum"]) == {"template"} | of_templates
     assert set(network) == {"template", "architecture", "model_config"} | of_templates

@@ -24,3 +24,6 @@ def test_families_of_the_library_and_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "baseline.py").write_text("")
     with pytest.raises(GengapError, match=r"names 'baseline' twice"):
         families(["baseline", str(tmp_path / "baseline.py")])
+    (tmp_path / "my-measures.py").write_text("")
+    with pytest.raises(GengapError, match=r"names the file .*my-measures\.py, whose name becomes"):
+        families([str(tmp_path / "my-measures.py")])

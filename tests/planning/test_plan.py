@@ -83,6 +83,54 @@ def zoo(config: Config) -> Config:
             ),
             "names the layer 'Konv2D': choose one of Activation",
         ),
+        (
+            lambda c: zoo(c).update(
+                network={"model_config": [{"layer_name": "Dense", "unitz": 3}]},
+                grid={"epochs": [1, 2, 3, 4]},
+            ),
+            "gives the layer 'Dense' the keyword 'unitz', which it does not have (it has",
+        ),
+        (
+            lambda c: zoo(c).update(
+                network={"model_config": [{"layer_name": "Dense"}]}, grid={"width": [1, 2, 3, 4]}
+            ),
+            "gives the network of a 'model_config' the keyword 'width'",
+        ),
+        (lambda c: zoo(c).update(network={"model_config": [3]}), "zoo.network.model_config[0]': 3"),
+        (lambda c: zoo(c)["network"].pop("template"), "'reduced' names no kind of network: give"),
+        (lambda c: zoo(c)["network"].pop("depth"), "has a template without 'depth': set it in"),
+        (
+            lambda c: zoo(c).update(network={"architecture": "alexnet", "template": "dense"}),
+            "names template and architecture: give 'network' or the grid one of",
+        ),
+        (lambda c: zoo(c)["network"].update(activation="reluu"), "'reluu' is not one of ['elu'"),
+        (
+            lambda c: zoo(c)["training"].update(loss="nll"),
+            "trains the template 'dense' on the loss",
+        ),
+        (
+            lambda c: zoo(c)["training"].update(nesterov=True, momentum=0),
+            "The zoo of task 'reduced' sets 'nesterov' with momentum 0",
+        ),
+        (
+            lambda c: zoo(c)["training"].update(schedule={"name": "step", "lowest": 0.1}),
+            "gives the schedule 'step' the keyword 'lowest'",
+        ),
+        (lambda c: zoo(c)["training"].update(learning_rate=float("inf")), "inf is not of type"),
+        (lambda c: zoo(c)["training"].update(weight_decay=float("nan")), "nan is not of type"),
+        (
+            lambda c: zoo(c)["dataset"].update(classes=[0, 1], groups=[[0], [1]]),
+            "zoo.dataset.groups': [[0], [1]] is not of type 'null'",
+        ),
+        (lambda c: zoo(c)["dataset"].update(classes=[0, 0]), "[0, 0] has non-unique elements"),
+        (
+            lambda c: zoo(c)["dataset"].update(transforms=[{"name": "resize"}]),
+            "'size' is a required property",
+        ),
+        (
+            lambda c: c["topology"].update(engine="fast", max_dim=2),
+            "'engine' of topology is 'fast', which computes diagrams up to dimension 1",
+        ),
         (lambda c: c["tasks"][0].update(networks_per_job=0), "networks_per_job': 0 is less than"),
         (lambda c: c.update(data_dir="/no/such/folder"), "'data_dir' is '/no/such/folder', which"),
         (lambda c: c.update(studies={"balester": {}}), "'studies' names 'balester': choose among"),
@@ -91,6 +139,12 @@ def zoo(config: Config) -> Config:
         (
             lambda c: c["tasks"].append({"name": "b", "pgdl": {"exported": "a"}}),
             "'exported' of task 'b' is 'a', which is no zoo of this config",
+        ),
+        (
+            lambda c: c["tasks"].append(
+                {"name": "b", "pgdl": {"exported": "reduced", "networks": 9}}
+            ),
+            "'networks' of task 'b' is 9, but its zoo 'reduced' has 8 of them: lower it",
         ),
         (
             lambda c: c["tasks"].append({"name": "b", "pgdl": {"task": "mine"}}),
@@ -127,6 +181,7 @@ def test_a_published_task_says_how_many_networks_it_has(
     ]
     plan = plan_of(reduced)
     assert [plan.task(name).count for name in ("all", "some", "mine")] == [54, 9, 10]
+    assert plan.task("some").fetched == 9
 
 
 def test_an_exported_zoo_is_imported_network_by_network(
@@ -140,10 +195,22 @@ def test_an_exported_zoo_is_imported_network_by_network(
     plan = plan_of(reduced)
     again = plan.task("again")
     assert (again.count, plan.task("part").count) == (8, 8)
+    # One that failed is not exported, so nothing is asked for by its number.
+    assert again.fetched is None
     assert (again.exported_from, again.pgdl_name) == ("reduced", "reduced")
     assert again.pgdl_source == "results/reduced/pgdl"
     assert targets.export_receipt(again) == ["results/reduced/pgdl/exported.txt"]
     assert targets.export_receipt(plan.task("reduced")) == []
+
+
+def test_named_architectures_are_not_exported(reduced: Config, plan_of: PlanMaker) -> None:
+    zoo(reduced).update(network={"architecture": "lenet"}, grid={"epochs": [1, 2, 3, 4]})
+    task = reduced["tasks"][0]
+    task |= {"correlate_within": None, "rank_within": None, "colour": None}
+    plan_of(reduced)
+    reduced["tasks"].append({"name": "again", "pgdl": {"exported": "reduced"}})
+    with pytest.raises(GengapError, match="'again' exports the zoo 'reduced' of named architect"):
+        plan_of(reduced)
 
 
 def test_tasks_of_a_study_have_its_name_before_theirs(reduced: Config, plan_of: PlanMaker) -> None:
@@ -191,6 +258,19 @@ def test_other_tasks_of_a_study_need_not_be_those_that_it_compares(
         ),
         ("maddox2020", "width_depth", {"dataset": MISSPELT}, "'trian_size' was unexpected"),
         ("corneanu2020", "partitions", {"dataset": {"name": "digitz"}}, "'digitz' is not one of"),
+        ("corneanu2020", "partitions", {"dataset": "digits"}, "sets 'dataset' to 'digits': give"),
+        ("corneanu2020", "partitions", {"network": None}, "sets 'network' to None: give a mapping"),
+        ("corneanu2020", "partitions", {"inputs": "all"}, "sets 'inputs' to 'all': give an"),
+        ("corneanu2020", "partitions", {"inputs": True}, "sets 'inputs' to True: give an integer"),
+        ("corneanu2020", "partitions", {"training": {"optimizer": "sgd"}}, "'optimizer' was unexp"),
+        (
+            "corneanu2020", "partitions", {"network": {"architecture": ["lenet"]}},
+            "names the architecture '['lenet']': choose one of",
+        ),
+        (
+            "corneanu2020", "partitions", {"network": {"model_config": None}},
+            "gives a 'model_config' that is no list of layers",
+        ),
         (
             "corneanu2020", "partitions", {"network": {"architecture": "lennet"}},
             "experiment partitions, 'network', names the architecture 'lennet'",
@@ -211,6 +291,22 @@ def test_a_fault_in_an_experiment_is_named_with_its_place(
         plan.settings(study)
     assert sentence in str(fault.value)
     assert f"studies/{study}.yaml, experiment {name}" in str(fault.value)
+
+
+def test_tasks_of_a_study_that_are_no_list_are_named(reduced: Config, plan_of: PlanMaker) -> None:
+    plan = plan_of(reduced | {"studies": {"ballester2023": {"tasks": None}}})
+    with pytest.raises(GengapError, match=r"ballester2023\.yaml is not valid at '\$\.tasks': None"):
+        plan.settings("ballester2023")
+
+
+def test_integers_may_be_written_as_floats(reduced: Config, plan_of: PlanMaker) -> None:
+    task = reduced["tasks"][0]
+    expected = plan_of(reduced).task("reduced").entries
+    task["networks_per_job"], task["zoo"]["replicates"] = 4.0, 2.0
+    plan = plan_of(reduced | {"seed": 0.0})
+    assert plan.task("reduced").shards == range(2)
+    assert plan.task("reduced").entries == expected
+    assert isinstance(plan.config["seed"], int)
 
 
 def test_a_setting_that_an_experiment_needs_is_missed(reduced: Config, plan_of: PlanMaker) -> None:

@@ -84,7 +84,9 @@ def test_a_network_is_read_only_as_its_receipt_lists_it(maker: Maker, tmp_path: 
     (maker.folder / "weights.safetensors").write_bytes(b"other")
     with pytest.raises(GengapError, match=r"7/weights\.safetensors is not the file .* remove"):
         receipt.network(maker.folder)
-    with pytest.raises(GengapError, match="is not the file"):
+    with pytest.raises(
+        GengapError, match=r"Network 7 was not made: the reason is in .*failed\.csv"
+    ):
         ShardReceipt({}).network(maker.folder)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from tests.workflow.runs import REDUCED, results_of
 
+from gengap.names import NETWORK_RECEIPT
+
 OUTER = """
 configfile: "{config}"
 
@@ -16,6 +18,9 @@ module gengap:
     config: config
 
 use rule * from gengap as gengap_*
+
+onstart:
+    gengap.onstart()
 
 rule own:
     input: "results/reduced/plan.json"
@@ -27,6 +32,9 @@ rule own:
 def test_the_workflow_is_a_module_of_another(root: Path, finished: Path, tmp_path: Path) -> None:
     outer = tmp_path / "outer" / "workflow.smk"
     outer.parent.mkdir()
+    other = tmp_path / "elsewhere" / "results" / "reduced" / "networks" / "7"
+    other.mkdir(parents=True)
+    (other / NETWORK_RECEIPT).write_text('{"identity": "of_another_grid"}')
     outer.write_text(OUTER.format(config=REDUCED, snakefile=root / "Snakefile"))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(outer), "--cores", "1"]
     command += ["--directory", str(tmp_path / "elsewhere"), "--nocolor"]
@@ -37,6 +45,8 @@ def test_the_workflow_is_a_module_of_another(root: Path, finished: Path, tmp_pat
     assert ours["results/own.txt"] == expected["results/reduced/plan.json"]
     for name in targets[1:]:
         assert ours[name] == expected[name]
+    # The run was prepared, whatever the outer workflow calls the rules.
+    assert (other.parent / "unused" / "of_another_grid").is_dir()
 
 
 def test_as_a_module_it_plans_what_it_plans_by_itself(root: Path, tmp_path: Path) -> None:

@@ -44,10 +44,8 @@ wildcard_constraints:
 
 def picture(name, category, of="task"):
     """A figure's two files; the PNG goes into the report with its caption."""
-    image, labels = f"results/{{{of}}}/figures/{name}", {
-        "figure": name.replace("_", " ")
-    }
-    where = {"category": f"{{{of}}}", "subcategory": category, "labels": labels}
+    image, words = f"results/{{{of}}}/figures/{name}", name.replace("_", " ")
+    where = dict(category=f"{{{of}}}", subcategory=category, labels={"figure": words})
     page = report(f"{image}.png", caption=f"../report/{name}.rst", **where)
     return [page, f"{image}.{plan.config['figures']['format']}"]
 
@@ -55,5 +53,7 @@ def picture(name, category, of="task"):
 def prepare():
     """What is to be done before the first job."""
     methods = workflow.deployment_settings.deployment_method
-    jobs = [(job.rule.name, job.wildcards) for job in workflow.dag.needrun_jobs()]
+    # By its script, since a workflow that this one is a module of may rename its rules.
+    rules = [(job.rule.script, job.wildcards) for job in workflow.dag.needrun_jobs()]
+    jobs = [(Path(script).stem, names) for script, names in rules if script]
     starting.prepare(plan, jobs, needs_packages=DeploymentMethod.CONDA not in methods)

@@ -50,7 +50,7 @@ rule download:
         task=look.task(lambda task: task.pgdl_name),
         source=look.task(lambda task: task.pgdl_source),
         checksum=look.own("pgdl", "checksum"),
-        networks=look.task(lambda task: task.count),
+        networks=look.task(lambda task: task.fetched),
         roles=look.task(lambda task: task.roles),
         code=look.code("download"),
     message:

@@ -21,11 +21,13 @@ from gengap.evaluation.designs import (
     over_networks,
 )
 from gengap.failures import Failure, read_failures
+from gengap.names import STAGED_FAMILY
 from gengap.topology import find_diagrams, read_diagrams
 
 GAP = "gap"
 CLUSTER = "cluster"
 OUTCOMES = ("train_accuracy", "test_accuracy", GAP)
+TOPOLOGY_STAGES = ("activations", "diagrams", "summaries")
 BAR_COLUMNS = ("dimension", "draw", "birth", "death")
 _SUMMARY_NAMES = {component: name for name, component in SUMMARIES.items()}
 
@@ -197,6 +199,10 @@ def read_view(folder: str | Path) -> View:
         index=list(OUTCOMES),
     ).T
     networks = pd.concat([task.hyper_parameters(), outcomes], axis=1).rename_axis("network")
+    failed = _read_table(folder / "failed.csv")
+    # Files that an earlier run left are of a task as it was then.
+    topology_failed = any(stage.endswith(TOPOLOGY_STAGES) for stage in failed["stage"])
+    with_topology = topology_failed or STAGED_FAMILY in set(measures["family"])
     diagrams = folder / "topology" / "diagrams"
     return View(
         name=task.name,
@@ -204,10 +210,10 @@ def read_view(folder: str | Path) -> View:
         hyper_parameters=tuple(task.grid),
         measures=_ranked(measures, networks.index, evaluation, folder),
         leaderboard=leaderboard,
-        failed=_read_table(folder / "failed.csv"),
+        failed=failed,
         left_out=evaluation.left_out,
         clusters=_read_table(folder / "evaluation" / "clusters.csv"),
-        diagrams=diagrams if diagrams.is_dir() else None,
+        diagrams=diagrams if with_topology and diagrams.is_dir() else None,
     )
 
 

@@ -42,7 +42,9 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
     """
     text = {"network": str, "component": str}
     read = [pd.read_csv(path, dtype=text) for path in tables]
-    joined = pd.concat(read) if read else pd.DataFrame(columns=COLUMNS)
+    # A table of no network has columns of objects, and would make objects of all numbers.
+    filled = [table for table in read if not table.empty]
+    joined = pd.concat(filled) if filled else pd.DataFrame(columns=COLUMNS)
     if joined.empty:
         reason = failures[0].reason if failures else "no family of measures is asked for"
         raise GengapError(f"No network has any measure; the first reason: {reason}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -11,7 +12,7 @@ from typing import Any
 
 from gengap.errors import GengapError
 from gengap.planning.grid import grid_points
-from gengap.planning.networks import check_loss, check_nested
+from gengap.planning.networks import RECIPES, check_loss, check_nested
 from gengap.planning.settings import Settings
 
 
@@ -70,6 +71,20 @@ class ExperimentPlan:
         return self.runs[number]
 
 
+YAML_TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
+    "int": ("an integer", (int,)),
+    "float": ("a number", (int, float)),
+    "bool": ("true or false", (bool,)),
+    "str": ("a text", (str,)),
+    "None": ("null", (type(None),)),
+    "Sequence": ("a list", (list,)),
+    "Mapping": ("a mapping", (dict,)),
+    "NetworkSettings": ("a mapping", (dict,)),
+    "TrainingSettings": ("a mapping", (dict,)),
+}
+"""What a setting may be in YAML, in words and in Python, by its annotation."""
+
+
 def check_experiments(root: Path, study: str, settings: Settings, origin: str) -> None:
     """Refuse a study of experiments with a fault that can be known before anything is run.
 
@@ -100,12 +115,14 @@ def check_experiments(root: Path, study: str, settings: Settings, origin: str) -
             _ = plan.runs
         except GengapError as error:
             raise GengapError(f"{where}: {error}") from None
-        for _, keywords in plan.runs:
-            recipes = (keywords, keywords.get("training", {}), keywords.get("random_training", {}))
-            for loss in (recipe.get("loss") for recipe in recipes):
-                check_loss(keywords.get("network", {}), loss, where)
         fields = settings_fields(folder / f"{plan.module}.py")
         _check_keys(entry, fields, where)
+        for _, keywords in plan.runs:
+            for key, value in keywords.items():
+                _check_type(value, key, fields[key].annotation, where)
+            recipes = (keywords, *(keywords.get(key, {}) for key in RECIPES))
+            for network, recipe in itertools.product(_networks(keywords), recipes):
+                check_loss(network, recipe.get("loss"), where)
         for key, value in [*entry["settings"].items(), *entry["grid"].items()]:
             if "Mapping[" in fields[key].annotation:
                 check_nested(value, key, schema, where)
@@ -153,3 +170,25 @@ def _check_keys(entry: Settings, fields: Mapping[str, Field], where: str) -> Non
     for key, field in fields.items():
         if field.default is None and key not in given:
             raise GengapError(f"{where} needs '{key}': set it.")
+
+
+def _check_type(value: Any, key: str, annotation: str, where: str) -> None:
+    """Refuse a value of another type than its field; of types that are not in YAML nothing is said.
+
+    Raises:
+        GengapError: the type is wrong.
+    """
+    names = [name.partition("[")[0] for name in annotation.split(" | ")]
+    if set(names) <= set(YAML_TYPES) and not any(_is_a(value, name) for name in names):
+        words = " or ".join(YAML_TYPES[name][0] for name in names)
+        raise GengapError(f"{where} sets '{key}' to {value!r}: give {words}.")
+
+
+def _is_a(value: Any, name: str) -> bool:
+    types = YAML_TYPES[name][1]
+    return isinstance(value, types) and (bool in types or not isinstance(value, bool))
+
+
+def _networks(keywords: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    listed = keywords.get("networks", [])
+    return [keywords.get("network", {}), *(listed if isinstance(listed, list) else [])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,8 +21,8 @@ def families(named: Sequence[str] | str) -> dict[str, str]:
         The entries, by the family's name (for a file: its name without ``.py``).
 
     Raises:
-        GengapError: an entry is neither a family of the library nor a file that exists, or two
-            entries have one name.
+        GengapError: an entry is neither a family of the library nor a file that exists, two
+            entries have one name, or a file's name is no name of a family.
     """
     chosen: dict[str, str] = {}
     for entry in FAMILIES if named == "all" else named:
@@ -29,6 +30,11 @@ def families(named: Sequence[str] | str) -> dict[str, str]:
         if name in chosen or (name != entry and name in FAMILIES):
             raise GengapError(f"'families' names '{name}' twice: rename one of them.")
         family_source(entry)
+        if not re.fullmatch(r"\w+", name):
+            raise GengapError(
+                f"'families' names the file {entry}, whose name becomes that of a folder: give it "
+                "a name of letters, digits and underscores."
+            )
         chosen[name] = entry
     return chosen
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gengap.errors import GengapError
+from gengap.limits import ENGINE_MAX_DIM, resolve_engine
 from gengap.planning.experiments import ExperimentPlan, check_experiments
 from gengap.planning.settings import Settings, keys_of, merged, read_yaml, validated
 from gengap.planning.tasks import TaskPlan
@@ -166,6 +167,13 @@ class Plan:
             plan = TaskPlan(task["name"], task, filled, *self._grid_keys)
             plan.check()
             _ = plan.families
+        engine, max_dim = filled["topology"]["engine"], filled["topology"]["max_dim"]
+        highest = ENGINE_MAX_DIM[resolve_engine(engine, max_dim)]
+        if highest is not None and max_dim > highest:
+            raise GengapError(
+                f"'engine' of topology is '{engine}', which computes diagrams up to dimension "
+                f"{highest}, but 'max_dim' is {max_dim}: take auto, or lower max_dim."
+            )
         for name in filled["figures"]["compared"] or []:
             if name not in names:
                 raise GengapError(
@@ -203,7 +211,7 @@ def _kinds(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Return ``zoo`` or ``pgdl`` of each task; one that is neither is left to the validation."""
     return {
         f"{prefix}{task.get('name')}": kind
-        for task in settings.get("tasks", [])
+        for task in settings.get("tasks") or []
         for kind in ("zoo", "pgdl")
         if kind in task
     }

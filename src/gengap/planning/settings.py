@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -99,7 +100,10 @@ def _validator(schema: Path, part: str) -> Validator:
 
 
 def _with_defaults(schema: Settings) -> Validator:
-    """Return a validator that fills in each property's default before it looks at the property."""
+    """Return a validator that fills in each property's default before it looks at the property.
+
+    An integral float becomes an integer where the schema asks for one, as 16.0 networks in a job.
+    """
     of_properties: _Properties = Draft202012Validator.VALIDATORS["properties"]
 
     def fill_in(
@@ -109,9 +113,20 @@ def _with_defaults(schema: Settings) -> Validator:
             for name, described in properties.items():
                 if "default" in described:
                     instance.setdefault(name, copy.deepcopy(described["default"]))
+                value = instance.get(name)
+                if isinstance(value, float) and value.is_integer():
+                    is_integer = "integer" in described.get("type", ())
+                    instance[name] = int(value) if is_integer else value
         yield from of_properties(validator, properties, instance, schema)
 
-    return extend(Draft202012Validator, {"properties": fill_in})(schema)
+    types = Draft202012Validator.TYPE_CHECKER.redefine("number", _is_finite_number)
+    return extend(Draft202012Validator, {"properties": fill_in}, type_checker=types)(schema)
+
+
+def _is_finite_number(_checker: object, value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value)
 
 
 def _in_order(key: str, value: Any) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import tempfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from gengap.planning.tasks import TaskPlan
 log = logging.getLogger(__name__)
 
 PGDL_PACKAGES = ("tensorflow", "h5py")
-PGDL_RULES = {"export", "import_dataset", "import_networks"}
+PGDL_SCRIPTS = {"export", "import_dataset", "import_networks"}
 
 
 def prepare(plan: Plan, jobs: Iterable[tuple[str, Any]], *, needs_packages: bool) -> None:
@@ -27,7 +28,7 @@ def prepare(plan: Plan, jobs: Iterable[tuple[str, Any]], *, needs_packages: bool
 
     Args:
         plan: of the run.
-        jobs: the rule and the wildcards of every job of the run.
+        jobs: the name of the script and the wildcards of every job of the run.
         needs_packages: whether the jobs run in the environment that runs the workflow.
 
     Raises:
@@ -39,9 +40,9 @@ def prepare(plan: Plan, jobs: Iterable[tuple[str, Any]], *, needs_packages: bool
     if removed:
         log.info("%d unfinished files of an earlier run were removed", removed)
     if needs_packages:
-        require_pgdl_packages({rule for rule, _ in jobs})
-    zoos = {wildcards.task for rule, wildcards in jobs if rule == "train"}
-    arrange_networks(results, [plan.task(name) for name in sorted(zoos)])
+        require_pgdl_packages({script for script, _ in jobs})
+    arrange_networks(results, _tasks_with(plan, jobs, "train"))
+    remove_outdated_shards(results, _tasks_with(plan, jobs, "measures"))
 
 
 def require_writable(folder: Path) -> None:
@@ -60,17 +61,17 @@ def require_writable(folder: Path) -> None:
         ) from None
 
 
-def require_pgdl_packages(rules: Collection[str]) -> None:
+def require_pgdl_packages(scripts: Collection[str]) -> None:
     """Stop where PGDL's files are to be read or written, and cannot be.
 
     Args:
-        rules: names of the rules that have jobs in this run.
+        scripts: names of the scripts that this run executes.
 
     Raises:
         GengapError: a package is missing.
     """
     missing = [name for name in PGDL_PACKAGES if find_spec(name) is None]
-    if missing and any(rule in PGDL_RULES for rule in rules):
+    if missing and any(script in PGDL_SCRIPTS for script in scripts):
         raise GengapError(
             f"PGDL's files cannot be read or written without {' and '.join(missing)}: "
             "install it by 'make pgdl', or add --sdm conda."
@@ -84,45 +85,96 @@ def arrange_networks(results: Path, tasks: Iterable[TaskPlan]) -> None:
     of a network that is still in the plan is moved to where the plan has it, so that it need not be
     trained again. Networks that are no longer in the plan are kept under ``networks/unused``.
 
+    Before a network moves, ``task.json`` and the receipts that name its position are removed. If
+    the run is killed, or the config is changed back, the next run then makes them again; none of
+    them ever describes another network's files.
+
     Args:
         results: the folder of results.
         tasks: the zoos of this run.
     """
     for task in tasks:
         folder = results / task.name / "networks"
-        found = {path: _identity(path) for path in folder.glob("*") if path.name != "unused"}
-        found |= {path: _identity(path) for path in folder.glob("unused/*")}
-        if not found:
+        unused = folder / "unused"
+        identities = {path: _identity(path) for path in folder.glob("*") if path != unused}
+        if not identities and not unused.is_dir():
             continue
         planned = {
             folder / str(network): entry["identity"]
             for shard in task.shards
             for network, entry in zip(task.networks(shard), task.shard_entries(shard), strict=True)
         }
-        misplaced = [path for path, name in found.items() if planned.get(path) != name]
-        aside = [path for path in misplaced if path.parent == folder]
-        for path in aside:
-            _set_aside(path, folder / "unused", found[path])
-        for target, name in planned.items():
-            kept = folder / "unused" / name
-            if not target.exists() and kept.exists():
-                kept.rename(target)
-        if aside:
+        # A folder without a sound receipt stays where it is, to be made anew.
+        misplaced = {
+            path: name
+            for path, name in identities.items()
+            if name is not None and planned.get(path) != name
+        }
+        if misplaced:
+            _remove_descriptions(results / task.name, {path.name for path in misplaced})
+            unused.mkdir(exist_ok=True)
             log.info("%s: the grid has changed; networks were moved to their positions", task.name)
+        for path, name in misplaced.items():
+            if not (unused / name).exists():
+                path.rename(unused / name)
+        for target, name in planned.items():
+            kept = unused / name
+            if kept.exists() and _identity(target) is None:
+                shutil.rmtree(target, ignore_errors=True)
+                kept.rename(target)
 
 
-def _set_aside(path: Path, unused: Path, name: str | None) -> None:
-    """Move a network out of the way; one without a sound receipt is left to be made anew."""
-    if name is None:
-        return
-    unused.mkdir(exist_ok=True)
-    if not (unused / name).exists():
-        path.rename(unused / name)
+def remove_outdated_shards(results: Path, tasks: Iterable[TaskPlan]) -> None:
+    """Remove the files of shards that the plan lacks, if other shards have their networks now.
+
+    With more networks in each job, a task has fewer shards. What is left of the others would stand
+    beside the new files of the same networks. The shards of networks that have left the plan stay,
+    since they are right again once the networks come back.
+
+    Args:
+        results: the folder of results.
+        tasks: those whose measures this run gathers, so that it makes all their shards.
+    """
+    for task in tasks:
+        folder = results / task.name
+        for receipt, networks in _receipts(folder).items():
+            superseded = not networks or any(int(network) < task.count for network in networks)
+            if int(receipt.stem) in task.shards or not superseded:
+                continue
+            for parent in ("topology/*", "measures/*", "shards"):
+                # The receipt goes last: a killed run leaves it to the next.
+                for path in sorted(folder.glob(f"{parent}/{receipt.stem}.*")):
+                    path.unlink()
+
+
+def _tasks_with(plan: Plan, jobs: Iterable[tuple[str, Any]], script: str) -> list[TaskPlan]:
+    names = {wildcards.task for name, wildcards in jobs if name == script}
+    return [plan.task(name) for name in sorted(names)]
+
+
+def _remove_descriptions(folder: Path, networks: Set[str]) -> None:
+    """Remove what describes networks by their positions: ``task.json`` and receipts of shards."""
+    (folder / "task.json").unlink(missing_ok=True)
+    for receipt, listed in _receipts(folder).items():
+        if not networks.isdisjoint(listed):
+            receipt.unlink()
+
+
+def _receipts(folder: Path) -> dict[Path, set[str]]:
+    """Return the receipts of a task's shards, each with the networks that it lists."""
+    paths = [path for path in folder.glob("shards/*.json") if path.stem.isdigit()]
+    return {path: set(_read(path).get("networks", {})) for path in paths}
 
 
 def _identity(folder: Path) -> str | None:
+    identity = _read(folder / NETWORK_RECEIPT).get("identity")
+    return None if identity is None else str(identity)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return a JSON object; an empty one where the file is missing or damaged."""
     try:
-        receipt = json.loads((folder / NETWORK_RECEIPT).read_text(encoding="utf-8"))
-        return str(receipt["identity"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -14,7 +14,12 @@ from gengap.limits import LEAST_NETWORKS
 from gengap.names import PGDL_NETWORKS, STAGED_FAMILY
 from gengap.planning.families import families
 from gengap.planning.grid import check_roles, grid_points, identity, split_grid_point
-from gengap.planning.networks import check_loss, check_network
+from gengap.planning.networks import (
+    check_complete,
+    check_loss,
+    check_network,
+    check_training,
+)
 from gengap.planning.settings import Settings
 
 ROLES = ("correlate_within", "rank_within", "colour")
@@ -91,7 +96,11 @@ class TaskPlan:
 
     @cached_property
     def count(self) -> int:
-        """How many networks the task has; they are planned by position, 0 and on."""
+        """How many networks the task has; they are planned by position, 0 and on.
+
+        Raises:
+            GengapError: more are to be imported than there are, or nothing says how many.
+        """
         if self.kind == "zoo":
             zoo = self.own["zoo"]
             return len(grid_points(zoo["grid"], zoo["replicates"]))
@@ -99,7 +108,12 @@ class TaskPlan:
         if self._zoo is None:
             return imported_networks(pgdl["task"], pgdl["source"], pgdl["networks"])
         available = len(grid_points(self._zoo["grid"], self._zoo["replicates"]))
-        return min(pgdl["networks"] or available, available)
+        if pgdl["networks"] and pgdl["networks"] > available:
+            raise GengapError(
+                f"'networks' of task '{self.own['name']}' is {pgdl['networks']}, but its zoo "
+                f"'{pgdl['exported']}' has {available} of them: lower it."
+            )
+        return pgdl["networks"] or available
 
     @cached_property
     def families(self) -> dict[str, str]:
@@ -174,23 +188,31 @@ class TaskPlan:
         zoo, source = self.exported_from, self.own["pgdl"]["source"]
         return f"results/{zoo}/pgdl" if zoo else source
 
+    @property
+    def fetched(self) -> int | None:
+        """How many of an imported task's networks are fetched.
+
+        None stands for all that an exported zoo has: one that failed has no place in the export,
+        and must not stop the import of the others.
+        """
+        return None if self.exported_from else self.count
+
     def check(self) -> None:
         """Refuse a plan with a fault that can be known before anything is run.
 
         Raises:
             GengapError: the fault, by the name of its key.
         """
-        if "exported" in self.own.get("pgdl", {}) and self._zoo is None:
-            raise GengapError(
-                f"'exported' of task '{self.own['name']}' is '{self.own['pgdl']['exported']}', "
-                "which is no zoo of this config: name one."
-            )
+        if self.exported_from:
+            self._check_exported()
         if self.kind == "zoo":
             origin = f"The zoo of task '{self.own['name']}'"
-            pairs = [(entry["network"], entry["training"]["loss"]) for entry in self.entries]
-            for network, loss in {repr(pair): pair for pair in pairs}.values():
-                check_network(network, origin)
-                check_loss(network, loss, origin)
+            for entry in self.entries:
+                check_complete(entry["network"], origin)
+                check_network(entry["network"], origin)
+                loss = entry["training"]["loss"]
+                check_loss(entry["network"], loss, origin, ("template", "architecture"))
+                check_training(entry["training"], origin)
         if self.count < LEAST_NETWORKS:
             raise GengapError(
                 f"Task '{self.own['name']}' has {self.count} networks, but the evaluation needs at "
@@ -203,6 +225,19 @@ class TaskPlan:
             raise GengapError(
                 f"'example' of task '{self.own['name']}' is {self.own['example']}, but its "
                 f"networks are numbered 0 to {self.count - 1}: choose one of them."
+            )
+
+    def _check_exported(self) -> None:
+        name, exported = self.own["name"], self.own["pgdl"]["exported"]
+        if self._zoo is None:
+            raise GengapError(
+                f"'exported' of task '{name}' is '{exported}', which is no zoo of this config: "
+                "name one."
+            )
+        if "architecture" in {**self._zoo["network"], **self._zoo["grid"]}:
+            raise GengapError(
+                f"Task '{name}' exports the zoo '{exported}' of named architectures, which PGDL's "
+                "format cannot describe: export one of a template or a 'model_config'."
             )
 
     @property

@@ -37,8 +37,9 @@ class NetworkReceipt:
 
     Attributes:
         identity: digest of the network's hyper-parameters and seed, by which a folder is found
-            again after a grid has grown; for an imported network, its name at its source.
-        digest: digest of everything that the files depend on: identity, data, code and device.
+            again after a grid has grown; the position of an imported network at its source.
+        digest: digest of everything that the files depend on: identity, data, code and device; of
+            an imported network also its files at the source.
         files: SHA-256 of each file, by its name.
     """
 
@@ -96,9 +97,16 @@ class ShardReceipt:
             path: the file, in the folder of its network.
 
         Raises:
-            GengapError: the file is missing, or has changed since it was made.
+            GengapError: the network failed, or the file is missing or has changed since it was
+                made.
         """
-        stated = self.networks.get(path.parent.name, {}).get(path.name)
+        network = path.parent.name
+        if network not in self.networks:
+            raise GengapError(
+                f"Network {network} was not made: the reason is in the task's failed.csv, and in "
+                "the list of failures beside the receipt of its shard."
+            )
+        stated = self.networks[network].get(path.name)
         if stated is None or not path.is_file() or sha256(path) != stated:
             raise GengapError(
                 f"{path} is not the file that the network was made with: remove the folder "

@@ -27,6 +27,7 @@ from gengap.tasks.pgdl import (
     import_network,
     locate,
     read_reference,
+    source_digest,
 )
 from gengap.tasks.pgdl.records import read_examples, write_examples
 from gengap.training import loss_and_accuracy
@@ -507,3 +508,33 @@ def test_published_on_a_server_downloaded_and_imported(
     assert list(task.networks) == ["1"]
     original = files(zoo / "networks" / "1")["weights.safetensors"]
     assert files(tmp_path / "back" / "networks" / "1")["weights.safetensors"] == original
+
+
+def test_the_digest_of_a_source_sees_its_own_files_and_its_own_entry_alone(tmp_path: Path) -> None:
+    entries: dict[str, Any] = {}
+    for id_ in ("4", "7"):
+        width = {"possible_values": [8], "current_value": 8}
+        metrics = {"train_acc": 0.9, "test_acc": 0.8}
+        entries[id_] = {"hparams": {"width": width}, "metrics": metrics}
+        model = tmp_path / "input_data" / "mine" / f"model_{id_}"
+        model.mkdir(parents=True)
+        for name in ("config.json", "weights.hdf5", "weights_init.hdf5"):
+            (model / name).write_text("as it was")
+    reference = tmp_path / "reference_data" / "mine" / "model_configs.json"
+    reference.parent.mkdir(parents=True)
+
+    def digests() -> list[str]:
+        reference.write_text(json.dumps(entries))
+        return [source_digest(locate(tmp_path, "mine"), position) for position in (0, 1)]
+
+    first, second = digests()
+    assert first != second
+    (tmp_path / "input_data" / "mine" / "model_4" / "weights.hdf5").write_text("trained again")
+    changed, same = digests()
+    assert (changed != first, same) == (True, second)
+    entries["7"]["metrics"]["test_acc"] = 0.7
+    assert digests()[0] == changed
+    assert digests()[1] != second
+    (tmp_path / "input_data" / "mine" / "model_7" / "weights.hdf5").unlink()
+    with pytest.raises(GengapError, match=r"model_7/weights\.hdf5 is missing: download"):
+        digests()

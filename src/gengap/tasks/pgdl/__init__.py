@@ -15,6 +15,7 @@ from gengap.tasks.pgdl.importing import (
     disagreements,
     import_dataset,
     import_network,
+    source_digest,
 )
 from gengap.tasks.pgdl.published import BASE_URL, TASKS, PublishedTask
 from gengap.tasks.pgdl.reference import Reference, StatedNetwork, read_reference
@@ -37,4 +38,5 @@ __all__ = [
     "import_network",
     "locate",
     "read_reference",
+    "source_digest",
 ]

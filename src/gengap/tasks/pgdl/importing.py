@@ -14,11 +14,21 @@ import numpy as np
 from gengap.datasets import Split, read_split, write_split
 from gengap.errors import GengapError
 from gengap.files import read_json, writing
-from gengap.pgdl_layout import CONFIG, FETCH_AGAIN, INITIAL, PARTS, WEIGHTS, Tree
+from gengap.pgdl_layout import (
+    CONFIG,
+    FETCH_AGAIN,
+    INITIAL,
+    MODEL_FILES,
+    PARTS,
+    WEIGHTS,
+    Tree,
+    read_entries,
+)
 from gengap.tasks.folder import Metrics
 from gengap.tasks.pgdl.keras_weights import load_weights
 from gengap.tasks.pgdl.records import read_examples
 from gengap.tasks.pgdl.reference import read_reference
+from gengap.tasks.shards import digest_of, sha256
 
 if TYPE_CHECKING:
     from gengap.networks import Network
@@ -90,6 +100,28 @@ def import_dataset(tree: Tree, folder: str | Path) -> None:
         except GengapError as error:
             raise GengapError(f"{source}: {error}") from error
         write_split(split, Path(folder) / "dataset" / f"{part}.safetensors")
+
+
+def source_digest(tree: Tree, position: int) -> str:
+    """Return a digest of all that the files of a task tell of one network.
+
+    Args:
+        tree: the task's files.
+        position: of the network, in the numeric order of the ids.
+
+    Returns:
+        64 hexadecimal digits: of the network's entry in the reference file, and of its files.
+
+    Raises:
+        GengapError: the reference file is broken, or the network or one of its files is missing.
+    """
+    id_ = read_reference(tree.reference).id_at(position)
+    paths = [tree.model(id_) / name for name in MODEL_FILES]
+    for path in paths:
+        if not path.is_file():
+            raise GengapError(f"{path} is missing: {FETCH_AGAIN}.")
+    entry = json.dumps(read_entries(tree.reference)[id_], sort_keys=True)
+    return digest_of(id_, entry, *map(sha256, paths))
 
 
 def import_network(
