@@ -161,10 +161,7 @@ def plot_regions(
 
 
 def plot_boundary(
-    axes: Axes,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    predicted: NDArray[np.integer],
+    axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], predicted: NDArray[np.integer]
 ) -> None:
     """Plot the lines between the regions of predicted classes (g, g), in a frame without ticks."""
     for label in np.unique(predicted)[:-1]:

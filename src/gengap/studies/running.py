@@ -88,10 +88,7 @@ def read_runs(
 
 
 def plot_experiment(
-    study: str,
-    experiment: str,
-    runs: Sequence[AnyRun],
-    plotting: Mapping[str, Any] | None = None,
+    study: str, experiment: str, runs: Sequence[AnyRun], plotting: Mapping[str, Any] | None = None
 ) -> dict[str, Figure]:
     """Plot the figures of an experiment's runs.
 

@@ -16,13 +16,7 @@ from gengap.errors import GengapError
 from gengap.networks import Network, build, set_weights
 from gengap.studies.context import Context
 from gengap.tasks.zoo import network_spec
-from gengap.training import (
-    Recipe,
-    TrainingResult,
-    loss_and_accuracy,
-    set_initial_weights,
-    train,
-)
+from gengap.training import Recipe, TrainingResult, loss_and_accuracy, set_initial_weights, train
 from gengap.training.trainer import OnEpoch
 
 TRAINING = "training"

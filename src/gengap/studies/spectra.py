@@ -8,12 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.curvature import (
-    CurvatureOperator,
-    SpectralDensity,
-    effective_dimension,
-    hessian,
-)
+from gengap.curvature import CurvatureOperator, SpectralDensity, effective_dimension, hessian
 from gengap.curvature.effective_dimension import filter_factors
 from gengap.datasets import Split
 from gengap.limits import DENSE_LIMIT

@@ -10,11 +10,7 @@ from gengap.networks import logits
 
 
 def fgsm(
-    network: nn.Module,
-    inputs: Tensor,
-    labels: Tensor,
-    epsilon: float,
-    limits: tuple[float, float],
+    network: nn.Module, inputs: Tensor, labels: Tensor, epsilon: float, limits: tuple[float, float]
 ) -> Tensor:
     """Return x + epsilon sign(gradient of the cross-entropy).
 

@@ -298,10 +298,7 @@ def _of_errors(errors: Mapping[str, Sequence[Mapping[str, float]]], left_out: st
                 for model in rivals
             },
         )
-        for rivals, against in (
-            (("constant gap",), "a constant"),
-            (BASELINES, "simple baselines"),
-        )
+        for rivals, against in ((("constant gap",), "a constant"), (BASELINES, "simple baselines"))
     ]
 
 

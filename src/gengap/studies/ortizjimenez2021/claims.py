@@ -7,14 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gengap.studies.claims import (
-    Claim,
-    Estimates,
-    by_group,
-    exceeds,
-    listed,
-    rank_correlation,
-)
+from gengap.studies.claims import Claim, Estimates, by_group, exceeds, listed, rank_correlation
 from gengap.studies.ortizjimenez2021.experiments.class_tasks import ClassTasksRun
 from gengap.studies.ortizjimenez2021.experiments.directions import DirectionsRun
 from gengap.studies.ortizjimenez2021.experiments.eigenfunction_tasks import EigenfunctionTasksRun

@@ -53,10 +53,7 @@ from gengap.studies.sabanayagam2023.experiments.complexity import (
     ComplexitySolution,
 )
 from gengap.studies.sabanayagam2023.experiments.images import ImagesRun
-from gengap.studies.sabanayagam2023.experiments.simplicity import (
-    SimplicityRun,
-    SimplicitySolution,
-)
+from gengap.studies.sabanayagam2023.experiments.simplicity import SimplicityRun, SimplicitySolution
 from gengap.studies.sabanayagam2023.quantities import Compared, Floats
 from gengap.studies.sabanayagam2023.starts import RandomLabels
 

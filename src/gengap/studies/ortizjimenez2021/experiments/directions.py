@@ -24,12 +24,7 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     train_network,
 )
 from gengap.studies.outcomes import ExperimentResult, Run
-from gengap.tangent import (
-    anisotropy_directions,
-    empirical_ntk,
-    scalar_outputs,
-    separable_along,
-)
+from gengap.tangent import anisotropy_directions, empirical_ntk, scalar_outputs, separable_along
 from gengap.tangent.storage import weight_arrays
 
 
