@@ -64,8 +64,7 @@ def load_dataset(
 
     Args:
         context: of the run.
-        dataset: ``name`` and further keywords of :func:`gengap.datasets.load`, without the folder
-            and the seed.
+        dataset: ``name`` and further keywords of :data:`DATASET_KEYS`.
         seed: chooses the samples; None derives it from the run's seed for the purpose ``data``.
 
     Returns:

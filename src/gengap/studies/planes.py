@@ -20,10 +20,9 @@ MARGIN = 0.2
 
 @dataclass(frozen=True)
 class Plane:
-    """A square grid over two components of the inputs; the others are at their mean.
+    """A square grid over two components x, y (g,) of the inputs; the others are at their mean.
 
     Attributes:
-        x, y: coordinates along the two components, (g,).
         points: inputs (g*g, d), row by row of constant y.
     """
 
@@ -39,12 +38,7 @@ class Plane:
 
 @dataclass(frozen=True)
 class Regions:
-    """The predicted classes over a plane.
-
-    Attributes:
-        plane: the grid.
-        predicted: classes (g, g), y first.
-    """
+    """The predicted classes (g, g) over a plane, y first."""
 
     plane: Plane
     predicted: NDArray[np.int64]
@@ -80,7 +74,7 @@ def plane_around(
     components: tuple[int, int] = (0, 1),
     margin: float = MARGIN,
 ) -> Plane:
-    """Return a square grid around inputs.
+    """Return a square grid around inputs (n, d), whose other components are at their mean.
 
     Args:
         inputs: (n, d).
@@ -89,7 +83,7 @@ def plane_around(
         margin: how much wider the plane is on each side, as a fraction of the inputs' range.
 
     Returns:
-        The grid, whose other components are at the mean of the inputs.
+        The grid.
 
     Raises:
         GengapError: the inputs are no vectors of two or more components.

@@ -133,16 +133,7 @@ def plot_regions(
     points: NDArray[np.floating],
     labels: NDArray[np.integer],
 ) -> None:
-    """Plot the regions of the predicted classes, their boundary, and inputs by their class.
-
-    Args:
-        axes: to plot in; they get a frame without ticks.
-        x: (g,).
-        y: (g,).
-        predicted: classes (g, g), y first.
-        points: (n, 2).
-        labels: (n,).
-    """
+    """Plot regions of predicted classes (g, g), y first, their boundary, and inputs (n, 2)."""
     classes = max(int(predicted.max()), int(labels.max())) + 1
     axes.pcolormesh(
         x,

@@ -6,7 +6,15 @@ A paper is a package of ``gengap.studies``:
   the YAML file, a frozen dataclass ``Result`` and ``run(context, settings) -> Result``;
 - ``figures.py`` has a function for each experiment, of its name: ``(runs, *, keywords) -> {name:
   Figure}``;
-- ``claims.py`` has ``claims({experiment: runs}) -> [Claim]``.
+- ``claims.py`` has ``claims({experiment: runs}) -> [Claim]``, in the order of the experiments. An
+  experiment's name in the YAML file may be longer than its module's.
+
+Settings that many experiments have are described here alone: ``dataset`` has the keywords of
+:func:`gengap.datasets.load` without the folder and the seed, ``network`` those of
+:func:`gengap.tasks.zoo.network_spec`, ``training`` the entries of a
+:class:`gengap.training.Recipe` without its seed. ``random_training`` replaces some of these where
+random labels are learnt. ``seconds`` and ``memory_gib`` are the CPU seconds and the GiB that one
+graph or kernel may take.
 """
 
 from __future__ import annotations
@@ -35,13 +43,7 @@ T = TypeVar("T")
 def run_experiment(
     study: str, experiment: str, context: Context, settings: Mapping[str, Any]
 ) -> ExperimentResult:
-    """Run an experiment once.
-
-    Args:
-        study: name of the package in ``gengap.studies``.
-        experiment: name of the module in its ``experiments``.
-        context: seed, data and device.
-        settings: keywords of the YAML file.
+    """Run an experiment once, with its keywords of the YAML file.
 
     Returns:
         The experiment's ``Result``.
@@ -90,13 +92,7 @@ def read_runs(
 def plot_experiment(
     study: str, experiment: str, runs: Sequence[AnyRun], plotting: Mapping[str, Any] | None = None
 ) -> dict[str, Figure]:
-    """Plot the figures of an experiment's runs.
-
-    Args:
-        study: name of the package in ``gengap.studies``.
-        experiment: name of the module in its ``experiments``, and of the function in ``figures``.
-        runs: finished runs, one or more.
-        plotting: keywords of that function, which change nothing but the figures.
+    """Plot the figures of an experiment's runs; keywords of ``plotting`` change nothing else.
 
     Returns:
         The figures by name.
@@ -118,15 +114,7 @@ def plot_experiment(
 
 
 def evaluate_claims(study: str, runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
-    """Judge a paper's claims by the runs of its study.
-
-    Args:
-        study: name of the package in ``gengap.studies``.
-        runs: by the experiment's name in the YAML file, which may differ from its module's.
-
-    Returns:
-        The claims that these runs bear on.
-    """
+    """Judge the claims of a paper that its runs, by the experiment's name, bear on."""
     module: Any = importlib.import_module(f"gengap.studies.{study}.claims")
     claims: list[Claim] = module.claims(runs)
     return claims

@@ -94,7 +94,7 @@ def solve(
     Args:
         context: seed and device.
         data: training and test split.
-        network: keywords as for :func:`build_network`, or a network, which is trained in place.
+        network: keywords of :func:`gengap.tasks.zoo.network_spec`, or a network, trained in place.
         training: entries of a :class:`gengap.training.Recipe` without its seed.
         purpose: for which the recipe takes its seed from the context's.
         start: weights by name, or a safetensors file; None draws them by the recipe.
@@ -128,14 +128,6 @@ def solve(
 def recipe_for(context: Context, training: Mapping[str, Any], purpose: str = TRAINING) -> Recipe:
     """Return the recipe of a network of a run, whose seed is the context's for a purpose.
 
-    Args:
-        context: its seed is used.
-        training: entries of the recipe.
-        purpose: words that name what the network is trained for.
-
-    Returns:
-        The recipe.
-
     Raises:
         GengapError: an unknown key, or a value that makes no sense.
     """
@@ -144,12 +136,6 @@ def recipe_for(context: Context, training: Mapping[str, Any], purpose: str = TRA
 
 def build_network(context: Context, data: Dataset, network: Mapping[str, Any]) -> Network:
     """Build a network for the data, on the context's device, before any weights are drawn.
-
-    Args:
-        context: its device is used.
-        data: its input shape and number of classes are the network's.
-        network: keywords of a template, an architecture or a ``model_config``, see
-            :func:`gengap.tasks.zoo.network_spec`.
 
     Returns:
         The network.
@@ -171,10 +157,6 @@ def untrained_network(
 
 def check_checkpoints(training: Mapping[str, Any], checkpoints: Sequence[int]) -> None:
     """Refuse checkpoints that are not ascending from 0, or that training may not reach.
-
-    Args:
-        training: entries of the recipe.
-        checkpoints: epochs.
 
     Raises:
         GengapError: they are so.

@@ -57,14 +57,7 @@ class Spectrum:
         return int((self.values > -np.minimum(self.least, 0.0)).sum())
 
     def dimensions(self, alphas: Sequence[float]) -> NDArray[np.float64]:
-        """Return the effective dimensionality N_eff (..., alphas) of all eigenvalues.
-
-        Args:
-            alphas: of the filter factors lambda / (lambda + alpha).
-
-        Returns:
-            The sum over ``values`` and over the quadrature of the others.
-        """
+        """Return the effective dimensionality N_eff (..., alphas) of all eigenvalues."""
         others = [(self.weights * filter_factors(self.nodes, alpha)).sum(-1) for alpha in alphas]
         return np.asarray(self.leading_dimensions(alphas) + np.stack(others, axis=-1))
 

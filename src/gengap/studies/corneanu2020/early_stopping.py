@@ -32,9 +32,6 @@ def stopping_checkpoint(modes: Numbers, cavities: Numbers) -> int:
 
     Returns:
         The position among the checkpoints.
-
-    Raises:
-        GengapError: fewer than two checkpoints, or of different numbers.
     """
     density, count = _checked(modes, cavities)
     known = 1 + np.flatnonzero(np.isfinite(density[1:]))
@@ -49,15 +46,8 @@ def lowest_checkpoint(modes: Numbers, cavities: Numbers) -> int:
     Among equal modes the checkpoint with the most cavities is chosen, then the earliest; those
     without a mode come last.
 
-    Args:
-        modes: see :func:`stopping_checkpoint`.
-        cavities: see :func:`stopping_checkpoint`.
-
     Returns:
-        The position among the checkpoints.
-
-    Raises:
-        GengapError: fewer than two checkpoints, or of different numbers.
+        The position among the checkpoints, given as for :func:`stopping_checkpoint`.
     """
     density, count = _checked(modes, cavities)
     return 1 + int(np.lexsort((-count[1:], density[1:]))[0])

@@ -15,14 +15,8 @@ def graph_inputs(
 ) -> NDArray[np.float32]:
     """Draw the inputs on which graphs are computed: the same ones for every network of a run.
 
-    Args:
-        context: draws them.
-        data: of the run.
-        count: how many; all, if there are fewer.
-        split: ``train``; or ``test``, as in the published code, to compare with.
-
     Returns:
-        (count, *input_shape).
+        (count, *input_shape), or fewer where the split has fewer.
     """
     source = data.test if split == "test" else data.train
     return choose_inputs(source, count, context.generator("graph inputs", split))
@@ -33,13 +27,8 @@ def sampled_nodes(
 ) -> NDArray[np.float32]:
     """Draw nodes uniformly where there are too many: the same ones at every checkpoint of a run.
 
-    Args:
-        context: draws them.
-        activations: (k, m), one row per node.
-        most: nodes to keep, or None for all.
-
     Returns:
-        The rows of at most so many nodes, in their order.
+        At most so many rows of the activations (nodes, inputs), in their order.
     """
     if most is None or len(activations) <= most:
         return activations

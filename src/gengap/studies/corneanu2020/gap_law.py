@@ -26,9 +26,6 @@ POINTS = 100.0
 def networks_table(runs: Sequence[LawRun]) -> pd.DataFrame:
     """Return all networks of some runs, a row each, with where they come from.
 
-    Args:
-        runs: of the experiment ``law``.
-
     Returns:
         The fields of the results, the summaries by their own names, and three columns more:
         ``dataset``, whose images or points a left-out dataset shares with no other; ``task``, the
@@ -53,15 +50,14 @@ def left_out_predictions(table: pd.DataFrame, left_out: str) -> pd.DataFrame:
     """Predict each network's gap by each model, fitted without the network's group.
 
     Args:
-        table: a network a row: ``gap``, the columns that ``MODELS`` name, ``architecture`` and
-            ``dataset``.
+        table: see :func:`networks_table`.
         left_out: ``network`` (each by itself), ``architecture`` or ``dataset``.
 
     Returns:
         A column for each model, rows as in ``table``, in the unit of ``gap``.
 
     Raises:
-        GengapError: an unknown grouping, or a single group, which leaves nothing to fit on.
+        GengapError: there is a single group, which leaves nothing to fit on.
     """
     if left_out not in LEFT_OUT:
         raise GengapError(f"Unknown grouping {left_out!r}: choose one of {', '.join(LEFT_OUT)}.")
@@ -96,9 +92,6 @@ def errors(table: pd.DataFrame) -> dict[str, Mapping[str, float]]:
 
     Since predicted test accuracy = training accuracy - predicted gap, it is the error of the
     predicted test accuracy as well.
-
-    Args:
-        table: as for :func:`left_out_predictions`.
 
     Returns:
         By what is left out, of :func:`groupings`, then by model.

@@ -1,4 +1,9 @@
-"""The paper's claims, judged by the runs."""
+"""The paper's claims, judged by the runs.
+
+A claim states that one number or several are above a bound (0, unless it says otherwise). It holds
+if the 95% intervals of all of them are, does not hold if that of one is below, and is undecided
+otherwise.
+"""
 
 from __future__ import annotations
 
@@ -46,18 +51,7 @@ SAME = 0.95
 
 
 def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
-    """Judge the claims that the experiments with runs bear on.
-
-    A claim states that one number or several are above a bound (0, unless it says otherwise). It
-    holds if the 95% intervals of all of them are, does not hold if that of one is below, and is
-    undecided otherwise.
-
-    Args:
-        runs: by experiment.
-
-    Returns:
-        The claims, in the order of the paper.
-    """
+    """Judge the claims that the experiments with runs bear on, in the order of the paper."""
     judged: list[Claim] = []
     for name, claims_of in _CLAIMS_OF.items():
         if runs.get(name):

@@ -71,12 +71,7 @@ def join(parts: Sequence[Measurements], how: Callable[[list[Floats]], Floats]) -
 
 
 def measure(context: Context, solution: Solution, eigenvalues: int) -> Measurements:
-    """Measure one network, with its final weights.
-
-    Args:
-        context: its seed is used for the spectrum and for the sharpness.
-        solution: the network.
-        eigenvalues: how many of the largest are computed; fewer parameters have fewer.
+    """Measure one network with its final weights, and so many of its largest eigenvalues.
 
     Returns:
         The measurements, without leading axes.

@@ -1,4 +1,9 @@
-"""The paper's claims against the runs."""
+"""The paper's claims against the runs.
+
+Each claim says that a number is above 0, in every group of runs that differ by seed alone. It
+agrees if the 95% interval over seeds is above 0 in every group, disagrees if it is below 0 in one,
+and is undecided otherwise.
+"""
 
 from __future__ import annotations
 
@@ -25,18 +30,7 @@ INITIAL, TRAINED, RESCALED = (LEARNERS.index(name) for name in ("initial", "trai
 
 
 def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
-    """Judge the claims whose experiments were run.
-
-    Each claim says that a number is above 0, in every group of runs that differ by seed alone. It
-    agrees if the 95% interval over seeds is above 0 in every group, disagrees if it is below 0 in
-    one, and is undecided otherwise.
-
-    Args:
-        runs: by the experiment's name in the YAML file.
-
-    Returns:
-        The claims, in the order of the experiments.
-    """
+    """Judge the claims whose experiments were run, in the order of the experiments."""
     judged = []
     for name, experiment_runs in runs.items():
         for prefix, (variation, claims_of) in _CLAIMS.items():

@@ -78,14 +78,7 @@ class HasSolutions(Protocol[SolutionT_co]):
 
 
 def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
-    """Judge the claims whose experiments were run.
-
-    Args:
-        runs: by the experiment's name in the YAML file.
-
-    Returns:
-        The claims, in the order of the experiments.
-    """
+    """Judge the claims whose experiments were run."""
     judged: list[Claim] = []
     if "boundary" in runs:
         judged.append(_signs(runs["boundary"]))

@@ -32,13 +32,8 @@ def matched(
     is, and the networks can be compared at one cross-entropy. A network that errs on training
     inputs may not come down to ``loss``; then it is the least that all of them reach.
 
-    Args:
-        networks: in eval mode, by name.
-        data: the training split.
-        loss: the cross-entropy to reach.
-
     Returns:
-        Copies of the networks, and their cross-entropy.
+        Copies of the networks, and their cross-entropy on the training data.
     """
     curves = {name: _Scaling(network, data) for name, network in networks.items()}
     reachable = max(curve.least for curve in curves.values())
@@ -91,15 +86,11 @@ def reparameterised(network: Network, factor: float) -> Network:
     This is the reparameterisation of Dinh et al. (2017), "Sharp minima can generalize for deep
     nets".
 
-    Args:
-        network: with a ReLU right after its first layer.
-        factor: positive.
-
     Returns:
-        A copy.
+        A copy of the network.
 
     Raises:
-        GengapError: fewer than two weight layers, or no ReLU after the first.
+        GengapError: fewer than two weight layers, or no ReLU right after the first.
     """
     copied = copy.deepcopy(network)
     layers = weight_layers(copied)

@@ -48,16 +48,11 @@ class Settings:
     """One network that is attacked.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`.
-        network: a template or an architecture.
-        training: entries of the recipe.
         epsilon: the largest change of a pixel, in the units of the inputs.
         images: number of images of each split that are attacked.
         nodes: of the graphs.
         share: fraction of the nodes that are kept: those that best tell clean training images from
             successful FGSM ones, by their linear discriminant coefficients.
-        seconds: CPU seconds that the discriminant's matrix, or one image's graph, may take.
-        memory_gib: memory that it may take, in GiB.
     """
 
     dataset: Mapping[str, Any]
@@ -73,12 +68,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Detection:
-    """How well scores tell attacked test images from harmless ones.
-
-    Attributes:
-        auc: area under the ROC curve, in [0, 1].
-        roc: see :func:`roc`, (101,).
-    """
+    """How well scores tell attacked from harmless test images: ROC curve (101,), area under it."""
 
     auc: float
     roc: Floats
@@ -86,10 +76,9 @@ class Detection:
 
 @dataclass(frozen=True)
 class Attack:
-    """One attack on test images.
+    """One attack: the fraction of test images that it led astray, and how well they are detected.
 
     Attributes:
-        success: fraction of the attacked images that are classified wrongly.
         detectors: by the name of the detector and the kind of harmless images.
     """
 
@@ -102,9 +91,6 @@ class Result(ExperimentResult):
     """The attacks and how well they are detected.
 
     Attributes:
-        train_accuracy: in [0, 1].
-        test_accuracy: in [0, 1].
-        attacks: by :data:`ATTACKS`.
         nodes: the nodes that are kept, ascending.
         grid: filtration values of the curves, and false-alarm rates of the ROC curves, (101,).
         curves: mean Betti curves per node of each kind of test image, (2 dimensions, 101).
@@ -137,10 +123,6 @@ def run(context: Context, settings: Settings) -> Result:
     classifies rightly. Noisy ones are made from them, however the network classifies those. An
     attack counts where it succeeds. The network's confidence score (one minus the maximum softmax
     probability) is the baseline.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
 
     Returns:
         How well each attack is detected.
@@ -189,16 +171,12 @@ def run(context: Context, settings: Settings) -> Result:
 
 
 def auc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> float:
-    """Return the area under the ROC curve, by ranks as in Mann and Whitney (1947).
+    """Return the area under the ROC curve, P(positive > negative) + P(equal) / 2, in [0, 1].
 
-    It is P(positive score > negative score) + P(equal) / 2.
-
-    Args:
-        positive: scores of the images to find, (n,).
-        negative: scores of the others, (m,).
+    By ranks, as in Mann and Whitney (1947).
 
     Returns:
-        The area, in [0, 1].
+        The area for scores (n,) of the images to find and (m,) of the others.
     """
     ordered = np.sort(negative)
     below = np.searchsorted(ordered, positive, side="left")

@@ -29,9 +29,8 @@ class Settings:
     """Every architecture with every training-set size and label corruption.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load` without ``train_size``.
-        networks: templates or architectures.
-        training: entries of the recipe.
+        dataset: without ``train_size``.
+        networks: keywords of each.
         train_sizes: numbers of training samples.
         label_corruptions: fractions of the training labels that are replaced.
         inputs: number of training inputs over which correlations are computed; equal for all
@@ -53,14 +52,11 @@ class Result(ExperimentResult):
     """The trained networks, one entry of each array per network.
 
     Attributes:
-        gap: training accuracy less test accuracy.
-        train_accuracy: on the labels trained on, in [0, 1].
-        test_accuracy: in [0, 1].
+        gap: training accuracy, on the labels trained on, less test accuracy.
         log_parameters: natural logarithm of the number of parameters.
         margin: minus the normalised margin, see :mod:`gengap.measures.baseline`.
         summaries: of the functional graph, by name and dimension, such as ``life.H1``.
-        size: number of training samples.
-        corruption: fraction of the training labels that were replaced.
+        size, corruption: of the training set, and the fraction of its labels that were replaced.
         architecture: see :func:`name_of`.
     """
 
@@ -80,10 +76,6 @@ LawRun: TypeAlias = Run[Settings, Result]
 
 def run(context: Context, settings: Settings) -> Result:
     """Train every architecture with every training-set size and label corruption.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
 
     Returns:
         The networks' gaps, baselines and summaries.

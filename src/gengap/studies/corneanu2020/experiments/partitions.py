@@ -47,17 +47,11 @@ class Settings:
     """One network whose parts have graphs.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`.
-        network: a template or an architecture.
-        training: entries of the recipe.
         inputs: number of inputs over which correlations are computed.
         nodes: of the graphs.
         chunk: number of nodes in an equal chunk.
         together: number of consecutive layers in a block of ``structure``.
-        sampled: number of nodes in a sample.
-        draws: number of samples.
-        seconds: CPU seconds that one graph may take.
-        memory_gib: memory that one graph may take, in GiB.
+        sampled, draws: number of nodes in a sample, and number of samples.
     """
 
     dataset: Mapping[str, Any]
@@ -114,7 +108,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Result(ExperimentResult):
-    """The graphs at the start and at the end of training."""
+    """The graphs at the start and at the end of training, those that parts and budget allow."""
 
     start: Moment
     end: Moment
@@ -124,17 +118,7 @@ PartitionsRun: TypeAlias = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:
-    """Compute life and midlife in H0 and H1 of each graph at the start and the end of training.
-
-    A graph has no value if there are too few parts for it, or if it costs more than the budget.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
-
-    Returns:
-        The summaries of the graphs.
-    """
+    """Compute life and midlife in H0 and H1 of each graph at the start and the end of training."""
     data = load_dataset(context, settings.dataset, seed=context.seed)
     last = recipe_for(context, settings.training).epochs
     solution = solve(context, data, settings.network, settings.training, checkpoints=(0, last))

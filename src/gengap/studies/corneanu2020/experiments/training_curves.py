@@ -54,18 +54,12 @@ class Settings:
     """One network whose functional graph is computed while it trains.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`.
-        network: a template or an architecture.
-        training: entries of the recipe.
         checkpoints: epochs, ascending, from 0.
         label_corruption: fraction of the training labels that are replaced.
         inputs: number of inputs over which correlations are computed.
-        nodes: of the graph.
-        nodes_at_most: where there are more nodes, so many are drawn uniformly.
+        nodes, nodes_at_most: of the graph; where there are more, so many are drawn uniformly.
         split: of the inputs; ``test`` only to compare with the published code.
         max_dim: highest dimension of homology.
-        seconds: CPU seconds that the diagrams of one checkpoint may take.
-        memory_gib: memory that they may take, in GiB.
     """
 
     dataset: Mapping[str, Any]
@@ -115,14 +109,12 @@ class Result(ExperimentResult):
 
     Attributes:
         epochs: (checkpoints,).
-        train_accuracy: on the labels trained on, (checkpoints,), in [0, 1].
-        test_accuracy: (checkpoints,), in [0, 1].
+        train_accuracy, test_accuracy: (checkpoints,), the former on the labels trained on.
         nodes: of the graph.
         summaries: each of :data:`gengap.topology.betti.SUMMARIES`, in epsilon, (checkpoints,
             dimensions).
         scales: by the names of :data:`GRIDS`.
-        best: the checkpoint with the highest test accuracy.
-        last: the checkpoint at the end of training.
+        best, last: the checkpoint with the highest test accuracy, and that at the end of training.
     """
 
     epochs: NDArray[np.int64]
@@ -156,10 +148,6 @@ def run(context: Context, settings: Settings) -> Result:
 
     The scales are epsilon, as published (``gengap.topology.dipha``), and density, the share of all
     edges (:func:`density_bars`).
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
 
     Returns:
         Curves, summaries and where two rules would have stopped.
@@ -214,15 +202,10 @@ def run(context: Context, settings: Settings) -> Result:
 def density_bars(
     graph: NDArray[np.floating], max_dim: int, budget: Budget | None = None
 ) -> list[NDArray[np.float64]]:
-    """Return the diagrams of the filtration by the share of edges.
+    """Return the diagrams of the filtration of a graph (n, n) 1 - |r| by the share of edges.
 
     H0 and H1 are those of the whole filtration, and no bar is dropped for its length. Higher
     dimensions end at the density 0.1.
-
-    Args:
-        graph: (n, n) 1 - |r|, of at least two nodes.
-        max_dim: highest dimension of homology, at least 1.
-        budget: see ``gengap.topology.budget``.
 
     Returns:
         Per dimension, (bars, 2) births and deaths as shares of edges. Above H1 these are the bars

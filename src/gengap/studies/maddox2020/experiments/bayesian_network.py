@@ -33,13 +33,7 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ChainSettings:
-    """Sampling by Hamiltonian Monte Carlo.
-
-    Attributes:
-        chains: how many, each from its own draw of the prior.
-        burn_in, samples: of each chain.
-        leapfrogs: steps of a proposal.
-    """
+    """Hamiltonian Monte Carlo: chains, each from its own draw of the prior, and their lengths."""
 
     chains: int = 2
     burn_in: int = 300
@@ -49,13 +43,12 @@ class ChainSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """A Bayesian network, and how many data it gets.
+    """A Bayesian network, and how many data n it gets.
 
     Attributes:
-        counts: numbers of data n.
+        counts: the numbers of data n.
         width: hidden units; there are 3 width + 1 weights.
-        noise: standard deviation.
-        prior_variance: v.
+        noise, prior_variance: standard deviation of the noise; v.
         hmc: how the posterior is sampled.
         covariance_alpha, hessian_alpha: of the two effective dimensionalities.
     """
@@ -71,17 +64,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result(posterior_contraction.Result):
-    """Both effective dimensionalities, and what that of the Hessian leaves out.
+    """Both effective dimensionalities, and what that of the Hessian leaves out, means over chains.
 
     The Hessian of a network need not be positive semi-definite, and its N_eff is that of the
     positive eigenvalues alone.
 
     Attributes:
         acceptance: mean probability after the burn-in (m,).
-        negatives: eigenvalues below zero by more than a millionth of the largest, mean over chains
-            (m,).
-        negative_mass: sum of the absolute values of all eigenvalues below zero, mean over chains
-            (m,).
+        negatives: eigenvalues below zero by more than a millionth of the largest (m,).
+        negative_mass: sum of the absolute values of all eigenvalues below zero (m,).
     """
 
     acceptance: Vector
@@ -93,9 +84,7 @@ class Result(posterior_contraction.Result):
 class Posterior:
     """The posterior of weights (p,) = (w1, b1, w2, b2) of f(x) = w2 . tanh(w1 x + b1) + b2.
 
-    Attributes:
-        x, y: data (n,).
-        noise, prior_variance: standard deviation of the noise; v.
+    The data are x and y (n,), ``noise`` is a standard deviation.
     """
 
     x: Vector

@@ -27,14 +27,12 @@ INTERVAL = 50.0
 
 @dataclass(frozen=True)
 class Settings:
-    """A linear model, and how many data it gets.
+    """A linear model, and how many data n it gets.
 
     Attributes:
-        counts: numbers of data n.
-        features: p, even.
-        points: of the grid.
-        noise_variance: s2.
-        prior_variance: v.
+        counts: the numbers of data n.
+        features, points: p, even, and the points of the grid.
+        noise_variance, prior_variance: s2 and v.
         covariance_alpha, hessian_alpha: of the two effective dimensionalities.
     """
 
@@ -49,13 +47,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result(ExperimentResult):
-    """Both effective dimensionalities at growing numbers of data.
-
-    Attributes:
-        counts: numbers of data (m,).
-        covariance: N_eff of the posterior's covariance (m,).
-        hessian: N_eff of the Hessian of the negative log-likelihood (m,).
-    """
+    """Both effective dimensionalities (m,) at growing numbers of data (m,)."""
 
     counts: NDArray[np.float64]
     covariance: NDArray[np.float64]
@@ -64,10 +56,6 @@ class Result(ExperimentResult):
 
 def run(context: Context, settings: Settings) -> Result:
     """Compute both dimensionalities at each number of data; a larger set holds the smaller ones.
-
-    Args:
-        context: its seed is used.
-        settings: of the run.
 
     Returns:
         The dimensionalities.

@@ -21,11 +21,11 @@ from gengap.studies.outcomes import ExperimentResult
 
 @dataclass(frozen=True)
 class Settings:
-    """A linear model, and how many features it gets.
+    """A linear model, and how many features d it gets.
 
     Attributes:
         samples, test_samples: n of both splits.
-        features: numbers of features d.
+        features: the numbers of features d.
         alpha: of N_eff of the Hessian X^T X / n of half the mean squared error.
     """
 
@@ -40,13 +40,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result(ExperimentResult):
-    """Test error and effective dimensionality at growing numbers of features.
+    """Test error and effective dimensionality (m,) at growing numbers of features (m,).
 
     Attributes:
-        features: numbers of features d, (m,).
-        test_error: norm of the error over that of the targets, (m,).
-        effective_dimensionality: N_eff of the Hessian, (m,).
-        published: min(n, d) - N_eff, which the paper's figure shows, (m,).
+        test_error: norm of the error over that of the targets.
+        effective_dimensionality: N_eff of the Hessian.
+        published: min(n, d) - N_eff, which the paper's figure shows.
     """
 
     features: NDArray[np.float64]

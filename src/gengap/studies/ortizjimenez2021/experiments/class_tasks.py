@@ -37,11 +37,8 @@ class Settings:
     """One network and one task.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load` of a dataset with ten classes.
-        network: that is compared with its linearisation.
+        dataset: one with ten classes.
         task: ``halves`` (classes 0 to 4 against 5 to 9) or ``parity`` (even against odd).
-        training: of both models.
-        memory_gib: budget for the kernel, in GiB.
     """
 
     dataset: Mapping[str, Any]

@@ -65,15 +65,11 @@ class Settings:
     """One network, its directions, and a task for each chosen one.
 
     Attributes:
-        input_shape: of one input.
         indices: of the directions that separate the data of a task, from 0, by falling singular
             value.
         averaging: of the mixed derivative.
         points: of each task.
-        network: whose directions are computed.
         count: how many directions are computed; all of them if None.
-        training: of both models.
-        memory_gib: budget for the mixed derivative, and for each kernel, in GiB.
     """
 
     input_shape: Sequence[int]
@@ -93,7 +89,7 @@ class Result(ExperimentResult):
     Attributes:
         singular_values: (k,), descending.
         directions: (k, *input_shape), of unit length.
-        weights: the initial weights, by name.
+        weights: the initial ones, by name.
         curves: (tasks, 2 models, epochs, 4).
     """
 
@@ -108,10 +104,6 @@ DirectionsRun = Run[Settings, Result]
 
 def run(context: Context, settings: Settings) -> Result:
     """Train one network and its linearisation on all tasks.
-
-    Args:
-        context: seed and device.
-        settings: of the run.
 
     Returns:
         The directions and the curves.

@@ -47,15 +47,12 @@ class Settings:
     """One network, and a task for each of several eigenfunctions.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`; the labels are not used.
-        network: whose kernel is decomposed.
+        dataset: its labels are not used.
         indices: of the eigenfunctions that are learnt, from 0, by falling eigenvalue.
         labelling: ``joint`` decomposes the kernel of training and test inputs together;
             ``extended`` that of the training inputs, and extends the eigenfunctions.
         saved: how many eigenfunctions are kept, and alignments with them computed; all, if there
             are fewer.
-        training: of both models.
-        memory_gib: budget for the kernel, in GiB.
     """
 
     dataset: Mapping[str, Any]
@@ -103,10 +100,6 @@ EigenfunctionTasksRun = Run[Settings, Result]
 
 def run(context: Context, settings: Settings) -> Result:
     """Train one network and its linearisation on all tasks.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
 
     Returns:
         The curves, alignments and eigenfunctions.

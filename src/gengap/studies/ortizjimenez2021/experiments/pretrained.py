@@ -43,11 +43,9 @@ class Settings:
     """One network and one task, learnt four times.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`; the labels are not used.
+        dataset: its labels are not used.
         network: that learns first.
         index: of the eigenfunction that is learnt, from 0, by falling eigenvalue.
-        training: of all four.
-        memory_gib: budget for each kernel, in GiB.
     """
 
     dataset: Mapping[str, Any]
@@ -86,10 +84,6 @@ PretrainedRun = Run[Settings, Result]
 
 def run(context: Context, settings: Settings) -> Result:
     """Train one network and three linearisations on one task.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
 
     Returns:
         The curves, alignments and weights.

@@ -34,13 +34,10 @@ class Settings:
     """One solution, and how it is mapped.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`: vectors of two or more components.
-        network: keywords of a network; a softmax is added for the loss ``nll``.
-        training: entries of the recipe.
+        dataset: vectors of two or more components.
         optimiser: further entries of the recipe, which replace those of ``training``.
-        loss: of training, and of the Hessian.
-        setup: the start; ``random_labels`` are permuted.
-        start: a safetensors file, for the setup ``file``.
+        loss: of training, and of the Hessian; ``nll`` adds a softmax to the network.
+        setup, start: see :func:`train_from`; the safetensors file of the setup ``file``.
         vectors: top eigenvectors whose alignment is mapped.
         side: points along each side of the plane.
         leading: eigenpairs, where the Hessian is too large to be formed.
@@ -65,10 +62,8 @@ class Result(ExperimentResult):
     """One solution over the plane.
 
     Attributes:
-        solution: its fit and its measures.
         boundary_length: in sides of the plane.
         top, random: crossings of the alignments with top eigenvectors, and with random vectors.
-        maps: of the alignment with the top eigenvectors.
         points, labels: the training inputs in the plane (n, 2), and their classes.
         eigenvalues: the largest, descending.
         curve: training loss after each epoch.

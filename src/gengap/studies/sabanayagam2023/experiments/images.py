@@ -34,14 +34,10 @@ class Settings:
     """One dataset, the starts, and how the solutions are compared.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`.
-        network: keywords of a network, or ``template: small_cnn``; a softmax is added for the loss
-            ``nll``.
-        training: entries of the recipe, augmentation among them.
-        random_training: entries that replace them for the random labels, without augmentation.
+        network: also ``template: small_cnn``; a softmax is added for the loss ``nll``.
+        training, random_training: the random labels are learnt without its augmentation.
         loss: of training, and of the Hessian.
-        setups: the starts.
-        start: a safetensors file, for the setup ``file``.
+        setups, start: the starts; the safetensors file of the setup ``file``.
         matched_loss: cross-entropy at which to compare, by scaling the logits; None takes the
             networks as they are.
         leading: eigenpairs, where the Hessian is too large to be formed.
@@ -81,14 +77,12 @@ class ImagesSolution(Compared):
 
 @dataclass(frozen=True)
 class Result(ExperimentResult):
-    """All solutions of one dataset.
+    """All solutions of one dataset, by start.
 
     Attributes:
         random_labels: the network trained on random labels, where a setup starts from it.
         matched_loss: the cross-entropy of all solutions, where it was matched.
-        labels: of the training images, (n,).
-        solutions: by start.
-        embedding: of the training images by t-SNE, (n, 2).
+        labels, embedding: of the training images, (n,), and by t-SNE (n, 2).
     """
 
     random_labels: RandomLabels | None
@@ -103,10 +97,6 @@ ImagesRun = Run[Settings, Result]
 
 def run(context: Context, settings: Settings) -> Result:
     """Train from each start, and align the training images with the top eigenvectors.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
 
     Returns:
         The solutions by start, and the embedding.

@@ -34,8 +34,6 @@ class Settings:
     """Training on the dataset ``intro1d``.
 
     Attributes:
-        network: keywords of a network.
-        training: entries of the recipe.
         points: along x.
         surface: points along each of v1 and v2 at which the loss is computed.
         reach: of the surface from the solution, as the norm of the change of the weights.
@@ -53,17 +51,14 @@ class Result(ExperimentResult):
     """One solution, along x and around its weights.
 
     Attributes:
-        fit: of the network.
-        x: (points,).
-        logits: (points, 2).
+        x, logits: (points,) and (points, 2).
         gradients: of unit length (parameters, points), like parameters beside each other.
         alignments: with v1 and v2, (points, 2).
         sections: x of the sections of the boundary.
         flips: whether the alignment with v1, v2 changes its sign there, (sections, 2).
         inputs, labels: of the training split, (6,).
         eigenvalues: all, descending.
-        steps: coordinates of the surface along v1 and v2.
-        surface: losses, v2 first.
+        steps, surface: coordinates along v1 and v2, and losses, v2 first.
     """
 
     fit: Fit
@@ -84,15 +79,7 @@ IntroRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:
-    """Train once and follow everything along x.
-
-    Args:
-        context: seed and device.
-        settings: of the run.
-
-    Returns:
-        The curves along x, the spectrum and the loss surface.
-    """
+    """Train once and follow everything along x."""
     data = load_dataset(context, {"name": "intro1d"})
     solution = train_from(context, data, settings.network, settings.training, "normal")
     network = solution.network
