@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gengap.curvature import hessian
 from gengap.measures import Subject
+from gengap.measures.baseline import sum_of_squared_weights
 from gengap.measures.curvature import loss_sharpness
 from gengap.studies.context import Context
 from gengap.studies.solving import Solution
@@ -82,11 +83,7 @@ def measure(context: Context, solution: Solution, eigenvalues: int) -> Measureme
     negatives, negative_mass = density.negatives()
     train_loss, train_accuracy = solution.on_train()
     test_loss, test_accuracy = solution.on_test()
-    squared_norm = float(
-        sum(weight.detach().double().square().sum() for weight in network.parameters())
-    )
     subject = Subject(network, None, solution.train, context.generator("sharpness"))
-    sharpness = loss_sharpness(subject)
     quantities = {
         "parameters": operator.size,
         "train_loss": train_loss,
@@ -97,8 +94,8 @@ def measure(context: Context, solution: Solution, eigenvalues: int) -> Measureme
         "lambda_min": spectrum.least,
         "negatives": negatives,
         "negative_mass": negative_mass,
-        "squared_norm": squared_norm,
-        "loss_sharpness": sharpness,
+        "squared_norm": sum_of_squared_weights(subject),
+        "loss_sharpness": loss_sharpness(subject),
         "eigenvalues": spectrum.values,
         "nodes": spectrum.nodes,
         "weights": spectrum.weights,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,12 @@ from gengap.datasets import Dataset, Split
 from gengap.errors import GengapError
 from gengap.networks import Network, build, dense, initialise
 from gengap.studies.context import Context
-from gengap.studies.outcomes import AnyRun, group_runs, setting, varying_settings
+from gengap.studies.outcomes import RunT, group_runs, setting, varying_settings
 from gengap.studies.solving import recipe_for, solve
 from gengap.tangent import HeldOut, train_linearised
 from gengap.training import loss_and_accuracy
 
 Floats = NDArray[np.float64]
-RunT = TypeVar("RunT", bound=AnyRun)
 
 MLP_WIDTH, MLP_DEPTH = 100, 2
 ARCHITECTURE_NAMES = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet-18"}

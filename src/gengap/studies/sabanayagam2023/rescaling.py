@@ -9,9 +9,10 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from gengap.bisection import bisect
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import Network, device_of, logits, tensor_of, weight_layers
+from gengap.networks import Network, device_of, leaf_modules, logits, tensor_of, weight_layers
 from gengap.training import sample_losses
 
 SMALLEST, LARGEST = 1e-4, 1e4
@@ -50,15 +51,14 @@ class _Scaling:
             inputs = tensor_of(data.inputs, device_of(network))
             self._logits = logits(network, inputs).double()
         self._labels = tensor_of(data.labels, self._logits.device)
-        self._low, self._best = math.log(SMALLEST), self._lowest()
+        self._best = self._lowest()
         self.least = self._loss(self._best)
 
     def at(self, level: float) -> Network:
         """Return a copy with that cross-entropy, by the smaller of the two factors that give it."""
-        low, high = self._low, self._best
-        for _ in range(BISECTIONS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self._loss(middle) > level else (low, middle)
+        _, high = bisect(
+            lambda middle: self._loss(middle) > level, math.log(SMALLEST), self._best, BISECTIONS
+        )
         copied = copy.deepcopy(self._network)
         _, last = weight_layers(copied)[-1]
         with torch.no_grad():
@@ -94,7 +94,7 @@ def reparameterised(network: Network, factor: float) -> Network:
     """
     copied = copy.deepcopy(network)
     layers = weight_layers(copied)
-    modules = [module for module in copied.modules() if not list(module.children())]
+    modules = leaf_modules(copied)
     if len(layers) < 2 or not isinstance(modules[modules.index(layers[0][1]) + 1], nn.ReLU):
         raise GengapError(
             "Only a network with a ReLU right after its first layer can be reparameterised by "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -104,7 +104,7 @@ class Result(ExperimentResult):
     curves: Mapping[str, Floats]
 
 
-AdversarialRun: TypeAlias = Run[Settings, Result]
+AdversarialRun = Run[Settings, Result]
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def roc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> Float
 
 def confidence_scores(network: nn.Module, inputs: NDArray[np.float32]) -> Floats:
     """Return one minus the maximum softmax probability of each input, (n,)."""
-    outputs = batched_outputs(network, tensor_of(inputs, device_of(network)))
+    outputs = batched_outputs(network, inputs)
     scores: Floats = 1 - outputs.double().softmax(1).max(1).values.numpy(force=True)
     return scores
 
@@ -209,9 +209,8 @@ def _images(
     """Rightly classified images of a split: clean, noisy, and attacked where that succeeded."""
     epsilon, device = settings.epsilon, device_of(network)
     inputs, labels = tensor_of(split.inputs, device), tensor_of(split.labels, device)
-    right = torch.nonzero(batched_outputs(network, inputs).argmax(1) == labels)[:, 0][
-        : settings.images
-    ]
+    is_right = batched_outputs(network, inputs).argmax(1) == labels
+    right = torch.nonzero(is_right)[: settings.images, 0]
     inputs, labels = inputs[right], labels[right]
     noise, start = (context.torch_generator(purpose, name) for purpose in ("noise", "pgd"))
     images = {
@@ -221,9 +220,8 @@ def _images(
         "pgd": attacks.pgd(network, inputs, labels, epsilon, limits, PGD_STEPS, start),
     }
     for attack in ATTACKS:
-        images[attack] = images[attack][
-            batched_outputs(network, images[attack]).argmax(1) != labels
-        ]
+        succeeded = batched_outputs(network, images[attack]).argmax(1) != labels
+        images[attack] = images[attack][succeeded]
         if len(images[attack]) < LEAST_ATTACKS:
             raise GengapError(
                 f"Only {len(images[attack])} of {len(inputs)} attacks by {attack} on {name} images "

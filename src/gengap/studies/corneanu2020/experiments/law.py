@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,7 @@ class Result(ExperimentResult):
     architecture: NDArray[np.str_]
 
 
-LawRun: TypeAlias = Run[Settings, Result]
+LawRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +114,7 @@ class Result(ExperimentResult):
     end: Moment
 
 
-PartitionsRun: TypeAlias = Run[Settings, Result]
+PartitionsRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,7 +132,7 @@ class Result(ExperimentResult):
         return len(self.summaries["life"][0])
 
 
-CurvesRun: TypeAlias = Run[Settings, Result]
+CurvesRun = Run[Settings, Result]
 
 
 @dataclass(frozen=True)
