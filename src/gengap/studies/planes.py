@@ -114,11 +114,8 @@ def loss_surface(
 ) -> NDArray[np.float64]:
     """Evaluate a loss over a plane of weights; the network has its own weights again afterwards.
 
-    Args:
-        network: whose parameters are moved.
-        weights_at: the vector of all parameters (p,) at coordinates (a, b) of the plane.
-        steps: coordinates (s,) along each axis.
-        loss: of the network with its present weights.
+    The vector of all parameters (p,) is given by coordinates (a, b) of the plane, steps (s,) along
+    each axis; the loss is that of the network with its present weights.
 
     Returns:
         The losses (s, s), b first.

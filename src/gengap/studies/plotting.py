@@ -101,12 +101,8 @@ def plot_dots(
 ) -> None:
     """Plot a dot per run and setup, the setups side by side at 0, 1, ..., a line joining a run's.
 
-    Args:
-        axes: to plot in.
-        table: (runs, setups).
-        colours: of the setups.
-        filled: (runs,), whether a run's dots are filled; those of others are open, and their lines
-            dashed. None fills all.
+    The table is (runs, setups). Dots of runs that are not ``filled`` are open and their lines
+    dashed; None fills all.
     """
     solid = np.ones(len(table), dtype=bool) if filled is None else filled
     places = np.arange(table.shape[1])

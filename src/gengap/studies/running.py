@@ -66,11 +66,7 @@ def read_runs(
 ) -> list[AnyRun]:
     """Read the finished runs of one experiment.
 
-    Args:
-        study: name of the package in ``gengap.studies``.
-        experiment: name of the module in its ``experiments``.
-        paths: of the outcomes.
-        entries: of each run, its place among the seeds and its keywords of the YAML file.
+    An entry of a run is its place among the seeds and its keywords of the YAML file.
 
     Returns:
         The runs, with the experiment's own ``Settings`` and ``Result``.
@@ -123,11 +119,8 @@ def evaluate_claims(study: str, runs: Mapping[str, Sequence[AnyRun]]) -> list[Cl
 def build_settings(kind: type[T], settings: Mapping[str, Any], owner: str, prefix: str = "") -> T:
     """Build a dataclass of settings from a mapping of the YAML file.
 
-    Args:
-        kind: a dataclass; a field's type may be a dataclass again, which takes a mapping.
-        settings: values by the names of the fields.
-        owner: whose settings they are, for the sentence.
-        prefix: dotted name of these settings among the owner's, with a dot at its end.
+    A field whose type is a dataclass again takes a mapping; ``prefix`` is the dotted name of such
+    settings among those of the owner, whom the sentence names.
 
     Returns:
         The dataclass, its values as they are in the mapping.

@@ -90,14 +90,10 @@ class Eigenpairs:
 def eigenpairs_of(
     context: Context, network: Network, data: Split, loss: str, leading: int = LEADING
 ) -> Eigenpairs:
-    """Compute all eigenpairs where the Hessian can be formed, else the leading ones.
+    """Compute all eigenpairs where the Hessian can be formed, else so many leading ones.
 
-    Args:
-        context: its seed starts the iterations.
-        network: in eval mode.
-        data: the training inputs (n, *input_shape) and their labels.
-        loss: whose mean over the data is differentiated.
-        leading: how many eigenpairs, where there are too many parameters to form the Hessian.
+    The Hessian is that of the mean loss of a network in eval mode over the training data. The
+    context's seed starts the iterations.
 
     Returns:
         The eigenpairs, the trace, and the smallest eigenvalue.
@@ -122,10 +118,7 @@ def spectrum_of(
 ) -> tuple[Spectrum, SpectralDensity]:
     """Compute the largest eigenvalues, and estimate all others by stochastic quadrature.
 
-    Args:
-        context: its seed starts the iterations and draws the probes.
-        operator: the Hessian.
-        count: how many of the largest eigenvalues; fewer parameters have fewer.
+    The context's seed starts the iterations and draws the probes.
 
     Returns:
         The spectrum, with values (count,) and a quadrature of fixed size, so that those of several

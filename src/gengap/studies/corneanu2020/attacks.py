@@ -14,14 +14,8 @@ def fgsm(
 ) -> Tensor:
     """Return x + epsilon sign(gradient of the cross-entropy), (n, *input_shape), within limits.
 
-    Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples" (2015).
-
-    Args:
-        network: in eval mode.
-        inputs: (n, *input_shape).
-        labels: (n,) the classes to lead away from.
-        epsilon: the largest change of an entry.
-        limits: the smallest and the largest value of an entry.
+    Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples" (2015). The
+    network is in eval mode, and the labels (n,) are the classes to lead away from.
 
     Returns:
         The attacked inputs.

@@ -148,33 +148,27 @@ def _of_the_trained_kernel(runs: Sequence[PretrainedRun], variation: str) -> lis
     evolves = (
         "Networks overfit to the eigenfunctions mostly because their kernel evolves in training."
     )
+    kernels = (
+        ("", "the trained network's", TRAINED),
+        (" at the initial trace too", scaled, RESCALED),
+    )
     return [
         _positive(
-            f"The kernel of the trained network learns faster{variation}",
+            f"The kernel of the trained network learns faster{at}{variation}",
             learns,
-            "Training loss with the initial kernel minus that with the trained network's, mean "
-            "over all epochs",
-            by_group(groups, gain_in_loss(TRAINED)),
-        ),
+            f"Training loss with the initial kernel minus that with {kernel}, mean over all epochs",
+            by_group(groups, gain_in_loss(learner)),
+        )
+        for at, kernel, learner in kernels
+    ] + [
         _positive(
-            f"The kernel of the trained network learns faster at the initial trace too{variation}",
-            learns,
-            f"Training loss with the initial kernel minus that with {scaled}, mean over all epochs",
-            by_group(groups, gain_in_loss(RESCALED)),
-        ),
-        _positive(
-            f"The kernel of the trained network generalises worse on the eigenfunction{variation}",
+            "The kernel of the trained network generalises worse"
+            f"{at or ' on the eigenfunction'}{variation}",
             evolves,
-            "Test accuracy with the initial kernel minus that with the trained network's",
-            by_group(groups, loss_of_accuracy(TRAINED)),
-        ),
-        _positive(
-            f"The kernel of the trained network generalises worse at the initial trace "
-            f"too{variation}",
-            evolves,
-            f"Test accuracy with the initial kernel minus that with {scaled}",
-            by_group(groups, loss_of_accuracy(RESCALED)),
-        ),
+            f"Test accuracy with the initial kernel minus that with {kernel}",
+            by_group(groups, loss_of_accuracy(learner)),
+        )
+        for at, kernel, learner in kernels
     ]
 
 
@@ -191,19 +185,15 @@ def _of_directions(runs: Sequence[DirectionsRun], variation: str) -> list[Claim]
         "Data that are separable along an anisotropy direction are learnt the worse the higher "
         "its index."
     )
-    measured = "Minus the Spearman correlation of index and test accuracy"
     return [
-        _positive(
-            f"The network's accuracy falls with the index of the direction{variation}",
-            paper,
-            f"{measured} of the network",
-            by_group(groups, fall("network")),
-        ),
-        _positive(
-            f"The linearisation's accuracy falls with the index of the direction{variation}",
-            paper,
-            f"{measured} of the linearisation",
-            by_group(groups, fall("linear")),
+        *(
+            _positive(
+                f"The {name}'s accuracy falls with the index of the direction{variation}",
+                paper,
+                f"Minus the Spearman correlation of index and test accuracy of the {name}",
+                by_group(groups, fall(model)),
+            )
+            for model, name in (("network", "network"), ("linear", "linearisation"))
         ),
         _positive(
             f"The linearisation ranks the directions as the network does{variation}",

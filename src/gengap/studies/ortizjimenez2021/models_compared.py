@@ -184,14 +184,8 @@ def train_linearisation(
 ) -> Floats:
     """Train a linearisation, which sees the batches that :func:`train_network` sees.
 
-    Args:
-        context: its seed decides the order of batches.
-        kernel: of the n training and m test inputs, in this order, with the training inputs:
-            (n + m, n), or more columns.
-        outputs: of the network at all inputs before training, (n + m,).
-        data: of two classes.
-        training: shared with the network.
-        purpose: what is learnt.
+    The kernel is that of the n training and m test inputs, in this order, with the training inputs:
+    (n + m, n), or more columns. The outputs are those at all inputs before training, (n + m,).
 
     Returns:
         The curve (epochs, 4) with the columns :data:`COLUMNS`.

@@ -49,9 +49,8 @@ class PointsSettings:
     """The data of a task.
 
     Attributes:
-        train_size, test_size: points of each split.
-        epsilon: distance of the two classes along the direction.
-        sigma: standard deviation across it.
+        epsilon, sigma: distance of the two classes along the direction, and standard deviation
+            across it.
     """
 
     train_size: int
