@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
-from gengap.studies.outcomes import RunT, group_runs
+from gengap.studies.outcomes import Floats, RunT, group_runs
 
 CONFIDENCE = 0.95
 VERDICTS = {True: "agrees", False: "disagrees", None: "undecided"}
@@ -69,7 +68,7 @@ class Claim:
         return cls(title, paper, measured, verdict(estimates, bounds), estimates)
 
 
-def interval(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float, float]:
+def interval(values: Sequence[float] | Floats) -> tuple[float, float, float]:
     """Return the mean of independent values (n,), and the ends of its 95% Student t interval.
 
     Returns:
@@ -165,7 +164,7 @@ def log_ratio(
     )
 
 
-def rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+def rank_correlation(first: Floats, second: Floats) -> float:
     """Return Spearman's rank correlation of values (n,).
 
     NaN for fewer than three values, and where all values of one side are equal.

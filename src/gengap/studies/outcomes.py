@@ -18,6 +18,10 @@ from numpy.typing import NDArray
 from gengap.errors import GengapError
 from gengap.files import writing
 
+Floats = NDArray[np.float64]
+Floats32 = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
 _VALUES = "values"
 _NAMES = "values_names"
 

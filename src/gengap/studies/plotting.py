@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gengap.figures.style import BLACK, GREY, MARKERS, PALETTE
 from gengap.studies.claims import interval
+from gengap.studies.outcomes import Floats
 
 BAND_ALPHA = 0.18
 SEED_ALPHA = 0.35
@@ -123,8 +124,8 @@ def plot_interval(axes: Axes, place: float, values: Sequence[float]) -> None:
 
 def plot_regions(
     axes: Axes,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
+    x: Floats,
+    y: Floats,
     predicted: NDArray[np.integer],
     points: NDArray[np.floating],
     labels: NDArray[np.integer],
@@ -147,9 +148,7 @@ def plot_regions(
     plot_points(axes, points, labels)
 
 
-def plot_boundary(
-    axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], predicted: NDArray[np.integer]
-) -> None:
+def plot_boundary(axes: Axes, x: Floats, y: Floats, predicted: NDArray[np.integer]) -> None:
     """Plot the lines between the regions of predicted classes (g, g), in a frame without ticks."""
     for label in np.unique(predicted)[:-1]:
         inside = (predicted == label).astype(float)

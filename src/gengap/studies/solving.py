@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from gengap.datasets import Dataset, Split
 from gengap.errors import GengapError
 from gengap.networks import Network, build, set_weights
 from gengap.studies.context import Context
+from gengap.studies.outcomes import Floats
 from gengap.tasks.zoo import network_spec
 from gengap.training import Recipe, TrainingResult, loss_and_accuracy, set_initial_weights, train
 from gengap.training.trainer import OnEpoch
@@ -57,7 +57,7 @@ class Solution:
         return float(self.result.history[-1]["train_accuracy"])
 
     @property
-    def loss_curve(self) -> NDArray[np.float64]:
+    def loss_curve(self) -> Floats:
         """The mean training loss after each epoch, (epochs,)."""
         return np.array([row["train_loss"] for row in self.result.history])
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.activations import choose_inputs
 from gengap.datasets import Dataset
 from gengap.studies.context import Context
+from gengap.studies.outcomes import Floats32
 
 
-def graph_inputs(
-    context: Context, data: Dataset, count: int, split: str = "train"
-) -> NDArray[np.float32]:
+def graph_inputs(context: Context, data: Dataset, count: int, split: str = "train") -> Floats32:
     """Draw the inputs on which graphs are computed: the same ones for every network of a run.
 
     Returns:
@@ -22,9 +20,7 @@ def graph_inputs(
     return choose_inputs(source, count, context.generator("graph inputs", split))
 
 
-def sampled_nodes(
-    context: Context, activations: NDArray[np.float32], most: int | None
-) -> NDArray[np.float32]:
+def sampled_nodes(context: Context, activations: Floats32, most: int | None) -> Floats32:
     """Draw nodes uniformly where there are too many: the same ones at every checkpoint of a run.
 
     Returns:

@@ -25,7 +25,7 @@ from gengap.studies.claims import (
     rank_correlation,
 )
 from gengap.studies.maddox2020.experiments.posterior_contraction import Result as Contraction
-from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Floats, Measurements
+from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Measurements
 from gengap.studies.maddox2020.runs import (
     BayesianNetworkRun,
     DegenerateDirectionsRun,
@@ -41,7 +41,7 @@ from gengap.studies.maddox2020.sweeps import (
     Sweep,
     correlations_by_seed,
 )
-from gengap.studies.outcomes import AnyRun
+from gengap.studies.outcomes import AnyRun, Floats
 
 DEGENERATE = "degenerate_"
 """Names of the experiments on directions begin so."""

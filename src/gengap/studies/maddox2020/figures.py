@@ -25,7 +25,7 @@ from gengap.figures.style import (
 from gengap.studies.claims import interval
 from gengap.studies.maddox2020.experiments.degenerate_directions import PredictionMap
 from gengap.studies.maddox2020.experiments.posterior_contraction import Result as Contraction
-from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Floats
+from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA
 from gengap.studies.maddox2020.runs import (
     BayesianNetworkRun,
     DegenerateDirectionsRun,
@@ -34,13 +34,8 @@ from gengap.studies.maddox2020.runs import (
     RandomFeaturesRun,
     WidthDepthRun,
 )
-from gengap.studies.maddox2020.sweeps import (
-    LOW_TRAIN_LOSS,
-    Grid,
-    Integers,
-    Sweep,
-    correlations_by_seed,
-)
+from gengap.studies.maddox2020.sweeps import LOW_TRAIN_LOSS, Grid, Sweep, correlations_by_seed
+from gengap.studies.outcomes import Floats, Integers
 from gengap.studies.plotting import plot_band, plot_regions
 
 _LABELS = {

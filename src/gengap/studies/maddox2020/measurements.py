@@ -6,20 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.curvature import hessian
 from gengap.measures import Subject
 from gengap.measures.baseline import sum_of_squared_weights
 from gengap.measures.curvature import loss_sharpness
 from gengap.studies.context import Context
+from gengap.studies.outcomes import Floats
 from gengap.studies.solving import Solution
 from gengap.studies.spectra import Spectrum, spectrum_of
 
 HEADLINE_ALPHA = 1.0
 """The alpha of N_eff where figures and claims show only one."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

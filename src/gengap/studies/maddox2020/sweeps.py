@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from gengap.errors import GengapError
 from gengap.studies.claims import rank_correlation
-from gengap.studies.maddox2020.measurements import Floats, Measurements, join
+from gengap.studies.maddox2020.measurements import Measurements, join
 from gengap.studies.maddox2020.runs import DoubleDescentRun, WidthDepthRun
-from gengap.studies.outcomes import RunT, group_runs
-
-Integers = NDArray[np.int64]
+from gengap.studies.outcomes import Floats, Integers, RunT, group_runs
 
 INTERPOLATION = 0.01
 """Training error up to which a network counts as fitting its labels."""

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter, StrMethodFormatter
-from numpy.typing import NDArray
 
 from gengap.figures.style import (
     BLACK,
@@ -33,12 +32,11 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     LOSS,
     MODELS,
     TEST_ACCURACY,
-    Floats,
     HasCurves,
     final_accuracies,
     grouped,
 )
-from gengap.studies.outcomes import AnyRun, Run
+from gengap.studies.outcomes import AnyRun, Floats, Floats32, Run
 from gengap.studies.plotting import plot_band, plot_seeds
 
 LABELS = {"network": "network", "linear": "linearisation"}
@@ -265,7 +263,7 @@ def _direction_images(runs: Sequence[DirectionsRun]) -> Figure:
     return figure
 
 
-def _image(axes: Axes, image: NDArray[np.float32]) -> None:
+def _image(axes: Axes, image: Floats32) -> None:
     limit = float(np.abs(image).max())
     if image.shape[-1] == 1:
         axes.imshow(image[..., 0], cmap=DIVERGING, vmin=-limit, vmax=limit)

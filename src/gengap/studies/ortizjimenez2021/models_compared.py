@@ -14,12 +14,10 @@ from gengap.datasets import Dataset, Split
 from gengap.errors import GengapError
 from gengap.networks import Network, build, dense, initialise
 from gengap.studies.context import Context
-from gengap.studies.outcomes import RunT, group_runs, setting, varying_settings
+from gengap.studies.outcomes import Floats, Integers, RunT, group_runs, setting, varying_settings
 from gengap.studies.solving import recipe_for, solve
 from gengap.tangent import HeldOut, train_linearised
 from gengap.training import loss_and_accuracy
-
-Floats = NDArray[np.float64]
 
 MLP_WIDTH, MLP_DEPTH = 100, 2
 ARCHITECTURE_NAMES = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet-18"}
@@ -138,7 +136,7 @@ def initial_network(
     return module.to(context.device)
 
 
-def binary_task(data: Dataset, labels: NDArray[np.int64]) -> Dataset:
+def binary_task(data: Dataset, labels: Integers) -> Dataset:
     """Return a dataset with labels 0 or 1 of its training and then its test inputs, (n + m,)."""
     count = len(data.train.labels)
     return Dataset(

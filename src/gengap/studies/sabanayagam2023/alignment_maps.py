@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gengap.figures.style import DIVERGING, SMALL_SIZE, new_figure
+from gengap.studies.outcomes import Floats, Floats32, Integers
 from gengap.studies.plotting import plot_boundary, plot_regions
-from gengap.studies.sabanayagam2023.quantities import AlignmentMaps, Floats, Floats32
+from gengap.studies.sabanayagam2023.quantities import AlignmentMaps
 
 ALIGNMENT = Normalize(-1.0, 1.0)
 """The scale of colours of all alignments."""
@@ -31,7 +32,7 @@ class Row:
     maps: AlignmentMaps
     eigenvalues: Floats
     points: Floats32
-    labels: NDArray[np.int64]
+    labels: Integers
 
 
 def map_figure(rows: Sequence[Row], width: float, height: float) -> Figure:

@@ -45,7 +45,7 @@ from gengap.studies.claims import (
     log_ratio,
     rank_correlation,
 )
-from gengap.studies.outcomes import AnyRun, Run, group_runs
+from gengap.studies.outcomes import AnyRun, Floats, Run, group_runs
 from gengap.studies.sabanayagam2023.experiments.boundary import BoundaryRun
 from gengap.studies.sabanayagam2023.experiments.complexity import (
     COMPARED,
@@ -54,7 +54,7 @@ from gengap.studies.sabanayagam2023.experiments.complexity import (
 )
 from gengap.studies.sabanayagam2023.experiments.images import ImagesRun
 from gengap.studies.sabanayagam2023.experiments.simplicity import SimplicityRun, SimplicitySolution
-from gengap.studies.sabanayagam2023.quantities import Compared, Floats
+from gengap.studies.sabanayagam2023.quantities import Compared
 from gengap.studies.sabanayagam2023.starts import RandomLabels
 
 FLIPS_AT_BOUNDARY = 0.9

@@ -11,14 +11,12 @@ from gengap.curvature.alignment import Statistic, alignments, g_theta
 from gengap.datasets import Split
 from gengap.networks import Network, parameter_count
 from gengap.studies.context import Context
+from gengap.studies.outcomes import Floats, Floats32
 from gengap.studies.planes import Regions
 from gengap.studies.sabanayagam2023.starts import Fit
 from gengap.studies.spectra import LEADING, Eigenpairs, eigenpairs_of
 
 RANDOM_VECTORS = 10
-
-Floats = NDArray[np.float64]
-Floats32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

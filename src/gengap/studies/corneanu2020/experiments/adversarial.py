@@ -17,7 +17,7 @@ from gengap.errors import GengapError
 from gengap.networks import batched_outputs, device_of, tensor_of
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.corneanu2020 import attacks
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.studies.solving import solve, untrained_network
 from gengap.topology import (
     Budget,
@@ -29,8 +29,6 @@ from gengap.topology import (
 )
 from gengap.topology.budget import check_diagrams, check_matrix
 from gengap.topology.functional_graph import DISCRIMINATIVE_SHARE, kept_nodes
-
-Floats = NDArray[np.float64]
 
 ATTACKS = ("fgsm", "pgd")
 HARMLESS = ("clean", "noisy")
@@ -99,7 +97,7 @@ class Result(ExperimentResult):
     train_accuracy: float
     test_accuracy: float
     attacks: Mapping[str, Attack]
-    nodes: NDArray[np.int64]
+    nodes: Integers
     grid: Floats
     curves: Mapping[str, Floats]
 
@@ -191,7 +189,7 @@ def roc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> Float
     return rates
 
 
-def confidence_scores(network: nn.Module, inputs: NDArray[np.float32]) -> Floats:
+def confidence_scores(network: nn.Module, inputs: Floats32) -> Floats:
     """Return one minus the maximum softmax probability of each input, (n,)."""
     outputs = batched_outputs(network, inputs)
     scores: Floats = 1 - outputs.double().softmax(1).max(1).values.numpy(force=True)
@@ -205,7 +203,7 @@ def _images(
     split: Split,
     name: str,
     limits: tuple[float, float],
-) -> dict[str, NDArray[np.float32]]:
+) -> dict[str, Floats32]:
     """Rightly classified images of a split: clean, noisy, and attacked where that succeeded."""
     epsilon, device = settings.epsilon, device_of(network)
     inputs, labels = tensor_of(split.inputs, device), tensor_of(split.labels, device)
@@ -240,8 +238,8 @@ def _check_cost(nodes: int, settings: Settings) -> None:
 
 
 def _discriminative_nodes(
-    network: nn.Module, images: Mapping[str, NDArray[np.float32]], settings: Settings
-) -> NDArray[np.int64]:
+    network: nn.Module, images: Mapping[str, Floats32], settings: Settings
+) -> Integers:
     """Nodes that tell rightly classified images from successfully attacked ones."""
     both = np.concatenate([images["clean"], images["fgsm"]])
     right = np.arange(len(both)) < len(images["clean"])
@@ -249,9 +247,7 @@ def _discriminative_nodes(
     return discriminative_nodes(values, right, settings.share)
 
 
-def _features(
-    network: nn.Module, inputs: NDArray[np.float32], nodes: str, chosen: NDArray[np.int64]
-) -> _Features:
+def _features(network: nn.Module, inputs: Floats32, nodes: str, chosen: Integers) -> _Features:
     values = node_activations(network, inputs, nodes).activations[chosen]
     diagrams = [persistence_diagrams(per_sample_graph(image), MAX_DIM) for image in values.T]
     summaries = [

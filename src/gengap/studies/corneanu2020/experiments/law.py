@@ -15,11 +15,9 @@ from gengap.errors import GengapError
 from gengap.measures import Subject, baseline
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.corneanu2020.functional_graphs import graph_inputs, sampled_nodes
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Integers, Run
 from gengap.studies.solving import Solution, solve
 from gengap.topology import graph_summaries
-
-Floats = NDArray[np.float64]
 
 MAX_DIM = 1
 
@@ -66,7 +64,7 @@ class Result(ExperimentResult):
     log_parameters: Floats
     margin: Floats
     summaries: Mapping[str, Floats]
-    size: NDArray[np.int64]
+    size: Integers
     corruption: Floats
     architecture: NDArray[np.str_]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gengap.activations import NodeActivations, node_activations
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.corneanu2020.functional_graphs import graph_inputs
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats32, Run
 from gengap.studies.solving import recipe_for, solve
 from gengap.topology import (
     correlation_dissimilarity,
@@ -167,7 +167,7 @@ def _moment(context: Context, settings: Settings, nodes: NodeActivations, name: 
     )
 
 
-def _graphs(activations: NDArray[np.float32], parts: Parts, budget: Budget) -> dict[str, Summaries]:
+def _graphs(activations: Floats32, parts: Parts, budget: Budget) -> dict[str, Summaries]:
     """The summaries of each of the graphs that a partition and the budget allow."""
     paired = [part for part in parts if len(part) > 1]
 

@@ -15,7 +15,7 @@ from gengap.activations import node_activations
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
 from gengap.studies.corneanu2020.functional_graphs import graph_inputs, sampled_nodes
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Integers, Run
 from gengap.studies.solving import check_checkpoints, solve, untrained_network
 from gengap.topology import (
     Budget,
@@ -30,7 +30,7 @@ from gengap.topology.betti import SUMMARIES
 from gengap.topology.budget import check_matrix
 from gengap.topology.dipha import EPS_MAX
 
-Bars = Sequence[NDArray[np.float64]]
+Bars = Sequence[Floats]
 """A persistence diagram per dimension, (bars, 2) births and deaths."""
 
 GRID_POINTS = 121
@@ -96,10 +96,10 @@ class Scale:
         stops: the checkpoint that each of :data:`RULES` chooses.
     """
 
-    grid: NDArray[np.float64]
-    curves: NDArray[np.float64]
-    modes: NDArray[np.float64]
-    cavities: NDArray[np.float64]
+    grid: Floats
+    curves: Floats
+    modes: Floats
+    cavities: Floats
     stops: Mapping[str, Checkpoint]
 
 
@@ -117,11 +117,11 @@ class Result(ExperimentResult):
         best, last: the checkpoint with the highest test accuracy, and that at the end of training.
     """
 
-    epochs: NDArray[np.int64]
-    train_accuracy: NDArray[np.float64]
-    test_accuracy: NDArray[np.float64]
+    epochs: Integers
+    train_accuracy: Floats
+    test_accuracy: Floats
     nodes: int
-    summaries: Mapping[str, NDArray[np.float64]]
+    summaries: Mapping[str, Floats]
     scales: Mapping[str, Scale]
     best: Checkpoint
     last: Checkpoint
@@ -201,7 +201,7 @@ def run(context: Context, settings: Settings) -> Result:
 
 def density_bars(
     graph: NDArray[np.floating], max_dim: int, budget: Budget | None = None
-) -> list[NDArray[np.float64]]:
+) -> list[Floats]:
     """Return the diagrams of the filtration of a graph (n, n) 1 - |r| by the share of edges.
 
     H0 and H1 are those of the whole filtration, and no bar is dropped for its length. Higher
@@ -221,7 +221,7 @@ def density_bars(
     return whole + [bars[bars[:, 0] <= DENSITY_CAP] for bars in capped]
 
 
-def _summaries(graphs: Sequence[_Graph]) -> dict[str, NDArray[np.float64]]:
+def _summaries(graphs: Sequence[_Graph]) -> dict[str, Floats]:
     rows = [
         [summarise_bars(bars, graph.nodes) for bars in graph.bars["epsilon"]] for graph in graphs
     ]
@@ -243,7 +243,7 @@ def _scale(name: str, graphs: Sequence[_Graph], checkpoint: Callable[[int], Chec
     return Scale(grid, curves, modes, cavities, stops)
 
 
-def mode(loops: NDArray[np.float64]) -> float:
+def mode(loops: Floats) -> float:
     """Return the filtration value at which beta_1 is largest; NaN without finite bars (bars, 2)."""
     summary = summarise_bars(loops)
     return summary["argmax"] if summary["count"] else math.nan

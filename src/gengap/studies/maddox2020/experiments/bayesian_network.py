@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.curvature import effective_dimensionality, negatives
 from gengap.studies.context import Context
 from gengap.studies.maddox2020.experiments import posterior_contraction
+from gengap.studies.outcomes import Floats
 
 TARGET_ACCEPTANCE = 0.8
 FIRST_STEP = 0.02
@@ -27,8 +27,6 @@ ADAPTATION = 0.1
 """Change of the logarithm of the step size per unit of excess acceptance."""
 DIFFERENCE = 1e-5
 """Difference of weights, for the Hessian by central differences of the exact gradient."""
-
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -75,9 +73,9 @@ class Result(posterior_contraction.Result):
         negative_mass: sum of the absolute values of all eigenvalues below zero (m,).
     """
 
-    acceptance: Vector
-    negatives: Vector
-    negative_mass: Vector
+    acceptance: Floats
+    negatives: Floats
+    negative_mass: Floats
 
 
 @dataclass(frozen=True)
@@ -87,12 +85,12 @@ class Posterior:
     The data are x and y (n,), ``noise`` is a standard deviation.
     """
 
-    x: Vector
-    y: Vector
+    x: Floats
+    y: Floats
     noise: float
     prior_variance: float
 
-    def density(self, weights: Vector) -> tuple[float, Vector]:
+    def density(self, weights: Floats) -> tuple[float, Floats]:
         """Return the log-density up to a constant, and its gradient (p,)."""
         fit, slope = self.likelihood(weights)
         return (
@@ -100,7 +98,7 @@ class Posterior:
             slope - weights / self.prior_variance,
         )
 
-    def likelihood(self, weights: Vector) -> tuple[float, Vector]:
+    def likelihood(self, weights: Floats) -> tuple[float, Floats]:
         """Return the log-likelihood up to a constant, and its gradient (p,)."""
         inner, shift, outer = np.split(weights[:-1], 3)
         hidden = np.tanh(np.outer(self.x, inner) + shift)
@@ -109,7 +107,7 @@ class Posterior:
         slope = np.concatenate([self.x @ back, back.sum(axis=0), left @ hidden, [left.sum()]])
         return -0.5 * self.noise**2 * float(left @ left), slope
 
-    def hessian(self, weights: Vector) -> NDArray[np.float64]:
+    def hessian(self, weights: Floats) -> Floats:
         """Return the Hessian (p, p) of the negative log-likelihood."""
         steps = DIFFERENCE * np.eye(len(weights))
         rows = [
@@ -124,7 +122,7 @@ class Posterior:
 class Chain:
     """Samples (m, p), and the mean probability of acceptance after the burn-in."""
 
-    samples: NDArray[np.float64]
+    samples: Floats
     acceptance: float
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
@@ -23,14 +22,11 @@ from gengap.curvature import hessian
 from gengap.limits import DENSE_LIMIT
 from gengap.networks import predicted_classes
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.outcomes import ExperimentResult
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers
 from gengap.studies.planes import loss_surface, plane_around
 from gengap.studies.solving import Solution, solve
 
 PLANE_MARGIN = 0.1
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ class PredictionMap:
 
     x: Floats
     y: Floats
-    inputs: NDArray[np.float32]
+    inputs: Floats32
     labels: Integers
     unmoved: Integers
     moved: Mapping[str, Integers]

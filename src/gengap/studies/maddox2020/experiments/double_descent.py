@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.maddox2020.measurements import Measurements, join, measure
-from gengap.studies.outcomes import ExperimentResult
+from gengap.studies.outcomes import ExperimentResult, Integers
 from gengap.studies.solving import solve
 
 
@@ -35,7 +34,7 @@ class Result(ExperimentResult):
     """The networks of the run: measurements along the widths (m,)."""
 
     networks: Measurements
-    widths: NDArray[np.int64]
+    widths: Integers
 
 
 def run(context: Context, settings: Settings) -> Result:

@@ -15,12 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.curvature import effective_dimensionality
 from gengap.errors import GengapError
 from gengap.studies.context import Context
-from gengap.studies.outcomes import ExperimentResult
+from gengap.studies.outcomes import ExperimentResult, Floats
 
 INTERVAL = 50.0
 
@@ -49,9 +48,9 @@ class Settings:
 class Result(ExperimentResult):
     """Both effective dimensionalities (m,) at growing numbers of data (m,)."""
 
-    counts: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    hessian: NDArray[np.float64]
+    counts: Floats
+    covariance: Floats
+    hessian: Floats
 
 
 def run(context: Context, settings: Settings) -> Result:
@@ -78,7 +77,7 @@ def run(context: Context, settings: Settings) -> Result:
     return Result(np.array(settings.counts, float), np.array(covariance), np.array(hessian))
 
 
-def fourier_features(x: NDArray[np.float64], features: int) -> NDArray[np.float64]:
+def fourier_features(x: Floats, features: int) -> Floats:
     """Return cos(k pi x) and sin(k pi x), k = 1, 2, ..., of x (n,), as (n, features)."""
     angles = np.pi * np.outer(x, np.arange(1, features // 2 + 1))
     return np.stack([np.cos(angles), np.sin(angles)], axis=2).reshape(len(x), -1)

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.curvature import effective_dimensionality
 from gengap.studies.context import Context
-from gengap.studies.outcomes import ExperimentResult
+from gengap.studies.outcomes import ExperimentResult, Floats
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,10 @@ class Result(ExperimentResult):
         published: min(n, d) - N_eff, which the paper's figure shows.
     """
 
-    features: NDArray[np.float64]
-    test_error: NDArray[np.float64]
-    effective_dimensionality: NDArray[np.float64]
-    published: NDArray[np.float64]
+    features: Floats
+    test_error: Floats
+    effective_dimensionality: Floats
+    published: Floats
 
 
 def run(context: Context, settings: Settings) -> Result:
@@ -75,9 +74,7 @@ def run(context: Context, settings: Settings) -> Result:
     )
 
 
-def _points(
-    count: int, features: int, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _points(count: int, features: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Features (count, features) and targets (count,)."""
     targets = rng.standard_normal(count)
     return targets[:, None] + rng.standard_normal((count, features)), targets

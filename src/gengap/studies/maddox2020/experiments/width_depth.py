@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.maddox2020.measurements import Measurements, join, measure
-from gengap.studies.outcomes import ExperimentResult
+from gengap.studies.outcomes import ExperimentResult, Integers
 from gengap.studies.solving import solve
 
 
@@ -36,8 +35,8 @@ class Result(ExperimentResult):
     """The networks of the run: measurements along depths and widths (d, w)."""
 
     networks: Measurements
-    widths: NDArray[np.int64]
-    depths: NDArray[np.int64]
+    widths: Integers
+    depths: Integers
 
 
 def run(context: Context, settings: Settings) -> Result:

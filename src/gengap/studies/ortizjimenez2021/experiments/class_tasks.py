@@ -13,14 +13,13 @@ from gengap.networks import weights_of
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.ortizjimenez2021.models_compared import (
     TRAINING,
-    Floats,
     NetworkSettings,
     TrainingSettings,
     initial_network,
     train_linearisation,
     train_network,
 )
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Run
 from gengap.tangent import empirical_ntk, normalised_alignment, scalar_outputs, signs
 
 GROUPS = {

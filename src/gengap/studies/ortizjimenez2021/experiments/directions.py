@@ -16,28 +16,23 @@ from gengap.studies.context import Context
 from gengap.studies.ortizjimenez2021.models_compared import (
     LENET,
     TRAINING,
-    Floats,
     NetworkSettings,
     TrainingSettings,
     initial_network,
     train_linearisation,
     train_network,
 )
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Run
 from gengap.tangent import anisotropy_directions, empirical_ntk, scalar_outputs, separable_along
 from gengap.tangent.storage import weight_arrays
 
 
 @dataclass(frozen=True)
 class AveragingSettings:
-    """The Gaussian inputs over which the mixed derivative is averaged.
+    """The Gaussian inputs over which the mixed derivative is averaged, and how many.
 
     The published code has ``sigma`` 0 and one input, the origin, where a ReLU network with zero
     biases has no derivative.
-
-    Attributes:
-        sigma: their standard deviation.
-        inputs: how many.
     """
 
     sigma: float
@@ -93,8 +88,8 @@ class Result(ExperimentResult):
     """
 
     singular_values: Floats
-    directions: NDArray[np.float32]
-    weights: Mapping[str, NDArray[np.float32]]
+    directions: Floats32
+    weights: Mapping[str, Floats32]
     curves: Floats
 
 

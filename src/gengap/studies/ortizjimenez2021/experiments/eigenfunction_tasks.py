@@ -19,7 +19,6 @@ from gengap.networks import weights_of
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.ortizjimenez2021.models_compared import (
     TRAINING,
-    Floats,
     NetworkSettings,
     TrainingSettings,
     binary_task,
@@ -27,7 +26,7 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     train_linearisation,
     train_network,
 )
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Run
 from gengap.tangent import (
     Eigenfunctions,
     eigenfunctions,
@@ -85,8 +84,8 @@ class Result(ExperimentResult):
     spectral_gap: float
     largest_residual: float
     eigenvalues: Floats
-    eigenfunctions: NDArray[np.float32]
-    weights: Mapping[str, NDArray[np.float32]]
+    eigenfunctions: Floats32
+    weights: Mapping[str, Floats32]
     curves: Floats
     majority: Floats
     alignment_before: Floats

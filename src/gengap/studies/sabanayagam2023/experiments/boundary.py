@@ -6,19 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gengap.curvature.alignment import alignments
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.studies.planes import plane_around
 from gengap.studies.sabanayagam2023.quantities import (
     AlignmentMaps,
     Compared,
     Crossings,
-    Floats,
-    Floats32,
     crossings,
     measure,
     random_alignments,
@@ -75,7 +70,7 @@ class Result(ExperimentResult):
     random: Crossings
     maps: AlignmentMaps
     points: Floats32
-    labels: NDArray[np.int64]
+    labels: Integers
     eigenvalues: Floats
     curve: Floats
 

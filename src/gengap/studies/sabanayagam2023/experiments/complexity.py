@@ -7,23 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.curvature.alignment import Statistic, alignments
 from gengap.datasets import Split
 from gengap.networks import Network
 from gengap.studies.claims import rank_correlation
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.studies.planes import plane_around
-from gengap.studies.sabanayagam2023.quantities import (
-    AlignmentMaps,
-    Compared,
-    Floats,
-    Floats32,
-    Measures,
-    measure,
-)
+from gengap.studies.sabanayagam2023.quantities import AlignmentMaps, Compared, Measures, measure
 from gengap.studies.sabanayagam2023.rescaling import matched, reparameterised
 from gengap.studies.sabanayagam2023.starts import Fit, RandomLabels, parameter_norm, train_from
 from gengap.studies.solving import Solution
@@ -110,7 +102,7 @@ class Result(ExperimentResult):
     random_labels_norm: float
     matched_loss: float | None
     points: Floats32
-    labels: NDArray[np.int64]
+    labels: Integers
     solutions: Mapping[str, ComplexitySolution]
 
 

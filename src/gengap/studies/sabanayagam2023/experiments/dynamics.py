@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.curvature.collapse import collapse_of
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.outcomes import ExperimentResult, Run
-from gengap.studies.sabanayagam2023.quantities import Floats, measure
+from gengap.studies.outcomes import ExperimentResult, Floats, Integers, Run
+from gengap.studies.sabanayagam2023.quantities import measure
 from gengap.studies.sabanayagam2023.starts import RandomLabels, train_from
 from gengap.studies.solving import Solution
 
@@ -34,7 +33,7 @@ class Result(ExperimentResult):
     """What is measured at each checkpoint, by start and quantity, (checkpoints,)."""
 
     random_labels: RandomLabels
-    checkpoints: NDArray[np.int64]
+    checkpoints: Integers
     curves: Mapping[str, Mapping[str, Floats]]
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
 from gengap.curvature.alignment import alignments
@@ -15,14 +14,8 @@ from gengap.datasets import Dataset
 from gengap.errors import GengapError
 from gengap.networks import Network
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.outcomes import ExperimentResult, Run
-from gengap.studies.sabanayagam2023.quantities import (
-    Compared,
-    Floats,
-    Floats32,
-    measure,
-    random_alignments,
-)
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
+from gengap.studies.sabanayagam2023.quantities import Compared, measure, random_alignments
 from gengap.studies.sabanayagam2023.rescaling import matched
 from gengap.studies.sabanayagam2023.starts import Fit, RandomLabels, train_from
 
@@ -87,7 +80,7 @@ class Result(ExperimentResult):
 
     random_labels: RandomLabels | None
     matched_loss: float | None
-    labels: NDArray[np.int64]
+    labels: Integers
     solutions: Mapping[str, ImagesSolution]
     embedding: Floats32
 
@@ -154,7 +147,7 @@ def _measured(
     )
 
 
-def _between(aligned: Floats, labels: NDArray[np.int64]) -> float:
+def _between(aligned: Floats, labels: Integers) -> float:
     """Fraction of the variance between classes, mean over columns of (n, m)."""
     total = aligned.var(axis=0)
     means = np.stack([aligned[labels == label].mean(axis=0) for label in labels])

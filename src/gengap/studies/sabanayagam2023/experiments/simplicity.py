@@ -7,22 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.curvature.alignment import alignments
 from gengap.curvature.margin import ALIGNED, REACHED, boundary_search, estimate_margin
 from gengap.datasets import Split
 from gengap.networks import Network
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.studies.planes import plane_around
-from gengap.studies.sabanayagam2023.quantities import (
-    AlignmentMaps,
-    Compared,
-    Floats,
-    Floats32,
-    measure,
-)
+from gengap.studies.sabanayagam2023.quantities import AlignmentMaps, Compared, measure
 from gengap.studies.sabanayagam2023.rescaling import matched
 from gengap.studies.sabanayagam2023.starts import Fit, train_from
 from gengap.studies.solving import Solution
@@ -107,7 +100,7 @@ class Result(ExperimentResult):
     noisy_accuracy: float
     matched_loss: float
     points: Floats32
-    labels: NDArray[np.int64]
+    labels: Integers
     solutions: Mapping[str, SimplicitySolution]
 
     @property
