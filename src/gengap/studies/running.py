@@ -177,8 +177,8 @@ def _choices(hint: Any) -> tuple[Any, ...]:
 
 
 def _dataclass_in(hint: Any) -> type | None:
-    found = [choice for choice in _choices(hint) if dataclasses.is_dataclass(choice)]
-    return typing.cast("type", found[0]) if found else None
+    dataclass_choices = filter(dataclasses.is_dataclass, _choices(hint))
+    return typing.cast("type | None", next(dataclass_choices, None))
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -107,7 +107,7 @@ def run(context: Context, settings: Settings) -> Result:
     """
     network = _initial_network(context, settings)
     start, weights = weights_of(network), weight_arrays(network, "")
-    found = anisotropy_directions(
+    anisotropy = anisotropy_directions(
         network,
         sigma=settings.averaging.sigma,
         samples=settings.averaging.inputs,
@@ -115,20 +115,22 @@ def run(context: Context, settings: Settings) -> Result:
         count=settings.count,
         memory_budget=_budget(settings),
     )
-    outside = [index for index in settings.indices if not 0 <= index < len(found.values)]
+    outside = [index for index in settings.indices if not 0 <= index < len(anisotropy.values)]
     if outside:
         raise GengapError(
-            f"indices name the direction {outside[0]}, but {len(found.values)} were computed: "
-            f"choose from 0 to {len(found.values) - 1}."
+            f"indices name the direction {outside[0]}, but {len(anisotropy.values)} were computed: "
+            f"choose from 0 to {len(anisotropy.values) - 1}."
         )
     curves = []
     for index in settings.indices:
-        task = _task(context, settings.points, found.directions[index], index)
+        task = _task(context, settings.points, anisotropy.directions[index], index)
         purpose = f"direction {index}"
         linear = _train_linearisation(context, settings, task, purpose)
         curve = train_network(context, network, task, settings.training, purpose, start)
         curves.append([curve, linear])
-    return Result(found.values, found.directions.astype(np.float32), weights, np.array(curves))
+    return Result(
+        anisotropy.values, anisotropy.directions.astype(np.float32), weights, np.array(curves)
+    )
 
 
 def _initial_network(context: Context, settings: Settings) -> Network:

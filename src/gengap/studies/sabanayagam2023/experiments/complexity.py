@@ -150,8 +150,8 @@ def _measured(
     plane = plane_around(data.inputs, settings.side)
     sharper = reparameterised(network, settings.factor)
     (pairs, measures), (sharper_pairs, rescaled) = (
-        measure(context, each, data, leading=settings.leading, threshold=settings.threshold)
-        for each in (network, sharper)
+        measure(context, variant, data, leading=settings.leading, threshold=settings.threshold)
+        for variant in (network, sharper)
     )
     regions = plane.regions(network)
     before = alignments(network, data.inputs, pairs.vectors[:, :TOP]).astype(np.float32)

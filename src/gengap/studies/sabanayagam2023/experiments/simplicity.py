@@ -116,7 +116,9 @@ SimplicityRun = Run[Settings, Result]
 
 def run(context: Context, settings: Settings) -> Result:
     """Train from fresh weights, and from those of a network trained on the noisy variant."""
-    data, noisy = (load_dataset(context, each) for each in (settings.dataset, settings.noisy))
+    data, noisy = (
+        load_dataset(context, keywords) for keywords in (settings.dataset, settings.noisy)
+    )
     first = train_from(context, noisy, settings.network, settings.training, "normal")
     starts = {"normal": None, "noisy_start": first.result.weights}
     trained: dict[str, Solution] = {
