@@ -24,16 +24,14 @@ from gengap.studies.claims import (
     listed,
     rank_correlation,
 )
+from gengap.studies.maddox2020.experiments.bayesian_network import BayesianNetworkRun
+from gengap.studies.maddox2020.experiments.degenerate_directions import DegenerateDirectionsRun
+from gengap.studies.maddox2020.experiments.double_descent import DoubleDescentRun
+from gengap.studies.maddox2020.experiments.posterior_contraction import PosteriorContractionRun
 from gengap.studies.maddox2020.experiments.posterior_contraction import Result as Contraction
+from gengap.studies.maddox2020.experiments.random_features import RandomFeaturesRun
+from gengap.studies.maddox2020.experiments.width_depth import WidthDepthRun
 from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Measurements
-from gengap.studies.maddox2020.runs import (
-    BayesianNetworkRun,
-    DegenerateDirectionsRun,
-    DoubleDescentRun,
-    PosteriorContractionRun,
-    RandomFeaturesRun,
-    WidthDepthRun,
-)
 from gengap.studies.maddox2020.sweeps import (
     INTERPOLATION,
     LOW_TRAIN_LOSS,

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from gengap.errors import GengapError
 from gengap.studies.claims import rank_correlation
+from gengap.studies.maddox2020.experiments.double_descent import DoubleDescentRun
+from gengap.studies.maddox2020.experiments.width_depth import WidthDepthRun
 from gengap.studies.maddox2020.measurements import Measurements, join
-from gengap.studies.maddox2020.runs import DoubleDescentRun, WidthDepthRun
 from gengap.studies.outcomes import Floats, Integers, RunT, group_runs
 
 INTERPOLATION = 0.01

@@ -19,7 +19,7 @@ import numpy as np
 from gengap.curvature import effective_dimensionality, negatives
 from gengap.studies.context import Context
 from gengap.studies.maddox2020.experiments import posterior_contraction
-from gengap.studies.outcomes import Floats
+from gengap.studies.outcomes import Floats, Run
 
 TARGET_ACCEPTANCE = 0.8
 FIRST_STEP = 0.02
@@ -76,6 +76,9 @@ class Result(posterior_contraction.Result):
     acceptance: Floats
     negatives: Floats
     negative_mass: Floats
+
+
+BayesianNetworkRun = Run[Settings, Result]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from gengap.curvature import hessian
 from gengap.limits import DENSE_LIMIT
 from gengap.networks import predicted_classes
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.studies.planes import loss_surface, plane_around
 from gengap.studies.solving import Solution, solve
 
@@ -105,6 +105,9 @@ class Result(ExperimentResult):
     moves: Mapping[str, Moves]
     surfaces: Mapping[str, Floats]
     plane: PredictionMap | None
+
+
+DegenerateDirectionsRun = Run[Settings, Result]
 
 
 @dataclass(frozen=True)

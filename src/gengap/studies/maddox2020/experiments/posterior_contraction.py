@@ -19,7 +19,7 @@ import numpy as np
 from gengap.curvature import effective_dimensionality
 from gengap.errors import GengapError
 from gengap.studies.context import Context
-from gengap.studies.outcomes import ExperimentResult, Floats
+from gengap.studies.outcomes import ExperimentResult, Floats, Run
 
 INTERVAL = 50.0
 
@@ -51,6 +51,9 @@ class Result(ExperimentResult):
     counts: Floats
     covariance: Floats
     hessian: Floats
+
+
+PosteriorContractionRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:

@@ -15,7 +15,7 @@ import numpy as np
 
 from gengap.curvature import effective_dimensionality
 from gengap.studies.context import Context
-from gengap.studies.outcomes import ExperimentResult, Floats
+from gengap.studies.outcomes import ExperimentResult, Floats, Run
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,9 @@ class Result(ExperimentResult):
     test_error: Floats
     effective_dimensionality: Floats
     published: Floats
+
+
+RandomFeaturesRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:

@@ -14,7 +14,7 @@ import numpy as np
 
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.maddox2020.measurements import Measurements, join, measure
-from gengap.studies.outcomes import ExperimentResult, Integers
+from gengap.studies.outcomes import ExperimentResult, Integers, Run
 from gengap.studies.solving import solve
 
 
@@ -37,6 +37,9 @@ class Result(ExperimentResult):
     networks: Measurements
     widths: Integers
     depths: Integers
+
+
+WidthDepthRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:
