@@ -8,21 +8,15 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.activations import NodeActivations, node_activations
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.corneanu2020.functional_graphs import graph_inputs
 from gengap.studies.outcomes import ExperimentResult, Floats32, Run
 from gengap.studies.solving import recipe_for, solve
-from gengap.topology import (
-    correlation_dissimilarity,
-    dipha_bars,
-    graph_summaries,
-    sampled_summaries,
-    summarise_bars,
-)
+from gengap.topology import correlation_dissimilarity, graph_summaries, sampled_summaries
 from gengap.topology.budget import Budget, OverBudgetError, check_matrix
+from gengap.topology.functional_graph import summarise_graph
 from gengap.topology.partitions import (
     DIVERGENCES,
     Parts,
@@ -178,10 +172,12 @@ def _graphs(activations: Floats32, parts: Parts, budget: Budget) -> dict[str, Su
         return {key: float(np.mean([row[key] for row in rows])) for key in KEYS}
 
     def of_means() -> Summaries:
-        return _summaries(partition_means(activations, parts, budget), budget)
+        means = partition_means(activations, parts, budget)
+        return summarise_graph(means, MAX_DIM, budget=budget)
 
     def of_divergences(kind: str) -> Summaries:
-        return _summaries(partition_divergences(activations, parts, kind, budget), budget)
+        divergences = partition_divergences(activations, parts, kind, budget)
+        return summarise_graph(divergences, MAX_DIM, budget=budget)
 
     graphs: dict[str, Callable[[], Summaries]] = {"parts": of_parts, "means": of_means}
     if len(paired) > 1:
@@ -197,11 +193,3 @@ def _if_affordable(summarise: Callable[[], Summaries]) -> Summaries | None:
     except OverBudgetError:
         return None
     return {key: summaries[key] for key in KEYS}
-
-
-def _summaries(graph: NDArray[np.floating], budget: Budget) -> Summaries:
-    return {
-        f"{name}.H{dimension}": value
-        for dimension, bars in enumerate(dipha_bars(graph, MAX_DIM, budget=budget))
-        for name, value in summarise_bars(bars, len(graph)).items()
-    }
