@@ -55,7 +55,7 @@ def map_figure(rows: Sequence[Row], width: float, height: float) -> Figure:
 
 
 def finish_maps(figure: Figure, grid: NDArray[np.object_], first: str) -> None:
-    """Give a grid of panels its titles, that of its first column, and one bar for alignments."""
+    """Give a grid of panels its titles, ``first`` that of the first column, and one colour bar."""
     titles = [first, *(f"$v_{index}$" for index in range(1, grid.shape[1]))]
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(title)
