@@ -98,7 +98,7 @@ def train(
 @pytest.fixture
 def few_eigenpairs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leading eigenpairs only, also of small networks."""
-    monkeypatch.setattr("gengap.curvature.spectra.DENSE_LIMIT", 50)
+    monkeypatch.setattr("gengap.studies.spectra.DENSE_LIMIT", 50)
 
 
 BOUNDARY: dict[str, Any] = {"network": TINY, "training": TRAINING, "side": 12, "leading": 3}

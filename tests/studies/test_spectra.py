@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gengap.curvature import effective_dimensionality, hessian, spectra
+from gengap.curvature import effective_dimensionality, hessian
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.solving import solve
 from gengap.studies.spectra import Spectrum, eigenpairs_of, spectrum_of
@@ -35,7 +35,7 @@ def test_all_eigenpairs_of_a_small_hessian() -> None:
 
 
 def test_leading_eigenpairs_of_a_large_hessian(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spectra, "DENSE_LIMIT", 10)
+    monkeypatch.setattr("gengap.studies.spectra.DENSE_LIMIT", 10)
     pairs = eigenpairs_of(CONTEXT, SOLUTION.network, SOLUTION.train, "cross_entropy", 4)
     np.testing.assert_allclose(pairs.values, VALUES[:4], rtol=1e-6)
     assert pairs.vectors.shape == (len(VALUES), 4)
