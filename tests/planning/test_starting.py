@@ -97,7 +97,7 @@ def write_receipts(task: TaskPlan, results: Path) -> Path:
     for name in ("shards", "topology/diagrams", "measures/baseline"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for shard in task.shards:
-        networks = {str(network): {} for network in task.networks(shard)}
+        networks: dict[str, dict[str, str]] = {str(n): {} for n in task.networks(shard)}
         (folder / f"shards/{shard}.json").write_text(json.dumps({"networks": networks}))
         (folder / f"shards/{shard}.failed.json").write_text("[]")
         (folder / f"topology/diagrams/{shard}.npz").write_text("")

@@ -534,8 +534,6 @@ def test_a_law_needs_something_to_leave_out() -> None:
     assert set(gap_law.errors(table)) == {"network", "architecture"}
     with pytest.raises(GengapError, match="share one dataset"):
         gap_law.left_out_predictions(table, "dataset")
-    with pytest.raises(GengapError, match="Unknown grouping 'seed'"):
-        gap_law.left_out_predictions(table, "seed")
 
 
 def test_the_stopping_rules_by_hand() -> None:
@@ -553,10 +551,6 @@ def test_the_stopping_rules_by_hand() -> None:
     assert stopping_checkpoint([0.2, np.nan, 0.3, np.nan], [0] * 4) == 3
     assert lowest_checkpoint(gaps[:5], [0] * 5) == 2
     assert lowest_checkpoint([0.2, np.nan, np.nan], [0, 1, 2]) == 2
-    with pytest.raises(GengapError, match="2 modes and 3 counts"):
-        stopping_checkpoint([0, 1], [0, 1, 2])
-    with pytest.raises(GengapError, match="1 modes"):
-        lowest_checkpoint([0], [0])
 
 
 @pytest.mark.parametrize(

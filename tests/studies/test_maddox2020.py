@@ -31,8 +31,9 @@ from gengap.studies.maddox2020.experiments import (
     random_features,
     width_depth,
 )
+from gengap.studies.maddox2020.experiments.double_descent import DoubleDescentRun
+from gengap.studies.maddox2020.experiments.width_depth import WidthDepthRun
 from gengap.studies.maddox2020.measurements import Measurements, join, measure
-from gengap.studies.maddox2020.runs import DoubleDescentRun, WidthDepthRun
 from gengap.studies.maddox2020.sweeps import Grid, Sweep, correlations_by_seed
 from gengap.studies.outcomes import AnyRun, Run
 from gengap.studies.planes import plane_around

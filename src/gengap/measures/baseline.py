@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gengap.datasets import Split
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
 from gengap.networks import (
@@ -88,7 +87,8 @@ def negative_normalised_margin(subject: Subject) -> float:
         The value, without units; 0 where all outputs are equal.
     """
     labels = subject.train.labels
-    outputs = all_logits(subject.network, subject.train).astype(np.float64)
+    logits = class_logits(batched_outputs(subject.network, subject.train))
+    outputs = logits.numpy(force=True).astype(np.float64)
     rows = np.arange(len(outputs))
     correct = outputs[rows, labels]
     others = outputs.copy()
@@ -113,11 +113,6 @@ def fit(subject: Subject) -> dict[str, float]:
     """
     loss, accuracy = loss_and_accuracy(subject.network, subject.train)
     return {"training_accuracy": accuracy, "negative_training_loss": -loss}
-
-
-def all_logits(network: nn.Module, train: Split) -> np.ndarray:
-    """Compute the logits of every training input, (n, classes) float32."""
-    return class_logits(batched_outputs(network, train)).numpy(force=True)
 
 
 def layer_norms(network: nn.Module, example: Tensor, rng: np.random.Generator) -> list[float]:

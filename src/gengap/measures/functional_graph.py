@@ -20,13 +20,13 @@ INPUTS = 1000
 # Larger networks are sampled: a draw of 200 stays within seconds even as a complete graph.
 NODES = 200
 DRAWS = 5
-MAX_DIMENSION = 2
+MAX_DIM = 2
 SUMMARIES = ("life", "midlife", "peak", "entropy")
 
 LAW = "life_and_midlife.H1"
 """The two regressors of CVPR 2020's law, as one measure of two components."""
 
-NAMES = tuple(f"{name}.H{dim}" for name in SUMMARIES for dim in range(MAX_DIMENSION + 1))
+NAMES = tuple(f"{name}.H{dim}" for name in SUMMARIES for dim in range(MAX_DIM + 1))
 
 
 @measure(*NAMES, LAW)
@@ -53,6 +53,6 @@ def summaries(subject: Subject) -> dict[str, Value]:
         draws = [np.arange(count)]
     else:
         draws = [np.sort(nodes_rng.choice(count, NODES, replace=False)) for _ in range(DRAWS)]
-    by_draw = [graph_summaries(activations[rows], MAX_DIMENSION) for rows in draws]
+    by_draw = [graph_summaries(activations[rows], MAX_DIM) for rows in draws]
     means = {name: float(np.mean([values[name] for values in by_draw])) for name in NAMES}
     return {**means, LAW: {name: means[f"{name}.H1"] for name in ("life", "midlife")}}

@@ -17,7 +17,7 @@ from gengap.topology import COMPONENTS, draw_diagrams, summarise
 INPUTS = 2000
 NEURONS = 3000
 DRAWS = 20
-REPLICATES = 1000
+RESAMPLES = 1000
 
 STABILITY = ("bottleneck_between_draws.H0", "bottleneck_between_draws.H1")
 
@@ -42,7 +42,7 @@ def summaries(subject: Subject) -> dict[str, Value]:
     )
     device = device_of(subject.network)
     diagrams = draw_diagrams(drawn, gpu=device if device.type == "cuda" else None)
-    table = summarise(diagrams, REPLICATES, bootstrap_rng)
+    table = summarise(diagrams, RESAMPLES, bootstrap_rng)
     return {
         str(name): rows["value"].to_numpy() for name, rows in table.groupby("measure", sort=False)
     }

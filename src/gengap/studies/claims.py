@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
-from gengap.studies.outcomes import RunT, group_runs
+from gengap.studies.outcomes import Floats, RunT, group_runs
 
 CONFIDENCE = 0.95
 VERDICTS = {True: "agrees", False: "disagrees", None: "undecided"}
@@ -23,12 +22,7 @@ Estimates = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Bound:
-    """A limit on one side of which a claim expects the mean of an estimate.
-
-    Attributes:
-        limit: the number that the 95% interval is compared with.
-        above: whether the claim expects the mean above the limit, or else below it.
-    """
+    """A limit, and whether a claim expects the mean of an estimate above or below it."""
 
     limit: float = 0.0
     above: bool = True
@@ -70,26 +64,12 @@ class Claim:
         estimates: Mapping[str, Sequence[float]],
         bounds: Bound | Mapping[str, Bound] = POSITIVE,
     ) -> Claim:
-        """Return a claim that holds if its estimates are on the expected sides of their bounds.
-
-        Args:
-            title: the claim in a few words.
-            paper: what the paper says.
-            measured: what was found here.
-            estimates: by name, one value per seed.
-            bounds: one for all estimates, or those of the estimates that decide.
-
-        Returns:
-            The claim with its verdict, see :func:`verdict`.
-        """
+        """Return a claim whose verdict is that of its estimates, see :func:`verdict`."""
         return cls(title, paper, measured, verdict(estimates, bounds), estimates)
 
 
-def interval(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the mean of independent values with its 95% Student t interval.
-
-    Args:
-        values: (n,).
+def interval(values: Sequence[float] | Floats) -> tuple[float, float, float]:
+    """Return the mean of independent values (n,), and the ends of its 95% Student t interval.
 
     Returns:
         Mean, lower and upper end. Values that are not finite make all three NaN, and one value
@@ -120,16 +100,7 @@ def listed(
     form: str = "{name} {interval}",
     separator: str = ", ",
 ) -> str:
-    """Return several estimates as text, such as ``loss 0.52 (0.41 to 0.63), error ...``.
-
-    Args:
-        estimates: by name, one value per seed.
-        form: of each estimate, with the fields ``name`` and ``interval``.
-        separator: between two of them.
-
-    Returns:
-        The estimates in their order.
-    """
+    """Return estimates in a row, such as ``loss 0.52 (0.41 to 0.63), error ...``."""
     return separator.join(
         form.format(name=name, interval=format_interval(values))
         for name, values in estimates.items()
@@ -152,9 +123,7 @@ def verdict(
 ) -> bool | None:
     """Return whether the means of several estimates are on the expected sides of their bounds.
 
-    Args:
-        estimates: by name, one value per seed.
-        bounds: one for all estimates, or those of the estimates that decide.
+    There is one bound for all estimates, or one for each of those that decide.
 
     Returns:
         True if the 95% intervals of all are, False if that of one is on the other side, else None.
@@ -195,7 +164,7 @@ def log_ratio(
     )
 
 
-def rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+def rank_correlation(first: Floats, second: Floats) -> float:
     """Return Spearman's rank correlation of values (n,).
 
     NaN for fewer than three values, and where all values of one side are equal.

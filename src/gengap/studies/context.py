@@ -60,13 +60,9 @@ class Context:
 def load_dataset(
     context: Context, dataset: Mapping[str, Any], *, seed: int | None = None
 ) -> Dataset:
-    """Load the data of a run, which its seed draws.
+    """Load the data of a run, given keywords of :data:`DATASET_KEYS`, ``name`` among them.
 
-    Args:
-        context: of the run.
-        dataset: ``name`` and further keywords of :func:`gengap.datasets.load`, without the folder
-            and the seed.
-        seed: chooses the samples; None derives it from the run's seed for the purpose ``data``.
+    Its seed chooses the samples: None derives it from the run's seed for the purpose ``data``.
 
     Returns:
         A training and a test split.

@@ -18,6 +18,10 @@ from numpy.typing import NDArray
 from gengap.errors import GengapError
 from gengap.files import writing
 
+Floats = NDArray[np.float64]
+Floats32 = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
 _VALUES = "values"
 _NAMES = "values_names"
 
@@ -65,13 +69,7 @@ class ExperimentResult:
 
     @classmethod
     def from_outcome(cls, outcome: Outcome) -> Self:
-        """Return the result whose outcome this is.
-
-        Args:
-            outcome: from :meth:`to_outcome`, also after it was written and read.
-
-        Returns:
-            The result, with equal numbers and arrays.
+        """Return the result whose outcome this is, with equal numbers and arrays.
 
         Raises:
             GengapError: a field is missing in the outcome.
@@ -100,11 +98,7 @@ RunT = TypeVar("RunT", bound=AnyRun)
 
 
 def write_outcome(path: str | Path, outcome: Outcome) -> None:
-    """Write an outcome; equal outcomes give equal bytes.
-
-    Args:
-        path: of the npz file.
-        outcome: numbers and arrays by name.
+    """Write an outcome as an npz file; equal outcomes give equal bytes.
 
     Raises:
         GengapError: an array of Python objects, a name that is taken, or an unwritable folder.
@@ -124,9 +118,6 @@ def write_outcome(path: str | Path, outcome: Outcome) -> None:
 
 def read_outcome(path: str | Path) -> Outcome:
     """Read the outcome that :func:`write_outcome` wrote.
-
-    Args:
-        path: of the npz file.
 
     Returns:
         Numbers and arrays by name, in the order in which they were written.

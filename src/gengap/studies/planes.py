@@ -13,6 +13,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from gengap.errors import GengapError
 from gengap.networks import Network, predicted_classes
+from gengap.studies.outcomes import Floats, Floats32, Integers
 
 MARGIN = 0.2
 """How much wider a plane is than its inputs on each side, as a fraction of their range."""
@@ -20,16 +21,15 @@ MARGIN = 0.2
 
 @dataclass(frozen=True)
 class Plane:
-    """A square grid over two components of the inputs; the others are at their mean.
+    """A square grid over two components x, y (g,) of the inputs; the others are at their mean.
 
     Attributes:
-        x, y: coordinates along the two components, (g,).
         points: inputs (g*g, d), row by row of constant y.
     """
 
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    points: NDArray[np.float32]
+    x: Floats
+    y: Floats
+    points: Floats32
 
     def regions(self, network: Network) -> Regions:
         """Return the classes that a network in eval mode predicts at the points."""
@@ -39,15 +39,10 @@ class Plane:
 
 @dataclass(frozen=True)
 class Regions:
-    """The predicted classes over a plane.
-
-    Attributes:
-        plane: the grid.
-        predicted: classes (g, g), y first.
-    """
+    """The predicted classes (g, g) over a plane, y first."""
 
     plane: Plane
-    predicted: NDArray[np.int64]
+    predicted: Integers
 
     @property
     def length(self) -> float:
@@ -60,7 +55,7 @@ class Regions:
         along = (np.diff(self.predicted, axis=1) != 0).sum()
         return float(np.pi / 4 * (across + along) / len(self.plane.x))
 
-    def neighbours(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def neighbours(self) -> tuple[Integers, NDArray[np.bool_]]:
         """Return pairs of neighbouring points (m, 2), and whether their predictions differ (m,)."""
         index = np.arange(self.predicted.size).reshape(self.predicted.shape)
         pairs = np.concatenate(
@@ -74,13 +69,9 @@ class Regions:
 
 
 def plane_around(
-    inputs: NDArray[np.float32],
-    side: int,
-    *,
-    components: tuple[int, int] = (0, 1),
-    margin: float = MARGIN,
+    inputs: Floats32, side: int, *, components: tuple[int, int] = (0, 1), margin: float = MARGIN
 ) -> Plane:
-    """Return a square grid around inputs.
+    """Return a square grid around inputs (n, d), whose other components are at their mean.
 
     Args:
         inputs: (n, d).
@@ -89,7 +80,7 @@ def plane_around(
         margin: how much wider the plane is on each side, as a fraction of the inputs' range.
 
     Returns:
-        The grid, whose other components are at the mean of the inputs.
+        The grid.
 
     Raises:
         GengapError: the inputs are no vectors of two or more components.
@@ -115,16 +106,13 @@ def plane_around(
 def loss_surface(
     network: Network,
     weights_at: Callable[[float, float], Tensor],
-    steps: NDArray[np.float64],
+    steps: Floats,
     loss: Callable[[], float],
-) -> NDArray[np.float64]:
+) -> Floats:
     """Evaluate a loss over a plane of weights; the network has its own weights again afterwards.
 
-    Args:
-        network: whose parameters are moved.
-        weights_at: the vector of all parameters (p,) at coordinates (a, b) of the plane.
-        steps: coordinates (s,) along each axis.
-        loss: of the network with its present weights.
+    The vector of all parameters (p,) is given by coordinates (a, b) of the plane, steps (s,) along
+    each axis; the loss is that of the network with its present weights.
 
     Returns:
         The losses (s, s), b first.

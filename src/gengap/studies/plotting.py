@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gengap.figures.style import BLACK, GREY, MARKERS, PALETTE
 from gengap.studies.claims import interval
+from gengap.studies.outcomes import Floats
 
 BAND_ALPHA = 0.18
 SEED_ALPHA = 0.35
@@ -101,12 +102,8 @@ def plot_dots(
 ) -> None:
     """Plot a dot per run and setup, the setups side by side at 0, 1, ..., a line joining a run's.
 
-    Args:
-        axes: to plot in.
-        table: (runs, setups).
-        colours: of the setups.
-        filled: (runs,), whether a run's dots are filled; those of others are open, and their lines
-            dashed. None fills all.
+    The table is (runs, setups). Dots of runs that are not ``filled`` are open and their lines
+    dashed; None fills all.
     """
     solid = np.ones(len(table), dtype=bool) if filled is None else filled
     places = np.arange(table.shape[1])
@@ -127,22 +124,13 @@ def plot_interval(axes: Axes, place: float, values: Sequence[float]) -> None:
 
 def plot_regions(
     axes: Axes,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
+    x: Floats,
+    y: Floats,
     predicted: NDArray[np.integer],
     points: NDArray[np.floating],
     labels: NDArray[np.integer],
 ) -> None:
-    """Plot the regions of the predicted classes, their boundary, and inputs by their class.
-
-    Args:
-        axes: to plot in; they get a frame without ticks.
-        x: (g,).
-        y: (g,).
-        predicted: classes (g, g), y first.
-        points: (n, 2).
-        labels: (n,).
-    """
+    """Plot regions of predicted classes (g, g), y first, their boundary, and inputs (n, 2)."""
     classes = max(int(predicted.max()), int(labels.max())) + 1
     axes.pcolormesh(
         x,
@@ -160,12 +148,7 @@ def plot_regions(
     plot_points(axes, points, labels)
 
 
-def plot_boundary(
-    axes: Axes,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    predicted: NDArray[np.integer],
-) -> None:
+def plot_boundary(axes: Axes, x: Floats, y: Floats, predicted: NDArray[np.integer]) -> None:
     """Plot the lines between the regions of predicted classes (g, g), in a frame without ticks."""
     for label in np.unique(predicted)[:-1]:
         inside = (predicted == label).astype(float)

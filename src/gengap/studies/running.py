@@ -6,7 +6,15 @@ A paper is a package of ``gengap.studies``:
   the YAML file, a frozen dataclass ``Result`` and ``run(context, settings) -> Result``;
 - ``figures.py`` has a function for each experiment, of its name: ``(runs, *, keywords) -> {name:
   Figure}``;
-- ``claims.py`` has ``claims({experiment: runs}) -> [Claim]``.
+- ``claims.py`` has ``claims({experiment: runs}) -> [Claim]``, in the order of the experiments. An
+  experiment's name in the YAML file may be longer than its module's.
+
+Settings that many experiments have are described here alone: ``dataset`` has the keywords of
+:func:`gengap.datasets.load` without the folder and the seed, ``network`` those of
+:func:`gengap.tasks.zoo.network_spec`, ``training`` the entries of a
+:class:`gengap.training.Recipe` without its seed. ``random_training`` replaces some of these where
+random labels are learnt. ``seconds`` and ``memory_gib`` are the CPU seconds and the GiB that one
+graph or kernel may take.
 """
 
 from __future__ import annotations
@@ -35,13 +43,7 @@ T = TypeVar("T")
 def run_experiment(
     study: str, experiment: str, context: Context, settings: Mapping[str, Any]
 ) -> ExperimentResult:
-    """Run an experiment once.
-
-    Args:
-        study: name of the package in ``gengap.studies``.
-        experiment: name of the module in its ``experiments``.
-        context: seed, data and device.
-        settings: keywords of the YAML file.
+    """Run an experiment once, with its keywords of the YAML file.
 
     Returns:
         The experiment's ``Result``.
@@ -64,11 +66,7 @@ def read_runs(
 ) -> list[AnyRun]:
     """Read the finished runs of one experiment.
 
-    Args:
-        study: name of the package in ``gengap.studies``.
-        experiment: name of the module in its ``experiments``.
-        paths: of the outcomes.
-        entries: of each run, its place among the seeds and its keywords of the YAML file.
+    An entry of a run is its place among the seeds and its keywords of the YAML file.
 
     Returns:
         The runs, with the experiment's own ``Settings`` and ``Result``.
@@ -88,18 +86,9 @@ def read_runs(
 
 
 def plot_experiment(
-    study: str,
-    experiment: str,
-    runs: Sequence[AnyRun],
-    plotting: Mapping[str, Any] | None = None,
+    study: str, experiment: str, runs: Sequence[AnyRun], plotting: Mapping[str, Any] | None = None
 ) -> dict[str, Figure]:
-    """Plot the figures of an experiment's runs.
-
-    Args:
-        study: name of the package in ``gengap.studies``.
-        experiment: name of the module in its ``experiments``, and of the function in ``figures``.
-        runs: finished runs, one or more.
-        plotting: keywords of that function, which change nothing but the figures.
+    """Plot the figures of an experiment's runs; keywords of ``plotting`` change nothing else.
 
     Returns:
         The figures by name.
@@ -121,15 +110,7 @@ def plot_experiment(
 
 
 def evaluate_claims(study: str, runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
-    """Judge a paper's claims by the runs of its study.
-
-    Args:
-        study: name of the package in ``gengap.studies``.
-        runs: by the experiment's name in the YAML file, which may differ from its module's.
-
-    Returns:
-        The claims that these runs bear on.
-    """
+    """Judge the claims of a paper that its runs, by the experiment's name, bear on."""
     module: Any = importlib.import_module(f"gengap.studies.{study}.claims")
     claims: list[Claim] = module.claims(runs)
     return claims
@@ -138,11 +119,8 @@ def evaluate_claims(study: str, runs: Mapping[str, Sequence[AnyRun]]) -> list[Cl
 def build_settings(kind: type[T], settings: Mapping[str, Any], owner: str, prefix: str = "") -> T:
     """Build a dataclass of settings from a mapping of the YAML file.
 
-    Args:
-        kind: a dataclass; a field's type may be a dataclass again, which takes a mapping.
-        settings: values by the names of the fields.
-        owner: whose settings they are, for the sentence.
-        prefix: dotted name of these settings among the owner's, with a dot at its end.
+    A field whose type is a dataclass again takes a mapping; ``prefix`` is the dotted name of such
+    settings among those of the owner, whom the sentence names.
 
     Returns:
         The dataclass, its values as they are in the mapping.
@@ -199,8 +177,8 @@ def _choices(hint: Any) -> tuple[Any, ...]:
 
 
 def _dataclass_in(hint: Any) -> type | None:
-    found = [choice for choice in _choices(hint) if dataclasses.is_dataclass(choice)]
-    return typing.cast("type", found[0]) if found else None
+    dataclass_choices = filter(dataclasses.is_dataclass, _choices(hint))
+    return typing.cast("type | None", next(dataclass_choices, None))
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -8,21 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from gengap.datasets import Dataset, Split
 from gengap.errors import GengapError
 from gengap.networks import Network, build, set_weights
 from gengap.studies.context import Context
+from gengap.studies.outcomes import Floats
 from gengap.tasks.zoo import network_spec
-from gengap.training import (
-    Recipe,
-    TrainingResult,
-    loss_and_accuracy,
-    set_initial_weights,
-    train,
-)
+from gengap.training import Recipe, TrainingResult, loss_and_accuracy, set_initial_weights, train
 from gengap.training.trainer import OnEpoch
 
 TRAINING = "training"
@@ -63,7 +57,7 @@ class Solution:
         return float(self.result.history[-1]["train_accuracy"])
 
     @property
-    def loss_curve(self) -> NDArray[np.float64]:
+    def loss_curve(self) -> Floats:
         """The mean training loss after each epoch, (epochs,)."""
         return np.array([row["train_loss"] for row in self.result.history])
 
@@ -100,7 +94,7 @@ def solve(
     Args:
         context: seed and device.
         data: training and test split.
-        network: keywords as for :func:`build_network`, or a network, which is trained in place.
+        network: keywords of :func:`gengap.tasks.zoo.network_spec`, or a network, trained in place.
         training: entries of a :class:`gengap.training.Recipe` without its seed.
         purpose: for which the recipe takes its seed from the context's.
         start: weights by name, or a safetensors file; None draws them by the recipe.
@@ -134,14 +128,6 @@ def solve(
 def recipe_for(context: Context, training: Mapping[str, Any], purpose: str = TRAINING) -> Recipe:
     """Return the recipe of a network of a run, whose seed is the context's for a purpose.
 
-    Args:
-        context: its seed is used.
-        training: entries of the recipe.
-        purpose: words that name what the network is trained for.
-
-    Returns:
-        The recipe.
-
     Raises:
         GengapError: an unknown key, or a value that makes no sense.
     """
@@ -150,12 +136,6 @@ def recipe_for(context: Context, training: Mapping[str, Any], purpose: str = TRA
 
 def build_network(context: Context, data: Dataset, network: Mapping[str, Any]) -> Network:
     """Build a network for the data, on the context's device, before any weights are drawn.
-
-    Args:
-        context: its device is used.
-        data: its input shape and number of classes are the network's.
-        network: keywords of a template, an architecture or a ``model_config``, see
-            :func:`gengap.tasks.zoo.network_spec`.
 
     Returns:
         The network.
@@ -177,10 +157,6 @@ def untrained_network(
 
 def check_checkpoints(training: Mapping[str, Any], checkpoints: Sequence[int]) -> None:
     """Refuse checkpoints that are not ascending from 0, or that training may not reach.
-
-    Args:
-        training: entries of the recipe.
-        checkpoints: epochs.
 
     Raises:
         GengapError: they are so.

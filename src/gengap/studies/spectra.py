@@ -6,19 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gengap.curvature import (
-    CurvatureOperator,
-    SpectralDensity,
-    effective_dimension,
-    hessian,
-)
+from gengap.curvature import CurvatureOperator, SpectralDensity, effective_dimension, hessian
 from gengap.curvature.effective_dimension import filter_factors
 from gengap.datasets import Split
 from gengap.limits import DENSE_LIMIT
 from gengap.networks import Network, parameter_count
 from gengap.studies.context import Context
+from gengap.studies.outcomes import Floats
 
 OUTLIER_WINDOW = 30
 """Outliers are sought among this many of the largest eigenvalues."""
@@ -46,10 +41,10 @@ class Spectrum:
             they were not estimated.
     """
 
-    values: NDArray[np.float64]
-    least: NDArray[np.float64] | float
-    nodes: NDArray[np.float64]
-    weights: NDArray[np.float64]
+    values: Floats
+    least: Floats | float
+    nodes: Floats
+    weights: Floats
 
     @property
     def outliers(self) -> int:
@@ -61,19 +56,12 @@ class Spectrum:
         """The number of eigenvalues above the bulk, taken to be as wide above 0 as below."""
         return int((self.values > -np.minimum(self.least, 0.0)).sum())
 
-    def dimensions(self, alphas: Sequence[float]) -> NDArray[np.float64]:
-        """Return the effective dimensionality N_eff (..., alphas) of all eigenvalues.
-
-        Args:
-            alphas: of the filter factors lambda / (lambda + alpha).
-
-        Returns:
-            The sum over ``values`` and over the quadrature of the others.
-        """
+    def dimensions(self, alphas: Sequence[float]) -> Floats:
+        """Return the effective dimensionality N_eff (..., alphas) of all eigenvalues."""
         others = [(self.weights * filter_factors(self.nodes, alpha)).sum(-1) for alpha in alphas]
         return np.asarray(self.leading_dimensions(alphas) + np.stack(others, axis=-1))
 
-    def leading_dimensions(self, alphas: Sequence[float]) -> NDArray[np.float64]:
+    def leading_dimensions(self, alphas: Sequence[float]) -> Floats:
         """Return what ``values`` alone contribute to N_eff (..., alphas)."""
         values = np.nan_to_num(self.values)
         return np.stack([filter_factors(values, alpha).sum(-1) for alpha in alphas], axis=-1)
@@ -90,11 +78,11 @@ class Eigenpairs:
     """
 
     spectrum: Spectrum
-    vectors: NDArray[np.float64]
+    vectors: Floats
     trace: float
 
     @property
-    def values(self) -> NDArray[np.float64]:
+    def values(self) -> Floats:
         """The eigenvalues (k,), descending."""
         return self.spectrum.values
 
@@ -102,14 +90,10 @@ class Eigenpairs:
 def eigenpairs_of(
     context: Context, network: Network, data: Split, loss: str, leading: int = LEADING
 ) -> Eigenpairs:
-    """Compute all eigenpairs where the Hessian can be formed, else the leading ones.
+    """Compute all eigenpairs where the Hessian can be formed, else so many leading ones.
 
-    Args:
-        context: its seed starts the iterations.
-        network: in eval mode.
-        data: the training inputs (n, *input_shape) and their labels.
-        loss: whose mean over the data is differentiated.
-        leading: how many eigenpairs, where there are too many parameters to form the Hessian.
+    The Hessian is that of the mean loss of a network in eval mode over the training data. The
+    context's seed starts the iterations.
 
     Returns:
         The eigenpairs, the trace, and the smallest eigenvalue.
@@ -134,10 +118,7 @@ def spectrum_of(
 ) -> tuple[Spectrum, SpectralDensity]:
     """Compute the largest eigenvalues, and estimate all others by stochastic quadrature.
 
-    Args:
-        context: its seed starts the iterations and draws the probes.
-        operator: the Hessian.
-        count: how many of the largest eigenvalues; fewer parameters have fewer.
+    The context's seed starts the iterations and draws the probes.
 
     Returns:
         The spectrum, with values (count,) and a quadrature of fixed size, so that those of several

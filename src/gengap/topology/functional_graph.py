@@ -135,13 +135,24 @@ def graph_summaries(
         OverBudgetError: the matrix of correlations or the diagrams cost more than the budget.
     """
     check_matrix(len(activations), activations.shape[-1], budget)
-    diagrams = dipha_bars(
-        correlation_dissimilarity(activations), max_dim, eps_max, shortest, budget
-    )
+    graph = correlation_dissimilarity(activations)
+    return summarise_graph(graph, max_dim, eps_max, shortest, budget)
+
+
+def summarise_graph(
+    dissimilarity: NDArray[np.floating],
+    max_dim: int = 2,
+    eps_max: float = EPS_MAX,
+    shortest: float = SHORTEST,
+    budget: Budget | None = None,
+) -> dict[str, float]:
+    """Summarise a graph (k, k) of whichever dissimilarity as :func:`graph_summaries` does."""
     return {
         f"{name}.H{dimension}": value
-        for dimension, bars in enumerate(diagrams)
-        for name, value in summarise_bars(bars, len(activations)).items()
+        for dimension, bars in enumerate(
+            dipha_bars(dissimilarity, max_dim, eps_max, shortest, budget)
+        )
+        for name, value in summarise_bars(bars, len(dissimilarity)).items()
     }
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.measures.pgdl.conftest import Builder, Data
-from torch import nn
+from tests.measures.pgdl.conftest import Builder, Data, value
+from torch import Tensor, nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures import MeasureResults, Subject, compute
 from gengap.measures.registry import members
-from gengap.networks import convolutional, dense
+from gengap.networks import build, convolutional, dense, forward_hooks, weight_layers
 
 NAMES = [
     "always_generalize",
@@ -103,8 +103,8 @@ def test_every_network_of_the_spec_has_every_measure(
     assert values["interpex"] == pytest.approx(
         values["davies_bouldin_index"] * values["mixup_error"]
     )
-    for name, value in network.state_dict().items():
-        assert torch.equal(before[name], value)
+    for name, weight in network.state_dict().items():
+        assert torch.equal(before[name], weight)
     assert not network.training
     np.testing.assert_array_equal(train.inputs, inputs)
 
@@ -212,3 +212,28 @@ def test_a_package_is_a_family_of_its_own_modules_measures(tmp_path: Path) -> No
         "    return 0.0\n"
     )
     assert list(members(str(borrowed))) == ["own"]
+
+
+@pytest.mark.parametrize(
+    "name", ["jacobian_norm", "mixup_error", "manifold_mixup_error", "negative_augmented_margin"]
+)
+def test_batches_adapt_to_the_largest_layer(
+    name: str, images: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = [
+        {"layer_name": "Conv2D", "filters": 8, "kernel_size": 3, "activation": "relu"},
+        {"layer_name": "Flatten"},
+        {"layer_name": "Dense", "units": 3},
+    ]
+    network = build({"model_config": layers, "input_shape": [8, 8, 3]}).eval()
+    expected = value(name, network, images())
+    largest = 4 * 8 * 6 * 6  # bytes of the convolution's output for one input
+    monkeypatch.setattr("gengap.networks.inference.LAYER_BYTES", 5 * largest)
+    sizes: list[int] = []
+
+    def remember(_module: nn.Module, _arguments: object, output: Tensor) -> None:
+        sizes.append(len(output))
+
+    with forward_hooks([weight_layers(network)[0][1]], remember):
+        assert value(name, network, images()) == pytest.approx(expected, rel=1e-5)
+    assert max(sizes) == 5

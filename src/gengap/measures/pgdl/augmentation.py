@@ -18,7 +18,7 @@ from gengap.measures.pgdl.drawing import INPUTS, ValueRange, draw
 from gengap.measures.pgdl.outputs import BATCH, all_scores, observe
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
-from gengap.networks import device_of, observed_layers, tensor_of
+from gengap.networks import batch_size_for, device_of, observed_layers, tensor_of
 from gengap.networks.layout import IMAGE_RANK, channels_first, channels_last
 
 log = logging.getLogger(__name__)
@@ -202,10 +202,11 @@ def negative_augmented_margin(subject: Subject) -> float:
     if inputs.ndim == IMAGE_RANK:
         inputs = _standard_augmentation(inputs, rng)
     layer = observed_layers(network)[0][1]
+    size = batch_size_for(network, inputs, BATCH)
     parts = [
         _layer_margins(network, layer, batch, batch_labels)
         for batch, batch_labels in zip(
-            torch.split(inputs, BATCH), torch.split(labels, BATCH), strict=True
+            torch.split(inputs, size), torch.split(labels, size), strict=True
         )
     ]
     log.info("Augmented margin: %d inputs", len(inputs))

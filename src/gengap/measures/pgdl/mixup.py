@@ -16,7 +16,7 @@ from gengap.measures.pgdl.drawing import INPUTS, draw_balanced
 from gengap.measures.pgdl.outputs import BATCH, all_observed, class_scores
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
-from gengap.networks import device_of, forward_hooks, leaf_modules, observed_layers
+from gengap.networks import batch_size_for, device_of, forward_hooks, leaf_modules, observed_layers
 from gengap.networks.layout import ChannelsFirst, ChannelsLast, Flatten
 from gengap.networks.padding import AveragePooling
 
@@ -79,7 +79,7 @@ def manifold_mixup_error(subject: Subject) -> float:
         with forward_hooks([layer], mix):
             return class_scores(network, inputs[left])
 
-    return mixup_error(scores, labels)
+    return mixup_error(scores, labels, batch_size_for(network, inputs, BATCH))
 
 
 def _first_activation(network: nn.Module) -> nn.Module:
@@ -94,7 +94,9 @@ def label_wise_mixup_error(network: nn.Module, train: Split, rng: np.random.Gene
     """Compute the error on the means of two inputs of one class, see ``interpex``."""
     inputs, labels = draw_mixed(train, rng, device_of(network))
     return mixup_error(
-        lambda left, right: class_scores(network, (inputs[left] + inputs[right]) / 2), labels
+        lambda left, right: class_scores(network, (inputs[left] + inputs[right]) / 2),
+        labels,
+        batch_size_for(network, inputs, BATCH),
     )
 
 
@@ -107,12 +109,13 @@ def draw_mixed(
 
 
 @torch.inference_mode()
-def mixup_error(scores: Scores, labels: Tensor) -> float:
+def mixup_error(scores: Scores, labels: Tensor, batch_size: int) -> float:
     """Compute the fraction of mixtures that get another class, mean over the classes.
 
     Args:
         scores: returns the scores of mixtures, given the positions of their two inputs.
         labels: (n,), labels of the inputs; in each class, all pairs within groups of 10 are mixed.
+        batch_size: most mixtures that are scored at once.
 
     Returns:
         The error, in [0, 1].
@@ -129,7 +132,7 @@ def mixup_error(scores: Scores, labels: Tensor) -> float:
             for pair in itertools.combinations(members[start : start + GROUP], 2)
         ]
         if pairs:
-            batches = torch.split(torch.tensor(pairs, device=labels.device), BATCH)
+            batches = torch.split(torch.tensor(pairs, device=labels.device), batch_size)
             wrong = [(scores(*batch.T).argmax(1) != label) for batch in batches]
             errors.append(float(torch.cat(wrong).double().mean()))
     if not errors:

@@ -18,7 +18,7 @@ def class_scores(network: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def all_scores(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Compute :func:`class_scores` of any number of inputs, in batches, without gradients."""
+    """Compute :func:`class_scores` of any number of inputs in batches, without gradients."""
     return batched_outputs(network, inputs, class_scores, batch_size=BATCH)
 
 
@@ -37,7 +37,7 @@ def observe(
 def all_observed(
     network: nn.Module, modules: Sequence[nn.Module], inputs: Tensor, *, before: bool = False
 ) -> list[Tensor]:
-    """Compute what :func:`observe` does for any number of inputs, in batches, without gradients."""
+    """Collect what :func:`observe` sees of any number of inputs in batches, without gradients."""
     size = batch_size_for(network, inputs, BATCH)
     batches = [
         observe(network, modules, batch, before=before)[1] for batch in torch.split(inputs, size)

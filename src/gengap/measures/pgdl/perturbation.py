@@ -17,7 +17,7 @@ from gengap.measures.pgdl.drawing import draw
 from gengap.measures.pgdl.outputs import all_scores, class_scores, observe
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
-from gengap.networks import device_of, observed_layers, tensor_of
+from gengap.networks import batch_size_for, device_of, observed_layers, tensor_of
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def jacobian_norm(subject: Subject) -> float:
     inputs, _ = draw(subject.train, JACOBIAN_INPUTS, subject.rng, device_of(network))
     layers = [layer for _, layer in observed_layers(network)[:-1]]
     totals = np.zeros(len(layers) + 1)
-    for batch in torch.split(inputs, JACOBIAN_BATCH):
+    for batch in torch.split(inputs, batch_size_for(network, inputs, JACOBIAN_BATCH)):
         totals += len(batch) * _mean_squares(network, layers, batch)
     log.info("Jacobian norm: %d inputs, %d layers", len(inputs), len(totals))
     return float((totals / len(inputs)).mean())

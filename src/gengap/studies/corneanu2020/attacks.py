@@ -10,25 +10,15 @@ from gengap.networks import logits
 
 
 def fgsm(
-    network: nn.Module,
-    inputs: Tensor,
-    labels: Tensor,
-    epsilon: float,
-    limits: tuple[float, float],
+    network: nn.Module, inputs: Tensor, labels: Tensor, epsilon: float, limits: tuple[float, float]
 ) -> Tensor:
-    """Return x + epsilon sign(gradient of the cross-entropy).
+    """Return x + epsilon sign(gradient of the cross-entropy), (n, *input_shape), within limits.
 
-    Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples" (2015).
-
-    Args:
-        network: in eval mode.
-        inputs: (n, *input_shape).
-        labels: (n,) the classes to lead away from.
-        epsilon: the largest change of an entry.
-        limits: the smallest and the largest value of an entry.
+    Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples" (2015). The
+    network is in eval mode, and the labels (n,) are the classes to lead away from.
 
     Returns:
-        (n, *input_shape).
+        The attacked inputs.
     """
     return (inputs + epsilon * _slope(network, inputs, labels).sign()).clamp(*limits)
 
@@ -44,19 +34,12 @@ def pgd(
 ) -> Tensor:
     """Take steps along the gradient's sign from a random start, held within epsilon.
 
-    Madry et al., "Towards deep learning models resistant to adversarial attacks" (2018).
-
-    Args:
-        network: in eval mode.
-        inputs: (n, *input_shape).
-        labels: (n,) the classes to lead away from.
-        epsilon: the largest change of an entry.
-        limits: the smallest and the largest value of an entry.
-        steps: number of steps, each of 2.5 epsilon / steps as in the paper.
-        generator: on the CPU; draws the start.
+    Madry et al., "Towards deep learning models resistant to adversarial attacks" (2018): each step
+    is of 2.5 epsilon / steps. A generator on the CPU draws the start; the other arguments are those
+    of :func:`fgsm`.
 
     Returns:
-        (n, *input_shape).
+        The attacked inputs (n, *input_shape).
     """
     start = 2 * torch.rand(inputs.shape, generator=generator) - 1
     changed = (inputs + epsilon * start.to(inputs.device)).clamp(*limits)

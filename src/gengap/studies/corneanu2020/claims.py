@@ -1,4 +1,13 @@
-"""What Corneanu et al. claim, and whether it holds here."""
+"""What Corneanu et al. claim, and whether it holds here.
+
+Each claim is about one or more numbers that are positive where the paper is right, with one value
+per seed (the mean over the other settings of that seed). It agrees if the 95% intervals of all its
+numbers lie above 0, disagrees if one lies below 0, and is undecided otherwise. Claims about
+stopping with true labels and against the best epoch allow for a loss of 0.02: their numbers are
+compared with -0.02. A number that is missing for a seed (no loops, so no mode) leaves the claim
+undecided. The paper names no sign for the correlations of life and midlife with the gap: that claim
+agrees if none of their intervals includes 0, and is undecided otherwise.
+"""
 
 from __future__ import annotations
 
@@ -60,23 +69,7 @@ TOLERANCE = 0.02
 
 
 def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
-    """Return the claims of both papers, in the order of the study's experiments.
-
-    Each is about one or more numbers that are positive where the paper is right, with one value per
-    seed (the mean over the other settings of that seed). It agrees if the 95% intervals of all its
-    numbers lie above 0, disagrees if one lies below 0, and is undecided otherwise. Claims about
-    stopping with true labels and against the best epoch allow for a loss of 0.02: their numbers are
-    compared with -0.02. A number that is missing for a seed (no loops, so no mode) leaves the claim
-    undecided. The paper names no sign for the correlations of life and midlife with the gap: that
-    claim agrees if none of their intervals includes 0, and is undecided otherwise.
-
-    Args:
-        runs: by the experiment's name, which begins with ``training_curves``, ``partitions``,
-            ``law`` or ``adversarial``.
-
-    Returns:
-        The claims; none about what was not run.
-    """
+    """Return the claims of both papers, in the order of the study's experiments."""
     judged: list[Claim] = []
     for prefix, claims_of in (
         ("training_curves", _of_training),
@@ -298,10 +291,7 @@ def _of_errors(errors: Mapping[str, Sequence[Mapping[str, float]]], left_out: st
                 for model in rivals
             },
         )
-        for rivals, against in (
-            (("constant gap",), "a constant"),
-            (BASELINES, "simple baselines"),
-        )
+        for rivals, against in ((("constant gap",), "a constant"), (BASELINES, "simple baselines"))
     ]
 
 

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.errors import GengapError
-
 Numbers = Sequence[float] | NDArray[np.floating]
 
 
@@ -32,11 +30,8 @@ def stopping_checkpoint(modes: Numbers, cavities: Numbers) -> int:
 
     Returns:
         The position among the checkpoints.
-
-    Raises:
-        GengapError: fewer than two checkpoints, or of different numbers.
     """
-    density, count = _checked(modes, cavities)
+    density, count = np.asarray(modes), np.asarray(cavities)
     known = 1 + np.flatnonzero(np.isfinite(density[1:]))
     before, after = known[:-1], known[1:]
     back = (density[after] > density[before]) & (count[after] <= count[before])
@@ -49,24 +44,8 @@ def lowest_checkpoint(modes: Numbers, cavities: Numbers) -> int:
     Among equal modes the checkpoint with the most cavities is chosen, then the earliest; those
     without a mode come last.
 
-    Args:
-        modes: see :func:`stopping_checkpoint`.
-        cavities: see :func:`stopping_checkpoint`.
-
     Returns:
-        The position among the checkpoints.
-
-    Raises:
-        GengapError: fewer than two checkpoints, or of different numbers.
+        The position among the checkpoints, given as for :func:`stopping_checkpoint`.
     """
-    density, count = _checked(modes, cavities)
+    density, count = np.asarray(modes), np.asarray(cavities)
     return 1 + int(np.lexsort((-count[1:], density[1:]))[0])
-
-
-def _checked(modes: Numbers, cavities: Numbers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    if len(modes) != len(cavities) or len(modes) < 2:
-        raise GengapError(
-            f"The rule is given {len(modes)} modes and {len(cavities)} counts of cavities: "
-            "give both for the same two checkpoints or more."
-        )
-    return np.asarray(modes, dtype=np.float64), np.asarray(cavities, dtype=np.float64)

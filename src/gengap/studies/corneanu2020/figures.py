@@ -29,17 +29,9 @@ from gengap.figures.style import (
 )
 from gengap.studies.claims import interval
 from gengap.studies.corneanu2020 import gap_law
-from gengap.studies.corneanu2020.experiments.adversarial import (
-    ATTACKS,
-    HARMLESS,
-    AdversarialRun,
-)
+from gengap.studies.corneanu2020.experiments.adversarial import ATTACKS, HARMLESS, AdversarialRun
 from gengap.studies.corneanu2020.experiments.law import LawRun
-from gengap.studies.corneanu2020.experiments.partitions import (
-    GRAPHS,
-    PARTITIONS,
-    PartitionsRun,
-)
+from gengap.studies.corneanu2020.experiments.partitions import GRAPHS, PARTITIONS, PartitionsRun
 from gengap.studies.corneanu2020.experiments.training_curves import CurvesRun
 from gengap.studies.outcomes import group_runs
 from gengap.studies.plotting import plot_band
@@ -54,11 +46,7 @@ GRAPH_LABELS = {
     "kl": "KL between parts",
     "js": "JS between parts",
 }
-PARTITION_LABELS = {
-    "equal": "equal chunks",
-    "communities": "communities",
-    "structure": "layers",
-}
+PARTITION_LABELS = {"equal": "equal chunks", "communities": "communities", "structure": "layers"}
 SCALE_COLOURS = {"epsilon": PALETTE[1], "density": PALETTE[2]}
 RULES = {"first_regression": ("v", "first regression, "), "lowest_mode": ("^", "lowest mode, ")}
 DETECTORS = {

@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.activations import choose_inputs
 from gengap.datasets import Dataset
 from gengap.studies.context import Context
+from gengap.studies.outcomes import Floats32
 
 
-def graph_inputs(
-    context: Context, data: Dataset, count: int, split: str = "train"
-) -> NDArray[np.float32]:
+def graph_inputs(context: Context, data: Dataset, count: int, split: str = "train") -> Floats32:
     """Draw the inputs on which graphs are computed: the same ones for every network of a run.
 
-    Args:
-        context: draws them.
-        data: of the run.
-        count: how many; all, if there are fewer.
-        split: ``train``; or ``test``, as in the published code, to compare with.
-
     Returns:
-        (count, *input_shape).
+        (count, *input_shape), or fewer where the split has fewer.
     """
     source = data.test if split == "test" else data.train
     return choose_inputs(source, count, context.generator("graph inputs", split))
 
 
-def sampled_nodes(
-    context: Context, activations: NDArray[np.float32], most: int | None
-) -> NDArray[np.float32]:
+def sampled_nodes(context: Context, activations: Floats32, most: int | None) -> Floats32:
     """Draw nodes uniformly where there are too many: the same ones at every checkpoint of a run.
 
-    Args:
-        context: draws them.
-        activations: (k, m), one row per node.
-        most: nodes to keep, or None for all.
-
     Returns:
-        The rows of at most so many nodes, in their order.
+        At most so many rows of the activations (nodes, inputs), in their order.
     """
     if most is None or len(activations) <= most:
         return activations

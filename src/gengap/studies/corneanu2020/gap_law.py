@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from gengap.errors import GengapError
 from gengap.studies.corneanu2020.experiments.law import LawRun
+from gengap.studies.outcomes import Floats
 
 MODELS: dict[str, tuple[str, ...]] = {
     "life and midlife": ("life.H1", "midlife.H1"),
@@ -25,9 +25,6 @@ POINTS = 100.0
 
 def networks_table(runs: Sequence[LawRun]) -> pd.DataFrame:
     """Return all networks of some runs, a row each, with where they come from.
-
-    Args:
-        runs: of the experiment ``law``.
 
     Returns:
         The fields of the results, the summaries by their own names, and three columns more:
@@ -52,19 +49,12 @@ def tables_by_seed(table: pd.DataFrame) -> list[pd.DataFrame]:
 def left_out_predictions(table: pd.DataFrame, left_out: str) -> pd.DataFrame:
     """Predict each network's gap by each model, fitted without the network's group.
 
-    Args:
-        table: a network a row: ``gap``, the columns that ``MODELS`` name, ``architecture`` and
-            ``dataset``.
-        left_out: ``network`` (each by itself), ``architecture`` or ``dataset``.
-
     Returns:
-        A column for each model, rows as in ``table``, in the unit of ``gap``.
+        A column for each model, rows as in the table, in the unit of ``gap``.
 
     Raises:
-        GengapError: an unknown grouping, or a single group, which leaves nothing to fit on.
+        GengapError: there is a single group, which leaves nothing to fit on.
     """
-    if left_out not in LEFT_OUT:
-        raise GengapError(f"Unknown grouping {left_out!r}: choose one of {', '.join(LEFT_OUT)}.")
     groups = np.arange(len(table)) if left_out == "network" else table[left_out].to_numpy()
     if len(set(groups)) < 2:
         raise GengapError(
@@ -79,10 +69,10 @@ def left_out_predictions(table: pd.DataFrame, left_out: str) -> pd.DataFrame:
     return predicted
 
 
-def fit(table: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.float64]:
+def fit(table: pd.DataFrame, columns: Sequence[str]) -> Floats:
     """Return the least-squares coefficients of the gap: the intercept, then one per column."""
     gaps = table["gap"].to_numpy(dtype=float)
-    solution: NDArray[np.float64] = np.linalg.lstsq(_design(table, columns), gaps, rcond=None)[0]
+    solution: Floats = np.linalg.lstsq(_design(table, columns), gaps, rcond=None)[0]
     return solution
 
 
@@ -96,9 +86,6 @@ def errors(table: pd.DataFrame) -> dict[str, Mapping[str, float]]:
 
     Since predicted test accuracy = training accuracy - predicted gap, it is the error of the
     predicted test accuracy as well.
-
-    Args:
-        table: as for :func:`left_out_predictions`.
 
     Returns:
         By what is left out, of :func:`groupings`, then by model.
@@ -114,7 +101,7 @@ def errors(table: pd.DataFrame) -> dict[str, Mapping[str, float]]:
     return means
 
 
-def _design(table: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.float64]:
+def _design(table: pd.DataFrame, columns: Sequence[str]) -> Floats:
     return np.column_stack(
         [np.ones(len(table)), *(table[column].to_numpy(dtype=float) for column in columns)]
     )

@@ -1,4 +1,9 @@
-"""The paper's claims, judged by the runs."""
+"""The paper's claims, judged by the runs.
+
+A claim states that one number or several are above a bound (0, unless it says otherwise). It holds
+if the 95% intervals of all of them are, does not hold if that of one is below, and is undecided
+otherwise.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +24,14 @@ from gengap.studies.claims import (
     listed,
     rank_correlation,
 )
+from gengap.studies.maddox2020.experiments.bayesian_network import BayesianNetworkRun
+from gengap.studies.maddox2020.experiments.degenerate_directions import DegenerateDirectionsRun
+from gengap.studies.maddox2020.experiments.double_descent import DoubleDescentRun
+from gengap.studies.maddox2020.experiments.posterior_contraction import PosteriorContractionRun
 from gengap.studies.maddox2020.experiments.posterior_contraction import Result as Contraction
-from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Floats, Measurements
-from gengap.studies.maddox2020.runs import (
-    BayesianNetworkRun,
-    DegenerateDirectionsRun,
-    DoubleDescentRun,
-    PosteriorContractionRun,
-    RandomFeaturesRun,
-    WidthDepthRun,
-)
+from gengap.studies.maddox2020.experiments.random_features import RandomFeaturesRun
+from gengap.studies.maddox2020.experiments.width_depth import WidthDepthRun
+from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Measurements
 from gengap.studies.maddox2020.sweeps import (
     INTERPOLATION,
     LOW_TRAIN_LOSS,
@@ -36,7 +39,7 @@ from gengap.studies.maddox2020.sweeps import (
     Sweep,
     correlations_by_seed,
 )
-from gengap.studies.outcomes import AnyRun
+from gengap.studies.outcomes import AnyRun, Floats
 
 DEGENERATE = "degenerate_"
 """Names of the experiments on directions begin so."""
@@ -46,18 +49,7 @@ SAME = 0.95
 
 
 def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
-    """Judge the claims that the experiments with runs bear on.
-
-    A claim states that one number or several are above a bound (0, unless it says otherwise). It
-    holds if the 95% intervals of all of them are, does not hold if that of one is below, and is
-    undecided otherwise.
-
-    Args:
-        runs: by experiment.
-
-    Returns:
-        The claims, in the order of the paper.
-    """
+    """Judge the claims that the experiments with runs bear on, in the order of the paper."""
     judged: list[Claim] = []
     for name, claims_of in _CLAIMS_OF.items():
         if runs.get(name):

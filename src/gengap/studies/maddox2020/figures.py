@@ -23,24 +23,19 @@ from gengap.figures.style import (
     styled,
 )
 from gengap.studies.claims import interval
-from gengap.studies.maddox2020.experiments.degenerate_directions import PredictionMap
-from gengap.studies.maddox2020.experiments.posterior_contraction import Result as Contraction
-from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Floats
-from gengap.studies.maddox2020.runs import (
-    BayesianNetworkRun,
+from gengap.studies.maddox2020.experiments.bayesian_network import BayesianNetworkRun
+from gengap.studies.maddox2020.experiments.degenerate_directions import (
     DegenerateDirectionsRun,
-    DoubleDescentRun,
-    PosteriorContractionRun,
-    RandomFeaturesRun,
-    WidthDepthRun,
+    PredictionMap,
 )
-from gengap.studies.maddox2020.sweeps import (
-    LOW_TRAIN_LOSS,
-    Grid,
-    Integers,
-    Sweep,
-    correlations_by_seed,
-)
+from gengap.studies.maddox2020.experiments.double_descent import DoubleDescentRun
+from gengap.studies.maddox2020.experiments.posterior_contraction import PosteriorContractionRun
+from gengap.studies.maddox2020.experiments.posterior_contraction import Result as Contraction
+from gengap.studies.maddox2020.experiments.random_features import RandomFeaturesRun
+from gengap.studies.maddox2020.experiments.width_depth import WidthDepthRun
+from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA
+from gengap.studies.maddox2020.sweeps import LOW_TRAIN_LOSS, Grid, Sweep, correlations_by_seed
+from gengap.studies.outcomes import Floats, Integers
 from gengap.studies.plotting import plot_band, plot_regions
 
 _LABELS = {

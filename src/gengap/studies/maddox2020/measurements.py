@@ -6,19 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.curvature import hessian
 from gengap.measures import Subject
+from gengap.measures.baseline import sum_of_squared_weights
 from gengap.measures.curvature import loss_sharpness
 from gengap.studies.context import Context
+from gengap.studies.outcomes import Floats
 from gengap.studies.solving import Solution
 from gengap.studies.spectra import Spectrum, spectrum_of
 
 HEADLINE_ALPHA = 1.0
 """The alpha of N_eff where figures and claims show only one."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -71,12 +70,7 @@ def join(parts: Sequence[Measurements], how: Callable[[list[Floats]], Floats]) -
 
 
 def measure(context: Context, solution: Solution, eigenvalues: int) -> Measurements:
-    """Measure one network, with its final weights.
-
-    Args:
-        context: its seed is used for the spectrum and for the sharpness.
-        solution: the network.
-        eigenvalues: how many of the largest are computed; fewer parameters have fewer.
+    """Measure one network with its final weights, and so many of its largest eigenvalues.
 
     Returns:
         The measurements, without leading axes.
@@ -87,11 +81,7 @@ def measure(context: Context, solution: Solution, eigenvalues: int) -> Measureme
     negatives, negative_mass = density.negatives()
     train_loss, train_accuracy = solution.on_train()
     test_loss, test_accuracy = solution.on_test()
-    squared_norm = float(
-        sum(weight.detach().double().square().sum() for weight in network.parameters())
-    )
     subject = Subject(network, None, solution.train, context.generator("sharpness"))
-    sharpness = loss_sharpness(subject)
     quantities = {
         "parameters": operator.size,
         "train_loss": train_loss,
@@ -102,8 +92,8 @@ def measure(context: Context, solution: Solution, eigenvalues: int) -> Measureme
         "lambda_min": spectrum.least,
         "negatives": negatives,
         "negative_mass": negative_mass,
-        "squared_norm": squared_norm,
-        "loss_sharpness": sharpness,
+        "squared_norm": sum_of_squared_weights(subject),
+        "loss_sharpness": loss_sharpness(subject),
         "eigenvalues": spectrum.values,
         "nodes": spectrum.nodes,
         "weights": spectrum.weights,

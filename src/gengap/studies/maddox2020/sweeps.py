@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from gengap.errors import GengapError
 from gengap.studies.claims import rank_correlation
-from gengap.studies.maddox2020.measurements import Floats, Measurements, join
-from gengap.studies.maddox2020.runs import DoubleDescentRun, WidthDepthRun
-from gengap.studies.outcomes import RunT, group_runs
-
-Integers = NDArray[np.int64]
+from gengap.studies.maddox2020.experiments.double_descent import DoubleDescentRun
+from gengap.studies.maddox2020.experiments.width_depth import WidthDepthRun
+from gengap.studies.maddox2020.measurements import Measurements, join
+from gengap.studies.outcomes import Floats, Integers, RunT, group_runs
 
 INTERPOLATION = 0.01
 """Training error up to which a network counts as fitting its labels."""
@@ -25,12 +24,7 @@ LOW_TRAIN_LOSS = 0.1
 
 @dataclass(frozen=True)
 class Sweep:
-    """All runs of ``double_descent``.
-
-    Attributes:
-        widths: (m,), ascending.
-        networks: (seeds, m).
-    """
+    """All runs of ``double_descent``: ascending widths (m,), and networks (seeds, m)."""
 
     widths: Integers
     networks: Measurements
@@ -52,13 +46,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Grid:
-    """All runs of ``width_depth``.
-
-    Attributes:
-        widths: (w,).
-        depths: (d,), ascending.
-        networks: (seeds, d, w).
-    """
+    """All runs of ``width_depth``: widths (w,), ascending depths (d,), networks (seeds, d, w)."""
 
     widths: Integers
     depths: Integers
@@ -94,12 +82,9 @@ class Grid:
 
 
 def correlations_by_seed(first: Floats, second: Floats, selected: NDArray[np.bool_]) -> list[float]:
-    """Return Spearman's rank correlation among the selected networks of each seed.
+    """Return Spearman's rank correlation of values (seeds, ...) among the selected networks.
 
-    Args:
-        first: (seeds, ...).
-        second: (seeds, ...).
-        selected: networks (seeds, ...), or the same ones of each seed (...).
+    The networks are selected for each seed, (seeds, ...), or are the same ones for all, (...).
 
     Returns:
         One per seed; NaN where fewer than three networks are selected.

@@ -1,4 +1,9 @@
-"""The paper's claims against the runs."""
+"""The paper's claims against the runs.
+
+Each claim says that a number is above 0, in every group of runs that differ by seed alone. It
+agrees if the 95% interval over seeds is above 0 in every group, disagrees if it is below 0 in one,
+and is undecided otherwise.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gengap.studies.claims import (
-    Claim,
-    Estimates,
-    by_group,
-    exceeds,
-    listed,
-    rank_correlation,
-)
+from gengap.studies.claims import Claim, Estimates, by_group, exceeds, listed, rank_correlation
 from gengap.studies.ortizjimenez2021.experiments.class_tasks import ClassTasksRun
 from gengap.studies.ortizjimenez2021.experiments.directions import DirectionsRun
 from gengap.studies.ortizjimenez2021.experiments.eigenfunction_tasks import EigenfunctionTasksRun
@@ -32,18 +30,7 @@ INITIAL, TRAINED, RESCALED = (LEARNERS.index(name) for name in ("initial", "trai
 
 
 def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
-    """Judge the claims whose experiments were run.
-
-    Each claim says that a number is above 0, in every group of runs that differ by seed alone. It
-    agrees if the 95% interval over seeds is above 0 in every group, disagrees if it is below 0 in
-    one, and is undecided otherwise.
-
-    Args:
-        runs: by the experiment's name in the YAML file.
-
-    Returns:
-        The claims, in the order of the experiments.
-    """
+    """Judge the claims whose experiments were run, in the order of the experiments."""
     judged = []
     for name, experiment_runs in runs.items():
         for prefix, (variation, claims_of) in _CLAIMS.items():
@@ -161,33 +148,27 @@ def _of_the_trained_kernel(runs: Sequence[PretrainedRun], variation: str) -> lis
     evolves = (
         "Networks overfit to the eigenfunctions mostly because their kernel evolves in training."
     )
+    kernels = (
+        ("", "the trained network's", TRAINED),
+        (" at the initial trace too", scaled, RESCALED),
+    )
     return [
         _positive(
-            f"The kernel of the trained network learns faster{variation}",
+            f"The kernel of the trained network learns faster{at}{variation}",
             learns,
-            "Training loss with the initial kernel minus that with the trained network's, mean "
-            "over all epochs",
-            by_group(groups, gain_in_loss(TRAINED)),
-        ),
+            f"Training loss with the initial kernel minus that with {kernel}, mean over all epochs",
+            by_group(groups, gain_in_loss(learner)),
+        )
+        for at, kernel, learner in kernels
+    ] + [
         _positive(
-            f"The kernel of the trained network learns faster at the initial trace too{variation}",
-            learns,
-            f"Training loss with the initial kernel minus that with {scaled}, mean over all epochs",
-            by_group(groups, gain_in_loss(RESCALED)),
-        ),
-        _positive(
-            f"The kernel of the trained network generalises worse on the eigenfunction{variation}",
+            "The kernel of the trained network generalises worse"
+            f"{at or ' on the eigenfunction'}{variation}",
             evolves,
-            "Test accuracy with the initial kernel minus that with the trained network's",
-            by_group(groups, loss_of_accuracy(TRAINED)),
-        ),
-        _positive(
-            f"The kernel of the trained network generalises worse at the initial trace "
-            f"too{variation}",
-            evolves,
-            f"Test accuracy with the initial kernel minus that with {scaled}",
-            by_group(groups, loss_of_accuracy(RESCALED)),
-        ),
+            f"Test accuracy with the initial kernel minus that with {kernel}",
+            by_group(groups, loss_of_accuracy(learner)),
+        )
+        for at, kernel, learner in kernels
     ]
 
 
@@ -204,19 +185,15 @@ def _of_directions(runs: Sequence[DirectionsRun], variation: str) -> list[Claim]
         "Data that are separable along an anisotropy direction are learnt the worse the higher "
         "its index."
     )
-    measured = "Minus the Spearman correlation of index and test accuracy"
     return [
-        _positive(
-            f"The network's accuracy falls with the index of the direction{variation}",
-            paper,
-            f"{measured} of the network",
-            by_group(groups, fall("network")),
-        ),
-        _positive(
-            f"The linearisation's accuracy falls with the index of the direction{variation}",
-            paper,
-            f"{measured} of the linearisation",
-            by_group(groups, fall("linear")),
+        *(
+            _positive(
+                f"The {name}'s accuracy falls with the index of the direction{variation}",
+                paper,
+                f"Minus the Spearman correlation of index and test accuracy of the {name}",
+                by_group(groups, fall(model)),
+            )
+            for model, name in (("network", "network"), ("linear", "linearisation"))
         ),
         _positive(
             f"The linearisation ranks the directions as the network does{variation}",

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter, StrMethodFormatter
-from numpy.typing import NDArray
 
 from gengap.figures.style import (
     BLACK,
@@ -33,12 +32,11 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     LOSS,
     MODELS,
     TEST_ACCURACY,
-    Floats,
     HasCurves,
     final_accuracies,
     grouped,
 )
-from gengap.studies.outcomes import AnyRun, Run
+from gengap.studies.outcomes import AnyRun, Floats, Floats32, Run
 from gengap.studies.plotting import plot_band, plot_seeds
 
 LABELS = {"network": "network", "linear": "linearisation"}
@@ -59,7 +57,7 @@ SHOWN_IMAGES = 7
 def eigenfunction_tasks(runs: Sequence[EigenfunctionTasksRun]) -> dict[str, Figure]:
     """Plot accuracy by index, alignment by index, and both models' ranking of the tasks."""
     return {
-        "accuracy": _accuracy_of_eigenfunctions(runs),
+        "accuracy": _accuracy_by_index(runs, "eigenfunction"),
         "alignment": _alignment_by_index(runs),
         "ranking": _ranking(runs),
     }
@@ -72,7 +70,7 @@ def class_tasks(runs: Sequence[ClassTasksRun]) -> dict[str, Figure]:
 
 def directions(runs: Sequence[DirectionsRun]) -> dict[str, Figure]:
     """Plot the directions as images, their singular values, and accuracy by index."""
-    return {"images": _direction_images(runs), "accuracy": _accuracy_of_directions(runs)}
+    return {"images": _direction_images(runs), "accuracy": _accuracy_by_index(runs, "direction")}
 
 
 def pretrained(runs: Sequence[PretrainedRun]) -> dict[str, Figure]:
@@ -81,42 +79,23 @@ def pretrained(runs: Sequence[PretrainedRun]) -> dict[str, Figure]:
 
 
 @styled
-def _accuracy_of_eigenfunctions(runs: Sequence[EigenfunctionTasksRun]) -> Figure:
-    """Test accuracy of both models on each task, with the larger class, a panel per group."""
+def _accuracy_by_index(runs: Sequence[AnyRun], of: str) -> Figure:
+    """Test accuracy of both models on each task, a panel per group; the larger class, if known."""
     groups = grouped(runs)
-    figure, panels = _panels(groups)
-    handles: list[Line2D] = []
-    for axes, group in zip(panels, groups.values(), strict=True):
-        handles = _accuracies(axes, group, group[0].settings.indices)
-        majority = np.mean([run.result.majority for run in group], axis=0)
-        axes.plot(majority, color=GREY, linestyle=":", linewidth=1)
-        axes.set_xlabel("index of the eigenfunction")
-    handles.append(Line2D([], [], color=GREY, linestyle=":", label="larger class"))
-    legend_below(figure, handles)
-    return figure
-
-
-@styled
-def _accuracy_of_directions(runs: Sequence[DirectionsRun]) -> Figure:
-    """Test accuracy of both models on each task, a panel per group."""
-    groups = grouped(runs)
-    figure, panels = _panels(groups)
-    handles: list[Line2D] = []
-    for axes, group in zip(panels, groups.values(), strict=True):
-        handles = _accuracies(axes, group, group[0].settings.indices)
-        axes.set_xlabel("index of the direction")
-    legend_below(figure, handles)
-    return figure
-
-
-def _panels(groups: dict[str, list[AnyRun]]) -> tuple[Figure, Sequence[Axes]]:
-    """A figure with a row of panels, one per group and titled so."""
     figure = new_figure(_width(len(groups)), PANEL + 0.4)
     panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
+    handles: list[Line2D] = []
     for axes, (name, group) in zip(panels, groups.items(), strict=True):
+        handles = _accuracies(axes, group, group[0].settings.indices)
         axes.set_title(f"{name}, {_seeds(group)}")
+        axes.set_xlabel(f"index of the {of}")
+        if hasattr(group[0].result, "majority"):
+            majority = np.mean([run.result.majority for run in group], axis=0)
+            axes.plot(majority, color=GREY, linestyle=":", linewidth=1)
+            handles.append(Line2D([], [], color=GREY, linestyle=":", label="larger class"))
     panels[0].set_ylabel("test accuracy")
-    return figure, panels
+    legend_below(figure, handles)
+    return figure
 
 
 def _accuracies(
@@ -284,7 +263,7 @@ def _direction_images(runs: Sequence[DirectionsRun]) -> Figure:
     return figure
 
 
-def _image(axes: Axes, image: NDArray[np.float32]) -> None:
+def _image(axes: Axes, image: Floats32) -> None:
     limit = float(np.abs(image).max())
     if image.shape[-1] == 1:
         axes.imshow(image[..., 0], cmap=DIVERGING, vmin=-limit, vmax=limit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,10 @@ from gengap.datasets import Dataset, Split
 from gengap.errors import GengapError
 from gengap.networks import Network, build, dense, initialise
 from gengap.studies.context import Context
-from gengap.studies.outcomes import AnyRun, group_runs, setting, varying_settings
+from gengap.studies.outcomes import Floats, Integers, RunT, group_runs, setting, varying_settings
 from gengap.studies.solving import recipe_for, solve
 from gengap.tangent import HeldOut, train_linearised
 from gengap.training import loss_and_accuracy
-
-Floats = NDArray[np.float64]
-RunT = TypeVar("RunT", bound=AnyRun)
 
 MLP_WIDTH, MLP_DEPTH = 100, 2
 ARCHITECTURE_NAMES = {"mlp": "MLP", "lenet": "LeNet", "resnet18": "ResNet-18"}
@@ -55,13 +52,8 @@ LENET = NetworkSettings("lenet")
 class TrainingSettings:
     """The training that both models share: SGD with momentum 0.9 on the cross-entropy.
 
-    The learning rate falls to zero along half a cosine; the published one falls linearly.
-
-    Attributes:
-        epochs: how many.
-        learning_rate: the first one.
-        batch_size: inputs per step.
-        initialisation: of the network, see :func:`gengap.networks.initialise`.
+    The learning rate falls to zero along half a cosine; the published one falls linearly. The
+    initialisation is that of the network, see :func:`gengap.networks.initialise`.
     """
 
     epochs: int = 100
@@ -104,9 +96,6 @@ def final_accuracies(result: HasCurves, model: str) -> Floats:
 def grouped(runs: Sequence[RunT]) -> dict[str, list[RunT]]:
     """Return the runs that differ by seed alone, by the settings that vary between the groups.
 
-    Args:
-        runs: of one experiment, one or more.
-
     Returns:
         The groups in the order of their first runs, by names such as ``LeNet, parity``; a single
         group has the name of its architecture.
@@ -124,12 +113,6 @@ def initial_network(
     context: Context, network: NetworkSettings, input_shape: tuple[int, ...], initialisation: str
 ) -> Network:
     """Build a network with one output and its initial weights, which the context's seed decides.
-
-    Args:
-        context: seed and device.
-        network: architecture and width.
-        input_shape: of one input.
-        initialisation: see :func:`gengap.networks.initialise`.
 
     Returns:
         The network, on the context's device.
@@ -153,16 +136,8 @@ def initial_network(
     return module.to(context.device)
 
 
-def binary_task(data: Dataset, labels: NDArray[np.int64]) -> Dataset:
-    """Return the inputs of a dataset with other labels.
-
-    Args:
-        data: whose inputs are taken.
-        labels: 0 or 1 of the training and then the test inputs, (n + m,).
-
-    Returns:
-        The dataset with two classes.
-    """
+def binary_task(data: Dataset, labels: Integers) -> Dataset:
+    """Return a dataset with labels 0 or 1 of its training and then its test inputs, (n + m,)."""
     count = len(data.train.labels)
     return Dataset(
         data.name,
@@ -179,15 +154,9 @@ def train_network(
     purpose: str,
     start: Mapping[str, Tensor],
 ) -> Floats:
-    """Train a network in place.
+    """Train a network in place on two classes, from its initial weights.
 
-    Args:
-        context: its seed decides the order of batches, for each purpose another one.
-        network: with one output.
-        data: of two classes.
-        training: shared with the linearisation.
-        purpose: what is learnt.
-        start: the initial weights.
+    The context's seed decides the order of batches, for each purpose another one.
 
     Returns:
         The curve (epochs, 4) with the columns :data:`COLUMNS`.
@@ -213,14 +182,8 @@ def train_linearisation(
 ) -> Floats:
     """Train a linearisation, which sees the batches that :func:`train_network` sees.
 
-    Args:
-        context: its seed decides the order of batches.
-        kernel: of the n training and m test inputs, in this order, with the training inputs:
-            (n + m, n), or more columns.
-        outputs: of the network at all inputs before training, (n + m,).
-        data: of two classes.
-        training: shared with the network.
-        purpose: what is learnt.
+    The kernel is that of the n training and m test inputs, in this order, with the training inputs:
+    (n + m, n), or more columns. The outputs are those at all inputs before training, (n + m,).
 
     Returns:
         The curve (epochs, 4) with the columns :data:`COLUMNS`.

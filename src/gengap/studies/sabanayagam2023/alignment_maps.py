@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gengap.figures.style import DIVERGING, SMALL_SIZE, new_figure
+from gengap.studies.outcomes import Floats, Floats32, Integers
 from gengap.studies.plotting import plot_boundary, plot_regions
-from gengap.studies.sabanayagam2023.quantities import AlignmentMaps, Floats, Floats32
+from gengap.studies.sabanayagam2023.quantities import AlignmentMaps
 
 ALIGNMENT = Normalize(-1.0, 1.0)
 """The scale of colours of all alignments."""
@@ -22,33 +23,20 @@ ALIGNMENT = Normalize(-1.0, 1.0)
 
 @dataclass(frozen=True)
 class Row:
-    """One solution in a figure of maps.
+    """One solution in a figure of maps: its label, and the training inputs (n, 2) in the plane.
 
-    Attributes:
-        label: left of the row.
-        maps: of the alignment with the top eigenvectors.
-        eigenvalues: descending, at least as many as maps.
-        points, labels: the training inputs in the plane, (n, 2) and (n,).
+    The eigenvalues descend and are at least as many as maps.
     """
 
     label: str
     maps: AlignmentMaps
     eigenvalues: Floats
     points: Floats32
-    labels: NDArray[np.int64]
+    labels: Integers
 
 
 def map_figure(rows: Sequence[Row], width: float, height: float) -> Figure:
-    """Plot the regions of each solution, and its alignment with the top eigenvectors, by row.
-
-    Args:
-        rows: the solutions.
-        width: of the figure, in inches.
-        height: of the figure, in inches.
-
-    Returns:
-        The figure.
-    """
+    """Plot each solution's regions and its alignment with the top eigenvectors, a row each."""
     figure = new_figure(width, height)
     columns = 1 + max(len(row.maps.aligned) for row in rows)
     grid = figure.subplots(len(rows), columns, squeeze=False)
@@ -67,13 +55,7 @@ def map_figure(rows: Sequence[Row], width: float, height: float) -> Figure:
 
 
 def finish_maps(figure: Figure, grid: NDArray[np.object_], first: str) -> None:
-    """Give a grid of panels its titles, and one colour bar for all alignments.
-
-    Args:
-        figure: to which the panels belong.
-        grid: the panels, of which the first column shows no alignment.
-        first: title of the first column.
-    """
+    """Give a grid of panels its titles, ``first`` that of the first column, and one colour bar."""
     titles = [first, *(f"$v_{index}$" for index in range(1, grid.shape[1]))]
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(title)

@@ -45,7 +45,7 @@ from gengap.studies.claims import (
     log_ratio,
     rank_correlation,
 )
-from gengap.studies.outcomes import AnyRun, Run, group_runs
+from gengap.studies.outcomes import AnyRun, Floats, Run, group_runs
 from gengap.studies.sabanayagam2023.experiments.boundary import BoundaryRun
 from gengap.studies.sabanayagam2023.experiments.complexity import (
     COMPARED,
@@ -53,11 +53,8 @@ from gengap.studies.sabanayagam2023.experiments.complexity import (
     ComplexitySolution,
 )
 from gengap.studies.sabanayagam2023.experiments.images import ImagesRun
-from gengap.studies.sabanayagam2023.experiments.simplicity import (
-    SimplicityRun,
-    SimplicitySolution,
-)
-from gengap.studies.sabanayagam2023.quantities import Compared, Floats
+from gengap.studies.sabanayagam2023.experiments.simplicity import SimplicityRun, SimplicitySolution
+from gengap.studies.sabanayagam2023.quantities import Compared
 from gengap.studies.sabanayagam2023.starts import RandomLabels
 
 FLIPS_AT_BOUNDARY = 0.9
@@ -81,14 +78,7 @@ class HasSolutions(Protocol[SolutionT_co]):
 
 
 def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
-    """Judge the claims whose experiments were run.
-
-    Args:
-        runs: by the experiment's name in the YAML file.
-
-    Returns:
-        The claims, in the order of the experiments.
-    """
+    """Judge the claims whose experiments were run."""
     judged: list[Claim] = []
     if "boundary" in runs:
         judged.append(_signs(runs["boundary"]))

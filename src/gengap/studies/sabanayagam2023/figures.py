@@ -26,7 +26,7 @@ from gengap.figures.style import (
     styled,
 )
 from gengap.studies.claims import by_seed
-from gengap.studies.outcomes import group_runs, varying_settings
+from gengap.studies.outcomes import Floats, group_runs, varying_settings
 from gengap.studies.plotting import (
     OPEN_DOT,
     plot_band,
@@ -48,7 +48,6 @@ from gengap.studies.sabanayagam2023.experiments.boundary import BoundaryRun
 from gengap.studies.sabanayagam2023.experiments.dynamics import DynamicsRun
 from gengap.studies.sabanayagam2023.experiments.images import ImagesRun
 from gengap.studies.sabanayagam2023.experiments.intro import IntroRun
-from gengap.studies.sabanayagam2023.quantities import Floats
 
 SETUP_LABELS = {
     "normal": "normal",

@@ -11,14 +11,12 @@ from gengap.curvature.alignment import Statistic, alignments, g_theta
 from gengap.datasets import Split
 from gengap.networks import Network, parameter_count
 from gengap.studies.context import Context
+from gengap.studies.outcomes import Floats, Floats32
 from gengap.studies.planes import Regions
 from gengap.studies.sabanayagam2023.starts import Fit
 from gengap.studies.spectra import LEADING, Eigenpairs, eigenpairs_of
 
 RANDOM_VECTORS = 10
-
-Floats = NDArray[np.float64]
-Floats32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -56,13 +54,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class AlignmentMaps:
-    """The predictions over a plane, and the alignment with some eigenvectors.
-
-    Attributes:
-        x, y: coordinates (g,).
-        predicted: classes (g, g), y first.
-        aligned: (vectors, g, g).
-    """
+    """Predictions (g, g) over a plane, y first, and the alignment (vectors, g, g) with vectors."""
 
     x: Floats
     y: Floats
@@ -102,15 +94,10 @@ def measure(
     leading: int = LEADING,
     threshold: Statistic | float = "mean",
 ) -> tuple[Eigenpairs, Measures]:
-    """Compute the eigenpairs of the Hessian, and G_theta from them.
+    """Compute the eigenpairs of the Hessian of a training split's loss, and G_theta from them.
 
-    Args:
-        context: its seed draws the random vectors of G_theta, the same for all networks of a run.
-        network: in eval mode.
-        data: the training split.
-        loss: whose Hessian is taken.
-        leading: how many eigenpairs, where the Hessian is too large to be formed.
-        threshold: of G_theta.
+    The context's seed draws the random vectors of G_theta, the same for all networks of a run;
+    ``leading`` is that of :func:`gengap.studies.spectra.eigenpairs_of`.
 
     Returns:
         The eigenpairs and the measures.
@@ -133,15 +120,10 @@ def measure(
 
 
 def crossings(regions: Regions, aligned: Floats, threshold: float) -> Crossings:
-    """Count what alignments do at the boundary and elsewhere.
-
-    Args:
-        regions: predictions over a plane.
-        aligned: (g*g, vectors), all of which are counted together.
-        threshold: of the size of an alignment that counts.
+    """Count what alignments (g*g, vectors) do at the boundary and elsewhere, all vectors together.
 
     Returns:
-        Fractions and mean; NaN where there is nothing to count.
+        Fractions, of alignments above the threshold, and mean; NaN with nothing to count.
     """
     pairs, differ = regions.neighbours()
     first, second = aligned[pairs[:, 0]], aligned[pairs[:, 1]]

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from gengap.bisection import bisect
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import Network, device_of, logits, tensor_of, weight_layers
+from gengap.networks import Network, device_of, leaf_modules, logits, tensor_of, weight_layers
 from gengap.training import sample_losses
 
 SMALLEST, LARGEST = 1e-4, 1e4
@@ -32,13 +33,8 @@ def matched(
     is, and the networks can be compared at one cross-entropy. A network that errs on training
     inputs may not come down to ``loss``; then it is the least that all of them reach.
 
-    Args:
-        networks: in eval mode, by name.
-        data: the training split.
-        loss: the cross-entropy to reach.
-
     Returns:
-        Copies of the networks, and their cross-entropy.
+        Copies of the networks, and their cross-entropy on the training data.
     """
     curves = {name: _Scaling(network, data) for name, network in networks.items()}
     reachable = max(curve.least for curve in curves.values())
@@ -55,15 +51,14 @@ class _Scaling:
             inputs = tensor_of(data.inputs, device_of(network))
             self._logits = logits(network, inputs).double()
         self._labels = tensor_of(data.labels, self._logits.device)
-        self._low, self._best = math.log(SMALLEST), self._lowest()
+        self._best = self._lowest()
         self.least = self._loss(self._best)
 
     def at(self, level: float) -> Network:
         """Return a copy with that cross-entropy, by the smaller of the two factors that give it."""
-        low, high = self._low, self._best
-        for _ in range(BISECTIONS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self._loss(middle) > level else (low, middle)
+        _, high = bisect(
+            lambda middle: self._loss(middle) > level, math.log(SMALLEST), self._best, BISECTIONS
+        )
         copied = copy.deepcopy(self._network)
         _, last = weight_layers(copied)[-1]
         with torch.no_grad():
@@ -91,19 +86,15 @@ def reparameterised(network: Network, factor: float) -> Network:
     This is the reparameterisation of Dinh et al. (2017), "Sharp minima can generalize for deep
     nets".
 
-    Args:
-        network: with a ReLU right after its first layer.
-        factor: positive.
-
     Returns:
-        A copy.
+        A copy of the network.
 
     Raises:
-        GengapError: fewer than two weight layers, or no ReLU after the first.
+        GengapError: fewer than two weight layers, or no ReLU right after the first.
     """
     copied = copy.deepcopy(network)
     layers = weight_layers(copied)
-    modules = [module for module in copied.modules() if not list(module.children())]
+    modules = leaf_modules(copied)
     if len(layers) < 2 or not isinstance(modules[modules.index(layers[0][1]) + 1], nn.ReLU):
         raise GengapError(
             "Only a network with a ReLU right after its first layer can be reparameterised by "

@@ -35,12 +35,7 @@ SOFTMAX = {"layer_name": "Activation", "activation": "softmax"}
 
 @dataclass(frozen=True)
 class Fit:
-    """How well a trained network fits.
-
-    Attributes:
-        train_accuracy, train_loss: after the last epoch, on the labels that it was trained on.
-        test_accuracy: on the test split.
-    """
+    """How well a network fits the labels it was trained on, after the last epoch, and test data."""
 
     train_accuracy: float
     test_accuracy: float
@@ -54,12 +49,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class RandomLabels:
-    """How well the permuted labels were fitted.
-
-    Attributes:
-        accuracy, loss: after the last epoch.
-        reached: whether the recipe's ``stop_at_loss`` was reached.
-    """
+    """How well permuted labels were fitted; whether the recipe's ``stop_at_loss`` was reached."""
 
     accuracy: float
     loss: float
@@ -96,16 +86,7 @@ def train_from(
     ========================= =================================================================
 
     Initial weights, order of inputs and permutation depend on the seed alone, so that the setups of
-    one seed differ in their start only.
-
-    Args:
-        context: seed and device.
-        data: training and test split.
-        network: see :func:`network_keywords`.
-        training: entries of the recipe.
-        setup: the start.
-        first: weights by name, or a file.
-        checkpoints: epochs after which to keep the weights.
+    one seed differ in their start only. The network is given as to :func:`network_keywords`.
 
     Returns:
         The trained network.
@@ -134,11 +115,8 @@ def network_keywords(
 ) -> Mapping[str, Any]:
     """Return the keywords of a network, with the layers that only this study adds.
 
-    Args:
-        network: keywords as for :func:`gengap.tasks.zoo.network_spec`, or
-            ``{"template": "small_cnn"}`` for :data:`SMALL_CNN` and a dense layer.
-        data: its input shape and number of classes are the network's.
-        loss: of training; ``nll`` adds a softmax.
+    These are :data:`SMALL_CNN` and a dense layer for ``{"template": "small_cnn"}``, and a softmax
+    for the loss ``nll`` of training.
 
     Returns:
         Keywords for :func:`gengap.studies.solving.build_network`.

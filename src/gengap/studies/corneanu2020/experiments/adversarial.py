@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from gengap.errors import GengapError
 from gengap.networks import batched_outputs, device_of, tensor_of
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.corneanu2020 import attacks
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.studies.solving import solve, untrained_network
 from gengap.topology import (
     Budget,
@@ -29,8 +29,6 @@ from gengap.topology import (
 )
 from gengap.topology.budget import check_diagrams, check_matrix
 from gengap.topology.functional_graph import DISCRIMINATIVE_SHARE, kept_nodes
-
-Floats = NDArray[np.float64]
 
 ATTACKS = ("fgsm", "pgd")
 HARMLESS = ("clean", "noisy")
@@ -48,16 +46,11 @@ class Settings:
     """One network that is attacked.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`.
-        network: a template or an architecture.
-        training: entries of the recipe.
         epsilon: the largest change of a pixel, in the units of the inputs.
         images: number of images of each split that are attacked.
         nodes: of the graphs.
         share: fraction of the nodes that are kept: those that best tell clean training images from
             successful FGSM ones, by their linear discriminant coefficients.
-        seconds: CPU seconds that the discriminant's matrix, or one image's graph, may take.
-        memory_gib: memory that it may take, in GiB.
     """
 
     dataset: Mapping[str, Any]
@@ -73,12 +66,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Detection:
-    """How well scores tell attacked test images from harmless ones.
-
-    Attributes:
-        auc: area under the ROC curve, in [0, 1].
-        roc: see :func:`roc`, (101,).
-    """
+    """How well scores tell attacked from harmless test images: ROC curve (101,), area under it."""
 
     auc: float
     roc: Floats
@@ -86,10 +74,9 @@ class Detection:
 
 @dataclass(frozen=True)
 class Attack:
-    """One attack on test images.
+    """One attack: the fraction of test images that it led astray, and how well they are detected.
 
     Attributes:
-        success: fraction of the attacked images that are classified wrongly.
         detectors: by the name of the detector and the kind of harmless images.
     """
 
@@ -102,9 +89,6 @@ class Result(ExperimentResult):
     """The attacks and how well they are detected.
 
     Attributes:
-        train_accuracy: in [0, 1].
-        test_accuracy: in [0, 1].
-        attacks: by :data:`ATTACKS`.
         nodes: the nodes that are kept, ascending.
         grid: filtration values of the curves, and false-alarm rates of the ROC curves, (101,).
         curves: mean Betti curves per node of each kind of test image, (2 dimensions, 101).
@@ -113,12 +97,12 @@ class Result(ExperimentResult):
     train_accuracy: float
     test_accuracy: float
     attacks: Mapping[str, Attack]
-    nodes: NDArray[np.int64]
+    nodes: Integers
     grid: Floats
     curves: Mapping[str, Floats]
 
 
-AdversarialRun: TypeAlias = Run[Settings, Result]
+AdversarialRun = Run[Settings, Result]
 
 
 @dataclass(frozen=True)
@@ -137,10 +121,6 @@ def run(context: Context, settings: Settings) -> Result:
     classifies rightly. Noisy ones are made from them, however the network classifies those. An
     attack counts where it succeeds. The network's confidence score (one minus the maximum softmax
     probability) is the baseline.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
 
     Returns:
         How well each attack is detected.
@@ -189,16 +169,12 @@ def run(context: Context, settings: Settings) -> Result:
 
 
 def auc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> float:
-    """Return the area under the ROC curve, by ranks as in Mann and Whitney (1947).
+    """Return the area under the ROC curve, P(positive > negative) + P(equal) / 2, in [0, 1].
 
-    It is P(positive score > negative score) + P(equal) / 2.
-
-    Args:
-        positive: scores of the images to find, (n,).
-        negative: scores of the others, (m,).
+    By ranks, as in Mann and Whitney (1947).
 
     Returns:
-        The area, in [0, 1].
+        The area for scores (n,) of the images to find and (m,) of the others.
     """
     ordered = np.sort(negative)
     below = np.searchsorted(ordered, positive, side="left")
@@ -213,9 +189,9 @@ def roc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> Float
     return rates
 
 
-def confidence_scores(network: nn.Module, inputs: NDArray[np.float32]) -> Floats:
+def confidence_scores(network: nn.Module, inputs: Floats32) -> Floats:
     """Return one minus the maximum softmax probability of each input, (n,)."""
-    outputs = batched_outputs(network, tensor_of(inputs, device_of(network)))
+    outputs = batched_outputs(network, inputs)
     scores: Floats = 1 - outputs.double().softmax(1).max(1).values.numpy(force=True)
     return scores
 
@@ -227,13 +203,12 @@ def _images(
     split: Split,
     name: str,
     limits: tuple[float, float],
-) -> dict[str, NDArray[np.float32]]:
+) -> dict[str, Floats32]:
     """Rightly classified images of a split: clean, noisy, and attacked where that succeeded."""
     epsilon, device = settings.epsilon, device_of(network)
     inputs, labels = tensor_of(split.inputs, device), tensor_of(split.labels, device)
-    right = torch.nonzero(batched_outputs(network, inputs).argmax(1) == labels)[:, 0][
-        : settings.images
-    ]
+    is_right = batched_outputs(network, inputs).argmax(1) == labels
+    right = torch.nonzero(is_right)[: settings.images, 0]
     inputs, labels = inputs[right], labels[right]
     noise, start = (context.torch_generator(purpose, name) for purpose in ("noise", "pgd"))
     images = {
@@ -243,9 +218,8 @@ def _images(
         "pgd": attacks.pgd(network, inputs, labels, epsilon, limits, PGD_STEPS, start),
     }
     for attack in ATTACKS:
-        images[attack] = images[attack][
-            batched_outputs(network, images[attack]).argmax(1) != labels
-        ]
+        succeeded = batched_outputs(network, images[attack]).argmax(1) != labels
+        images[attack] = images[attack][succeeded]
         if len(images[attack]) < LEAST_ATTACKS:
             raise GengapError(
                 f"Only {len(images[attack])} of {len(inputs)} attacks by {attack} on {name} images "
@@ -264,8 +238,8 @@ def _check_cost(nodes: int, settings: Settings) -> None:
 
 
 def _discriminative_nodes(
-    network: nn.Module, images: Mapping[str, NDArray[np.float32]], settings: Settings
-) -> NDArray[np.int64]:
+    network: nn.Module, images: Mapping[str, Floats32], settings: Settings
+) -> Integers:
     """Nodes that tell rightly classified images from successfully attacked ones."""
     both = np.concatenate([images["clean"], images["fgsm"]])
     right = np.arange(len(both)) < len(images["clean"])
@@ -273,9 +247,7 @@ def _discriminative_nodes(
     return discriminative_nodes(values, right, settings.share)
 
 
-def _features(
-    network: nn.Module, inputs: NDArray[np.float32], nodes: str, chosen: NDArray[np.int64]
-) -> _Features:
+def _features(network: nn.Module, inputs: Floats32, nodes: str, chosen: Integers) -> _Features:
     values = node_activations(network, inputs, nodes).activations[chosen]
     diagrams = [persistence_diagrams(per_sample_graph(image), MAX_DIM) for image in values.T]
     summaries = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,9 @@ from gengap.errors import GengapError
 from gengap.measures import Subject, baseline
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.corneanu2020.functional_graphs import graph_inputs, sampled_nodes
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Integers, Run
 from gengap.studies.solving import Solution, solve
 from gengap.topology import graph_summaries
-
-Floats = NDArray[np.float64]
 
 MAX_DIM = 1
 
@@ -29,9 +27,8 @@ class Settings:
     """Every architecture with every training-set size and label corruption.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load` without ``train_size``.
-        networks: templates or architectures.
-        training: entries of the recipe.
+        dataset: without ``train_size``.
+        networks: keywords of each.
         train_sizes: numbers of training samples.
         label_corruptions: fractions of the training labels that are replaced.
         inputs: number of training inputs over which correlations are computed; equal for all
@@ -53,14 +50,11 @@ class Result(ExperimentResult):
     """The trained networks, one entry of each array per network.
 
     Attributes:
-        gap: training accuracy less test accuracy.
-        train_accuracy: on the labels trained on, in [0, 1].
-        test_accuracy: in [0, 1].
+        gap: training accuracy, on the labels trained on, less test accuracy.
         log_parameters: natural logarithm of the number of parameters.
         margin: minus the normalised margin, see :mod:`gengap.measures.baseline`.
         summaries: of the functional graph, by name and dimension, such as ``life.H1``.
-        size: number of training samples.
-        corruption: fraction of the training labels that were replaced.
+        size, corruption: of the training set, and the fraction of its labels that were replaced.
         architecture: see :func:`name_of`.
     """
 
@@ -70,20 +64,16 @@ class Result(ExperimentResult):
     log_parameters: Floats
     margin: Floats
     summaries: Mapping[str, Floats]
-    size: NDArray[np.int64]
+    size: Integers
     corruption: Floats
     architecture: NDArray[np.str_]
 
 
-LawRun: TypeAlias = Run[Settings, Result]
+LawRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:
     """Train every architecture with every training-set size and label corruption.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
 
     Returns:
         The networks' gaps, baselines and summaries.

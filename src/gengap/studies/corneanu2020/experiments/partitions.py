@@ -5,24 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.activations import NodeActivations, node_activations
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.corneanu2020.functional_graphs import graph_inputs
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats32, Run
 from gengap.studies.solving import recipe_for, solve
-from gengap.topology import (
-    correlation_dissimilarity,
-    dipha_bars,
-    graph_summaries,
-    sampled_summaries,
-    summarise_bars,
-)
+from gengap.topology import correlation_dissimilarity, graph_summaries, sampled_summaries
 from gengap.topology.budget import Budget, OverBudgetError, check_matrix
+from gengap.topology.functional_graph import summarise_graph
 from gengap.topology.partitions import (
     DIVERGENCES,
     Parts,
@@ -47,17 +41,11 @@ class Settings:
     """One network whose parts have graphs.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`.
-        network: a template or an architecture.
-        training: entries of the recipe.
         inputs: number of inputs over which correlations are computed.
         nodes: of the graphs.
         chunk: number of nodes in an equal chunk.
         together: number of consecutive layers in a block of ``structure``.
-        sampled: number of nodes in a sample.
-        draws: number of samples.
-        seconds: CPU seconds that one graph may take.
-        memory_gib: memory that one graph may take, in GiB.
+        sampled, draws: number of nodes in a sample, and number of samples.
     """
 
     dataset: Mapping[str, Any]
@@ -114,27 +102,17 @@ class Moment:
 
 @dataclass(frozen=True)
 class Result(ExperimentResult):
-    """The graphs at the start and at the end of training."""
+    """The graphs at the start and at the end of training, those that parts and budget allow."""
 
     start: Moment
     end: Moment
 
 
-PartitionsRun: TypeAlias = Run[Settings, Result]
+PartitionsRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:
-    """Compute life and midlife in H0 and H1 of each graph at the start and the end of training.
-
-    A graph has no value if there are too few parts for it, or if it costs more than the budget.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
-
-    Returns:
-        The summaries of the graphs.
-    """
+    """Compute life and midlife in H0 and H1 of each graph at the start and the end of training."""
     data = load_dataset(context, settings.dataset, seed=context.seed)
     last = recipe_for(context, settings.training).epochs
     solution = solve(context, data, settings.network, settings.training, checkpoints=(0, last))
@@ -183,7 +161,7 @@ def _moment(context: Context, settings: Settings, nodes: NodeActivations, name: 
     )
 
 
-def _graphs(activations: NDArray[np.float32], parts: Parts, budget: Budget) -> dict[str, Summaries]:
+def _graphs(activations: Floats32, parts: Parts, budget: Budget) -> dict[str, Summaries]:
     """The summaries of each of the graphs that a partition and the budget allow."""
     paired = [part for part in parts if len(part) > 1]
 
@@ -194,10 +172,12 @@ def _graphs(activations: NDArray[np.float32], parts: Parts, budget: Budget) -> d
         return {key: float(np.mean([row[key] for row in rows])) for key in KEYS}
 
     def of_means() -> Summaries:
-        return _summaries(partition_means(activations, parts, budget), budget)
+        means = partition_means(activations, parts, budget)
+        return summarise_graph(means, MAX_DIM, budget=budget)
 
     def of_divergences(kind: str) -> Summaries:
-        return _summaries(partition_divergences(activations, parts, kind, budget), budget)
+        divergences = partition_divergences(activations, parts, kind, budget)
+        return summarise_graph(divergences, MAX_DIM, budget=budget)
 
     graphs: dict[str, Callable[[], Summaries]] = {"parts": of_parts, "means": of_means}
     if len(paired) > 1:
@@ -213,11 +193,3 @@ def _if_affordable(summarise: Callable[[], Summaries]) -> Summaries | None:
     except OverBudgetError:
         return None
     return {key: summaries[key] for key in KEYS}
-
-
-def _summaries(graph: NDArray[np.floating], budget: Budget) -> Summaries:
-    return {
-        f"{name}.H{dimension}": value
-        for dimension, bars in enumerate(dipha_bars(graph, MAX_DIM, budget=budget))
-        for name, value in summarise_bars(bars, len(graph)).items()
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from gengap.activations import node_activations
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
 from gengap.studies.corneanu2020.functional_graphs import graph_inputs, sampled_nodes
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Integers, Run
 from gengap.studies.solving import check_checkpoints, solve, untrained_network
 from gengap.topology import (
     Budget,
@@ -30,7 +30,7 @@ from gengap.topology.betti import SUMMARIES
 from gengap.topology.budget import check_matrix
 from gengap.topology.dipha import EPS_MAX
 
-Bars = Sequence[NDArray[np.float64]]
+Bars = Sequence[Floats]
 """A persistence diagram per dimension, (bars, 2) births and deaths."""
 
 GRID_POINTS = 121
@@ -54,18 +54,12 @@ class Settings:
     """One network whose functional graph is computed while it trains.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`.
-        network: a template or an architecture.
-        training: entries of the recipe.
         checkpoints: epochs, ascending, from 0.
         label_corruption: fraction of the training labels that are replaced.
         inputs: number of inputs over which correlations are computed.
-        nodes: of the graph.
-        nodes_at_most: where there are more nodes, so many are drawn uniformly.
+        nodes, nodes_at_most: of the graph; where there are more, so many are drawn uniformly.
         split: of the inputs; ``test`` only to compare with the published code.
         max_dim: highest dimension of homology.
-        seconds: CPU seconds that the diagrams of one checkpoint may take.
-        memory_gib: memory that they may take, in GiB.
     """
 
     dataset: Mapping[str, Any]
@@ -102,10 +96,10 @@ class Scale:
         stops: the checkpoint that each of :data:`RULES` chooses.
     """
 
-    grid: NDArray[np.float64]
-    curves: NDArray[np.float64]
-    modes: NDArray[np.float64]
-    cavities: NDArray[np.float64]
+    grid: Floats
+    curves: Floats
+    modes: Floats
+    cavities: Floats
     stops: Mapping[str, Checkpoint]
 
 
@@ -115,21 +109,19 @@ class Result(ExperimentResult):
 
     Attributes:
         epochs: (checkpoints,).
-        train_accuracy: on the labels trained on, (checkpoints,), in [0, 1].
-        test_accuracy: (checkpoints,), in [0, 1].
+        train_accuracy, test_accuracy: (checkpoints,), the former on the labels trained on.
         nodes: of the graph.
         summaries: each of :data:`gengap.topology.betti.SUMMARIES`, in epsilon, (checkpoints,
             dimensions).
         scales: by the names of :data:`GRIDS`.
-        best: the checkpoint with the highest test accuracy.
-        last: the checkpoint at the end of training.
+        best, last: the checkpoint with the highest test accuracy, and that at the end of training.
     """
 
-    epochs: NDArray[np.int64]
-    train_accuracy: NDArray[np.float64]
-    test_accuracy: NDArray[np.float64]
+    epochs: Integers
+    train_accuracy: Floats
+    test_accuracy: Floats
     nodes: int
-    summaries: Mapping[str, NDArray[np.float64]]
+    summaries: Mapping[str, Floats]
     scales: Mapping[str, Scale]
     best: Checkpoint
     last: Checkpoint
@@ -140,7 +132,7 @@ class Result(ExperimentResult):
         return len(self.summaries["life"][0])
 
 
-CurvesRun: TypeAlias = Run[Settings, Result]
+CurvesRun = Run[Settings, Result]
 
 
 @dataclass(frozen=True)
@@ -156,10 +148,6 @@ def run(context: Context, settings: Settings) -> Result:
 
     The scales are epsilon, as published (``gengap.topology.dipha``), and density, the share of all
     edges (:func:`density_bars`).
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
 
     Returns:
         Curves, summaries and where two rules would have stopped.
@@ -213,16 +201,11 @@ def run(context: Context, settings: Settings) -> Result:
 
 def density_bars(
     graph: NDArray[np.floating], max_dim: int, budget: Budget | None = None
-) -> list[NDArray[np.float64]]:
-    """Return the diagrams of the filtration by the share of edges.
+) -> list[Floats]:
+    """Return the diagrams of the filtration of a graph (n, n) 1 - |r| by the share of edges.
 
     H0 and H1 are those of the whole filtration, and no bar is dropped for its length. Higher
     dimensions end at the density 0.1.
-
-    Args:
-        graph: (n, n) 1 - |r|, of at least two nodes.
-        max_dim: highest dimension of homology, at least 1.
-        budget: see ``gengap.topology.budget``.
 
     Returns:
         Per dimension, (bars, 2) births and deaths as shares of edges. Above H1 these are the bars
@@ -238,7 +221,7 @@ def density_bars(
     return whole + [bars[bars[:, 0] <= DENSITY_CAP] for bars in capped]
 
 
-def _summaries(graphs: Sequence[_Graph]) -> dict[str, NDArray[np.float64]]:
+def _summaries(graphs: Sequence[_Graph]) -> dict[str, Floats]:
     rows = [
         [summarise_bars(bars, graph.nodes) for bars in graph.bars["epsilon"]] for graph in graphs
     ]
@@ -260,7 +243,7 @@ def _scale(name: str, graphs: Sequence[_Graph], checkpoint: Callable[[int], Chec
     return Scale(grid, curves, modes, cavities, stops)
 
 
-def mode(loops: NDArray[np.float64]) -> float:
+def mode(loops: Floats) -> float:
     """Return the filtration value at which beta_1 is largest; NaN without finite bars (bars, 2)."""
     summary = summarise_bars(loops)
     return summary["argmax"] if summary["count"] else math.nan

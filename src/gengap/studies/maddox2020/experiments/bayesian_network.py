@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.curvature import effective_dimensionality, negatives
 from gengap.studies.context import Context
 from gengap.studies.maddox2020.experiments import posterior_contraction
+from gengap.studies.outcomes import Floats, Run
 
 TARGET_ACCEPTANCE = 0.8
 FIRST_STEP = 0.02
@@ -28,18 +28,10 @@ ADAPTATION = 0.1
 DIFFERENCE = 1e-5
 """Difference of weights, for the Hessian by central differences of the exact gradient."""
 
-Vector = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class ChainSettings:
-    """Sampling by Hamiltonian Monte Carlo.
-
-    Attributes:
-        chains: how many, each from its own draw of the prior.
-        burn_in, samples: of each chain.
-        leapfrogs: steps of a proposal.
-    """
+    """Hamiltonian Monte Carlo: chains, each from its own draw of the prior, and their lengths."""
 
     chains: int = 2
     burn_in: int = 300
@@ -49,13 +41,12 @@ class ChainSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """A Bayesian network, and how many data it gets.
+    """A Bayesian network, and how many data n it gets.
 
     Attributes:
-        counts: numbers of data n.
+        counts: the numbers of data n.
         width: hidden units; there are 3 width + 1 weights.
-        noise: standard deviation.
-        prior_variance: v.
+        noise, prior_variance: standard deviation of the noise; v.
         hmc: how the posterior is sampled.
         covariance_alpha, hessian_alpha: of the two effective dimensionalities.
     """
@@ -71,39 +62,38 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result(posterior_contraction.Result):
-    """Both effective dimensionalities, and what that of the Hessian leaves out.
+    """Both effective dimensionalities, and what that of the Hessian leaves out, means over chains.
 
     The Hessian of a network need not be positive semi-definite, and its N_eff is that of the
     positive eigenvalues alone.
 
     Attributes:
         acceptance: mean probability after the burn-in (m,).
-        negatives: eigenvalues below zero by more than a millionth of the largest, mean over chains
-            (m,).
-        negative_mass: sum of the absolute values of all eigenvalues below zero, mean over chains
-            (m,).
+        negatives: eigenvalues below zero by more than a millionth of the largest (m,).
+        negative_mass: sum of the absolute values of all eigenvalues below zero (m,).
     """
 
-    acceptance: Vector
-    negatives: Vector
-    negative_mass: Vector
+    acceptance: Floats
+    negatives: Floats
+    negative_mass: Floats
+
+
+BayesianNetworkRun = Run[Settings, Result]
 
 
 @dataclass(frozen=True)
 class Posterior:
     """The posterior of weights (p,) = (w1, b1, w2, b2) of f(x) = w2 . tanh(w1 x + b1) + b2.
 
-    Attributes:
-        x, y: data (n,).
-        noise, prior_variance: standard deviation of the noise; v.
+    The data are x and y (n,), ``noise`` is a standard deviation.
     """
 
-    x: Vector
-    y: Vector
+    x: Floats
+    y: Floats
     noise: float
     prior_variance: float
 
-    def density(self, weights: Vector) -> tuple[float, Vector]:
+    def density(self, weights: Floats) -> tuple[float, Floats]:
         """Return the log-density up to a constant, and its gradient (p,)."""
         fit, slope = self.likelihood(weights)
         return (
@@ -111,7 +101,7 @@ class Posterior:
             slope - weights / self.prior_variance,
         )
 
-    def likelihood(self, weights: Vector) -> tuple[float, Vector]:
+    def likelihood(self, weights: Floats) -> tuple[float, Floats]:
         """Return the log-likelihood up to a constant, and its gradient (p,)."""
         inner, shift, outer = np.split(weights[:-1], 3)
         hidden = np.tanh(np.outer(self.x, inner) + shift)
@@ -120,7 +110,7 @@ class Posterior:
         slope = np.concatenate([self.x @ back, back.sum(axis=0), left @ hidden, [left.sum()]])
         return -0.5 * self.noise**2 * float(left @ left), slope
 
-    def hessian(self, weights: Vector) -> NDArray[np.float64]:
+    def hessian(self, weights: Floats) -> Floats:
         """Return the Hessian (p, p) of the negative log-likelihood."""
         steps = DIFFERENCE * np.eye(len(weights))
         rows = [
@@ -135,7 +125,7 @@ class Posterior:
 class Chain:
     """Samples (m, p), and the mean probability of acceptance after the burn-in."""
 
-    samples: NDArray[np.float64]
+    samples: Floats
     acceptance: float
 
 

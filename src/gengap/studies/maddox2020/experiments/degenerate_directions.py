@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
@@ -23,14 +22,11 @@ from gengap.curvature import hessian
 from gengap.limits import DENSE_LIMIT
 from gengap.networks import predicted_classes
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.outcomes import ExperimentResult
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.studies.planes import loss_surface, plane_around
 from gengap.studies.solving import Solution, solve
 
 PLANE_MARGIN = 0.1
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -38,16 +34,13 @@ class Settings:
     """A network, and how far its weights move.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`.
-        network: a template, an architecture or a ``model_config``.
-        training: entries of a recipe.
         leading: how many eigenvectors span ``top``, and ``bottom``.
         scales: lengths of the moves, in lengths of the weights.
         draws: random vectors of each subspace.
         surface_side: points along each axis of the loss surfaces, which reach up to the largest
             scale.
-        plane_side: points along each axis of the map of predictions, for inputs in the plane.
-        plane_scale: of the moves that the map shows.
+        plane_side, plane_scale: points along each axis of the map of predictions, for inputs in the
+            plane, and length of the moves that it shows.
     """
 
     dataset: Mapping[str, Any]
@@ -63,12 +56,9 @@ class Settings:
 
 @dataclass(frozen=True)
 class Moves:
-    """The network after moves in one subspace, mean over random vectors.
+    """The network after moves in one subspace, by their length (s,), mean over random vectors.
 
-    Attributes:
-        loss: mean training loss, by the length of the move (s,).
-        train_agreement, test_agreement: fractions of inputs with the same prediction as before the
-            move, (s,).
+    Agreement is the fraction of inputs with the same prediction as before the move.
     """
 
     loss: Floats
@@ -78,19 +68,16 @@ class Moves:
 
 @dataclass(frozen=True)
 class PredictionMap:
-    """Predictions over the plane of the inputs.
+    """Predictions over the plane of the training inputs (n, 2), whose coordinates are x and y (g,).
 
     Attributes:
-        x, y: coordinates (g,).
-        inputs: training inputs (n, 2).
-        labels: what they were trained on (n,).
         unmoved: predicted classes (g, g) of the trained network, y first.
         moved: those after one move in each subspace.
     """
 
     x: Floats
     y: Floats
-    inputs: NDArray[np.float32]
+    inputs: Floats32
     labels: Integers
     unmoved: Integers
     moved: Mapping[str, Integers]
@@ -101,8 +88,7 @@ class Result(ExperimentResult):
     """The trained network, and the effect of moves.
 
     Attributes:
-        loss, train_error: of the trained network, on its training data.
-        parameters: how many.
+        loss, train_error, parameters: of the trained network, on its training data.
         leading: how many eigenvectors span ``top``.
         scales: lengths of the moves (s,), in lengths of the weights.
         moves: by subspace, ``top`` first.
@@ -119,6 +105,9 @@ class Result(ExperimentResult):
     moves: Mapping[str, Moves]
     surfaces: Mapping[str, Floats]
     plane: PredictionMap | None
+
+
+DegenerateDirectionsRun = Run[Settings, Result]
 
 
 @dataclass(frozen=True)
@@ -241,15 +230,10 @@ def run(context: Context, settings: Settings) -> Result:
 
 
 def subspaces_of(context: Context, solution: Solution, leading: int) -> Subspaces:
-    """Compute the leading eigenvectors of the Hessian, and the least curved of a small one.
-
-    Args:
-        context: its seed starts the iterations.
-        solution: a trained network.
-        leading: how many eigenvectors span each subspace; half of all at most.
+    """Compute the leading eigenvectors of the Hessian, half of all at most, and the flattest ones.
 
     Returns:
-        The subspaces.
+        The subspaces; the least curved eigenvectors only of a small network.
     """
     operator = hessian(solution.network, solution.loss, solution.train)
     count = min(leading, operator.size // 2)

@@ -11,25 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.maddox2020.measurements import Measurements, join, measure
-from gengap.studies.outcomes import ExperimentResult
+from gengap.studies.outcomes import ExperimentResult, Integers, Run
 from gengap.studies.solving import solve
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A sweep of widths.
-
-    Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`.
-        network: a template or an architecture that has a ``width``.
-        training: entries of a recipe.
-        widths: those of the run.
-        eigenvalues: how many of the largest are computed.
-    """
+    """A sweep of widths of a ``network``, and how many of the largest eigenvalues to compute."""
 
     dataset: Mapping[str, Any]
     network: Mapping[str, Any]
@@ -40,15 +31,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result(ExperimentResult):
-    """The networks of the run.
-
-    Attributes:
-        networks: measurements along the widths (m,).
-        widths: (m,).
-    """
+    """The networks of the run: measurements along the widths (m,)."""
 
     networks: Measurements
-    widths: NDArray[np.int64]
+    widths: Integers
+
+
+DoubleDescentRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:

@@ -15,26 +15,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.curvature import effective_dimensionality
 from gengap.errors import GengapError
 from gengap.studies.context import Context
-from gengap.studies.outcomes import ExperimentResult
+from gengap.studies.outcomes import ExperimentResult, Floats, Run
 
 INTERVAL = 50.0
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A linear model, and how many data it gets.
+    """A linear model, and how many data n it gets.
 
     Attributes:
-        counts: numbers of data n.
-        features: p, even.
-        points: of the grid.
-        noise_variance: s2.
-        prior_variance: v.
+        counts: the numbers of data n.
+        features, points: p, even, and the points of the grid.
+        noise_variance, prior_variance: s2 and v.
         covariance_alpha, hessian_alpha: of the two effective dimensionalities.
     """
 
@@ -49,25 +46,18 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result(ExperimentResult):
-    """Both effective dimensionalities at growing numbers of data.
+    """Both effective dimensionalities (m,) at growing numbers of data (m,)."""
 
-    Attributes:
-        counts: numbers of data (m,).
-        covariance: N_eff of the posterior's covariance (m,).
-        hessian: N_eff of the Hessian of the negative log-likelihood (m,).
-    """
+    counts: Floats
+    covariance: Floats
+    hessian: Floats
 
-    counts: NDArray[np.float64]
-    covariance: NDArray[np.float64]
-    hessian: NDArray[np.float64]
+
+PosteriorContractionRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:
     """Compute both dimensionalities at each number of data; a larger set holds the smaller ones.
-
-    Args:
-        context: its seed is used.
-        settings: of the run.
 
     Returns:
         The dimensionalities.
@@ -90,7 +80,7 @@ def run(context: Context, settings: Settings) -> Result:
     return Result(np.array(settings.counts, float), np.array(covariance), np.array(hessian))
 
 
-def fourier_features(x: NDArray[np.float64], features: int) -> NDArray[np.float64]:
+def fourier_features(x: Floats, features: int) -> Floats:
     """Return cos(k pi x) and sin(k pi x), k = 1, 2, ..., of x (n,), as (n, features)."""
     angles = np.pi * np.outer(x, np.arange(1, features // 2 + 1))
     return np.stack([np.cos(angles), np.sin(angles)], axis=2).reshape(len(x), -1)

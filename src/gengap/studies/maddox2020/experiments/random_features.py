@@ -12,20 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.curvature import effective_dimensionality
 from gengap.studies.context import Context
-from gengap.studies.outcomes import ExperimentResult
+from gengap.studies.outcomes import ExperimentResult, Floats, Run
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A linear model, and how many features it gets.
+    """A linear model, and how many features d it gets.
 
     Attributes:
         samples, test_samples: n of both splits.
-        features: numbers of features d.
+        features: the numbers of features d.
         alpha: of N_eff of the Hessian X^T X / n of half the mean squared error.
     """
 
@@ -40,19 +39,21 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result(ExperimentResult):
-    """Test error and effective dimensionality at growing numbers of features.
+    """Test error and effective dimensionality (m,) at growing numbers of features (m,).
 
     Attributes:
-        features: numbers of features d, (m,).
-        test_error: norm of the error over that of the targets, (m,).
-        effective_dimensionality: N_eff of the Hessian, (m,).
-        published: min(n, d) - N_eff, which the paper's figure shows, (m,).
+        test_error: norm of the error over that of the targets.
+        effective_dimensionality: N_eff of the Hessian.
+        published: min(n, d) - N_eff, which the paper's figure shows.
     """
 
-    features: NDArray[np.float64]
-    test_error: NDArray[np.float64]
-    effective_dimensionality: NDArray[np.float64]
-    published: NDArray[np.float64]
+    features: Floats
+    test_error: Floats
+    effective_dimensionality: Floats
+    published: Floats
+
+
+RandomFeaturesRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:
@@ -76,9 +77,7 @@ def run(context: Context, settings: Settings) -> Result:
     )
 
 
-def _points(
-    count: int, features: int, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _points(count: int, features: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Features (count, features) and targets (count,)."""
     targets = rng.standard_normal(count)
     return targets[:, None] + rng.standard_normal((count, features)), targets

@@ -11,25 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.maddox2020.measurements import Measurements, join, measure
-from gengap.studies.outcomes import ExperimentResult
+from gengap.studies.outcomes import ExperimentResult, Integers, Run
 from gengap.studies.solving import solve
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A grid of widths and depths.
-
-    Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`.
-        network: a template or an architecture that has a ``width`` and a ``depth``.
-        training: entries of a recipe.
-        widths, depths: those of the run.
-        eigenvalues: how many of the largest are computed.
-    """
+    """A grid of widths and depths of a ``network``, and how many eigenvalues to compute."""
 
     dataset: Mapping[str, Any]
     network: Mapping[str, Any]
@@ -41,17 +32,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result(ExperimentResult):
-    """The networks of the run.
-
-    Attributes:
-        networks: measurements along depths and widths (d, w).
-        widths: (w,).
-        depths: (d,).
-    """
+    """The networks of the run: measurements along depths and widths (d, w)."""
 
     networks: Measurements
-    widths: NDArray[np.int64]
-    depths: NDArray[np.int64]
+    widths: Integers
+    depths: Integers
+
+
+WidthDepthRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:

@@ -13,14 +13,13 @@ from gengap.networks import weights_of
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.ortizjimenez2021.models_compared import (
     TRAINING,
-    Floats,
     NetworkSettings,
     TrainingSettings,
     initial_network,
     train_linearisation,
     train_network,
 )
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Run
 from gengap.tangent import empirical_ntk, normalised_alignment, scalar_outputs, signs
 
 GROUPS = {
@@ -37,11 +36,8 @@ class Settings:
     """One network and one task.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load` of a dataset with ten classes.
-        network: that is compared with its linearisation.
+        dataset: one with ten classes.
         task: ``halves`` (classes 0 to 4 against 5 to 9) or ``parity`` (even against odd).
-        training: of both models.
-        memory_gib: budget for the kernel, in GiB.
     """
 
     dataset: Mapping[str, Any]

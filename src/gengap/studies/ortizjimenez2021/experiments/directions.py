@@ -16,33 +16,23 @@ from gengap.studies.context import Context
 from gengap.studies.ortizjimenez2021.models_compared import (
     LENET,
     TRAINING,
-    Floats,
     NetworkSettings,
     TrainingSettings,
     initial_network,
     train_linearisation,
     train_network,
 )
-from gengap.studies.outcomes import ExperimentResult, Run
-from gengap.tangent import (
-    anisotropy_directions,
-    empirical_ntk,
-    scalar_outputs,
-    separable_along,
-)
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Run
+from gengap.tangent import anisotropy_directions, empirical_ntk, scalar_outputs, separable_along
 from gengap.tangent.storage import weight_arrays
 
 
 @dataclass(frozen=True)
 class AveragingSettings:
-    """The Gaussian inputs over which the mixed derivative is averaged.
+    """The Gaussian inputs over which the mixed derivative is averaged, and how many.
 
     The published code has ``sigma`` 0 and one input, the origin, where a ReLU network with zero
     biases has no derivative.
-
-    Attributes:
-        sigma: their standard deviation.
-        inputs: how many.
     """
 
     sigma: float
@@ -54,9 +44,8 @@ class PointsSettings:
     """The data of a task.
 
     Attributes:
-        train_size, test_size: points of each split.
-        epsilon: distance of the two classes along the direction.
-        sigma: standard deviation across it.
+        epsilon, sigma: distance of the two classes along the direction, and standard deviation
+            across it.
     """
 
     train_size: int
@@ -70,15 +59,11 @@ class Settings:
     """One network, its directions, and a task for each chosen one.
 
     Attributes:
-        input_shape: of one input.
         indices: of the directions that separate the data of a task, from 0, by falling singular
             value.
         averaging: of the mixed derivative.
         points: of each task.
-        network: whose directions are computed.
         count: how many directions are computed; all of them if None.
-        training: of both models.
-        memory_gib: budget for the mixed derivative, and for each kernel, in GiB.
     """
 
     input_shape: Sequence[int]
@@ -98,13 +83,13 @@ class Result(ExperimentResult):
     Attributes:
         singular_values: (k,), descending.
         directions: (k, *input_shape), of unit length.
-        weights: the initial weights, by name.
+        weights: the initial ones, by name.
         curves: (tasks, 2 models, epochs, 4).
     """
 
     singular_values: Floats
-    directions: NDArray[np.float32]
-    weights: Mapping[str, NDArray[np.float32]]
+    directions: Floats32
+    weights: Mapping[str, Floats32]
     curves: Floats
 
 
@@ -114,10 +99,6 @@ DirectionsRun = Run[Settings, Result]
 def run(context: Context, settings: Settings) -> Result:
     """Train one network and its linearisation on all tasks.
 
-    Args:
-        context: seed and device.
-        settings: of the run.
-
     Returns:
         The directions and the curves.
 
@@ -126,7 +107,7 @@ def run(context: Context, settings: Settings) -> Result:
     """
     network = _initial_network(context, settings)
     start, weights = weights_of(network), weight_arrays(network, "")
-    found = anisotropy_directions(
+    anisotropy = anisotropy_directions(
         network,
         sigma=settings.averaging.sigma,
         samples=settings.averaging.inputs,
@@ -134,20 +115,22 @@ def run(context: Context, settings: Settings) -> Result:
         count=settings.count,
         memory_budget=_budget(settings),
     )
-    outside = [index for index in settings.indices if not 0 <= index < len(found.values)]
+    outside = [index for index in settings.indices if not 0 <= index < len(anisotropy.values)]
     if outside:
         raise GengapError(
-            f"indices name the direction {outside[0]}, but {len(found.values)} were computed: "
-            f"choose from 0 to {len(found.values) - 1}."
+            f"indices name the direction {outside[0]}, but {len(anisotropy.values)} were computed: "
+            f"choose from 0 to {len(anisotropy.values) - 1}."
         )
     curves = []
     for index in settings.indices:
-        task = _task(context, settings.points, found.directions[index], index)
+        task = _task(context, settings.points, anisotropy.directions[index], index)
         purpose = f"direction {index}"
         linear = _train_linearisation(context, settings, task, purpose)
         curve = train_network(context, network, task, settings.training, purpose, start)
         curves.append([curve, linear])
-    return Result(found.values, found.directions.astype(np.float32), weights, np.array(curves))
+    return Result(
+        anisotropy.values, anisotropy.directions.astype(np.float32), weights, np.array(curves)
+    )
 
 
 def _initial_network(context: Context, settings: Settings) -> Network:

@@ -19,7 +19,6 @@ from gengap.networks import weights_of
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.ortizjimenez2021.models_compared import (
     TRAINING,
-    Floats,
     NetworkSettings,
     TrainingSettings,
     binary_task,
@@ -27,7 +26,7 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     train_linearisation,
     train_network,
 )
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Run
 from gengap.tangent import (
     Eigenfunctions,
     eigenfunctions,
@@ -47,15 +46,12 @@ class Settings:
     """One network, and a task for each of several eigenfunctions.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`; the labels are not used.
-        network: whose kernel is decomposed.
+        dataset: its labels are not used.
         indices: of the eigenfunctions that are learnt, from 0, by falling eigenvalue.
         labelling: ``joint`` decomposes the kernel of training and test inputs together;
             ``extended`` that of the training inputs, and extends the eigenfunctions.
         saved: how many eigenfunctions are kept, and alignments with them computed; all, if there
             are fewer.
-        training: of both models.
-        memory_gib: budget for the kernel, in GiB.
     """
 
     dataset: Mapping[str, Any]
@@ -88,8 +84,8 @@ class Result(ExperimentResult):
     spectral_gap: float
     largest_residual: float
     eigenvalues: Floats
-    eigenfunctions: NDArray[np.float32]
-    weights: Mapping[str, NDArray[np.float32]]
+    eigenfunctions: Floats32
+    weights: Mapping[str, Floats32]
     curves: Floats
     majority: Floats
     alignment_before: Floats
@@ -103,10 +99,6 @@ EigenfunctionTasksRun = Run[Settings, Result]
 
 def run(context: Context, settings: Settings) -> Result:
     """Train one network and its linearisation on all tasks.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
 
     Returns:
         The curves, alignments and eigenfunctions.

@@ -14,14 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.limits import GIB
 from gengap.networks import set_weights, weights_of
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.ortizjimenez2021.models_compared import (
     TRAINING,
-    Floats,
     NetworkSettings,
     TrainingSettings,
     binary_task,
@@ -29,7 +27,7 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     train_linearisation,
     train_network,
 )
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Run
 from gengap.tangent import eigenfunctions, empirical_ntk, normalised_alignment, signs
 from gengap.tangent.storage import weight_arrays
 
@@ -43,11 +41,9 @@ class Settings:
     """One network and one task, learnt four times.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`; the labels are not used.
+        dataset: its labels are not used.
         network: that learns first.
         index: of the eigenfunction that is learnt, from 0, by falling eigenvalue.
-        training: of all four.
-        memory_gib: budget for each kernel, in GiB.
     """
 
     dataset: Mapping[str, Any]
@@ -76,9 +72,9 @@ class Result(ExperimentResult):
     trace_growth: float
     curves: Floats
     eigenvalues: Floats
-    eigenfunction: NDArray[np.float32]
-    weights: Mapping[str, NDArray[np.float32]]
-    trained_weights: Mapping[str, NDArray[np.float32]]
+    eigenfunction: Floats32
+    weights: Mapping[str, Floats32]
+    trained_weights: Mapping[str, Floats32]
 
 
 PretrainedRun = Run[Settings, Result]
@@ -86,10 +82,6 @@ PretrainedRun = Run[Settings, Result]
 
 def run(context: Context, settings: Settings) -> Result:
     """Train one network and three linearisations on one task.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
 
     Returns:
         The curves, alignments and weights.

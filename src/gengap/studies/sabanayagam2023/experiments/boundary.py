@@ -6,19 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gengap.curvature.alignment import alignments
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.studies.planes import plane_around
 from gengap.studies.sabanayagam2023.quantities import (
     AlignmentMaps,
     Compared,
     Crossings,
-    Floats,
-    Floats32,
     crossings,
     measure,
     random_alignments,
@@ -34,13 +29,10 @@ class Settings:
     """One solution, and how it is mapped.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`: vectors of two or more components.
-        network: keywords of a network; a softmax is added for the loss ``nll``.
-        training: entries of the recipe.
+        dataset: vectors of two or more components.
         optimiser: further entries of the recipe, which replace those of ``training``.
-        loss: of training, and of the Hessian.
-        setup: the start; ``random_labels`` are permuted.
-        start: a safetensors file, for the setup ``file``.
+        loss: of training, and of the Hessian; ``nll`` adds a softmax to the network.
+        setup, start: see :func:`train_from`; the safetensors file of the setup ``file``.
         vectors: top eigenvectors whose alignment is mapped.
         side: points along each side of the plane.
         leading: eigenpairs, where the Hessian is too large to be formed.
@@ -65,10 +57,8 @@ class Result(ExperimentResult):
     """One solution over the plane.
 
     Attributes:
-        solution: its fit and its measures.
         boundary_length: in sides of the plane.
         top, random: crossings of the alignments with top eigenvectors, and with random vectors.
-        maps: of the alignment with the top eigenvectors.
         points, labels: the training inputs in the plane (n, 2), and their classes.
         eigenvalues: the largest, descending.
         curve: training loss after each epoch.
@@ -80,7 +70,7 @@ class Result(ExperimentResult):
     random: Crossings
     maps: AlignmentMaps
     points: Floats32
-    labels: NDArray[np.int64]
+    labels: Integers
     eigenvalues: Floats
     curve: Floats
 

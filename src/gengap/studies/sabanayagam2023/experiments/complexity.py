@@ -7,23 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.curvature.alignment import Statistic, alignments
 from gengap.datasets import Split
 from gengap.networks import Network
 from gengap.studies.claims import rank_correlation
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.studies.planes import plane_around
-from gengap.studies.sabanayagam2023.quantities import (
-    AlignmentMaps,
-    Compared,
-    Floats,
-    Floats32,
-    Measures,
-    measure,
-)
+from gengap.studies.sabanayagam2023.quantities import AlignmentMaps, Compared, Measures, measure
 from gengap.studies.sabanayagam2023.rescaling import matched, reparameterised
 from gengap.studies.sabanayagam2023.starts import Fit, RandomLabels, parameter_norm, train_from
 from gengap.studies.solving import Solution
@@ -43,11 +35,9 @@ class Settings:
     """One dataset, the recipes of all starts, and how the solutions are compared.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`: points in the plane.
-        network: keywords of a ReLU network.
-        training: entries of the recipe of all but the random labels.
-        random_training: entries that replace them for the random labels, whose weights are the
-            adversarial start and give the large norm.
+        dataset, network: points in the plane; a ReLU network.
+        random_training: of the network whose weights are the adversarial start and give the large
+            norm.
         protocol: ``matched``: each solution is trained to ``loss``, and the logits of all are
             scaled to one cross-entropy; ``published``: each is trained for its ``epochs`` and taken
             as it is, as in the paper.
@@ -80,10 +70,9 @@ class ComplexitySolution(Compared):
         epochs, norm: of training, and of the trained parameters.
         boundary_length: in sides of the plane.
         rescaled, rescaled_boundary_length: the same measures of the reparameterised network.
-        ranking_of_samples: rank correlation of the samples' |A_1| before and after it.
-        ranking_of_vectors: rank correlation of the eigenvectors' mean |A_i| before and after it.
-        maps: of the alignment with the top eigenvectors.
-        alignments: of the samples with more of them, (n, k).
+        ranking_of_samples, ranking_of_vectors: rank correlation of the samples' |A_1| before and
+            after it, and of the eigenvectors' mean |A_i|.
+        alignments: of the samples with the top eigenvectors, (n, k).
         eigenvalues: descending.
     """
 
@@ -101,20 +90,19 @@ class ComplexitySolution(Compared):
 
 @dataclass(frozen=True)
 class Result(ExperimentResult):
-    """All solutions of one dataset.
+    """All solutions of one dataset, by start.
 
     Attributes:
         random_labels, random_labels_norm: the network trained on random labels.
         matched_loss: the cross-entropy of all solutions, in the protocol ``matched``.
         points, labels: the training split, (n, 2) and (n,).
-        solutions: by start.
     """
 
     random_labels: RandomLabels
     random_labels_norm: float
     matched_loss: float | None
     points: Floats32
-    labels: NDArray[np.int64]
+    labels: Integers
     solutions: Mapping[str, ComplexitySolution]
 
 
@@ -162,8 +150,8 @@ def _measured(
     plane = plane_around(data.inputs, settings.side)
     sharper = reparameterised(network, settings.factor)
     (pairs, measures), (sharper_pairs, rescaled) = (
-        measure(context, each, data, leading=settings.leading, threshold=settings.threshold)
-        for each in (network, sharper)
+        measure(context, variant, data, leading=settings.leading, threshold=settings.threshold)
+        for variant in (network, sharper)
     )
     regions = plane.regions(network)
     before = alignments(network, data.inputs, pairs.vectors[:, :TOP]).astype(np.float32)

@@ -7,28 +7,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.curvature.collapse import collapse_of
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.outcomes import ExperimentResult, Run
-from gengap.studies.sabanayagam2023.quantities import Floats, measure
+from gengap.studies.outcomes import ExperimentResult, Floats, Integers, Run
+from gengap.studies.sabanayagam2023.quantities import measure
 from gengap.studies.sabanayagam2023.starts import RandomLabels, train_from
 from gengap.studies.solving import Solution
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One dataset, the starts, and when the networks are measured.
-
-    Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`.
-        network: keywords of a network.
-        training: entries of the recipe.
-        random_training: entries that replace them for the random labels.
-        checkpoints: epochs, ascending; 0 is the start.
-        setups: the starts.
-    """
+    """One dataset, the starts, and the epochs, ascending from 0, at which networks are measured."""
 
     dataset: Mapping[str, Any]
     network: Mapping[str, Any]
@@ -40,16 +30,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result(ExperimentResult):
-    """What is measured at each checkpoint.
-
-    Attributes:
-        random_labels: the network trained on random labels.
-        checkpoints: epochs, (checkpoints,).
-        curves: by start and quantity, (checkpoints,).
-    """
+    """What is measured at each checkpoint, by start and quantity, (checkpoints,)."""
 
     random_labels: RandomLabels
-    checkpoints: NDArray[np.int64]
+    checkpoints: Integers
     curves: Mapping[str, Mapping[str, Floats]]
 
 

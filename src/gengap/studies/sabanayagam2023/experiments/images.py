@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
 from gengap.curvature.alignment import alignments
@@ -15,14 +14,8 @@ from gengap.datasets import Dataset
 from gengap.errors import GengapError
 from gengap.networks import Network
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.outcomes import ExperimentResult, Run
-from gengap.studies.sabanayagam2023.quantities import (
-    Compared,
-    Floats,
-    Floats32,
-    measure,
-    random_alignments,
-)
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
+from gengap.studies.sabanayagam2023.quantities import Compared, measure, random_alignments
 from gengap.studies.sabanayagam2023.rescaling import matched
 from gengap.studies.sabanayagam2023.starts import Fit, RandomLabels, train_from
 
@@ -34,14 +27,10 @@ class Settings:
     """One dataset, the starts, and how the solutions are compared.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`.
-        network: keywords of a network, or ``template: small_cnn``; a softmax is added for the loss
-            ``nll``.
-        training: entries of the recipe, augmentation among them.
-        random_training: entries that replace them for the random labels, without augmentation.
+        network: also ``template: small_cnn``; a softmax is added for the loss ``nll``.
+        training, random_training: the random labels are learnt without its augmentation.
         loss: of training, and of the Hessian.
-        setups: the starts.
-        start: a safetensors file, for the setup ``file``.
+        setups, start: the starts; the safetensors file of the setup ``file``.
         matched_loss: cross-entropy at which to compare, by scaling the logits; None takes the
             networks as they are.
         leading: eigenpairs, where the Hessian is too large to be formed.
@@ -81,19 +70,17 @@ class ImagesSolution(Compared):
 
 @dataclass(frozen=True)
 class Result(ExperimentResult):
-    """All solutions of one dataset.
+    """All solutions of one dataset, by start.
 
     Attributes:
         random_labels: the network trained on random labels, where a setup starts from it.
         matched_loss: the cross-entropy of all solutions, where it was matched.
-        labels: of the training images, (n,).
-        solutions: by start.
-        embedding: of the training images by t-SNE, (n, 2).
+        labels, embedding: of the training images, (n,), and by t-SNE (n, 2).
     """
 
     random_labels: RandomLabels | None
     matched_loss: float | None
-    labels: NDArray[np.int64]
+    labels: Integers
     solutions: Mapping[str, ImagesSolution]
     embedding: Floats32
 
@@ -103,10 +90,6 @@ ImagesRun = Run[Settings, Result]
 
 def run(context: Context, settings: Settings) -> Result:
     """Train from each start, and align the training images with the top eigenvectors.
-
-    Args:
-        context: seed, data and device.
-        settings: of the run.
 
     Returns:
         The solutions by start, and the embedding.
@@ -164,7 +147,7 @@ def _measured(
     )
 
 
-def _between(aligned: Floats, labels: NDArray[np.int64]) -> float:
+def _between(aligned: Floats, labels: Integers) -> float:
     """Fraction of the variance between classes, mean over columns of (n, m)."""
     total = aligned.var(axis=0)
     means = np.stack([aligned[labels == label].mean(axis=0) for label in labels])

@@ -15,9 +15,8 @@ from torch.nn.utils import parameters_to_vector
 from gengap.curvature.alignment import alignments, unit_gradients
 from gengap.networks import Network, device_of, logits, predicted_classes, tensor_of
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.studies.planes import loss_surface
-from gengap.studies.sabanayagam2023.quantities import Floats, Floats32
 from gengap.studies.sabanayagam2023.starts import Fit, train_from
 from gengap.studies.spectra import eigenpairs_of
 from gengap.training import sample_losses
@@ -34,8 +33,6 @@ class Settings:
     """Training on the dataset ``intro1d``.
 
     Attributes:
-        network: keywords of a network.
-        training: entries of the recipe.
         points: along x.
         surface: points along each of v1 and v2 at which the loss is computed.
         reach: of the surface from the solution, as the norm of the change of the weights.
@@ -53,17 +50,14 @@ class Result(ExperimentResult):
     """One solution, along x and around its weights.
 
     Attributes:
-        fit: of the network.
-        x: (points,).
-        logits: (points, 2).
+        x, logits: (points,) and (points, 2).
         gradients: of unit length (parameters, points), like parameters beside each other.
         alignments: with v1 and v2, (points, 2).
         sections: x of the sections of the boundary.
         flips: whether the alignment with v1, v2 changes its sign there, (sections, 2).
         inputs, labels: of the training split, (6,).
         eigenvalues: all, descending.
-        steps: coordinates of the surface along v1 and v2.
-        surface: losses, v2 first.
+        steps, surface: coordinates along v1 and v2, and losses, v2 first.
     """
 
     fit: Fit
@@ -74,7 +68,7 @@ class Result(ExperimentResult):
     sections: Floats32
     flips: NDArray[np.bool_]
     inputs: Floats32
-    labels: NDArray[np.int64]
+    labels: Integers
     eigenvalues: Floats
     steps: Floats
     surface: Floats
@@ -84,15 +78,7 @@ IntroRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:
-    """Train once and follow everything along x.
-
-    Args:
-        context: seed and device.
-        settings: of the run.
-
-    Returns:
-        The curves along x, the spectrum and the loss surface.
-    """
+    """Train once and follow everything along x."""
     data = load_dataset(context, {"name": "intro1d"})
     solution = train_from(context, data, settings.network, settings.training, "normal")
     network = solution.network
@@ -121,7 +107,7 @@ def run(context: Context, settings: Settings) -> Result:
     )
 
 
-def _flips(aligned: Floats, sections: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _flips(aligned: Floats, sections: Integers) -> NDArray[np.bool_]:
     """Whether each vector's alignment changes its sign at a section, (sections, vectors)."""
     before, after = aligned[sections], aligned[sections + 1]
     large = np.maximum(np.abs(before), np.abs(after)) > LARGE
@@ -129,17 +115,13 @@ def _flips(aligned: Floats, sections: NDArray[np.int64]) -> NDArray[np.bool_]:
     return flips
 
 
-def _clustered(gradients: Floats) -> NDArray[np.int64]:
+def _clustered(gradients: Floats) -> Integers:
     """Parameters in an order that puts those of like gradients together."""
     return np.asarray(leaves_list(linkage(gradients.T, "average")), dtype=np.int64)
 
 
 def _surface(
-    network: Network,
-    inputs: NDArray[np.floating],
-    labels: NDArray[np.int64],
-    vectors: Floats,
-    steps: Floats,
+    network: Network, inputs: NDArray[np.floating], labels: Integers, vectors: Floats, steps: Floats
 ) -> Floats:
     """Training loss over displacements a v1 + b v2, b first."""
     device = device_of(network)

@@ -7,22 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.curvature.alignment import alignments
 from gengap.curvature.margin import ALIGNED, REACHED, boundary_search, estimate_margin
 from gengap.datasets import Split
 from gengap.networks import Network
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.outcomes import ExperimentResult, Run
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.studies.planes import plane_around
-from gengap.studies.sabanayagam2023.quantities import (
-    AlignmentMaps,
-    Compared,
-    Floats,
-    Floats32,
-    measure,
-)
+from gengap.studies.sabanayagam2023.quantities import AlignmentMaps, Compared, measure
 from gengap.studies.sabanayagam2023.rescaling import matched
 from gengap.studies.sabanayagam2023.starts import Fit, train_from
 from gengap.studies.solving import Solution
@@ -37,10 +30,7 @@ class Settings:
     """The two checkerboards, and how the two solutions are compared.
 
     Attributes:
-        dataset: keywords of :func:`gengap.datasets.load`: points in the plane.
-        noisy: the same of the variant whose network is the noisy start.
-        network: keywords of a network.
-        training: entries of the recipe.
+        dataset, noisy: points in the plane; the variant whose network is the noisy start.
         loss: cross-entropy to which the logits of both solutions are scaled, or the least that both
             reach.
         side: points along each side of the plane.
@@ -63,15 +53,13 @@ class Margins:
     """Distances to the boundary, by direct search and from points of alignment 1.
 
     Attributes:
-        least, mean: distance of the training inputs, by direct search.
+        least, mean, distances: of the training inputs (n,), by direct search.
         extremes: the smaller distance of the two inputs of extreme alignment, by direct search.
         estimate: the margin estimated from points of alignment 1.
         best_alignment: the largest |A_1| that these points reach.
         aligned_to_boundary: median distance to the boundary of the points that come within
             :data:`gengap.curvature.margin.ALIGNED` of it.
-        distances: of each training input, (n,).
-        aligned_points: the moved points, (starts, 2).
-        best_point: the one of them with the largest |A_1|, (2,).
+        aligned_points, best_point: the moved points (starts, 2); that with the largest |A_1|.
         extreme_points: the inputs of largest and of smallest alignment, (2, 2).
         nearest_points: of the boundary to these inputs, (2, 2).
     """
@@ -91,14 +79,7 @@ class Margins:
 
 @dataclass(frozen=True)
 class SimplicitySolution(Compared):
-    """One solution.
-
-    Attributes:
-        boundary_length: in sides of the plane.
-        margins: of the training inputs.
-        maps: of the alignment with the top eigenvectors.
-        eigenvalues: descending.
-    """
+    """One solution: the length of its boundary is in sides of the plane, eigenvalues descend."""
 
     boundary_length: float
     margins: Margins
@@ -108,19 +89,18 @@ class SimplicitySolution(Compared):
 
 @dataclass(frozen=True)
 class Result(ExperimentResult):
-    """The two solutions.
+    """The two solutions, by start.
 
     Attributes:
         noisy_accuracy: training accuracy on the noisy variant.
         matched_loss: the cross-entropy of both solutions.
         points, labels: the training split, (n, 2) and (n,).
-        solutions: by start.
     """
 
     noisy_accuracy: float
     matched_loss: float
     points: Floats32
-    labels: NDArray[np.int64]
+    labels: Integers
     solutions: Mapping[str, SimplicitySolution]
 
     @property
@@ -136,7 +116,9 @@ SimplicityRun = Run[Settings, Result]
 
 def run(context: Context, settings: Settings) -> Result:
     """Train from fresh weights, and from those of a network trained on the noisy variant."""
-    data, noisy = (load_dataset(context, each) for each in (settings.dataset, settings.noisy))
+    data, noisy = (
+        load_dataset(context, keywords) for keywords in (settings.dataset, settings.noisy)
+    )
     first = train_from(context, noisy, settings.network, settings.training, "normal")
     starts = {"normal": None, "noisy_start": first.result.weights}
     trained: dict[str, Solution] = {
