@@ -1,4 +1,4 @@
-"""Effective dimensionality of a spectrum. This module needs no torch."""
+"""Effective dimensionality of a spectrum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Krylov bases of a symmetric matrix, and its outermost eigenpairs. This needs no torch."""
+"""Krylov bases of a symmetric matrix, and its outermost eigenpairs."""
 
 from __future__ import annotations
 
