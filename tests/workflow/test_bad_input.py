@@ -74,6 +74,7 @@ def test_a_network_or_dataset_that_cannot_be_made_stops_the_run(
 ) -> None:
     config = yaml.safe_load(REDUCED.read_text())
     zoo(config)["grid"] = {"label_corruption": [0.0, 0.3], "learning_rate": [0.01, 0.02]}
+    zoo(config)["network"]["width"] = 8
     config["tasks"][0]["correlate_within"] = None
     path = tmp_path / "changed.yaml"
     change(config)
