@@ -16,14 +16,14 @@ rule experiment:
         "../../envs/studies.yaml"
     threads: 1
     resources:
-        mem_mb=look.memory_of(resources.memory_of_run, look.run(1)),
+        mem_mb=look.memory_of(resources.memory_of_run, look.settings_of_run),
         runtime=240,
         gpu=look.gpus,
     params:
         module=look.experiment(lambda plan: plan.module),
-        settings=look.run(1),
+        settings=look.settings_of_run,
         seed=look.study(lambda plan, study: plan.settings(study)["seed"]),
-        place=look.run(0),
+        place=look.place_of_run,
         data_dir=plan.config["data_dir"],
         device=look.device,
         code=look.code("experiment", look.experiment(lambda plan: plan.module_path)),

@@ -20,7 +20,7 @@ for of in FIGURES:
             benchmark:
                 f"results/{{{of}}}/benchmarks/figure_{figure}.tsv"
             wildcard_constraints:
-                task=one_of(plan.names(planned.needs)),
+                task=one_of(plan.names("zoo") if planned.needs == "zoo" else plan.kinds),
             group:
                 "statistics"
             conda:

@@ -65,11 +65,13 @@ class Lookup:
             self.plan.experiment(wildcards.study, wildcards.experiment)
         )
 
-    def run(self, part: int) -> OfWildcards:
-        """Look up the place of the run among its seeds (part 0) or its keywords (part 1)."""
-        return lambda wildcards: self.experiment(lambda plan: plan.run(int(wildcards.run))[part])(
-            wildcards
-        )
+    def place_of_run(self, wildcards: Wildcards) -> int:
+        """Look up the place of the run among the seeds of the same settings."""
+        return self._run(wildcards)[0]
+
+    def settings_of_run(self, wildcards: Wildcards) -> Settings:
+        """Look up the keywords of the run."""
+        return self._run(wildcards)[1]
 
     def networks(self, wildcards: Wildcards) -> list[int]:
         """Look up the positions of the shard's networks."""
@@ -153,6 +155,10 @@ class Lookup:
         """Give minutes of the diagrams of a shard."""
         networks = len(self.networks(wildcards))
         return resources.minutes_of_diagrams(self._task(wildcards).run, networks)
+
+    def _run(self, wildcards: Wildcards) -> tuple[int, Settings]:
+        experiment = self.plan.experiment(wildcards.study, wildcards.experiment)
+        return experiment.run(int(wildcards.run))
 
     def _task(self, wildcards: Wildcards) -> TaskPlan:
         return self.plan.task(wildcards.task)

@@ -36,6 +36,9 @@ class Plan:
             GengapError: a fault of the config, in one sentence that names its key.
         """
         self.root = root
+        self._settings_of_studies: dict[str, Settings] = {}
+        self._tasks: dict[str, TaskPlan] = {}
+        self._experiments: dict[str, dict[str, ExperimentPlan]] = {}
         self.config = self._checked(config, "The config")
         if self.config["data_dir"] and not Path(self.config["data_dir"]).is_dir():
             raise GengapError(
@@ -56,9 +59,6 @@ class Plan:
                 raise GengapError(f"A task is named '{name}', like a study: give it another name.")
         for name, settings in self.studies.items():
             self.kinds |= _kinds(settings, f"{name}/")
-        self._settings_of_studies: dict[str, Settings] = {}
-        self._tasks: dict[str, TaskPlan] = {}
-        self._experiments: dict[str, dict[str, ExperimentPlan]] = {}
 
     @cached_property
     def experiment_studies(self) -> list[str]:
@@ -70,18 +70,15 @@ class Plan:
         """The studies of whole tasks, which go through the same rules as the config's."""
         return [name for name in self.studies if name not in self.experiment_studies]
 
-    def names(self, kind: str | None) -> list[str]:
-        """Return the full names of all tasks of one kind, ``zoo`` or ``pgdl``, else of all."""
-        kinds = self.kinds.items()
-        return [name for name, of_task in kinds if of_task == kind or kind not in ("zoo", "pgdl")]
+    def names(self, kind: str) -> list[str]:
+        """Return the full names of all tasks of one kind, ``zoo`` or ``pgdl``."""
+        return [name for name, of_task in self.kinds.items() if of_task == kind]
 
     def task(self, name: str) -> TaskPlan:
         """Return the plan of a task, by its full name."""
-        if name not in self._tasks:
-            study, _, own = name.rpartition("/")
-            run = self.settings(study) if study else self.config
-            (settings,) = (task for task in run["tasks"] if task["name"] == own)
-            self._tasks[name] = TaskPlan(name, settings, run, *self._grid_keys)
+        study = name.rpartition("/")[0]
+        if study:
+            self.settings(study)
         return self._tasks[name]
 
     def settings(self, study: str) -> Settings:
@@ -101,7 +98,7 @@ class Plan:
                 settings = validated(chosen, origin, self._schema("experiments"))
                 check_experiments(self.root, study, settings, origin)
             else:
-                settings = self._checked(chosen, origin)
+                settings = self._checked(chosen, origin, f"{study}/")
                 settings["data_dir"] = self.config["data_dir"]
                 settings["figures"]["format"] = self.config["figures"]["format"]
             self._settings_of_studies[study] = settings
@@ -157,16 +154,17 @@ class Plan:
     def _schema(self, name: str) -> Path:
         return self.root / "workflow" / "schemas" / f"{name}.schema.yaml"
 
-    def _checked(self, settings: Mapping[str, Any], origin: str) -> Settings:
-        """Return the validated settings of tasks."""
+    def _checked(self, settings: Mapping[str, Any], origin: str, prefix: str = "") -> Settings:
+        """Return the validated settings of tasks, and plan these; a prefix makes names full."""
         filled = validated(settings, origin, self._schema("config"))
         names = [task["name"] for task in filled["tasks"]]
         if len(set(names)) < len(names):
             raise GengapError(f"The tasks {names} do not all differ in name: rename one.")
         for task in filled["tasks"]:
-            plan = TaskPlan(task["name"], task, filled, *self._grid_keys)
+            plan = TaskPlan(prefix + task["name"], task, filled, *self._grid_keys)
             plan.check()
             _ = plan.families
+            self._tasks[plan.name] = plan
         engine, max_dim = filled["topology"]["engine"], filled["topology"]["max_dim"]
         highest = ENGINE_MAX_DIM[resolve_engine(engine, max_dim)]
         if highest is not None and max_dim > highest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +55,13 @@ def figure_param(plan: Plan, of: str, name: str) -> Any:
     if name == "colours":
         return [plan.task(task).own["colour"] for task in plan.compared_tasks(of)]
     task = plan.task(of)
-    values: dict[str, Callable[[], Any]] = {
-        "colour": lambda: task.colour,
-        "network": lambda: task.own["example"],
-        "task_name": lambda: task.name,
-        "top": lambda: task.run["figures"]["measures"],
+    values = {
+        "colour": task.colour,
+        "network": task.own["example"],
+        "task_name": task.name,
+        "top": task.run["figures"]["measures"],
     }
-    return values[name]()
+    return values[name]
 
 
 def statistics_names(task: TaskPlan) -> list[str]:

@@ -102,8 +102,7 @@ class TaskPlan:
             GengapError: more are to be imported than there are, or nothing says how many.
         """
         if self.kind == "zoo":
-            zoo = self.own["zoo"]
-            return len(grid_points(zoo["grid"], zoo["replicates"]))
+            return len(self.entries)
         pgdl = self.own["pgdl"]
         if self._zoo is None:
             return imported_networks(pgdl["task"], pgdl["source"], pgdl["networks"])
