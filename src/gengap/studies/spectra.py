@@ -48,7 +48,7 @@ class Spectrum:
 
     @property
     def outliers(self) -> int:
-        """The number of eigenvalues above the largest gap of the logarithms, of one Hessian."""
+        """The number of one Hessian's eigenvalues above the widest gap between their logarithms."""
         return int(effective_dimension.outliers(self.values[:OUTLIER_WINDOW]))
 
     @property
