@@ -8,7 +8,7 @@ from gengap import jobs
 from gengap.curvature.report import report
 from gengap.datasets import read_split
 from gengap.limits import DENSE_LIMIT, LARGEST_EIGENVALUES
-from gengap.networks import resolve_device
+from gengap.networks import parameter_count, resolve_device
 from gengap.seeding import derive
 from gengap.tasks.folder import with_labels
 from gengap.tasks.shards import ShardReceipt
@@ -22,7 +22,7 @@ def main() -> None:
     receipt = ShardReceipt.read(files.receipt)
     folder = Path(files.train).parents[1] / "networks" / names.network
     network = receipt.network(folder).to(resolve_device(params.device))
-    few = sum(weight.numel() for weight in network.parameters()) <= DENSE_LIMIT
+    few = parameter_count(network) <= DENSE_LIMIT
     curvature = report(
         network,
         params.loss,
