@@ -20,14 +20,13 @@ def main() -> None:
     split, receipt = read_split(files.train), ShardReceipt.read(files.receipt)
     inputs = choose_inputs(split, params.inputs, generator(params.seed, task, "inputs"))
     device = resolve_device(params.device)
-    folder = Path(files.train).parents[1] / "networks"
     samples = Path(snakemake.output.samples)
     samples.mkdir(parents=True)
     shard = jobs.Shard(snakemake)
     for network in shard:
         with shard.attempt(network):
             drawn = sample(
-                receipt.network(folder / network).to(device),
+                receipt.network(network).to(device),
                 inputs,
                 neurons=params.neurons,
                 draws=params.draws,

@@ -1,6 +1,5 @@
 """Compute eigenvalues of one network's Hessian and its effective dimensionality."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
@@ -20,13 +19,12 @@ if TYPE_CHECKING:
 def main() -> None:
     files, params, names = snakemake.input, snakemake.params, snakemake.wildcards
     receipt = ShardReceipt.read(files.receipt)
-    folder = Path(files.train).parents[1] / "networks" / names.network
-    network = receipt.network(folder).to(resolve_device(params.device))
+    network = receipt.network(names.network).to(resolve_device(params.device))
     few = parameter_count(network) <= DENSE_LIMIT
     curvature = report(
         network,
         params.loss,
-        with_labels(read_split(files.train), receipt.check(folder / "labels.npy")),
+        with_labels(read_split(files.train), receipt.file(names.network, "labels.npy")),
         top=None if few else LARGEST_EIGENVALUES,
         seed=derive(params.seed, names.task, names.network, "eigenvalues"),
     )

@@ -35,7 +35,7 @@ def main() -> None:
                     device=params.device,
                 ),
             )
-    shards.ShardReceipt(made).write(snakemake.output.receipt)
+    shards.ShardReceipt(task, made).write(snakemake.output.receipt)
     shard.write_failures()
 
 

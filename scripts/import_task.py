@@ -17,7 +17,7 @@ def main() -> None:
     receipt = pgdl.Receipt.read(snakemake.input.receipt)
     reference = pgdl.read_reference(pgdl.locate(receipt.tree, receipt.task).reference)
     target = Path(snakemake.output.task)
-    metrics = read_metrics(target.parent, snakemake.input.receipts)
+    metrics = read_metrics(snakemake.input.receipts)
     write_task(target, target.parent.name, reference.grid, metrics)
     with writing(snakemake.output.disagreements) as part:
         folders = (target.parent / "networks" / network for network in metrics)

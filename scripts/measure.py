@@ -1,6 +1,5 @@
 """Compute one family of measures for the networks of a shard."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
@@ -23,11 +22,10 @@ def main() -> None:
     shard, tables = jobs.Shard(snakemake), []
     for network in shard:
         with shard.attempt(network):
-            folder = Path(files.train).parents[1] / "networks" / network
             subject = Subject(
-                receipt.network(folder).to(device),
-                receipt.network(folder, INITIAL).to(device),
-                with_labels(split, receipt.check(folder / "labels.npy")),
+                receipt.network(network).to(device),
+                receipt.network(network, INITIAL).to(device),
+                with_labels(split, receipt.file(network, "labels.npy")),
                 generator(params.seed, names.task, network, names.family),
             )
             values = compute(params.family, subject)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     target = Path(snakemake.output.task)
-    metrics = read_metrics(target.parent, snakemake.input.receipts)
+    metrics = read_metrics(snakemake.input.receipts)
     write_task(target, target.parent.name, snakemake.params.grid, metrics)
 
 

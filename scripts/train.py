@@ -17,12 +17,12 @@ def main() -> None:
     files, params = snakemake.input, snakemake.params
     data = read_split(files.train), read_split(files.test)
     made_from = [shards.sha256(files.train), shards.sha256(files.test), params.code, params.device]
-    networks = Path(files.train).parents[1] / "networks"
+    task = Path(files.train).parents[1]
     entries = dict(zip(map(str, params.networks), params.entries, strict=True))
     shard, made = jobs.Shard(snakemake), {}
     for network in shard:
         with shard.attempt(network):
-            entry, folder = entries[network], networks / network
+            entry, folder = entries[network], task / "networks" / network
             made[network] = shards.make_network(
                 folder,
                 entry["identity"],
@@ -38,7 +38,7 @@ def main() -> None:
                     params.device,
                 ),
             )
-    shards.ShardReceipt(made).write(snakemake.output.receipt)
+    shards.ShardReceipt(task, made).write(snakemake.output.receipt)
     shard.write_failures()
 
 

@@ -76,18 +76,19 @@ def test_what_fails_leaves_no_network_of_another_digest(maker: Maker) -> None:
 
 def test_a_network_is_read_only_as_its_receipt_lists_it(maker: Maker, tmp_path: Path) -> None:
     files = make_network(maker.folder, "identity", "digest", maker)
-    ShardReceipt({"7": files}).write(tmp_path / "0.json")
-    receipt = ShardReceipt.read(tmp_path / "0.json")
-    assert not receipt.network(maker.folder).training
+    path = tmp_path / "shards" / "0.json"
+    ShardReceipt(tmp_path, {"7": files}).write(path)
+    receipt = ShardReceipt.read(path)
+    assert not receipt.network("7").training
     with pytest.raises(GengapError, match=r"labels\.npy is not the file that the network was made"):
-        receipt.check(maker.folder / "labels.npy")
+        receipt.file("7", "labels.npy")
     (maker.folder / "weights.safetensors").write_bytes(b"other")
     with pytest.raises(GengapError, match=r"7/weights\.safetensors is not the file .* remove"):
-        receipt.network(maker.folder)
+        receipt.network("7")
     with pytest.raises(
         GengapError, match=r"Network 7 was not made: the reason is in .*failed\.csv"
     ):
-        ShardReceipt({}).network(maker.folder)
+        ShardReceipt(tmp_path, {}).network("7")
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"networks": 1}', "{"])

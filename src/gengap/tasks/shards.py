@@ -13,7 +13,7 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,19 +53,24 @@ class ShardReceipt:
     """The networks of a shard that were made.
 
     Attributes:
+        folder: the task's folder.
         networks: the files of each network by its id: SHA-256 by name.
     """
 
-    networks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    folder: Path
+    networks: Mapping[str, Mapping[str, str]]
 
     def write(self, path: str | Path) -> None:
-        """Write as JSON."""
+        """Write as JSON, to ``shards/<shard>.json`` of the task's folder."""
         with writing(path) as part:
-            part.write_text(json.dumps(asdict(self), indent=1) + "\n")
+            part.write_text(json.dumps({"networks": self.networks}, indent=1) + "\n")
 
     @classmethod
     def read(cls, path: str | Path) -> ShardReceipt:
         """Return the receipt that :meth:`write` wrote.
+
+        Args:
+            path: ``shards/<shard>.json`` of the task's folder.
 
         Raises:
             GengapError: the file is missing or holds something else.
@@ -73,40 +78,38 @@ class ShardReceipt:
         content = read_json(path, MAKE_AGAIN)
         if set(content) != {"networks"} or not isinstance(content["networks"], dict):
             raise GengapError(f"{path} is no receipt of a shard: {MAKE_AGAIN}.")
-        return cls(content["networks"])
+        return cls(Path(path).parents[1], content["networks"])
 
-    def network(self, folder: str | Path, weights: str = WEIGHTS) -> nn.Module:
+    def network(self, network: str, weights: str = WEIGHTS) -> nn.Module:
         """Return a network of the shard in eval mode.
 
         Args:
-            folder: the network's folder, named like its id.
+            network: its id.
             weights: which weights: the final ones, or the initial ones in :data:`INITIAL`.
 
         Raises:
-            GengapError: a file is missing, or is not the one that the receipt lists.
+            GengapError: the network failed, or a file is missing or has changed since it was made.
         """
-        folder = Path(folder)
-        for name in ("config.json", weights):
-            self.check(folder / name)
-        return read_network(folder / "config.json", folder / weights)
+        return read_network(self.file(network, "config.json"), self.file(network, weights))
 
-    def check(self, path: Path) -> Path:
-        """Return a file of a network after checking its content against the receipt.
+    def file(self, network: str, name: str) -> Path:
+        """Return the path of a network's file after checking its content against the receipt.
 
         Args:
-            path: the file, in the folder of its network.
+            network: the network's id.
+            name: of the file.
 
         Raises:
             GengapError: the network failed, or the file is missing or has changed since it was
                 made.
         """
-        network = path.parent.name
+        path = self.folder / "networks" / network / name
         if network not in self.networks:
             raise GengapError(
                 f"Network {network} was not made: the reason is in the task's failed.csv, and in "
                 "the list of failures beside the receipt of its shard."
             )
-        stated = self.networks[network].get(path.name)
+        stated = self.networks[network].get(name)
         if stated is None or not path.is_file() or sha256(path) != stated:
             raise GengapError(
                 f"{path} is not the file that the network was made with: remove the folder "
@@ -115,23 +118,20 @@ class ShardReceipt:
         return path
 
 
-def read_metrics(folder: str | Path, receipts: Iterable[str | Path]) -> dict[str, Metrics]:
+def read_metrics(receipts: Iterable[str | Path]) -> dict[str, Metrics]:
     """Return the metrics of all networks that were made, by their ids.
 
     Args:
-        folder: the task's folder.
-        receipts: the receipts of all its shards.
+        receipts: the receipts of all shards of a task.
 
     Raises:
         GengapError: a file is missing, or is not the one that its receipt lists.
     """
-    metrics = {}
-    for path in receipts:
-        receipt = ShardReceipt.read(path)
-        for network in receipt.networks:
-            file = receipt.check(Path(folder) / "networks" / network / "metrics.json")
-            metrics[network] = Metrics.read(file)
-    return metrics
+    return {
+        network: Metrics.read(receipt.file(network, "metrics.json"))
+        for receipt in map(ShardReceipt.read, receipts)
+        for network in receipt.networks
+    }
 
 
 def digest_of(*words: str) -> str:
