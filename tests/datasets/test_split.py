@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,51 @@ def test_reading_needs_neither_torch_nor_scikit_learn(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", code, str(tmp_path / "s.safetensors")]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "\n"
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [
+        ((5, 3), "vector"),
+        ((5, 7, 2), "series"),
+        ((5, 4, 4, 3), "image"),
+        ((5, 2, 4, 4, 1), "volume"),
+    ],
+)
+def test_a_split_knows_what_its_inputs_are(shape: tuple[int, ...], kind: str) -> None:
+    assert Split(np.zeros(shape, np.float32), np.zeros(5, np.int64), 2).kind == kind
+
+
+def test_tokens_are_integers_of_at_least_zero() -> None:
+    tokens = np.array([[0, 3], [7, 1]])
+    assert Split(tokens, np.array([0, 1]), 2).kind == "tokens"
+    with pytest.raises(GengapError, match="number them from 0"):
+        Split(tokens - 1, np.array([0, 1]), 2)
+
+
+def test_targets_may_be_numbers() -> None:
+    inputs, targets = np.zeros((3, 2), np.float32), np.array([0.5, -1, 2], np.float32)
+    split = Split(inputs, targets, 0)
+    assert split.has_numbers
+    assert split.take(np.array([2, 0])).labels.tolist() == [2.0, 0.5]
+    with pytest.raises(GengapError, match="convert them to float32"):
+        Split(inputs, targets.astype(float), 0)
+    with pytest.raises(GengapError, match="targets hold NaN"):
+        Split(inputs, targets * np.float32("nan"), 0)
+
+
+def test_groups_and_names_go_with_the_samples(tmp_path: Path) -> None:
+    split = Split(
+        np.arange(6, dtype=np.float32).reshape(3, 2),
+        np.array([1, 0, 1]),
+        2,
+        class_names=("cat", "dog"),
+        groups=np.array([7, 7, 9]),
+    )
+    write_split(split, tmp_path / "split.safetensors")
+    again = read_split(tmp_path / "split.safetensors").take(slice(1, 3))
+    assert again.class_names == ("cat", "dog")
+    assert again.groups is not None
+    assert again.groups.tolist() == [7, 9]
+    with pytest.raises(GengapError, match="one group to each input"):
+        replace(split, groups=np.array([1]))

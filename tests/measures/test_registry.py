@@ -216,7 +216,7 @@ def test_a_subject_is_frozen_and_has_no_test_data(network: nn.Module, train: Spl
     with pytest.raises(FrozenInstanceError):
         subject.network = nn.Identity()  # type: ignore[misc]
     with pytest.raises(TypeError, match="positional"):
-        Subject(network, None, train, np.random.default_rng(0), None)  # type: ignore[call-arg]
+        Subject(network, None, train, np.random.default_rng(0), None)  # type: ignore[call-arg, arg-type]
     assert not [name for name in vars(subject) if "test" in name]
 
 

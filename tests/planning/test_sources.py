@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from gengap.errors import GengapError
+from gengap.planning.sources import own_code_version, own_sources
+
 SOURCE = "gengap.measures.baseline"
 
 
@@ -75,3 +78,23 @@ def test_planning_imports_nothing_that_computes() -> None:
     )
     result = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True)
     assert result.stdout.strip() == "[]", result.stderr
+
+
+def test_a_users_file_is_digested_with_what_it_imports_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "nets.py").write_text("import torch\nfrom parts.blocks import Block\n")
+    (tmp_path / "parts" / "__init__.py").write_text("")
+    (tmp_path / "parts" / "blocks.py").write_text("from . import sizes\n")
+    (tmp_path / "parts" / "sizes.py").write_text("WIDTH = 3\n")
+    (tmp_path / "other.py").write_text("")
+    names = [path.relative_to(tmp_path).as_posix() for path in own_sources(tmp_path / "nets.py")]
+    assert names == ["nets.py", "parts/__init__.py", "parts/blocks.py", "parts/sizes.py"]
+
+    before = own_code_version(tmp_path / "nets.py")
+    (tmp_path / "other.py").write_text("WIDTH = 4\n")
+    assert own_code_version(tmp_path / "nets.py") == before
+    (tmp_path / "parts" / "sizes.py").write_text("WIDTH = 4\n")
+    assert own_code_version(tmp_path / "nets.py") != before
+    (tmp_path / "nets.py").write_text("def broken(\n")
+    with pytest.raises(GengapError, match=r"nets\.py is no Python"):
+        own_sources(tmp_path / "nets.py")

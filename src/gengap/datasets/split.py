@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,29 +15,63 @@ from safetensors.numpy import save_file
 from gengap.errors import GengapError
 from gengap.files import writing
 
+KINDS = {2: "vector", 3: "series", 4: "image", 5: "volume"}
+"""What a float32 input is, by the number of axes of an array of inputs."""
+
+TOKEN_AXES = 2
+"""Axes of an array of tokens: samples and places."""
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Labelled samples, checked when made.
+    """Samples with their targets, checked when made.
 
     Attributes:
-        inputs: float32, finite; images (n, H, W, C) or vectors (n, d), n >= 1.
-        labels: int64 (n,), in 0..classes-1.
-        classes: number of classes.
+        inputs: float32, finite: images (n, H, W, C), series (n, length, channels), volumes
+            (n, D, H, W, C) or vectors (n, d), channels last; or int64 tokens (n, length), at least
+            0. n >= 1.
+        labels: the targets (n,): classes, int64 in 0..classes-1; or, where ``classes`` is 0,
+            numbers, float32 and finite.
+        classes: number of classes; 0 where the targets are numbers (regression).
+        class_names: a name for each class, or none.
+        groups: int64 (n,): samples of one group (the rows of one patient, say) belong together and
+            stay on one side when data are divided; None where each sample stands alone.
 
     Raises:
         GengapError: an array has another type or shape, a value is not finite, or a label is out
             of range.
     """
 
-    inputs: NDArray[np.float32]
-    labels: NDArray[np.int64]
+    inputs: NDArray[Any]
+    labels: NDArray[Any]
     classes: int
+    _: KW_ONLY
+    class_names: tuple[str, ...] = ()
+    groups: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
-        fault = _fault(self.inputs, self.labels, self.classes)
+        fault = _fault(self)
         if fault:
             raise GengapError(f"Not a split of a dataset: {fault}.")
+
+    @property
+    def kind(self) -> str:
+        """What an input is: ``image``, ``series``, ``volume``, ``vector`` or ``tokens``."""
+        return input_kind(self.inputs)
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether the targets are numbers (regression), not classes."""
+        return self.classes == 0
+
+    def take(self, rows: NDArray[np.intp] | slice) -> Split:
+        """Return the samples of these rows, in their order, as a split of the same classes."""
+        groups = None if self.groups is None else self.groups[rows]
+        return replace(self, inputs=self.inputs[rows], labels=self.labels[rows], groups=groups)
+
+    def with_labels(self, labels: NDArray[Any]) -> Split:
+        """Return the same inputs with other targets (n,) of the same kind."""
+        return replace(self, labels=labels)
 
     def sample(self, count: int, rng: np.random.Generator) -> Split:
         """Draw samples without replacement, and return them in the order of the split.
@@ -47,29 +83,65 @@ class Split:
         Returns:
             A split of the same classes.
         """
-        rows = np.sort(rng.permutation(len(self.labels))[:count])
-        return Split(self.inputs[rows], self.labels[rows], self.classes)
+        return self.take(np.sort(rng.permutation(len(self.labels))[:count]))
 
 
-def _fault(inputs: np.ndarray, labels: np.ndarray, classes: int) -> str | None:
+def input_kind(inputs: np.ndarray) -> str:
+    """Return what an input of an array (n, ...) is, by its number of axes and its type.
+
+    Args:
+        inputs: float32 or int64.
+
+    Returns:
+        ``image``, ``series``, ``volume``, ``vector`` or ``tokens``; empty for any other array.
+    """
+    if inputs.dtype == np.int64:
+        return "tokens" if inputs.ndim == TOKEN_AXES else ""
+    return KINDS.get(inputs.ndim, "") if inputs.dtype == np.float32 else ""
+
+
+def _fault(split: Split) -> str | None:
     """What is wrong with the arrays of a split, with its remedy, or None."""
-    if inputs.dtype != np.float32:
-        return f"inputs are {inputs.dtype}, so convert them to float32"
-    if labels.dtype != np.int64:
-        return f"labels are {labels.dtype}, so convert them to int64"
-    if inputs.ndim not in (2, 4):
-        return f"inputs have shape {inputs.shape}, so reshape them to (n, H, W, C) or (n, d)"
+    inputs, labels = split.inputs, split.labels
+    if inputs.dtype not in (np.float32, np.int64):
+        return f"inputs are {inputs.dtype}, so convert them to float32 (tokens to int64)"
+    if not split.kind:
+        return (
+            f"inputs have shape {inputs.shape}, so reshape them to (n, H, W, C), (n, length, "
+            "channels) or (n, d); tokens are int64 (n, length)"
+        )
     if inputs.size == 0:
         return f"inputs of shape {inputs.shape} are empty, so give at least one sample"
     if labels.shape != inputs.shape[:1]:
         return f"labels have shape {labels.shape} for {len(inputs)} inputs, so give one label each"
+    if split.groups is not None and split.groups.shape != labels.shape:
+        return f"groups have shape {split.groups.shape}, so give one group to each input"
     if not np.isfinite(inputs).all():
         return "inputs hold NaN or infinity, so remove or repair those samples"
+    if split.kind == "tokens" and inputs.min() < 0:
+        return f"tokens reach down to {inputs.min()}, so number them from 0"
+    return _fault_of_numbers(labels) if split.has_numbers else _fault_of_classes(split)
+
+
+def _fault_of_numbers(targets: np.ndarray) -> str | None:
+    if targets.dtype != np.float32:
+        return f"targets are {targets.dtype} where classes is 0, so convert them to float32"
+    if not np.isfinite(targets).all():
+        return "targets hold NaN or infinity, so remove or repair those samples"
+    return None
+
+
+def _fault_of_classes(split: Split) -> str | None:
+    labels, classes = split.labels, split.classes
+    if labels.dtype != np.int64:
+        return f"labels are {labels.dtype}, so convert them to int64"
     if labels.min() < 0 or labels.max() >= classes:
         return (
             f"labels span {labels.min()}..{labels.max()} but there are {classes} classes, "
             f"so relabel them to 0..{classes - 1}"
         )
+    if split.class_names and len(split.class_names) != classes:
+        return f"there are {len(split.class_names)} names of {classes} classes, so name each class"
     return None
 
 
@@ -101,14 +173,15 @@ class Dataset:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one input: (H, W, C) or (d,)."""
+        """Shape of one input: (H, W, C), (length, channels), (d,), ..."""
         return self.train.inputs.shape[1:]
 
 
 def write_split(split: Split, path: str | Path) -> None:
     """Write a split as safetensors: tensors ``inputs`` and ``labels``, metadata ``classes``.
 
-    The same split gives the same bytes.
+    Where a split has them, a tensor ``groups`` and the metadata ``class_names`` (a JSON list) are
+    there too. The same split gives the same bytes.
 
     Args:
         split: the split to write.
@@ -122,8 +195,13 @@ def write_split(split: Split, path: str | Path) -> None:
         "inputs": np.ascontiguousarray(split.inputs),
         "labels": np.ascontiguousarray(split.labels),
     }
+    metadata = {"classes": str(split.classes)}
+    if split.groups is not None:
+        tensors["groups"] = np.ascontiguousarray(split.groups)
+    if split.class_names:
+        metadata["class_names"] = json.dumps(split.class_names)
     with writing(path) as part:
-        save_file(tensors, part, metadata={"classes": str(split.classes)})
+        save_file(tensors, part, metadata=metadata)
 
 
 def read_split(path: str | Path) -> Split:
@@ -140,8 +218,14 @@ def read_split(path: str | Path) -> Split:
     """
     try:
         with safe_open(path, framework="numpy") as file:
-            classes = int(file.metadata()["classes"])
-            return Split(file.get_tensor("inputs"), file.get_tensor("labels"), classes)
+            metadata = file.metadata()
+            return Split(
+                file.get_tensor("inputs"),
+                file.get_tensor("labels"),
+                int(metadata["classes"]),
+                class_names=tuple(json.loads(metadata.get("class_names", "[]"))),
+                groups=file.get_tensor("groups") if "groups" in set(file.keys()) else None,
+            )
     except FileNotFoundError as error:
         raise GengapError(f"{path} does not exist: run the stage that writes it.") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:

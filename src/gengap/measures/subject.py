@@ -30,6 +30,8 @@ class Subject:
         train: the training inputs (n, *input_shape) float32, and the labels (n,) trained on.
         rng: source of all randomness of a measure. :func:`~gengap.measures.compute` gives each
             measure a stream of its own.
+        loss: the loss that the network was trained on, one of :data:`gengap.names.LOSSES`; by
+            default the cross-entropy, or the squared error where the targets are numbers.
         history: one row per epoch 1, 2, ..., with the columns ``epoch``, ``train_loss``,
             ``train_accuracy`` and ``learning_rate``; None where training was not recorded.
         snapshots: the network in eval mode after some epochs of its training, by epoch (0 is the
@@ -48,8 +50,13 @@ class Subject:
     train: Split
     rng: np.random.Generator
     _: KW_ONLY
+    loss: str = ""
     history: pd.DataFrame | None = None
     snapshots: Mapping[int, nn.Module] | None = None
     siblings: tuple[nn.Module, ...] = ()
     unlabelled: NDArray[np.float32] | None = None
     diagrams: Sequence[Sequence[NDArray[np.floating]]] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.loss:
+            object.__setattr__(self, "loss", "mse" if self.train.has_numbers else "cross_entropy")

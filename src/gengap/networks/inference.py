@@ -43,7 +43,7 @@ _LARGEST_OUTPUTS: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], int]] = Wea
 
 
 def logits(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Return the outputs before the final softmax, if the network ends in one.
+    """Return the outputs before the final softmax or sigmoid, if the network ends in one.
 
     Args:
         network: any classifier.

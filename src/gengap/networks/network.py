@@ -24,12 +24,13 @@ class Network(nn.Module):
             that outputs them (the nonlinearity after it, or the layer itself). In a list of layers
             it is the layer with its own ``activation``: outputs of batch normalisation and of
             separate nonlinearity layers do not count.
-        ends_in_softmax: whether the outputs are probabilities.
+        final_activation: the function that makes probabilities of the logits at the end of the
+            network: ``softmax``, ``sigmoid`` (of a single output), or None.
     """
 
     spec: dict[str, Any]
     outputs: int
-    ends_in_softmax: bool = False
+    final_activation: str | None = None
 
     def __init__(self, input_shape: Sequence[int]) -> None:
         super().__init__()
@@ -49,7 +50,7 @@ class Network(nn.Module):
         self.outputs = classes
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Return the outputs (n, outputs) before a final softmax, if there is one."""
+        """Return the outputs (n, outputs) before the final activation, if there is one."""
         raise NotImplementedError
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ class SequentialNetwork(Network):
         if not self.observed:
             raise GengapError("model_config has no Conv2D or Dense layer: add at least one.")
         self.outputs = shape[0]
-        self.ends_in_softmax = isinstance(list(self.children())[-1], nn.Softmax)
+        self.final_activation = _final_activation(list(self.children())[-1], self.outputs)
 
     def _add(self, index: int, layer: Mapping[str, Any], shape: Shape) -> Shape:
         name, modules = _make(layer, shape)
@@ -65,9 +65,9 @@ class SequentialNetwork(Network):
         return self._through(list(self.children()), inputs)
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Return the outputs (n, outputs) before a final softmax, if there is one."""
+        """Return the outputs (n, outputs) before the final activation, if there is one."""
         modules = list(self.children())
-        return self._through(modules[:-1] if self.ends_in_softmax else modules, inputs)
+        return self._through(modules[:-1] if self.final_activation else modules, inputs)
 
     def _through(self, modules: Sequence[nn.Module], inputs: Tensor) -> Tensor:
         self.check_inputs(inputs.shape)
@@ -90,6 +90,16 @@ def _make(layer: Mapping[str, Any], shape: Shape) -> tuple[str, Modules]:
     refuse_unknown(given, LAYERS[name], also=ignored)
     keywords = {key: value for key, value in given.items() if key not in ignored}
     return name, LAYERS[name](shape, **keywords)
+
+
+def _final_activation(last: nn.Module, outputs: int) -> str | None:
+    """Return the function that makes probabilities of a network's logits, if its last module does.
+
+    A sigmoid of several outputs says nothing of how the classes exclude each other, so it stays.
+    """
+    if isinstance(last, nn.Softmax):
+        return "softmax"
+    return "sigmoid" if isinstance(last, nn.Sigmoid) and outputs == 1 else None
 
 
 def _output_shape(modules: Modules, shape: Shape) -> Shape:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from gengap.errors import GengapError
+
 LIBRARY = Path(__file__).parents[1]
 
 
@@ -35,6 +37,68 @@ def code_version(*sources: Path | str) -> str:
         digest.update(path.name.encode())
         digest.update(_content(path))
     return digest.hexdigest()[:16]
+
+
+def own_sources(path: Path) -> list[Path]:
+    """Return a user's Python file and what it imports from its own folder, however deep.
+
+    Args:
+        path: the file, which must exist. Packages and modules beside it are found by their names,
+            those of ``from . import`` too.
+
+    Returns:
+        Files below the folder of ``path``, sorted.
+
+    Raises:
+        GengapError: one of the files is no Python that can be read.
+    """
+    folder, pending, reached = path.parent, [path], set[Path]()
+    while pending:
+        source = pending.pop()
+        if source not in reached:
+            reached.add(source)
+            pending.extend(_neighbours(source, folder))
+    return sorted(reached)
+
+
+def own_code_version(path: Path) -> str:
+    """Return a digest of a user's Python file and of what it imports from its own folder.
+
+    Args:
+        path: the file, which must exist.
+
+    Returns:
+        Sixteen hexadecimal digits. They depend on contents and on the places below the folder.
+    """
+    digest = hashlib.sha256()
+    for source in own_sources(path):
+        digest.update(source.relative_to(path.parent).as_posix().encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _neighbours(source: Path, folder: Path) -> list[Path]:
+    """Return the files that one file imports from a folder."""
+    try:
+        tree = ast.parse(source.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        raise GengapError(f"{source} is no Python that can be read ({error}): mend it.") from error
+    names = list(_imported_names(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            package = source.parents[node.level - 1]
+            if package == folder or folder in package.parents:
+                inner = [*package.relative_to(folder).parts, *filter(None, [node.module])]
+                names.append(".".join(inner))
+                names += [".".join([*inner, alias.name]) for alias in node.names]
+    files: list[Path] = []
+    for name in filter(None, names):
+        parts = name.split(".")
+        files += [
+            folder.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)
+        ]
+        files.append(folder.joinpath(*parts).with_suffix(".py"))
+    return [file for file in files if file.is_file()]
 
 
 def _files(source: Path | str) -> tuple[Path, ...]:

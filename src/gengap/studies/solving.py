@@ -121,7 +121,7 @@ def solve(
         on_epoch=on_epoch,
         resume_from=context.resume_from if checkpoints else None,
     )
-    trained_on = Split(data.train.inputs, result.labels, data.train.classes)
+    trained_on = data.train.with_labels(result.labels)
     return Solution(module, trained_on, data.test, recipe, result)
 
 

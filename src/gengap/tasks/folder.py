@@ -282,4 +282,4 @@ def with_labels(split: Split, labels: str | Path) -> Split:
             f"{labels} holds {values.shape} labels for {len(split.labels)} training inputs: "
             "make it again from the same dataset."
         )
-    return Split(split.inputs, values.astype(np.int64), split.classes)
+    return split.with_labels(values.astype(split.labels.dtype))

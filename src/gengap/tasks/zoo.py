@@ -118,7 +118,7 @@ def train_network(
     spec = network_spec(network, train_split.inputs.shape[1:], train_split.classes)
     module = build(spec).to(resolve_device(device))
     result = train(module, train_split, recipe)
-    trained_on = Split(train_split.inputs, result.labels, train_split.classes)
+    trained_on = train_split.with_labels(result.labels)
     train_loss, train_accuracy = loss_and_accuracy(module, trained_on, recipe.loss)
     test_loss, test_accuracy = loss_and_accuracy(module, test_split, recipe.loss)
     log.info(

@@ -175,7 +175,7 @@ def check_fit(network: nn.Module, data: Split, loss: str) -> None:
     if not isinstance(network, Network):
         return
     network.check_inputs(data.inputs.shape)
-    if loss == "nll" and not network.ends_in_softmax:
+    if loss == "nll" and network.final_activation is None:
         raise GengapError(
             "The loss nll needs a network that ends in softmax: add a Softmax layer or use "
             "cross_entropy."

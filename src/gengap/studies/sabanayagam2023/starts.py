@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from gengap.datasets import Dataset, Split
+from gengap.datasets import Dataset
 from gengap.errors import GengapError
 from gengap.networks import Network, weights_of
 from gengap.studies.context import Context
@@ -100,7 +100,7 @@ def train_from(
     keywords = network_keywords(network, data, training.get("loss"))
     if setup == "random_labels":
         labels = context.generator("permuted labels").permutation(data.train.labels)
-        permuted = Split(data.train.inputs, labels, data.train.classes)
+        permuted = data.train.with_labels(labels)
         data = dataclasses.replace(data, train=permuted)
     module = build_network(context, data, keywords)
     if setup == "large_norm":
