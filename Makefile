@@ -21,7 +21,7 @@ report: run  ## results/report.html: every figure with its caption, in one file
 	$(SNAKEMAKE) --report results/report.html
 
 dashboard: $(VENV)/.dashboard  ## show the results of one task in a browser (TASK=digits PORT=8051)
-	$(BIN)/python -m gengap.dashboard results/$(TASK) --port $(PORT)
+	$(BIN)/gengap dashboard results/$(TASK) --port $(PORT)
 
 test: $(VENV)/.test  ## run the tests, which include the workflow itself
 	$(BIN)/python -m pytest

@@ -25,6 +25,7 @@ from gengap.seeding import derive, generator, torch_generator
 PACKAGES = (
     "planning", "datasets", "networks", "training", "tasks", "activations", "topology",
     "curvature", "tangent", "measures", "evaluation", "figures", "dashboard", "studies",
+    "cli",
 )  # fmt: skip
 GROUND_FLOOR = {
     "bisection", "errors", "failures", "files", "limits", "names", "pgdl_layout",

@@ -19,4 +19,28 @@ before it. All may import the modules of the ground floor: ``bisection``, ``erro
 - ``figures``: plots of a task's results.
 - ``dashboard``: the results of a task in a browser.
 - ``studies``: experiments that repeat published ones and judge their claims.
+- ``cli``: the command ``gengap``.
+
+``import gengap`` loads none of them: each is loaded when it is first named, as in
+``gengap.networks``.
 """
+
+import importlib
+from types import ModuleType
+
+__version__ = "0.1.0"
+
+_PACKAGES = (
+    "planning", "datasets", "networks", "training", "tasks", "activations", "topology",
+    "curvature", "tangent", "measures", "evaluation", "figures", "dashboard", "studies", "cli",
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _PACKAGES:
+        return importlib.import_module(f"gengap.{name}")
+    raise AttributeError(f"module 'gengap' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PACKAGES})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ import numpy as np
 import pytest
 from torch import nn
 
+from gengap.cli import main
 from gengap.curvature import effective_dimensionality, ggn, hessian
-from gengap.curvature.__main__ import main
 from gengap.curvature.report import report
 from gengap.datasets import Split, load, write_split
 from gengap.networks import dense, write_weights
@@ -43,7 +44,16 @@ def test_a_named_dataset(
 ) -> None:
     network, files = saved
     output = tmp_path / "eigenvalues.npz"
-    command = [*files, "--dataset", "iris", "--train-size", "60", "--output", str(output)]
+    command = [
+        "eigenvalues",
+        *files,
+        "--dataset",
+        "iris",
+        "--train-size",
+        "60",
+        "--output",
+        str(output),
+    ]
     main([*command, "--top", "5", "--bottom", "2", "--alpha", "0.1", "2", "--dtype", "float64"])
     found = written(output)
     data = load("iris", train_size=60).train
@@ -75,7 +85,8 @@ def test_all_eigenvalues_of_a_split_with_other_labels(
     output = tmp_path / "all.npz"
     main(
         [
-            *(*files, "--dataset", str(tmp_path / "train.safetensors"), "--output", str(output)),
+            *("eigenvalues", *files, "--output", str(output)),
+            *("--dataset", str(tmp_path / "train.safetensors")),
             *("--labels", str(tmp_path / "labels.npy"), "--all", "--matrix", "ggn"),
             *("--reduction", "sum"),
         ]
@@ -107,7 +118,8 @@ def test_the_same_bytes_again(saved: tuple[nn.Module, list[str]], tmp_path: Path
     _, files = saved
     contents = []
     for name in ("first.npz", "second.npz"):
-        main([*files, "--dataset", "iris", "--top", "3", "--output", str(tmp_path / name)])
+        command = ["eigenvalues", *files, "--dataset", "iris", "--top", "3"]
+        assert main([*command, "--output", str(tmp_path / name)]) == 0
         contents.append((tmp_path / name).read_bytes())
     assert contents[0] == contents[1]
 
@@ -128,9 +140,10 @@ def test_bad_input_is_one_sentence(
     sentence: str,
     saved: tuple[nn.Module, list[str]],
     tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     _, files = saved
     output = tmp_path / "none.npz"
-    with pytest.raises(SystemExit, match=f"error: .*{sentence}"):
-        main([*files, "--top", "3", *arguments, "--output", str(output)])
+    assert main(["eigenvalues", *files, "--top", "3", *arguments, "--output", str(output)]) == 1
+    assert re.fullmatch(f"error: .*{sentence}.*\n", capsys.readouterr().err)
     assert not output.exists()

@@ -151,7 +151,7 @@ def view(task_folder: Path) -> View:
 @pytest.fixture(scope="session")
 def served(task_folder: Path) -> Iterator[str]:
     """The address of the Dash app, started as a user starts it."""
-    command = [sys.executable, "-m", "gengap.dashboard", str(task_folder), "--port", "0"]
+    command = [sys.executable, "-m", "gengap", "dashboard", str(task_folder), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         line = server.stdout.readline()

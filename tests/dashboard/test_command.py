@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from gengap.cli import main
 from gengap.dashboard import View, static_page
-from gengap.dashboard.__main__ import main
 
 
 def test_static_page_is_the_same_each_time(
     task_folder: Path, static_file: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "again.html"
-    main([str(task_folder), "--static", str(path)])
+    assert main(["dashboard", str(task_folder), "--static", str(path)]) == 0
     assert path.read_bytes() == static_file.read_bytes()
     assert static_page(task_folder).encode() == static_file.read_bytes()
 
@@ -38,21 +39,27 @@ def test_static_page_holds_its_data_and_asks_for_nothing(static_file: Path, view
     assert "default-src 'none'" in text
 
 
-def refused(*arguments: object) -> str:
-    with pytest.raises(SystemExit) as stopped:
-        main([str(argument) for argument in arguments])
-    assert isinstance(stopped.value.code, str)  # printed to stderr, with exit status 1
-    assert "\n" not in stopped.value.code
-    return stopped.value.code
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """A function that calls the command with bad input and returns its one sentence."""
+
+    def call(*arguments: object) -> str:
+        assert main(["dashboard", *map(str, arguments)]) == 1
+        sentence = capsys.readouterr().err
+        assert sentence.startswith("error: ")
+        assert sentence.count("\n") == 1
+        return sentence
+
+    return call
 
 
-def test_missing_folder_is_one_sentence(tmp_path: Path) -> None:
+def test_missing_folder_is_one_sentence(tmp_path: Path, refused: Callable[..., str]) -> None:
     assert "There is no folder" in refused(tmp_path / "nothing")
     assert "There is no folder" in refused(tmp_path / "nothing", "--static", tmp_path / "page.html")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_port_in_use_is_one_sentence(task_folder: Path) -> None:
+def test_port_in_use_is_one_sentence(task_folder: Path, refused: Callable[..., str]) -> None:
     pytest.importorskip("dash", reason="dash is not installed")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -62,6 +69,8 @@ def test_port_in_use_is_one_sentence(task_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--port", "70000"], ["--host", "no.such.host.invalid"]])
-def test_impossible_address_is_one_sentence(task_folder: Path, arguments: list[str]) -> None:
+def test_impossible_address_is_one_sentence(
+    task_folder: Path, arguments: list[str], refused: Callable[..., str]
+) -> None:
     pytest.importorskip("dash", reason="dash is not installed")
     assert "Cannot serve on" in refused(task_folder, *arguments)

@@ -13,9 +13,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from gengap.cli import main
 from gengap.errors import GengapError
 from gengap.evaluation import score_folder
-from gengap.evaluation.__main__ import main
 
 REFERENCE: dict[str, Any] = {
     str(index): {
@@ -65,7 +65,7 @@ def test_published_folder(shared: Callable[[str], Path]) -> None:
 def test_command_prints_scores_times_100(
     folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main([str(folder) for folder in folders])
+    assert main(["score", *map(str, folders)]) == 0
     table = pd.read_csv(io.StringIO(capsys.readouterr().out))
     assert list(table.columns) == ["measure", "task", "networks", "score"]
     assert table["score"].to_list() == pytest.approx([100.0, 100.0])
@@ -75,7 +75,7 @@ def test_command_fails_with_one_sentence_and_no_traceback(folders: tuple[Path, P
     predictions, reference = folders
     (reference / "task2" / "model_configs.json").unlink()
     ran = subprocess.run(
-        [sys.executable, "-m", "gengap.evaluation", str(predictions), str(reference)],
+        [sys.executable, "-m", "gengap", "score", str(predictions), str(reference)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 1

@@ -2,10 +2,10 @@
 
 :func:`hessian`, :func:`ggn` and :func:`gradient_second_moment` return an operator with ``matvec``,
 ``eigsh``, ``spectrum``, ``trace`` and ``spectral_density``; :func:`effective_dimensionality` and
-:func:`outliers` take its eigenvalues. ``python -m gengap.curvature`` reports them for any saved
-network. :func:`alignments`, :func:`g_theta`, :func:`boundary_search` and :func:`estimate_margin`
-tie the Hessian to the decision boundary; :func:`neural_collapse` measures how far the last features
-have collapsed.
+:func:`outliers` take its eigenvalues. ``gengap eigenvalues`` reports them for any saved network.
+:func:`alignments`, :func:`g_theta`, :func:`boundary_search` and :func:`estimate_margin` tie the
+Hessian to the decision boundary; :func:`neural_collapse` measures how far the last features have
+collapsed.
 """
 
 from gengap.curvature.alignment import GTheta, alignments, g_theta

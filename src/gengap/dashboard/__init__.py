@@ -1,6 +1,6 @@
 """The dashboard: a task's measures against its gap, as a Dash app and as one HTML file.
 
-``python -m gengap.dashboard results/<task>`` serves the app; ``write_static_page`` writes the file.
+``gengap dashboard results/<task>`` serves the app; ``write_static_page`` writes the file.
 Both take their tables from :mod:`gengap.dashboard.view` and draw them with ``assets/view.js``.
 """
 

@@ -2,9 +2,9 @@
 
 ``evaluate`` makes the leaderboard of a task with its cross-validation, tests and correlations.
 ``conditional_mutual_information`` is the score of the competition on Predicting Generalization in
-Deep Learning; ``python -m gengap.evaluation`` gives it for a folder of predictions. ``cluster``
-groups networks by one summary and the gap. ``compare_feature_sets`` and ``correlate_summaries``
-make the tables of a study.
+Deep Learning; ``gengap score`` gives it for a folder of predictions. ``cluster`` groups networks by
+one summary and the gap. ``compare_feature_sets`` and ``correlate_summaries`` make the tables of a
+study.
 """
 
 from gengap.evaluation.clusters import cluster

@@ -1,4 +1,4 @@
-"""Curvature of a saved network: ``python -m gengap.curvature CONFIG.json WEIGHTS.safetensors``.
+"""``gengap eigenvalues SPEC WEIGHTS``: curvature of a saved network.
 
 Computes the largest eigenvalues of the Hessian of the training loss of any saved network, prints
 its effective dimensionality at several alpha, and writes everything to an npz file.
@@ -6,30 +6,39 @@ its effective dimensionality at several alpha, and writes everything to an npz f
 
 from __future__ import annotations
 
-import argparse
 import logging
-import sys
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gengap.curvature.operators import DTYPES
-from gengap.curvature.report import MATRICES, report
-from gengap.datasets import Split, load, read_split
-from gengap.errors import GengapError
+from gengap.cli.command import Command
 from gengap.limits import DENSE_LIMIT, LARGEST_EIGENVALUES
 from gengap.names import LOSSES
-from gengap.networks import resolve_device
-from gengap.tasks.folder import read_network, with_labels
+
+if TYPE_CHECKING:
+    from gengap.datasets import Split
+
+# The two are registries of packages that load torch, which help does not wait for.
+MATRICES = ("hessian", "ggn")
+DTYPES = ("float32", "float64")
+
+EXAMPLES = """\
+gengap eigenvalues config.json weights.safetensors --dataset cifar10 --train-size 1000
+gengap eigenvalues results/digits/networks/0/config.json \\
+    results/digits/networks/0/weights.safetensors \\
+    --dataset results/digits/dataset/train.safetensors --top 20 --bottom 5"""
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command's arguments."""
-    command = argparse.ArgumentParser(
-        prog="python -m gengap.curvature",
-        description="Eigenvalues of the loss's Hessian, and N_eff, of a saved network.",
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``gengap eigenvalues``."""
+    add = parser.add_argument
+    add(
+        "config",
+        metavar="SPEC",
+        type=Path,
+        help="the network's spec, JSON (config.json of a task's network)",
     )
-    add = command.add_argument
-    add("config", type=Path, help="the network's spec, JSON (config.json of a task's network)")
-    add("weights", type=Path, help="its weights, safetensors")
+    add("weights", metavar="WEIGHTS", type=Path, help="its weights, safetensors")
     add(
         "--dataset",
         required=True,
@@ -42,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     add("--test-size", type=int, help="inputs of the test split (all)")
     add("--data-seed", type=int, default=0, help="seed that selects the inputs (0)")
     add("--loss", choices=LOSSES, default="cross_entropy", help="loss (cross_entropy)")
-    add("--matrix", choices=tuple(MATRICES), default="hessian", help="matrix (hessian)")
+    add("--matrix", choices=MATRICES, default="hessian", help="matrix (hessian)")
     add(
         "--reduction",
         choices=("mean", "sum"),
@@ -50,9 +59,9 @@ def parser() -> argparse.ArgumentParser:
         help="the loss is a mean or a sum over inputs; alpha is a weight decay w of the mean loss, "
         "or n w of the sum (mean)",
     )
-    add("--dtype", choices=tuple(DTYPES), default="float32", help="type of products (float32)")
+    add("--dtype", choices=DTYPES, default="float32", help="type of products (float32)")
     top = LARGEST_EIGENVALUES
-    count = command.add_mutually_exclusive_group()
+    count = parser.add_mutually_exclusive_group()
     count.add_argument("--top", type=int, default=top, help=f"number of largest ones ({top})")
     count.add_argument(
         "--all", action="store_true", help=f"all eigenvalues, for up to {DENSE_LIMIT} parameters"
@@ -62,34 +71,36 @@ def parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, help="seed of the random vectors (0)")
     add("--device", default="cpu", help="cpu, cuda, cuda:N or auto (cpu)")
     add("--output", type=Path, default=Path("eigenvalues.npz"), help="file (eigenvalues.npz)")
-    return command
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Read, compute, print and write; bad input gives one sentence and exit status 1."""
-    options = parser().parse_args(arguments)
+def run(options: Namespace) -> None:
+    """Read, compute, write and print."""
+    from gengap.curvature.report import report
+    from gengap.networks import resolve_device
+    from gengap.tasks.folder import read_network
+
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        network = read_network(options.config, options.weights).to(resolve_device(options.device))
-        curvature = report(
-            network,
-            options.loss,
-            _data(options),
-            matrix=options.matrix,
-            reduction=options.reduction,
-            dtype=options.dtype,
-            top=None if options.all else options.top,
-            bottom=options.bottom,
-            alphas=options.alpha,
-            seed=options.seed,
-        )
-        curvature.write(options.output)
-    except GengapError as error:
-        sys.exit(f"error: {error}")
+    network = read_network(options.config, options.weights).to(resolve_device(options.device))
+    curvature = report(
+        network,
+        options.loss,
+        _data(options),
+        matrix=options.matrix,
+        reduction=options.reduction,
+        dtype=options.dtype,
+        top=None if options.all else options.top,
+        bottom=options.bottom,
+        alphas=options.alpha,
+        seed=options.seed,
+    )
+    curvature.write(options.output)
     print(curvature.text())
 
 
-def _data(options: argparse.Namespace) -> Split:
+def _data(options: Namespace) -> Split:
+    from gengap.datasets import load, read_split
+    from gengap.tasks.folder import with_labels
+
     if options.dataset.endswith(".safetensors"):
         split = read_split(options.dataset)
     else:
@@ -104,5 +115,10 @@ def _data(options: argparse.Namespace) -> Split:
     return split if options.labels is None else with_labels(split, options.labels)
 
 
-if __name__ == "__main__":
-    main()
+COMMAND = Command(
+    "eigenvalues",
+    "compute eigenvalues of the loss's Hessian, and N_eff, of a saved network",
+    EXAMPLES,
+    add_arguments,
+    run,
+)

@@ -1,0 +1,62 @@
+"""The entry point of the command ``gengap``: its parser, its subcommands and its exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import textwrap
+from collections.abc import Sequence
+
+from gengap import __version__
+from gengap.cli import dashboard, eigenvalues, score
+from gengap.errors import GengapError
+
+COMMANDS = (score.COMMAND, eigenvalues.COMMAND, dashboard.COMMAND)
+"""Every subcommand, in the order of the help."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand.
+
+    Args:
+        arguments: the words after ``gengap``; by default those of the process.
+
+    Returns:
+        The exit status: 0; or 1 where the input is bad, which one sentence on stderr explains.
+        A faulty command line exits with status 2 instead, after a line that names the fault.
+    """
+    options = command_parser().parse_args(arguments)
+    try:
+        options.run(options)
+        sys.stdout.flush()
+    except GengapError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader (``| head``, say) has left. Python would complain again when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def command_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="gengap",
+        description="How well will this trained network generalise, judged from its weights and "
+        "its training data alone?",
+    )
+    parser.add_argument("--version", action="version", version=f"gengap {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(
+            command.name,
+            help=command.summary,
+            description=f"{command.summary[0].upper()}{command.summary[1:]}.",
+            epilog=f"examples:\n{textwrap.indent(command.examples, '  ')}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    return parser
