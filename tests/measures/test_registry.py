@@ -12,7 +12,7 @@ from torch import nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError, MachineError
-from gengap.measures import MeasureResults, Subject, compute, measure
+from gengap.measures import MeasureResults, Subject, applicable, attempt, compute, measure
 from gengap.measures.registry import FAMILIES, members
 from gengap.networks import build, dense
 
@@ -258,3 +258,28 @@ def test_a_module_without_measures_is_refused(
     (tmp_path / "empty.py").write_text("x = 1\n")
     with pytest.raises(GengapError, match=r"no measure: decorate its functions with @gengap"):
         compute(str(tmp_path / "empty.py"), Subject(network, None, train, np.random.default_rng(0)))
+
+
+def test_an_attempt_without_any_value_gives_every_reason(network: nn.Module, train: Split) -> None:
+    @measure("first", "second", needs={"initial"})
+    def two(subject: Subject) -> dict[str, float]:
+        raise AssertionError
+
+    subject = Subject(network, None, train, np.random.default_rng(0))
+    results = attempt(two, subject)
+    assert not results
+    assert set(results.left_out) == {"first", "second"}
+    assert all(f"'{name}' needs the initial" in text for name, text in results.left_out.items())
+    with pytest.raises(GengapError, match="'first' needs the initial"):
+        compute(two, subject)
+
+
+def test_needs_are_checked_without_computing(
+    mine: str, network: nn.Module, train: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = Subject(network, None, train, np.random.default_rng(0))
+    monkeypatch.setattr(network, "forward", None)
+    reasons = applicable(mine, subject)
+    assert list(reasons) == list(members(mine))
+    lacking = {name: reason for name, reason in reasons.items() if reason is not None}
+    assert lacking == {"distance": LEFT_OUT["distance"]}

@@ -16,8 +16,9 @@ class Command:
         summary: one line for the list of subcommands, and the first line of the own help.
         examples: command lines, one a line, for the end of the own help.
         add_arguments: adds the arguments to the subcommand's parser.
-        run: does the work. Modules that take long to import are imported here, so that help is
-            printed at once.
+        run: does the work. It raises an ``argparse.ArgumentError`` where the arguments do not go
+            together. Modules that take long to import are imported in it, so that help is printed
+            at once.
     """
 
     name: str

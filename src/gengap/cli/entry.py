@@ -9,10 +9,16 @@ import textwrap
 from collections.abc import Sequence
 
 from gengap import __version__
-from gengap.cli import dashboard, eigenvalues, score
+from gengap.cli import dashboard, describe, eigenvalues, measure, score
 from gengap.errors import GengapError
 
-COMMANDS = (score.COMMAND, eigenvalues.COMMAND, dashboard.COMMAND)
+COMMANDS = (
+    describe.COMMAND,
+    measure.COMMAND,
+    score.COMMAND,
+    eigenvalues.COMMAND,
+    dashboard.COMMAND,
+)
 """Every subcommand, in the order of the help."""
 
 
@@ -30,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
         sys.stdout.flush()
+    except argparse.ArgumentError as error:
+        options.parser.error(str(error))
     except GengapError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -58,5 +66,5 @@ def command_parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_arguments(subparser)
-        subparser.set_defaults(run=command.run)
+        subparser.set_defaults(run=command.run, parser=subparser)
     return parser

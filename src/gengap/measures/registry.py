@@ -37,7 +37,16 @@ from gengap.measures.subject import Subject
 from gengap.names import FAMILIES
 from gengap.planning.families import family_source
 
-__all__ = ["FAMILIES", "Declaration", "compute", "declaration", "measure", "members"]
+__all__ = [
+    "FAMILIES",
+    "Declaration",
+    "applicable",
+    "attempt",
+    "compute",
+    "declaration",
+    "measure",
+    "members",
+]
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +146,31 @@ def members(family: str) -> dict[str, MeasureFunction]:
 
 
 def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
-    """Compute a family of measures, or one measure.
+    """Compute a family of measures, or one measure; at least one value is expected.
+
+    What cannot be computed is left out by name, and the reason is logged.
+
+    Args:
+        what: a family ("baseline", or the path of a Python file with measures), one measure of it
+            ("baseline:parameter_count"), or a function decorated with :func:`measure`.
+        subject: the network, its training data, and what else is known.
+
+    Returns:
+        A mapping from names to values, as :func:`attempt` returns it, with at least one of them.
+
+    Raises:
+        GengapError: an unknown family or measure, or no measure that was asked for can be computed.
+    """
+    results = attempt(what, subject)
+    for name, reason in results.left_out.items():
+        log.warning("measure %s left out: %s", name, reason)
+    if not results:
+        raise GengapError(next(iter(results.left_out.values())))
+    return results
+
+
+def attempt(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
+    """Compute those measures of a family that can be computed, which may be none.
 
     A measure whose needs are not met, or that fails, is left out by name; the others are computed.
     Each function has its own random stream, by its place in its module, so that a measure has the
@@ -153,7 +186,7 @@ def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
         numbers), with the attribute ``left_out``: the reason for each measure without a value.
 
     Raises:
-        GengapError: an unknown family or measure, or no measure that was asked for can be computed.
+        GengapError: an unknown family or measure.
     """
     if isinstance(what, str):
         family, _, only = what.partition(":")
@@ -175,28 +208,36 @@ def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
         results = _results(function, replace(subject, rng=streams[function]))
         values |= {name: value for name, value in results.items() if name in names}
         left_out |= {name: text for name, text in results.left_out.items() if name in names}
-    for name, reason in left_out.items():
-        log.warning("measure %s left out: %s", name, reason)
-    if not values:
-        raise GengapError(next(iter(left_out.values())))
     return MeasureResults(values, left_out)
+
+
+def applicable(family: str, subject: Subject) -> dict[str, str | None]:
+    """Tell which measures of a family can be computed, by what they need and without computing any.
+
+    A measure that meets its needs may still fail, on a network with infinite outputs, say.
+
+    Args:
+        family: a name in :data:`FAMILIES`, or the path of a Python file with measures.
+        subject: the network, its training data, and what else is known.
+
+    Returns:
+        For each measure of the family None, or the sentence that says what it lacks.
+    """
+    reasons: dict[str, str | None] = {}
+    for function in dict.fromkeys(members(family).values()):
+        reasons |= dict.fromkeys(declaration(function).names) | _lacking(function, subject)
+    return reasons
 
 
 def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
     """Return the values of one function, or the reasons why it has none."""
-    declared = declaration(function)
+    lacking = _lacking(function, subject)
+    if lacking:
+        return MeasureResults({}, lacking)
     try:
-        for need in (NEEDS[name] for name in NEEDS if name in declared.needs):
-            if not need.is_met(subject):
-                reasons = {name: need.sentence.format(measure=name) for name in declared.names}
-                return MeasureResults({}, reasons)
         values = _named(function, function(subject))
     except NETWORK_FAULTS as error:
-        if not is_fault_of_network(error):
-            raise
-        if not isinstance(error, GengapError):
-            log.warning("%s failed", function.__name__, exc_info=True)
-        return MeasureResults({}, dict.fromkeys(declared.names, str(error) or type(error).__name__))
+        return MeasureResults({}, _failed(function, error))
     finite = {name: value for name, value in values.items() if _is_finite(value)}
     infinite = {
         name: f"The measure '{name}' is not finite for this network: look at its weights and its "
@@ -205,6 +246,31 @@ def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
         if name not in finite
     }
     return MeasureResults(finite, infinite)
+
+
+def _lacking(function: MeasureFunction, subject: Subject) -> dict[str, str]:
+    """Return for each measure of a function the first need that is not met; empty if all are."""
+    declared = declaration(function)
+    try:
+        for need in (NEEDS[name] for name in NEEDS if name in declared.needs):
+            if not need.is_met(subject):
+                return {name: need.sentence.format(measure=name) for name in declared.names}
+    except NETWORK_FAULTS as error:
+        return _failed(function, error)
+    return {}
+
+
+def _failed(function: MeasureFunction, error: Exception) -> dict[str, str]:
+    """Return the reason why a function failed, for each of its measures, if the network caused it.
+
+    Raises:
+        Exception: the error itself, where it is a fault of the program or of the machine.
+    """
+    if not is_fault_of_network(error):
+        raise error
+    if not isinstance(error, GengapError):
+        log.warning("%s failed", function.__name__, exc_info=error)
+    return dict.fromkeys(declaration(function).names, str(error) or type(error).__name__)
 
 
 def _load(source: str) -> ModuleType:

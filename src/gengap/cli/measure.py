@@ -1,0 +1,92 @@
+"""``gengap measure SPEC WEIGHTS --data FILE``: the measures of one network as a table."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentError, ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gengap.cli import subject
+from gengap.cli.command import Command
+from gengap.cli.listing import reason_lines
+from gengap.errors import GengapError
+from gengap.names import FAMILIES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gengap.measures import MeasureResults
+
+EXAMPLES = """\
+gengap measure results/digits/networks/3 --families baseline
+gengap measure config.json weights.safetensors --data train.safetensors --output measures.csv"""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``gengap measure``."""
+    subject.add_arguments(parser)
+    add = parser.add_argument
+    add(
+        "--families",
+        default="all",
+        help=f"all, or some of {','.join(FAMILIES)} and of Python files with measures (all)",
+    )
+    add("--seed", type=int, default=0, help="seed of the random draws (0)")
+    add("--output", default="-", metavar="FILE", help="CSV file, or - for the terminal (-)")
+
+
+def run(options: Namespace) -> None:
+    """Write the table; list on stderr what is left out, and why."""
+    from gengap.measures import attempt
+    from gengap.planning.families import families
+    from gengap.seeding import generator
+
+    chosen = families("all" if options.families == "all" else options.families.split(","))
+    named = subject.read_named_network(options)
+    if not named.is_trained:
+        raise ArgumentError(None, "measures need the trained weights: give WEIGHTS")
+    if named.data is None:
+        raise ArgumentError(None, "measures need the data that the network was trained on: --data")
+    results = {}
+    for family, source in chosen.items():
+        rng = generator(options.seed, *named.purpose, family)
+        results[family] = attempt(source, named.subject(named.data, options.loss, rng))
+    lines = [
+        line for family, values in results.items() for line in reason_lines(family, values.left_out)
+    ]
+    if lines:
+        print("left out:", *lines, sep="\n", file=sys.stderr)
+    if not any(results.values()):
+        raise GengapError("No measure can be computed: the reasons are listed above.")
+    _write(_table(results), options.output)
+
+
+def _table(results: dict[str, MeasureResults]) -> pd.DataFrame:
+    """Return rows (family, measure, component, value, ...), with a reason where there is none."""
+    import pandas as pd
+
+    from gengap.measures import to_frame
+
+    tables = [to_frame(values).assign(family=family) for family, values in results.items()]
+    table = pd.concat(tables, ignore_index=True)
+    return table[["family", *(column for column in table if column != "family")]]
+
+
+def _write(table: pd.DataFrame, output: str) -> None:
+    from gengap.files import writing
+
+    if output == "-":
+        table.to_csv(sys.stdout, index=False, lineterminator="\n")
+        return
+    with writing(Path(output)) as part:
+        table.to_csv(part, index=False)
+
+
+COMMAND = Command(
+    "measure",
+    "compute the measures of one network, as a table",
+    EXAMPLES,
+    add_arguments,
+    run,
+)
