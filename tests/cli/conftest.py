@@ -59,8 +59,9 @@ def saved(tmp_path: Path, seeded: Callable[..., Any], random_split: Callable[...
         network,
         initial,
         train,
-        *(str(folder / name) for name in ("config.json", "weights.safetensors")),
-        str(folder / "weights_init.safetensors"),
-        str(tmp_path / "train.safetensors"),
-        str(folder),
+        spec=str(folder / "config.json"),
+        weights=str(folder / "weights.safetensors"),
+        first=str(folder / "weights_init.safetensors"),
+        data=str(tmp_path / "train.safetensors"),
+        folder=str(folder),
     )

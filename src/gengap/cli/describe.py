@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -208,9 +209,8 @@ def _parts(network: Network, example: torch.Tensor) -> tuple[list[Layer], list[O
         )
         for name, module in modules.items()
     ]
-    names = {module: name for name, module in network.named_modules()}
     observed = [
-        Observed(name, names[module], int(torch.Size(shapes[module]).numel()))
+        Observed(name, network.observed[name], math.prod(shapes[module]))
         for name, module in read_at
     ]
     return layers, observed

@@ -28,7 +28,7 @@ from gengap.errors import GengapError
 from gengap.files import read_json, writing
 
 if TYPE_CHECKING:
-    from torch import nn
+    from gengap.networks import Network
 
 TASK_FILE = "task.json"
 MAKE_AGAIN = "remove what is left of it and run the workflow"
@@ -122,11 +122,11 @@ class TrainedNetwork:
         """Train accuracy minus test accuracy."""
         return self.metrics.train_accuracy - self.metrics.test_accuracy
 
-    def network(self) -> nn.Module:
+    def network(self) -> Network:
         """Read the trained network, in eval mode."""
         return read_network(self.folder / "config.json", self.folder / "weights.safetensors")
 
-    def initial(self) -> nn.Module:
+    def initial(self) -> Network:
         """Read the network as it was before training, in eval mode."""
         return read_network(self.folder / "config.json", self.folder / "weights_init.safetensors")
 
@@ -251,7 +251,7 @@ def write_task(
         part.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def read_network(spec: str | Path, weights: str | Path) -> nn.Module:
+def read_network(spec: str | Path, weights: str | Path) -> Network:
     """Build a network from the files of its spec and its weights, in eval mode."""
     from gengap.networks import build, read_weights
 

@@ -23,7 +23,7 @@ from gengap.names import NETWORK_RECEIPT
 from gengap.tasks.folder import MAKE_AGAIN, Metrics, read_network
 
 if TYPE_CHECKING:
-    from torch import nn
+    from gengap.networks import Network
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class ShardReceipt:
             raise GengapError(f"{path} is no receipt of a shard: {MAKE_AGAIN}.")
         return cls(Path(path).parents[1], content["networks"])
 
-    def network(self, network: str, weights: str = WEIGHTS) -> nn.Module:
+    def network(self, network: str, weights: str = WEIGHTS) -> Network:
         """Return a network of the shard in eval mode.
 
         Args:
