@@ -5,14 +5,17 @@ A spec is PGDL's own ``config.json`` (a list of Keras-style layers and an input 
 (n, H, W, C) images or (n, d) vectors, float32. Front doors: :func:`build`, :func:`initialise`,
 :func:`write_weights`, :func:`read_weights`, :func:`convolutional`, :func:`dense`. For the parts of
 a network: :func:`weight_layers`, :func:`observed_layers`, :func:`leaf_modules`,
-:func:`parameter_count`. To run it over data: :func:`batched_outputs`, :func:`predicted_classes`,
-:func:`logits`, :func:`class_logits`, :func:`predictions`, :func:`penultimate`, :func:`captured`.
-For its device: :func:`resolve_device`, :func:`device_of`, :func:`tensor_of`.
+:func:`parameter_count`, :func:`counted_parameters`. For its linear maps: :func:`kernels`,
+:func:`kernel_norms`, :func:`coverage`, :func:`unknown_layers`, :func:`folded`. To run it over data:
+:func:`batched_outputs`, :func:`predicted_classes`, :func:`logits`, :func:`class_logits`,
+:func:`predictions`, :func:`penultimate`, :func:`captured`. For its device: :func:`resolve_device`,
+:func:`device_of`, :func:`tensor_of`.
 """
 
 from gengap.networks.architectures import ARCHITECTURES
 from gengap.networks.building import build
 from gengap.networks.device import device_of, resolve_device, tensor_of
+from gengap.networks.folding import folded
 from gengap.networks.inference import (
     batch_size_for,
     batched_outputs,
@@ -30,6 +33,15 @@ from gengap.networks.inference import (
 )
 from gengap.networks.initialisation import initialise
 from gengap.networks.inspection import leaf_modules, observed_layers, weight_layers
+from gengap.networks.kernels import (
+    Kernel,
+    ParameterChoice,
+    counted_parameters,
+    coverage,
+    kernel_norms,
+    kernels,
+    unknown_layers,
+)
 from gengap.networks.layers import LAYERS
 from gengap.networks.network import Network
 from gengap.networks.templates import TEMPLATES, convolutional, dense
@@ -39,19 +51,26 @@ __all__ = [
     "ARCHITECTURES",
     "LAYERS",
     "TEMPLATES",
+    "Kernel",
     "Network",
+    "ParameterChoice",
     "batch_size_for",
     "batched_outputs",
     "build",
     "captured",
     "class_logits",
     "convolutional",
+    "counted_parameters",
+    "coverage",
     "dense",
     "device_of",
     "evaluating",
+    "folded",
     "forward_hooks",
     "initialise",
     "input_batches",
+    "kernel_norms",
+    "kernels",
     "leaf_modules",
     "logits",
     "observed_layers",
@@ -64,6 +83,7 @@ __all__ = [
     "resolve_device",
     "set_weights",
     "tensor_of",
+    "unknown_layers",
     "weight_layers",
     "weights_of",
     "write_weights",
