@@ -132,7 +132,8 @@ class Description:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``gengap describe``."""
-    subject.add_arguments(parser)
+    subject.add_network(parser)
+    subject.add_training(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 

@@ -7,10 +7,11 @@ its effective dimensionality at several alpha, and writes everything to an npz f
 from __future__ import annotations
 
 import logging
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentError, ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gengap.cli import subject
 from gengap.cli.command import Command
 from gengap.limits import DENSE_LIMIT, LARGEST_EIGENVALUES
 from gengap.names import LOSSES
@@ -31,18 +32,18 @@ gengap eigenvalues results/digits/networks/0/config.json \\
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``gengap eigenvalues``."""
+    subject.add_network(parser)
     add = parser.add_argument
     add(
-        "config",
-        metavar="SPEC",
-        type=Path,
-        help="the network's spec, JSON (config.json of a task's network)",
-    )
-    add("weights", metavar="WEIGHTS", type=Path, help="its weights, safetensors")
-    add(
         "--dataset",
-        required=True,
-        help="name of a dataset of gengap, or a split's file (dataset/train.safetensors of a task)",
+        help="name of a dataset of gengap, or a file of data (dataset/train.safetensors of a "
+        "task); a network's folder of a task has its own",
+    )
+    add(
+        "--data-keys",
+        type=subject.json_object,
+        metavar="JSON",
+        help="what such a file holds, as in a config's dataset",
     )
     add("--labels", type=Path, help="labels trained on, .npy (labels.npy of a task's network)")
     add("--split", choices=("train", "test"), default="train", help="split of a named dataset")
@@ -69,7 +70,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--bottom", type=int, help="number of smallest eigenvalues (5, or as many as are left)")
     add("--alpha", type=float, nargs="+", default=[0.01, 0.1, 1.0, 10.0], help="alphas of N_eff")
     add("--seed", type=int, default=0, help="seed of the random vectors (0)")
-    add("--device", default="cpu", help="cpu, cuda, cuda:N or auto (cpu)")
     add("--output", type=Path, default=Path("eigenvalues.npz"), help="file (eigenvalues.npz)")
 
 
@@ -77,14 +77,24 @@ def run(options: Namespace) -> None:
     """Read, compute, write and print."""
     from gengap.curvature.report import report
     from gengap.networks import resolve_device
-    from gengap.tasks.folder import read_network
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    network = read_network(options.config, options.weights).to(resolve_device(options.device))
+    device = resolve_device(options.device)
+    trained = subject.trained_network(options)
+    if trained is None and options.dataset is None:
+        raise ArgumentError(None, "the loss needs data: give --dataset")
+    if trained is not None and options.dataset is None:
+        data = subject.data_of_task(trained)
+    else:
+        data = _data(options)
+    if trained is None:
+        network = subject.network_of_spec(options, options.weights, data)
+    else:
+        network = trained.network()
     curvature = report(
-        network,
+        network.to(device),
         options.loss,
-        _data(options),
+        data,
         matrix=options.matrix,
         reduction=options.reduction,
         dtype=options.dtype,
@@ -98,12 +108,12 @@ def run(options: Namespace) -> None:
 
 
 def _data(options: Namespace) -> Split:
-    from gengap.datasets import load, read_split
+    """Read the data that are named, with the labels that are named."""
+    from gengap.datasets import load, read_data
+    from gengap.names import DATASETS
     from gengap.tasks.folder import with_labels
 
-    if options.dataset.endswith(".safetensors"):
-        split = read_split(options.dataset)
-    else:
+    if options.dataset in DATASETS:
         data = load(
             options.dataset,
             data_dir=options.data_dir,
@@ -112,6 +122,8 @@ def _data(options: Namespace) -> Split:
             test_size=options.test_size,
         )
         split = data.train if options.split == "train" else data.test
+    else:
+        split = read_data(options.dataset, **(options.data_keys or {}))
     return split if options.labels is None else with_labels(split, options.labels)
 
 

@@ -25,7 +25,8 @@ gengap measure config.json weights.safetensors --data train.safetensors --output
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``gengap measure``."""
-    subject.add_arguments(parser)
+    subject.add_network(parser)
+    subject.add_training(parser)
     add = parser.add_argument
     add(
         "--families",

@@ -1,8 +1,9 @@
-"""The arguments that name a network and its training data, and what they name."""
+"""The arguments that name a network and its training data, and reading what they name."""
 
 from __future__ import annotations
 
 import json
+import os
 from argparse import ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +20,94 @@ if TYPE_CHECKING:
     from gengap.networks import Network
     from gengap.tasks import TrainedNetwork
 
-SPEC_FORMS = (
+SPEC_HELP = (
     "the network: a spec (a JSON file, or JSON text), mynets.py:SmallResNet, torchvision:resnet18, "
     "model.keras; or a network's folder of a task, such as results/digits/networks/3"
 )
-OF_THE_FOLDER = {
+MODULE_LAYOUTS = ("channels_first", "channels_last")
+NOT_BESIDE_A_FOLDER = {
     "weights": "WEIGHTS",
-    "initial": "--initial",
     "keywords": "--keywords",
+    "layout": "--layout",
+    "initial": "--initial",
     "data": "--data",
+    "data_keys": "--data-keys",
     "labels": "--labels",
 }
 """Arguments that have no place beside a network's folder of a task, which holds all that."""
+
+
+def add_network(parser: ArgumentParser) -> None:
+    """Add the arguments that name a network with its weights."""
+    add = parser.add_argument
+    add("spec", metavar="SPEC", help=SPEC_HELP)
+    add(
+        "weights",
+        metavar="WEIGHTS",
+        nargs="?",
+        type=Path,
+        help="its trained weights: .safetensors, or a state dict (.pt, .pth); a network's folder "
+        "and model.keras hold them already",
+    )
+    add(
+        "--keywords",
+        type=json_object,
+        metavar="JSON",
+        help="keywords of a factory or a hub's function, such as '{\"width\": 8}'",
+    )
+    add(
+        "--layout",
+        choices=MODULE_LAYOUTS,
+        help="what the module takes; needed only where it runs in both layouts",
+    )
+    add("--device", default="cpu", help="cpu, cuda, cuda:N or auto (cpu)")
+
+
+def add_training(parser: ArgumentParser) -> None:
+    """Add the arguments that name how a network was trained."""
+    add = parser.add_argument
+    add("--initial", type=Path, metavar="FILE", help="its weights before training")
+    add(
+        "--data",
+        type=Path,
+        metavar="FILE",
+        help="the data that it was trained on: .npz, .safetensors, .csv, .parquet, .arrow, or a "
+        "folder of class folders with images",
+    )
+    add(
+        "--data-keys",
+        type=json_object,
+        metavar="JSON",
+        help='what that file holds, as in a config\'s dataset, such as \'{"layout": "NCHW"}\' or '
+        '\'{"label": "target"}\'',
+    )
+    add("--labels", type=Path, metavar="FILE", help="the labels that it was trained on, .npy")
+    add(
+        "--loss",
+        choices=LOSSES,
+        help="the loss that it was trained on (cross_entropy; mse where the targets are numbers)",
+    )
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Read a JSON object from an argument.
+
+    Args:
+        text: the argument.
+
+    Returns:
+        The object.
+
+    Raises:
+        ArgumentTypeError: the text is no JSON object.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ArgumentTypeError(f"{text!r} is no JSON object such as '{{\"width\": 8}}'")
+    return value
 
 
 @dataclass(frozen=True)
@@ -59,53 +136,8 @@ class NamedNetwork:
         return Subject(self.network, self.initial, data, rng, loss=loss or "")
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the arguments that name a network and its training data."""
-    add = parser.add_argument
-    add("spec", metavar="SPEC", help=SPEC_FORMS)
-    add(
-        "weights",
-        metavar="WEIGHTS",
-        nargs="?",
-        type=Path,
-        help="its trained weights; a network's folder and model.keras hold them",
-    )
-    add("--initial", type=Path, metavar="FILE", help="its weights before training")
-    add(
-        "--keywords",
-        type=json_object,
-        metavar="JSON",
-        help="keywords of a factory or a hub's function, such as '{\"width\": 8}'",
-    )
-    add("--data", type=Path, metavar="FILE", help="the data that it was trained on")
-    add("--labels", type=Path, metavar="FILE", help="the labels that it was trained on, .npy")
-    add("--loss", choices=LOSSES, help="the loss that it was trained on (cross_entropy)")
-    add("--device", default="cpu", help="cpu, cuda, cuda:N or auto (cpu)")
-
-
-def json_object(text: str) -> dict[str, Any]:
-    """Read a JSON object from an argument.
-
-    Args:
-        text: the argument.
-
-    Returns:
-        The object.
-
-    Raises:
-        ArgumentTypeError: the text is no JSON object.
-    """
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise ArgumentTypeError(f"{text!r} is no JSON object such as '{{\"width\": 8}}'")
-    return value
-
-
 def read_named_network(options: Namespace) -> NamedNetwork:
-    """Read what the arguments of :func:`add_arguments` name.
+    """Read what the arguments of :func:`add_network` and :func:`add_training` name.
 
     Args:
         options: the parsed arguments.
@@ -114,72 +146,111 @@ def read_named_network(options: Namespace) -> NamedNetwork:
         The network in eval mode and on the device, and its data.
 
     Raises:
+        ArgumentError: the arguments do not go together.
         GengapError: a file is missing, or is not what it should be.
     """
     from gengap.networks import resolve_device
 
     device = resolve_device(options.device)
-    named = _of_task(options) if Path(options.spec).is_dir() else _of_files(options)
+    trained = trained_network(options)
+    named = _of_files(options) if trained is None else _of_task(trained)
     for network in filter(None, (named.network, named.initial)):
         network.to(device)
     return named
 
 
-def _of_task(options: Namespace) -> NamedNetwork:
-    """Read a network of a task, with the data of the task and its own labels."""
-    from gengap.datasets import read_split
+def trained_network(options: Namespace) -> TrainedNetwork | None:
+    """Return the network of a task whose folder SPEC is, or None if SPEC is no folder.
 
-    folder = Path(options.spec)
-    for name, shown in OF_THE_FOLDER.items():
-        if getattr(options, name) is not None:
-            raise ArgumentError(
-                None, f"{folder} is a network's folder, with weights and data: leave out {shown}"
-            )
-    trained = _trained_network(folder)
-    task = folder.resolve().parents[1]
-    return NamedNetwork(
-        trained.network(),
-        trained.initial(),
-        trained.train(read_split(task / "dataset" / "train.safetensors")),
-        True,
-        (task.name, trained.id),
-    )
+    Args:
+        options: the parsed arguments.
 
+    Returns:
+        The network, whose files are read only when they are used.
 
-def _trained_network(folder: Path) -> TrainedNetwork:
+    Raises:
+        ArgumentError: weights or data are named besides.
+        GengapError: the folder is not that of a network.
+    """
     from gengap.tasks import TrainedNetwork
     from gengap.tasks.folder import Metrics
 
+    # JSON text may be too long for a file's name.
+    if not os.path.isdir(options.spec):
+        return None
+    folder = Path(options.spec)
     if not (folder / "config.json").is_file():
         raise GengapError(
             f"{folder} is no network's folder, since it has no config.json: give a folder such as "
             "results/digits/networks/3, or a spec."
         )
-    return TrainedNetwork(folder.resolve().name, folder, Metrics.read(folder / "metrics.json"))
+    for name, shown in NOT_BESIDE_A_FOLDER.items():
+        if getattr(options, name, None) is not None:
+            raise ArgumentError(
+                None, f"{folder} is a network's folder, with weights and data: leave out {shown}"
+            )
+    folder = folder.resolve()
+    return TrainedNetwork(folder.name, folder, Metrics.read(folder / "metrics.json"))
+
+
+def data_of_task(trained: TrainedNetwork) -> Split:
+    """Return the training data of a task's network, with the labels that it was trained on."""
+    from gengap.datasets import read_split
+
+    return trained.train(read_split(trained.folder.parents[1] / "dataset" / "train.safetensors"))
+
+
+def network_of_spec(options: Namespace, weights: Path | None, example: Split | None) -> Network:
+    """Build the network of a spec.
+
+    Args:
+        options: the parsed arguments.
+        weights: the file of its weights; None for those that it starts with.
+        example: some of its inputs; None where the spec states their shape.
+
+    Returns:
+        The network, in eval mode.
+
+    Raises:
+        GengapError: the spec or the weights make no network.
+    """
+    from gengap.networks import build, read_spec, read_weights
+
+    spec, folder = read_spec(options.spec)
+    if options.keywords is not None:
+        spec = {**spec, "keywords": {**spec.get("keywords", {}), **options.keywords}}
+    if options.layout is not None:
+        spec = {**spec, "layout": options.layout}
+    network = build(spec, example=example, folder=folder)
+    if weights is not None:
+        read_weights(network, weights)
+    return network.eval()
+
+
+def _of_task(trained: TrainedNetwork) -> NamedNetwork:
+    """Read a network of a task, with the data of the task and its own labels."""
+    return NamedNetwork(
+        trained.network(),
+        trained.initial(),
+        data_of_task(trained),
+        True,
+        (trained.folder.parents[1].name, trained.id),
+    )
 
 
 def _of_files(options: Namespace) -> NamedNetwork:
     """Read a network of a spec, with weights and data from files."""
-    from gengap.datasets import read_split
+    from gengap.datasets import read_data
     from gengap.tasks.folder import with_labels
 
-    data = None if options.data is None else read_split(options.data)
+    data = None if options.data is None else read_data(options.data, **(options.data_keys or {}))
     if data is not None and options.labels is not None:
         data = with_labels(data, options.labels)
+    network = network_of_spec(options, options.weights, data)
     return NamedNetwork(
-        _network(options, options.weights),
-        None if options.initial is None else _network(options, options.initial),
+        network,
+        None if options.initial is None else network_of_spec(options, options.initial, data),
         data,
-        options.weights is not None,
+        options.weights is not None or bool({"keras", "hub"} & set(network.spec)),
         ("measure",),
     )
-
-
-def _network(options: Namespace, weights: Path | None) -> Network:
-    from gengap.files import read_json
-    from gengap.networks import build, read_weights
-
-    network = build(read_json(options.spec, "give the file of a network's spec"))
-    if weights is not None:
-        read_weights(network, weights)
-    return network.eval()
