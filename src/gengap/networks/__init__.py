@@ -12,9 +12,11 @@ a network: :func:`weight_layers`, :func:`observed_layers`, :func:`leaf_modules`,
 :func:`device_of`, :func:`tensor_of`.
 """
 
+from gengap.networks.adoption import AdoptedNetwork, adopt
 from gengap.networks.architectures import ARCHITECTURES
 from gengap.networks.building import build
 from gengap.networks.device import device_of, resolve_device, tensor_of
+from gengap.networks.factories import copy_code, factory_keywords
 from gengap.networks.folding import folded
 from gengap.networks.inference import (
     batch_size_for,
@@ -44,6 +46,7 @@ from gengap.networks.kernels import (
 )
 from gengap.networks.layers import LAYERS
 from gengap.networks.network import Network
+from gengap.networks.specs import read_spec
 from gengap.networks.templates import TEMPLATES, convolutional, dense
 from gengap.networks.weights import read_weights, set_weights, weights_of, write_weights
 
@@ -51,20 +54,24 @@ __all__ = [
     "ARCHITECTURES",
     "LAYERS",
     "TEMPLATES",
+    "AdoptedNetwork",
     "Kernel",
     "Network",
     "ParameterChoice",
+    "adopt",
     "batch_size_for",
     "batched_outputs",
     "build",
     "captured",
     "class_logits",
     "convolutional",
+    "copy_code",
     "counted_parameters",
     "coverage",
     "dense",
     "device_of",
     "evaluating",
+    "factory_keywords",
     "folded",
     "forward_hooks",
     "initialise",
@@ -79,6 +86,7 @@ __all__ = [
     "penultimate",
     "predicted_classes",
     "predictions",
+    "read_spec",
     "read_weights",
     "resolve_device",
     "set_weights",
