@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,21 @@ gengap describe results/digits/networks/3
 gengap describe config.json weights.safetensors --data train.safetensors
 gengap describe config.json --json"""
 
+NORMS = "norms of layers"
+NEURONS = "layers of neurons"
+OUTPUTS = "outputs"
+DERIVATIVES = "derivatives"
+
+SEEN_BY = {
+    "topology": NEURONS,
+    "baseline": NORMS,
+    "competition": OUTPUTS,
+    "curvature": DERIVATIVES,
+    "tangent": DERIVATIVES,
+    "functional_graph": NEURONS,
+}
+"""What most measures of a family look at."""
+
 WITHOUT_DATA = (
     "All measures need training data. Without --data, those that need class labels are listed as "
     "if there were a class for each output."
@@ -35,9 +52,9 @@ class Layer:
     """A module of a network that owns parameters or has no parts.
 
     Attributes:
-        name: its path in the network.
+        name: its path in the network; empty for parameters of the network itself.
         kind: its class.
-        kernel: the shape of its kernel; empty for a module without one.
+        kernels: the shape (out, in, *window) of each of its kernels.
         output: the shape of its output without the batch, as PyTorch has it; None for a module
             that the network does not use.
         parameters: number of its own parameters.
@@ -45,7 +62,7 @@ class Layer:
 
     name: str
     kind: str
-    kernel: list[int]
+    kernels: list[list[int]]
     output: list[int] | None
     parameters: int
 
@@ -76,6 +93,8 @@ class Description:
         trainable: number of those that are not frozen.
         layers: in the order in which the network registers them.
         observed: the layers of neurons, in forward order.
+        shares: by family, the share of the parameters that its measures see.
+        unknown: the layers that norms do not know.
         has_data: whether training data were given.
         measures: by family and measure, the reason why it cannot be computed, or None.
     """
@@ -86,6 +105,8 @@ class Description:
     trainable: int
     layers: list[Layer]
     observed: list[Observed]
+    shares: dict[str, float]
+    unknown: list[str]
     has_data: bool
     measures: dict[str, dict[str, str | None]]
 
@@ -101,9 +122,9 @@ class Description:
                 ["layer", "kind", "kernel", "output", "parameters"],
                 [
                     [
-                        layer.name,
+                        layer.name or "(itself)",
                         layer.kind,
-                        _shape(layer.kernel),
+                        ", ".join(map(_shape, layer.kernels)),
                         "not used" if layer.output is None else _shape(layer.output),
                         f"{layer.parameters:,}" if layer.parameters else "",
                     ]
@@ -116,6 +137,16 @@ class Description:
                 ["layer", "read at", "neurons"],
                 [[layer.name, layer.read_at, f"{layer.neurons:,}"] for layer in self.observed],
             ),
+            "",
+            "share of the parameters that a family sees",
+            *_columns(
+                ["family", "by", "share"],
+                [
+                    [family, SEEN_BY[family], f"{100 * share:.1f} %"]
+                    for family, share in self.shares.items()
+                ],
+            ),
+            *(wrapped(f"norms do not know {', '.join(self.unknown)}") if self.unknown else []),
             "",
             "measures that can be computed",
         ]
@@ -134,7 +165,32 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``gengap describe``."""
     subject.add_network(parser)
     subject.add_training(parser)
+    parser.add_argument(
+        "--input-shape",
+        type=input_shape,
+        metavar="SIZES",
+        help="sizes of one input, channels last, such as 32,32,3: without data, for a spec that "
+        "does not state them",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def input_shape(text: str) -> list[int]:
+    """Read sizes separated by commas.
+
+    Args:
+        text: such as ``32,32,3``.
+
+    Returns:
+        The sizes.
+
+    Raises:
+        ArgumentTypeError: one of them is no positive integer.
+    """
+    sizes = text.split(",")
+    if not all(size.isdecimal() and int(size) for size in sizes):
+        raise ArgumentTypeError(f"{text!r} is no shape such as 32,32,3")
+    return [int(size) for size in sizes]
 
 
 def run(options: Namespace) -> None:
@@ -156,19 +212,23 @@ def describe(named: subject.NamedNetwork, loss: str | None = None) -> Descriptio
     import numpy as np
 
     from gengap.measures import applicable
-    from gengap.networks import device_of, tensor_of
+    from gengap.networks import device_of, tensor_of, unknown_layers
 
-    data = _example(named.network) if named.data is None else named.data.take(slice(0, 1))
-    layers, observed = _parts(named.network, tensor_of(data.inputs, device_of(named.network)))
+    network = named.network
+    data = _example(network) if named.data is None else named.data.take(slice(0, 1))
+    example = tensor_of(data.inputs, device_of(network))
+    layers, observed = _parts(network, example)
     whole = named.subject(named.data or data, loss, np.random.default_rng(0))
-    parameters = list(named.network.parameters())
+    parameters = list(network.parameters())
     return Description(
-        input_shape=list(named.network.input_shape),
-        outputs=named.network.outputs,
+        input_shape=list(network.input_shape),
+        outputs=network.outputs,
         parameters=sum(parameter.numel() for parameter in parameters),
         trainable=sum(tensor.numel() for tensor in parameters if tensor.requires_grad),
         layers=layers,
         observed=observed,
+        shares=_shares(network, example),
+        unknown=unknown_layers(network),
         has_data=named.data is not None,
         measures={family: applicable(family, whole) for family in FAMILIES},
     )
@@ -180,7 +240,10 @@ def _example(network: Network) -> Split:
 
     from gengap.datasets import Split
 
-    inputs = np.zeros((1, *network.input_shape), np.float32)
+    # Token 0 is often padding, of which some networks see nothing.
+    tokens = network.spec.get("input_type") == "int64"
+    values = np.ones if tokens else np.zeros
+    inputs = values((1, *network.input_shape), np.int64 if tokens else np.float32)
     return Split(inputs, np.zeros(1, np.int64), max(network.outputs, 2))
 
 
@@ -188,13 +251,12 @@ def _parts(network: Network, example: torch.Tensor) -> tuple[list[Layer], list[O
     """Run one input through a network, and return its layers and its layers of neurons."""
     import torch
 
-    from gengap.networks import captured, evaluating, observed_layers
+    from gengap.networks import AdoptedNetwork, captured, evaluating, kernels, observed_layers
 
-    modules = {
-        name: module
-        for name, module in network.named_modules()
-        if list(module.parameters(recurse=False)) or not list(module.children())
-    }
+    modules = _layers(network)
+    shapes_of_kernels: dict[torch.nn.Module, list[list[int]]] = {}
+    for kernel in kernels(network):
+        shapes_of_kernels.setdefault(kernel.module, []).append(list(kernel.weight.shape))
     read_at = observed_layers(network)
     watched = [*modules.values(), *(module for _, module in read_at)]
     with torch.inference_mode(), evaluating(network), captured(watched) as passages:
@@ -203,10 +265,10 @@ def _parts(network: Network, example: torch.Tensor) -> tuple[list[Layer], list[O
     layers = [
         Layer(
             name,
-            type(module).__name__,
-            _kernel_shape(module),
+            module.kind if isinstance(module, AdoptedNetwork) else type(module).__name__,
+            shapes_of_kernels.get(module, []),
             shapes.get(module),
-            sum(parameter.numel() for parameter in module.parameters(recurse=False)),
+            sum(parameter.numel() for parameter in _own_parameters(module)),
         )
         for name, module in modules.items()
     ]
@@ -217,9 +279,62 @@ def _parts(network: Network, example: torch.Tensor) -> tuple[list[Layer], list[O
     return layers, observed
 
 
-def _kernel_shape(module: torch.nn.Module) -> list[int]:
-    weight = getattr(module, "weight", None)
-    return list(weight.shape) if weight is not None and weight.ndim > 1 else []
+def _layers(network: Network) -> dict[str, torch.nn.Module]:
+    """Return the modules that own parameters or have no parts; attention is one with its parts."""
+    from torch import nn
+
+    inside = {
+        part
+        for module in network.modules()
+        if isinstance(module, nn.MultiheadAttention)
+        for part in module.children()
+    }
+    return {
+        name: module
+        for name, module in network.named_modules()
+        if module not in inside and (_own_parameters(module) or not list(module.children()))
+    }
+
+
+def _own_parameters(module: torch.nn.Module) -> list[torch.nn.Parameter]:
+    from torch import nn
+
+    return list(module.parameters(recurse=isinstance(module, nn.MultiheadAttention)))
+
+
+def _shares(network: Network, example: torch.Tensor) -> dict[str, float]:
+    """Return the share of the parameters that each family sees."""
+    from gengap.networks import counted_parameters, coverage, parameter_count
+
+    def share(parameters: Iterable[torch.nn.Parameter]) -> float:
+        seen = set(parameters)
+        return sum(tensor.numel() for tensor in seen) / parameter_count(network)
+
+    observed = [network.get_submodule(name) for name in network.observed]
+    by = {
+        NORMS: coverage(network),
+        NEURONS: share(tensor for layer in observed for tensor in layer.parameters()),
+        OUTPUTS: share(_used_parameters(network, example)),
+        DERIVATIVES: share(counted_parameters(network).values()),
+    }
+    return {family: by[SEEN_BY[family]] for family in FAMILIES}
+
+
+def _used_parameters(network: Network, example: torch.Tensor) -> list[torch.nn.Parameter]:
+    """Return the parameters that the outputs depend on."""
+    import torch
+
+    from gengap.networks import evaluating
+
+    tensors = list(network.parameters())
+    copied = copy.deepcopy(network).requires_grad_()
+    with torch.enable_grad(), evaluating(copied):
+        gradients = torch.autograd.grad(
+            copied(example).sum(), list(copied.parameters()), allow_unused=True
+        )
+    return [
+        tensor for tensor, gradient in zip(tensors, gradients, strict=True) if gradient is not None
+    ]
 
 
 def _output_shape(output: Any) -> list[int]:

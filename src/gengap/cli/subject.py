@@ -29,6 +29,7 @@ NOT_BESIDE_A_FOLDER = {
     "weights": "WEIGHTS",
     "keywords": "--keywords",
     "layout": "--layout",
+    "input_shape": "--input-shape",
     "initial": "--initial",
     "data": "--data",
     "data_keys": "--data-keys",
@@ -219,8 +220,9 @@ def network_of_spec(options: Namespace, weights: Path | None, example: Split | N
     spec, folder = read_spec(options.spec)
     if options.keywords is not None:
         spec = {**spec, "keywords": {**spec.get("keywords", {}), **options.keywords}}
-    if options.layout is not None:
-        spec = {**spec, "layout": options.layout}
+    for key in ("layout", "input_shape"):
+        value = getattr(options, key, None)
+        spec = spec if value is None else {**spec, key: value}
     network = build(spec, example=example, folder=folder)
     if weights is not None:
         read_weights(network, weights)
@@ -238,14 +240,18 @@ def _of_task(trained: TrainedNetwork) -> NamedNetwork:
     )
 
 
-def _of_files(options: Namespace) -> NamedNetwork:
-    """Read a network of a spec, with weights and data from files."""
+def _training_data(options: Namespace) -> Split:
+    """Read the data that are named, with the labels that are named."""
     from gengap.datasets import read_data
     from gengap.tasks.folder import with_labels
 
-    data = None if options.data is None else read_data(options.data, **(options.data_keys or {}))
-    if data is not None and options.labels is not None:
-        data = with_labels(data, options.labels)
+    data = read_data(options.data, **(options.data_keys or {}))
+    return data if options.labels is None else with_labels(data, options.labels)
+
+
+def _of_files(options: Namespace) -> NamedNetwork:
+    """Read a network of a spec, with weights and data from files."""
+    data = None if options.data is None else _training_data(options)
     network = network_of_spec(options, options.weights, data)
     return NamedNetwork(
         network,
