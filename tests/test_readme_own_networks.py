@@ -1,0 +1,171 @@
+"""The README's section on networks of one's own: each block runs as it stands there."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from gengap.cli import main
+from gengap.datasets import load
+from gengap.measures import MeasureResults
+
+SECTION = "Your own networks"
+GRID = [(width, decay) for width in (8, 16) for decay in (0.0, 1e-3, 1e-2, 1e-1)]
+EPOCHS = 30
+
+
+class Block(NamedTuple):
+    """A block of code: its language and its text."""
+
+    language: str
+    text: str
+
+
+@pytest.fixture(scope="module")
+def blocks(root: Path) -> list[Block]:
+    text = (root / "README.md").read_text(encoding="utf-8")
+    section = re.search(rf"^## {SECTION}\n(.*?)^## ", text, re.M | re.S)
+    assert section is not None
+    return [
+        Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```$", section[1], re.M | re.S)
+    ]
+
+
+def of_language(blocks: list[Block], language: str) -> list[str]:
+    return [block.text for block in blocks if block.language == language]
+
+
+def train(network: nn.Module, images: torch.Tensor, labels: torch.Tensor, decay: float) -> None:
+    optimiser = torch.optim.AdamW(network.parameters(), lr=0.01, weight_decay=decay)
+    for _ in range(EPOCHS):
+        loss = nn.functional.cross_entropy(network(images), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    network.eval()
+
+
+@pytest.fixture(scope="module")
+def folder(blocks: list[Block], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's folder: the network's file, its data, eight trained networks and their table."""
+    folder = tmp_path_factory.mktemp("own")
+    source = of_language(blocks, "python")[0]
+    assert source.startswith("# mynets.py\n")
+    (folder / "mynets.py").write_text(source)
+    (config,) = of_language(blocks, "yaml")
+    (folder / "mine.yaml").write_text(config)
+    digits = load("digits", train_size=100, test_size=200)
+    arrays = {
+        "inputs": digits.train.inputs, "test_inputs": digits.test.inputs
+    }  # fmt: skip
+    first = {name: np.moveaxis(images, -1, 1) for name, images in arrays.items()}
+    labels = {"labels": digits.train.labels, "test_labels": digits.test.labels}
+    np.savez(folder / "digits.npz", **first, **labels)
+    namespace: dict[str, Any] = {}
+    exec(compile(source, "mynets.py", "exec"), namespace)
+    images, targets = torch.tensor(first["inputs"]), torch.tensor(digits.train.labels)
+    (folder / "runs").mkdir()
+    rows = []
+    for position, (width, decay) in enumerate(GRID):
+        torch.manual_seed(position)
+        network = namespace["SmallNet"](width=width)
+        files = [f"runs/{position}.pt", f"runs/{position}_initial.pt"]
+        torch.save(network.state_dict(), folder / files[1])
+        train(network, images, targets, decay)
+        torch.save(network.state_dict(), folder / files[0])
+        rows.append([*files, width, decay])
+    (header,) = (block.splitlines()[0] for block in of_language(blocks, "csv"))
+    with (folder / "runs.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([header.split(","), *rows])
+    return folder
+
+
+@pytest.fixture
+def inside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def commands(blocks: list[Block], program: str) -> list[list[str]]:
+    """The command lines of a program, as words."""
+    lines = "".join(of_language(blocks, "sh")).replace("\\\n", " ").splitlines()
+    found = [shlex.split(line, comments=True) for line in lines]
+    return [words[1:] for words in found if words and words[0] == program]
+
+
+def test_every_block_is_run_here(blocks: list[Block]) -> None:
+    assert [block.language for block in blocks].count("python") == 2
+    assert {block.language for block in blocks} == {"python", "sh", "csv", "yaml"}
+    programs = {
+        line.split()[0]
+        for block in of_language(blocks, "sh")
+        for line in block.splitlines()
+        if not line.startswith(" ")
+    }
+    assert programs == {"gengap", "snakemake"}
+
+
+def test_the_rows_of_the_table_are_those_of_the_text(blocks: list[Block], folder: Path) -> None:
+    (shown,) = of_language(blocks, "csv")
+    table = pd.read_csv(folder / "runs.csv")
+    assert list(table.columns) == shown.splitlines()[0].split(",")
+    assert all((folder / name).is_file() for name in table["weights"])
+
+
+def test_the_commands_describe_and_measure(
+    blocks: list[Block], inside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, third = commands(blocks, "gengap")
+    assert main(first) == 0
+    assert "All measures need training data" in capsys.readouterr().out
+    assert main(second) == 0
+    text = capsys.readouterr().out
+    assert "training data" not in text
+    assert "kernel_drift: needs the initial weights" in " ".join(text.split())
+    assert main(third) == 0
+    table = pd.read_csv(inside / "measures.csv")
+    assert set(table["family"]) == {"baseline", "tangent"}
+    assert {"distance_from_initialisation", "kernel_drift"} <= set(table["measure"])
+    assert table["value"].notna().all()
+
+
+def test_python_gives_the_same_values(
+    blocks: list[Block], inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(inside))
+    namespace: dict[str, Any] = {}
+    exec(compile(of_language(blocks, "python")[1], "README.md", "exec"), namespace)
+    values = namespace["values"]
+    assert isinstance(values, MeasureResults)
+    weights = torch.load("runs/0.pt", weights_only=True)
+    trained = [name for name in weights if "running" not in name and "num_" not in name]
+    assert values["parameter_count"] == sum(weights[name].numel() for name in trained)
+    assert "needs the initial weights" in values.left_out["distance_from_initialisation"]
+
+
+def test_the_config_makes_a_task(
+    blocks: list[Block], folder: Path, root: Path, tmp_path: Path
+) -> None:
+    (words,) = commands(blocks, "snakemake")
+    assert words == ["--cores", "all", "--configfile", "mine.yaml"]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
+    command += ["--cores", "2", "--directory", str(tmp_path)]
+    command += ["--configfile", str(folder / "mine.yaml")]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=root)
+    assert ran.returncode == 0, ran.stderr
+    task = tmp_path / "results" / "mine"
+    leaderboard = pd.read_csv(task / "evaluation" / "leaderboard.csv")
+    assert {"distance_from_initialisation", "kernel_drift"} <= set(leaderboard["measure"])
+    measures = pd.read_csv(task / "measures.csv")
+    assert measures["network"].nunique() == len(GRID)
