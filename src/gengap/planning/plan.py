@@ -10,6 +10,7 @@ from typing import Any
 from gengap.errors import GengapError
 from gengap.limits import ENGINE_MAX_DIM, resolve_engine
 from gengap.planning.experiments import ExperimentPlan, check_experiments
+from gengap.planning.paths import relative_to
 from gengap.planning.settings import Settings, keys_of, merged, read_yaml, validated
 from gengap.planning.tasks import TaskPlan
 
@@ -21,6 +22,9 @@ class Plan:
 
     A task of a study is named ``<study>/<task>``, so it goes through the same rules as any other.
     A study is validated and planned when something of it is first asked for.
+
+    Relative paths in a config are relative to the working directory here (see
+    :func:`gengap.planning.paths.resolved`); those in the file of a study, to its folder.
 
     Attributes:
         root: the folder that holds ``studies/``, ``workflow/schemas/`` and ``src/``.
@@ -190,7 +194,8 @@ class Plan:
         changes = self.config["studies"].get(path.stem, {})
         # Other tasks than the study's: the ones that it compares need not be among them.
         forgotten = {"figures": {"compared": None}} if "tasks" in changes else {}
-        return merged(merged(content[setting], forgotten), changes)
+        own = relative_to(path.parent, content[setting])
+        return merged(merged(own, forgotten), changes)
 
     def _asked_for(self, study: str, kind: str, names: Sequence[str]) -> list[str]:
         """Return those of a study's tasks or experiments that 'only' asks for."""
