@@ -37,7 +37,15 @@ from gengap.measures.subject import Subject
 from gengap.names import FAMILIES
 from gengap.planning.families import family_source
 
-__all__ = ["FAMILIES", "Declaration", "compute", "declaration", "measure", "members"]
+__all__ = [
+    "FAMILIES",
+    "Declaration",
+    "NothingComputedError",
+    "compute",
+    "declaration",
+    "measure",
+    "members",
+]
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +53,24 @@ MeasureFunction = Callable[[Subject], Value | Mapping[str, Value]]
 AnyMeasure = TypeVar("AnyMeasure", bound=MeasureFunction)
 
 _MARK = "gengap_measure"
+
+
+class NothingComputedError(GengapError):
+    """No measure that was asked for could be computed.
+
+    Attributes:
+        results: the reasons.
+    """
+
+    def __init__(self, results: MeasureResults) -> None:
+        """Take the reasons; the first one is the message."""
+        super().__init__(next(iter(results.left_out.values())))
+        self.results = results
+
+    @property
+    def is_for_need(self) -> bool:
+        """Whether all of them need what the subject does not have, and none failed."""
+        return set(self.results.left_out) == set(self.results.unmet)
 
 
 @dataclass(frozen=True)
@@ -153,7 +179,8 @@ def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
         numbers), with the attribute ``left_out``: the reason for each measure without a value.
 
     Raises:
-        GengapError: an unknown family or measure, or no measure that was asked for can be computed.
+        GengapError: an unknown family or measure.
+        NothingComputedError: no measure that was asked for can be computed.
     """
     if isinstance(what, str):
         family, _, only = what.partition(":")
@@ -171,25 +198,29 @@ def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
     streams = dict(zip(functions, subject.rng.spawn(len(functions)), strict=True))
     values: dict[str, Value] = {}
     left_out: dict[str, str] = {}
+    unmet: dict[str, str] = {}
     for function in selected:
         results = _results(function, replace(subject, rng=streams[function]))
         values |= {name: value for name, value in results.items() if name in names}
         left_out |= {name: text for name, text in results.left_out.items() if name in names}
+        unmet |= {name: need for name, need in results.unmet.items() if name in names}
     for name, reason in left_out.items():
         log.warning("measure %s left out: %s", name, reason)
+    computed = MeasureResults(values, left_out, unmet)
     if not values:
-        raise GengapError(next(iter(left_out.values())))
-    return MeasureResults(values, left_out)
+        raise NothingComputedError(computed)
+    return computed
 
 
 def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
     """Return the values of one function, or the reasons why it has none."""
     declared = declaration(function)
     try:
-        for need in (NEEDS[name] for name in NEEDS if name in declared.needs):
-            if not need.is_met(subject):
-                reasons = {name: need.sentence.format(measure=name) for name in declared.names}
-                return MeasureResults({}, reasons)
+        for need in (name for name in NEEDS if name in declared.needs):
+            if not NEEDS[need].is_met(subject):
+                sentence = NEEDS[need].sentence
+                reasons = {name: sentence.format(measure=name) for name in declared.names}
+                return MeasureResults({}, reasons, dict.fromkeys(declared.names, need))
         values = _named(function, function(subject))
     except NETWORK_FAULTS as error:
         if not is_fault_of_network(error):
