@@ -9,6 +9,7 @@ from typing import Any
 
 from gengap.errors import GengapError
 from gengap.limits import ENGINE_MAX_DIM, resolve_engine
+from gengap.names import KINDS
 from gengap.planning.experiments import ExperimentPlan, check_experiments
 from gengap.planning.paths import relative_to
 from gengap.planning.settings import Settings, keys_of, merged, read_yaml, validated
@@ -30,7 +31,7 @@ class Plan:
         root: the folder that holds ``studies/``, ``workflow/schemas/`` and ``src/``.
         config: the validated config.
         studies: of each study the settings that the config chooses, unchecked.
-        kinds: ``zoo`` or ``pgdl`` of each task, by its full name.
+        kinds: one of :data:`gengap.names.KINDS` for each task, by its full name.
     """
 
     def __init__(self, root: Path, config: Mapping[str, Any]) -> None:
@@ -74,9 +75,9 @@ class Plan:
         """The studies of whole tasks, which go through the same rules as the config's."""
         return [name for name in self.studies if name not in self.experiment_studies]
 
-    def names(self, kind: str) -> list[str]:
-        """Return the full names of all tasks of one kind, ``zoo`` or ``pgdl``."""
-        return [name for name, of_task in self.kinds.items() if of_task == kind]
+    def names(self, *kinds: str) -> list[str]:
+        """Return the full names of all tasks of some kinds, such as ``zoo`` and ``pgdl``."""
+        return [name for name, of_task in self.kinds.items() if of_task in kinds]
 
     def task(self, name: str) -> TaskPlan:
         """Return the plan of a task, by its full name."""
@@ -211,10 +212,10 @@ class Plan:
 
 
 def _kinds(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return ``zoo`` or ``pgdl`` of each task; one that is neither is left to the validation."""
+    """Return the kind of each task; one that has none is left to the validation."""
     return {
         f"{prefix}{task.get('name')}": kind
         for task in settings.get("tasks") or []
-        for kind in ("zoo", "pgdl")
+        for kind in KINDS
         if kind in task
     }
