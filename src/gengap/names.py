@@ -112,7 +112,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 LAYERS: dict[str, tuple[str, ...]] = {
     "Activation": ("activation",),
     "AveragePooling2D": ("pool_size", "strides", "padding", "data_format"),
-    "BatchNormalization": ("axis", "momentum", "epsilon", "center", "scale"),
+    "BatchNormalization": ("axis", "momentum", "epsilon", "center", "scale", "renorm"),
     "Conv2D": (
         "filters",
         "kernel_size",
@@ -160,13 +160,16 @@ IGNORED_KEYWORDS: dict[str, tuple[str, ...]] = {
         "gamma_regularizer",
         "moving_mean_initializer",
         "moving_variance_initializer",
+        "renorm_clipping",
+        "renorm_momentum",
+        "synchronized",
     ),
     "Conv2D": _KERNEL_TRAINING_KEYWORDS,
-    "Dense": _KERNEL_TRAINING_KEYWORDS,
+    "Dense": (*_KERNEL_TRAINING_KEYWORDS, "quantization_config"),
     "Dropout": ("seed",),
 }
 """Further keywords of single layers that are accepted and not used: they say how Keras starts and
-trains the layer, which the training recipe decides here."""
+trains the layer, which the training recipe decides here. ``quantization_config`` must be null."""
 
 ACTIVATIONS = (
     "elu",

@@ -9,6 +9,7 @@ that hooks and curvature libraries see what they know. To add a layer, write a f
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,13 @@ def _image(shape: Shape) -> tuple[int, int]:
 def _layout(data_format: str | None) -> None:
     if data_format not in (None, "channels_last"):
         raise KeywordError(f"data_format is {data_format!r}: only channels_last is supported.")
+
+
+def _only(value: Any, key: str, supported: Any) -> None:
+    if value != supported:
+        raise KeywordError(
+            f"{key} is {value!r}: only {json.dumps(supported)} is supported, so leave it out."
+        )
 
 
 def _last_axis(axis: Any, shape: Shape) -> None:
@@ -133,6 +141,7 @@ def batch_normalization(
     epsilon: Any = 1e-3,
     center: Any = True,
     scale: Any = True,
+    renorm: Any = False,
 ) -> Modules:
     """Make Keras' BatchNormalization; torch's momentum is one minus Keras'.
 
@@ -146,11 +155,13 @@ def batch_normalization(
         epsilon: added to the variance.
         center: whether a shift is learned.
         scale: whether a factor is learned.
+        renorm: batch renormalisation, which is refused.
 
     Returns:
         The module, without a suffix.
     """
     _last_axis(axis, shape)
+    _only(renorm, "renorm", False)
     kind = nn.BatchNorm2d if len(shape) == IMAGE_AXES else nn.BatchNorm1d
     module = kind(
         shape[-1],
@@ -166,8 +177,7 @@ def batch_normalization(
 
 def dropout(shape: Shape, *, rate: Any, noise_shape: Any = None) -> Modules:
     """Make Keras' Dropout."""
-    if noise_shape is not None:
-        raise KeywordError(f"noise_shape is {noise_shape!r}: only null is supported.")
+    _only(noise_shape, "noise_shape", None)
     return [("", nn.Dropout(number(rate, "rate", low=0.0, high=1.0)))]
 
 

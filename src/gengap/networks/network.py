@@ -65,3 +65,7 @@ class Network(nn.Module):
                 f"{list(shape[1:])}: give the dataset a transform such as resize, "
                 "or change input_shape in the network's spec."
             )
+
+    def observed_module(self, name: str) -> nn.Module:
+        """Return the module that outputs the activations of an observed layer."""
+        return self.get_submodule(self.observed[name])

@@ -85,11 +85,23 @@ def _make(layer: Mapping[str, Any], shape: Shape) -> tuple[str, Modules]:
         raise KeywordError(f"unknown layer {name!r}: the known ones are {', '.join(LAYERS)}.")
     ignored = ignored_keywords(name)
     given = {key: value for key, value in layer.items() if key != "layer_name"}
-    if given.get("dtype") not in (None, "float32"):
-        raise KeywordError(f"dtype is {layer['dtype']!r}: only float32 is supported.")
+    _refuse_other_numbers(given)
     refuse_unknown(given, LAYERS[name], also=ignored)
     keywords = {key: value for key, value in given.items() if key not in ignored}
     return name, LAYERS[name](shape, **keywords)
+
+
+def _refuse_other_numbers(given: Mapping[str, Any]) -> None:
+    """Refuse a layer that computes with other numbers than float32."""
+    dtype = given.get("dtype")
+    if isinstance(
+        dtype, Mapping
+    ):  # Keras 3: {"class_name": "DTypePolicy", "config": {"name": ...}}
+        dtype = dtype.get("config", {}).get("name")
+    if dtype not in (None, "float32"):
+        raise KeywordError(f"dtype is {dtype!r}: only float32 is supported.")
+    if given.get("quantization_config") is not None:
+        raise KeywordError("quantization_config is set: only layers of float32 are supported.")
 
 
 def _final_activation(last: nn.Module, outputs: int) -> str | None:
