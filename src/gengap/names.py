@@ -4,6 +4,9 @@ Planning knows what a config may name without importing what computes it. Each r
 library is held equal to its names here by a test.
 """
 
+KINDS = ("zoo", "pgdl", "checkpoints")
+"""Kinds of tasks: networks that are trained here, imported from PGDL's files, or there already."""
+
 FAMILIES = {
     "topology": "gengap.measures.topology",
     "baseline": "gengap.measures.baseline",
@@ -187,6 +190,9 @@ ACTIVATIONS = (
 """Activation functions, by Keras' names."""
 
 LOSSES = ("cross_entropy", "mse", "hinge", "nll")
+GAPS = ("accuracy", "loss", "error")
+"""What a gap may be of: training less test accuracy, or test less training loss or root-mean-square
+error."""
 OPTIMISERS = ("sgd", "adam", "adamw")
 AUGMENTATIONS = ("crop", "flip")
 INITIALISATIONS = ("torch", "glorot", "lecun", "he")

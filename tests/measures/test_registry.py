@@ -12,7 +12,15 @@ from torch import nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError, MachineError
-from gengap.measures import MeasureResults, Subject, applicable, attempt, compute, measure
+from gengap.measures import (
+    MeasureResults,
+    NothingComputedError,
+    Subject,
+    applicable,
+    attempt,
+    compute,
+    measure,
+)
 from gengap.measures.registry import FAMILIES, members
 from gengap.networks import build, dense
 
@@ -283,3 +291,17 @@ def test_needs_are_checked_without_computing(
     assert list(reasons) == list(members(mine))
     lacking = {name: reason for name, reason in reasons.items() if reason is not None}
     assert lacking == {"distance": LEFT_OUT["distance"]}
+
+
+def test_what_is_not_known_of_a_network_is_told_apart_from_a_failure(
+    mine: str, network: nn.Module, train: Split
+) -> None:
+    subject = Subject(network, None, train, np.random.default_rng(0))
+    with pytest.raises(NothingComputedError, match="needs the initial weights") as unknown:
+        compute(f"{mine}:distance", subject)
+    assert unknown.value.is_for_need
+    assert unknown.value.results.unmet == {"distance": "initial"}
+    with pytest.raises(NothingComputedError, match="too small") as failed:
+        compute(f"{mine}:refusing", subject)
+    assert not failed.value.is_for_need
+    assert compute(mine, subject).unmet == {"distance": "initial"}

@@ -26,6 +26,7 @@ rule measure:
         gpu=look.gpus,
     params:
         networks=look.networks,
+        losses=look.losses,
         family=look.family,
         device=look.device,
         seed=look.setting("seed"),

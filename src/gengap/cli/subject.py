@@ -231,9 +231,11 @@ def network_of_spec(options: Namespace, weights: Path | None, example: Split | N
 
 def _of_task(trained: TrainedNetwork) -> NamedNetwork:
     """Read a network of a task, with the data of the task and its own labels."""
+    from gengap.tasks.shards import INITIAL
+
     return NamedNetwork(
         trained.network(),
-        trained.initial(),
+        trained.initial() if (trained.folder / INITIAL).is_file() else None,
         data_of_task(trained),
         True,
         (trained.folder.parents[1].name, trained.id),

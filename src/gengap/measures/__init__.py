@@ -6,13 +6,21 @@ or a measure; :mod:`gengap.measures.registry` says how to add one.
 """
 
 from gengap.measures.gathering import write_tables
-from gengap.measures.registry import FAMILIES, applicable, attempt, compute, measure
+from gengap.measures.registry import (
+    FAMILIES,
+    NothingComputedError,
+    applicable,
+    attempt,
+    compute,
+    measure,
+)
 from gengap.measures.results import MeasureResults, tidy, to_frame
 from gengap.measures.subject import Subject
 
 __all__ = [
     "FAMILIES",
     "MeasureResults",
+    "NothingComputedError",
     "Subject",
     "applicable",
     "attempt",

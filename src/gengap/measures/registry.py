@@ -40,6 +40,7 @@ from gengap.planning.families import family_source
 __all__ = [
     "FAMILIES",
     "Declaration",
+    "NothingComputedError",
     "applicable",
     "attempt",
     "compute",
@@ -54,6 +55,24 @@ MeasureFunction = Callable[[Subject], Value | Mapping[str, Value]]
 AnyMeasure = TypeVar("AnyMeasure", bound=MeasureFunction)
 
 _MARK = "gengap_measure"
+
+
+class NothingComputedError(GengapError):
+    """No measure that was asked for could be computed.
+
+    Attributes:
+        results: the reasons.
+    """
+
+    def __init__(self, results: MeasureResults) -> None:
+        """Take the reasons; the first one is the message."""
+        super().__init__(next(iter(results.left_out.values())))
+        self.results = results
+
+    @property
+    def is_for_need(self) -> bool:
+        """Whether all of them need what the subject does not have, and none failed."""
+        return set(self.results.left_out) == set(self.results.unmet)
 
 
 @dataclass(frozen=True)
@@ -159,13 +178,14 @@ def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
         A mapping from names to values, as :func:`attempt` returns it, with at least one of them.
 
     Raises:
-        GengapError: an unknown family or measure, or no measure that was asked for can be computed.
+        GengapError: an unknown family or measure.
+        NothingComputedError: no measure that was asked for can be computed.
     """
     results = attempt(what, subject)
     for name, reason in results.left_out.items():
         log.warning("measure %s left out: %s", name, reason)
     if not results:
-        raise GengapError(next(iter(results.left_out.values())))
+        raise NothingComputedError(results)
     return results
 
 
@@ -204,11 +224,13 @@ def attempt(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
     streams = dict(zip(functions, subject.rng.spawn(len(functions)), strict=True))
     values: dict[str, Value] = {}
     left_out: dict[str, str] = {}
+    unmet: dict[str, str] = {}
     for function in selected:
         results = _results(function, replace(subject, rng=streams[function]))
         values |= {name: value for name, value in results.items() if name in names}
         left_out |= {name: text for name, text in results.left_out.items() if name in names}
-    return MeasureResults(values, left_out)
+        unmet |= {name: need for name, need in results.unmet.items() if name in names}
+    return MeasureResults(values, left_out, unmet)
 
 
 def applicable(family: str, subject: Subject) -> dict[str, str | None]:
@@ -225,19 +247,20 @@ def applicable(family: str, subject: Subject) -> dict[str, str | None]:
     """
     reasons: dict[str, str | None] = {}
     for function in dict.fromkeys(members(family).values()):
-        reasons |= dict.fromkeys(declaration(function).names) | _lacking(function, subject)
+        reasons |= dict.fromkeys(declaration(function).names)
+        reasons |= _lacking(function, subject).left_out
     return reasons
 
 
 def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
     """Return the values of one function, or the reasons why it has none."""
     lacking = _lacking(function, subject)
-    if lacking:
-        return MeasureResults({}, lacking)
+    if lacking.left_out:
+        return lacking
     try:
         values = _named(function, function(subject))
     except NETWORK_FAULTS as error:
-        return MeasureResults({}, _failed(function, error))
+        return _failed(function, error)
     finite = {name: value for name, value in values.items() if _is_finite(value)}
     infinite = {
         name: f"The measure '{name}' is not finite for this network: look at its weights and its "
@@ -248,20 +271,29 @@ def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
     return MeasureResults(finite, infinite)
 
 
-def _lacking(function: MeasureFunction, subject: Subject) -> dict[str, str]:
-    """Return for each measure of a function the first need that is not met; empty if all are."""
+def _lacking(function: MeasureFunction, subject: Subject) -> MeasureResults:
+    """Leave the measures of a function out for the first need that is not met; none if all are."""
     declared = declaration(function)
     try:
-        for need in (NEEDS[name] for name in NEEDS if name in declared.needs):
-            if not need.is_met(subject):
-                return {name: need.sentence.format(measure=name) for name in declared.names}
+        for need in (name for name in NEEDS if name in declared.needs):
+            if not NEEDS[need].is_met(subject):
+                sentence = NEEDS[need].sentence
+                reasons = {name: sentence.format(measure=name) for name in declared.names}
+                return MeasureResults({}, reasons, dict.fromkeys(declared.names, need))
     except NETWORK_FAULTS as error:
         return _failed(function, error)
-    return {}
+    return MeasureResults({})
 
 
-def _failed(function: MeasureFunction, error: Exception) -> dict[str, str]:
-    """Return the reason why a function failed, for each of its measures, if the network caused it.
+def _failed(function: MeasureFunction, error: Exception) -> MeasureResults:
+    """Leave the measures of a function out for an error, if the network caused it.
+
+    Args:
+        function: what raised the error, or its needs did.
+        error: the error, which is the reason.
+
+    Returns:
+        No values, and the reason for each measure.
 
     Raises:
         Exception: the error itself, where it is a fault of the program or of the machine.
@@ -270,7 +302,8 @@ def _failed(function: MeasureFunction, error: Exception) -> dict[str, str]:
         raise error
     if not isinstance(error, GengapError):
         log.warning("%s failed", function.__name__, exc_info=error)
-    return dict.fromkeys(declaration(function).names, str(error) or type(error).__name__)
+    reason = str(error) or type(error).__name__
+    return MeasureResults({}, dict.fromkeys(declaration(function).names, reason))
 
 
 def _load(source: str) -> ModuleType:

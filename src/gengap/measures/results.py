@@ -16,6 +16,10 @@ COLUMNS = ["task", "network", "family", "measure", "component", "value"]
 REASON = "reason"
 """Column of a network's own table: why a measure has no value; empty where it has one."""
 
+NEED = "need"
+"""Column of a network's own table: what a measure without a value needs and does not have, one of
+:data:`gengap.names.NEEDS`; empty where there is another reason."""
+
 Value = float | np.ndarray | Mapping[str, float]
 """A number, a vector, or numbers by component name."""
 
@@ -27,10 +31,12 @@ class MeasureResults(Mapping[str, Value]):
     Attributes:
         values_by_name: each measure that could be computed.
         left_out: for each measure that could not be computed, one sentence that says why.
+        unmet: for those of them that need what the subject does not have, the name of the need.
     """
 
     values_by_name: Mapping[str, Value]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    unmet: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Value:
         return self.values_by_name[name]
@@ -51,18 +57,24 @@ def to_frame(values: Mapping[str, Value]) -> pd.DataFrame:
     Returns:
         Rows (measure, component, value); a number has the one component 0. Each measure that was
         left out follows as a row with the value NaN and no component; its reason is in a further
-        column ``reason``, which is there only if some measure was left out.
+        column ``reason``, and what it needs in a column ``need``. Both are there only if some
+        measure was left out.
     """
     rows: list[tuple[str, Any, float]] = []
     for name, value in values.items():
         components = value.items() if isinstance(value, Mapping) else enumerate(np.ravel(value))
         rows += [(name, component, float(number)) for component, number in components]
-    left_out = values.left_out if isinstance(values, MeasureResults) else {}
+    results = values if isinstance(values, MeasureResults) else MeasureResults(values)
+    left_out, unmet = results.left_out, results.unmet
     frame = pd.DataFrame(
         [*rows, *((name, "", math.nan) for name in left_out)],
         columns=["measure", "component", "value"],
     )
-    return frame.assign(reason=[""] * len(rows) + list(left_out.values())) if left_out else frame
+    if not left_out:
+        return frame
+    filler = [""] * len(rows)
+    needs = [unmet.get(name, "") for name in left_out]
+    return frame.assign(**{REASON: filler + list(left_out.values()), NEED: filler + needs})
 
 
 def tidy(frame: pd.DataFrame, task: str, network: str, family: str) -> pd.DataFrame:
