@@ -51,7 +51,7 @@ def train(network: nn.Module, images: torch.Tensor, labels: torch.Tensor, decay:
     for _ in range(EPOCHS):
         loss = nn.functional.cross_entropy(network(images), labels)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     network.eval()
 
@@ -66,15 +66,19 @@ def folder(blocks: list[Block], tmp_path_factory: pytest.TempPathFactory) -> Pat
     (config,) = of_language(blocks, "yaml")
     (folder / "mine.yaml").write_text(config)
     digits = load("digits", train_size=100, test_size=200)
-    arrays = {
-        "inputs": digits.train.inputs, "test_inputs": digits.test.inputs
-    }  # fmt: skip
-    first = {name: np.moveaxis(images, -1, 1) for name, images in arrays.items()}
-    labels = {"labels": digits.train.labels, "test_labels": digits.test.labels}
-    np.savez(folder / "digits.npz", **first, **labels)
+    train_images, test_images = (
+        np.moveaxis(split.inputs, -1, 1) for split in (digits.train, digits.test)
+    )
+    np.savez(
+        folder / "digits.npz",
+        inputs=train_images,
+        labels=digits.train.labels,
+        test_inputs=test_images,
+        test_labels=digits.test.labels,
+    )
     namespace: dict[str, Any] = {}
     exec(compile(source, "mynets.py", "exec"), namespace)
-    images, targets = torch.tensor(first["inputs"]), torch.tensor(digits.train.labels)
+    images, targets = torch.tensor(train_images), torch.tensor(digits.train.labels)
     (folder / "runs").mkdir()
     rows = []
     for position, (width, decay) in enumerate(GRID):

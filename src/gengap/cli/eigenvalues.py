@@ -51,7 +51,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--train-size", type=int, help="inputs of the train split (all)")
     add("--test-size", type=int, help="inputs of the test split (all)")
     add("--data-seed", type=int, default=0, help="seed that selects the inputs (0)")
-    add("--loss", choices=LOSSES, default="cross_entropy", help="loss (cross_entropy)")
+    add(
+        "--loss",
+        choices=LOSSES,
+        help="loss (cross_entropy; mse where the targets are numbers)",
+    )
     add("--matrix", choices=MATRICES, default="hessian", help="matrix (hessian)")
     add(
         "--reduction",
@@ -77,6 +81,7 @@ def run(options: Namespace) -> None:
     """Read, compute, write and print."""
     from gengap.curvature.report import report
     from gengap.networks import resolve_device
+    from gengap.tasks.checkpoints import default_loss
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     device = resolve_device(options.device)
@@ -93,7 +98,7 @@ def run(options: Namespace) -> None:
         network = trained.network()
     curvature = report(
         network.to(device),
-        options.loss,
+        options.loss or default_loss(data),
         data,
         matrix=options.matrix,
         reduction=options.reduction,
@@ -109,21 +114,21 @@ def run(options: Namespace) -> None:
 
 def _data(options: Namespace) -> Split:
     """Read the data that are named, with the labels that are named."""
-    from gengap.datasets import load, read_data
-    from gengap.names import DATASETS
+    from gengap.datasets import load
+    from gengap.names import OWN_SUFFIXES
     from gengap.tasks.folder import with_labels
 
-    if options.dataset in DATASETS:
-        data = load(
-            options.dataset,
-            data_dir=options.data_dir,
-            seed=options.data_seed,
-            train_size=options.train_size,
-            test_size=options.test_size,
-        )
-        split = data.train if options.split == "train" else data.test
-    else:
-        split = read_data(options.dataset, **(options.data_keys or {}))
+    path = Path(options.dataset)
+    if path.suffix in OWN_SUFFIXES or path.is_dir():
+        return subject.read_training_data(path, options.data_keys, options.labels)
+    data = load(
+        options.dataset,
+        data_dir=options.data_dir,
+        seed=options.data_seed,
+        train_size=options.train_size,
+        test_size=options.test_size,
+    )
+    split = data.train if options.split == "train" else data.test
     return split if options.labels is None else with_labels(split, options.labels)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from argparse import ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -201,6 +202,24 @@ def data_of_task(trained: TrainedNetwork) -> Split:
     return trained.train(read_split(trained.folder.parents[1] / "dataset" / "train.safetensors"))
 
 
+def read_training_data(path: Path, keys: Mapping[str, Any] | None, labels: Path | None) -> Split:
+    """Read data from a file or a folder of images.
+
+    Args:
+        path: see :func:`gengap.datasets.read_data`.
+        keys: what the file holds, as in a config's dataset.
+        labels: an .npy file of the labels trained on; None for those of the data.
+
+    Returns:
+        All samples, in the order of the file.
+    """
+    from gengap.datasets import read_data
+    from gengap.tasks.folder import with_labels
+
+    data = read_data(path, **(keys or {}))
+    return data if labels is None else with_labels(data, labels)
+
+
 def network_of_spec(options: Namespace, weights: Path | None, example: Split | None) -> Network:
     """Build the network of a spec.
 
@@ -242,18 +261,13 @@ def _of_task(trained: TrainedNetwork) -> NamedNetwork:
     )
 
 
-def _training_data(options: Namespace) -> Split:
-    """Read the data that are named, with the labels that are named."""
-    from gengap.datasets import read_data
-    from gengap.tasks.folder import with_labels
-
-    data = read_data(options.data, **(options.data_keys or {}))
-    return data if options.labels is None else with_labels(data, options.labels)
-
-
 def _of_files(options: Namespace) -> NamedNetwork:
     """Read a network of a spec, with weights and data from files."""
-    data = None if options.data is None else _training_data(options)
+    data = (
+        None
+        if options.data is None
+        else read_training_data(options.data, options.data_keys, options.labels)
+    )
     network = network_of_spec(options, options.weights, data)
     return NamedNetwork(
         network,
