@@ -8,6 +8,7 @@ import checkout  # noqa: F401
 from gengap import jobs
 from gengap.datasets import read_split
 from gengap.tasks import checkpoints, shards
+from gengap.tasks.outcomes import check_gap
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def main() -> None:
     files, params = snakemake.input, snakemake.params
     data = read_split(files.train), read_split(files.test)
-    checkpoints.check_gap(params.gap, data[0])
+    check_gap(params.gap, data[0])
     made_from = [shards.sha256(files.train), shards.sha256(files.test), params.code, params.device]
     task = Path(files.train).parents[1]
     entries = dict(zip(map(str, params.networks), params.entries, strict=True))

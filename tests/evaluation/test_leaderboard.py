@@ -407,7 +407,7 @@ def test_without_hyper_parameters_increments_are_over_the_mean(zoo: Zoo) -> None
     references = [name for name in board.index if name.startswith("reference.")]
     assert sorted(references) == ["reference.mean", "reference.training_loss"]
     # The folds are shared, so the means of differences are differences of means.
-    expected = board["r2_mean"] - board.loc["reference.mean", "r2_mean"]
+    expected = board["r2_mean"] - board["r2_mean"]["reference.mean"]
     chosen = ["pair", "signal", "noise", "reference.training_loss"]
     np.testing.assert_allclose(
         board.loc[chosen, "r2_increment"].astype(float), expected[chosen], atol=1e-12

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
@@ -24,38 +25,14 @@ from gengap.networks import (
 )
 from gengap.tasks.disagreements import RECOMPUTED_FILE, sentences
 from gengap.tasks.folder import Metrics
+from gengap.tasks.outcomes import default_loss, outcomes, output_count
 from gengap.tasks.shards import INITIAL, WEIGHTS, digest_of, sha256
 from gengap.tasks.zoo import network_spec
-from gengap.training import loss_and_accuracy, mean_loss, root_mean_square_error
 
 log = logging.getLogger(__name__)
 
 NAMED = ("template", "architecture", "model_config")
 """Kinds of networks that the data tell the shape of."""
-
-
-def default_loss(data: Split) -> str:
-    """Return the loss of networks of which nobody says what they were trained on."""
-    return "mse" if data.has_numbers else "cross_entropy"
-
-
-def check_gap(gap: str | None, data: Split) -> None:
-    """Refuse a gap that the targets of the data do not have.
-
-    Args:
-        gap: one of :data:`gengap.names.GAPS`; None for what the data tell.
-        data: the training split.
-
-    Raises:
-        GengapError: an accuracy of numbers, or an error of classes.
-    """
-    unsuited = "accuracy" if data.has_numbers else "error"
-    if gap == unsuited:
-        targets = "numbers" if data.has_numbers else "classes"
-        raise GengapError(
-            f"'gap' is {gap}, but the targets of the data are {targets}, which have no {gap}: take "
-            f"loss or {'error' if data.has_numbers else 'accuracy'}."
-        )
 
 
 def source_digest(entry: Mapping[str, Any], loss: str, code: str | None) -> str:
@@ -113,48 +90,19 @@ def adopt_network(
     recomputed = outcomes(network, train, test, loss or default_loss(train))
     for sentence in sentences(entry["name"], entry["stated"], recomputed):
         log.warning("%s", sentence)
+    known: dict[str, Any] = {"train_accuracy": None, "test_accuracy": None, **recomputed}
     Metrics(
         hyper_parameters=dict(entry["hyper_parameters"]),
-        train_accuracy=recomputed.get("train_accuracy"),
-        test_accuracy=recomputed.get("test_accuracy"),
-        train_loss=recomputed["train_loss"],
-        test_loss=recomputed["test_loss"],
         replicate=entry["replicate"],
         source_id=None if entry["name"] == folder.name else entry["name"],
-        train_error=recomputed.get("train_error"),
-        test_error=recomputed.get("test_error"),
+        **known,
     ).write(folder / "metrics.json")
     content = {"name": entry["name"], "stated": entry["stated"], "recomputed": recomputed}
     with writing(folder / RECOMPUTED_FILE) as part:
         part.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def outcomes(network: Network, train: Split, test: Split, loss: str) -> dict[str, float]:
-    """Return losses, and accuracies where targets are classes, errors where they are numbers.
-
-    Args:
-        network: in eval mode.
-        train: with the labels that the network was trained on.
-        test: the test data.
-        loss: name of the loss.
-
-    Returns:
-        ``train_loss``, ``test_loss``, and ``train_accuracy`` and ``test_accuracy``, or
-        ``train_error`` and ``test_error``.
-    """
-    values: dict[str, float] = {}
-    for part, split in (("train", train), ("test", test)):
-        if split.has_numbers:
-            values[f"{part}_loss"] = mean_loss(network, split, loss)
-            values[f"{part}_error"] = root_mean_square_error(network, split)
-        else:
-            values[f"{part}_loss"], values[f"{part}_accuracy"] = loss_and_accuracy(
-                network, split, loss
-            )
-    return values
-
-
-def read_labels(path: str | Path, data: Split) -> np.ndarray:
+def read_labels(path: str | Path, data: Split) -> NDArray[Any]:
     """Read the labels that a network was trained on.
 
     Args:
@@ -180,7 +128,7 @@ def read_labels(path: str | Path, data: Split) -> np.ndarray:
     if data.has_numbers:
         if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
             raise GengapError(f"{path} holds {values.dtype} labels: give finite numbers.")
-        return values.astype(np.float32)
+        return np.asarray(values, dtype=np.float32)
     codes = {name: code for code, name in enumerate(data.class_names)}
     named = [codes.get(str(value), -1) for value in values.tolist()]
     if codes and min(named) >= 0:
@@ -190,13 +138,13 @@ def read_labels(path: str | Path, data: Split) -> np.ndarray:
             f"{path} holds labels that are none of the data's {data.classes} classes: give whole "
             f"numbers from 0 to {data.classes - 1}, or the names of classes."
         )
-    return values.astype(np.int64)
+    return np.asarray(values, dtype=np.int64)
 
 
 def _built(network: Mapping[str, Any], train: Split, folder: Path) -> Network:
     """Build a network from the entry of a config."""
     if any(kind in network for kind in NAMED):
-        return build(network_spec(network, train.inputs.shape[1:], train.classes or 1))
+        return build(network_spec(network, train.inputs.shape[1:], output_count(train)))
     code = _code_beside(folder)
     return build(copy_code(network, ".", code), example=train, folder=code)
 
