@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from tests.cli.conftest import Saved
 
 from gengap.cli import main
@@ -150,3 +152,50 @@ def test_arguments_that_do_not_go_together_are_a_matter_of_usage(
     printed = capsys.readouterr().err
     assert "usage: gengap measure" in printed
     assert sentence in printed.splitlines()[-1]
+
+
+OWN = """
+from torch import nn
+
+
+class Small(nn.Module):
+    def __init__(self, width=4):
+        super().__init__()
+        self.convolution = nn.Conv2d(1, width, 3)
+        self.head = nn.Linear(16 * width, 3)
+
+    def forward(self, images):
+        return self.head(self.convolution(images).relu().flatten(1))
+"""
+
+
+def test_a_factory_with_a_state_dict_and_arrays(
+    saved: Saved,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Channels first, with a wrapper's prefix, as training scripts write them."""
+    namespace: dict[str, Any] = {}
+    exec(OWN, namespace)
+    (tmp_path / "own.py").write_text(OWN)
+    torch.manual_seed(0)
+    module = namespace["Small"](width=5).eval()
+    torch.save(
+        {"state_dict": {f"module.{name}": values for name, values in module.state_dict().items()}},
+        tmp_path / "last.pt",
+    )
+    images = np.moveaxis(saved.train.inputs, -1, 1)
+    np.savez(tmp_path / "arrays.npz", inputs=images, labels=saved.train.labels)
+    monkeypatch.chdir(tmp_path)
+    command = ["measure", "own.py:Small", "last.pt", "--keywords", '{"width": 5}']
+    command += ["--data", "arrays.npz", "--data-keys", '{"layout": "NCHW"}']
+    assert main([*command, "--families", "baseline"]) == 0
+    table = table_of(capsys.readouterr().out).set_index("measure")["value"]
+    assert table["parameter_count"] == 5 * 9 + 5 + 3 * 80 + 3
+    with torch.inference_mode():
+        outputs = module(torch.tensor(images))
+    right = outputs.argmax(1) == torch.tensor(saved.train.labels)
+    assert table["training_accuracy"] == pytest.approx(float(right.double().mean()))
+    loss = torch.nn.functional.cross_entropy(outputs, torch.tensor(saved.train.labels))
+    assert table["negative_training_loss"] == pytest.approx(-float(loss), rel=1e-5)
