@@ -20,6 +20,7 @@ rule dataset:
         runtime=60,
     params:
         dataset=look.own("zoo", "dataset"),
+        files=look.data_version("zoo", "dataset"),
         data_dir=look.setting("data_dir"),
         seed=look.setting("seed"),
         code=look.code("dataset"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gengap.planning import resources, targets
+from gengap.planning.datasets import data_version
 from gengap.planning.experiments import ExperimentPlan
 from gengap.planning.plan import Plan
 from gengap.planning.settings import Settings
@@ -88,6 +89,10 @@ class Lookup:
     def receipt(self, wildcards: Wildcards) -> str:
         """Look up the receipt of the shard that the network is in."""
         return targets.receipt_of(self._task(wildcards), int(wildcards.network))
+
+    def data_version(self, *keys: str) -> OfWildcards:
+        """Digest the files of the dataset under keys of the task itself, if they are a user's."""
+        return lambda wildcards: data_version(value_at(self._task(wildcards).own, keys))
 
     def loss(self, wildcards: Wildcards) -> str:
         """Look up the loss that the network was trained on."""

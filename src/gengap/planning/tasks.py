@@ -12,6 +12,7 @@ from gengap import pgdl_layout
 from gengap.errors import GengapError
 from gengap.limits import LEAST_NETWORKS
 from gengap.names import PGDL_NETWORKS, STAGED_FAMILY
+from gengap.planning.datasets import check_dataset
 from gengap.planning.families import families
 from gengap.planning.grid import check_roles, grid_points, identity, split_grid_point
 from gengap.planning.networks import (
@@ -206,6 +207,7 @@ class TaskPlan:
             self._check_exported()
         if self.kind == "zoo":
             origin = f"The zoo of task '{self.own['name']}'"
+            check_dataset(self.own["zoo"]["dataset"], origin)
             for entry in self.entries:
                 check_complete(entry["network"], origin)
                 check_network(entry["network"], origin)
