@@ -202,7 +202,12 @@ def _numbered_groups(parts: Sequence[Part]) -> list[Part]:
 def _selected(
     name: str, parts: Sequence[Part], classes: int, keys: Mapping[str, Any], seed: int
 ) -> tuple[Part, Part]:
-    """Return the training and the test data: what the sizes leave of the parts, in seeded order."""
+    """Return the training and the test data: what the sizes leave of the parts.
+
+    A part of which nothing is to be selected keeps its order, so that what else a user has of its
+    rows, such as the labels that a network was trained on, belongs to them. All else is in seeded
+    order.
+    """
     balanced = bool(keys.get("balanced"))
     train_size: int | None = keys.get("train_size")
     check_size(name, "train_size", train_size)
@@ -212,6 +217,8 @@ def _selected(
         return seeded_order(part.labels, classes, balanced, rng)
 
     def chosen(part: Part, key: str, size: int | None, purpose: str) -> Part:
+        if size is None and not balanced:
+            return part
         return part.take(subset(name, key, _row_numbers(part), size, order(part, purpose)).inputs)
 
     if len(parts) == 1 and parts[0].groups is None:
