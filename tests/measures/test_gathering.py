@@ -89,7 +89,7 @@ def test_what_the_task_does_not_know_of_some_networks_is_left_out_once_for_all(
     unknown = MeasureResults(
         {"count": 3.0},
         {"distance": "It needs the initial weights.", "images": "It needs images."},
-        {"distance": "initial"},
+        unmet={"distance": "initial"},
     )
     paths = [tmp_path / f"{network}.csv" for network in range(3)]
     for path, results in zip(paths, (known, unknown, known), strict=True):
@@ -108,7 +108,7 @@ def test_what_the_task_does_not_know_of_some_networks_is_left_out_once_for_all(
 
 def test_what_single_networks_lack_costs_the_others_nothing(tmp_path: Path) -> None:
     smooth = MeasureResults({"trace": 2.0})
-    kinked = MeasureResults({}, {"trace": "Not here."}, {"trace": "twice_differentiable"})
+    kinked = MeasureResults({}, {"trace": "Not here."}, unmet={"trace": "twice_differentiable"})
     for network, results in {"0": smooth, "1": kinked}.items():
         table = tidy(to_frame(results), "digits", network, "mine")
         table.to_csv(tmp_path / f"{network}.csv", index=False)
@@ -118,7 +118,7 @@ def test_what_single_networks_lack_costs_the_others_nothing(tmp_path: Path) -> N
 
 
 def test_a_task_without_any_value_says_why(tmp_path: Path) -> None:
-    nothing = MeasureResults({}, {"trace": "It needs classes."}, {"trace": "classes"})
+    nothing = MeasureResults({}, {"trace": "It needs classes."}, unmet={"trace": "classes"})
     tidy(to_frame(nothing), "digits", "0", "mine").to_csv(tmp_path / "0.csv", index=False)
     with pytest.raises(GengapError, match=r"the first reason: It needs classes\."):
         gather([tmp_path / "0.csv"], [])

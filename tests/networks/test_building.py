@@ -27,7 +27,7 @@ def sequential(*layers: Any, input_shape: Any = IMAGE) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        (sequential({"layer_name": "Conv3D"}, DENSE), ["Layer 0", "'Conv3D'", "Conv2D", "Softmax"]),
+        (sequential({"layer_name": "Conv4D"}, DENSE), ["Layer 0", "'Conv4D'", "Conv2D", "Softmax"]),
         (sequential({"layer_name": ["Dense"]}), ["Layer 0", "['Dense']"]),
         (sequential(CONV, "Dense"), ["Layer 1", "layer_name"]),
         (
@@ -65,7 +65,7 @@ def sequential(*layers: Any, input_shape: Any = IMAGE) -> dict[str, Any]:
         ),
         (sequential(FLATTEN, CONV), ["Layer 1 (Conv2D)", "[64]", "before Flatten"]),
         (sequential(CONV), ["last layer of model_config (0)", "[6, 6, 2]", "Flatten"]),
-        (sequential(FLATTEN), ["no Conv2D or Dense"]),
+        (sequential(FLATTEN), ["no layer with a kernel", "Conv2D or Dense"]),
         (sequential(), ["no layers"]),
         (sequential({"layer_name": "BatchNormalization", "axis": 1}), ["axis is 1", "last axis"]),
         (sequential({"layer_name": "Dropout", "rate": 1.5}), ["rate is 1.5"]),
@@ -73,7 +73,8 @@ def sequential(*layers: Any, input_shape: Any = IMAGE) -> dict[str, Any]:
         (sequential({"layer_name": "Dropout", "rate": 0.5, "noise_shape": [1]}), ["noise_shape"]),
         (sequential({"layer_name": "LeakyReLU", "alpha": 0.1, "negative_slope": 0.1}), ["alpha"]),
         (sequential({"layer_name": "ZeroPadding2D", "padding": [1, 2, 3]}), ["[rows, columns]"]),
-        (sequential(DENSE, input_shape=[8, 8]), ["input_shape is [8, 8]"]),
+        (sequential(DENSE, input_shape=[8, 8]), ["outputs of shape [8, 3]", "global pooling"]),
+        (sequential(DENSE, input_shape=[8] * 5), ["input_shape is [8, 8, 8, 8, 8]", "[length"]),
         (sequential(DENSE, input_shape=[0]), ["input_shape is 0"]),
         ({"model_config": [DENSE]}, ["input_shape is missing"]),
         ({"model_config": {}, "input_shape": IMAGE}, ["model_config", "list"]),

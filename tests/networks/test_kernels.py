@@ -11,10 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from gengap.errors import GengapError
 from gengap.networks import (
     build,
-    counted_parameters,
     coverage,
     kernel_norms,
     kernels,
@@ -242,13 +240,3 @@ def test_a_parameter_that_a_known_layer_does_not_have_by_itself_is_not_known() -
 
     assert coverage(LowRank()) == pytest.approx(20 / 24)
     assert unknown_layers(LowRank()) == ["the network (LowRank)"]
-
-
-def test_frozen_parameters_count_only_where_they_are_asked_for_or_are_all() -> None:
-    network = nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 3))
-    network[0].requires_grad_(False)
-    assert list(counted_parameters(network)) == ["1.weight", "1.bias"]
-    assert len(counted_parameters(network, "all")) == 4
-    assert len(counted_parameters(network.requires_grad_(False))) == 4
-    with pytest.raises(GengapError, match="'parameters' is 'some': choose 'trainable' or 'all'"):
-        counted_parameters(network, "some")  # type: ignore[arg-type]

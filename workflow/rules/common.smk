@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT / "src"))
 from gengap.errors import GengapError
 from gengap.planned_figures import FIGURES
 from gengap.planning import paths, resources, starting, targets
+from gengap.planning.datasets import data_version
 from gengap.planning.families import family_source
 from gengap.planning.lookup import Lookup
 from gengap.planning.plan import Plan

@@ -26,8 +26,8 @@ rule measure:
         gpu=look.gpus,
     params:
         networks=look.networks,
-        losses=look.losses,
         family=look.family,
+        losses=look.losses,
         device=look.device,
         seed=look.setting("seed"),
         failures=look.setting("failures"),
@@ -52,6 +52,7 @@ rule measures:
         errors="results/{task}/standard_errors.csv",
         failed="results/{task}/failed.csv",
         left_out="results/{task}/left_out_measures.csv",
+        coverage="results/{task}/coverage.csv",
     log:
         "results/{task}/logs/measures.log",
     benchmark:

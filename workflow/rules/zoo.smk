@@ -21,6 +21,7 @@ rule dataset:
         runtime=60,
     params:
         dataset=look.task(lambda task: task.dataset),
+        files=look.task(lambda task: data_version(task.dataset)),
         data_dir=look.setting("data_dir"),
         seed=look.setting("seed"),
         code=look.code("dataset"),

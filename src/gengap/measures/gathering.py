@@ -11,7 +11,7 @@ import pandas as pd
 from gengap.errors import GengapError
 from gengap.failures import Failure
 from gengap.files import writing
-from gengap.measures.results import COLUMNS, NEED, REASON
+from gengap.measures.results import COLUMNS, COVERAGE, NEED, REASON
 
 LEFT_OUT_COLUMNS = ["network", "family", "measure", REASON]
 """Columns of the table of measures that a network lacks."""
@@ -20,10 +20,14 @@ ALL_NETWORKS = "all"
 """In place of a network, where a measure is left out for the whole task."""
 
 NEEDS_OF_TASK = (
-    "initial", "images", "history", "snapshots", "siblings", "unlabelled", "diagrams"
+    "initial", "images", "float_inputs", "history", "snapshots", "siblings", "unlabelled",
+    "diagrams",
 )  # fmt: skip
 """Needs that a task meets for all of its networks or for none. A measure that lacks one of them for
 some networks is left out for the whole task, since it could not be compared."""
+
+COVERAGE_COLUMNS = ["network", "family", "measure", COVERAGE]
+"""Columns of the table of measures that saw less than all parameters of a network."""
 
 
 def write_tables(tables: Sequence[pd.DataFrame], path: str | Path) -> None:
@@ -37,16 +41,18 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
     """Join the tables of a task.
 
     Args:
-        tables: tidy tables, some with a column ``standard_error``, or with the columns ``reason``
-            and ``need`` that are filled in the rows of measures without a value.
+        tables: tidy tables, some with a column ``standard_error``; with the columns ``reason`` and
+            ``need`` that are filled in the rows of measures without a value; or with a column
+            ``coverage`` that is filled in the rows of measures that saw less than all parameters.
         failures: the records of networks without a table, possibly several times.
 
     Returns:
         ``measures`` (the tidy table), ``errors`` (rows with a standard error), ``failed`` (network,
-        stage, reason) and ``left_out`` (network, family, measure, reason: the measures without a
-        value), each in the order of network ids. What no network has for the same reason is left
-        out once, for the network ``all``; so is what some lack, since the task does not know it of
-        them (:data:`NEEDS_OF_TASK`).
+        stage, reason), ``left_out`` (network, family, measure, reason: the measures without a
+        value) and ``coverage`` (network, family, measure, coverage: the share of the parameters,
+        below 1, that a measure saw), each in the order of network ids. What no network has for the
+        same reason is left out once, for the network ``all``; so is what some lack, since the task
+        does not know it of them (:data:`NEEDS_OF_TASK`).
 
     Raises:
         GengapError: no network has any measure.
@@ -57,7 +63,7 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
     filled = [table for table in read if not table.empty]
     joined = pd.concat(filled) if filled else pd.DataFrame(columns=COLUMNS)
     joined = joined.sort_values("network", key=lambda ids: ids.astype(int), kind="stable")
-    for column in ("standard_error", REASON, NEED):
+    for column in ("standard_error", REASON, NEED, COVERAGE):
         if column not in joined:
             joined[column] = float("nan")
     left_out, values = _divided(joined)
@@ -74,6 +80,7 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
         "errors": values.loc[values["standard_error"].notna(), [*COLUMNS, "standard_error"]],
         "failed": failed,
         "left_out": left_out[LEFT_OUT_COLUMNS],
+        "coverage": values.loc[values[COVERAGE].notna(), COVERAGE_COLUMNS].drop_duplicates(),
     }
 
 

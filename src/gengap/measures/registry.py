@@ -13,8 +13,9 @@ To add a measure, write a function in a module of your own and name the module i
     families: [topology, baseline, my_measures.py]
 
 A measure that cannot do without something that not every task has declares it, for instance
-``@measure(needs={"initial"})``. Families are imported when they are first asked for, so this module
-depends on none of them.
+``@measure(needs={"initial"})``. One that rests on the kernels of layers, and so sees nothing of
+other layers, declares ``@measure(sees="kernels")``. Families are imported when they are first asked
+for, so this module depends on none of them.
 """
 
 from __future__ import annotations
@@ -25,15 +26,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from gengap.errors import GengapError
 from gengap.failures import NETWORK_FAULTS, is_fault_of_network
 from gengap.measures.needs import NEEDS
-from gengap.measures.results import MeasureResults, Value
+from gengap.measures.results import LeftOut, MeasureResults, Value
 from gengap.measures.subject import Subject
+from gengap.measures.undisturbed import undisturbed
 from gengap.names import FAMILIES
 from gengap.planning.families import family_source
 
@@ -51,8 +53,16 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-MeasureFunction = Callable[[Subject], Value | Mapping[str, Value]]
+MeasureFunction = Callable[[Subject], Value | Mapping[str, Value | LeftOut]]
 AnyMeasure = TypeVar("AnyMeasure", bound=MeasureFunction)
+
+Sight = Literal["all", "kernels"]
+"""What a measure sees of a network: everything, or the kernels of its layers alone."""
+
+LEAST_COVERAGE = 0.5
+"""Share of the parameters below which a measure that rests on kernels says nothing of a network."""
+LISTED_LAYERS = 5
+"""Most layers that the reason of a measure without a value names."""
 
 _MARK = "gengap_measure"
 
@@ -82,13 +92,17 @@ class Declaration:
     Attributes:
         names: the measures that the function computes.
         needs: names of what it needs of a subject, in :data:`gengap.names.NEEDS`.
+        sees: what it sees of a network: ``all``, or the ``kernels`` alone.
     """
 
     names: tuple[str, ...]
     needs: frozenset[str]
+    sees: Sight
 
 
-def measure(*names: str, needs: Collection[str] = ()) -> Callable[[AnyMeasure], AnyMeasure]:
+def measure(
+    *names: str, needs: Collection[str] = (), sees: Sight = "all"
+) -> Callable[[AnyMeasure], AnyMeasure]:
     """Mark a function as a measure.
 
     The function takes a :class:`~gengap.measures.Subject` and returns a number, a vector, or a
@@ -96,11 +110,15 @@ def measure(*names: str, needs: Collection[str] = ()) -> Callable[[AnyMeasure], 
 
     Args:
         names: where one computation gives several measures, their names: the function then returns
-            a mapping from exactly these names to values. Without names it is one measure, named
-            after the function.
+            a mapping from exactly these names to values, or to :class:`LeftOut` in the place of a
+            value. Without names it is one measure, named after the function.
         needs: what the function cannot do without: a set out of ``initial``, ``classes``,
-            ``images``, ``twice_differentiable``, ``history``, ``snapshots``, ``siblings``,
-            ``unlabelled`` and ``diagrams``. It is not called where one of them is missing.
+            ``fitting_outputs``, ``images``, ``float_inputs``, ``twice_differentiable``,
+            ``history``, ``snapshots``, ``siblings``, ``unlabelled`` and ``diagrams``. It is not
+            called where one of them is missing.
+        sees: ``kernels`` for a function that rests on :func:`gengap.networks.kernels` and so knows
+            only a share of some networks: the share is reported, and below one half the function is
+            not called.
 
     Returns:
         A decorator that leaves the function as it is.
@@ -117,7 +135,7 @@ def measure(*names: str, needs: Collection[str] = ()) -> Callable[[AnyMeasure], 
 
     def mark(function: AnyMeasure) -> AnyMeasure:
         own = names or (function.__name__,)
-        setattr(function, _MARK, Declaration(own, frozenset(needs)))
+        setattr(function, _MARK, Declaration(own, frozenset(needs), sees))
         return function
 
     return mark
@@ -194,7 +212,8 @@ def attempt(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
 
     A measure whose needs are not met, or that fails, is left out by name; the others are computed.
     Each function has its own random stream, by its place in its module, so that a measure has the
-    same value alone and within its family.
+    same value alone and within its family. Networks are in eval mode while they are measured. Their
+    modes, buffers, gradients and ``requires_grad`` flags are as before afterwards.
 
     Args:
         what: a family ("baseline", or the path of a Python file with measures), one measure of it
@@ -203,7 +222,8 @@ def attempt(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
 
     Returns:
         A mapping from names to values (numbers, vectors, or mappings from component names to
-        numbers), with the attribute ``left_out``: the reason for each measure without a value.
+        numbers), with the attributes ``left_out``, the reason for each measure without a value, and
+        ``coverage``, the share of the parameters that each measure of kernels saw.
 
     Raises:
         GengapError: an unknown family or measure.
@@ -225,18 +245,21 @@ def attempt(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
     values: dict[str, Value] = {}
     left_out: dict[str, str] = {}
     unmet: dict[str, str] = {}
+    shares: dict[str, float] = {}
     for function in selected:
-        results = _results(function, replace(subject, rng=streams[function]))
+        with undisturbed(subject.networks):
+            results = _results(function, replace(subject, rng=streams[function]))
         values |= {name: value for name, value in results.items() if name in names}
         left_out |= {name: text for name, text in results.left_out.items() if name in names}
         unmet |= {name: need for name, need in results.unmet.items() if name in names}
-    return MeasureResults(values, left_out, unmet)
+        shares |= {name: share for name, share in results.coverage.items() if name in names}
+    return MeasureResults(values, left_out, shares, unmet)
 
 
 def applicable(family: str, subject: Subject) -> dict[str, str | None]:
     """Tell which measures of a family can be computed, by what they need and without computing any.
 
-    A measure that meets its needs may still fail, on a network with infinite outputs, say.
+    A measure that has what it needs may still fail, on a network with infinite outputs, say.
 
     Args:
         family: a name in :data:`FAMILIES`, or the path of a Python file with measures.
@@ -247,8 +270,9 @@ def applicable(family: str, subject: Subject) -> dict[str, str | None]:
     """
     reasons: dict[str, str | None] = {}
     for function in dict.fromkeys(members(family).values()):
-        reasons |= dict.fromkeys(declaration(function).names)
-        reasons |= _lacking(function, subject).left_out
+        with undisturbed(subject.networks):
+            lacking = _lacking(function, subject)
+        reasons |= dict.fromkeys(declaration(function).names) | dict(lacking.left_out)
     return reasons
 
 
@@ -258,28 +282,36 @@ def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
     if lacking.left_out:
         return lacking
     try:
-        values = _named(function, function(subject))
+        share = _coverage(subject) if declaration(function).sees == "kernels" else None
+        results = _named(function, function(subject))
     except NETWORK_FAULTS as error:
         return _failed(function, error)
-    finite = {name: value for name, value in values.items() if _is_finite(value)}
-    infinite = {
-        name: f"The measure '{name}' is not finite for this network: look at its weights and its "
-        "training loss."
-        for name in values
-        if name not in finite
-    }
-    return MeasureResults(finite, infinite)
+    values: dict[str, Value] = {}
+    left_out: dict[str, str] = {}
+    for name, value in results.items():
+        if isinstance(value, LeftOut):
+            left_out[name] = value.reason
+        elif _is_finite(value):
+            values[name] = value
+        else:
+            left_out[name] = (
+                f"The measure '{name}' is not finite for this network: look at its weights and its "
+                "training loss."
+            )
+    return MeasureResults(values, left_out, {} if share is None else dict.fromkeys(values, share))
 
 
 def _lacking(function: MeasureFunction, subject: Subject) -> MeasureResults:
-    """Leave the measures of a function out for the first need that is not met; none if all are."""
+    """Leave the measures of a function out if it lacks something it needs; otherwise none."""
     declared = declaration(function)
     try:
         for need in (name for name in NEEDS if name in declared.needs):
-            if not NEEDS[need].is_met(subject):
-                sentence = NEEDS[need].sentence
+            sentence = NEEDS[need].refusal(subject)
+            if sentence is not None:
                 reasons = {name: sentence.format(measure=name) for name in declared.names}
-                return MeasureResults({}, reasons, dict.fromkeys(declared.names, need))
+                return MeasureResults({}, reasons, unmet=dict.fromkeys(declared.names, need))
+        if declared.sees == "kernels":
+            _refuse_unknown_layers(subject)
     except NETWORK_FAULTS as error:
         return _failed(function, error)
     return MeasureResults({})
@@ -304,6 +336,27 @@ def _failed(function: MeasureFunction, error: Exception) -> MeasureResults:
         log.warning("%s failed", function.__name__, exc_info=error)
     reason = str(error) or type(error).__name__
     return MeasureResults({}, dict.fromkeys(declaration(function).names, reason))
+
+
+def _coverage(subject: Subject) -> float:
+    """Compute the share of the parameters that kernels cover."""
+    share: float = importlib.import_module("gengap.networks").coverage(subject.network)
+    return share
+
+
+def _refuse_unknown_layers(subject: Subject) -> None:
+    """Refuse a network of which kernels cover less than :data:`LEAST_COVERAGE`."""
+    networks = importlib.import_module("gengap.networks")
+    share = _coverage(subject)
+    if share >= LEAST_COVERAGE:
+        return
+    layers = networks.unknown_layers(subject.network)
+    listed = ", ".join(layers[:LISTED_LAYERS])
+    more = f" and {len(layers) - LISTED_LAYERS} more" if len(layers) > LISTED_LAYERS else ""
+    raise GengapError(
+        f"Norms of kernels see {share:.0%} of the network's parameters, less than half: they do "
+        f"not know {listed}{more}; use layers of torch.nn there, or do without this measure."
+    )
 
 
 def _load(source: str) -> ModuleType:
@@ -340,7 +393,7 @@ def _companions(function: MeasureFunction) -> list[MeasureFunction]:
     return functions if function in functions else [function]
 
 
-def _named(function: MeasureFunction, result: Any) -> dict[str, Value]:
+def _named(function: MeasureFunction, result: Any) -> dict[str, Value | LeftOut]:
     names = declaration(function).names
     if names == (function.__name__,):
         return {names[0]: result}

@@ -5,7 +5,7 @@ A spec is PGDL's own ``config.json`` (a list of Keras-style layers and an input 
 (n, H, W, C) images or (n, d) vectors, float32. Front doors: :func:`build`, :func:`initialise`,
 :func:`write_weights`, :func:`read_weights`, :func:`convolutional`, :func:`dense`. For the parts of
 a network: :func:`weight_layers`, :func:`observed_layers`, :func:`leaf_modules`,
-:func:`parameter_count`, :func:`counted_parameters`. For its linear maps: :func:`kernels`,
+:func:`parameter_count`. For its linear maps: :func:`kernels`,
 :func:`kernel_norms`, :func:`coverage`, :func:`unknown_layers`, :func:`folded`. To run it over data:
 :func:`batched_outputs`, :func:`predicted_classes`, :func:`logits`, :func:`class_logits`,
 :func:`predictions`, :func:`penultimate`, :func:`captured`. For its device: :func:`resolve_device`,
@@ -37,8 +37,6 @@ from gengap.networks.initialisation import initialise
 from gengap.networks.inspection import leaf_modules, observed_layers, weight_layers
 from gengap.networks.kernels import (
     Kernel,
-    ParameterChoice,
-    counted_parameters,
     coverage,
     kernel_norms,
     kernels,
@@ -57,7 +55,6 @@ __all__ = [
     "AdoptedNetwork",
     "Kernel",
     "Network",
-    "ParameterChoice",
     "adopt",
     "batch_size_for",
     "batched_outputs",
@@ -66,7 +63,6 @@ __all__ = [
     "class_logits",
     "convolutional",
     "copy_code",
-    "counted_parameters",
     "coverage",
     "dense",
     "device_of",

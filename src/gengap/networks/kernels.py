@@ -1,14 +1,11 @@
-"""Kernels: the linear maps inside a network, their operator norms, and the share that they are.
-
-Which parameters count, where some are frozen, is decided here too: see :func:`counted_parameters`.
-"""
+"""Kernels: the linear maps inside a network, their operator norms, and the share that they are."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +18,6 @@ from torch.nn.modules.conv import _ConvNd
 from gengap.errors import GengapError
 from gengap.networks.device import device_of, tensor_of
 from gengap.networks.folding import TRANSPOSED_CONVOLUTIONS, ChannelAffine
-
-ParameterChoice = Literal["trainable", "all"]
-"""Which parameters count: those that may be trained, or frozen ones too."""
-
-PARAMETER_CHOICES: tuple[ParameterChoice, ...] = ("trainable", "all")
 
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
@@ -289,26 +281,3 @@ def _unknown_parameters(network: nn.Module) -> Iterator[tuple[str, nn.Module, nn
         known = isinstance(owner, (*KERNEL_OWNERS, *NORMALISATIONS))
         if not (known and own.startswith(KNOWN_PARAMETERS)):
             yield owner_name, owner, parameter
-
-
-def counted_parameters(
-    network: nn.Module, parameters: ParameterChoice = "trainable"
-) -> dict[str, nn.Parameter]:
-    """Return the parameters that count, by name.
-
-    Args:
-        network: any network.
-        parameters: ``trainable`` leaves frozen parameters (``requires_grad`` is False) out, unless
-            all are frozen, as after a measurement: then all count. ``all`` takes every one.
-
-    Returns:
-        The parameters, in the order of ``network.named_parameters()``.
-
-    Raises:
-        GengapError: ``parameters`` is neither.
-    """
-    if parameters not in PARAMETER_CHOICES:
-        raise GengapError(f"'parameters' is {parameters!r}: choose 'trainable' or 'all'.")
-    named = dict(network.named_parameters())
-    trainable = {name: values for name, values in named.items() if values.requires_grad}
-    return named if parameters == "all" or not trainable else trainable

@@ -138,6 +138,7 @@ class CheckpointsPlan:
         """
         origin = f"The network of task '{self.task}'"
         own = self.own["network"]
+        self._check_labels()
         if self._kind in _KINDS:
             unknown = sorted(set(own) - {self._kind, *_KINDS[self._kind]})
             if unknown:
@@ -193,6 +194,16 @@ class CheckpointsPlan:
         if self._kind in ("factory", "hub"):
             return {**own, "keywords": {**own.get("keywords", {}), **given}}
         return {**own, **given}
+
+    def _check_labels(self) -> None:
+        """Refuse labels of inputs that are not in the order in which the user knows them."""
+        dataset, has_labels = self.own["dataset"], any("labels" in row.files for row in self.rows)
+        if has_labels and ("from" not in dataset or dataset["train_size"] or dataset["balanced"]):
+            raise GengapError(
+                f"{self.own['table']} has a column 'labels', but the data of task '{self.task}' "
+                "are put in an order of their own: give them by 'from' with the test data apart, "
+                "without 'train_size' and 'balanced'."
+            )
 
     def _check_source(self, origin: str) -> None:
         """Refuse a file that does not exist, or a factory that it does not have or cannot call."""

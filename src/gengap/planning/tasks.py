@@ -13,6 +13,7 @@ from gengap.errors import GengapError
 from gengap.limits import LEAST_NETWORKS
 from gengap.names import KINDS, PGDL_NETWORKS, STAGED_FAMILY
 from gengap.planning.checkpoints import CheckpointsPlan
+from gengap.planning.datasets import check_dataset
 from gengap.planning.families import families
 from gengap.planning.grid import check_roles, grid_points, identity, split_grid_point
 from gengap.planning.networks import (
@@ -234,9 +235,11 @@ class TaskPlan:
         if self.exported_from:
             self._check_exported()
         if self.kind == "checkpoints":
+            check_dataset(self.dataset, f"Task '{self.own['name']}'")
             self.checkpoints.check()
         if self.kind == "zoo":
             origin = f"The zoo of task '{self.own['name']}'"
+            check_dataset(self.dataset, origin)
             for entry in self.entries:
                 check_complete(entry["network"], origin)
                 check_network(entry["network"], origin)

@@ -106,8 +106,8 @@ def read_labels(path: str | Path, data: Split) -> NDArray[Any]:
     """Read the labels that a network was trained on.
 
     Args:
-        path: an .npy file with one label for each training input of the task, in their order:
-            numbers, classes from 0, or the names of classes that the data have.
+        path: an .npy file with one label for each training input of the task, in the order of the
+            user's data: numbers, classes from 0, or the names of classes that the data have.
         data: the training split.
 
     Returns:

@@ -73,14 +73,23 @@ def check(network: Mapping[str, Any], training: Mapping[str, Any], data: Split) 
             the classes.
     """
     Recipe.from_mapping({**canonical_point(training), "seed": 0})
+    input_type = "int64" if data.kind == "tokens" else "float32"
     with torch.device("meta"):
         wanted = output_count(data)
         module = build(network_spec(network, data.inputs.shape[1:], wanted)).eval()
-        outputs = module(torch.empty(2, *data.inputs.shape[1:])).shape
-    if tuple(outputs) != (2, wanted):
+        if module.input_type != input_type:
+            raise GengapError(
+                f"The network {dict(network)} takes {module.input_type} inputs, but the data hold "
+                f"{input_type}: tokens need an Embedding as the first layer of a 'model_config', "
+                "and only they have one."
+            )
+        inputs = torch.empty(2, *data.inputs.shape[1:], dtype=getattr(torch, input_type))
+        outputs = tuple(module(inputs).shape)
+    one_for_two = data.classes == 2 and outputs == (2, 1)
+    if outputs != (2, wanted) and not one_for_two:
         targets = "numbers" if data.has_numbers else f"{data.classes} classes"
         raise GengapError(
-            f"The network {dict(network)} gives outputs of shape {tuple(outputs[1:])} for "
+            f"The network {dict(network)} gives outputs of shape {outputs[1:]} for "
             f"{targets}: make its last layer a Dense layer of {wanted} units."
         )
 
