@@ -304,7 +304,8 @@ def _own_parameters(module: torch.nn.Module) -> list[torch.nn.Parameter]:
 
 def _shares(network: Network, example: torch.Tensor) -> dict[str, float]:
     """Return the share of the parameters that each family sees."""
-    from gengap.networks import counted_parameters, coverage, parameter_count
+    from gengap.networks import coverage, parameter_count
+    from gengap.networks.differentiation import counted_parameters
 
     def share(parameters: Iterable[torch.nn.Parameter]) -> float:
         seen = set(parameters)

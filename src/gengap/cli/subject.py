@@ -212,10 +212,15 @@ def read_training_data(path: Path, keys: Mapping[str, Any] | None, labels: Path 
 
     Returns:
         All samples, in the order of the file.
+
+    Raises:
+        GengapError: there is no such file, or it holds no data.
     """
     from gengap.datasets import read_data
     from gengap.tasks.folder import with_labels
 
+    if not path.exists():
+        raise GengapError(f"{path} does not exist: correct the path of the data.")
     data = read_data(path, **(keys or {}))
     return data if labels is None else with_labels(data, labels)
 
