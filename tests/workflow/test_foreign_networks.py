@@ -1,0 +1,117 @@
+"""Seven kinds of networks of a user's own, from checkpoints to a leaderboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from scipy import stats
+from tests.foreign.kinds import KINDS, factory, write_checkpoints
+from tests.workflow.runs import Run
+
+from gengap import tasks
+from gengap.networks import batched_outputs, observed_layers
+
+SETTINGS: dict[str, Any] = {
+    "seed": 0,
+    "activations": {"inputs": 60, "neurons": 80, "draws": 2},
+    "topology": {"bootstrap_resamples": 20},
+    "families": "all",
+    "evaluation": {"bootstrap_resamples": 50, "permutations": 50},
+}
+
+WITHOUT_IMAGES = {"layer_norm", "series", "bag", "lstm", "regressor"}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory, snakemake: Run) -> Path:
+    """The results of one run of seven tasks, each of eight networks that were trained before."""
+    folder = tmp_path_factory.mktemp("foreign")
+    entries = [write_checkpoints(name, folder / "mine") for name in KINDS]
+    config = folder / "mine" / "mine.yaml"
+    config.write_text(yaml.safe_dump({**SETTINGS, "tasks": entries}))
+    run = snakemake(folder, config=config)
+    assert run.returncode == 0, run.stderr[-4000:]
+    return folder / "results"
+
+
+@pytest.fixture(params=list(KINDS))
+def task(request: pytest.FixtureRequest, results: Path) -> tasks.Task:
+    """One of the seven tasks."""
+    return tasks.load(results / request.param)
+
+
+def test_every_network_is_in_the_task_with_its_gap(task: tasks.Task, results: Path) -> None:
+    table = pd.read_csv(results.parent / "mine" / f"{task.name}.csv")
+    assert list(task.networks) == [str(row) for row in range(len(table))]
+    hyper_parameters = task.hyper_parameters()
+    assert hyper_parameters["width"].tolist() == table["width"].tolist()
+    kind = KINDS[task.name]
+    if kind.is_regression:
+        errors = []
+        for network in task.networks.values():
+            sides = []
+            for split in (task.train, task.test):
+                outputs = batched_outputs(network.network(), split).numpy()[:, 0]
+                sides.append(np.sqrt(np.mean((outputs - split.labels) ** 2)))
+            errors.append(sides[1] - sides[0])
+        np.testing.assert_allclose(task.gaps(), errors, rtol=1e-5)
+    else:
+        stated = table["train_accuracy"] - table["test_accuracy"]
+        np.testing.assert_allclose(task.gaps(), stated, atol=1e-6)
+        assert (results / task.name / "disagreements.txt").read_text() == ""
+
+
+def test_a_rebuilt_network_computes_what_the_users_does(task: tasks.Task, results: Path) -> None:
+    kind = KINDS[task.name]
+    arrays = kind.data()
+    module = factory(kind)(width=task.networks["7"].metrics.hyper_parameters["width"])
+    weights = results.parent / "mine" / task.name / "7.pt"
+    module.load_state_dict(torch.load(weights, weights_only=True))
+    with torch.no_grad():
+        expected = module.eval()(torch.from_numpy(arrays["test_inputs"][:20]))
+    expected = expected if isinstance(expected, torch.Tensor) else expected[0]
+    network = task.networks["7"].network()
+    outputs = batched_outputs(network, task.test.take(slice(0, 20)))
+    torch.testing.assert_close(outputs, expected)
+    assert len(observed_layers(network)) >= 2
+
+
+def test_every_family_has_measures_and_the_rest_is_explained(
+    task: tasks.Task, results: Path
+) -> None:
+    folder = results / task.name
+    measures = pd.read_csv(folder / "measures.csv")
+    left_out = pd.read_csv(folder / "left_out_measures.csv")
+    families = {"topology", "baseline", "curvature", "tangent"}
+    assert families <= set(measures["family"])
+    assert measures.groupby("family")["network"].nunique().loc[sorted(families)].eq(8).all()
+    assert pd.read_csv(folder / "failed.csv").empty
+    assert left_out["reason"].str.len().gt(20).all()
+    assert not left_out["reason"].str.contains("Error|Traceback").any()
+    if task.name in WITHOUT_IMAGES:
+        assert "always_generalize" not in set(measures["measure"])
+        reason = left_out.set_index("measure").loc["always_generalize", "reason"]
+        assert "needs images" in np.ravel(reason)[0]
+
+
+def test_the_leaderboard_ranks_the_measures(task: tasks.Task, results: Path) -> None:
+    folder = results / task.name
+    leaderboard = pd.read_csv(folder / "evaluation" / "leaderboard.csv")
+    scalars = pd.read_csv(folder / "measures.csv", dtype={"network": str})
+    values = scalars.query("measure == 'sum_of_squared_weights'").set_index("network")["value"]
+    correlations = pd.read_csv(folder / "evaluation" / "correlations.csv")
+    row = correlations.query(
+        "measure == 'sum_of_squared_weights' and statistic == 'kendall' and stratum == 'all'"
+    ).iloc[0]
+    expected = stats.kendalltau(values.loc[list(task.networks)], task.gaps()).statistic
+    assert row["estimate"] == pytest.approx(expected)
+    assert len(leaderboard) > 20
+    for name in ("leaderboard.png", "correlations.png"):
+        assert (folder / "figures" / name).stat().st_size > 5000
+    assert (folder / "dashboard.html").stat().st_size > 50_000
