@@ -1,8 +1,8 @@
 """The family ``tangent``: how a network's tangent kernel fits its labels, and how it has moved.
 
 The kernel is that of all logits (trace form) in eval mode, on a fixed number of training inputs.
-The labels are those that the network was trained on, as centred one-hot targets Y. Theta_0 is the
-kernel at the initial weights, Theta_T at the final ones.
+The labels are those that the network was trained on, as centred one-hot targets Y; a class without
+inputs has no part in them. Theta_0 is the kernel at the initial weights, Theta_T at the final ones.
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ def tangent(subject: Subject) -> dict[str, float]:
     assert subject.initial is not None
     train = subject.train.sample(INPUTS, subject.rng)
     inputs, targets = train.inputs, one_hot(train.labels, train.classes)
+    # A class without inputs is a target that is zero at all of them, and has no part in any sum.
+    targets = np.compress(targets.any(axis=0), targets, axis=1)
     first = empirical_ntk(subject.initial, inputs, of="trace", double=True)
     last = empirical_ntk(subject.network, inputs, of="trace", double=True)
     before, after = (normalised_alignment(kernel, targets) for kernel in (first, last))
