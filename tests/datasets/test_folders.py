@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,23 @@ def test_sixteen_bits_are_scaled_by_the_largest_value(tmp_path: Path) -> None:
     np.testing.assert_allclose(both[1, ..., 0], GREYS / 255, rtol=1e-7)
 
 
+def test_colours_of_sixteen_bits_are_read_as_eight_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def chunk(name: bytes, content: bytes) -> bytes:
+        ending = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + ending
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0))
+    row = b"\0" + struct.pack(">HHH", 65535, 256, 32768)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(row)) + chunk(b"IEND", b"")
+    )
+    np.testing.assert_array_equal(one(tmp_path), [[[255, 1, 128]]])
+    assert "16 bits of colour are read as 8 in 1 of 1 images" in caplog.text
+
+
 def test_transparent_places_are_laid_over_white(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -80,7 +99,7 @@ def test_transparent_places_are_laid_over_white(
     np.testing.assert_array_equal(seen[0], [[255, 0, 0], [255, 255, 255]])
     # A fifth of blue over white: 0.2 * (0, 0, 255) + 0.8 * 255.
     np.testing.assert_array_equal(seen[1], [[204, 204, 255], [10, 20, 30]])
-    assert "transparent places are laid over white" in caplog.text
+    assert "transparent places are laid over white in 1 of 1 images" in caplog.text
 
 
 def test_a_palette_with_a_transparent_colour_is_laid_over_white(tmp_path: Path) -> None:
@@ -124,6 +143,8 @@ def test_images_of_different_size_need_resize(tmp_path: Path) -> None:
         for k in range(3):
             pixels = rng.integers(0, 256, (6 + k, 8, 3), dtype=np.uint8)
             saved(tmp_path / "images" / name / f"{k}.png", pixels)
+    with pytest.raises(GengapError, match="size=0 of transform resize must be"):
+        load_own({"from": "images", "transforms": [{"name": "resize", "size": 0}]}, folder=tmp_path)
     with pytest.raises(GengapError, match=r"a/0\.png has 6x8 .*a/1\.png has 7x8.*resize"):
         load_own({"from": "images"}, folder=tmp_path)
     resize = [{"name": "resize", "size": 4}]

@@ -126,3 +126,5 @@ def test_a_function_is_no_file_to_read(folder: Path) -> None:
         read_data(f"{folder}/my.py:make")
     with pytest.raises(GengapError, match=r"read_data .* has no key 'lable'"):
         read_data(folder / "my.npz", lable="y")
+    with pytest.raises(GengapError, match="has no use for 'train_size'"):
+        read_data(folder / "my.npz", layout="NHWC", train_size=3)

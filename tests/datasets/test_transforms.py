@@ -131,3 +131,19 @@ def test_unknown_or_unfit_transforms_are_refused(
 ) -> None:
     with pytest.raises(GengapError, match=sentence):
         load(name, transforms=[spec])
+
+
+@pytest.mark.parametrize(
+    ("shape", "name", "sentence"),
+    [
+        ((3, 4, 4, 2), "grey", r"needs images of 1 or 3 channels, but these have 2"),
+        ((3, 4, 4, 4), "colour", r"needs images of 1 or 3 channels, but these have 4"),
+        ((3, 7, 2), "colour", r"holds inputs of shape \(7, 2\)"),
+    ],
+)
+def test_inputs_of_other_channels_or_axes_are_refused(
+    shape: tuple[int, ...], name: str, sentence: str
+) -> None:
+    inputs = np.zeros(shape, np.float32)
+    with pytest.raises(GengapError, match=sentence):
+        apply([{"name": name}], inputs, inputs)

@@ -46,16 +46,18 @@ def compute(network: Network, initial: Network, train: Split) -> dict[str, float
     return values  # type: ignore[return-value]
 
 
-def test_the_values_by_hand(pair: tuple[Network, Network]) -> None:
+@pytest.mark.parametrize("labels", [np.arange(12) % 3, np.arange(12) % 2 * 2])
+def test_the_values_by_hand(labels: np.ndarray, pair: tuple[Network, Network]) -> None:
+    """Also where a class has no inputs."""
     network, initial = pair
-    train = split(network)
+    train = split(network).with_labels(labels)
     first, last = (
         np.einsum("ikp,jkp->ij", jacobian, jacobian)
         for jacobian in (
             loop_jacobian(each, train.inputs, [0, 1, 2]) for each in (initial, network)
         )
     )
-    targets = np.eye(3)[train.labels] - 1 / 3
+    targets = np.eye(3)[labels] - np.bincount(labels, minlength=3) / 12
     before, after = (
         np.trace(targets.T @ kernel @ targets) / np.trace(kernel) / (targets**2).sum()
         for kernel in (first, last)

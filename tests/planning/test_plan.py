@@ -258,6 +258,7 @@ def test_other_tasks_of_a_study_need_not_be_those_that_it_compares(
         ),
         ("maddox2020", "width_depth", {"dataset": MISSPELT}, "'trian_size' was unexpected"),
         ("corneanu2020", "partitions", {"dataset": {"name": "digitz"}}, "'digitz' is not one of"),
+        ("corneanu2020", "partitions", {"dataset": {"from": "x.npz"}}, "of the library: give its"),
         ("corneanu2020", "partitions", {"dataset": "digits"}, "sets 'dataset' to 'digits': give"),
         ("corneanu2020", "partitions", {"network": None}, "sets 'network' to None: give a mapping"),
         ("corneanu2020", "partitions", {"inputs": "all"}, "sets 'inputs' to 'all': give an"),

@@ -85,8 +85,8 @@ def test_an_operator_has_the_raw_alignment_of_its_kernel(small: Network) -> None
     ("call", "sentence"),
     [
         (lambda: raw_alignment(KERNEL, np.ones(7)), r"Targets for 7 points .* shape \[8, 8\]"),
-        (lambda: raw_alignment(KERNEL, np.zeros(8)), "A target is zero at every point"),
-        (lambda: centred_alignment(KERNEL, np.ones(8)), "A target is zero at every point"),
+        (lambda: raw_alignment(KERNEL, np.zeros(8)), "Target 0 of 1 is zero at every point"),
+        (lambda: centred_alignment(KERNEL, np.ones(8)), "Target 0 of 1 is zero at every point"),
         (lambda: normalised_alignment(0 * KERNEL, signs(LABELS)), "The kernel vanishes"),
         (lambda: one_hot(np.ones(4, dtype=int), 3), "All labels are equal"),
     ],

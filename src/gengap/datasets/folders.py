@@ -50,7 +50,10 @@ def read_images(folder: Path, where: str, transforms: Sequence[Mapping[str, Any]
             folder, or images of different size without ``resize``.
     """
     paths = _image_paths(folder, where)
-    images = [_pixels(path) for path in paths]
+    notes: Counter[str] = Counter()
+    images = [_pixels(path, notes) for path in paths]
+    for note, count in sorted(notes.items()):
+        log.warning("%s: %s in %d of %d images", where, note, count, len(images))
     channels = max(image.shape[-1] for image in images)
     grey = sum(image.shape[-1] < channels for image in images)
     if grey:
@@ -118,12 +121,13 @@ def _visible(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if not path.name.startswith(".")]
 
 
-def _pixels(path: Path) -> np.ndarray:
-    """Read one image (H, W, C): uint8, or float32 in [0, 1] where it has 16 bits."""
+def _pixels(path: Path, notes: Counter[str]) -> np.ndarray:
+    """Read one image (H, W, C): uint8, or float32 in [0, 1] where it has 16 bits; count notes."""
     from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as image:
+            stored = str([tile[-1] for tile in image.tile])
             image.load()
             turned = ImageOps.exif_transpose(image)
     # Pillow raises a SyntaxError at a broken PNG, and a ValueError or others at broken content.
@@ -135,12 +139,14 @@ def _pixels(path: Path) -> np.ndarray:
     if turned.mode in DEEP_MODES:
         deep = np.asarray(turned).astype(np.float32) / np.float32(WHITE_16_BIT)
         return deep[..., np.newaxis]
-    flat = _without_transparency(turned, path)
+    if "16" in stored:
+        notes["16 bits of colour are read as 8"] += 1
+    flat = _without_transparency(turned, notes)
     pixels = np.asarray(flat.convert("L" if flat.mode in GREY_MODES else "RGB"))
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
 
 
-def _without_transparency(image: Image, path: Path) -> Image:
+def _without_transparency(image: Image, notes: Counter[str]) -> Image:
     """Lay an image with transparent places over white."""
     from PIL.Image import alpha_composite, new
 
@@ -149,7 +155,7 @@ def _without_transparency(image: Image, path: Path) -> Image:
     is_grey = image.mode in GREY_MODES
     layers = image.convert("RGBA")
     if layers.getextrema()[-1] != (WHITE_8_BIT, WHITE_8_BIT):
-        log.warning("%s: transparent places are laid over white", path)
+        notes["transparent places are laid over white"] += 1
     white = new("RGBA", layers.size, "white")
     flat = alpha_composite(white, layers)
     return flat.convert("L" if is_grey else "RGB")

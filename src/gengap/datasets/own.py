@@ -43,6 +43,9 @@ log = logging.getLogger(__name__)
 
 Rows = NDArray[np.intp]
 
+OF_TWO_PARTS = ("test", "test_inputs", "test_labels", "train_size", "test_size", "balanced")
+"""Keys of a dataset that choose training or test data."""
+
 
 def load_own(mapping: Mapping[str, Any], *, seed: int = 0, folder: str | Path = ".") -> Dataset:
     """Load a dataset of a user's own.
@@ -106,6 +109,12 @@ def read_data(path: str | Path, **keys: Any) -> Split:
     check_dataset(keys, "The call of read_data")
     if data_format(str(path)) == "function":
         raise GengapError(f"{path} names a function, not a file: load it as a dataset.")
+    for key in OF_TWO_PARTS:
+        if key in keys:
+            raise GengapError(
+                f"read_data reads {path} whole, as one split, so it has no use for '{key}': leave "
+                "it out, or call load_own."
+            )
     train, _ = _read(keys, Path(), seed=0)
     (part,), classes, class_names = _labelled([train], keys)
     (part,) = _numbered_groups([part])

@@ -65,8 +65,6 @@ def apply(
 
 
 def _resize(train: Inputs, test: Inputs, size: int) -> tuple[Inputs, Inputs]:
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise GengapError(f"size={size!r} of transform resize must be a whole number above 0.")
     return resized(train, size), resized(test, size)
 
 
@@ -79,7 +77,12 @@ def resized(images: Inputs, size: int) -> Inputs:
 
     Returns:
         The resized images.
+
+    Raises:
+        GengapError: a size that is no whole number above 0, or inputs that are no images.
     """
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise GengapError(f"size={size!r} of transform resize must be a whole number above 0.")
     count, height, width, channels = _image_shape(images, "resize")
     rows: Inputs = np.matmul(
         interpolation(height, size), images.reshape(count, height, width * channels)

@@ -3,7 +3,8 @@
 The kernel is that of all logits (trace form) in eval mode, on a fixed number of training inputs. It
 is the kernel of the network's own parameters, batch normalisation's among them: those that count
 by ``subject.parameters``. The labels are those that the network was trained on, as centred one-hot
-targets Y. Theta_0 is the kernel at the initial weights, Theta_T at the final ones.
+targets Y; a class without inputs has no part in them. Theta_0 is the kernel at the initial weights,
+Theta_T at the final ones.
 """
 
 from __future__ import annotations

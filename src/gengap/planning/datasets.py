@@ -155,11 +155,10 @@ def _check_source(source: str, form: str, sentence: str, folder: Path) -> None:
     path = folder / (function_of(source)[0] if name else source)
     exists = path.is_dir() if form == "folder" else path.is_file()
     if not exists:
-        kind = "folder" if form == "folder" else "file"
+        kind, whole = "folder" if form == "folder" else "file", os.path.abspath(path)
         raise GengapError(
-            f"{sentence}, but there is no {kind} {path.absolute()}: correct the path, which is "
-            "relative to the config file that names it (on the command line: to the working "
-            "directory)."
+            f"{sentence}, but there is no {kind} {whole}: correct the path, which is relative to "
+            "the config file that names it (on the command line: to the working directory)."
         )
     if name and not _defines(path, name):
         raise GengapError(f"{sentence}, but {path} defines no '{name}': name a function of it.")

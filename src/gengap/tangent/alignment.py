@@ -118,8 +118,11 @@ def _columns(kernel: Kernel | LinearOperator, targets: np.ndarray) -> Floats:
             f"Targets for {len(columns)} points do not fit a kernel of shape {list(kernel.shape)}: "
             "give one target for each of its points."
         )
-    if not (columns**2).sum(0).all():
-        raise GengapError("A target is zero at every point: leave it out.")
+    is_zero = (columns**2).sum(0) == 0
+    if is_zero.any():
+        raise GengapError(
+            f"Target {is_zero.argmax()} of {len(is_zero)} is zero at every point: leave it out."
+        )
     return columns
 
 
