@@ -217,6 +217,9 @@ def _twice_reversed(
 ) -> Tensor:
     """Compute J d as the derivative of (J' u) . d with respect to any u.
 
+    Returns:
+        (n, k).
+
     Raises:
         GengapError: a part of the network has no second derivative either.
     """
