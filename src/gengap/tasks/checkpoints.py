@@ -118,8 +118,10 @@ def read_labels(path: str | Path, data: Split) -> NDArray[Any]:
     """
     try:
         values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise GengapError(f"{path} is not a readable .npy file: write it by numpy.save.") from error
+    if not isinstance(values, np.ndarray):
+        raise GengapError(f"{path} is not a readable .npy file: write it by numpy.save.")
     if values.shape != data.labels.shape:
         raise GengapError(
             f"{path} holds labels of shape {values.shape} for {len(data.labels)} training inputs: "
