@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gengap.activations import node_activations, sample
+from gengap.activations import node_activations
+from gengap.activations.streaming import LayerStream
 from gengap.errors import GengapError
 from gengap.networks import Network, adopt
 
@@ -51,11 +52,15 @@ def vectors(*shape: int) -> np.ndarray:
 
 def neurons_of(network: Network, inputs: np.ndarray, **keywords: Any) -> np.ndarray:
     """All neurons of all layers, (neurons, inputs), in their order."""
-    drawn = sample(
-        network, inputs, neurons=10**6, draws=1, sampling="uniform",
-        rng=np.random.default_rng(0), **keywords,
-    )  # fmt: skip
-    return drawn.activations
+    stream = LayerStream(network, inputs, **keywords)
+    rows = [np.empty((size, len(inputs)), np.float32) for _, size in stream.layers]
+
+    def visit(layer: int, batch: slice, activations: np.ndarray) -> None:
+        assert activations.dtype == np.float32
+        rows[layer][:, batch] = activations.T
+
+    stream.visit(visit)
+    return np.concatenate(rows)
 
 
 def last_layer(make: Callable[[Tensor], Any]) -> np.ndarray:
@@ -206,5 +211,4 @@ def test_networks_of_every_floating_point_type_are_observed(dtype: torch.dtype) 
     with torch.no_grad():
         expected = module[:2](torch.from_numpy(inputs).to(dtype)).float()
     neurons = neurons_of(network, inputs)
-    assert neurons.dtype == np.float32
     np.testing.assert_allclose(neurons[:20], expected.T, atol=1e-2)

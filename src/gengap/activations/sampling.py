@@ -15,8 +15,12 @@ from gengap.activations.streaming import LayerStream
 from gengap.arguments import whole_number
 from gengap.errors import GengapError
 from gengap.names import SAMPLINGS
+from gengap.networks import AdoptedNetwork
 
 logger = logging.getLogger(__name__)
+
+LEAST_NEURONS = 50
+"""Fewest neurons of an adopted network that make a sample: the diagrams of fewer say little."""
 
 
 def sample(
@@ -52,8 +56,9 @@ def sample(
         The neurons of each draw, and the activations (neurons, inputs) of those in any draw.
 
     Raises:
-        GengapError: an argument is out of range, or a layer's activations are NaN, infinite or no
-            numbers at all (the sentence names the layer).
+        GengapError: an argument is out of range, a layer's activations are NaN, infinite or no
+            numbers at all (the sentence names the layer), or an adopted network has fewer than 50
+            neurons.
     """
     if sampling not in SAMPLINGS:
         raise GengapError(f"Unknown sampling {sampling!r}: choose {' or '.join(SAMPLINGS)}.")
@@ -62,6 +67,12 @@ def sample(
     batch_size = None if batch_size is None else whole_number(batch_size, "batch_size", 1)
     stream = LayerStream(network, inputs, skip_layers, batch_size)
     population = sum(size for _, size in stream.layers)
+    if isinstance(network, AdoptedNetwork) and population < LEAST_NEURONS:
+        sizes = ", ".join(f"{name} ({size})" for name, size in stream.layers)
+        raise GengapError(
+            f"The network has {population} neurons in its observed layers, {sizes}, and topology "
+            f"needs {LEAST_NEURONS}: name more layers in observe."
+        )
     if population < neurons:
         logger.warning("The network has %d neurons, not the %d asked for.", population, neurons)
     if sampling == "importance":

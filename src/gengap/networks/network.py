@@ -8,7 +8,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from gengap.errors import GengapError
-from gengap.networks.layout import channels_last
 
 
 class Network(nn.Module):
@@ -19,18 +18,25 @@ class Network(nn.Module):
 
     Attributes:
         spec: the spec that it was built from.
-        input_shape: (d,) for vectors or (H, W, C) for images.
+        input_shape: (d,) for vectors, (length, channels) for series, (H, W, C) for images,
+            (D, H, W, C) for volumes or (length,) for tokens.
+        input_type: ``float32``, or ``int64`` for tokens.
         outputs: number of classes; 1 for a scalar output.
         observed: by the name of each weight layer whose activations count, the name of the module
             that outputs them (the nonlinearity after it, or the layer itself). In a list of layers
             it is the layer with its own ``activation``: outputs of batch normalisation and of
             separate nonlinearity layers do not count.
+        channels_last: names of the observed layers whose outputs have their channels last, as
+            (n, length, channels); those of all others are (n, C, ...).
         final_activation: the function that makes probabilities of the logits at the end of the
-            network: ``softmax``, ``sigmoid`` (of a single output), or None.
+            network: ``softmax``, ``sigmoid`` (of a single output), or None. A single output of any
+            other function counts as the logit itself, so its sign is the class.
     """
 
     spec: dict[str, Any]
     outputs: int
+    input_type: str = "float32"
+    channels_last: frozenset[str] = frozenset()
     final_activation: str | None = None
 
     def __init__(self, input_shape: Sequence[int]) -> None:
@@ -70,16 +76,3 @@ class Network(nn.Module):
     def observed_module(self, name: str) -> nn.Module:
         """Return the module that outputs the activations of an observed layer."""
         return self.get_submodule(self.observed[name])
-
-    def neurons(self, name: str, output: Tensor) -> Tensor:
-        """Arrange the output of an observed layer as neurons, the channels of a place together.
-
-        Args:
-            name: a key of :attr:`observed`.
-            output: (n, ...), what :meth:`observed_module` gave.
-
-        Returns:
-            (n, places, channels); one place for vectors.
-        """
-        values = channels_last(output)
-        return values.reshape(len(values), -1, values.shape[-1])
