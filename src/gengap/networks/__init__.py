@@ -46,7 +46,8 @@ from gengap.networks.layers import LAYERS
 from gengap.networks.network import Network
 from gengap.networks.specs import read_spec
 from gengap.networks.templates import TEMPLATES, convolutional, dense
-from gengap.networks.weights import read_weights, set_weights, weights_of, write_weights
+from gengap.networks.weight_files import read_weights
+from gengap.networks.weights import set_weights, weights_of, write_weights
 
 __all__ = [
     "ARCHITECTURES",
