@@ -170,14 +170,28 @@ def find_places(
         read = _read_at(call, calls[last[path] + 1 :]) if path in layers else call
         axis = axes.get((read.path, read.call))
         if axis is not None:
-            convolves = isinstance(call.module, CONVOLUTIONS)
-            places[path] = Place(read.path, read.call, axis, convolves)
+            channels_first = _channels_first(calls[: last[path] + 1], layers)
+            places[path] = Place(read.path, read.call, axis, channels_first)
     if not places:
         raise GengapError(
             "The network has no layer whose outputs depend on its inputs: name modules to observe "
             f"in observe; those that were called are {_listed(last)}."
         )
     return places
+
+
+def _channels_first(calls: Sequence[Call], layers: Collection[str]) -> bool:
+    """Whether the last call gives (n, C, places...), as the last layer of its rank does."""
+    output = calls[-1].output
+    assert output is not None
+    return next(
+        (
+            isinstance(call.module, CONVOLUTIONS)
+            for call in reversed(calls)
+            if call.path in layers and call.output is not None and call.output.ndim == output.ndim
+        ),
+        False,
+    )
 
 
 def _is_layer(call: Call) -> bool:
