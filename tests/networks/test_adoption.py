@@ -322,6 +322,22 @@ def test_a_shared_activation_is_read_at_the_call_that_follows_the_layer() -> Non
     assert not any(part._forward_hooks for part in module.modules())
 
 
+def test_a_sum_written_in_place_is_a_sum() -> None:
+    class InPlace(Block):
+        def forward(self, inputs: Tensor) -> Tensor:
+            values = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(inputs)))))
+            values += self.downsample(inputs)
+            outputs: Tensor = self.relu(values)
+            return outputs
+
+    def pooled(block: nn.Module) -> nn.Module:
+        return nn.Sequential(block, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+
+    places = [adopt(pooled(block(3, 4, 1)), IMAGES).observed for block in (Block, InPlace)]
+    assert places[0] == places[1]
+    assert places[0]["0.conv2"] == "0.conv2"
+
+
 def test_training_mode_reaches_the_module_and_comes_back() -> None:
     class Moody(nn.Module):
         def __init__(self) -> None:
