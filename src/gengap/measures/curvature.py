@@ -86,8 +86,8 @@ def hessian_spectrum(subject: Subject) -> dict[str, float]:
     """
     rng = subject.rng
     operator = hessian(subject.network, LOSS, some_inputs(subject.train, rng))
-    top = operator.eigsh(min(TOP, operator.size), seed=int(rng.integers(2**32)))
-    density = operator.spectral_density(RUNS, STEPS, known=top, seed=int(rng.integers(2**32)))
+    top = operator.eigsh(min(TOP, operator.size), seed=_seed(rng))
+    density = operator.spectral_density(RUNS, STEPS, known=top, seed=_seed(rng))
     number, mass = density.negatives()
     log.info("below zero: %.4g of %d eigenvalues, of mass %.3g", number, operator.size, mass)
     values = {
@@ -181,6 +181,10 @@ def g_theta(subject: Subject) -> float:
 def some_inputs(train: Split, rng: np.random.Generator) -> Split:
     """Draw at most :data:`INPUTS` of the training inputs, without replacement, in their order."""
     return train if len(train.labels) <= INPUTS else train.sample(INPUTS, rng)
+
+
+def _seed(rng: np.random.Generator) -> np.random.SeedSequence:
+    return np.random.SeedSequence(int(rng.integers(2**32)))
 
 
 @torch.no_grad()
