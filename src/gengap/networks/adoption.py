@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from gengap.errors import GengapError
+from gengap.networks.differentiation import full_precision
 from gengap.networks.inference import evaluating
 from gengap.networks.network import Network
 from gengap.networks.neurons import (
@@ -40,8 +40,6 @@ EXAMPLE_INPUTS = 3
 
 WHOLE = "whole"
 """Name of a module within its network where its parts cannot take their own names."""
-
-HALF = (torch.float16, torch.bfloat16)
 
 Logits = Callable[[Any], Tensor]
 """Makes the outputs (n, k) of what a module returns."""
@@ -90,9 +88,10 @@ def adopt(
         module.check_inputs(inputs.shape)
         return module.eval()
     _check_parameters(module)
-    if any(parameter.dtype in HALF for parameter in module.parameters()):
+    precise = full_precision(module)
+    if precise is not module:
         logger.info("%s is in half precision: a float32 copy is measured.", type(module).__name__)
-        module = copy.deepcopy(module).float()
+    module = precise
     network = AdoptedNetwork(module, tuple(inputs.shape[1:]), _input_type(inputs), logits)
     network.layout = _resolved_layout(network, inputs, layout)
     network.observe(inputs, observe)
@@ -197,8 +196,11 @@ class AdoptedNetwork(Network):
             observe = [
                 name if name.split(".")[0] == WHOLE else f"{WHOLE}.{name}" for name in observe
             ]
-        calls, outputs = recorded_calls(self, lambda: self._tried(inputs))
-        others, _ = recorded_calls(self, lambda: self._tried(inputs[1:]))
+        with torch.enable_grad():
+            calls, outputs = recorded_calls(self, lambda: self._tried(inputs))
+        # Last without a graph, which weights that hooks compute (of pruning, say) would hold on to.
+        with torch.no_grad():
+            others, _ = recorded_calls(self, lambda: self._tried(inputs[1:]))
         if len(outputs) != len(inputs):
             raise GengapError(
                 f"{self.kind} gives {len(outputs)} rows of outputs for {len(inputs)} inputs: "
@@ -233,13 +235,13 @@ class AdoptedNetwork(Network):
         return None
 
     def _tried(self, inputs: Tensor) -> Tensor:
-        """Run the module with a graph, and say which module it is that fails."""
+        """Run the module in eval mode, and say which module it is that fails."""
         weights = next(self.parameters())
         inputs = inputs.detach().to(weights.device, self._type_of(inputs))
         if inputs.is_floating_point():
             inputs.requires_grad_()
         try:
-            with torch.enable_grad(), evaluating(self):
+            with evaluating(self):
                 return self._outputs(inputs, final=True)
         except GengapError:
             raise
@@ -336,10 +338,11 @@ def unwrapped(module: Any) -> nn.Module:
         torch.optim.swa_utils.AveragedModel,
     )
     while isinstance(module, nn.Module):
-        inner = module.module if isinstance(module, wrappers) else None
-        # Of torch.compile, whose class is in a module that takes seconds to import.
-        inner = module._modules.get("_orig_mod") if inner is None else inner
-        if inner is None:
+        # That of torch.compile is in a module that takes seconds to import.
+        inner = (
+            module.module if isinstance(module, wrappers) else getattr(module, "_orig_mod", None)
+        )
+        if not isinstance(inner, nn.Module):
             break
         logger.info("%s is taken off %s.", type(module).__name__, type(inner).__name__)
         module = inner

@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from gengap.errors import GengapError
 from gengap.limits import LAYER_BYTES
 from gengap.networks.device import device_of, tensor_of
-from gengap.networks.inspection import leaf_modules, weight_layers
+from gengap.networks.inspection import leaf_modules
 from gengap.networks.layout import channels_last
 from gengap.networks.network import Network
+from gengap.networks.neurons import CONVOLUTIONS, owns_kernel
 from gengap.networks.outputs import first_tensor, read_outputs
 
 if TYPE_CHECKING:
@@ -82,12 +83,28 @@ def predictions(outputs: Tensor) -> Tensor:
 
 
 def penultimate(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Return the input of the last weight layer, (n, features), flattened in the order H, W, C."""
-    _, last = weight_layers(network)[-1]
-    with captured([last]) as passages:
+    """Return the input of the layer that is called last, flattened in the order H, W, C.
+
+    Args:
+        network: any network with a layer that owns a kernel.
+        inputs: (n, *input_shape).
+
+    Returns:
+        (n, features).
+
+    Raises:
+        GengapError: there is no such layer, or its input is not one row for each input.
+    """
+    with captured(filter(owns_kernel, network.modules())) as passages:
         logits(network, inputs)
-    features = passages[last].input
-    return (channels_last(features) if isinstance(last, nn.Conv2d) else features).flatten(1)
+    last = next(reversed(passages), None)
+    features = None if last is None else passages[last].input
+    if not isinstance(features, Tensor) or len(features) != len(inputs):
+        raise GengapError(
+            f"The last layer of the network, a {type(last).__name__}, does not take one row of "
+            "features for each input, so there are no penultimate features: end in a linear layer."
+        )
+    return (channels_last(features) if isinstance(last, CONVOLUTIONS) else features).flatten(1)
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -144,12 +161,13 @@ def captured(modules: Iterable[nn.Module]) -> Iterator[dict[nn.Module, Passage]]
         modules: those to watch. If a module runs several times, its last passage is kept.
 
     Yields:
-        A mapping, which forward passes inside the block fill.
+        A mapping, which forward passes inside the block fill, in the order of the last calls.
     """
     passages: dict[nn.Module, Passage] = {}
 
     def remember(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
         tensor = first_tensor(output)
+        passages.pop(module, None)  # so that the order is that of the last calls
         passages[module] = Passage(arguments[0], output if tensor is None else tensor)
 
     with forward_hooks(modules, remember):
