@@ -96,6 +96,18 @@ def zoo(config: Config) -> Config:
             ),
             "gives the network of a 'model_config' the keyword 'width'",
         ),
+        (
+            lambda c: zoo(c).update(
+                network={
+                    "model_config": [
+                        {"layer_name": "Dense", "units": 3, "name": "first", "trainable": False},
+                        {"layer_name": "Add", "inbound_nodes": ["first", "second"]},
+                    ]
+                },
+                grid={"epochs": [1, 2, 3, 4]},
+            ),
+            "Layer 1 (Add) of model_config: inbound_nodes names 'second', which no layer is called",
+        ),
         (lambda c: zoo(c).update(network={"model_config": [3]}), "zoo.network.model_config[0]': 3"),
         (lambda c: zoo(c)["network"].pop("template"), "'reduced' names no kind of network: give"),
         (lambda c: zoo(c)["network"].pop("depth"), "has a template without 'depth': set it in"),
