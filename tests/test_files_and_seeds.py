@@ -27,7 +27,7 @@ PACKAGES = (
     "curvature", "tangent", "measures", "evaluation", "figures", "dashboard", "studies",
 )  # fmt: skip
 GROUND_FLOOR = {
-    "bisection", "errors", "failures", "files", "limits", "names", "pgdl_layout",
+    "arguments", "bisection", "errors", "failures", "files", "limits", "names", "pgdl_layout",
     "planned_figures", "seeding",
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,14 +32,14 @@ class NodeActivations:
 
 def node_activations(
     network: nn.Module,
-    inputs: NDArray[np.float32],
+    inputs: NDArray[Any],
     nodes: str = "channels",
     skip_layers: int = 0,
 ) -> NodeActivations:
     """Compute the activations of every node of the observed layers, in one forward pass.
 
     Args:
-        network: made by ``gengap.networks.build``.
+        network: made by ``gengap.networks.build`` or ``adopt``.
         inputs: (m, *input_shape).
         nodes: ``channels`` (each channel's mean over its places; a dense layer's units) or
             ``neurons`` (every scalar of every layer).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from torch import nn
 from gengap.activations.drawing import draw_neurons, importance_probabilities
 from gengap.activations.storage import Sample
 from gengap.activations.streaming import LayerStream
+from gengap.arguments import whole_number
 from gengap.errors import GengapError
 from gengap.names import SAMPLINGS
 
@@ -19,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 def sample(
     network: nn.Module,
-    inputs: NDArray[np.float32],
+    inputs: NDArray[Any],
     *,
     neurons: int,
     draws: int,
@@ -34,7 +36,7 @@ def sample(
     ``uniform`` takes one. Memory holds one batch and the sampled neurons, never all neurons.
 
     Args:
-        network: made by ``gengap.networks.build``.
+        network: made by ``gengap.networks.build`` or ``adopt``.
         inputs: (m, *input_shape) training inputs.
         neurons: number of neurons in a draw, without replacement; if the network has fewer, all
             of them (which is logged once).
@@ -50,14 +52,14 @@ def sample(
         The neurons of each draw, and the activations (neurons, inputs) of those in any draw.
 
     Raises:
-        GengapError: an argument is out of range, or there are NaN or infinite activations (the
-            sentence names the layer).
+        GengapError: an argument is out of range, or a layer's activations are NaN, infinite or no
+            numbers at all (the sentence names the layer).
     """
     if sampling not in SAMPLINGS:
         raise GengapError(f"Unknown sampling {sampling!r}: choose {' or '.join(SAMPLINGS)}.")
-    for name, value in (("neurons", neurons), ("draws", draws), ("batch_size", batch_size)):
-        if value is not None and value < 1:
-            raise GengapError(f"{name} is {value}: ask for at least 1.")
+    neurons = whole_number(neurons, "neurons", 1)
+    draws = whole_number(draws, "draws", 1)
+    batch_size = None if batch_size is None else whole_number(batch_size, "batch_size", 1)
     stream = LayerStream(network, inputs, skip_layers, batch_size)
     population = sum(size for _, size in stream.layers)
     if population < neurons:

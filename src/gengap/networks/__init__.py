@@ -10,9 +10,11 @@ a network: :func:`weight_layers`, :func:`observed_layers`, :func:`leaf_modules`,
 For its device: :func:`resolve_device`, :func:`device_of`, :func:`tensor_of`.
 """
 
+from gengap.networks.adoption import AdoptedNetwork, adopt
 from gengap.networks.architectures import ARCHITECTURES
 from gengap.networks.building import build
 from gengap.networks.device import device_of, resolve_device, tensor_of
+from gengap.networks.factories import copy_code, factory_keywords
 from gengap.networks.inference import (
     batch_size_for,
     batched_outputs,
@@ -32,6 +34,7 @@ from gengap.networks.initialisation import initialise
 from gengap.networks.inspection import leaf_modules, observed_layers, weight_layers
 from gengap.networks.layers import LAYERS
 from gengap.networks.network import Network
+from gengap.networks.specs import read_spec
 from gengap.networks.templates import TEMPLATES, convolutional, dense
 from gengap.networks.weights import read_weights, set_weights, weights_of, write_weights
 
@@ -39,16 +42,20 @@ __all__ = [
     "ARCHITECTURES",
     "LAYERS",
     "TEMPLATES",
+    "AdoptedNetwork",
     "Network",
+    "adopt",
     "batch_size_for",
     "batched_outputs",
     "build",
     "captured",
     "class_logits",
     "convolutional",
+    "copy_code",
     "dense",
     "device_of",
     "evaluating",
+    "factory_keywords",
     "forward_hooks",
     "initialise",
     "input_batches",
@@ -60,6 +67,7 @@ __all__ = [
     "penultimate",
     "predicted_classes",
     "predictions",
+    "read_spec",
     "read_weights",
     "resolve_device",
     "set_weights",
