@@ -49,6 +49,88 @@ def test_kernels_have_the_stated_variance_and_bounds(scheme: str) -> None:
             assert not layer.bias.any()
 
 
+def layer(kind: str, /, **keywords: Any) -> dict[str, Any]:
+    return {"layer_name": kind, **keywords}
+
+
+@pytest.mark.parametrize("scheme", ["torch", "glorot", "lecun", "he"])
+@pytest.mark.parametrize(
+    ("given", "shape", "fans"),
+    [
+        (layer("Conv1D", filters=60, kernel_size=5), [9, 30], (30 * 5, 60 * 5)),
+        (layer("Conv3D", filters=30, kernel_size=3), [4, 4, 4, 10], (10 * 27, 30 * 27)),
+        (layer("DepthwiseConv2D", kernel_size=5), [6, 6, 300], (25, 300 * 25)),
+        # As torch and Keras count it, by the kernel (in, out, height, width).
+        (
+            layer("Conv2DTranspose", filters=20, kernel_size=4, strides=2),
+            [6, 6, 40],
+            (20 * 16, 40 * 16),
+        ),
+    ],
+    ids=lambda given: given["layer_name"] if isinstance(given, dict) else None,
+)
+def test_other_kernels_have_the_stated_variance(
+    scheme: str, given: dict[str, Any], shape: list[int], fans: tuple[int, int]
+) -> None:
+    network = build({"model_config": [given, layer("Flatten")], "input_shape": shape})
+    initialise(network, scheme, torch_generator(0, "test"))
+    kernel, bias = network.parameters()
+    fan_in, fan_out = fans
+    variance = {
+        "torch": 1 / (3 * fan_in),
+        "glorot": 2 / (fan_in + fan_out),
+        "lecun": 1 / fan_in,
+        "he": 2 / fan_in,
+    }[scheme]
+    assert kernel.detach().double().square().mean().item() == pytest.approx(variance, rel=0.05)
+    assert bool(bias.any()) == (scheme == "torch")
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+@pytest.mark.parametrize("scheme", ["torch", "he"])
+def test_recurrent_matrices_have_the_stated_variance(kind: str, scheme: str) -> None:
+    units, channels = 64, 100
+    spec = {"model_config": [layer(kind, units=units)], "input_shape": [3, channels]}
+    network = build(spec)
+    initialise(network, scheme, torch_generator(0, "test"))
+    kernel, recurrent, *biases = network.parameters()
+    fans = {"torch": (units, units), "he": (channels, units)}[scheme]
+    numerator = {"torch": 1 / 3, "he": 2.0}[scheme]
+    for matrix, fan in zip((kernel, recurrent), fans, strict=True):
+        variance = matrix.detach().double().square().mean().item()
+        assert variance == pytest.approx(numerator / fan, rel=0.05)
+    for bias in biases:
+        assert bool(bias.any()) == (scheme == "torch")
+        assert bias.abs().max().item() <= 1 / math.sqrt(units)
+
+
+@pytest.mark.parametrize("scheme", ["torch", "glorot"])
+def test_what_has_no_kernel_starts_the_same_by_every_scheme(scheme: str) -> None:
+    tokens = {
+        "model_config": [
+            layer("Embedding", input_dim=300, output_dim=50),
+            layer("LayerNormalization"),
+            layer("GroupNormalization", groups=5),
+            layer("PReLU", shared_axes=[1]),
+            layer("Flatten"),
+        ],
+        "input_shape": [4],
+    }
+    images = {"architecture": "vit", "input_shape": [32, 32, 1], "classes": 2, "depth": 1}
+    state: dict[str, torch.Tensor] = {}
+    for spec in (tokens, images):
+        network = build(spec)
+        initialise(network, scheme, torch_generator(0, "test"))
+        state |= network.state_dict()
+    assert state["embedding_0.weight"].var().item() == pytest.approx(1.0, rel=0.05)
+    for name in ("layer_normalization_1", "group_normalization_2", "blocks.0.norm1"):
+        assert (state[f"{name}.weight"] == 1).all()
+        assert not state[f"{name}.bias"].any()
+    assert (state["pre_lu_3.weight"] == 0.25).all()
+    assert not state["class_token.token"].any()
+    assert state["positions.positions"].std().item() == pytest.approx(0.02, rel=0.05)
+
+
 def test_same_generator_same_weights_whatever_was_there() -> None:
     networks = [build(SPEC), build(SPEC)]
     with torch.no_grad():

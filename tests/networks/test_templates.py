@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from gengap.errors import GengapError
 from gengap.networks import build, convolutional, dense, templates, weight_layers
 
 
@@ -37,6 +38,20 @@ def test_dense_builds_for_any_depth(shape: tuple[int, ...], depth: int) -> None:
     assert [layer.weight.shape[0] for _, layer in weight_layers(network)] == [5] * depth + [2]
 
 
+@pytest.mark.parametrize("shape", [(9, 2), (5, 4, 6, 1)])
+def test_convolutions_move_over_the_axes_of_series_and_volumes(shape: tuple[int, ...]) -> None:
+    network = build(convolutional(shape, 3, width=2, depth=2, batch_normalisation=True))
+    assert network(torch.zeros(2, *shape)).shape == (2, 3)
+    kernels = [p.shape for p in network.parameters() if p.ndim > 2]
+    window = (3,) * (len(shape) - 1)
+    assert kernels == [(2, shape[-1], *window), (2, 2, *window)]
+
+
+def test_vectors_have_nothing_to_move_over() -> None:
+    with pytest.raises(GengapError, match=r"shape \[6\]: take the template 'dense'"):
+        convolutional((6,), 3, width=2, depth=1)
+
+
 def test_a_hand_written_example() -> None:
     relu = {"layer_name": "Conv2D", "filters": 8, "kernel_size": [3, 3], "padding": "same"}
     pooling = {"layer_name": "MaxPooling2D", "pool_size": [2, 2]}
@@ -62,4 +77,4 @@ def test_templates_import_no_torch() -> None:
     imported |= {
         name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
     }
-    assert imported == {"__future__", "collections.abc", "typing"}
+    assert imported == {"__future__", "collections.abc", "typing", "gengap.errors"}

@@ -72,6 +72,10 @@ def zoo(config: Config) -> Config:
             "gives the architecture 'lenet' the keyword 'width', which it does not have",
         ),
         (
+            lambda c: zoo(c)["grid"].update(heads=[1, 2]),
+            "gives the template 'dense' the keyword 'heads', which it does not have",
+        ),
+        (
             lambda c: zoo(c).update(
                 network={"architecture": "lenet"}, grid={"loss": ["nll", "mse"], "epochs": [1, 2]}
             ),
@@ -95,6 +99,18 @@ def zoo(config: Config) -> Config:
                 network={"model_config": [{"layer_name": "Dense"}]}, grid={"width": [1, 2, 3, 4]}
             ),
             "gives the network of a 'model_config' the keyword 'width'",
+        ),
+        (
+            lambda c: zoo(c).update(
+                network={
+                    "model_config": [
+                        {"layer_name": "Dense", "units": 3, "name": "first", "trainable": False},
+                        {"layer_name": "Add", "inbound_nodes": ["first", "second"]},
+                    ]
+                },
+                grid={"epochs": [1, 2, 3, 4]},
+            ),
+            "Layer 1 (Add) of model_config: inbound_nodes names 'second', which no layer is called",
         ),
         (lambda c: zoo(c).update(network={"model_config": [3]}), "zoo.network.model_config[0]': 3"),
         (lambda c: zoo(c)["network"].pop("template"), "'reduced' names no kind of network: give"),
@@ -201,6 +217,14 @@ def test_an_exported_zoo_is_imported_network_by_network(
     assert again.pgdl_source == "results/reduced/pgdl"
     assert targets.export_receipt(again) == ["results/reduced/pgdl/exported.txt"]
     assert targets.export_receipt(plan.task("reduced")) == []
+
+
+def test_keywords_of_an_architecture_may_vary(reduced: Config, plan_of: PlanMaker) -> None:
+    zoo(reduced).update(network={"architecture": "vit"}, grid={"heads": [1, 2], "patch": [2, 4]})
+    reduced["tasks"][0] |= {"correlate_within": None, "rank_within": "heads", "colour": None}
+    entries = plan_of(reduced).task("reduced").entries
+    networks = [entry["network"] for entry in entries]
+    assert {"architecture": "vit", "heads": 2, "patch": 4} in networks
 
 
 def test_named_architectures_are_not_exported(reduced: Config, plan_of: PlanMaker) -> None:

@@ -199,3 +199,53 @@ def test_a_network_of_numbers_has_errors_and_no_accuracies(tmp_path: Path) -> No
     assert made.history()["train_accuracy"].isna().all()
     with pytest.raises(GengapError, match="for numbers: make its last layer a Dense layer of 1 un"):
         zoo.check({"model_config": [{"layer_name": "Dense", "units": 3}]}, recipe, data[0])
+
+
+def layer(kind: str, /, **keywords: Any) -> dict[str, Any]:
+    return {"layer_name": kind, **keywords}
+
+
+def test_a_vision_transformer_learns_digits(data: tuple[Split, Split], tmp_path: Path) -> None:
+    network = {"architecture": "vit", "width": 32, "depth": 2, "heads": 4, "patch": 2}
+    recipe = {"optimiser": "adam", "learning_rate": 0.004, "batch_size": 16, "epochs": 20}
+    zoo.check(network, recipe, data[0])
+    zoo.train_network(tmp_path, network, recipe, {"patch": 2, "replicate": 0}, data, seed=0)
+    trained = TrainedNetwork("0", tmp_path, Metrics.read(tmp_path / "metrics.json"))
+    assert trained.metrics.train_accuracy > 0.9
+    with torch.inference_mode():
+        classes = trained.network()(torch.from_numpy(data[1].inputs)).argmax(1).numpy()
+    assert trained.metrics.test_accuracy == np.mean(classes == data[1].labels)
+
+
+def test_series_and_tokens_are_trained_on(tmp_path: Path) -> None:
+    rng = np.random.default_rng([8, 1])
+    labels = rng.integers(2, size=80)
+    tokens = 3 * labels[:, None] + rng.integers(3, size=(80, 5))
+    series = (rng.normal(size=(80, 12, 2)) + 2 * labels[:, None, None]).astype(np.float32)
+    embedding = layer("Embedding", input_dim=6, output_dim=4)
+    dense = layer("Dense", units=2)
+    networks = {
+        "series": [layer("Conv1D", filters=4, kernel_size=3, activation="relu"),
+                   layer("GlobalMaxPooling1D"), dense],
+        "tokens": [embedding, layer("LSTM", units=4), dense],
+        "one output": [embedding, layer("LSTM", units=4), layer("Dense", units=1)],
+    }  # fmt: skip
+    recipe = {"optimiser": "adam", "learning_rate": 0.05, "batch_size": 20, "epochs": 15}
+    for name, layers in networks.items():
+        split = Split(series if name == "series" else tokens, labels, 2)
+        network = {"model_config": layers}
+        zoo.check(network, recipe, split)
+        folder = tmp_path / name
+        zoo.train_network(folder, network, recipe, {"replicate": 0}, (split, split), seed=0)
+        assert Metrics.read(folder / "metrics.json").train_accuracy > 0.9, name
+
+
+def test_tokens_and_networks_of_numbers_do_not_go_together() -> None:
+    tokens = Split(np.ones((4, 5), np.int64), np.arange(4) % 2, 2)
+    with pytest.raises(GengapError, match="takes float32 inputs, but the data hold int64"):
+        zoo.check({"template": "dense", "width": 2, "depth": 1}, RECIPE, tokens)
+    vectors = Split(np.ones((4, 5), np.float32), np.arange(4) % 2, 2)
+    layers = [layer("Embedding", input_dim=6, output_dim=4), layer("Flatten"),
+              layer("Dense", units=2)]  # fmt: skip
+    with pytest.raises(GengapError, match="takes int64 inputs, but the data hold float32"):
+        zoo.check({"model_config": layers}, RECIPE, vectors)

@@ -69,7 +69,10 @@ class SequentialNetwork(Network):
             except KeywordError as error:
                 raise _named(position, layer, error) from None
         inbound = inbound_positions(model_config)
-        if any(layer["layer_name"] == _EMBEDDING for layer in model_config):
+        if any(
+            layer["layer_name"] == _EMBEDDING and INPUT_POSITION in taken
+            for layer, taken in zip(model_config, inbound, strict=True)
+        ):
             self.input_type = TOKENS
         shapes = {INPUT_POSITION: self.input_shape}
         for position, layer in enumerate(model_config):

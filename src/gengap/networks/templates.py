@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from gengap.errors import GengapError
+
+MOVED_OVER = (1, 2, 3)
+"""Numbers of axes that a convolution moves over: those of series, images and volumes."""
+
 SMALLEST_POOLED_SIDE = 4
 """Images are halved after a convolution while their shorter side has at least this many cells."""
 
@@ -31,10 +36,10 @@ def convolutional(
 
     It has ``depth`` blocks, each of a 3x3 ``same`` convolution, batch normalisation, the
     activation, 2x2 max pooling while the image is large enough, and dropout. Flatten and Dense
-    follow.
+    follow. Series and volumes have windows over one and three axes.
 
     Args:
-        input_shape: (H, W, C).
+        input_shape: (H, W, C), or (length, C) or (D, H, W, C).
         classes: number of outputs.
         width: channels of each convolution.
         depth: number of blocks.
@@ -44,17 +49,28 @@ def convolutional(
 
     Returns:
         What :func:`gengap.networks.build` takes.
+
+    Raises:
+        GengapError: inputs are vectors or tokens.
     """
     layers: list[dict[str, Any]] = []
-    side = min(input_shape[:2])
-    for _ in range(depth):
-        layers += _activated(
-            {"layer_name": "Conv2D", "filters": width, "kernel_size": [3, 3], "padding": "same"},
-            batch_normalisation,
-            activation,
+    axes = len(input_shape) - 1
+    if axes not in MOVED_OVER:
+        raise GengapError(
+            "The template 'convolutional' takes images, series or volumes, not inputs of the shape "
+            f"{list(input_shape)}: take the template 'dense'."
         )
+    convolution = {
+        "layer_name": f"Conv{axes}D",
+        "filters": width,
+        "kernel_size": [3] * axes,
+        "padding": "same",
+    }
+    side = min(input_shape[:-1])
+    for _ in range(depth):
+        layers += _activated(convolution, batch_normalisation, activation)
         if side >= SMALLEST_POOLED_SIDE:
-            layers.append({"layer_name": "MaxPooling2D", "pool_size": [2, 2]})
+            layers.append({"layer_name": f"MaxPooling{axes}D", "pool_size": [2] * axes})
             side //= 2
         layers += _dropout(dropout)
     layers += [{"layer_name": "Flatten"}, {"layer_name": "Dense", "units": classes}]
@@ -77,7 +93,7 @@ def dense(
     and dropout. Dense follows.
 
     Args:
-        input_shape: (H, W, C) or (d,).
+        input_shape: of any kind of inputs but tokens.
         classes: number of outputs.
         width: units of each hidden layer.
         depth: number of hidden layers.

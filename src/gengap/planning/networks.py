@@ -15,6 +15,7 @@ from gengap.names import (
     IGNORED_KEYWORDS,
     LAYERS,
     SCHEDULES,
+    TEMPLATES,
 )
 from gengap.planning.layer_graph import inbound_positions
 from gengap.planning.settings import validated
@@ -56,7 +57,8 @@ def check_complete(network: Mapping[str, Any], origin: str) -> None:
         origin: where they stand, the beginning of a sentence.
 
     Raises:
-        GengapError: not just one kind of network is named, or a template lacks a keyword.
+        GengapError: not just one kind of network is named, or a template lacks a keyword or is
+            given that of an architecture.
     """
     kinds = [kind for kind in ("template", "architecture", "model_config") if kind in network]
     if len(kinds) != 1:
@@ -64,6 +66,10 @@ def check_complete(network: Mapping[str, Any], origin: str) -> None:
             f"{origin} names {' and '.join(kinds) or 'no kind of network'}: give 'network' or the "
             "grid one of 'template', 'architecture' and 'model_config'."
         )
+    name = network.get("template")
+    if name in TEMPLATES:
+        known = ("template", *TEMPLATES[name])
+        _check_keywords(network, known, f"{origin} gives the template '{name}'")
     for key in WITHOUT_DEFAULT if "template" in network else ():
         if key not in network:
             raise GengapError(

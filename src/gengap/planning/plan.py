@@ -9,7 +9,7 @@ from typing import Any
 
 from gengap.errors import GengapError
 from gengap.limits import ENGINE_MAX_DIM, resolve_engine
-from gengap.names import KINDS
+from gengap.names import ARCHITECTURES, KINDS
 from gengap.planning.experiments import ExperimentPlan, check_experiments
 from gengap.planning.paths import relative_to
 from gengap.planning.settings import Settings, keys_of, merged, read_yaml, validated
@@ -154,7 +154,9 @@ class Plan:
     @cached_property
     def _grid_keys(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         schema = self._schema("config")
-        return keys_of(schema, "network"), keys_of(schema, "training")
+        network = keys_of(schema, "network")
+        of_architectures = {key for keys in ARCHITECTURES.values() for key in keys}
+        return (*network, *sorted(of_architectures - set(network))), keys_of(schema, "training")
 
     def _schema(self, name: str) -> Path:
         return self.root / "workflow" / "schemas" / f"{name}.schema.yaml"

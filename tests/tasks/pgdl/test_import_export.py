@@ -454,6 +454,34 @@ def test_named_architecture_is_not_exported(zoo: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        ({"layer_name": "LayerNormalization"}, "Network 1 has the layer LayerNormalization, which"),
+        ({"layer_name": "Dense", "units": 2, "inbound_nodes": ["input"]}, "has inbound_nodes"),
+    ],
+)
+def test_layers_that_pgdl_does_not_know_are_not_exported(
+    zoo: Path, tmp_path: Path, layer: dict[str, Any], words: str
+) -> None:
+    (zoo / "networks" / "1" / "config.json").write_text(
+        json.dumps({"model_config": [layer], "input_shape": list(SHAPE)})
+    )
+    with pytest.raises(GengapError, match=words):
+        export(zoo, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_series_are_not_exported(zoo: Path, tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        path = zoo / "dataset" / f"{part}.safetensors"
+        images = read_split(path)
+        series = images.inputs.reshape(len(images.inputs), -1, SHAPE[-1])
+        write_split(Split(series, images.labels, images.classes), path)
+    with pytest.raises(GengapError, match="'tiny' has inputs of the kind series, but PGDL"):
+        export(zoo, tmp_path / "out")
+
+
 def test_broken_config_of_a_zoo_is_to_be_made_again(zoo: Path, tmp_path: Path) -> None:
     (zoo / "networks" / "1" / "config.json").write_text("{")
     with pytest.raises(GengapError, match=r"networks/1/config\.json is not valid JSON: .*workflow"):

@@ -13,8 +13,26 @@ from gengap.errors import GengapError
 from gengap.files import read_json, writing
 from gengap.pgdl_layout import CONFIG, INITIAL, REFERENCE, WEIGHTS, Tree
 from gengap.tasks.folder import MAKE_AGAIN, Task, TrainedNetwork, load
-from gengap.tasks.pgdl.keras_weights import write_weights
+from gengap.tasks.pgdl.keras_weights import LAYERS_WITH_WEIGHTS, write_weights
 from gengap.tasks.pgdl.records import write_examples
+
+KINDS = ("image", "vector")
+"""Kinds of inputs that PGDL's records hold."""
+
+LAYERS = LAYERS_WITH_WEIGHTS | {
+    "Activation",
+    "AveragePooling2D",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling2D",
+    "LeakyReLU",
+    "MaxPooling2D",
+    "ReLU",
+    "Softmax",
+    "ZeroPadding2D",
+}
+"""Layers that networks in PGDL's format consist of."""
 
 
 def export(folder: str | Path, out: str | Path) -> Tree:
@@ -35,9 +53,9 @@ def export(folder: str | Path, out: str | Path) -> Tree:
         The paths of the task's files. The same task gives the same bytes.
 
     Raises:
-        GengapError: a network is not a list of Keras layers, the networks were trained on
-            different labels, the initial weights of one are not known, the gap is not of
-            accuracies, or the task folder is broken.
+        GengapError: a network is not a plain list of the format's layers, the inputs are neither
+            images nor vectors, the gap is not of accuracies, the networks were trained on different
+            labels, the initial weights of one are not known, or the task folder is broken.
     """
     task = load(folder)
     out = Path(out)
@@ -52,7 +70,12 @@ def export(folder: str | Path, out: str | Path) -> Tree:
             "tasks whose gap is of accuracies."
         )
     for network in task.networks.values():
-        _refuse_named_architecture(network)
+        _refuse_unknown_to_pgdl(network)
+    if task.train.kind not in KINDS:
+        raise GengapError(
+            f"Task '{task.name}' has inputs of the kind {task.train.kind}, but PGDL's records hold "
+            "images and vectors: export tasks with such inputs only."
+        )
     train = _shared_split(task)
     for part, split in (("train", train), ("test", task.test)):
         write_examples(split.inputs, split.labels, tree.models / "dataset_1" / part)
@@ -66,7 +89,7 @@ def export(folder: str | Path, out: str | Path) -> Tree:
     return tree
 
 
-def _refuse_named_architecture(network: TrainedNetwork) -> None:
+def _refuse_unknown_to_pgdl(network: TrainedNetwork) -> None:
     spec = read_json(network.folder / "config.json", MAKE_AGAIN)
     if "model_config" not in spec:
         name = next(spec[kind] for kind in ("architecture", "factory", "hub") if kind in spec)
@@ -74,6 +97,14 @@ def _refuse_named_architecture(network: TrainedNetwork) -> None:
             f"Network {network.id} is a '{name}', which PGDL's config.json, a list of Keras "
             "layers, cannot describe: export tasks with a model_config only."
         )
+    for layer in spec["model_config"]:
+        kind = layer["layer_name"]
+        if kind not in LAYERS or "inbound_nodes" in layer:
+            what = "inbound_nodes" if kind in LAYERS else f"the layer {kind}"
+            raise GengapError(
+                f"Network {network.id} has {what}, which PGDL's config.json, a plain list of "
+                f"{', '.join(sorted(LAYERS))}, cannot describe: export tasks of such layers only."
+            )
 
 
 def _shared_split(task: Task) -> Split:
