@@ -32,6 +32,30 @@ def generator(seed: int, *purpose: str | int) -> np.random.Generator:
     return np.random.default_rng(derive(seed, *purpose))
 
 
+def sequence(seed: int, *purpose: str | int) -> np.random.SeedSequence:
+    """Make a seed for one purpose that :func:`salted` uses as it is."""
+    return np.random.SeedSequence(derive(seed, *purpose))
+
+
+def salted(seed: int | np.random.SeedSequence, *purpose: str | int) -> np.random.Generator:
+    """Make a NumPy generator from the seed of a public call.
+
+    Data that a user draws from ``default_rng(0)`` must not share a stream with what the library
+    draws at its default seed 0.
+
+    Args:
+        seed: an integer, which is salted by the purpose; or a ``SeedSequence``, which is used as it
+            is, since whoever made it has derived it already (see :func:`sequence`).
+        purpose: words that name the purpose.
+
+    Returns:
+        The generator.
+    """
+    if isinstance(seed, np.random.SeedSequence):
+        return np.random.default_rng(seed)
+    return generator(seed, "library default", *purpose)
+
+
 def torch_generator(seed: int, *purpose: str | int) -> torch.Generator:
     """Make a PyTorch generator (on the CPU) for one purpose."""
     import torch

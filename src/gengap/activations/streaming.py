@@ -16,6 +16,7 @@ from gengap.errors import GengapError
 from gengap.limits import SAMPLED_LAYER_BYTES
 from gengap.networks import Network, evaluating, forward_hooks, input_batches, observed_layers
 from gengap.networks.inference import Hook
+from gengap.networks.layout import channels_last
 from gengap.networks.outputs import first_tensor
 
 Visit = Callable[[int, slice, NDArray[np.float32]], None]
@@ -134,6 +135,7 @@ class LayerStream:
                 f"Layer {name} gives outputs of shape {tuple(values.shape)} for {inputs} inputs: "
                 "observe modules that give one row for each input (batch_first=True)."
             )
-        by_place = self._network.neurons(name, values if values.ndim > 1 else values[:, None])
+        values = values if values.ndim > 1 else values[:, None]
+        by_place = values if name in self._network.channels_last else channels_last(values)
         self.channels[layer] = by_place.shape[-1]
         return by_place.flatten(1).float()

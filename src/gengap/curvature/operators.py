@@ -11,7 +11,8 @@ gradient_second_moment sum or mean of g_i g_i^T, g_i = dl_i/dtheta
 ====================== ==========================================================
 
 ``reduction`` says whether L is the mean of the l_i (the default, everywhere in the library) or
-their sum, n times as large. The generalised Gauss-Newton matrix (Schraudolph 2002) of the
+their sum, n times as large. Frozen parameters (without ``requires_grad``) do not count, unless all
+are frozen or ``parameters`` is ``all``. The generalised Gauss-Newton matrix (Schraudolph 2002) of the
 cross-entropy of logits is the Fisher information of the model; the second moment of the gradients
 is the "empirical Fisher" (Kunstner et al. 2019, "Limitations of the empirical Fisher
 approximation").
@@ -19,7 +20,6 @@ approximation").
 
 from __future__ import annotations
 
-import copy
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +30,9 @@ import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from gengap.curvature import spectra, stochastic
 from gengap.curvature.spectra import EigenPairs, End, SolverOptions
@@ -38,9 +41,17 @@ from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.limits import CURVATURE_GRAPH_BYTES, CURVATURE_VECTOR_BYTES
 from gengap.names import LOSSES
-from gengap.networks import Network, device_of, parameter_count, tensor_of
+from gengap.networks import Network, device_of, input_batches, tensor_of
+from gengap.networks.differentiation import (
+    CountedParameters,
+    differentiable_copy,
+    twice_differentiable,
+    weight_type,
+)
+from gengap.seeding import torch_generator
 from gengap.training import loss_inputs, sample_losses
-from gengap.training.losses import check_fit
+from gengap.training.losses import LOSSES as LOSS_KINDS
+from gengap.training.losses import check_fit, final_activation_of
 
 Reduction = Literal["mean", "sum"]
 Dtype = Literal["float32", "float64"]
@@ -61,21 +72,31 @@ DEAD_ENDS = ("Error", "NotImplemented", "DelayedError")
 
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
 
+SYMMETRY_INPUTS = 8
+"""Inputs on which the symmetry of second derivatives is checked."""
+ASYMMETRY = {"float32": 1e-2, "float64": 1e-6}
+"""Largest norm of the part of a matrix that is not symmetric, relative to the whole, that counts as
+rounding."""
+
 
 class OperatorOptions(TypedDict, total=False):
     """Options that all operators share.
 
     Attributes:
         reduction: whether the loss is the ``mean`` (the default) or the ``sum`` over the inputs.
-        dtype: type in which products are computed, ``float32`` by default.
+        dtype: type in which products are computed; by default ``float64`` for a network of that
+            type, and ``float32`` for any other.
         batch_size: most inputs per mini-batch, 1024 by default; fewer where their graph would take
             more than :data:`gengap.limits.CURVATURE_GRAPH_BYTES`. It affects only memory and
             rounding.
+        parameters: ``trainable`` (the default) leaves out parameters without ``requires_grad``,
+            unless no parameter has it; ``all`` takes them too.
     """
 
     reduction: Reduction
-    dtype: Dtype
+    dtype: Dtype | None
     batch_size: int
+    parameters: CountedParameters
 
 
 @dataclass(frozen=True)
@@ -90,11 +111,17 @@ class _Batch:
 
     def outputs(self) -> Tensor:
         """Return what the loss is a function of, (n, k)."""
-        return loss_inputs(self.network, self.inputs, self.loss)
+        with twice_differentiable(self.network):
+            return loss_inputs(self.network, self.inputs, self.loss)
 
-    def losses(self) -> Tensor:
-        """Return the loss of each input, (n,)."""
-        return sample_losses(self.outputs(), self.labels, self.loss)
+    def losses(self, outputs: Tensor | None = None) -> Tensor:
+        """Return the loss of each input, (n,), or that of given outputs."""
+        return sample_losses(
+            self.outputs() if outputs is None else outputs,
+            self.labels,
+            self.loss,
+            final_activation=final_activation_of(self.network),
+        )
 
 
 class CurvatureOperator(LinearOperator):
@@ -121,26 +148,30 @@ class CurvatureOperator(LinearOperator):
         loss: str,
         data: Split,
         reduction: Reduction = "mean",
-        dtype: Dtype = "float32",
+        dtype: Dtype | None = None,
         batch_size: int = BATCH,
+        parameters: CountedParameters = "trainable",
     ) -> None:
+        if dtype is None:
+            dtype = "float64" if weight_type(network) == torch.float64 else "float32"
         _check(network, loss, data, reduction, dtype, batch_size)
         self.kind, self.reduction, self.count = kind, reduction, len(data.labels)
         self._loss = loss
         # A copy, so that the operator keeps these weights whatever happens to the network.
-        self._network = copy.deepcopy(network).to(DTYPES[dtype]).eval().requires_grad_()
-        self._parameters = dict(self._network.named_parameters())
+        self._network, self._parameters = differentiable_copy(network, parameters, DTYPES[dtype])
         self._device = device_of(self._network)
-        self._inputs = tensor_of(data.inputs, self._device).to(DTYPES[dtype])
+        self._inputs = next(input_batches(self._network, data.inputs, self.count))[1]
         self._labels = tensor_of(data.labels, self._device)
         self._scale = 1.0 / self.count if reduction == "mean" else 1.0
-        size = parameter_count(self._network)
+        size = sum(parameter.numel() for parameter in self._parameters.values())
         super().__init__(np.dtype(dtype), (size, size))  # type: ignore[call-arg]
         fixed, per_input = self._graph_bytes()
         fitting = (CURVATURE_GRAPH_BYTES - fixed) // max(per_input, 1)
         self.batch_size = max(1, min(batch_size, fitting, self.count))
         self._starts = range(0, self.count, self.batch_size)
         self.loss = self._total_loss()
+        if kind == "hessian":
+            self._refuse_asymmetry()
         held = fixed * len(self._starts) + per_input * self.count
         self.retained = held <= CURVATURE_GRAPH_BYTES
         room = TOGETHER if _is_dense(network) else 1
@@ -167,12 +198,19 @@ class CurvatureOperator(LinearOperator):
         """Compute all eigenvalues of few parameters: :func:`gengap.curvature.spectra.spectrum`."""
         return spectra.spectrum(self)
 
-    def trace(self, products: int = 60, *, sketch: bool = True, seed: int = 0) -> Estimate:
+    def trace(
+        self, products: int = 60, *, sketch: bool = True, seed: int | np.random.SeedSequence = 0
+    ) -> Estimate:
         """Estimate the trace and its standard error: :func:`gengap.curvature.stochastic.trace`."""
         return stochastic.trace(self, products, sketch=sketch, seed=seed)
 
     def spectral_density(
-        self, runs: int = 5, steps: int = 50, *, known: EigenPairs | None = None, seed: int = 0
+        self,
+        runs: int = 5,
+        steps: int = 50,
+        *,
+        known: EigenPairs | None = None,
+        seed: int | np.random.SeedSequence = 0,
     ) -> SpectralDensity:
         """Estimate the whole spectrum: :func:`gengap.curvature.stochastic.spectral_density`."""
         return stochastic.spectral_density(self, runs, steps, known=known, seed=seed)
@@ -183,10 +221,16 @@ class CurvatureOperator(LinearOperator):
     def _matmat(self, vectors: np.ndarray) -> np.ndarray:
         if self._together == 1:
             return np.stack([self._matvec(vector) for vector in vectors.T], axis=1)
-        parts = [
-            self._multiplied(vectors[:, start : start + self._together].T, True)
-            for start in range(0, vectors.shape[1], self._together)
-        ]
+        try:
+            parts = [
+                self._multiplied(vectors[:, start : start + self._together].T, True)
+                for start in range(0, vectors.shape[1], self._together)
+            ]
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError:  # a part of the network takes no batch of vectors
+            self._together = 1
+            return self._matmat(vectors)
         return np.concatenate(parts).T
 
     def _multiplied(self, vectors: np.ndarray, many: bool) -> np.ndarray:
@@ -228,7 +272,7 @@ class CurvatureOperator(LinearOperator):
             Its mean or its sum over the inputs.
 
         Raises:
-            GengapError: it is not finite, or exactly 0.
+            GengapError: it is not finite; or exactly 0, and then so is its curvature.
         """
         with torch.no_grad():
             total = sum(float(self._batch(start).losses().double().sum()) for start in self._starts)
@@ -237,13 +281,44 @@ class CurvatureOperator(LinearOperator):
                 f"The loss {self._loss} of this network on these data is {total}, so it has no "
                 "curvature: look at its weights, and at the inputs that they meet."
             )
-        if total == 0:
+        if total == 0 and LOSS_KINDS[self._loss].flat_at_zero:
+            sharper = self.dtype.name != "float64" and self._loss != "hinge"
             raise GengapError(
                 f"The loss {self._loss} of this network on these data is exactly 0 in {self.dtype},"
-                " so its curvature is 0 in all directions: ask for float64, or use weights from an "
-                "earlier epoch."
+                f" so its curvature is 0 in all directions: {'ask for float64, or ' * sharper}use "
+                "weights from an earlier epoch."
             )
         return total * self._scale
+
+    def _refuse_asymmetry(self) -> None:
+        """Refuse a network whose second derivatives by torch are not symmetric.
+
+        The Hessian of a random linear function of the outputs of a few inputs shows it, however
+        small the loss. For random u and v, u'Av - v'Au is about |A - A'| (Frobenius), and |Av| is
+        about |A|.
+        """
+        draws = torch_generator(0, "symmetry")
+        batch = self._batch(0, min(SYMMETRY_INPUTS, self.batch_size))
+
+        def random(like: Tensor) -> Tensor:
+            return torch.randn(like.shape, generator=draws, dtype=like.dtype).to(like.device)
+
+        product = _output_product(batch, random)
+        first, second = (tuple(map(random, self._parameters.values())) for _ in range(2))
+        images = product(first, False), product(second, False)
+        difference = _inner(second, images[0]) - _inner(first, images[1])
+        length = math.sqrt(_inner(images[0], images[0]) + _inner(images[1], images[1]))
+        if abs(difference) <= ASYMMETRY[self.dtype.name] * length:
+            return
+        parametrised = [
+            name for name, module in self._network.named_modules() if is_parametrized(module)
+        ]
+        cause = f"the parametrisation of {parametrised[0]}" if parametrised else "one of its parts"
+        raise GengapError(
+            f"The second derivatives of this network are not symmetric: torch computes those of "
+            f"{cause} wrongly (weight_norm is known for it); fold it into the weights with "
+            "torch.nn.utils.parametrize.remove_parametrizations, or replace it."
+        )
 
     def _graph_bytes(self) -> tuple[int, int]:
         """Estimate the memory of a graph, fixed and per input, from those of one and two inputs."""
@@ -253,7 +328,8 @@ class CurvatureOperator(LinearOperator):
 
     def _saved_bytes(self, inputs: int) -> int:
         """Return the bytes that the graph of the first inputs keeps besides inputs and weights."""
-        there = [self._inputs, self._labels, *self._parameters.values(), *self._network.buffers()]
+        weights = [*self._network.parameters(), *self._network.buffers()]
+        there = [self._inputs, self._labels, *weights]
         held: dict[int, int] = {}
 
         def note(tensor: Tensor) -> Tensor:
@@ -274,17 +350,19 @@ def hessian(
     """Make the operator of the Hessian of a loss over a split.
 
     Args:
-        network: made by :func:`gengap.networks.build`; neither it nor its mode is changed.
-        loss: one of ``gengap.names.LOSSES``.
-        data: inputs (n, *input_shape) and labels (n,).
-        **options: ``reduction``, ``dtype`` and ``batch_size``, see :class:`OperatorOptions`.
+        network: any network with outputs (n, k); neither it nor its mode is changed. Weights of
+            half precision are taken in ``dtype``.
+        loss: one of ``gengap.names.LOSSES``; ``mse`` where the targets are numbers.
+        data: inputs (n, *input_shape) and labels or numbers (n,).
+        **options: ``reduction``, ``dtype``, ``batch_size`` and ``parameters``, see
+            :class:`OperatorOptions`.
 
     Returns:
-        The (p, p) operator of a network with p parameters.
+        The (p, p) operator of a network with p parameters that count.
 
     Raises:
         GengapError: the network, data and loss do not fit, a part of the network cannot be
-            differentiated twice, or the loss is 0 or not finite.
+            differentiated twice or not symmetrically, or the loss is 0 or not finite.
     """
     return CurvatureOperator("hessian", network, loss, data, **options)
 
@@ -303,27 +381,35 @@ def gradient_second_moment(
     return CurvatureOperator("gradient_second_moment", network, loss, data, **options)
 
 
-def is_twice_differentiable(network: nn.Module, data: Split, loss: str = "cross_entropy") -> bool:
+def is_twice_differentiable(
+    network: nn.Module,
+    data: Split,
+    loss: str = "cross_entropy",
+    *,
+    parameters: CountedParameters = "trainable",
+) -> bool:
     """Tell whether torch knows the second derivatives of a loss in a network's weights.
 
     Args:
         network: neither it nor its mode is changed.
-        data: inputs (n, *input_shape) and labels (n,); only the first of each is used.
-        loss: one of ``gengap.names.LOSSES``.
+        data: inputs (n, *input_shape) and labels or numbers (n,); only the first of each is used.
+        loss: one of ``gengap.names.LOSSES``; ``mse`` where the targets are numbers.
+        parameters: see :class:`OperatorOptions`.
 
     Returns:
         False where a part of the network or the loss has no such derivative.
 
     Raises:
-        GengapError: no gradient at all reaches a parameter.
+        GengapError: no gradient at all reaches a parameter that the network uses.
     """
-    tried = copy.deepcopy(network).eval().requires_grad_()
-    inputs = tensor_of(data.inputs[:1], device_of(tried)).to(next(tried.parameters()).dtype)
+    kind = weight_type(network)
+    dtype = kind if kind in DTYPES.values() else torch.float32
+    tried, counted = differentiable_copy(network, parameters, dtype)
+    _, inputs = next(input_batches(tried, data.inputs, 1))
     labels = tensor_of(data.labels[:1], device_of(tried))
-    parameters = dict(tried.named_parameters())
     try:
-        product = _hessian_product(_Batch(tried, parameters, loss, inputs, labels))
-        product(tuple(parameter.detach() for parameter in parameters.values()), False)
+        product = _hessian_product(_Batch(tried, counted, loss, inputs, labels))
+        product(tuple(parameter.detach() for parameter in counted.values()), False)
     except _NotTwiceDifferentiableError:
         return False
     return True
@@ -384,25 +470,58 @@ class _NotTwiceDifferentiableError(GengapError):
         )
 
 
-def _gradient(
-    outputs: Tensor, parameters: Mapping[str, Tensor], seed: Tensor | None = None
-) -> list[Tensor]:
-    """Return J^T seed with its own graph; refuse parameters without influence on the outputs."""
+def _gradient(batch: _Batch, outputs: Tensor, seed: Tensor | None = None) -> list[Tensor]:
+    """Return J^T seed with its own graph: zeros for parameters that the network does not use.
+
+    Raises:
+        GengapError: the network uses a parameter, but no gradient reaches it.
+    """
     if not outputs.requires_grad:
         raise _NotTwiceDifferentiableError(
             "the loss does not depend on the weights through gradients"
         )
+    parameters = batch.parameters
     slopes = torch.autograd.grad(
         outputs, list(parameters.values()), seed, create_graph=True, allow_unused=True
     )
-    for name, slope in zip(parameters, slopes, strict=True):
-        if slope is None:
-            raise GengapError(
-                f"No gradient of the loss reaches the parameter {name}: a part of the network "
-                "after it cannot be differentiated, or does not use it; replace or remove it."
-            )
-    _refuse_dead_ends(slopes)
-    return list(slopes)
+    if any(slope is None for slope in slopes):
+        used = _storages_read(batch)
+        for (name, parameter), slope in zip(parameters.items(), slopes, strict=True):
+            if slope is None and parameter.untyped_storage().data_ptr() in used:
+                raise GengapError(
+                    f"No gradient of the loss reaches the parameter {name}: a part of the network "
+                    "after it cannot be differentiated; replace or remove it."
+                )
+    filled = [
+        torch.zeros_like(parameter) if slope is None else slope
+        for parameter, slope in zip(parameters.values(), slopes, strict=True)
+    ]
+    _refuse_dead_ends(filled)
+    return filled
+
+
+class _Reads(TorchDispatchMode):
+    """Notes the memory of all tensors that operations take as arguments."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.storages: set[int] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        keywords = kwargs or {}
+        for value in tree_leaves((args, keywords)):
+            if isinstance(value, Tensor):
+                self.storages.add(value.untyped_storage().data_ptr())
+        return func(*args, **keywords)
+
+
+def _storages_read(batch: _Batch) -> set[int]:
+    """Return the addresses of the memory that a forward pass reads."""
+    with torch.no_grad(), _Reads() as reads:
+        batch.outputs()
+    return reads.storages
 
 
 def _refuse_dead_ends(slopes: Sequence[Tensor]) -> None:
@@ -456,8 +575,21 @@ def _second_derivative(slopes: Sequence[Tensor], sources: Sequence[Tensor]) -> P
 @_twice_differentiable
 def _hessian_product(batch: _Batch) -> Product:
     """Compute H v = d(g . v)/dtheta (Pearlmutter 1994)."""
-    slopes = _gradient(batch.losses().sum(), batch.parameters)
+    slopes = _gradient(batch, batch.losses().sum())
     return _second_derivative(slopes, list(batch.parameters.values()))
+
+
+@_twice_differentiable
+def _output_product(batch: _Batch, draw: Callable[[Tensor], Tensor]) -> Product:
+    """Compute H v for the Hessian H of c . f, with a drawn c for the outputs f."""
+    outputs = batch.outputs()
+    slopes = _gradient(batch, outputs, draw(outputs))
+    return _second_derivative(slopes, list(batch.parameters.values()))
+
+
+def _inner(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
+    products = (one.detach().double() * other for one, other in zip(first, second, strict=True))
+    return sum(float(product.sum()) for product in products)
 
 
 @_twice_differentiable
@@ -465,9 +597,9 @@ def _ggn_product(batch: _Batch) -> Product:
     """Compute J^T (d^2 l/df^2) J v; J v is the derivative of J^T u with respect to a dummy u."""
     outputs = batch.outputs()
     dummy = torch.zeros_like(outputs).requires_grad_()
-    forward = _second_derivative(_gradient(outputs, batch.parameters, dummy), [dummy])
+    forward = _second_derivative(_gradient(batch, outputs, dummy), [dummy])
     free = outputs.detach().requires_grad_()
-    loss = sample_losses(free, batch.labels, batch.loss).sum()
+    loss = batch.losses(free).sum()
     (slope,) = torch.autograd.grad(loss, free, create_graph=True)
     middle = _second_derivative([slope], [free])
 
@@ -483,7 +615,7 @@ def _second_moment_product(batch: _Batch) -> Product:
     """Compute G^T G v, with the inputs' gradients as rows of G, by the same dummy as the GGN."""
     losses = batch.losses()
     dummy = torch.zeros_like(losses).requires_grad_()
-    forward = _second_derivative(_gradient(losses, batch.parameters, dummy), [dummy])
+    forward = _second_derivative(_gradient(batch, losses, dummy), [dummy])
 
     def product(vectors: tuple[Tensor, ...], many: bool) -> Sequence[Tensor]:
         parameters = list(batch.parameters.values())

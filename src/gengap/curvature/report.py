@@ -18,6 +18,7 @@ from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.files import writing
 from gengap.limits import DENSE_LIMIT, LARGEST_EIGENVALUES
+from gengap.networks.differentiation import CountedParameters
 
 log = logging.getLogger(__name__)
 
@@ -90,11 +91,12 @@ def report(
     *,
     matrix: Matrix = "hessian",
     reduction: Reduction = "mean",
-    dtype: Dtype = "float32",
+    dtype: Dtype | None = None,
     top: int | None = LARGEST_EIGENVALUES,
     bottom: int | None = None,
     alphas: Sequence[float] = (0.01, 0.1, 1.0, 10.0),
-    seed: int = 0,
+    seed: int | np.random.SeedSequence = 0,
+    parameters: CountedParameters = "trainable",
 ) -> CurvatureReport:
     """Compute eigenvalues of a network's curvature, and what follows from them.
 
@@ -110,7 +112,8 @@ def report(
         bottom: number of smallest eigenvalues besides; None for 5, or as many as are left.
         alphas: alphas of the effective dimensionality: weight decays if ``reduction`` is mean, n
             times these if it is sum.
-        seed: seed of the random vectors.
+        seed: seed of the random vectors, see :func:`gengap.seeding.salted`.
+        parameters: which ones count, see :class:`gengap.curvature.operators.OperatorOptions`.
 
     Returns:
         The eigenvalues, the trace, the effective dimensionality and the negative part.
@@ -120,7 +123,9 @@ def report(
     """
     if matrix not in MATRICES:
         raise GengapError(f"The matrix is {matrix!r}: choose one of {', '.join(MATRICES)}.")
-    operator = MATRICES[matrix](network, loss, data, reduction=reduction, dtype=dtype)
+    operator = MATRICES[matrix](
+        network, loss, data, reduction=reduction, dtype=dtype, parameters=parameters
+    )
     if top is None:
         values = operator.spectrum()
         smallest, residuals = np.zeros(0), np.zeros(len(values))
@@ -146,7 +151,7 @@ def report(
 
 
 def _outermost(
-    operator: CurvatureOperator, top: int, bottom: int | None, seed: int
+    operator: CurvatureOperator, top: int, bottom: int | None, seed: int | np.random.SeedSequence
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     if bottom is None:
         bottom = max(min(SMALLEST, operator.size - top), 0)

@@ -13,6 +13,7 @@ from scipy.sparse.linalg import LinearOperator
 from gengap.curvature.lanczos import largest_eigenpairs
 from gengap.errors import GengapError
 from gengap.limits import DENSE_LIMIT
+from gengap.seeding import salted
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class SolverOptions(TypedDict, total=False):
 
     tolerance: float | None
     limit: int | None
-    seed: int
+    seed: int | np.random.SeedSequence
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,7 @@ def eigsh(
     *,
     tolerance: float | None = None,
     limit: int | None = None,
-    seed: int = 0,
+    seed: int | np.random.SeedSequence = 0,
 ) -> EigenPairs:
     """Compute the largest (``top``) or smallest (``bottom``) eigenpairs of a symmetric operator.
 
@@ -80,7 +81,7 @@ def eigsh(
         tolerance: largest residual, relative to the largest |eigenvalue|: 1e-5 in float32 and 1e-8
             in float64 by default.
         limit: largest number of products with the operator; by default 1000, and 100 for each pair.
-        seed: seed of the starting vectors.
+        seed: seed of the starting vectors, see :func:`gengap.seeding.salted`.
 
     Returns:
         The eigenpairs, from the outermost inwards.
@@ -104,7 +105,7 @@ def eigsh(
         lambda vector: sign * operator.matvec(vector),
         size,
         int(count),
-        np.random.default_rng(seed),
+        salted(seed, "eigenpairs"),
         dtype=operator.dtype,
         tolerance=TOLERANCE[operator.dtype.name] if tolerance is None else tolerance,
         limit=PRODUCTS + PRODUCTS_PER_PAIR * int(count) if limit is None else limit,

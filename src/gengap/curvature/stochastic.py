@@ -12,6 +12,7 @@ from scipy.sparse.linalg import LinearOperator
 from gengap.curvature.lanczos import KrylovBasis
 from gengap.curvature.spectra import EigenPairs
 from gengap.errors import GengapError
+from gengap.seeding import salted
 
 RESOLUTION = 1e-2
 """A node for the eigenvalues near zero may lie this fraction of the largest below zero."""
@@ -72,7 +73,11 @@ class SpectralDensity:
 
 
 def trace(
-    operator: LinearOperator, products: int = 60, *, sketch: bool = True, seed: int = 0
+    operator: LinearOperator,
+    products: int = 60,
+    *,
+    sketch: bool = True,
+    seed: int | np.random.SeedSequence = 0,
 ) -> Estimate:
     """Estimate the trace from products with random vectors of +-1.
 
@@ -82,7 +87,7 @@ def trace(
         sketch: Hutch++ (Meyer et al. 2021, algorithm 1): a third of the products finds the range
             of the matrix, where a third takes the trace exactly; the last third estimates the rest.
             Otherwise Hutchinson's estimator (1989).
-        seed: seed of the random vectors.
+        seed: seed of the random vectors, see :func:`gengap.seeding.salted`.
 
     Returns:
         The estimate with its standard error.
@@ -95,7 +100,7 @@ def trace(
             f"A trace from {products} products has no standard error: allow at least 6, or 2 "
             "without sketch."
         )
-    rng = np.random.default_rng(seed)
+    rng = salted(seed, "trace")
     size = operator.shape[0]
     rank = min(products // 3, size) if sketch else 0
     basis = np.zeros((size, 0), operator.dtype)
@@ -118,7 +123,7 @@ def spectral_density(
     steps: int = 50,
     *,
     known: EigenPairs | None = None,
-    seed: int = 0,
+    seed: int | np.random.SeedSequence = 0,
 ) -> SpectralDensity:
     """Estimate the whole spectrum by stochastic Lanczos quadrature.
 
@@ -129,7 +134,7 @@ def spectral_density(
         runs: number of random starting vectors.
         steps: number of Lanczos steps, thus of products with the operator, from each.
         known: eigenpairs that are counted exactly; only the rest is estimated, with less variance.
-        seed: seed of the starting vectors.
+        seed: seed of the starting vectors, see :func:`gengap.seeding.salted`.
 
     Returns:
         Nodes and weights of a quadrature of the spectrum, and the eigenvalues that are known.
@@ -147,7 +152,7 @@ def spectral_density(
     left = size - len(exact)
     if left == 0:
         return SpectralDensity(np.zeros((runs, 1)), np.zeros((runs, 1)), exact)
-    rng = np.random.default_rng(seed)
+    rng = salted(seed, "spectral density")
     nodes = np.empty((runs, min(steps, left)))
     weights = np.empty_like(nodes)
     for run in range(runs):

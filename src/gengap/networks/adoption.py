@@ -172,11 +172,6 @@ class AdoptedNetwork(Network):
         probe: nn.Module = self.__dict__["_probes"][name]
         return probe
 
-    def neurons(self, name: str, output: Tensor) -> Tensor:
-        """Arrange an observed layer's output (n, ...) as (n, places, channels)."""
-        values = output.movedim(1, -1) if self._places[name].channels_first else output
-        return values.reshape(len(values), -1, values.shape[-1] if values.ndim > 1 else 1)
-
     def stated(self) -> dict[str, Any]:
         """Return what the network was adopted with, as JSON-serialisable values."""
         layout = {} if self.layout is None else {"layout": self.layout}
@@ -212,6 +207,9 @@ class AdoptedNetwork(Network):
         self.outputs = outputs.shape[1]
         self._places = find_places(calls, others, (len(inputs), len(inputs) - 1), observe)
         self.observed = {name: place.path for name, place in self._places.items()}
+        self.channels_last = frozenset(
+            name for name, place in self._places.items() if not place.channels_first
+        )
         self.__dict__["_probes"] = {name: nn.Identity() for name in self._places}
         final = None if self._read else final_activation(calls, outputs)
         if final:

@@ -8,7 +8,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from gengap.errors import GengapError
-from gengap.networks.layout import channels_last
 
 
 class Network(nn.Module):
@@ -77,16 +76,3 @@ class Network(nn.Module):
     def observed_module(self, name: str) -> nn.Module:
         """Return the module that outputs the activations of an observed layer."""
         return self.get_submodule(self.observed[name])
-
-    def neurons(self, name: str, output: Tensor) -> Tensor:
-        """Arrange the output of an observed layer as neurons, the channels of a place together.
-
-        Args:
-            name: a key of :attr:`observed`.
-            output: (n, ...), what :meth:`observed_module` gave.
-
-        Returns:
-            (n, places, channels); one place for vectors.
-        """
-        values = output if name in self.channels_last else channels_last(output)
-        return values.reshape(len(values), -1, values.shape[-1])

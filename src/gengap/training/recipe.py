@@ -22,7 +22,8 @@ class Recipe:
             (outputs against one-hot targets, mean over classes), ``hinge`` (multi-class, of the
             logits: sum over wrong classes of max(0, 1 - f_y + f_j), divided by the number of
             classes) or ``nll`` (minus the log of the probability, for a network that ends in
-            softmax). A network with one output takes two classes, as targets -1 and +1.
+            softmax or a sigmoid). A network with one output takes two classes, as targets -1 and +1
+            (0 and 1 for ``mse`` of a sigmoid); or numbers, with ``mse`` alone.
         optimiser: ``sgd``, ``adam`` or ``adamw``.
         learning_rate: the first one; the schedule may lower it.
         momentum: momentum of ``sgd``; the Adams keep their usual 0.9 and 0.999.
@@ -46,9 +47,9 @@ class Recipe:
             and ``flip`` (left to right with probability one half); for images only.
         label_corruption: fraction f of the n training labels that are replaced, each by another
             class, uniformly: exactly round(f*n) of them. With one seed, those of a smaller fraction
-            are among those of a larger one.
+            are among those of a larger one. For classes only.
         initialisation: ``torch``, ``glorot`` (Keras' default), ``lecun`` or ``he``; see
-            :func:`gengap.networks.initialise`.
+            :func:`gengap.networks.initialise`. Frozen parameters keep the values that they have.
         seed: seed of the initial weights, the order of inputs, dropout, augmentation and
             corruption, each from its own generator.
 

@@ -27,6 +27,7 @@ from gengap.training.augmentation import augment
 from gengap.training.corruption import corrupt_labels
 from gengap.training.losses import (
     check_fit,
+    final_activation_of,
     loss_and_accuracy_of,
     loss_inputs,
     sample_losses,
@@ -37,6 +38,8 @@ from gengap.training.resumption import read_state, state_file, write_state
 
 if TYPE_CHECKING:
     from gengap.datasets import Split
+
+NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 IMAGE_AXES = 4
 """Axes of a batch of images; one of vectors has two."""
@@ -53,11 +56,11 @@ class TrainingResult:
         initial: weights at the start, by name, on the CPU.
         weights: weights at the end.
         history: one row per epoch 1, 2, ...: ``epoch``; ``train_loss`` (the recipe's) and
-            ``train_accuracy`` at its end, in eval mode, without augmentation, on the labels trained
-            on; ``learning_rate`` during it.
+            ``train_accuracy`` (NaN where the targets are numbers) at its end, in eval mode, without
+            augmentation, on the labels trained on; ``learning_rate`` during it.
         snapshots: weights by epoch, after the epochs that were asked for; epoch 0 is the start.
             Epochs that training did not reach are missing.
-        labels: (n,) int64, the labels trained on (corrupted if the recipe says so).
+        labels: (n,), the labels or numbers trained on (corrupted if the recipe says so).
         epochs: number of epochs trained.
         reached_target: whether ``stop_at_loss`` was reached.
     """
@@ -84,12 +87,14 @@ def train(
     """Train a network in place, on the device that it is on.
 
     The same network, data, recipe and start give the same bytes on the same kind of machine (on one
-    thread). Torch's global random state is neither used nor changed.
+    thread). Torch's global random state is neither used nor changed. Parameters without
+    ``requires_grad`` keep the values that they have before (unless ``start`` gives others), and
+    batch normalisation whose parameters are all frozen keeps and uses its running statistics.
 
     Args:
         network: from :func:`gengap.networks.build`; afterwards it has the final weights and is in
             eval mode.
-        data: training inputs (n, *input_shape) and labels (n,).
+        data: training inputs (n, *input_shape), and labels or numbers (n,).
         recipe: how to train it.
         start: initial weights, by name or as a safetensors file; by default they are drawn by
             ``recipe.initialisation`` and ``recipe.seed``.
@@ -109,12 +114,10 @@ def train(
     """
     _check(network, data, recipe, snapshots)
     device = device_of(network)
-    labels = corrupt_labels(
-        data.labels,
-        data.classes,
-        recipe.label_corruption,
-        generator(recipe.seed, "label corruption"),
-    )
+    labels = data.labels
+    if not data.has_numbers:
+        chance = generator(recipe.seed, "label corruption")
+        labels = corrupt_labels(labels, data.classes, recipe.label_corruption, chance)
     set_initial_weights(network, recipe, start)
     initial = weights_of(network)
     resume_file = resume_from and state_file(resume_from, network, data, recipe, snapshots)
@@ -148,6 +151,16 @@ def train(
 
 def _check(network: nn.Module, data: Split, recipe: Recipe, snapshots: Sequence[int]) -> None:
     check_fit(network, data, recipe.loss)
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise GengapError(
+            "No parameter of the network is trainable: set requires_grad of those to train (in a "
+            "spec, leave out 'trainable: false')."
+        )
+    if data.has_numbers and recipe.label_corruption:
+        raise GengapError(
+            f"The recipe's label_corruption is {recipe.label_corruption}, but the targets are "
+            "numbers, which have no other class: leave it out."
+        )
     if min(recipe.batch_size, len(data.labels)) == 1 and _normalises(network):
         raise GengapError(
             "The network has batch normalisation, which cannot work on one input at a time: "
@@ -167,7 +180,21 @@ def _check(network: nn.Module, data: Split, recipe: Recipe, snapshots: Sequence[
 
 
 def _normalises(network: nn.Module) -> bool:
-    return any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in network.modules())
+    frozen = _frozen_normalisations(network)
+    return any(
+        isinstance(module, NORMALISATIONS) and module not in frozen for module in network.modules()
+    )
+
+
+def _frozen_normalisations(network: nn.Module) -> list[nn.Module]:
+    """Return the batch normalisations that have parameters, all of them frozen."""
+    return [
+        module
+        for module in network.modules()
+        if isinstance(module, NORMALISATIONS)
+        and any(True for _ in module.parameters())
+        and not any(parameter.requires_grad for parameter in module.parameters())
+    ]
 
 
 def set_initial_weights(
@@ -176,7 +203,7 @@ def set_initial_weights(
     """Give a network the weights that :func:`train` starts from, in place.
 
     Args:
-        network: from :func:`gengap.networks.build`.
+        network: from :func:`gengap.networks.build`; without ``start``, its frozen parameters stay.
         recipe: its initialisation and seed draw the weights.
         start: weights instead, by name or as a safetensors file.
 
@@ -184,11 +211,28 @@ def set_initial_weights(
         GengapError: the weights do not fit the network, or cannot be read.
     """
     if start is None:
-        initialise(network, recipe.initialisation, torch_generator(recipe.seed, "initialisation"))
+        with _frozen_values(network):
+            chance = torch_generator(recipe.seed, "initialisation")
+            initialise(network, recipe.initialisation, chance)
     elif isinstance(start, str | Path):
         read_weights(network, start)
     else:
         set_weights(network, start, source="the given start weights")
+
+
+@contextlib.contextmanager
+def _frozen_values(network: nn.Module) -> Iterator[None]:
+    """Give frozen parameters, and statistics of frozen normalisations, their values back at the end.
+
+    They are drawn all the same, so that the other parameters do not depend on what is frozen.
+    """
+    frozen = [parameter for parameter in network.parameters() if not parameter.requires_grad]
+    frozen += [value for module in _frozen_normalisations(network) for value in module.buffers()]
+    values = [value.detach().clone() for value in frozen]
+    yield
+    with torch.no_grad():
+        for tensor, value in zip(frozen, values, strict=True):
+            tensor.copy_(value)
 
 
 @contextlib.contextmanager
@@ -214,6 +258,7 @@ class _Training:
 
     def __init__(self, network: nn.Module, inputs: Tensor, labels: Tensor, recipe: Recipe) -> None:
         self.network, self.inputs, self.labels, self.recipe = network, inputs, labels, recipe
+        self.frozen = _frozen_normalisations(network)
         parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self.steps = optimiser(parameters, recipe)
         self.schedule = Schedule(self.steps, recipe)
@@ -238,13 +283,21 @@ class _Training:
         """Train for one more epoch, and return its row of the history."""
         rate = float(self.steps.param_groups[0]["lr"])
         self.network.train()
+        for module in self.frozen:
+            module.eval()
         shuffled = torch.randperm(len(self.labels), generator=self.order).to(self.inputs.device)
         for batch in batches(shuffled, self.recipe.batch_size):
             inputs = self.inputs[batch]
             if self.recipe.augmentation:
                 inputs = augment(inputs, self.recipe.augmentation, self.chance)
             outputs = loss_inputs(self.network, inputs, self.recipe.loss)
-            loss = sample_losses(outputs, self.labels[batch], self.recipe.loss).mean()
+            losses = sample_losses(
+                outputs,
+                self.labels[batch],
+                self.recipe.loss,
+                final_activation=final_activation_of(self.network),
+            )
+            loss = losses.mean()
             self.steps.zero_grad()
             torch.autograd.backward(loss)
             self.steps.step()

@@ -54,8 +54,8 @@ def export(folder: str | Path, out: str | Path) -> Tree:
 
     Raises:
         GengapError: a network is not a plain list of the format's layers, the inputs are neither
-            images nor vectors, the networks were trained on different labels, or the task folder is
-            broken.
+            images nor vectors, the networks were trained on different labels, the initial weights
+            of one are not known, the gap is not of accuracies, or the task folder is broken.
     """
     task = load(folder)
     out = Path(out)
@@ -64,6 +64,11 @@ def export(folder: str | Path, out: str | Path) -> Tree:
         out / "input_data" / task.name,
         out / "reference_data" / task.name / REFERENCE,
     )
+    if task.gap_of != "accuracy":
+        raise GengapError(
+            f"Task '{task.name}' has gaps in {task.gap_of}, but PGDL states accuracies: export "
+            "tasks whose gap is of accuracies."
+        )
     for network in task.networks.values():
         _refuse_unknown_to_pgdl(network)
     if task.train.kind not in KINDS:
