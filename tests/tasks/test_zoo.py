@@ -211,6 +211,7 @@ def test_a_vision_transformer_learns_digits(data: tuple[Split, Split], tmp_path:
     zoo.check(network, recipe, data[0])
     zoo.train_network(tmp_path, network, recipe, {"patch": 2, "replicate": 0}, data, seed=0)
     trained = TrainedNetwork("0", tmp_path, Metrics.read(tmp_path / "metrics.json"))
+    assert trained.metrics.train_accuracy is not None
     assert trained.metrics.train_accuracy > 0.9
     with torch.inference_mode():
         classes = trained.network()(torch.from_numpy(data[1].inputs)).argmax(1).numpy()
@@ -237,7 +238,9 @@ def test_series_and_tokens_are_trained_on(tmp_path: Path) -> None:
         zoo.check(network, recipe, split)
         folder = tmp_path / name
         zoo.train_network(folder, network, recipe, {"replicate": 0}, (split, split), seed=0)
-        assert Metrics.read(folder / "metrics.json").train_accuracy > 0.9, name
+        accuracy = Metrics.read(folder / "metrics.json").train_accuracy
+        assert accuracy is not None, name
+        assert accuracy > 0.9, name
 
 
 def test_tokens_and_networks_of_numbers_do_not_go_together() -> None:

@@ -54,8 +54,8 @@ def export(folder: str | Path, out: str | Path) -> Tree:
 
     Raises:
         GengapError: a network is not a plain list of the format's layers, the inputs are neither
-            images nor vectors, the gap is not of accuracies, the networks were trained on different
-            labels, the initial weights of one are not known, or the task folder is broken.
+            images nor vectors, the networks were trained on different labels, the initial weights
+            of one are not known, the gap is not of accuracies, or the task folder is broken.
     """
     task = load(folder)
     out = Path(out)
