@@ -104,14 +104,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, numbers in (("classes", False), ("numbers", True)):
         data = arrays(numbers=numbers)
         np.savez(folder / f"{name}.npz", **data)  # type: ignore[arg-type]
-        rows = []
+        rows: list[dict[str, Any]] = []
         points = itertools.product((8, 40), (10, 60), (0, 1))
         for width, epochs, seed in points:
             network, initial = trained(namespace["Net"], data, width, epochs, seed)
             stem = f"{name}-{width}-{epochs}-{seed}"
             torch.save({"state_dict": network.state_dict()}, folder / f"{stem}.pt")
             torch.save(initial, folder / f"{stem}.start.pt")
-            row = {"network": stem, "weights": f"{stem}.pt", "seed": seed}
+            row: dict[str, Any] = {"network": stem, "weights": f"{stem}.pt", "seed": seed}
             if not numbers:
                 row |= {"width": width, "epochs": epochs, "initial": f"{stem}.start.pt"}
                 row["test_accuracy"] = accuracy(network, data)

@@ -13,15 +13,18 @@ from gengap.errors import GengapError
 from gengap.files import read_json, writing
 from gengap.pgdl_layout import CONFIG, INITIAL, REFERENCE, WEIGHTS, Tree
 from gengap.tasks.folder import MAKE_AGAIN, Task, TrainedNetwork, load
-from gengap.tasks.pgdl.keras_weights import LAYERS_WITH_WEIGHTS, write_weights
+from gengap.tasks.pgdl.keras_weights import write_weights
 from gengap.tasks.pgdl.records import write_examples
 
 KINDS = ("image", "vector")
 """Kinds of inputs that PGDL's records hold."""
 
-LAYERS = LAYERS_WITH_WEIGHTS | {
+LAYERS = {
     "Activation",
     "AveragePooling2D",
+    "BatchNormalization",
+    "Conv2D",
+    "Dense",
     "Dropout",
     "Flatten",
     "GlobalAveragePooling2D",
