@@ -100,7 +100,7 @@ NEEDS = {
     ),
     "float_inputs": Need(
         lambda subject: subject.train.kind != "tokens",
-        "The measure '{measure}' changes or mixes inputs, which makes no sense of tokens: do "
+        "The measure '{measure}' changes or mixes inputs, which makes no sense for tokens: do "
         "without this measure.",
     ),
     "twice_differentiable": Need(
