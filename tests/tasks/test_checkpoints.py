@@ -237,7 +237,8 @@ def test_labels_may_be_names_and_nothing_else_that_is_no_class(tmp_path: Path) -
     ):
         np.save(path, given)
         labels = read_labels(path, named)
-        assert (labels.tolist(), labels.dtype) == (expected, np.int64)
+        assert labels.tolist() == expected
+        assert labels.dtype == np.int64
     for wrong in (np.array([0, 1, 2]), np.array([-1, 0, 0]), np.array(["dog"] * 3), np.ones(3) / 2):
         np.save(path, wrong)
         with pytest.raises(GengapError, match="holds labels that are none of the data's 2 classes"):

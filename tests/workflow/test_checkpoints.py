@@ -104,7 +104,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, numbers in (("classes", False), ("numbers", True)):
         data = arrays(numbers=numbers)
         np.savez(folder / f"{name}.npz", **data)  # type: ignore[arg-type]
-        rows = []
+        rows: list[dict[str, Any]] = []
         points = itertools.product((8, 40), (10, 60), (0, 1))
         for width, epochs, seed in points:
             network, initial = trained(namespace["Net"], data, width, epochs, seed)
