@@ -36,21 +36,21 @@ def observed_layers(network: nn.Module) -> list[tuple[str, nn.Module]]:
     """Return the modules whose outputs are the activations of the layers, in forward order.
 
     Args:
-        network: made by :func:`gengap.networks.build`.
+        network: made by :func:`gengap.networks.build` or :func:`gengap.networks.adopt`.
 
     Returns:
         For each layer with weights, its name and the module that gives its output after its own
-        ``activation``, as in Keras: (n, C, H, W) or (n, d).
+        ``activation``, as in Keras: (n, C, H, W), (n, d), ...
 
     Raises:
-        GengapError: the network was not made by :func:`gengap.networks.build`.
+        GengapError: the network was made elsewhere.
     """
     if not isinstance(network, Network):
         raise GengapError(
-            f"The layers of a {type(network).__name__} to observe are not known: "
-            "make the network with gengap.networks.build."
+            f"Which layers of a {type(network).__name__} count as neurons is not known: adopt it "
+            "with gengap.networks.adopt(module, example, layout=...)."
         )
-    return [(name, network.get_submodule(path)) for name, path in network.observed.items()]
+    return [(name, network.observed_module(name)) for name in network.observed]
 
 
 def leaf_modules(network: nn.Module) -> list[nn.Module]:

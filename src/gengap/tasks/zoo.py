@@ -72,12 +72,21 @@ def check(network: Mapping[str, Any], training: Mapping[str, Any], data: Split) 
             the classes.
     """
     Recipe.from_mapping({**canonical_point(training), "seed": 0})
+    input_type = "int64" if data.kind == "tokens" else "float32"
     with torch.device("meta"):
         module = build(network_spec(network, data.inputs.shape[1:], data.classes)).eval()
-        outputs = module(torch.empty(2, *data.inputs.shape[1:])).shape
-    if tuple(outputs) != (2, data.classes):
+        if module.input_type != input_type:
+            raise GengapError(
+                f"The network {dict(network)} takes {module.input_type} inputs, but the data hold "
+                f"{input_type}: tokens need an Embedding as the first layer of a 'model_config', "
+                "and only they have one."
+            )
+        inputs = torch.empty(2, *data.inputs.shape[1:], dtype=getattr(torch, input_type))
+        outputs = tuple(module(inputs).shape)
+    one_for_two = data.classes == 2 and outputs == (2, 1)
+    if outputs != (2, data.classes) and not one_for_two:
         raise GengapError(
-            f"The network {dict(network)} gives outputs of shape {tuple(outputs[1:])} for "
+            f"The network {dict(network)} gives outputs of shape {outputs[1:]} for "
             f"{data.classes} classes: make its last layer a Dense layer of {data.classes} units."
         )
 
