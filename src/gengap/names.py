@@ -4,6 +4,9 @@ Planning knows what a config may name without importing what computes it. Each r
 library is held equal to its names here by a test.
 """
 
+KINDS = ("zoo", "pgdl", "checkpoints")
+"""Kinds of tasks: networks that are trained here, imported from PGDL's files, or there already."""
+
 FAMILIES = {
     "topology": "gengap.measures.topology",
     "baseline": "gengap.measures.baseline",
@@ -72,6 +75,38 @@ DATASETS: dict[str, tuple[str, ...]] = {
 }
 """Datasets, and the keywords that each takes besides ``DATASET_KEYS``."""
 
+OWN_SUFFIXES = {
+    ".npz": "arrays",
+    ".safetensors": "arrays",
+    ".csv": "table",
+    ".parquet": "table",
+    ".arrow": "table",
+    ".feather": "table",
+}
+"""Files of a user's own data, by their suffix: what each holds."""
+
+OWN_DATASET_KEYS: dict[str, tuple[str, ...]] = {
+    "folder": ("test",),
+    "arrays": (
+        "test", "inputs", "labels", "test_inputs", "test_labels", "layout", "kind", "target",
+    ),
+    "table": ("test", "label", "features", "target"),
+    "function": ("keywords", "layout", "kind", "target"),
+}  # fmt: skip
+"""Keywords of a user's own data besides ``from`` and ``DATASET_KEYS``, by what they are in."""
+
+ROW_GROUPS = ("arrays", "table")
+"""Own data whose ``groups`` may also be the name of an array or a column."""
+
+LAYOUTS = ("NCHW", "NHWC", "NHW", "NCL", "NLC", "NCDHW", "NDHWC")
+"""Orders of the axes of inputs: samples N, channels C, length L, depth D, height H, width W."""
+
+INPUT_KINDS = ("tokens", "vector")
+"""What integer inputs (n, d) may be said to be."""
+
+TARGETS = ("class", "number")
+"""What labels may be said to be."""
+
 TRANSFORMS: dict[str, tuple[str, ...]] = {
     "resize": ("size",),
     "grey": (),
@@ -94,9 +129,11 @@ ARCHITECTURES: dict[str, tuple[str, ...]] = {
     "lenet": (),
     "lenet_300_100": (),
     "masked_dense": ("width", "depth", "kept", "mask_seed"),
+    "mlp_mixer": ("width", "depth", "patch"),
     "preresnet": ("width", "depth"),
     "resnet18": ("width",),
     "vgg16": ("width",),
+    "vit": ("width", "depth", "heads", "patch"),
 }
 """Named architectures, and the keywords of each besides ``input_shape`` and ``classes``."""
 
@@ -106,64 +143,216 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 }
 """Families of networks by width and depth, and the keywords of each."""
 
+_CONVOLUTION = (
+    "filters",
+    "kernel_size",
+    "strides",
+    "padding",
+    "data_format",
+    "dilation_rate",
+    "groups",
+    "activation",
+    "use_bias",
+)
+_POOLING = ("pool_size", "strides", "padding", "data_format")
+_GLOBAL_POOLING = ("data_format", "keepdims")
+_RECURRENT = (
+    "units",
+    "activation",
+    "recurrent_activation",
+    "use_bias",
+    "return_sequences",
+    "return_state",
+    "go_backwards",
+    "stateful",
+    "dropout",
+    "recurrent_dropout",
+)
+
 LAYERS: dict[str, tuple[str, ...]] = {
     "Activation": ("activation",),
-    "AveragePooling2D": ("pool_size", "strides", "padding", "data_format"),
-    "BatchNormalization": ("axis", "momentum", "epsilon", "center", "scale"),
-    "Conv2D": (
+    "Add": (),
+    "AveragePooling1D": _POOLING,
+    "AveragePooling2D": _POOLING,
+    "AveragePooling3D": _POOLING,
+    "BatchNormalization": ("axis", "momentum", "epsilon", "center", "scale", "renorm"),
+    "Concatenate": ("axis",),
+    "Conv1D": _CONVOLUTION,
+    "Conv2D": _CONVOLUTION,
+    "Conv2DTranspose": (
+        "filters",
+        "kernel_size",
+        "strides",
+        "padding",
+        "output_padding",
+        "data_format",
+        "dilation_rate",
+        "activation",
+        "use_bias",
+    ),
+    "Conv3D": _CONVOLUTION,
+    "Dense": ("units", "activation", "use_bias"),
+    "DepthwiseConv2D": (
+        "kernel_size",
+        "strides",
+        "padding",
+        "depth_multiplier",
+        "data_format",
+        "dilation_rate",
+        "activation",
+        "use_bias",
+    ),
+    "Dropout": ("rate", "noise_shape"),
+    "ELU": ("alpha",),
+    "Embedding": ("input_dim", "output_dim", "mask_zero"),
+    "Flatten": ("data_format",),
+    "GRU": (*_RECURRENT, "reset_after"),
+    "GaussianNoise": ("stddev",),
+    "GlobalAveragePooling1D": _GLOBAL_POOLING,
+    "GlobalAveragePooling2D": _GLOBAL_POOLING,
+    "GlobalAveragePooling3D": _GLOBAL_POOLING,
+    "GlobalMaxPooling1D": _GLOBAL_POOLING,
+    "GlobalMaxPooling2D": _GLOBAL_POOLING,
+    "GlobalMaxPooling3D": _GLOBAL_POOLING,
+    "GroupNormalization": ("groups", "axis", "epsilon", "center", "scale"),
+    "LSTM": _RECURRENT,
+    "LayerNormalization": ("axis", "epsilon", "center", "scale", "rms_scaling"),
+    "LeakyReLU": ("alpha", "negative_slope"),
+    "MaxPooling1D": _POOLING,
+    "MaxPooling2D": _POOLING,
+    "MaxPooling3D": _POOLING,
+    "MultiHeadAttention": (
+        "num_heads",
+        "key_dim",
+        "value_dim",
+        "dropout",
+        "use_bias",
+        "use_gate",
+        "output_shape",
+        "attention_axes",
+        "sliding_window",
+    ),
+    "Multiply": (),
+    "PReLU": ("shared_axes",),
+    "Permute": ("dims",),
+    "ReLU": ("max_value", "negative_slope", "threshold"),
+    "Reshape": ("target_shape",),
+    "SeparableConv2D": (
         "filters",
         "kernel_size",
         "strides",
         "padding",
         "data_format",
         "dilation_rate",
-        "groups",
+        "depth_multiplier",
         "activation",
         "use_bias",
     ),
-    "Dense": ("units", "activation", "use_bias"),
-    "Dropout": ("rate", "noise_shape"),
-    "Flatten": ("data_format",),
-    "GlobalAveragePooling2D": ("data_format", "keepdims"),
-    "GlobalMaxPooling2D": ("data_format", "keepdims"),
-    "LeakyReLU": ("alpha", "negative_slope"),
-    "MaxPooling2D": ("pool_size", "strides", "padding", "data_format"),
-    "ReLU": ("max_value", "negative_slope", "threshold"),
     "Softmax": ("axis",),
+    "SpatialDropout1D": ("rate",),
+    "SpatialDropout2D": ("rate", "data_format"),
+    "ZeroPadding1D": ("padding", "data_format"),
     "ZeroPadding2D": ("padding", "data_format"),
+    "ZeroPadding3D": ("padding", "data_format"),
 }
 """Keras' layers that a ``model_config`` may list, and the keywords of each."""
 
-ALWAYS_IGNORED_KEYWORDS = ("dtype", "name", "trainable")
+MERGING_LAYERS = ("Add", "Concatenate", "Multiply")
+"""Layers that join the outputs of several others."""
+
+ENTRY_KEYWORDS = ("name", "inbound_nodes", "trainable")
+"""Keywords of every entry of a ``model_config``: what it is called, the names of the entries that
+it takes (by default the one before), and whether its parameters are trained."""
+
+ALWAYS_IGNORED_KEYWORDS = ("dtype",)
 """Keywords of every layer that do not change what it computes (``dtype`` must be float32)."""
 
-_KERNEL_TRAINING_KEYWORDS = (
+_NORMALISATION_TRAINING_KEYWORDS = (
+    "beta_constraint",
+    "beta_initializer",
+    "beta_regularizer",
+    "gamma_constraint",
+    "gamma_initializer",
+    "gamma_regularizer",
+)
+
+_BIAS_TRAINING_KEYWORDS = (
     "activity_regularizer",
     "bias_constraint",
     "bias_initializer",
     "bias_regularizer",
+)
+
+_KERNEL_TRAINING_KEYWORDS = (
+    *_BIAS_TRAINING_KEYWORDS,
     "kernel_constraint",
     "kernel_initializer",
     "kernel_regularizer",
 )
 
+_DEPTHWISE_TRAINING_KEYWORDS = (
+    *_BIAS_TRAINING_KEYWORDS,
+    "depthwise_constraint",
+    "depthwise_initializer",
+    "depthwise_regularizer",
+)
+
+_RECURRENT_TRAINING_KEYWORDS = (
+    *_KERNEL_TRAINING_KEYWORDS,
+    "implementation",
+    "recurrent_constraint",
+    "recurrent_initializer",
+    "recurrent_regularizer",
+    "seed",
+    "time_major",
+    "unroll",
+    "use_cudnn",
+    "zero_output_for_mask",
+)
+
 IGNORED_KEYWORDS: dict[str, tuple[str, ...]] = {
     "BatchNormalization": (
-        "beta_constraint",
-        "beta_initializer",
-        "beta_regularizer",
-        "gamma_constraint",
-        "gamma_initializer",
-        "gamma_regularizer",
+        *_NORMALISATION_TRAINING_KEYWORDS,
         "moving_mean_initializer",
         "moving_variance_initializer",
+        "renorm_clipping",
+        "renorm_momentum",
+        "synchronized",
     ),
+    "Conv1D": _KERNEL_TRAINING_KEYWORDS,
     "Conv2D": _KERNEL_TRAINING_KEYWORDS,
-    "Dense": _KERNEL_TRAINING_KEYWORDS,
+    "Conv2DTranspose": _KERNEL_TRAINING_KEYWORDS,
+    "Conv3D": _KERNEL_TRAINING_KEYWORDS,
+    "Dense": (*_KERNEL_TRAINING_KEYWORDS, "quantization_config"),
+    "DepthwiseConv2D": _DEPTHWISE_TRAINING_KEYWORDS,
     "Dropout": ("seed",),
+    "Embedding": (
+        "activity_regularizer",
+        "embeddings_constraint",
+        "embeddings_initializer",
+        "embeddings_regularizer",
+        "input_length",
+        "quantization_config",
+    ),
+    "GRU": _RECURRENT_TRAINING_KEYWORDS,
+    "GaussianNoise": ("seed",),
+    "GroupNormalization": _NORMALISATION_TRAINING_KEYWORDS,
+    "LSTM": (*_RECURRENT_TRAINING_KEYWORDS, "unit_forget_bias"),
+    "LayerNormalization": _NORMALISATION_TRAINING_KEYWORDS,
+    "MultiHeadAttention": (*_KERNEL_TRAINING_KEYWORDS, "flash_attention", "seed"),
+    "PReLU": ("alpha_constraint", "alpha_initializer", "alpha_regularizer"),
+    "SeparableConv2D": (
+        *_DEPTHWISE_TRAINING_KEYWORDS,
+        "pointwise_constraint",
+        "pointwise_initializer",
+        "pointwise_regularizer",
+    ),
+    "SpatialDropout1D": ("seed",),
+    "SpatialDropout2D": ("seed",),
 }
 """Further keywords of single layers that are accepted and not used: they say how Keras starts and
-trains the layer, which the training recipe decides here."""
+trains the layer, which the training recipe decides here, or how fast it computes.
+``quantization_config`` must be null."""
 
 ACTIVATIONS = (
     "elu",
@@ -184,6 +373,9 @@ ACTIVATIONS = (
 """Activation functions, by Keras' names."""
 
 LOSSES = ("cross_entropy", "mse", "hinge", "nll")
+GAPS = ("accuracy", "loss", "error")
+"""What a gap may be of: training less test accuracy, or test less training loss or root-mean-square
+error."""
 OPTIMISERS = ("sgd", "adam", "adamw")
 AUGMENTATIONS = ("crop", "flip")
 INITIALISATIONS = ("torch", "glorot", "lecun", "he")
@@ -209,10 +401,19 @@ FLOAT_KEYS = (
 )
 """Keys of a network or of its training whose values are floats, also where they are integral."""
 
-INTEGER_KEYS = ("batch_size", "depth", "epochs", "growth", "mask_seed", "width")
+INTEGER_KEYS = (
+    "batch_size",
+    "depth",
+    "epochs",
+    "growth",
+    "heads",
+    "mask_seed",
+    "patch",
+    "width",
+)
 """Keys of a network or of its training whose values are integers, also where written as floats."""
 NEEDS = (
-    "initial", "classes", "images", "twice_differentiable", "history", "snapshots", "siblings",
-    "unlabelled", "diagrams",
+    "initial", "classes", "fitting_outputs", "images", "float_inputs", "twice_differentiable",
+    "history", "snapshots", "siblings", "unlabelled", "diagrams",
 )  # fmt: skip
 """What a measure may need of a network and its task, in the order in which it is checked."""

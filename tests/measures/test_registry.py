@@ -12,7 +12,7 @@ from torch import nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError, MachineError
-from gengap.measures import MeasureResults, Subject, compute, measure
+from gengap.measures import MeasureResults, NothingComputedError, Subject, compute, measure
 from gengap.measures.registry import FAMILIES, members
 from gengap.networks import build, dense
 
@@ -258,3 +258,17 @@ def test_a_module_without_measures_is_refused(
     (tmp_path / "empty.py").write_text("x = 1\n")
     with pytest.raises(GengapError, match=r"no measure: decorate its functions with @gengap"):
         compute(str(tmp_path / "empty.py"), Subject(network, None, train, np.random.default_rng(0)))
+
+
+def test_what_is_not_known_of_a_network_is_told_apart_from_a_failure(
+    mine: str, network: nn.Module, train: Split
+) -> None:
+    subject = Subject(network, None, train, np.random.default_rng(0))
+    with pytest.raises(NothingComputedError, match="needs the initial weights") as unknown:
+        compute(f"{mine}:distance", subject)
+    assert unknown.value.is_for_need
+    assert unknown.value.results.unmet == {"distance": "initial"}
+    with pytest.raises(NothingComputedError, match="too small") as failed:
+        compute(f"{mine}:refusing", subject)
+    assert not failed.value.is_for_need
+    assert compute(mine, subject).unmet == {"distance": "initial"}

@@ -27,7 +27,7 @@ def sequential(*layers: Any, input_shape: Any = IMAGE) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        (sequential({"layer_name": "Conv3D"}, DENSE), ["Layer 0", "'Conv3D'", "Conv2D", "Softmax"]),
+        (sequential({"layer_name": "Conv4D"}, DENSE), ["Layer 0", "'Conv4D'", "Conv2D", "Softmax"]),
         (sequential({"layer_name": ["Dense"]}), ["Layer 0", "['Dense']"]),
         (sequential(CONV, "Dense"), ["Layer 1", "layer_name"]),
         (
@@ -44,6 +44,17 @@ def sequential(*layers: Any, input_shape: Any = IMAGE) -> dict[str, Any]:
         (sequential({**CONV, "use_bias": "no"}), ["use_bias is 'no'", "true or false"]),
         (sequential({**CONV, "data_format": "channels_first"}), ["channels_first"]),
         (sequential({**CONV, "dtype": "float16"}), ["dtype is 'float16'"]),
+        (
+            sequential(
+                {**CONV, "dtype": {"class_name": "DTypePolicy", "config": {"name": "bf16"}}}
+            ),
+            ["dtype is 'bf16'"],
+        ),
+        (sequential({**DENSE, "quantization_config": {}}), ["quantization_config is set"]),
+        (
+            sequential({"layer_name": "BatchNormalization", "renorm": True}),
+            ["renorm is True", "only false"],
+        ),
         (sequential({**CONV, "groups": 2}), ["groups is 2", "1 channels"]),
         (sequential({**CONV, "strides": 2, "dilation_rate": 2}), ["strides and dilation_rate"]),
         (sequential({**CONV, "kernel_size": 9}), ["Layer 0", "9x9", "8x8"]),
@@ -54,7 +65,7 @@ def sequential(*layers: Any, input_shape: Any = IMAGE) -> dict[str, Any]:
         ),
         (sequential(FLATTEN, CONV), ["Layer 1 (Conv2D)", "[64]", "before Flatten"]),
         (sequential(CONV), ["last layer of model_config (0)", "[6, 6, 2]", "Flatten"]),
-        (sequential(FLATTEN), ["no Conv2D or Dense"]),
+        (sequential(FLATTEN), ["no layer with a kernel", "Conv2D or Dense"]),
         (sequential(), ["no layers"]),
         (sequential({"layer_name": "BatchNormalization", "axis": 1}), ["axis is 1", "last axis"]),
         (sequential({"layer_name": "Dropout", "rate": 1.5}), ["rate is 1.5"]),
@@ -62,7 +73,8 @@ def sequential(*layers: Any, input_shape: Any = IMAGE) -> dict[str, Any]:
         (sequential({"layer_name": "Dropout", "rate": 0.5, "noise_shape": [1]}), ["noise_shape"]),
         (sequential({"layer_name": "LeakyReLU", "alpha": 0.1, "negative_slope": 0.1}), ["alpha"]),
         (sequential({"layer_name": "ZeroPadding2D", "padding": [1, 2, 3]}), ["[rows, columns]"]),
-        (sequential(DENSE, input_shape=[8, 8]), ["input_shape is [8, 8]"]),
+        (sequential(DENSE, input_shape=[8, 8]), ["outputs of shape [8, 3]", "global pooling"]),
+        (sequential(DENSE, input_shape=[8] * 5), ["input_shape is [8, 8, 8, 8, 8]", "[length"]),
         (sequential(DENSE, input_shape=[0]), ["input_shape is 0"]),
         ({"model_config": [DENSE]}, ["input_shape is missing"]),
         ({"model_config": {}, "input_shape": IMAGE}, ["model_config", "list"]),
@@ -115,15 +127,35 @@ def test_axis_may_be_the_list_that_keras_2_writes() -> None:
         assert build(sequential(CONV, given, FLATTEN, DENSE)).outputs == 3
 
 
+def with_ignored_keywords(layer: dict[str, Any]) -> dict[str, Any]:
+    ignored = dict.fromkeys(ignored_keywords(layer["layer_name"]), "x")
+    fixed = {"dtype": "float32", "quantization_config": None}
+    return {**layer, **ignored, **{key: fixed[key] for key in fixed if key in ignored}}
+
+
 def test_ignored_keywords_change_nothing() -> None:
     inputs = torch.rand(2, *IMAGE, generator=torch.Generator().manual_seed(0))
     bare: list[dict[str, Any]] = [CONV, {"layer_name": "BatchNormalization"}, FLATTEN, DENSE]
-    full = [
-        {**layer, **dict.fromkeys(ignored_keywords(layer["layer_name"]), "x"), "dtype": "float32"}
-        for layer in bare
-    ]
+    full = [with_ignored_keywords(layer) for layer in bare]
     outputs = [build(sequential(*layers))(inputs) for layers in (bare, full)]
     torch.testing.assert_close(outputs[0], outputs[1], rtol=0, atol=0)
+
+
+def test_a_config_of_keras_3_builds() -> None:
+    """The keys that Keras 3.15 writes for a layer, as it writes them."""
+    policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}}
+    common = {"trainable": True, "dtype": policy}
+    written = {
+        "layer_name": "BatchNormalization",
+        **common,
+        "axis": -1,
+        "synchronized": False,
+        "renorm": False,
+        "renorm_clipping": None,
+        "renorm_momentum": 0.99,
+    }
+    last = {**DENSE, **common, "quantization_config": None, "kernel_regularizer": None}
+    assert build(sequential(written, FLATTEN, last)).outputs == 3
 
 
 def test_no_ignored_keyword_is_one_that_a_layer_reads() -> None:

@@ -75,5 +75,5 @@ def test_unknown_scheme_is_refused() -> None:
 
 
 def test_unknown_parameters_are_refused() -> None:
-    with pytest.raises(GengapError, match="PReLU"):
-        initialise(torch.nn.Sequential(torch.nn.PReLU()), "torch", torch_generator(0))
+    with pytest.raises(GengapError, match="Bilinear"):
+        initialise(torch.nn.Sequential(torch.nn.Bilinear(1, 1, 1)), "torch", torch_generator(0))

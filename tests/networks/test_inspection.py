@@ -148,7 +148,7 @@ def test_flatten_keeps_the_order_of_keras(inputs: Tensor) -> None:
 
 
 def test_a_foreign_module_has_no_known_layers_to_observe() -> None:
-    with pytest.raises(GengapError, match=r"Linear.*gengap\.networks\.build"):
+    with pytest.raises(GengapError, match=r"Linear.*gengap\.networks\.adopt"):
         observed_layers(nn.Linear(2, 2))
 
 

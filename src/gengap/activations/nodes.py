@@ -10,7 +10,6 @@ from torch import nn
 
 from gengap.activations.streaming import LayerStream
 from gengap.errors import GengapError
-from gengap.networks import weight_layers
 
 NODES = ("channels", "neurons")
 LARGEST_BYTES = 2**32
@@ -39,9 +38,9 @@ def node_activations(
     """Compute the activations of every node of the observed layers, in one forward pass.
 
     Args:
-        network: made by ``gengap.networks.build``.
+        network: made by ``gengap.networks.build`` or ``adopt``.
         inputs: (m, *input_shape).
-        nodes: ``channels`` (each channel's mean over the image; a dense layer's units) or
+        nodes: ``channels`` (each channel's mean over its places; a dense layer's units) or
             ``neurons`` (every scalar of every layer).
         skip_layers: first observed layers to leave out.
 
@@ -55,9 +54,7 @@ def node_activations(
     if nodes not in NODES:
         raise GengapError(f"Unknown nodes {nodes!r}: choose {' or '.join(NODES)}.")
     stream = LayerStream(network, inputs, skip_layers)
-    sizes = [
-        _channels(network, name) if nodes == "channels" else size for name, size in stream.layers
-    ]
+    sizes = stream.channels if nodes == "channels" else [size for _, size in stream.layers]
     needed = sum(sizes) * len(inputs) * np.dtype(np.float32).itemsize
     if needed > LARGEST_BYTES:
         raise GengapError(
@@ -76,8 +73,3 @@ def node_activations(
     stream.visit(visit)
     names = [name for name, _ in stream.layers]
     return NodeActivations(activations, tuple(zip(names, sizes, strict=True)))
-
-
-def _channels(network: nn.Module, layer: str) -> int:
-    """Return the number of output channels of a layer with weights."""
-    return len(dict(weight_layers(network))[layer].weight)

@@ -25,7 +25,7 @@ class LayerStream:
     """The outputs of a network's observed layers on given inputs, batch by batch.
 
     Args:
-        network: made by ``gengap.networks.build``.
+        network: made by ``gengap.networks.build`` or ``adopt``.
         inputs: (m, *input_shape) float32.
         skip_layers: first observed layers to leave out.
         batch_size: inputs per forward pass; by default as many as fit into
@@ -33,6 +33,7 @@ class LayerStream:
 
     Attributes:
         layers: name and number of neurons of each layer, in the order of the forward pass.
+        channels: number of channels of each layer (units, if its outputs have no places).
 
     Raises:
         GengapError: there are no inputs, or no layer is left.
@@ -57,7 +58,10 @@ class LayerStream:
         self._inputs = inputs
         self._modules = [module for _, module in observed[skip_layers:]]
         self._names = [name for name, _ in observed[skip_layers:]]
-        sizes = [0] * len(self._modules)
+        # The outputs of most layers are (n, C, ...), those of others (n, ..., C).
+        last: frozenset[str] = getattr(network, "channels_last", frozenset())
+        self._channels_last = [name in last for name in self._names]
+        sizes, self.channels = [0] * len(self._modules), [0] * len(self._modules)
 
         def measure(layer: int, _inputs: slice, activations: NDArray[np.float32]) -> None:
             sizes[layer] = activations.shape[1]
@@ -89,7 +93,14 @@ class LayerStream:
 
     def _hook(self, layer: int, visit: Visit, rows: slice) -> Hook:
         def hook(_module: nn.Module, _arguments: tuple[Any, ...], output: Tensor) -> None:
-            activations = channels_last(output).flatten(1)
+            by_place = output if self._channels_last[layer] else channels_last(output)
+            self.channels[layer] = by_place.shape[-1]
+            activations = by_place.flatten(1)
+            if activations.is_complex():
+                raise GengapError(
+                    f"Layer {self._names[layer]} gives complex activations, which have no order: "
+                    "leave it out of observe."
+                )
             lowest, highest = torch.aminmax(activations)
             if not (torch.isfinite(lowest) and torch.isfinite(highest)):
                 raise GengapError(

@@ -5,14 +5,19 @@ A spec is PGDL's own ``config.json`` (a list of Keras-style layers and an input 
 (n, H, W, C) images or (n, d) vectors, float32. Front doors: :func:`build`, :func:`initialise`,
 :func:`write_weights`, :func:`read_weights`, :func:`convolutional`, :func:`dense`. For the parts of
 a network: :func:`weight_layers`, :func:`observed_layers`, :func:`leaf_modules`,
-:func:`parameter_count`. To run it over data: :func:`batched_outputs`, :func:`predicted_classes`,
-:func:`logits`, :func:`class_logits`, :func:`predictions`, :func:`penultimate`, :func:`captured`.
-For its device: :func:`resolve_device`, :func:`device_of`, :func:`tensor_of`.
+:func:`parameter_count`. For its linear maps: :func:`kernels`, :func:`kernel_norms`,
+:func:`coverage`, :func:`unknown_layers`, :func:`folded`. To run it over data:
+:func:`batched_outputs`, :func:`predicted_classes`, :func:`logits`, :func:`class_logits`,
+:func:`predictions`, :func:`penultimate`, :func:`captured`. For its device: :func:`resolve_device`,
+:func:`device_of`, :func:`tensor_of`.
 """
 
+from gengap.networks.adoption import AdoptedNetwork, adopt
 from gengap.networks.architectures import ARCHITECTURES
 from gengap.networks.building import build
 from gengap.networks.device import device_of, resolve_device, tensor_of
+from gengap.networks.factories import copy_code, factory_keywords
+from gengap.networks.folding import folded
 from gengap.networks.inference import (
     batch_size_for,
     batched_outputs,
@@ -30,28 +35,46 @@ from gengap.networks.inference import (
 )
 from gengap.networks.initialisation import initialise
 from gengap.networks.inspection import leaf_modules, observed_layers, weight_layers
+from gengap.networks.kernels import (
+    Kernel,
+    coverage,
+    kernel_norms,
+    kernels,
+    unknown_layers,
+)
 from gengap.networks.layers import LAYERS
 from gengap.networks.network import Network
+from gengap.networks.specs import read_spec
 from gengap.networks.templates import TEMPLATES, convolutional, dense
-from gengap.networks.weights import read_weights, set_weights, weights_of, write_weights
+from gengap.networks.weight_files import read_weights
+from gengap.networks.weights import set_weights, weights_of, write_weights
 
 __all__ = [
     "ARCHITECTURES",
     "LAYERS",
     "TEMPLATES",
+    "AdoptedNetwork",
+    "Kernel",
     "Network",
+    "adopt",
     "batch_size_for",
     "batched_outputs",
     "build",
     "captured",
     "class_logits",
     "convolutional",
+    "copy_code",
+    "coverage",
     "dense",
     "device_of",
     "evaluating",
+    "factory_keywords",
+    "folded",
     "forward_hooks",
     "initialise",
     "input_batches",
+    "kernel_norms",
+    "kernels",
     "leaf_modules",
     "logits",
     "observed_layers",
@@ -60,10 +83,12 @@ __all__ = [
     "penultimate",
     "predicted_classes",
     "predictions",
+    "read_spec",
     "read_weights",
     "resolve_device",
     "set_weights",
     "tensor_of",
+    "unknown_layers",
     "weight_layers",
     "weights_of",
     "write_weights",

@@ -24,6 +24,7 @@ from gengap.networks.device import device_of, tensor_of
 from gengap.networks.inspection import leaf_modules, weight_layers
 from gengap.networks.layout import channels_last
 from gengap.networks.network import Network
+from gengap.networks.outputs import first_tensor, read_outputs
 
 if TYPE_CHECKING:
     from gengap.datasets import Split
@@ -51,9 +52,14 @@ def logits(network: nn.Module, inputs: Tensor) -> Tensor:
 
     Returns:
         (n, outputs).
+
+    Raises:
+        GengapError: the network returns no such tensor, see
+            :func:`gengap.networks.outputs.read_outputs`.
     """
-    outputs: Tensor = network.logits(inputs) if isinstance(network, Network) else network(inputs)
-    return outputs
+    if isinstance(network, Network):
+        return network.logits(inputs)
+    return read_outputs(network(inputs))
 
 
 def class_logits(outputs: Tensor) -> Tensor:
@@ -123,7 +129,7 @@ class Passage(NamedTuple):
 
     Attributes:
         input: its first argument.
-        output: what it returned.
+        output: what it returned; of a tuple the first tensor.
     """
 
     input: Tensor
@@ -143,7 +149,8 @@ def captured(modules: Iterable[nn.Module]) -> Iterator[dict[nn.Module, Passage]]
     passages: dict[nn.Module, Passage] = {}
 
     def remember(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
-        passages[module] = Passage(arguments[0], output)
+        tensor = first_tensor(output)
+        passages[module] = Passage(arguments[0], output if tensor is None else tensor)
 
     with forward_hooks(modules, remember):
         yield passages
@@ -165,7 +172,8 @@ def output_sizes(
     sizes: list[int] = []
 
     def measure(_module: nn.Module, _arguments: tuple[Any, ...], output: Any) -> None:
-        sizes.append(output.numel() if isinstance(output, Tensor) else 0)
+        tensor = first_tensor(output)
+        sizes.append(0 if tensor is None else tensor.numel())
 
     with forward_hooks(leaf_modules(network), measure):
         function(network, inputs)

@@ -9,6 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from gengap.errors import GengapError
+from gengap.networks.tokens import ClassToken, Positions
+
+Kernel = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.Linear
+KERNELS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.Linear)
+Normalisation = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.LayerNorm | nn.GroupNorm
+NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm, nn.GroupNorm)
+
+SLOPE = 0.25
+"""First slope of PReLU (He et al. 2015, "Delving deep into rectifiers")."""
+
+POSITION_STANDARD_DEVIATION = 0.02
+"""Standard deviation of the first positions of a Vision Transformer, as in its authors' code."""
 
 TRUNCATION = 2.0
 """Normals are truncated at this many standard deviations, as in Keras and JAX."""
@@ -29,11 +41,17 @@ def initialise(network: nn.Module, scheme: str, generator: torch.Generator) -> N
     he       normal truncated at 2 s.d., variance 2/fan_in          0
     ======== ====================================================== =====================
 
-    Batch normalisation starts as the identity. Draws are made on the CPU, so that a network starts
-    from the same weights on every device.
+    fan_in is the number of inputs of a row of the kernel, fan_out the number of rows times the size
+    of the window; a transposed convolution is counted as torch and Keras count it, by the kernel of
+    the convolution that it transposes. The two matrices of an LSTM or GRU hold the rows of all
+    gates; by ``torch``, they and the biases have the bound 1/sqrt(units). Embeddings are standard
+    normal by every scheme, since a row is looked up and not summed. Normalisation starts as the
+    identity, PReLU with the slope 0.25, and class token and positions of a Vision Transformer at 0
+    and with s.d. 0.02. Draws are made on the CPU, so that a network starts from the same weights on
+    every device.
 
     Args:
-        network: a network of convolutions, linear maps and batch normalisation.
+        network: a network of the library's layers.
         scheme: one of :data:`gengap.names.INITIALISATIONS`.
         generator: a generator on the CPU.
 
@@ -45,18 +63,28 @@ def initialise(network: nn.Module, scheme: str, generator: torch.Generator) -> N
         raise GengapError(f"Unknown initialisation {scheme!r}: choose one of {known}.")
     with torch.no_grad():
         for name, module in network.named_modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
+            if isinstance(module, KERNELS):
                 _draw_layer(module, scheme, generator)
-            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            elif isinstance(module, nn.LSTM | nn.GRU):
+                _draw_recurrent(module, scheme, generator)
+            elif isinstance(module, nn.Embedding):
+                _draw_normal(module.weight, 1.0, generator)
+            elif isinstance(module, ClassToken):
+                module.token.fill_(0.0)
+            elif isinstance(module, Positions):
+                _draw_normal(module.positions, POSITION_STANDARD_DEVIATION, generator)
+            elif isinstance(module, NORMALISATIONS):
                 _reset_normalisation(module)
+            elif isinstance(module, nn.PReLU):
+                module.weight.fill_(SLOPE)
             elif list(module.parameters(recurse=False)):
                 raise GengapError(
                     f"The module {name} ({type(module).__name__}) has parameters that cannot be "
-                    "initialised: only convolutions, linear maps and batch normalisation can."
+                    "initialised: only those of the library's layers can."
                 )
 
 
-def _draw_layer(module: nn.Conv2d | nn.Linear, scheme: str, generator: torch.Generator) -> None:
+def _draw_layer(module: Kernel, scheme: str, generator: torch.Generator) -> None:
     fan_in = module.weight[0].numel()
     fan_out = module.weight.shape[0] * math.prod(module.weight.shape[2:])
     kernel = torch.empty(module.weight.shape, dtype=module.weight.dtype, device="cpu")
@@ -67,6 +95,21 @@ def _draw_layer(module: nn.Conv2d | nn.Linear, scheme: str, generator: torch.Gen
         if scheme == "torch":
             _uniform_fan_in(bias, fan_in, fan_out, generator)
         module.bias.copy_(bias)
+
+
+def _draw_recurrent(module: nn.LSTM | nn.GRU, scheme: str, generator: torch.Generator) -> None:
+    for parameter in module.parameters():
+        values = torch.zeros(parameter.shape, dtype=parameter.dtype, device="cpu")
+        if scheme == "torch":
+            _uniform_fan_in(values, module.hidden_size, 0, generator)
+        elif parameter.ndim > 1:
+            SCHEMES[scheme](values, parameter.shape[1], parameter.shape[0], generator)
+        parameter.copy_(values)
+
+
+def _draw_normal(parameter: Tensor, deviation: float, generator: torch.Generator) -> None:
+    values = torch.empty(parameter.shape, dtype=parameter.dtype, device="cpu")
+    parameter.copy_(values.normal_(0.0, deviation, generator=generator))
 
 
 def _uniform_fan_in(values: Tensor, fan_in: int, fan_out: int, generator: torch.Generator) -> None:
@@ -100,8 +143,9 @@ SCHEMES: dict[str, Callable[[Tensor, int, int, torch.Generator], None]] = {
 }
 
 
-def _reset_normalisation(module: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
-    module.reset_running_stats()
+def _reset_normalisation(module: Normalisation) -> None:
+    if not isinstance(module, nn.LayerNorm | nn.GroupNorm):
+        module.reset_running_stats()
     for parameter, value in ((module.weight, 1.0), (module.bias, 0.0)):
         if parameter is not None:
             parameter.fill_(value)

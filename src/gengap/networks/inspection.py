@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from gengap.errors import GengapError
 from gengap.networks.network import Network
 
 
-def weight_layers(network: nn.Module) -> list[tuple[str, nn.Conv2d | nn.Linear]]:
-    """Return the modules that own a kernel, by name, in the order of the forward pass.
+def weight_layers(network: nn.Module) -> list[tuple[str, nn.Linear | _ConvNd]]:
+    """Return the linear layers and convolutions, by name, in the order of the forward pass.
 
-    These are convolutions and linear maps; batch normalisation has no kernel.
+    Convolutions may be of one to three dimensions, and transposed. Batch normalisation has no
+    kernel. Attention calls its output projection without its module, so that is not listed; see
+    :func:`gengap.networks.kernels` for all linear maps.
 
     Args:
         network: any network.
 
     Returns:
-        Names and modules. A convolution's ``weight`` is (out, in, height, width), a linear map's
-        (out, in).
+        Names and modules. A convolution's ``weight`` is (out, in, *window), a transposed one's (in,
+        out, *window), a linear map's (out, in).
     """
     return [
         (name, module)
         for name, module in network.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
+        if isinstance(module, nn.Linear | _ConvNd)
+        and not isinstance(module, NonDynamicallyQuantizableLinear)
     ]
 
 
@@ -31,21 +36,21 @@ def observed_layers(network: nn.Module) -> list[tuple[str, nn.Module]]:
     """Return the modules whose outputs are the activations of the layers, in forward order.
 
     Args:
-        network: made by :func:`gengap.networks.build`.
+        network: made by :func:`gengap.networks.build` or :func:`gengap.networks.adopt`.
 
     Returns:
         For each layer with weights, its name and the module that gives its output after its own
-        ``activation``, as in Keras: (n, C, H, W) or (n, d).
+        ``activation``, as in Keras: (n, C, H, W), (n, d), ...
 
     Raises:
-        GengapError: the network was not made by :func:`gengap.networks.build`.
+        GengapError: the network was made elsewhere.
     """
     if not isinstance(network, Network):
         raise GengapError(
-            f"The layers of a {type(network).__name__} to observe are not known: "
-            "make the network with gengap.networks.build."
+            f"Which layers of a {type(network).__name__} count as neurons is not known: adopt it "
+            "with gengap.networks.adopt(module, example, layout=...)."
         )
-    return [(name, network.get_submodule(path)) for name, path in network.observed.items()]
+    return [(name, network.observed_module(name)) for name in network.observed]
 
 
 def leaf_modules(network: nn.Module) -> list[nn.Module]:

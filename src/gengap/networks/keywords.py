@@ -25,14 +25,14 @@ def integer(value: Any, key: str, *, minimum: int = 1) -> int:
     return int(value)
 
 
-def pair(value: Any, key: str, *, minimum: int = 1) -> tuple[int, int]:
-    """Return two integers (height, width); a single one stands for both."""
+def several(value: Any, key: str, count: int, *, minimum: int = 1) -> tuple[int, ...]:
+    """Return one integer for each axis, such as (height, width); a single one stands for all."""
     if isinstance(value, list | tuple):
-        if len(value) != 2:
-            raise KeywordError(f"{key} is {value!r}: give an integer or two of them.")
-        return integer(value[0], key, minimum=minimum), integer(value[1], key, minimum=minimum)
-    one = integer(value, key, minimum=minimum)
-    return one, one
+        if len(value) != count:
+            words = {1: "one in a list", 2: "two of them", 3: "three of them"}[count]
+            raise KeywordError(f"{key} is {value!r}: give an integer or {words}.")
+        return tuple(integer(one, key, minimum=minimum) for one in value)
+    return (integer(value, key, minimum=minimum),) * count
 
 
 def number(
@@ -60,9 +60,12 @@ def choice(value: Any, key: str, known: Collection[str]) -> str:
 
 
 def shape(value: Any, key: str) -> tuple[int, ...]:
-    """Return an input shape: (d,) for vectors, or (height, width, channels) for images."""
-    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) not in (1, 3):
-        raise KeywordError(f"{key} is {value!r}: give [features] or [height, width, channels].")
+    """Return an input shape, channels last: of vectors, series, images, volumes or tokens."""
+    if not isinstance(value, Sequence) or isinstance(value, str) or not 1 <= len(value) <= 4:
+        raise KeywordError(
+            f"{key} is {value!r}: give [features] (or the length of tokens), [length, channels], "
+            "[height, width, channels] or [depth, height, width, channels]."
+        )
     return tuple(integer(size, key) for size in value)
 
 

@@ -18,18 +18,25 @@ class Network(nn.Module):
 
     Attributes:
         spec: the spec that it was built from.
-        input_shape: (d,) for vectors or (H, W, C) for images.
+        input_shape: (d,) for vectors, (length, channels) for series, (H, W, C) for images,
+            (D, H, W, C) for volumes or (length,) for tokens.
+        input_type: ``float32``, or ``int64`` for tokens.
         outputs: number of classes; 1 for a scalar output.
         observed: by the name of each weight layer whose activations count, the name of the module
             that outputs them (the nonlinearity after it, or the layer itself). In a list of layers
             it is the layer with its own ``activation``: outputs of batch normalisation and of
             separate nonlinearity layers do not count.
+        channels_last: names of the observed layers whose outputs have their channels last, as
+            (n, length, channels); those of all others are (n, C, ...).
         final_activation: the function that makes probabilities of the logits at the end of the
-            network: ``softmax``, ``sigmoid`` (of a single output), or None.
+            network: ``softmax``, ``sigmoid`` (of a single output), or None. A single output of any
+            other function counts as the logit itself, so its sign is the class.
     """
 
     spec: dict[str, Any]
     outputs: int
+    input_type: str = "float32"
+    channels_last: frozenset[str] = frozenset()
     final_activation: str | None = None
 
     def __init__(self, input_shape: Sequence[int]) -> None:
@@ -65,3 +72,7 @@ class Network(nn.Module):
                 f"{list(shape[1:])}: give the dataset a transform such as resize, "
                 "or change input_shape in the network's spec."
             )
+
+    def observed_module(self, name: str) -> nn.Module:
+        """Return the module that outputs the activations of an observed layer."""
+        return self.get_submodule(self.observed[name])

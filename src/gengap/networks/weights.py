@@ -1,17 +1,22 @@
-"""Weights in safetensors files, one tensor per entry of the network's ``state_dict``."""
+"""Weights of networks by name, and the safetensors files that the library writes."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from gengap.errors import GengapError
 from gengap.files import writing
+
+logger = logging.getLogger(__name__)
+
+LISTED = 3
+"""Names of tensors that a message lists at most."""
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
@@ -36,55 +41,63 @@ def write_weights(network: nn.Module | Mapping[str, Tensor], path: str | Path) -
         save_file({name: tensors[name].contiguous() for name in sorted(tensors)}, temporary)
 
 
-def read_weights(network: nn.Module, path: str | Path) -> None:
-    """Read a network's weights from a safetensors file, in place.
-
-    Raises:
-        GengapError: the file is missing or damaged, a tensor is missing, unknown, of the wrong
-            shape, or not finite; the sentence names the file and the tensor. The network is then
-            unchanged.
-    """
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise GengapError(
-            f"Cannot read the weights {path} ({error}): train or import the network again."
-        ) from error
-    set_weights(network, tensors, source=str(path))
-
-
 def set_weights(network: nn.Module, tensors: Mapping[str, Tensor], *, source: str) -> None:
     """Put tensors by name into a network, in place.
 
     Args:
         network: what to change.
-        tensors: one for each entry of ``network.state_dict()``.
+        tensors: one for each entry of ``network.state_dict()``; of entries that are one tensor
+            (tied weights) one is enough.
         source: where they come from, for the sentences of errors.
 
     Raises:
-        GengapError: as :func:`read_weights` does.
+        GengapError: as :func:`gengap.networks.read_weights` does.
     """
     expected = network.state_dict()
-    for name in expected:
-        if name not in tensors:
-            raise GengapError(
-                f"{source} has no tensor {name}: it belongs to another network's spec."
-            )
+    present = {tensor.data_ptr() for name, tensor in expected.items() if name in tensors}
+    missing = [
+        name
+        for name, tensor in expected.items()
+        if name not in tensors and not (tensor.numel() and tensor.data_ptr() in present)
+    ]
+    if missing:
+        raise GengapError(
+            f"{source} has no tensor {listed(missing)}: it belongs to another network's spec."
+        )
+    unknown = [name for name in tensors if name not in expected]
+    if unknown:
+        raise GengapError(
+            f"{source} has a tensor {listed(unknown)} that the network does not: "
+            "it belongs to another network's spec."
+        )
     for name, tensor in tensors.items():
-        if name not in expected:
-            raise GengapError(
-                f"{source} has a tensor {name} that the network does not: "
-                "it belongs to another network's spec."
-            )
         if tensor.shape != expected[name].shape:
             raise GengapError(
                 f"The tensor {name} in {source} has the shape {list(tensor.shape)} instead of "
                 f"{list(expected[name].shape)}: it belongs to another network's spec."
             )
+        if tensor.is_floating_point() != expected[name].is_floating_point():
+            raise GengapError(
+                f"The tensor {name} in {source} is {tensor.dtype} instead of "
+                f"{expected[name].dtype}: save the weights unquantised."
+            )
     _refuse_not_finite(tensors, source)
+    types = {
+        (str(tensor.dtype), str(expected[name].dtype))
+        for name, tensor in tensors.items()
+        if tensor.is_floating_point() and tensor.dtype != expected[name].dtype
+    }
+    for given, own in sorted(types):
+        logger.info("%s: weights are converted from %s to %s.", source, given, own)
     with torch.no_grad():
         for name, tensor in tensors.items():
             expected[name].copy_(tensor)
+
+
+def listed(names: list[str]) -> str:
+    """List the first few names, and say how many more there are."""
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _refuse_not_finite(tensors: Mapping[str, Tensor], source: str) -> None:

@@ -81,6 +81,10 @@ class Lookup:
         """Look up what the shard's networks are."""
         return self._task(wildcards).shard_entries(int(wildcards.shard))
 
+    def checkpoint_files(self, wildcards: Wildcards) -> list[str]:
+        """Look up the files that a shard of checkpoints is made from."""
+        return self._task(wildcards).checkpoints.files(self.networks(wildcards))
+
     def family(self, wildcards: Wildcards) -> str:
         """Look up how the settings name the family of measures."""
         return self._task(wildcards).family_entry(wildcards.family)
@@ -92,6 +96,11 @@ class Lookup:
     def loss(self, wildcards: Wildcards) -> str:
         """Look up the loss that the network was trained on."""
         return self._task(wildcards).loss(int(wildcards.network))
+
+    def losses(self, wildcards: Wildcards) -> list[str]:
+        """Look up the losses that the shard's networks were trained on."""
+        task = self._task(wildcards)
+        return [task.loss(network) for network in self.networks(wildcards)]
 
     def figure_input(self, of: str, pattern: str) -> OfWildcards:
         """Look up the files of a figure of a task or study, by their planned pattern."""

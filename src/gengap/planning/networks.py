@@ -11,10 +11,12 @@ from gengap.names import (
     ALWAYS_IGNORED_KEYWORDS,
     ARCHITECTURES,
     DATASETS,
+    ENTRY_KEYWORDS,
     IGNORED_KEYWORDS,
     LAYERS,
     SCHEDULES,
 )
+from gengap.planning.layer_graph import inbound_positions
 from gengap.planning.settings import validated
 
 RECIPES = ("training", "random_training")
@@ -32,8 +34,8 @@ def check_network(network: Mapping[str, Any], origin: str) -> None:
         origin: where they stand, the beginning of a sentence.
 
     Raises:
-        GengapError: a name that the library does not know, or a keyword that the
-            architecture or layer does not have.
+        GengapError: a name that the library does not know, a keyword that the architecture or
+            layer does not have, or an entry of ``inbound_nodes`` that is no earlier layer.
     """
     if "architecture" in network:
         name = network["architecture"]
@@ -132,6 +134,11 @@ def check_nested(value: Any, key: str, schema: Path, origin: str) -> None:
         for entry in value:
             check_nested(entry, key, schema, origin)
     elif isinstance(value, Mapping):
+        if key == "dataset" and "from" in value:
+            raise GengapError(
+                f"{origin}, '{key}', has the key 'from', but an experiment takes a dataset of the "
+                "library: give its 'name'."
+            )
         if key == "dataset" or value.get("name") in DATASETS:
             validated(value, f"{origin}, '{key}',", schema, "dataset")
         if key in RECIPES:
@@ -152,8 +159,12 @@ def _check_layers(layers: Any, origin: str) -> None:
         name = layer.get("layer_name")
         _check_name(name, LAYERS, f"{origin} names the layer")
         ignored = (*ALWAYS_IGNORED_KEYWORDS, *IGNORED_KEYWORDS.get(name, ()))
-        known = ("layer_name", *LAYERS[name], *ignored)
+        known = ("layer_name", *LAYERS[name], *ENTRY_KEYWORDS, *ignored)
         _check_keywords(layer, known, f"{origin} gives the layer '{name}'")
+    try:
+        inbound_positions(layers)
+    except GengapError as error:
+        raise GengapError(f"{origin} gives a 'model_config' that does not fit: {error}") from None
 
 
 def _check_name(name: Any, known: Collection[str], sentence: str) -> None:

@@ -20,6 +20,8 @@ def figure_names(task: TaskPlan) -> list[str]:
     met = {
         None: True,
         "zoo": task.kind == "zoo",
+        # Of files that are not here yet nobody knows the grid; a task of PGDL has one.
+        "hyper_parameters": task.grid is None or len(task.grid) > 0,
         "rank_within": task.own["rank_within"] is not None,
         "topology": task.staged,
     }
@@ -112,7 +114,7 @@ def failure_lists(task: TaskPlan) -> list[str]:
 def table_files(task: TaskPlan) -> list[str]:
     """Return the tables and texts of a task."""
     names = [f"evaluation/{name}.csv" for name in (*EVALUATION_FILES, *statistics_names(task))]
-    files = ["measures.csv", "failed.csv", "left_out_measures.csv", *names]
+    files = ["measures.csv", "failed.csv", "left_out_measures.csv", "coverage.csv", *names]
     files.append("evaluation/best_ols.txt")
     return [f"results/{task.name}/{name}" for name in files]
 

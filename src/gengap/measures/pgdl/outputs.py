@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from gengap.errors import GengapError
 from gengap.networks import batch_size_for, batched_outputs, captured, class_logits, logits
 
 BATCH = 256
@@ -25,9 +26,23 @@ def all_scores(network: nn.Module, inputs: Tensor) -> Tensor:
 def observe(
     network: nn.Module, modules: Sequence[nn.Module], inputs: Tensor, *, before: bool = False
 ) -> tuple[Tensor, list[Tensor]]:
-    """Compute class scores, and the output (or the input, if ``before``) of each module."""
+    """Compute class scores, and the output (or the input, if ``before``) of each module.
+
+    Returns:
+        Scores (n, classes), and one tensor for each module.
+
+    Raises:
+        GengapError: the network does not call one of them.
+    """
     with captured(modules) as passages:
         scores = class_scores(network, inputs)
+    missing = set(modules) - set(passages)
+    uncalled = [name for name, module in network.named_modules() if module in missing]
+    if uncalled:
+        raise GengapError(
+            f"A forward pass does not call the layer {uncalled[0]}, so what it computes is not "
+            "known: call it as a module, or remove it."
+        )
     return scores, [
         passages[module].input if before else passages[module].output for module in modules
     ]

@@ -18,9 +18,11 @@ from gengap.networks.architectures.inception import Inception
 from gengap.networks.architectures.lenet import lenet
 from gengap.networks.architectures.lenet_300_100 import lenet_300_100
 from gengap.networks.architectures.masked_dense import MaskedDense
+from gengap.networks.architectures.mlp_mixer import MLPMixer
 from gengap.networks.architectures.preresnet import PreResNet
 from gengap.networks.architectures.resnet18 import ResNet18
 from gengap.networks.architectures.vgg16 import vgg16
+from gengap.networks.architectures.vit import VisionTransformer
 from gengap.networks.network import Network
 
 ARCHITECTURES: dict[str, Callable[..., Network]] = {
@@ -34,7 +36,9 @@ ARCHITECTURES: dict[str, Callable[..., Network]] = {
     "lenet": lenet,
     "lenet_300_100": lenet_300_100,
     "masked_dense": MaskedDense,
+    "mlp_mixer": MLPMixer,
     "preresnet": PreResNet,
     "resnet18": ResNet18,
     "vgg16": vgg16,
+    "vit": VisionTransformer,
 }
