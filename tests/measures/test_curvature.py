@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -216,7 +217,7 @@ def test_random_vectors_are_those_of_the_subjects_stream(
             seeds.append(options["seed"])
             return super().spectral_density(*arguments, **options)
 
-    monkeypatch.setattr(measures, "hessian", lambda *all_of: Recording("hessian", *all_of))
+    monkeypatch.setattr(measures, "hessian", partial(Recording, "hessian"))
     subject = Subject(seeded(SPECS["dense"][0]), None, random_split(), np.random.default_rng(5))
     measures.hessian_spectrum(subject)
     again = np.random.default_rng(5)
