@@ -185,7 +185,7 @@ def g_theta(subject: Subject) -> float:
     gradients = 4 * sum(values.numel() for values in counted.values()) * train.classes
     count = max(2, min(G_THETA_INPUTS, len(train.labels), G_THETA_BYTES // gradients))
     inputs = train.sample(count, rng).inputs
-    return float(gauss_newton_g_theta(network, inputs, rng).count)
+    return float(gauss_newton_g_theta(network, inputs, rng, parameters=subject.parameters).count)
 
 
 def some_inputs(train: Split, rng: np.random.Generator) -> Split:

@@ -5,8 +5,8 @@ A spec is PGDL's own ``config.json`` (a list of Keras-style layers and an input 
 (n, H, W, C) images or (n, d) vectors, float32. Front doors: :func:`build`, :func:`initialise`,
 :func:`write_weights`, :func:`read_weights`, :func:`convolutional`, :func:`dense`. For the parts of
 a network: :func:`weight_layers`, :func:`observed_layers`, :func:`leaf_modules`,
-:func:`parameter_count`. For its linear maps: :func:`kernels`,
-:func:`kernel_norms`, :func:`coverage`, :func:`unknown_layers`, :func:`folded`. To run it over data:
+:func:`parameter_count`. For its linear maps: :func:`kernels`, :func:`kernel_norms`,
+:func:`coverage`, :func:`unknown_layers`, :func:`folded`. To run it over data:
 :func:`batched_outputs`, :func:`predicted_classes`, :func:`logits`, :func:`class_logits`,
 :func:`predictions`, :func:`penultimate`, :func:`captured`. For its device: :func:`resolve_device`,
 :func:`device_of`, :func:`tensor_of`.

@@ -147,6 +147,8 @@ def _built(network: Mapping[str, Any], train: Split, folder: Path) -> Network:
     """Build a network from the entry of a config."""
     if any(kind in network for kind in NAMED):
         return build(network_spec(network, train.inputs.shape[1:], output_count(train)))
+    if "keras" in network:
+        return build(network)
     code = _code_beside(folder)
     return build(copy_code(network, ".", code), example=train, folder=code)
 
