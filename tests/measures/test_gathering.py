@@ -12,6 +12,7 @@ from gengap.errors import GengapError
 from gengap.failures import Failure
 from gengap.measures import MeasureResults, tidy, to_frame, write_tables
 from gengap.measures.gathering import gather
+from gengap.measures.results import Value
 
 
 def test_values_become_tidy_rows() -> None:
@@ -129,3 +130,23 @@ def test_where_nothing_was_left_out_the_list_has_its_columns(tmp_path: Path) -> 
     left_out = gather([tmp_path / "0.csv"], [])["left_out"]
     assert list(left_out) == ["network", "family", "measure", "reason"]
     assert left_out.empty
+
+
+def test_measures_that_saw_a_share_of_the_parameters_are_listed_apart(tmp_path: Path) -> None:
+    values: dict[str, Value] = {"norm": 2.0, "pair": np.array([1.0, 2.0]), "count": 3.0}
+    complete = MeasureResults(values, coverage={"norm": 1.0, "pair": 1.0})
+    partial = MeasureResults(values, coverage={"norm": 0.75, "pair": 0.5})
+    assert "coverage" not in to_frame(complete)
+    for network, results in {"10": partial, "2": complete}.items():
+        table = tidy(to_frame(results), "digits", network, "mine")
+        table.to_csv(tmp_path / f"{network}.csv", index=False)
+    gathered = gather([tmp_path / "10.csv", tmp_path / "2.csv"], [])
+    assert gathered["coverage"].to_dict("records") == [
+        {"network": "10", "family": "mine", "measure": "norm", "coverage": 0.75},
+        {"network": "10", "family": "mine", "measure": "pair", "coverage": 0.5},
+    ]
+    plain = [tidy(to_frame(values), "digits", network, "mine") for network in ("2", "10")]
+    assert gathered["measures"].to_csv(index=False) == pd.concat(plain).to_csv(index=False)
+    only = gather([tmp_path / "2.csv"], [])["coverage"]
+    assert list(only) == ["network", "family", "measure", "coverage"]
+    assert only.empty

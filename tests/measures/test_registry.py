@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError, MachineError
 from gengap.measures import (
+    LeftOut,
     MeasureResults,
     NothingComputedError,
     Subject,
@@ -20,6 +22,7 @@ from gengap.measures import (
     attempt,
     compute,
     measure,
+    to_frame,
 )
 from gengap.measures.registry import FAMILIES, members
 from gengap.networks import build, dense
@@ -305,3 +308,51 @@ def test_what_is_not_known_of_a_network_is_told_apart_from_a_failure(
         compute(f"{mine}:refusing", subject)
     assert not failed.value.is_for_need
     assert compute(mine, subject).unmet == {"distance": "initial"}
+
+
+class Tokens(nn.Module):
+    """Some parameters that no norm knows, beside a linear layer of 8."""
+
+    def __init__(self, unknown: int) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(unknown))
+        self.dense = nn.Linear(3, 2)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.dense(inputs)
+        return outputs
+
+
+def test_a_measure_of_kernels_reports_the_share_that_it_saw(train: Split) -> None:
+    @measure("first", "second", sees="kernels")
+    def norms(subject: Subject) -> dict[str, float | LeftOut]:
+        return {"first": 1.0, "second": LeftOut("It cannot be computed: do without it.")}
+
+    def of(network: nn.Module) -> MeasureResults:
+        return compute(norms, Subject(network, None, train, np.random.default_rng(0)))
+
+    results = of(Tokens(2))
+    assert results == {"first": 1.0}
+    assert results.left_out == {"second": "It cannot be computed: do without it."}
+    assert results.coverage == {"first": 0.8}
+    assert of(nn.Linear(3, 2)).coverage == {"first": 1.0}
+    sentence = r"see 31% of the network's parameters, less than half: they do not know token; use"
+    with pytest.raises(GengapError, match=sentence):
+        of(Tokens(18))
+
+
+def test_measures_of_kernels_leave_a_network_out_that_they_hardly_know(train: Split) -> None:
+    subject = Subject(Tokens(18), None, train, np.random.default_rng(0))
+    results = compute("baseline", subject)
+    assert "see 31% of the network's parameters" in results.left_out["log_spectral_norm_product"]
+    assert results["parameter_count"] == 26
+    assert "coverage" not in to_frame(results)
+    partial = compute("baseline", Subject(Tokens(2), None, train, np.random.default_rng(0)))
+    assert partial.coverage == {"log_spectral_norm_product": 0.8}
+    shares = to_frame(partial).set_index("measure")["coverage"].dropna()
+    assert shares.to_dict() == {"log_spectral_norm_product": 0.8}
+
+
+def test_which_parameters_count_is_one_of_two_words(network: nn.Module, train: Split) -> None:
+    with pytest.raises(GengapError, match="'parameters' is 'some': choose 'trainable' or 'all'"):
+        Subject(network, None, train, np.random.default_rng(0), parameters="some")  # type: ignore[arg-type]

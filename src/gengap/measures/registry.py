@@ -213,7 +213,8 @@ def attempt(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
     A measure whose needs are not met, or that fails, is left out by name; the others are computed.
     Each function has its own random stream, by its place in its module, so that a measure has the
     same value alone and within its family. Networks are in eval mode while they are measured. Their
-    modes, buffers, gradients and ``requires_grad`` flags are as before afterwards.
+    modes, buffers, gradients and ``requires_grad`` flags are as before afterwards. Networks of half
+    precision are measured as float32 copies.
 
     Args:
         what: a family ("baseline", or the path of a Python file with measures), one measure of it
@@ -241,6 +242,7 @@ def attempt(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
         names: Collection[str] = [only] if only else by_name
     else:
         names, selected, functions = declaration(what).names, [what], _companions(what)
+    subject = _in_full_precision(subject)
     streams = dict(zip(functions, subject.rng.spawn(len(functions)), strict=True))
     values: dict[str, Value] = {}
     left_out: dict[str, str] = {}
@@ -274,6 +276,19 @@ def applicable(family: str, subject: Subject) -> dict[str, str | None]:
             lacking = _lacking(function, subject)
         reasons |= dict.fromkeys(declaration(function).names) | dict(lacking.left_out)
     return reasons
+
+
+def _in_full_precision(subject: Subject) -> Subject:
+    """Take networks of half precision as float32 copies: the same weights, with exact sums."""
+    copied = importlib.import_module("gengap.networks.differentiation").full_precision
+    snapshots = subject.snapshots
+    return replace(
+        subject,
+        network=copied(subject.network),
+        initial=None if subject.initial is None else copied(subject.initial),
+        snapshots=snapshots and {epoch: copied(network) for epoch, network in snapshots.items()},
+        siblings=tuple(map(copied, subject.siblings)),
+    )
 
 
 def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:

@@ -131,7 +131,7 @@ def _climb(
     for batch, batch_labels in itertools.islice(itertools.cycle(batches), ASCENT_STEPS):
         with torch.enable_grad():
             loss = functional.cross_entropy(class_scores(perturbed, batch), batch_labels)
-            slopes = torch.autograd.grad(loss, weights)
+            slopes = torch.autograd.grad(loss, weights, materialize_grads=True)
         with torch.no_grad():
             for weight, centre, bound, slope in zip(weights, centres, bounds, slopes, strict=True):
                 moved = weight - centre + ASCENT_STEP * bound * slope.sign()

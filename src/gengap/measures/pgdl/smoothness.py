@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gengap.datasets import Split
+from gengap.errors import GengapError
 from gengap.measures.pgdl.drawing import draw_balanced
-from gengap.measures.pgdl.outputs import all_observed
+from gengap.measures.pgdl.outputs import all_observed, class_scores
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
-from gengap.networks import tensor_of, weight_layers
+from gengap.networks import captured, tensor_of, weight_layers
 from gengap.networks.layout import channels_last
 
 log = logging.getLogger(__name__)
@@ -54,7 +56,7 @@ def brain(subject: Subject) -> dict[str, float]:
     shares = tensor_of(rng.beta(BETA, BETA, len(labels)).astype(np.float32), inputs.device)
     partners = tensor_of(rng.permutation(len(labels)), inputs.device)
     mixed = _mix(inputs, inputs[partners], shares)
-    (features,) = _layer_inputs(network, 1, mixed)
+    (features,) = _layer_inputs(network, _called_layers(network, inputs)[-1:], mixed)
     targets = _mix(signal, signal[partners], shares)
     log.info("BrAIn: graphs of %d mixed inputs", len(labels))
     return {
@@ -81,9 +83,10 @@ def label_variation(subject: Subject) -> float:
     network, train = subject.network, subject.train
     inputs, labels = _examples(train, subject.rng, network)
     signal = functional.one_hot(labels, train.classes).float()
-    last = len(weight_layers(network)) // LAST_PART + 1
+    layers = _called_layers(network, inputs)
+    last = len(layers) // LAST_PART + 1
     variations = []
-    for features in _layer_inputs(network, last, inputs):
+    for features in _layer_inputs(network, layers[-last:], inputs):
         directed = neighbours(features, FEW)
         variations.append(variation(torch.maximum(directed, directed.T), signal))
     log.info("Label variation: %d layers, %d inputs", len(variations), len(labels))
@@ -144,9 +147,29 @@ def _mix(first: Tensor, second: Tensor, shares: Tensor) -> Tensor:
     return weights * first + (1 - weights) * second
 
 
-def _layer_inputs(network: nn.Module, last: int, inputs: Tensor) -> list[Tensor]:
-    """Return the inputs (n, features) of the last layers with weights."""
-    layers = [layer for _, layer in weight_layers(network)[-last:]]
+def _called_layers(network: nn.Module, inputs: Tensor) -> list[nn.Module]:
+    """Return the linear layers and convolutions that a forward pass calls.
+
+    Returns:
+        At least one, in the order of registration.
+
+    Raises:
+        GengapError: there is none.
+    """
+    layers = [layer for _, layer in weight_layers(network)]
+    with torch.inference_mode(), captured(layers) as passages:
+        class_scores(network, inputs[:1])
+    called: list[nn.Module] = [layer for layer in layers if layer in passages]
+    if not called:
+        raise GengapError(
+            "The network calls no linear layer and no convolution, whose inputs would be its "
+            "features: use layers of torch.nn, or do without this measure."
+        )
+    return called
+
+
+def _layer_inputs(network: nn.Module, layers: Sequence[nn.Module], inputs: Tensor) -> list[Tensor]:
+    """Return the inputs (n, features) of layers."""
     return [
         channels_last(values).flatten(1)
         for values in all_observed(network, layers, inputs, before=True)

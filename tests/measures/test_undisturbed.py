@@ -1,0 +1,114 @@
+"""Measuring leaves networks as they were, and sees them in eval mode whatever their mode is."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.measures import FAMILIES, MeasureResults, Subject, compute, measure
+from gengap.networks import build, convolutional
+
+
+@pytest.fixture
+def train() -> Split:
+    rng = np.random.default_rng(0)
+    return Split(rng.random((40, 6, 6, 1), dtype=np.float32), rng.integers(0, 3, 40), 3)
+
+
+@pytest.fixture
+def network(train: Split) -> nn.Module:
+    """A network with dropout and batch normalisation, whose statistics are those of the data."""
+    spec = convolutional((6, 6, 1), 3, width=3, depth=1, dropout=0.5, batch_normalisation=True)
+    made = build(spec).train()
+    with torch.no_grad():
+        made(torch.from_numpy(train.inputs))
+    return made.eval()
+
+
+def in_training(network: nn.Module) -> nn.Module:
+    """Return a copy as training leaves it: in its mode, with gradients, and a part frozen."""
+    left = copy.deepcopy(network).train()
+    first, *others = left.parameters()
+    first.requires_grad_(False)
+    for parameter in others:
+        parameter.grad = torch.ones_like(parameter)
+    next(module for module in left.modules() if isinstance(module, nn.Dropout)).eval()
+    return left
+
+
+def state(network: nn.Module) -> list[object]:
+    """List everything that a measure must leave as it is."""
+    return [
+        [module.training for module in network.modules()],
+        [tensor.tolist() for tensor in network.state_dict().values()],
+        [parameter.requires_grad for parameter in network.parameters()],
+        [None if p.grad is None else p.grad.tolist() for p in network.parameters()],
+        [id(value) for value in (*network.parameters(), *network.buffers())],
+    ]
+
+
+def listed(results: MeasureResults) -> dict[str, object]:
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in results.items()
+    }
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_sees_eval_mode_and_leaves_no_trace(
+    family: str, network: nn.Module, train: Split
+) -> None:
+    quiet = copy.deepcopy(network)
+    next(quiet.parameters()).requires_grad_(False)
+    expected = compute(family, Subject(quiet, quiet, train, np.random.default_rng(0)))
+    left = in_training(network)
+    before = state(left)
+    results = compute(family, Subject(left, left, train, np.random.default_rng(0)))
+    assert listed(results) == listed(expected)
+    assert state(left) == before
+
+
+def test_all_networks_of_a_subject_are_left_alone_also_after_an_error(
+    network: nn.Module, train: Split
+) -> None:
+    subject = Subject(
+        in_training(network),
+        in_training(network),
+        train,
+        np.random.default_rng(0),
+        snapshots={1: in_training(network)},
+        siblings=(in_training(network),),
+    )
+    before = [state(left) for left in subject.networks]
+    assert len(before) == 4
+
+    @measure()
+    def careless(subject: Subject) -> float:
+        for left in subject.networks:
+            assert not any(module.training for module in left.modules())
+            left.train()
+            left.requires_grad_()
+            loss = left(torch.from_numpy(subject.train.inputs)).sum()
+            loss.backward()
+            for name, buffer in list(left.named_buffers()):
+                owner, _, own = name.rpartition(".")
+                left.get_submodule(owner).register_buffer(own, buffer + 1)
+        raise GengapError("This measure fails: do without it.")
+
+    with pytest.raises(GengapError, match="This measure fails"):
+        compute(careless, subject)
+    assert [state(left) for left in subject.networks] == before
+
+
+def test_half_precision_is_measured_in_float32(network: nn.Module, train: Split) -> None:
+    half = copy.deepcopy(network).bfloat16()
+    whole = copy.deepcopy(half).float()
+    results = compute("baseline", Subject(half, half, train, np.random.default_rng(0)))
+    assert results == compute("baseline", Subject(whole, whole, train, np.random.default_rng(0)))
+    assert next(half.parameters()).dtype == torch.bfloat16
