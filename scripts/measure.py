@@ -19,6 +19,7 @@ def main() -> None:
     files, params, names = snakemake.input, snakemake.params, snakemake.wildcards
     split, receipt = read_split(files.train), ShardReceipt.read(files.receipt)
     device = resolve_device(params.device)
+    losses = dict(zip(map(str, params.networks), params.losses, strict=True))
     shard, tables = jobs.Shard(snakemake), []
     for network in shard:
         with shard.attempt(network):
@@ -27,6 +28,7 @@ def main() -> None:
                 receipt.network(network, INITIAL).to(device),
                 with_labels(split, receipt.file(network, "labels.npy")),
                 generator(params.seed, names.task, network, names.family),
+                loss=losses[network],
             )
             values = compute(params.family, subject)
             tables.append(tidy(to_frame(values), names.task, network, names.family))

@@ -375,7 +375,7 @@ INTEGER_KEYS = (
 )
 """Keys of a network or of its training whose values are integers, also where written as floats."""
 NEEDS = (
-    "initial", "classes", "images", "twice_differentiable", "history", "snapshots", "siblings",
-    "unlabelled", "diagrams",
+    "initial", "classes", "fitting_outputs", "images", "float_inputs", "twice_differentiable",
+    "history", "snapshots", "siblings", "unlabelled", "diagrams",
 )  # fmt: skip
 """What a measure may need of a network and its task, in the order in which it is checked."""

@@ -11,7 +11,7 @@ from tests.tangent.conftest import layers, loop_jacobian, points, seeded
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.measures import Subject
+from gengap.measures import LeftOut, Subject
 from gengap.measures import compute as compute_measures
 from gengap.measures import tangent as measures
 from gengap.measures.registry import declaration
@@ -24,6 +24,8 @@ SPEC = layers(
     input_shape=(4, 4, 1),
 )
 
+SIZES = ("kernel_effective_rank", "log_largest_kernel_eigenvalue", "kernel_drift")
+
 
 @pytest.fixture
 def pair() -> tuple[Network, Network]:
@@ -34,8 +36,14 @@ def split(network: Network, count: int = 12) -> Split:
     return Split(points(network, count), np.arange(count) % 3, 3)
 
 
-def compute(network: Network, initial: Network, train: Split) -> dict[str, float]:
+def tangent(network: Network, initial: Network, train: Split) -> dict[str, float | LeftOut]:
     return measures.tangent(Subject(network, initial, train, np.random.default_rng(0)))
+
+
+def compute(network: Network, initial: Network, train: Split) -> dict[str, float]:
+    values = tangent(network, initial, train)
+    assert not any(isinstance(value, LeftOut) for value in values.values())
+    return values  # type: ignore[return-value]
 
 
 def test_the_values_by_hand(pair: tuple[Network, Network]) -> None:
@@ -67,6 +75,7 @@ def test_the_values_by_hand(pair: tuple[Network, Network]) -> None:
     }
     assert compute(network, initial, train) == pytest.approx(expected, rel=1e-4)
     assert declaration(measures.tangent).names == tuple(expected)
+    assert {*measures.FITS, *SIZES} == set(expected)
 
 
 def test_a_network_that_did_not_move(pair: tuple[Network, Network]) -> None:
@@ -105,22 +114,71 @@ def test_only_so_many_inputs_are_used(
     assert compute(*pair, train) != pytest.approx(compute(*pair, split(pair[0], 10)))
 
 
-def test_what_cannot_be_measured_is_refused(pair: tuple[Network, Network]) -> None:
+def test_without_initial_weights_the_family_is_refused(pair: tuple[Network, Network]) -> None:
     subject = Subject(pair[0], None, split(pair[0]), np.random.default_rng(0))
     with pytest.raises(GengapError, match=r"needs the initial weights .* add them to the task"):
         compute_measures("tangent", subject)
-    equal = Split(points(pair[0], 4), np.zeros(4, np.int64), 3)
-    with pytest.raises(GengapError, match="All labels are equal"):
-        compute(*pair, equal)
+
+
+def test_equal_labels_cost_what_compares_with_them_alone(pair: tuple[Network, Network]) -> None:
+    inputs = points(pair[0], 4)
+    equal = Split(inputs, np.zeros(4, np.int64), 3)
+    values = compute_measures("tangent", Subject(*pair, equal, np.random.default_rng(0)))
+    reason = "All labels are equal, so no kernel aligns with them: give points of two classes."
+    assert values.left_out == dict.fromkeys(measures.FITS, reason)
+    whole = compute(*pair, Split(inputs, np.arange(4) % 3, 3))
+    assert values == {name: whole[name] for name in SIZES}
+
+
+def test_a_class_without_labels_changes_nothing_of_the_others(
+    pair: tuple[Network, Network],
+) -> None:
+    inputs = points(pair[0], 6)
+    values = compute(*pair, Split(inputs, np.arange(6) % 2 * 2, 3))
+    assert values == pytest.approx(compute(*pair, Split(inputs, np.arange(6) % 2, 2)))
 
 
 @pytest.mark.parametrize("dead", ["initial", "trained"])
-def test_a_dead_network_is_refused(pair: tuple[Network, Network], dead: str) -> None:
+def test_a_dead_network_fits_nothing(pair: tuple[Network, Network], dead: str) -> None:
     """Without any hidden activity the kernel is that of the last bias, the same everywhere."""
     network, initial = pair
     with torch.no_grad():
         weights, biases, *_ = (network if dead == "trained" else initial).parameters()
         weights.zero_()
         biases.fill_(-1.0)
-    with pytest.raises(GengapError, match=r"no share along the labels .* may be dead"):
-        compute(network, initial, split(network))
+    values = tangent(network, initial, split(network))
+    for name in measures.FITS:
+        value = values[name]
+        assert isinstance(value, LeftOut)
+        assert "no share along the labels (the network may be dead)" in value.reason
+    assert all(isinstance(values[name], float) for name in SIZES)
+
+
+def test_a_kernel_that_vanishes_has_no_size() -> None:
+    """Without biases and with weights of 0 no parameter changes the outputs."""
+    spec = layers(
+        {"layer_name": "Dense", "units": 4, "activation": "relu", "use_bias": False},
+        {"layer_name": "Dense", "units": 3, "use_bias": False},
+        input_shape=(6,),
+    )
+    network = seeded(spec, 1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    values = tangent(network, network, split(network))
+    assert all(isinstance(value, LeftOut) for value in values.values())
+
+
+def test_frozen_parameters_count_where_they_are_asked_for(pair: tuple[Network, Network]) -> None:
+    train, rng = split(pair[0]), np.random.default_rng
+    every = compute(*pair, train)
+    for network in pair:
+        next(network.parameters()).requires_grad_(False)
+    subject = Subject(*pair, train, rng(0), parameters="all")
+    assert measures.tangent(subject) == every
+    assert not next(pair[0].parameters()).requires_grad
+    fewer = compute(*pair, train)
+    assert fewer["log_largest_kernel_eigenvalue"] < every["log_largest_kernel_eigenvalue"]
+    for network in pair:
+        network.requires_grad_(False)
+    assert compute(*pair, train) == every

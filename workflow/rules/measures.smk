@@ -27,6 +27,7 @@ rule measure:
     params:
         networks=look.networks,
         family=look.family,
+        losses=look.losses,
         device=look.device,
         seed=look.setting("seed"),
         failures=look.setting("failures"),
@@ -51,6 +52,7 @@ rule measures:
         errors="results/{task}/standard_errors.csv",
         failed="results/{task}/failed.csv",
         left_out="results/{task}/left_out_measures.csv",
+        coverage="results/{task}/coverage.csv",
     log:
         "results/{task}/logs/measures.log",
     benchmark:

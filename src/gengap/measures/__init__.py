@@ -7,11 +7,12 @@ or a measure; :mod:`gengap.measures.registry` says how to add one.
 
 from gengap.measures.gathering import write_tables
 from gengap.measures.registry import FAMILIES, compute, measure
-from gengap.measures.results import MeasureResults, tidy, to_frame
+from gengap.measures.results import LeftOut, MeasureResults, tidy, to_frame
 from gengap.measures.subject import Subject
 
 __all__ = [
     "FAMILIES",
+    "LeftOut",
     "MeasureResults",
     "Subject",
     "compute",

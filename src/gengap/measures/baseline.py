@@ -1,41 +1,54 @@
-"""Baselines that every measure has to beat: size, norms, margin, training loss and accuracy."""
+"""Baselines that every measure has to beat: size, norms, margin, training loss and accuracy.
+
+Biases count wherever parameters are one vector (their number, their sum of squares, their distance
+from the start), and nowhere else: an operator norm is that of a kernel, since a shift changes
+neither slopes nor Lipschitz constants. Before any norm or distance, batch normalisation is folded
+into the kernel before it, see :func:`gengap.networks.folded`. Which parameters count says
+``subject.parameters``.
+"""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
+from gengap.errors import GengapError
+from gengap.measures.plain import first_input, plain_initial, plain_network
 from gengap.measures.registry import measure
+from gengap.measures.results import LeftOut
 from gengap.measures.subject import Subject
-from gengap.networks import (
-    batched_outputs,
-    captured,
-    class_logits,
-    device_of,
-    inference,
-    tensor_of,
-    weight_layers,
-)
-from gengap.training import loss_and_accuracy
+from gengap.networks import batched_outputs, class_logits, kernel_norms
+from gengap.networks.differentiation import counted_parameters
+from gengap.training import loss_and_accuracy, mean_loss
 
 MARGIN_PERCENTILE = 10.0
-POWER_ITERATIONS = 200
-POWER_TOLERANCE = 1e-6
 
 
 @measure()
 def parameter_count(subject: Subject) -> float:
-    """Count the trainable parameters."""
-    return float(inference.parameter_count(subject.network))
+    """Count the trainable parameters.
+
+    Frozen ones count too where ``subject.parameters`` is ``all``, or where all are frozen.
+
+    Returns:
+        The number, with biases and the scales and shifts of normalisation.
+    """
+    counted = counted_parameters(subject.network, subject.parameters)
+    return float(sum(parameter.numel() for parameter in counted.values()))
 
 
 @measure()
 def sum_of_squared_weights(subject: Subject) -> float:
-    """Compute the squared Euclidean norm of all trainable parameters."""
-    squares = (p.detach().double().square().sum() for p in subject.network.parameters())
+    """Compute the squared Euclidean norm of all trainable parameters, biases among them.
+
+    Batch normalisation is folded into the kernel before it.
+
+    Returns:
+        The sum, at least 0.
+    """
+    counted = counted_parameters(plain_network(subject), subject.parameters)
+    squares = (p.detach().double().square().sum() for p in counted.values())
     return float(sum(squares))
 
 
@@ -43,35 +56,62 @@ def sum_of_squared_weights(subject: Subject) -> float:
 def distance_from_initialisation(subject: Subject) -> float:
     """Compute the Euclidean distance of all trainable parameters from their initial values.
 
-    Nagarajan and Kolter 2019, "Generalization in deep networks: the role of distance from
+    Biases are among them. Batch normalisation is folded into the kernel before it, in both
+    networks. Nagarajan and Kolter 2019, "Generalization in deep networks: the role of distance from
     initialization".
 
     Returns:
         The distance, at least 0.
+
+    Raises:
+        GengapError: the initial weights are those of another network.
     """
-    assert subject.initial is not None
-    pairs = zip(subject.network.parameters(), subject.initial.parameters(), strict=True)
+    counted = counted_parameters(plain_network(subject), subject.parameters)
+    initial = dict(plain_initial(subject).named_parameters())
+    strange = [
+        name
+        for name, last in counted.items()
+        if name not in initial or initial[name].shape != last.shape
+    ]
+    if strange:
+        raise GengapError(
+            f"The initial weights have no parameter {strange[0]} of the trained one's shape: give "
+            "those of the same network."
+        )
     squares = [
-        (last.detach().double() - first.detach().double()).square().sum() for last, first in pairs
+        (last.detach().double() - initial[name].detach().double()).square().sum()
+        for name, last in counted.items()
     ]
     return math.sqrt(float(sum(squares)))
 
 
-@measure()
+@measure(sees="kernels")
 def log_spectral_norm_product(subject: Subject) -> float:
-    """Compute the logarithm of the product of the operator norms of all conv and dense layers.
+    """Compute the logarithm of the product of the operator norms of all kernels.
 
-    The product bounds the Lipschitz constant of a network without normalisation layers (Bartlett
-    et al. 2017, "Spectrally-normalized margin bounds for neural networks"). The norm of a
-    convolution is that of its linear map on the input that reaches it (as padded, where Keras pads
-    unevenly), not of its reshaped kernel.
+    The product bounds the Lipschitz constant of a network of convolutions, dense layers and
+    contracting activations (Bartlett et al. 2017, "Spectrally-normalized margin bounds for neural
+    networks"). The norm of a convolution is that of its linear map on the input that reaches it (as
+    padded, where Keras pads unevenly), not of its reshaped kernel. Embeddings, recurrent layers and
+    attention have kernels too, see :func:`gengap.networks.kernels`. Biases have no part in it.
+    Batch normalisation is folded into the kernel before it; elsewhere it is a factor of its own,
+    the largest absolute scale of a channel.
 
     Returns:
         The natural logarithm of the product.
+
+    Raises:
+        GengapError: the network calls no kernel.
     """
-    example = tensor_of(subject.train.inputs[:1], device_of(subject.network))
-    norms = layer_norms(subject.network, example, subject.rng)
-    return float(sum(math.log(max(norm, np.finfo(float).tiny)) for norm in norms))
+    network = plain_network(subject)
+    example = first_input(network, subject.train)
+    norms = kernel_norms(network, example, subject.rng)
+    if not norms:
+        raise GengapError(
+            "The network calls no layer that owns a kernel, so there is no operator norm: use "
+            "layers of torch.nn, or do without this measure."
+        )
+    return float(sum(math.log(max(norm, np.finfo(float).tiny)) for norm in norms.values()))
 
 
 @measure(needs={"classes"})
@@ -101,50 +141,26 @@ def negative_normalised_margin(subject: Subject) -> float:
     return float(-np.percentile(margins, MARGIN_PERCENTILE) / spread)
 
 
-@measure("training_accuracy", "negative_training_loss", needs={"classes"})
-def fit(subject: Subject) -> dict[str, float]:
-    """Compute the accuracy and minus the mean cross-entropy on the training set.
+@measure("training_accuracy", "negative_training_loss", needs={"fitting_outputs"})
+def fit(subject: Subject) -> dict[str, float | LeftOut]:
+    """Compute the accuracy and minus the mean loss on the training set.
 
-    A network that fits the labels it was trained on more closely may be expected to have the larger
-    gap.
+    The loss is the one that the network was trained on. A network that fits the labels it was
+    trained on more closely may be expected to have the larger gap.
 
     Returns:
-        ``training_accuracy`` in [0, 1] and ``negative_training_loss``, at most 0.
+        ``training_accuracy`` in [0, 1], for classes only, and ``negative_training_loss``, at most
+        0.
     """
-    loss, accuracy = loss_and_accuracy(subject.network, subject.train)
+    network, train = subject.network, subject.train
+    if train.has_numbers:
+        accuracy: float | LeftOut = LeftOut(
+            "The measure 'training_accuracy' needs classes, and the targets of these data are "
+            "numbers: do without this measure."
+        )
+        return {
+            "training_accuracy": accuracy,
+            "negative_training_loss": -mean_loss(network, train, subject.loss),
+        }
+    loss, accuracy = loss_and_accuracy(network, train, subject.loss)
     return {"training_accuracy": accuracy, "negative_training_loss": -loss}
-
-
-def layer_norms(network: nn.Module, example: Tensor, rng: np.random.Generator) -> list[float]:
-    """Compute the operator norm of each conv and dense layer's linear map.
-
-    Args:
-        network: any network of the spec.
-        example: one input, (1, *input_shape), which fixes the size of each layer's input.
-        rng: draws the starting vectors of the power iterations.
-
-    Returns:
-        The norms in forward order.
-    """
-    layers = [layer for _, layer in weight_layers(network)]
-    with torch.inference_mode(), captured(layers) as passages:
-        network(example)
-    return [_operator_norm(layer, passages[layer].input.shape, rng) for layer in layers]
-
-
-def _operator_norm(layer: nn.Module, shape: torch.Size, rng: np.random.Generator) -> float:
-    """Compute the largest singular value of ``x -> layer(x) - layer(0)``."""
-    if isinstance(layer, nn.Linear):
-        return float(torch.linalg.matrix_norm(layer.weight.detach().double(), ord=2))
-    start = rng.standard_normal(shape).astype(np.float32)
-    vector = tensor_of(start, device_of(layer))
-    norm = 0.0
-    for _ in range(POWER_ITERATIONS):
-        vector = vector / vector.norm().clamp_min(torch.finfo(torch.float32).tiny)
-        image = layer(vector.requires_grad_())
-        change = (image - layer(torch.zeros_like(vector))).detach()
-        previous, norm = norm, float(change.norm())
-        (vector,) = torch.autograd.grad(image, vector, change)
-        if abs(norm - previous) <= POWER_TOLERANCE * norm:
-            break
-    return norm

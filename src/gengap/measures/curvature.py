@@ -1,6 +1,9 @@
 """The family ``curvature``: sharpness and spectrum of the training loss.
 
-The loss is the mean cross-entropy on at most 1000 training inputs, at the labels trained on.
+The loss is the mean of the loss that the network was trained on, on at most 1000 training inputs,
+at the labels or numbers trained on. Its curvature depends on how the network's function is written,
+so batch normalisation is folded into the kernel before it first, see
+:func:`gengap.networks.folded`. Which parameters count says ``subject.parameters``.
 """
 
 from __future__ import annotations
@@ -21,14 +24,15 @@ from gengap.curvature.operators import hessian
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.limits import G_THETA_BYTES
+from gengap.measures.plain import plain_network
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
-from gengap.networks import parameter_count, tensor_of
-from gengap.training import loss_and_accuracy
+from gengap.networks import tensor_of
+from gengap.networks.differentiation import counted_parameters
+from gengap.training import mean_loss
 
 log = logging.getLogger(__name__)
 
-LOSS = "cross_entropy"
 INPUTS = 1000
 
 TOP = 20
@@ -56,7 +60,7 @@ SMALLEST, LARGEST = 1e-5, 10.0
 BISECTIONS = 14
 
 
-@measure(*SPECTRAL_MEASURES, needs={"classes", "twice_differentiable"})
+@measure(*SPECTRAL_MEASURES, needs={"fitting_outputs", "twice_differentiable"})
 def hessian_spectrum(subject: Subject) -> dict[str, float]:
     """Compute sums over the spectrum of the Hessian of the mean loss.
 
@@ -85,7 +89,12 @@ def hessian_spectrum(subject: Subject) -> dict[str, float]:
         GengapError: the loss is 0 in float32, or the eigenvalues do not converge.
     """
     rng = subject.rng
-    operator = hessian(subject.network, LOSS, some_inputs(subject.train, rng))
+    operator = hessian(
+        plain_network(subject),
+        subject.loss,
+        some_inputs(subject.train, rng),
+        parameters=subject.parameters,
+    )
     top = operator.eigsh(min(TOP, operator.size), seed=_seed(rng))
     density = operator.spectral_density(RUNS, STEPS, known=top, seed=_seed(rng))
     number, mass = density.negatives()
@@ -106,9 +115,9 @@ def hessian_spectrum(subject: Subject) -> dict[str, float]:
     return values
 
 
-@measure(needs={"classes"})
+@measure(needs={"fitting_outputs"})
 def loss_sharpness(subject: Subject) -> float:
-    """Compute how little Gaussian noise on all weights raises the loss by 0.1.
+    """Compute how little Gaussian noise on all trainable weights raises the loss by 0.1.
 
     The increase is the mean over five fixed directions of noise of standard deviation sigma, and
     sigma is found by bisection of its logarithm between 1e-5 and 10. This is the sharpness of
@@ -122,10 +131,10 @@ def loss_sharpness(subject: Subject) -> float:
     Raises:
         GengapError: the training loss is not finite.
     """
-    network, rng = subject.network, subject.rng
+    network, rng = plain_network(subject), subject.rng
     data = some_inputs(subject.train, rng)
     noisy = copy.deepcopy(network)
-    weights = list(noisy.parameters())
+    weights = list(counted_parameters(noisy, subject.parameters).values())
     centres = [weight.detach().clone() for weight in weights]
     draws = [
         [
@@ -134,7 +143,7 @@ def loss_sharpness(subject: Subject) -> float:
         ]
         for _ in range(DRAWS)
     ]
-    target = loss_and_accuracy(network, data, LOSS)[0] + LOSS_INCREASE
+    target = mean_loss(network, data, subject.loss) + LOSS_INCREASE
     if not math.isfinite(target):
         raise GengapError(
             f"The training loss is {target - LOSS_INCREASE}, so it cannot be perturbed: look at "
@@ -145,7 +154,7 @@ def loss_sharpness(subject: Subject) -> float:
         total = 0.0
         for draw in draws:
             _move(weights, centres, draw, sigma)
-            total += loss_and_accuracy(noisy, data, LOSS)[0]
+            total += mean_loss(noisy, data, subject.loss)
         return total / DRAWS
 
     # A loss that overflowed compares as false, and is too large.
@@ -171,11 +180,12 @@ def g_theta(subject: Subject) -> float:
     Returns:
         The number of eigenvectors.
     """
-    train, rng = subject.train, subject.rng
-    gradients = 4 * parameter_count(subject.network) * max(train.classes, 1)
+    network, train, rng = plain_network(subject), subject.train, subject.rng
+    counted = counted_parameters(network, subject.parameters)
+    gradients = 4 * sum(values.numel() for values in counted.values()) * train.classes
     count = max(2, min(G_THETA_INPUTS, len(train.labels), G_THETA_BYTES // gradients))
     inputs = train.sample(count, rng).inputs
-    return float(gauss_newton_g_theta(subject.network, inputs, rng).count)
+    return float(gauss_newton_g_theta(network, inputs, rng, parameters=subject.parameters).count)
 
 
 def some_inputs(train: Split, rng: np.random.Generator) -> Split:

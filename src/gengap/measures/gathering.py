@@ -11,10 +11,13 @@ import pandas as pd
 from gengap.errors import GengapError
 from gengap.failures import Failure
 from gengap.files import writing
-from gengap.measures.results import COLUMNS, REASON
+from gengap.measures.results import COLUMNS, COVERAGE, REASON
 
 LEFT_OUT_COLUMNS = ["network", "family", "measure", REASON]
 """Columns of the table of measures that a network lacks."""
+
+COVERAGE_COLUMNS = ["network", "family", "measure", COVERAGE]
+"""Columns of the table of measures that saw less than all parameters of a network."""
 
 
 def write_tables(tables: Sequence[pd.DataFrame], path: str | Path) -> None:
@@ -28,14 +31,17 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
     """Join the tables of a task.
 
     Args:
-        tables: tidy tables, some with a column ``standard_error``, or with a column ``reason``
-            that is filled in the rows of measures without a value.
+        tables: tidy tables, some with a column ``standard_error``, with a column ``reason`` that is
+            filled in the rows of measures without a value, or with a column ``coverage`` that is
+            filled in the rows of measures that saw less than all parameters.
         failures: the records of networks without a table, possibly several times.
 
     Returns:
         ``measures`` (the tidy table), ``errors`` (rows with a standard error), ``failed`` (network,
-        stage, reason) and ``left_out`` (network, family, measure, reason: the measures without a
-        value of networks that have others of the same family), each in the order of network ids.
+        stage, reason), ``left_out`` (network, family, measure, reason: the measures without a value
+        of networks that have others of the same family) and ``coverage`` (network, family, measure,
+        coverage: the share of the parameters, below 1, that a measure saw), each in the order of
+        network ids.
 
     Raises:
         GengapError: every network failed.
@@ -49,7 +55,7 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
         reason = failures[0].reason if failures else "no family of measures is asked for"
         raise GengapError(f"No network has any measure; the first reason: {reason}")
     joined = joined.sort_values("network", key=lambda ids: ids.astype(int), kind="stable")
-    for column in ("standard_error", REASON):
+    for column in ("standard_error", REASON, COVERAGE):
         if column not in joined:
             joined[column] = float("nan")
     is_left_out = joined[REASON].notna()
@@ -63,4 +69,5 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
         "errors": values.loc[values["standard_error"].notna(), [*COLUMNS, "standard_error"]],
         "failed": failed,
         "left_out": joined.loc[is_left_out, LEFT_OUT_COLUMNS],
+        "coverage": values.loc[values[COVERAGE].notna(), COVERAGE_COLUMNS].drop_duplicates(),
     }

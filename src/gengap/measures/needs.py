@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from gengap.measures.subject import Subject
 
 IMAGE_RANK = 4
+LEAST_CLASSES = 2
 
 
 @dataclass(frozen=True)
@@ -23,26 +24,53 @@ class Need:
     Attributes:
         is_met: whether a subject has what is needed.
         sentence: the message if it has not, with ``{measure}`` in place of the measure's name.
+        of_numbers: the message where the targets are numbers, if that is another one.
     """
 
     is_met: Callable[[Subject], bool]
     sentence: str
+    of_numbers: str = ""
+
+    def refusal(self, subject: Subject) -> str | None:
+        """Return the message for a subject that lacks what is needed; None if it has it."""
+        if self.is_met(subject):
+            return None
+        return (subject.train.has_numbers and self.of_numbers) or self.sentence
 
 
 def _has_class_outputs(subject: Subject) -> bool:
     """Whether there is one output per class, or one for two classes."""
-    networks = importlib.import_module("gengap.networks")
-    example = networks.tensor_of(subject.train.inputs[:1], networks.device_of(subject.network))
-    shape = tuple(networks.logits(subject.network, example).shape)
     classes = subject.train.classes
-    fits = len(shape) == 2 and (shape[1] >= classes or (*shape[1:], classes) == (1, 2))
-    return classes >= 2 and fits
+    if classes < LEAST_CLASSES:
+        return False
+    count = _outputs(subject)
+    return count >= classes or (count, classes) == (1, LEAST_CLASSES)
+
+
+def _has_fitting_outputs(subject: Subject) -> bool:
+    """Whether the outputs are those of the classes, or one number."""
+    return _outputs(subject) == 1 if subject.train.has_numbers else _has_class_outputs(subject)
+
+
+def _outputs(subject: Subject) -> int:
+    """Count the outputs for one input."""
+    networks = importlib.import_module("gengap.networks")
+    _, example = next(networks.input_batches(subject.network, subject.train.inputs[:1], 1))
+    return int(networks.logits(subject.network, example).shape[1])
 
 
 def _is_twice_differentiable(subject: Subject) -> bool:
     curvature = importlib.import_module("gengap.curvature")
-    return bool(curvature.is_twice_differentiable(subject.network, subject.train))
+    met = curvature.is_twice_differentiable(
+        subject.network, subject.train, subject.loss, parameters=subject.parameters
+    )
+    return bool(met)
 
+
+_CLASSES = (
+    "The measure '{measure}' needs a network with one output for each of at least two classes "
+    "(or one output for two): change the network's last layer, or do without this measure."
+)
 
 NEEDS = {
     "initial": Need(
@@ -52,13 +80,25 @@ NEEDS = {
     ),
     "classes": Need(
         _has_class_outputs,
-        "The measure '{measure}' needs a network with one output for each of at least two classes "
-        "(or one output for two): change the network's last layer, or do without this measure.",
+        _CLASSES,
+        "The measure '{measure}' needs classes, and the targets of these data are numbers: do "
+        "without this measure.",
+    ),
+    "fitting_outputs": Need(
+        _has_fitting_outputs,
+        _CLASSES,
+        "The measure '{measure}' needs a network with one output, since each target is one number: "
+        "change the network's last layer, or do without this measure.",
     ),
     "images": Need(
         lambda subject: subject.train.inputs.ndim == IMAGE_RANK,
         "The measure '{measure}' needs images (n, height, width, channels) as training inputs: "
         "give the inputs that shape, or do without this measure.",
+    ),
+    "float_inputs": Need(
+        lambda subject: subject.train.kind != "tokens",
+        "The measure '{measure}' changes or mixes inputs, which makes no sense of tokens: do "
+        "without this measure.",
     ),
     "twice_differentiable": Need(
         _is_twice_differentiable,

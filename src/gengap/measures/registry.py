@@ -13,8 +13,9 @@ To add a measure, write a function in a module of your own and name the module i
     families: [topology, baseline, my_measures.py]
 
 A measure that cannot do without something that not every task has declares it, for instance
-``@measure(needs={"initial"})``. Families are imported when they are first asked for, so this module
-depends on none of them.
+``@measure(needs={"initial"})``. One that rests on the kernels of layers, and so sees nothing of
+other layers, declares ``@measure(sees="kernels")``. Families are imported when they are first asked
+for, so this module depends on none of them.
 """
 
 from __future__ import annotations
@@ -25,15 +26,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from gengap.errors import GengapError
 from gengap.failures import NETWORK_FAULTS, is_fault_of_network
 from gengap.measures.needs import NEEDS
-from gengap.measures.results import MeasureResults, Value
+from gengap.measures.results import LeftOut, MeasureResults, Value
 from gengap.measures.subject import Subject
+from gengap.measures.undisturbed import undisturbed
 from gengap.names import FAMILIES
 from gengap.planning.families import family_source
 
@@ -41,8 +43,16 @@ __all__ = ["FAMILIES", "Declaration", "compute", "declaration", "measure", "memb
 
 log = logging.getLogger(__name__)
 
-MeasureFunction = Callable[[Subject], Value | Mapping[str, Value]]
+MeasureFunction = Callable[[Subject], Value | Mapping[str, Value | LeftOut]]
 AnyMeasure = TypeVar("AnyMeasure", bound=MeasureFunction)
+
+Sight = Literal["all", "kernels"]
+"""What a measure sees of a network: everything, or the kernels of its layers alone."""
+
+LEAST_COVERAGE = 0.5
+"""Share of the parameters below which a measure that rests on kernels says nothing of a network."""
+LISTED_LAYERS = 5
+"""Most layers that the reason of a measure without a value names."""
 
 _MARK = "gengap_measure"
 
@@ -54,13 +64,17 @@ class Declaration:
     Attributes:
         names: the measures that the function computes.
         needs: names of what it needs of a subject, in :data:`gengap.names.NEEDS`.
+        sees: what it sees of a network: ``all``, or the ``kernels`` alone.
     """
 
     names: tuple[str, ...]
     needs: frozenset[str]
+    sees: Sight
 
 
-def measure(*names: str, needs: Collection[str] = ()) -> Callable[[AnyMeasure], AnyMeasure]:
+def measure(
+    *names: str, needs: Collection[str] = (), sees: Sight = "all"
+) -> Callable[[AnyMeasure], AnyMeasure]:
     """Mark a function as a measure.
 
     The function takes a :class:`~gengap.measures.Subject` and returns a number, a vector, or a
@@ -68,11 +82,15 @@ def measure(*names: str, needs: Collection[str] = ()) -> Callable[[AnyMeasure], 
 
     Args:
         names: where one computation gives several measures, their names: the function then returns
-            a mapping from exactly these names to values. Without names it is one measure, named
-            after the function.
+            a mapping from exactly these names to values, or to :class:`LeftOut` in the place of a
+            value. Without names it is one measure, named after the function.
         needs: what the function cannot do without: a set out of ``initial``, ``classes``,
-            ``images``, ``twice_differentiable``, ``history``, ``snapshots``, ``siblings``,
-            ``unlabelled`` and ``diagrams``. It is not called where one of them is missing.
+            ``fitting_outputs``, ``images``, ``float_inputs``, ``twice_differentiable``,
+            ``history``, ``snapshots``, ``siblings``, ``unlabelled`` and ``diagrams``. It is not
+            called where one of them is missing.
+        sees: ``kernels`` for a function that rests on :func:`gengap.networks.kernels` and so knows
+            only a share of some networks: the share is reported, and below one half the function is
+            not called.
 
     Returns:
         A decorator that leaves the function as it is.
@@ -89,7 +107,7 @@ def measure(*names: str, needs: Collection[str] = ()) -> Callable[[AnyMeasure], 
 
     def mark(function: AnyMeasure) -> AnyMeasure:
         own = names or (function.__name__,)
-        setattr(function, _MARK, Declaration(own, frozenset(needs)))
+        setattr(function, _MARK, Declaration(own, frozenset(needs), sees))
         return function
 
     return mark
@@ -141,7 +159,8 @@ def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
 
     A measure whose needs are not met, or that fails, is left out by name; the others are computed.
     Each function has its own random stream, by its place in its module, so that a measure has the
-    same value alone and within its family.
+    same value alone and within its family. Networks are in eval mode while they are measured. Their
+    modes, buffers, gradients and ``requires_grad`` flags are as before afterwards.
 
     Args:
         what: a family ("baseline", or the path of a Python file with measures), one measure of it
@@ -150,7 +169,8 @@ def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
 
     Returns:
         A mapping from names to values (numbers, vectors, or mappings from component names to
-        numbers), with the attribute ``left_out``: the reason for each measure without a value.
+        numbers), with the attributes ``left_out``, the reason for each measure without a value, and
+        ``coverage``, the share of the parameters that each measure of kernels saw.
 
     Raises:
         GengapError: an unknown family or measure, or no measure that was asked for can be computed.
@@ -171,15 +191,18 @@ def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
     streams = dict(zip(functions, subject.rng.spawn(len(functions)), strict=True))
     values: dict[str, Value] = {}
     left_out: dict[str, str] = {}
+    shares: dict[str, float] = {}
     for function in selected:
-        results = _results(function, replace(subject, rng=streams[function]))
+        with undisturbed(subject.networks):
+            results = _results(function, replace(subject, rng=streams[function]))
         values |= {name: value for name, value in results.items() if name in names}
         left_out |= {name: text for name, text in results.left_out.items() if name in names}
+        shares |= {name: share for name, share in results.coverage.items() if name in names}
     for name, reason in left_out.items():
         log.warning("measure %s left out: %s", name, reason)
     if not values:
         raise GengapError(next(iter(left_out.values())))
-    return MeasureResults(values, left_out)
+    return MeasureResults(values, left_out, shares)
 
 
 def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
@@ -187,24 +210,53 @@ def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
     declared = declaration(function)
     try:
         for need in (NEEDS[name] for name in NEEDS if name in declared.needs):
-            if not need.is_met(subject):
-                reasons = {name: need.sentence.format(measure=name) for name in declared.names}
+            sentence = need.refusal(subject)
+            if sentence is not None:
+                reasons = {name: sentence.format(measure=name) for name in declared.names}
                 return MeasureResults({}, reasons)
-        values = _named(function, function(subject))
+        share = _coverage(subject) if declared.sees == "kernels" else None
+        results = _named(function, function(subject))
     except NETWORK_FAULTS as error:
         if not is_fault_of_network(error):
             raise
         if not isinstance(error, GengapError):
             log.warning("%s failed", function.__name__, exc_info=True)
         return MeasureResults({}, dict.fromkeys(declared.names, str(error) or type(error).__name__))
-    finite = {name: value for name, value in values.items() if _is_finite(value)}
-    infinite = {
-        name: f"The measure '{name}' is not finite for this network: look at its weights and its "
-        "training loss."
-        for name in values
-        if name not in finite
-    }
-    return MeasureResults(finite, infinite)
+    values: dict[str, Value] = {}
+    left_out: dict[str, str] = {}
+    for name, value in results.items():
+        if isinstance(value, LeftOut):
+            left_out[name] = value.reason
+        elif _is_finite(value):
+            values[name] = value
+        else:
+            left_out[name] = (
+                f"The measure '{name}' is not finite for this network: look at its weights and its "
+                "training loss."
+            )
+    return MeasureResults(values, left_out, {} if share is None else dict.fromkeys(values, share))
+
+
+def _coverage(subject: Subject) -> float:
+    """Compute the share of the parameters that kernels cover.
+
+    Returns:
+        The share, at least one half.
+
+    Raises:
+        GengapError: it is below :data:`LEAST_COVERAGE`.
+    """
+    networks = importlib.import_module("gengap.networks")
+    share: float = networks.coverage(subject.network)
+    if share >= LEAST_COVERAGE:
+        return share
+    layers = networks.unknown_layers(subject.network)
+    listed = ", ".join(layers[:LISTED_LAYERS])
+    more = f" and {len(layers) - LISTED_LAYERS} more" if len(layers) > LISTED_LAYERS else ""
+    raise GengapError(
+        f"Norms of kernels see {share:.0%} of the network's parameters, less than half: they do "
+        f"not know {listed}{more}; use layers of torch.nn there, or do without this measure."
+    )
 
 
 def _load(source: str) -> ModuleType:
@@ -241,7 +293,7 @@ def _companions(function: MeasureFunction) -> list[MeasureFunction]:
     return functions if function in functions else [function]
 
 
-def _named(function: MeasureFunction, result: Any) -> dict[str, Value]:
+def _named(function: MeasureFunction, result: Any) -> dict[str, Value | LeftOut]:
     names = declaration(function).names
     if names == (function.__name__,):
         return {names[0]: result}

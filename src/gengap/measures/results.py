@@ -16,8 +16,22 @@ COLUMNS = ["task", "network", "family", "measure", "component", "value"]
 REASON = "reason"
 """Column of a network's own table: why a measure has no value; empty where it has one."""
 
+COVERAGE = "coverage"
+"""Column of a network's own table: the share of its parameters that a measure saw; empty if all."""
+
 Value = float | np.ndarray | Mapping[str, float]
 """A number, a vector, or numbers by component name."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What a function of several measures returns in the place of one that it cannot compute.
+
+    Attributes:
+        reason: one sentence that says why, with the remedy.
+    """
+
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +41,13 @@ class MeasureResults(Mapping[str, Value]):
     Attributes:
         values_by_name: each measure that could be computed.
         left_out: for each measure that could not be computed, one sentence that says why.
+        coverage: for each measure that rests on kernels, the share of the network's parameters that
+            it saw, in (0, 1], see :func:`gengap.networks.coverage`.
     """
 
     values_by_name: Mapping[str, Value]
     left_out: Mapping[str, str] = field(default_factory=dict)
+    coverage: Mapping[str, float] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Value:
         return self.values_by_name[name]
@@ -51,18 +68,25 @@ def to_frame(values: Mapping[str, Value]) -> pd.DataFrame:
     Returns:
         Rows (measure, component, value); a number has the one component 0. Each measure that was
         left out follows as a row with the value NaN and no component; its reason is in a further
-        column ``reason``, which is there only if some measure was left out.
+        column ``reason``, which is there only if some measure was left out. Likewise a column
+        ``coverage`` is there only if some measure saw less than all parameters.
     """
     rows: list[tuple[str, Any, float]] = []
     for name, value in values.items():
         components = value.items() if isinstance(value, Mapping) else enumerate(np.ravel(value))
         rows += [(name, component, float(number)) for component, number in components]
     left_out = values.left_out if isinstance(values, MeasureResults) else {}
+    shares = values.coverage if isinstance(values, MeasureResults) else {}
     frame = pd.DataFrame(
         [*rows, *((name, "", math.nan) for name in left_out)],
         columns=["measure", "component", "value"],
     )
-    return frame.assign(reason=[""] * len(rows) + list(left_out.values())) if left_out else frame
+    if left_out:
+        frame[REASON] = [""] * len(rows) + list(left_out.values())
+    partial = {name: share for name, share in shares.items() if share < 1}
+    if partial:
+        frame[COVERAGE] = frame["measure"].map(partial)
+    return frame
 
 
 def tidy(frame: pd.DataFrame, task: str, network: str, family: str) -> pd.DataFrame:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gengap.datasets import Split
+from gengap.errors import GengapError
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
+
+CountedParameters = Literal["trainable", "all"]
+"""Which parameters of a network count: see :class:`Subject`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,25 +28,32 @@ class Subject:
     or empty; a measure that cannot do without it declares so, see :func:`gengap.measures.measure`.
 
     Attributes:
-        network: the trained network, in eval mode. A measure leaves its weights as they are.
-        initial: the same network with its initial weights, in eval mode; None where they are not
-            known.
-        train: the training inputs (n, *input_shape) float32, and the labels (n,) trained on.
+        network: the trained network. A measure leaves its weights as they are, and sees it in eval
+            mode, whatever its mode is.
+        initial: the same network with its initial weights; None where they are not known.
+        train: the training inputs (n, *input_shape), float32 or tokens, and the labels or numbers
+            (n,) trained on.
         rng: source of all randomness of a measure. :func:`~gengap.measures.compute` gives each
             measure a stream of its own.
         loss: the loss that the network was trained on, one of :data:`gengap.names.LOSSES`; by
             default the cross-entropy, or the squared error where the targets are numbers.
+        parameters: which parameters count, in sizes, norms, distances, curvature and tangent
+            kernels: ``trainable`` (the default) leaves out frozen ones (``requires_grad`` is
+            False), unless all are frozen; ``all`` takes them in.
         history: one row per epoch 1, 2, ..., with the columns ``epoch``, ``train_loss``,
             ``train_accuracy`` and ``learning_rate``; None where training was not recorded.
-        snapshots: the network in eval mode after some epochs of its training, by epoch (0 is the
+        snapshots: the network after some epochs of its training, by epoch (0 is the
             start); None where none was kept.
-        siblings: networks in eval mode that differ from this one in their random seed alone; empty
+        siblings: networks that differ from this one in their random seed alone; empty
             where there are none.
         unlabelled: further inputs (m, *input_shape) float32 of the same distribution, without
             labels; None where there are none.
         diagrams: persistence diagrams of the network's activations as
             :func:`gengap.topology.draw_diagrams` returns them: per draw and per dimension births
             and deaths (bars, 2); None where they were not computed.
+
+    Raises:
+        GengapError: ``parameters`` is neither word.
     """
 
     network: nn.Module
@@ -51,6 +62,7 @@ class Subject:
     rng: np.random.Generator
     _: KW_ONLY
     loss: str = ""
+    parameters: CountedParameters = "trainable"
     history: pd.DataFrame | None = None
     snapshots: Mapping[int, nn.Module] | None = None
     siblings: tuple[nn.Module, ...] = ()
@@ -58,5 +70,13 @@ class Subject:
     diagrams: Sequence[Sequence[NDArray[np.floating]]] | None = None
 
     def __post_init__(self) -> None:
+        if self.parameters not in get_args(CountedParameters):
+            raise GengapError(f"'parameters' is {self.parameters!r}: choose 'trainable' or 'all'.")
         if not self.loss:
             object.__setattr__(self, "loss", "mse" if self.train.has_numbers else "cross_entropy")
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """Every network that is known: the trained one, its earlier states, and its siblings."""
+        first = () if self.initial is None else (self.initial,)
+        return self.network, *first, *(self.snapshots or {}).values(), *self.siblings

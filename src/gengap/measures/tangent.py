@@ -1,8 +1,9 @@
 """The family ``tangent``: how a network's tangent kernel fits its labels, and how it has moved.
 
-The kernel is that of all logits (trace form) in eval mode, on a fixed number of training inputs.
-The labels are those that the network was trained on, as centred one-hot targets Y. Theta_0 is the
-kernel at the initial weights, Theta_T at the final ones.
+The kernel is that of all logits (trace form) in eval mode, on a fixed number of training inputs. It
+is the kernel of the network's own parameters, batch normalisation's among them: those that count
+by ``subject.parameters``. The labels are those that the network was trained on, as centred one-hot
+targets Y. Theta_0 is the kernel at the initial weights, Theta_T at the final ones.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import math
 import numpy as np
 import scipy.linalg
 
+from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures.registry import measure
+from gengap.measures.results import LeftOut
 from gengap.measures.subject import Subject
 from gengap.tangent.alignment import normalised_alignment, one_hot
 from gengap.tangent.eigenfunctions import check_positive
@@ -27,6 +30,15 @@ JITTER = 1e-6
 kernel of equal inputs has eigenvalues 0, and rounding makes others of that size."""
 
 
+FITS = (
+    "negative_initial_alignment",
+    "negative_final_alignment",
+    "alignment_growth",
+    "log_label_complexity",
+)
+"""Measures that compare a kernel with the labels."""
+
+
 @measure(
     "negative_initial_alignment",
     "negative_final_alignment",
@@ -37,7 +49,7 @@ kernel of equal inputs has eigenvalues 0, and rounding makes others of that size
     "kernel_drift",
     needs={"initial", "classes"},
 )
-def tangent(subject: Subject) -> dict[str, float]:
+def tangent(subject: Subject) -> dict[str, float | LeftOut]:
     """Compute alignment, size, spread and movement of the tangent kernel on training inputs.
 
     * ``negative_initial_alignment``, ``negative_final_alignment``: minus tr(Y' Theta Y) /
@@ -54,33 +66,59 @@ def tangent(subject: Subject) -> dict[str, float]:
     * ``kernel_drift``: |Theta_T - Theta_0| / |Theta_0|, Frobenius norms (Fort et al. 2020, "Deep
       learning versus kernel learning").
 
+    Where all labels are equal, or a kernel has no component along them, the measures that compare
+    both are left out. So is what needs the logarithm or the inverse of a kernel that vanishes.
+
     Returns:
         The seven measures by name.
-
-    Raises:
-        GengapError: all labels are equal, or a kernel vanishes or has no component along the
-            labels.
     """
     assert subject.initial is not None
     train = subject.train.sample(INPUTS, subject.rng)
-    inputs, targets = train.inputs, one_hot(train.labels, train.classes)
-    first = empirical_ntk(subject.initial, inputs, of="trace", double=True)
-    last = empirical_ntk(subject.network, inputs, of="trace", double=True)
-    before, after = (normalised_alignment(kernel, targets) for kernel in (first, last))
-    if min(before, after) <= np.finfo(np.float32).eps:
-        raise GengapError(
-            "The kernel has no share along the labels (the network may be dead): look at the "
-            "network's weights."
-        )
-    spectrum = _spectrum(last)
+    first, last = (
+        empirical_ntk(network, train.inputs, of="trace", double=True, parameters=subject.parameters)
+        for network in (subject.initial, subject.network)
+    )
+    return {
+        **_fits(first, last, train),
+        **_sizes(first, last),
+    }
+
+
+def _fits(first: Kernel, last: Kernel, train: Split) -> dict[str, float | LeftOut]:
+    """Compare the kernels at the start and at the end with the labels."""
+    try:
+        targets = one_hot(train.labels, train.classes)
+        # A class that is not there has a target of zeros, which nothing can be compared with.
+        present = targets.any(axis=0)
+        targets = targets if present.all() else targets[:, present]
+        before, after = (normalised_alignment(kernel, targets) for kernel in (first, last))
+        if min(before, after) <= np.finfo(np.float32).eps:
+            raise GengapError(
+                "The kernel has no share along the labels (the network may be dead): look at the "
+                "network's weights."
+            )
+        complexity = label_complexity(first, targets) / len(train.labels)
+    except GengapError as error:
+        return dict.fromkeys(FITS, LeftOut(str(error)))
     return {
         "negative_initial_alignment": -before,
         "negative_final_alignment": -after,
         "alignment_growth": math.log(after / before),
-        "kernel_effective_rank": effective_rank(spectrum),
-        "log_largest_kernel_eigenvalue": math.log(spectrum[-1]),
-        "log_label_complexity": math.log(label_complexity(first, targets) / len(inputs)),
-        "kernel_drift": float(np.linalg.norm(last - first) / np.linalg.norm(first)),
+        "log_label_complexity": math.log(complexity),
+    }
+
+
+def _sizes(first: Kernel, last: Kernel) -> dict[str, float | LeftOut]:
+    """Compute the spread and the size of the last kernel, and how far it is from the first."""
+    spectrum, length = _spectrum(last), float(np.linalg.norm(first))
+    vanishes = LeftOut(
+        "The kernel vanishes (the network may be dead): look at the network's weights."
+    )
+    is_there = spectrum[-1] > 0
+    return {
+        "kernel_effective_rank": effective_rank(spectrum) if is_there else vanishes,
+        "log_largest_kernel_eigenvalue": math.log(spectrum[-1]) if is_there else vanishes,
+        "kernel_drift": float(np.linalg.norm(last - first)) / length if length else vanishes,
     }
 
 

@@ -7,10 +7,11 @@ architecture, a function in the user's own file, a name in torchvision or timm, 
 :func:`build`, :func:`adopt`, :func:`read_spec`, :func:`copy_code`, :func:`factory_keywords`,
 :func:`initialise`, :func:`write_weights`, :func:`read_weights`, :func:`convolutional`,
 :func:`dense`. For the parts of a network: :func:`weight_layers`, :func:`observed_layers`,
-:func:`leaf_modules`, :func:`parameter_count`. To run it over data: :func:`batched_outputs`,
-:func:`predicted_classes`, :func:`logits`, :func:`class_logits`, :func:`predictions`,
-:func:`penultimate`, :func:`captured`. For its device: :func:`resolve_device`, :func:`device_of`,
-:func:`tensor_of`.
+:func:`leaf_modules`, :func:`parameter_count`. For its linear maps: :func:`kernels`,
+:func:`kernel_norms`, :func:`coverage`, :func:`unknown_layers`, :func:`folded`. To run it over data:
+:func:`batched_outputs`, :func:`predicted_classes`, :func:`logits`, :func:`class_logits`,
+:func:`predictions`, :func:`penultimate`, :func:`captured`. For its device: :func:`resolve_device`,
+:func:`device_of`, :func:`tensor_of`.
 """
 
 from gengap.networks.adoption import AdoptedNetwork, adopt
@@ -18,6 +19,7 @@ from gengap.networks.architectures import ARCHITECTURES
 from gengap.networks.building import build
 from gengap.networks.device import device_of, resolve_device, tensor_of
 from gengap.networks.factories import copy_code, factory_keywords
+from gengap.networks.folding import folded
 from gengap.networks.inference import (
     batch_size_for,
     batched_outputs,
@@ -35,6 +37,13 @@ from gengap.networks.inference import (
 )
 from gengap.networks.initialisation import initialise
 from gengap.networks.inspection import leaf_modules, observed_layers, weight_layers
+from gengap.networks.kernels import (
+    Kernel,
+    coverage,
+    kernel_norms,
+    kernels,
+    unknown_layers,
+)
 from gengap.networks.layers import LAYERS
 from gengap.networks.network import Network
 from gengap.networks.specs import read_spec
@@ -47,6 +56,7 @@ __all__ = [
     "LAYERS",
     "TEMPLATES",
     "AdoptedNetwork",
+    "Kernel",
     "Network",
     "adopt",
     "batch_size_for",
@@ -56,13 +66,17 @@ __all__ = [
     "class_logits",
     "convolutional",
     "copy_code",
+    "coverage",
     "dense",
     "device_of",
     "evaluating",
     "factory_keywords",
+    "folded",
     "forward_hooks",
     "initialise",
     "input_batches",
+    "kernel_norms",
+    "kernels",
     "leaf_modules",
     "logits",
     "observed_layers",
@@ -76,6 +90,7 @@ __all__ = [
     "resolve_device",
     "set_weights",
     "tensor_of",
+    "unknown_layers",
     "weight_layers",
     "weights_of",
     "write_weights",

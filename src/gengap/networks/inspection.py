@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from gengap.errors import GengapError
 from gengap.networks.network import Network
 
 
-def weight_layers(network: nn.Module) -> list[tuple[str, nn.Conv2d | nn.Linear]]:
-    """Return the modules that own a kernel, by name, in the order of the forward pass.
+def weight_layers(network: nn.Module) -> list[tuple[str, nn.Linear | _ConvNd]]:
+    """Return the linear layers and convolutions, by name, in the order of the forward pass.
 
-    These are convolutions and linear maps; batch normalisation has no kernel.
+    Convolutions may be of one to three dimensions, and transposed. Batch normalisation has no
+    kernel. Attention calls its output projection without its module, so that is not listed; see
+    :func:`gengap.networks.kernels` for all linear maps.
 
     Args:
         network: any network.
 
     Returns:
-        Names and modules. A convolution's ``weight`` is (out, in, height, width), a linear map's
-        (out, in).
+        Names and modules. A convolution's ``weight`` is (out, in, *window), a transposed one's (in,
+        out, *window), a linear map's (out, in).
     """
     return [
         (name, module)
         for name, module in network.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
+        if isinstance(module, nn.Linear | _ConvNd)
+        and not isinstance(module, NonDynamicallyQuantizableLinear)
     ]
 
 

@@ -93,6 +93,11 @@ class Lookup:
         """Look up the loss that the network was trained on."""
         return self._task(wildcards).loss(int(wildcards.network))
 
+    def losses(self, wildcards: Wildcards) -> list[str]:
+        """Look up the losses that the shard's networks were trained on."""
+        task = self._task(wildcards)
+        return [task.loss(network) for network in self.networks(wildcards)]
+
     def figure_input(self, of: str, pattern: str) -> OfWildcards:
         """Look up the files of a figure of a task or study, by their planned pattern."""
         return lambda wildcards: targets.figure_files(self.plan, wildcards[of], pattern)

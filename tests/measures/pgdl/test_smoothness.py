@@ -116,7 +116,7 @@ def test_label_variation_is_the_largest_of_the_last_layers(seeded: Builder, imag
 def test_examples_are_balanced() -> None:
     labels = np.array([0] * 50 + [1] * 5 + [3] * 20)
     train = Split(np.arange(75, dtype=np.float32)[:, None], labels, 4)
-    inputs, drawn = draw_balanced(train, 10, np.random.default_rng(0), torch.device("cpu"))
+    inputs, drawn = draw_balanced(train, 10, np.random.default_rng(0), nn.Linear(1, 1))
     assert np.bincount(drawn.numpy(), minlength=4).tolist() == [10, 5, 0, 10]
     assert len(set(inputs[:, 0].tolist())) == 25
     np.testing.assert_array_equal(labels[inputs[:, 0].int().numpy()], drawn.numpy())

@@ -3,7 +3,8 @@
 Always Generalize, Interpex (and its two factors alone), manifold mixup, the augmented margin,
 BrAIn, and the organisers' sharpness, Jacobian norm and VC-dimension. Each is defined as its authors
 did, except where its docstring says otherwise; all are such that larger predicts a larger gap, and
-all run on every network of the spec, on images and on vectors.
+all run on every network of the spec, on images and on vectors. Tokens cannot be augmented or mixed,
+so measures that do either leave them out.
 """
 
 from gengap.measures.pgdl.augmentation import always_generalize, negative_augmented_margin

@@ -18,7 +18,7 @@ from gengap.measures.pgdl.drawing import INPUTS, ValueRange, draw
 from gengap.measures.pgdl.outputs import BATCH, all_scores, observe
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
-from gengap.networks import batch_size_for, device_of, observed_layers, tensor_of
+from gengap.networks import batch_size_for, observed_layers, tensor_of
 from gengap.networks.layout import IMAGE_RANK, channels_first, channels_last
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class Augmentation(NamedTuple):
     apply: Transform
 
 
-@measure(needs={"classes"})
+@measure(needs={"classes", "float_inputs"})
 def always_generalize(subject: Subject) -> float:
     """Compute the penalty for answers that change under augmentation, mean over 2000 inputs.
 
@@ -63,15 +63,15 @@ def always_generalize(subject: Subject) -> float:
     Images of any number of channels: saturation acts on the first three of three or more. Images
     of fewer channels stay as they are, so for them "flip and saturation" is a second flip. A crop
     takes whole pixels, so images below 20 pixels a side stay as they are. Values are those of the
-    training data's range, whatever their normalisation. For vectors only brightness (a shift by
-    half of each feature's range) and erasing (setting features to their lowest value) make sense.
-    Their penalty is scaled up to the full 27.
+    training data's range, whatever their normalisation. For vectors, series and volumes only
+    brightness (a shift by half of each feature's or channel's range) and erasing (setting features
+    to their lowest value) make sense. Their penalty is scaled up to the full 27.
 
     Returns:
         The mean penalty, in [0, 27].
     """
     network, train, rng = subject.network, subject.train, subject.rng
-    inputs, _ = draw(train, INPUTS, rng, device_of(network))
+    inputs, _ = draw(train, INPUTS, rng, network)
     values = ValueRange.of(train.inputs, inputs.device)
     unit = values.to_unit(inputs)
     original = all_scores(network, inputs)
@@ -158,10 +158,12 @@ def erase_rectangle(images: Tensor, rng: np.random.Generator) -> Tensor:
 
 def erase_features(vectors: Tensor, rng: np.random.Generator) -> Tensor:
     """Set a random subset of each vector's features to 0: at most 0.4 of them, at least one."""
-    count, features = vectors.shape
+    flat = vectors.flatten(1)
+    count, features = flat.shape
     sizes = rng.integers(1, max(1, int(ERASED_AREA[1] * features)), count, endpoint=True)
     ranks = rng.random((count, features)).argsort(1).argsort(1)
-    return vectors.masked_fill(tensor_of(ranks < sizes[:, None], vectors.device), 0.0)
+    erased = tensor_of(ranks < sizes[:, None], vectors.device)
+    return flat.masked_fill(erased, 0.0).reshape(vectors.shape)
 
 
 IMAGES = (
@@ -179,7 +181,7 @@ VECTORS = (
 )
 
 
-@measure(needs={"classes"})
+@measure(needs={"classes", "float_inputs"})
 def negative_augmented_margin(subject: Subject) -> float:
     """Compute minus the mean margin at the first layer, on augmented training inputs.
 
@@ -190,15 +192,15 @@ def negative_augmented_margin(subject: Subject) -> float:
     5% smallest and largest. The measure is that of Natekar and Sharma (2020, "Representation based
     complexity measures for predicting generalization in deep learning"), on at most 500 inputs.
     Images are flipped at random, their contrast is scaled by a factor in [0.7, 1], and half of them
-    are zoomed into by up to 15%; vectors are taken as they are. Larger predicts a larger gap, as
-    published; 0 where the first layer's outputs are constant, and for inputs where its gradient is
-    0.
+    are zoomed into by up to 15%; other inputs are taken as they are. Larger predicts a larger gap,
+    as published; 0 where the first layer's outputs are constant, and for inputs where its gradient
+    is 0.
 
     Returns:
         Minus the mean margin, over the spread of the layer's outputs.
     """
     network, rng = subject.network, subject.rng
-    inputs, labels = draw(subject.train, MARGIN_INPUTS, rng, device_of(network))
+    inputs, labels = draw(subject.train, MARGIN_INPUTS, rng, network)
     if inputs.ndim == IMAGE_RANK:
         inputs = _standard_augmentation(inputs, rng)
     layer = observed_layers(network)[0][1]

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import math
 
+from gengap.errors import GengapError
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
-from gengap.networks import weight_layers
+from gengap.networks import kernels
 
 
-@measure()
+@measure(sees="kernels")
 def vc_dimension(subject: Subject) -> float:
     """Compute an upper bound on the VC-dimension, from depth and kernel sizes alone.
 
-    The bound is d + 2 d log(22 d s) Σ |kernel| for d layers with weights, with the natural
-    logarithm and |kernel| the number of entries of a layer's kernel (baseline of the PGDL
-    competition, Jiang et al. 2020, "NeurIPS 2020 competition: predicting generalization in deep
-    learning"). s is the number of an image's pixels, or of a vector's features; the published code
-    has 32² for every dataset. Larger predicts a larger gap, as published.
+    The bound is d + 2 d log(22 d s) Σ |kernel| for d kernels, with the natural logarithm and
+    |kernel| the number of entries of a kernel, without biases (baseline of the PGDL competition,
+    Jiang et al. 2020, "NeurIPS 2020 competition: predicting generalization in deep learning"). s is
+    the number of an image's pixels, a series' or a text's places, or a vector's features; the
+    published code has 32² for every dataset. Larger predicts a larger gap, as published.
 
     Returns:
         The bound.
+
+    Raises:
+        GengapError: the network has no kernel.
     """
-    kernels = [layer.weight.numel() for _, layer in weight_layers(subject.network)]
-    depth = len(kernels)
-    places = math.prod(subject.train.inputs.shape[1:3])
-    return depth + 2 * depth * math.log(22 * depth * places) * sum(kernels)
+    sizes = [kernel.weight.numel() for kernel in kernels(subject.network)]
+    if not sizes:
+        raise GengapError(
+            "The network has no layer that owns a kernel, so there is no bound: use layers of "
+            "torch.nn, or do without this measure."
+        )
+    depth = len(sizes)
+    shape = subject.train.inputs.shape[1:]
+    # The last axis of an image or a series holds channels; that of a vector or a text, places.
+    places = math.prod(shape[:-1] or shape)
+    return depth + 2 * depth * math.log(22 * depth * places) * sum(sizes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -15,8 +16,9 @@ from gengap.measures.pgdl.drawing import draw
 from gengap.measures.pgdl.mixup import label_wise_mixup_error
 from gengap.measures.pgdl.outputs import all_observed
 from gengap.measures.registry import measure
+from gengap.measures.results import LeftOut
 from gengap.measures.subject import Subject
-from gengap.networks import device_of, observed_layers, weight_layers
+from gengap.networks import observed_layers, weight_layers
 from gengap.networks.layout import IMAGE_RANK
 
 log = logging.getLogger(__name__)
@@ -28,12 +30,12 @@ ROUND = 120
 
 
 @measure("interpex", "davies_bouldin_index", "mixup_error", needs={"classes"})
-def interpex(subject: Subject) -> dict[str, float]:
+def interpex(subject: Subject) -> dict[str, float | LeftOut]:
     """Compute the Davies-Bouldin index, the label-wise mixup error, and their product.
 
     The product is the winning entry of the competition (Natekar and Sharma 2020, "Representation
     based complexity measures for predicting generalization in deep learning", team Interpex). For
-    all three, larger predicts a larger gap. They take images and vectors.
+    all three, larger predicts a larger gap. Tokens have no mean, so they have the index alone.
 
     - ``davies_bouldin_index``: the index of the outputs of the first convolution (with its
       activation, 4x4 max-pooled, or less where the output is smaller), clustered by label; mean
@@ -46,19 +48,34 @@ def interpex(subject: Subject) -> dict[str, float]:
     - ``interpex``: their product.
 
     Returns:
-        The three measures by name.
-
-    Raises:
-        GengapError: the training data are of one class, or no class has two training inputs.
+        The three measures by name. The index is left out where the training data are of one class,
+        and the error where no class has two training inputs; the product is with either.
     """
     network, train, rng = subject.network, subject.train, subject.rng
-    index = _first_layer_index(network, train, rng)
-    error = label_wise_mixup_error(network, train, rng)
-    return {"interpex": index * error, "davies_bouldin_index": index, "mixup_error": error}
+    index = _or_left_out(_first_layer_index, network, train, rng)
+    error = _or_left_out(label_wise_mixup_error, network, train, rng)
+    if isinstance(index, LeftOut) or isinstance(error, LeftOut):
+        product: float | LeftOut = index if isinstance(index, LeftOut) else error
+    else:
+        product = index * error
+    return {"interpex": product, "davies_bouldin_index": index, "mixup_error": error}
+
+
+def _or_left_out(
+    function: Callable[[nn.Module, Split, np.random.Generator], float],
+    network: nn.Module,
+    train: Split,
+    rng: np.random.Generator,
+) -> float | LeftOut:
+    """Compute a factor, or the reason why it cannot be computed."""
+    try:
+        return function(network, train, rng)
+    except GengapError as error:
+        return LeftOut(str(error))
 
 
 def _first_layer_index(network: nn.Module, train: Split, rng: np.random.Generator) -> float:
-    inputs, labels = draw(train, ROUNDS * ROUND, rng, device_of(network))
+    inputs, labels = draw(train, ROUNDS * ROUND, rng, network)
     if len(torch.unique(labels)) < 2:
         raise GengapError(
             "The Davies-Bouldin index needs training inputs of two classes: give such data."
@@ -82,7 +99,9 @@ def _first_layer_index(network: nn.Module, train: Split, rng: np.random.Generato
 def _first_layer(network: nn.Module) -> nn.Module:
     """Return the output of the first convolution if there is one, else of the first layer."""
     observed = observed_layers(network)
-    convolutions = {name for name, layer in weight_layers(network) if isinstance(layer, nn.Conv2d)}
+    convolutions = {
+        name for name, layer in weight_layers(network) if not isinstance(layer, nn.Linear)
+    }
     return next((module for name, module in observed if name in convolutions), observed[0][1])
 
 

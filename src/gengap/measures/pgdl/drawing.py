@@ -6,25 +6,35 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import tensor_of
+from gengap.networks import device_of, input_batches, tensor_of
 
 INPUTS = 2000
 """Most training inputs that a measure of this family uses."""
 
 
 def draw(
-    train: Split, count: int, rng: np.random.Generator, device: torch.device
+    train: Split, count: int, rng: np.random.Generator, network: nn.Module
 ) -> tuple[Tensor, Tensor]:
-    """Draw inputs (n, *input_shape) and labels (n,) without replacement, n at most ``count``."""
-    return _of(train, rng.permutation(len(train.labels))[:count], device)
+    """Draw inputs (n, *input_shape) and labels (n,) without replacement, n at most ``count``.
+
+    Args:
+        train: the training data.
+        count: most inputs.
+        rng: draws them.
+        network: the network that takes them, on its device and in the type of its weights.
+
+    Returns:
+        Inputs and labels.
+    """
+    return _of(train, rng.permutation(len(train.labels))[:count], network)
 
 
 def draw_balanced(
-    train: Split, per_class: int, rng: np.random.Generator, device: torch.device
+    train: Split, per_class: int, rng: np.random.Generator, network: nn.Module
 ) -> tuple[Tensor, Tensor]:
     """Draw inputs without replacement, equally many of each class where there are enough.
 
@@ -32,7 +42,7 @@ def draw_balanced(
         train: the training data.
         per_class: most inputs of each class.
         rng: draws them.
-        device: the device to put them on.
+        network: the network that takes them.
 
     Returns:
         Inputs (n, *input_shape) and labels (n,) in the order of the classes.
@@ -48,11 +58,12 @@ def draw_balanced(
         rng.permutation(np.flatnonzero(train.labels == label))[:per_class]
         for label in range(train.classes)
     ]
-    return _of(train, np.concatenate(chosen), device)
+    return _of(train, np.concatenate(chosen), network)
 
 
-def _of(train: Split, rows: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
-    return tensor_of(train.inputs[rows], device), tensor_of(train.labels[rows], device)
+def _of(train: Split, rows: np.ndarray, network: nn.Module) -> tuple[Tensor, Tensor]:
+    _, inputs = next(input_batches(network, train.inputs[rows], len(rows)))
+    return inputs, tensor_of(train.labels[rows], device_of(network))
 
 
 @dataclass(frozen=True)

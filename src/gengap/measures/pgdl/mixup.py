@@ -5,10 +5,16 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.modules.padding import _ConstantPadNd
+from torch.nn.modules.pooling import _AdaptiveAvgPoolNd, _AvgPoolNd
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
@@ -16,7 +22,7 @@ from gengap.measures.pgdl.drawing import INPUTS, draw_balanced
 from gengap.measures.pgdl.outputs import BATCH, all_observed, class_scores
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
-from gengap.networks import batch_size_for, device_of, forward_hooks, leaf_modules, observed_layers
+from gengap.networks import AdoptedNetwork, batch_size_for, forward_hooks, leaf_modules
 from gengap.networks.layout import ChannelsFirst, ChannelsLast, Flatten
 from gengap.networks.padding import AveragePooling
 
@@ -27,16 +33,17 @@ GROUP = 10
 PER_CLASS = 10 * GROUP
 
 AFFINE = (
-    nn.AdaptiveAvgPool2d,
-    nn.BatchNorm1d,
-    nn.BatchNorm2d,
-    nn.Conv2d,
-    nn.Dropout,
+    _AdaptiveAvgPoolNd,
+    _AvgPoolNd,
+    _BatchNorm,
+    _ConstantPadNd,
+    _ConvNd,
+    _DropoutNd,
     nn.Flatten,
     nn.Identity,
     nn.Linear,
     nn.Sequential,
-    nn.ZeroPad2d,
+    nn.Unflatten,
     AveragePooling,
     ChannelsFirst,
     ChannelsLast,
@@ -59,17 +66,17 @@ def manifold_mixup_error(subject: Subject) -> float:
     2020; Verma et al. 2019, "Manifold mixup"). The published code mixes before the activation.
     Everything up to there is affine, so this equals label-wise mixup of the inputs, as it does here
     for a network without any activation. In [0, 1], larger predicts a larger gap; the published
-    value is the accuracy. The measure takes images and vectors.
+    value is the accuracy. Tokens are mixed as embeddings.
 
     Returns:
         The error, mean over classes.
 
     Raises:
-        GengapError: no class has two training inputs.
+        GengapError: no class has two training inputs, or no part of the network returns a tensor.
     """
     network = subject.network
-    inputs, labels = draw_mixed(subject.train, subject.rng, device_of(network))
-    layer = _first_activation(network)
+    inputs, labels = draw_mixed(subject.train, subject.rng, network)
+    layer = _first_activation(network, inputs[:1])
     (features,) = all_observed(network, [layer], inputs)
 
     def scores(left: Tensor, right: Tensor) -> Tensor:
@@ -82,17 +89,54 @@ def manifold_mixup_error(subject: Subject) -> float:
     return mixup_error(scores, labels, batch_size_for(network, inputs, BATCH))
 
 
-def _first_activation(network: nn.Module) -> nn.Module:
-    """Return the first module without parts that is not affine, or else the first layer."""
-    return next(
-        (module for module in leaf_modules(network) if not isinstance(module, AFFINE)),
-        observed_layers(network)[0][1],
-    )
+def _first_activation(network: nn.Module, example: Tensor) -> nn.Module:
+    """Return the first module without parts that is not affine, or else the first kernel's.
+
+    Of an adopted network, whose modules may be registered in any order and share activations, it is
+    the first observed layer with an activation, or else the first observed layer.
+
+    Returns:
+        A module that a forward pass calls, and that returns one tensor.
+
+    Raises:
+        GengapError: there is none.
+    """
+    if isinstance(network, AdoptedNetwork):
+        activated = [name for name, path in network.observed.items() if path != name]
+        return network.observed_module((activated or list(network.observed))[0])
+    called: set[nn.Module] = set()
+
+    def remember(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
+        if isinstance(output, Tensor):
+            called.add(module)
+
+    with torch.inference_mode(), forward_hooks(leaf_modules(network), remember):
+        class_scores(network, example)
+    modules = [module for module in leaf_modules(network) if module in called]
+    if not modules:
+        raise GengapError(
+            "No part of the network returns one tensor, so nothing inside it can be mixed: build "
+            "it of modules, or do without this measure."
+        )
+    activations = (module for module in modules if not isinstance(module, AFFINE))
+    owners = (module for module in modules if isinstance(module, nn.Linear | _ConvNd))
+    return next(itertools.chain(activations, owners, modules))
 
 
 def label_wise_mixup_error(network: nn.Module, train: Split, rng: np.random.Generator) -> float:
-    """Compute the error on the means of two inputs of one class, see ``interpex``."""
-    inputs, labels = draw_mixed(train, rng, device_of(network))
+    """Compute the error on the means of two inputs of one class, see ``interpex``.
+
+    Returns:
+        The error, in [0, 1].
+
+    Raises:
+        GengapError: no class has two inputs, or the inputs are tokens.
+    """
+    if train.kind == "tokens":
+        raise GengapError(
+            "Tokens have no mean, so inputs cannot be mixed: do without mixup_error and interpex."
+        )
+    inputs, labels = draw_mixed(train, rng, network)
     return mixup_error(
         lambda left, right: class_scores(network, (inputs[left] + inputs[right]) / 2),
         labels,
@@ -100,12 +144,10 @@ def label_wise_mixup_error(network: nn.Module, train: Split, rng: np.random.Gene
     )
 
 
-def draw_mixed(
-    train: Split, rng: np.random.Generator, device: torch.device
-) -> tuple[Tensor, Tensor]:
+def draw_mixed(train: Split, rng: np.random.Generator, network: nn.Module) -> tuple[Tensor, Tensor]:
     """Draw inputs to mix: at most 100 of each class, 2000 together, but at least two of each."""
     per_class = max(2, min(PER_CLASS, INPUTS // train.classes))
-    return draw_balanced(train, per_class, rng, device)
+    return draw_balanced(train, per_class, rng, network)
 
 
 @torch.inference_mode()

@@ -15,9 +15,11 @@ from torch.nn import functional
 from gengap.bisection import bisect
 from gengap.measures.pgdl.drawing import draw
 from gengap.measures.pgdl.outputs import all_scores, class_scores, observe
+from gengap.measures.plain import plain_network
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
-from gengap.networks import batch_size_for, device_of, observed_layers, tensor_of
+from gengap.networks import batch_size_for, observed_layers, tensor_of
+from gengap.networks.differentiation import counted_parameters
 
 log = logging.getLogger(__name__)
 
@@ -35,20 +37,21 @@ ASCENT_STEP = 0.1
 SHARPNESS_INPUTS = 10 * ASCENT_BATCH
 
 
-@measure(needs={"classes"})
+@measure(needs={"classes", "float_inputs"})
 def jacobian_norm(subject: Subject) -> float:
     """Compute the mean squared entry of the Jacobian of the logits in the activations.
 
     The mean is taken over at most 512 inputs and all entries, for the input and for the output of
     each layer with weights except the last; then over these (baseline of the PGDL competition,
     Jiang et al. 2020, "NeurIPS 2020 competition: predicting generalization in deep learning").
-    Larger predicts a larger gap, as published. For images and vectors.
+    Batch normalisation is folded into the kernel before it, so a layer's output is that of both.
+    Larger predicts a larger gap, as published. For any inputs but tokens.
 
     Returns:
         The mean, at least 0.
     """
-    network = subject.network
-    inputs, _ = draw(subject.train, JACOBIAN_INPUTS, subject.rng, device_of(network))
+    network = plain_network(subject)
+    inputs, _ = draw(subject.train, JACOBIAN_INPUTS, subject.rng, network)
     layers = [layer for _, layer in observed_layers(network)[:-1]]
     totals = np.zeros(len(layers) + 1)
     for batch in torch.split(inputs, batch_size_for(network, inputs, JACOBIAN_BATCH)):
@@ -80,23 +83,26 @@ def sharpness(subject: Subject) -> float:
     sign, on batches of 64 of at most 640 training inputs, and is held within its bounds. This is
     the magnitude-aware sharpness of Jiang et al. (2020, "Fantastic generalization measures and
     where to find them"). The PGDL competition's baseline gives α itself, smaller for a sharper
-    network, and lowers the loss where the paper raises it: this follows the paper. Larger predicts
-    a larger gap. For images and vectors.
+    network, and lowers the loss where the paper raises it: this follows the paper. The weights are
+    the parameters that count by ``subject.parameters``, biases among them, and batch normalisation
+    is folded into the kernel before it. Larger predicts a larger gap.
 
     Returns:
         -log α, from -log 2 (nothing lost within the bounds) to log 1e4.
     """
-    network, train, rng = subject.network, subject.train, subject.rng
-    inputs, labels = draw(train, SHARPNESS_INPUTS, rng, device_of(network))
+    network, train, rng = plain_network(subject), subject.train, subject.rng
+    inputs, labels = draw(train, SHARPNESS_INPUTS, rng, network)
     target = _accuracy(network, inputs, labels) - ACCURACY_LOST
     perturbed = copy.deepcopy(network)
+    counted = list(counted_parameters(network, subject.parameters).values())
+    weights = list(counted_parameters(perturbed, subject.parameters).values())
     noise = [
         tensor_of(rng.uniform(-0.5, 0.5, tuple(p.shape)).astype(np.float32), p.device)
-        for p in network.parameters()
+        for p in counted
     ]
 
     def may_be_larger(log_size: float) -> bool | None:
-        _climb(perturbed, network, math.exp(log_size), noise, inputs, labels)
+        _climb(perturbed, weights, counted, math.exp(log_size), noise, inputs, labels)
         excess = _accuracy(perturbed, inputs, labels) - target
         log.info("Sharpness: size %.3g, excess %.3g", math.exp(log_size), excess)
         return None if abs(excess) < CLOSE_ENOUGH else excess > 0
@@ -108,15 +114,15 @@ def sharpness(subject: Subject) -> float:
 
 def _climb(
     perturbed: nn.Module,
-    network: nn.Module,
+    weights: list[nn.Parameter],
+    originals: list[nn.Parameter],
     size: float,
     noise: list[Tensor],
     inputs: Tensor,
     labels: Tensor,
 ) -> None:
-    """Set the weights of ``perturbed`` to those of the network, made worse within bounds."""
-    weights = list(perturbed.parameters())
-    centres = [parameter.detach() for parameter in network.parameters()]
+    """Set the weights of ``perturbed`` to the original ones, made worse within bounds."""
+    centres = [parameter.detach() for parameter in originals]
     bounds = [size * centre.abs() for centre in centres]
     with torch.no_grad():
         for weight, centre, bound, share in zip(weights, centres, bounds, noise, strict=True):

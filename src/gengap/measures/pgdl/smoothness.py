@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from gengap.datasets import Split
 from gengap.measures.pgdl.drawing import draw_balanced
-from gengap.measures.pgdl.outputs import all_observed
+from gengap.measures.pgdl.outputs import all_observed, class_scores
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
-from gengap.networks import device_of, tensor_of, weight_layers
+from gengap.networks import captured, tensor_of, weight_layers
 from gengap.networks.layout import channels_last
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ BLOCK = 4096
 """Number of features that are held in double precision at a time."""
 
 
-@measure("brain", "brain_80_neighbours", needs={"classes"})
+@measure("brain", "brain_80_neighbours", needs={"classes", "float_inputs"})
 def brain(subject: Subject) -> dict[str, float]:
     """Compute how labels of mixed inputs vary on the graph of their penultimate features.
 
@@ -40,7 +40,7 @@ def brain(subject: Subject) -> dict[str, float]:
     neighbours, the value is trace(Yᵀ (I - W) Y) / (4 n). Lassance et al. 2020, "Ranking deep
     learning generalization using label variation in latent geometry graphs" (team BrAIn): ``brain``
     is their entry VPM with k = 1, ``brain_80_neighbours`` that with k = 80. Larger predicts a
-    larger gap, as published. For images and vectors.
+    larger gap, as published. For any inputs but tokens.
 
     Returns:
         Both variations, in [0, 1/4].
@@ -49,7 +49,7 @@ def brain(subject: Subject) -> dict[str, float]:
         GengapError: the training data are a single input.
     """
     network, train, rng = subject.network, subject.train, subject.rng
-    inputs, labels = _examples(train, rng, device_of(network))
+    inputs, labels = _examples(train, rng, network)
     signal = functional.one_hot(labels, train.classes).float()
     shares = tensor_of(rng.beta(BETA, BETA, len(labels)).astype(np.float32), inputs.device)
     partners = tensor_of(rng.permutation(len(labels)), inputs.device)
@@ -70,7 +70,7 @@ def label_variation(subject: Subject) -> float:
     This is :func:`brain` for inputs that are not mixed, on the undirected graph of nearest
     neighbours (k = 1, joined if either is the other's). Features are the inputs of the last layers
     with weights: a third of these layers and one more. This is the entry WCV of team BrAIn
-    (Lassance et al. 2020). Larger predicts a larger gap, as published. For images and vectors.
+    (Lassance et al. 2020). Larger predicts a larger gap, as published.
 
     Returns:
         The largest variation, in [0, 1/4].
@@ -79,7 +79,7 @@ def label_variation(subject: Subject) -> float:
         GengapError: the training data are a single input.
     """
     network, train = subject.network, subject.train
-    inputs, labels = _examples(train, subject.rng, device_of(network))
+    inputs, labels = _examples(train, subject.rng, network)
     signal = functional.one_hot(labels, train.classes).float()
     last = len(weight_layers(network)) // LAST_PART + 1
     variations = []
@@ -135,10 +135,8 @@ def variation(adjacency: Tensor, signal: Tensor) -> float:
     return max(0.0, float(total)) / (4 * len(values))
 
 
-def _examples(
-    train: Split, rng: np.random.Generator, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    return draw_balanced(train, max(1, EXAMPLES // train.classes), rng, device)
+def _examples(train: Split, rng: np.random.Generator, network: nn.Module) -> tuple[Tensor, Tensor]:
+    return draw_balanced(train, max(1, EXAMPLES // train.classes), rng, network)
 
 
 def _mix(first: Tensor, second: Tensor, shares: Tensor) -> Tensor:
@@ -147,9 +145,10 @@ def _mix(first: Tensor, second: Tensor, shares: Tensor) -> Tensor:
 
 
 def _layer_inputs(network: nn.Module, last: int, inputs: Tensor) -> list[Tensor]:
-    """Return the inputs (n, features) of the last layers with weights."""
-    layers = [layer for _, layer in weight_layers(network)[-last:]]
+    """Return the inputs (n, features) of the layers with weights that are called last."""
+    with torch.no_grad(), captured(layer for _, layer in weight_layers(network)) as passages:
+        class_scores(network, inputs[:1])
     return [
         channels_last(values).flatten(1)
-        for values in all_observed(network, layers, inputs, before=True)
+        for values in all_observed(network, list(passages)[-last:], inputs, before=True)
     ]
