@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from gengap.errors import GengapError
+from gengap.networks.device import device_of, dtype_of
 from gengap.networks.differentiation import full_precision
 from gengap.networks.inference import evaluating
 from gengap.networks.network import Network
@@ -87,7 +88,7 @@ def adopt(
     if isinstance(module, Network):
         module.check_inputs(inputs.shape)
         return module.eval()
-    _check_parameters(module)
+    dtype_of(module)  # refuses a module without weights
     precise = full_precision(module)
     if precise is not module:
         logger.info("%s is in half precision: a float32 copy is measured.", type(module).__name__)
@@ -236,8 +237,7 @@ class AdoptedNetwork(Network):
 
     def _tried(self, inputs: Tensor) -> Tensor:
         """Run the module in eval mode, and say which module it is that fails."""
-        weights = next(self.parameters())
-        inputs = inputs.detach().to(weights.device, self._type_of(inputs))
+        inputs = inputs.detach().to(device_of(self), self._type_of(inputs))
         if inputs.is_floating_point():
             inputs.requires_grad_()
         try:
@@ -249,9 +249,7 @@ class AdoptedNetwork(Network):
             raise _refusal(self, inputs, error) from error
 
     def _type_of(self, inputs: Tensor) -> torch.dtype:
-        if not inputs.is_floating_point():
-            return inputs.dtype
-        return next(weight.dtype for weight in self.parameters() if weight.is_floating_point())
+        return dtype_of(self) if inputs.is_floating_point() else inputs.dtype
 
     def _outputs(self, inputs: Tensor, *, final: bool) -> Tensor:
         self.check_inputs(inputs.shape)
@@ -358,15 +356,6 @@ def unwrapped(module: Any) -> nn.Module:
     return module
 
 
-def _check_parameters(module: nn.Module) -> None:
-    parameters = list(module.parameters())
-    if not any(parameter.is_floating_point() for parameter in parameters):
-        raise GengapError(
-            f"{type(module).__name__} has no parameters of a floating type, so there is nothing to "
-            "measure: give a trained network, not quantised."
-        )
-
-
 def _example_inputs(example: Any) -> Tensor:
     """Return three of an example's inputs, the same ones again if it has fewer."""
     inputs = example if isinstance(example, np.ndarray | Tensor) else getattr(example, "inputs", 0)
@@ -405,8 +394,8 @@ def _resolved_layout(network: AdoptedNetwork, inputs: Tensor, layout: str | None
             f"{network.kind} takes the number of channels from its first inputs: state layout, "
             f"{' or '.join(LAYOUTS)}."
         )
-    weights = next(network.parameters())
-    errors = {name: network.runs(inputs.to(weights.device), name) for name in LAYOUTS}
+    placed = inputs.to(device_of(network))
+    errors = {name: network.runs(placed, name) for name in LAYOUTS}
     fitting = [name for name, error in errors.items() if error is None]
     if len(fitting) == 1:
         logger.info("%s takes its inputs %s.", network.kind, fitting[0].replace("_", " "))

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from gengap.errors import GengapError
 from gengap.limits import LAYER_BYTES
-from gengap.networks.device import device_of, tensor_of
+from gengap.networks.device import device_of, dtype_of, tensor_of
 from gengap.networks.inspection import leaf_modules
 from gengap.networks.layout import channels_last
 from gengap.networks.network import Network
@@ -86,7 +86,7 @@ def penultimate(network: nn.Module, inputs: Tensor) -> Tensor:
     """Return the input of the layer that is called last, flattened in the order H, W, C.
 
     Args:
-        network: any network with a layer that owns a kernel.
+        network: any network with a layer that owns a kernel; it runs in eval mode.
         inputs: (n, *input_shape).
 
     Returns:
@@ -95,7 +95,8 @@ def penultimate(network: nn.Module, inputs: Tensor) -> Tensor:
     Raises:
         GengapError: there is no such layer, or its input is not one row for each input.
     """
-    with captured(filter(owns_kernel, network.modules())) as passages:
+    layers = filter(owns_kernel, network.modules())
+    with evaluating(network), captured(layers) as passages:
         logits(network, inputs)
     last = next(reversed(passages), None)
     features = None if last is None else passages[last].input
@@ -180,7 +181,7 @@ def output_sizes(
     """Return how many numbers each module without parts outputs, in the order of the calls.
 
     Args:
-        network: any network.
+        network: any network; it runs in eval mode.
         inputs: (n, *input_shape).
         function: runs the network.
 
@@ -193,7 +194,7 @@ def output_sizes(
         tensor = first_tensor(output)
         sizes.append(0 if tensor is None else tensor.numel())
 
-    with forward_hooks(leaf_modules(network), measure):
+    with evaluating(network), forward_hooks(leaf_modules(network), measure):
         function(network, inputs)
     return sizes
 
@@ -217,7 +218,7 @@ def batch_size_for(network: nn.Module, inputs: np.ndarray | Tensor, limit: int =
         _, example = next(input_batches(network, inputs, 1))
         with torch.no_grad(), evaluating(network):
             known[shape] = max(example.numel(), *output_sizes(network, example))
-    bytes_per_input = known[shape] * next(network.parameters()).element_size()
+    bytes_per_input = known[shape] * dtype_of(network).itemsize
     return max(1, min(limit, LAYER_BYTES // bytes_per_input))
 
 
@@ -235,7 +236,7 @@ def input_batches(
     Yields:
         The rows of a batch, and its inputs (b, *input_shape).
     """
-    device, dtype = device_of(network), next(network.parameters()).dtype
+    device, dtype = device_of(network), dtype_of(network)
     for start in range(0, len(inputs), size):
         rows = slice(start, min(start + size, len(inputs)))
         batch = inputs[rows] if isinstance(inputs, Tensor) else tensor_of(inputs[rows], device)
@@ -262,9 +263,14 @@ def batched_outputs(
         (n, ...), on the network's device.
 
     Raises:
-        GengapError: there are no inputs, or they do not fit the network.
+        GengapError: the data hold no inputs, or inputs that do not fit the network.
     """
-    inputs = data if isinstance(data, np.ndarray | Tensor) else data.inputs
+    inputs = data if isinstance(data, np.ndarray | Tensor) else getattr(data, "inputs", None)
+    if not isinstance(inputs, np.ndarray | Tensor):
+        raise GengapError(
+            f"The inputs are a {type(data).__name__}: give an array (n, ...), as numpy.asarray "
+            "makes it, a tensor or a Split."
+        )
     if len(inputs) == 0:
         raise GengapError("There are no inputs to run the network on: give at least one.")
     size = batch_size_for(network, inputs, batch_size)

@@ -151,7 +151,7 @@ def _called_layers(network: nn.Module, inputs: Tensor) -> list[nn.Module]:
     """Return the linear layers and convolutions that a forward pass calls.
 
     Returns:
-        At least one, in the order of registration.
+        At least one, in the order of their first calls.
 
     Raises:
         GengapError: there is none.
@@ -159,7 +159,7 @@ def _called_layers(network: nn.Module, inputs: Tensor) -> list[nn.Module]:
     layers = [layer for _, layer in weight_layers(network)]
     with torch.inference_mode(), captured(layers) as passages:
         class_scores(network, inputs[:1])
-    called: list[nn.Module] = [layer for layer in layers if layer in passages]
+    called = list(passages)
     if not called:
         raise GengapError(
             "The network calls no linear layer and no convolution, whose inputs would be its "
