@@ -275,3 +275,25 @@ def test_a_gap_that_the_targets_do_not_have_is_refused() -> None:
     for data in (classes, numbers):
         check_gap("loss", data)
         check_gap(None, data)
+
+
+def test_a_keras_file_needs_no_more_than_itself(data: tuple[Split, Split], tmp_path: Path) -> None:
+    keras = pytest.importorskip("tensorflow").keras
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(6, activation="relu"), keras.layers.Dense(3)]
+    )
+    path = str(tmp_path / "model.keras")
+    model.save(path)
+    entry = {
+        "name": "7",
+        "files": {"weights": path},
+        "stated": {},
+        "hyper_parameters": {},
+        "network": {"keras": path},
+        "replicate": 0,
+    }
+    made = adopted(tmp_path, entry, data)
+    inputs = data[1].inputs
+    with torch.inference_mode():
+        outputs = made.network()(torch.from_numpy(inputs)).numpy()
+    np.testing.assert_allclose(outputs, model(inputs), atol=1e-6)

@@ -197,6 +197,10 @@ def test_a_network_of_numbers_has_errors_and_no_accuracies(tmp_path: Path) -> No
     assert [made.metrics.train_loss, made.metrics.test_loss] == pytest.approx(squares, rel=1e-5)
     assert made.gap == pytest.approx(float(np.sqrt(squares[1]) - np.sqrt(squares[0])), rel=1e-4)
     assert made.history()["train_accuracy"].isna().all()
+    with pytest.raises(
+        GengapError, match="The loss cross_entropy takes classes, but the targets a"
+    ):
+        zoo.check(network, RECIPE, data[0])
     with pytest.raises(GengapError, match="for numbers: make its last layer a Dense layer of 1 un"):
         zoo.check({"model_config": [{"layer_name": "Dense", "units": 3}]}, recipe, data[0])
 

@@ -128,7 +128,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for k, row in enumerate(rows[4:]):
                 row["weights"] = f"numbers-40-{k}.pt"
                 network, _ = trained(namespace["Net"], data, 40, 5 * (k + 1), k)
-                torch.save(network.state_dict(), folder / row["weights"])
+                torch.save(network.state_dict(), folder / str(row["weights"]))
             checkpoints["network"]["keywords"] = {"width": 40, "outputs": 1}
             checkpoints["dataset"]["target"] = "number"
             checkpoints["gap"] = "error"
