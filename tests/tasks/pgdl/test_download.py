@@ -514,3 +514,9 @@ def test_well_packed_members_of_every_length_are_unpacked(tmp_path: Path, patter
             file.seek(member.start)
             unpack(file, member, tmp_path / "out")
             assert (tmp_path / "out").read_bytes() == contents[member.name]
+
+
+def test_a_folder_that_cannot_be_made_is_named(serving: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(GengapError, match=r"folder .*file/data cannot be made .*choose another"):
+        download(TASK, tmp_path / "file" / "data", source=serving.url, retry_policy=QUICK)
