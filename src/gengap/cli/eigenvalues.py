@@ -81,7 +81,7 @@ def run(options: Namespace) -> None:
     """Read, compute, write and print."""
     from gengap.curvature.report import report
     from gengap.networks import resolve_device
-    from gengap.tasks.checkpoints import default_loss
+    from gengap.tasks.outcomes import default_loss
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     device = resolve_device(options.device)
