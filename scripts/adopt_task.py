@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
+from gengap.errors import GengapError
+from gengap.failures import read_failures
 from gengap.files import writing
 from gengap.tasks import write_task
 from gengap.tasks.disagreements import disagreements
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 def main() -> None:
     target, params = Path(snakemake.output.task), snakemake.params
     metrics = read_metrics(snakemake.input.receipts)
+    failures = [failure for path in snakemake.input.failed for failure in read_failures(path)]
+    if failures and not metrics:
+        raise GengapError(
+            f"No network of task '{target.parent.name}' could be adopted; the first reason: "
+            f"{failures[0].reason}"
+        )
     write_task(target, target.parent.name, params.grid, metrics, gap_of=params.gap)
     columns = {name for entry in metrics.values() for name in entry.hyper_parameters}
     for name in sorted(columns - set(params.grid)):

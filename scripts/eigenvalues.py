@@ -8,7 +8,7 @@ from gengap.curvature.report import report
 from gengap.datasets import read_split
 from gengap.limits import DENSE_LIMIT, LARGEST_EIGENVALUES
 from gengap.networks import parameter_count, resolve_device
-from gengap.seeding import derive
+from gengap.seeding import sequence
 from gengap.tasks.folder import with_labels
 from gengap.tasks.outcomes import default_loss
 from gengap.tasks.shards import ShardReceipt
@@ -28,7 +28,7 @@ def main() -> None:
         params.loss or default_loss(split),
         with_labels(split, receipt.file(names.network, "labels.npy")),
         top=None if few else LARGEST_EIGENVALUES,
-        seed=derive(params.seed, names.task, names.network, "eigenvalues"),
+        seed=sequence(params.seed, names.task, names.network, "eigenvalues"),
     )
     curvature.write(snakemake.output.eigenvalues)
     print(curvature.text())

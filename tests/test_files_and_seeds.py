@@ -20,7 +20,7 @@ import pytest
 import gengap
 from gengap.errors import MachineError
 from gengap.files import ABANDONED_AFTER, remove_partial_files, writing
-from gengap.seeding import derive, generator, torch_generator
+from gengap.seeding import derive, generator, salted, sequence, torch_generator
 
 PACKAGES = (
     "planning", "datasets", "networks", "training", "tasks", "activations", "topology",
@@ -173,6 +173,14 @@ def test_seeds_depend_on_every_word_and_on_nothing_else() -> None:
     assert generator(0, "x").random() == generator(0, "x").random()
     draws = generator(0, "uniform").random(4000)
     assert abs(float(np.mean(draws)) - 0.5) < 5 * np.sqrt(1 / 12 / 4000)
+
+
+def test_seeds_of_public_calls_are_salted_and_derived_ones_are_not() -> None:
+    assert salted(0, "trace").random() == salted(0, "trace").random()
+    plain = np.random.default_rng(0).random()
+    assert len({plain, salted(0, "trace").random(), salted(0, "eigenpairs").random()}) == 3
+    derived = sequence(0, "task", "eigenvalues")
+    assert salted(derived, "trace").random() == generator(0, "task", "eigenvalues").random()
 
 
 def test_torch_generator_repeats() -> None:

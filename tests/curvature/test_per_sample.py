@@ -85,18 +85,57 @@ def test_training_mode_is_refused() -> None:
         list(per_sample_gradients(network, data))
 
 
-def test_a_part_that_cannot_be_differentiated_alone_is_refused() -> None:
-    class Branching(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = nn.Linear(3, 2)
+class Branching(nn.Module):
+    """The sign of its outputs hangs on their sum, which inputs cannot pass together."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.layer(inputs)
+        return outputs if outputs.sum().item() > 0 else -outputs
+
+
+def test_inputs_that_cannot_go_through_together_go_one_by_one() -> None:
+    """The gradient of |sum of outputs| by hand: sign times (x, x, 1, 1)."""
+    network = Branching().eval()
+    inputs = torch.tensor([[1.0, 2, 3], [-3, 1, 5], [-2, -1, -4]], requires_grad=True)
+    found = pull_back(network, inputs, torch.ones(3, 2))
+    signs = network.layer(inputs).sum(1).sign()
+    by_hand = torch.cat([inputs, inputs, torch.ones(3, 2)], 1) * signs[:, None]
+    torch.testing.assert_close(found, by_hand)
+    (slope,) = torch.autograd.grad(found.sum(), inputs)
+    torch.testing.assert_close(slope, 2 * signs[:, None].expand(3, 3))
+
+
+def test_a_network_that_draws_numbers_has_no_gradients() -> None:
+    class Noisy(Branching):
         def forward(self, inputs: Tensor) -> Tensor:
             outputs: Tensor = self.layer(inputs)
-            return outputs if outputs.sum().item() > 0 else -outputs
+            return nn.functional.dropout(outputs, training=True)
 
-    with pytest.raises(GengapError, match="cannot be differentiated for single inputs"):
-        pull_back(Branching().eval(), torch.ones(2, 3), torch.ones(2, 2))
+    with pytest.raises(GengapError, match="random in eval mode"):
+        pull_back(Noisy().eval(), torch.ones(2, 3), torch.ones(2, 2))
+
+
+def test_a_part_without_a_derivative_is_refused() -> None:
+    class Once(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, inputs: Tensor) -> Tensor:
+            return inputs * 2
+
+        @staticmethod
+        def backward(ctx: Any, slope: Tensor) -> Tensor:
+            raise RuntimeError("no derivative here.")
+
+    class Blocked(Branching):
+        def forward(self, inputs: Tensor) -> Tensor:
+            outputs: Tensor = Once.apply(self.layer(inputs))  # type: ignore[no-untyped-call]
+            return outputs
+
+    with pytest.raises(GengapError, match=r"for single inputs \(no derivative here\)"):
+        pull_back(Blocked().eval(), torch.ones(2, 3), torch.ones(2, 2))
 
 
 def test_gradients_that_are_not_finite_are_refused() -> None:

@@ -118,16 +118,32 @@ def test_class_outputs_are_as_many_as_classes_or_one_for_two(
             compute(needing("classes"), tried)
 
 
-@pytest.mark.parametrize(
-    ("network", "classes"),
-    [(nn.Linear(3, 1), 1), (nn.Sequential(nn.Linear(3, 2), nn.Unflatten(1, (2, 1))), 2)],
-)
-def test_a_single_class_or_outputs_in_a_grid_are_no_class_outputs(
-    network: nn.Module, classes: int
-) -> None:
-    train = Split(VECTORS.inputs, np.zeros(3, np.int64), classes)
+def test_a_single_class_or_outputs_in_a_grid_are_no_class_outputs() -> None:
+    one = Split(VECTORS.inputs, np.zeros(3, np.int64), 1)
     with pytest.raises(GengapError, match="one output for each of at least two classes"):
-        compute(needing("classes"), subject(network, train))
+        compute(needing("classes"), subject(nn.Linear(3, 1), one))
+    two = Split(VECTORS.inputs, np.zeros(3, np.int64), 2)
+    grid = nn.Sequential(nn.Linear(3, 2), nn.Unflatten(1, (2, 1)))
+    with pytest.raises(GengapError, match=r"shape \[1, 2, 1\] instead of numbers \(n, outputs\)"):
+        compute(needing("classes"), subject(grid, two))
+
+
+def test_where_targets_are_numbers_there_are_no_classes() -> None:
+    numbers = Split(VECTORS.inputs, np.array([0.5, 1.0, -2.0], np.float32), 0)
+    tried = subject(nn.Linear(3, 1), numbers)
+    assert compute(needing("fitting_outputs"), tried) == {"one": 1.0}
+    with pytest.raises(GengapError, match="needs classes, and the targets of these data are num"):
+        compute(needing("classes"), tried)
+    with pytest.raises(GengapError, match="needs a network with one output, since each target"):
+        compute(needing("fitting_outputs"), subject(nn.Linear(3, 2), numbers))
+
+
+def test_tokens_are_no_inputs_to_change() -> None:
+    tokens = Split(np.array([[1, 2], [0, 3], [2, 2]]), np.array([0, 1, 1]), 2)
+    tried = subject(nn.EmbeddingBag(4, 2), tokens)
+    assert compute(needing("fitting_outputs"), tried) == {"one": 1.0}
+    with pytest.raises(GengapError, match="changes or mixes inputs, which makes no sense of tok"):
+        compute(needing("float_inputs"), tried)
 
 
 def test_a_part_without_a_second_derivative_costs_the_hessian_alone() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from tests.tangent.conftest import layers, loop_jacobian, points, seeded
@@ -382,9 +384,21 @@ def test_frozen_parameters_do_not_count() -> None:
     for method in ("structured", "jacobian"):
         found = empirical_ntk(network, inputs, method=method)
         np.testing.assert_allclose(found, hidden @ hidden.T + 1, rtol=1e-5)
-    last.requires_grad_(False)
-    with pytest.raises(GengapError, match="no trainable parameter"):
-        empirical_ntk(network, inputs)
+    whole = empirical_ntk(seeded(SPECS["dense"]), inputs)
+    methods: tuple[Any, ...] = ("structured", "jacobian")
+    for method in methods:
+        found = empirical_ntk(network, inputs, method=method, parameters="all")
+        np.testing.assert_allclose(found, whole, rtol=1e-5)
+    assert [p.requires_grad for p in network.parameters()] == [False, False, True, True]
+    expected = (hidden @ hidden.T + 1).sum(1)
+    np.testing.assert_allclose(
+        kernel_operator(network, inputs) @ np.ones(len(inputs)), expected, rtol=1e-5
+    )
+    last.requires_grad_(False)  # nothing is left to train, so all parameters count
+    np.testing.assert_allclose(empirical_ntk(network, inputs), whole, rtol=1e-5)
+    assert not any(p.requires_grad for p in network.parameters())
+    every = kernel_operator(network, inputs, parameters="all") @ np.ones(len(inputs))
+    np.testing.assert_allclose(every, whole.sum(1), rtol=1e-5)
 
 
 def test_the_scalar_outputs_are_the_networks() -> None:
@@ -491,3 +505,104 @@ def test_building_does_not_change_the_network(small: Network) -> None:
     assert all(torch.equal(before[name], value) for name, value in small.state_dict().items())
     assert all(parameter.grad is None for parameter in small.parameters())
     assert build(small.spec).outputs == 1
+
+
+class Recurrent(nn.Module):
+    """A classifier of tokens, or of series where there is no embedding."""
+
+    def __init__(self, kind: type[nn.LSTM | nn.GRU], *, tokens: bool) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(7, 4) if tokens else nn.Identity()
+        self.recurrent, self.head = kind(4, 3, batch_first=True), nn.Linear(3, 2)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        hidden = self.embedding(inputs) if inputs.ndim == 2 else inputs
+        outputs: torch.Tensor = self.head(self.recurrent(hidden)[0][:, -1])
+        return outputs
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("tokens", [False, True])
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_recurrent_networks(kind: type[nn.LSTM | nn.GRU], tokens: bool, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    network = Recurrent(kind, tokens=tokens).to(dtype).eval()
+    rng = np.random.default_rng(0)
+    inputs = rng.integers(0, 7, (6, 5)) if tokens else rng.standard_normal((6, 5, 4), np.float32)
+    exact = copy.deepcopy(network).double()
+    rows = []
+    for one in torch.from_numpy(inputs):
+        outputs = exact(one[None] if tokens else one[None].double())[0]
+        rows.append(
+            [
+                torch.cat(
+                    [
+                        part.flatten()
+                        for part in torch.autograd.grad(
+                            output, list(exact.parameters()), retain_graph=True
+                        )
+                    ]
+                )
+                for output in outputs
+            ]
+        )
+    jacobian = torch.stack([torch.stack(row) for row in rows])
+    expected = torch.einsum("icp,jcp->ij", jacobian, jacobian).numpy()
+    found = empirical_ntk(network, inputs, of="trace")
+    assert found.dtype == (np.float64 if dtype == torch.float64 else np.float32)
+    scale = 1e-10 if dtype == torch.float64 else 1e-5
+    np.testing.assert_allclose(found, expected, rtol=0, atol=scale * expected.max())
+    product = kernel_operator(network, inputs, of="trace") @ np.arange(6.0)
+    np.testing.assert_allclose(
+        product, expected @ np.arange(6.0), rtol=0, atol=30 * scale * expected.max()
+    )
+
+
+def test_attention_has_a_kernel_operator_and_keeps_its_fast_path() -> None:
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(4, 2, 6, batch_first=True)
+    network = nn.Sequential(layer, nn.Flatten(), nn.Linear(12, 1)).eval()
+    inputs = np.random.default_rng(0).standard_normal((5, 3, 4), np.float32)
+    kernel = empirical_ntk(network, inputs)
+    product = kernel_operator(network, inputs) @ np.ones(5)
+    np.testing.assert_allclose(product, kernel.sum(1), rtol=1e-4)
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+@pytest.mark.parametrize(
+    ("network", "inputs", "sentence"),
+    [
+        (nn.LSTM(4, 1), np.ones((2, 4)), r"returns a tuple.*gengap\.networks\.adopt"),
+        (nn.Linear(4, 1), [["a", "b"]], "give numbers of shape"),
+        (nn.Linear(4, 1), [[1.0], [1.0, 2.0]], "The inputs are no array"),
+        (nn.ReLU(), np.ones((2, 4)), "has no parameter"),
+    ],
+)
+def test_what_has_no_kernel_is_one_sentence(network: nn.Module, inputs: Any, sentence: str) -> None:
+    with pytest.raises(GengapError, match=sentence):
+        empirical_ntk(network.eval(), inputs)
+
+
+def test_lists_tables_and_integers_are_inputs() -> None:
+    network = nn.Linear(2, 1).eval()
+    rows = [[1, 2], [3, 4]]
+    ways: list[Any] = [rows, pd.DataFrame(rows), np.array(rows, np.uint8), torch.tensor(rows)]
+    for inputs in ways:
+        found = empirical_ntk(network, inputs)
+        np.testing.assert_array_equal(found, [[6, 12], [12, 26]])
+
+
+def test_a_bag_of_embeddings_has_a_kernel_but_no_products() -> None:
+    torch.manual_seed(0)
+    bag, last = nn.EmbeddingBag(7, 3), nn.Linear(3, 1)
+    network = nn.Sequential(bag, last).eval()
+    tokens = np.array([[0, 1, 2], [2, 2, 3]])
+    means = torch.stack([bag.weight[row].mean(0) for row in torch.from_numpy(tokens)])
+    shares = np.stack([np.bincount(row, minlength=7) / 3 for row in tokens])
+    head = float(last.weight.square().sum())
+    expected = (means @ means.T).detach().numpy() + 1 + head * shares @ shares.T
+    np.testing.assert_allclose(empirical_ntk(network, tokens), expected, rtol=1e-5)
+    with pytest.raises(
+        GengapError, match=r"compute the kernel with gengap\.tangent\.empirical_ntk"
+    ):
+        kernel_operator(network, tokens) @ np.ones(2)

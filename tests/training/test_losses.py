@@ -12,7 +12,13 @@ from torch.nn import functional
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.networks import build, predictions, set_weights
-from gengap.training import loss_and_accuracy, loss_inputs, sample_losses
+from gengap.training import (
+    loss_and_accuracy,
+    loss_inputs,
+    mean_loss,
+    root_mean_square_error,
+    sample_losses,
+)
 
 
 def outputs_and_labels(classes: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
@@ -146,3 +152,72 @@ def test_nll_of_a_network_without_softmax_is_refused() -> None:
 def test_too_few_outputs_are_refused(outputs: int, classes: int) -> None:
     with pytest.raises(GengapError, match=f"{outputs} outputs.*{classes} classes"):
         loss_and_accuracy(linear(outputs), split(classes))
+
+
+def numbers() -> Split:
+    inputs = np.array([[1, 0], [0, 2], [3, 0], [1, 1]], np.float32)
+    return Split(inputs, np.array([0.5, 1.0, -1.0, 2.5], np.float32), 0)
+
+
+def summing() -> torch.nn.Module:
+    network = linear(1)
+    weights = {"dense_0.weight": torch.ones(1, 2), "dense_0.bias": torch.zeros(1)}
+    set_weights(network, weights, source="test")
+    return network
+
+
+def test_the_loss_and_the_error_of_numbers_by_hand() -> None:
+    """Outputs 1, 2, 3, 2 for 0.5, 1, -1, 2.5: errors 0.5, 1, 4, -0.5."""
+    assert mean_loss(summing(), numbers(), "mse") == pytest.approx(17.5 / 4)
+    assert root_mean_square_error(summing(), numbers()) == pytest.approx(math.sqrt(17.5 / 4))
+    assert root_mean_square_error(summing().double(), numbers(), batch_size=3) == pytest.approx(
+        math.sqrt(17.5 / 4)
+    )
+
+
+def test_the_mean_loss_of_classes_is_that_beside_the_accuracy() -> None:
+    for loss in ("cross_entropy", "mse", "hinge"):
+        assert mean_loss(linear(2), split(), loss) == loss_and_accuracy(linear(2), split(), loss)[0]
+
+
+def test_numbers_have_no_accuracy_and_classes_no_error() -> None:
+    with pytest.raises(GengapError, match=r"numbers.*no accuracy: use gengap\.training\.mean_loss"):
+        loss_and_accuracy(summing(), numbers())
+    with pytest.raises(GengapError, match=r"classes.*use gengap\.training\.loss_and_accuracy"):
+        root_mean_square_error(linear(2), split())
+    for loss in ("cross_entropy", "hinge", "nll"):
+        with pytest.raises(GengapError, match=f"loss {loss} takes classes.*use the loss mse"):
+            mean_loss(summing(), numbers(), loss)
+        with pytest.raises(GengapError, match=f"loss {loss} takes classes"):
+            sample_losses(torch.zeros(2, 1), torch.zeros(2), loss)
+    with pytest.raises(GengapError, match="3 outputs, but the targets are numbers"):
+        mean_loss(linear(3), numbers(), "mse")
+
+
+def test_a_final_sigmoid() -> None:
+    """Of p = sigmoid(z): squared errors from 0 and 1 as in Keras, and the logistic loss."""
+    layer = {"layer_name": "Dense", "units": 1, "activation": "sigmoid"}
+    network = build({"model_config": [layer], "input_shape": [1]})
+    weights = {"dense_0.weight": torch.tensor([[4.0]]), "dense_0.bias": torch.zeros(1)}
+    set_weights(network, weights, source="test")
+    inputs = np.array([[-1.0], [0.5], [0.25], [-0.1]], np.float32)
+    data = Split(inputs, np.array([0, 1, 1, 1]), 2)
+    logits = 4.0 * inputs[:, 0].astype(float)
+    probabilities = 1 / (1 + np.exp(-logits))
+    squares = np.square(probabilities - data.labels).mean()
+    assert loss_and_accuracy(network, data, "mse") == pytest.approx((squares, 0.75))
+    logistic = np.log1p(np.exp(-(2 * data.labels - 1) * logits)).mean()
+    for loss in ("nll", "cross_entropy"):
+        assert loss_and_accuracy(network, data, loss) == pytest.approx((logistic, 0.75))
+
+
+def test_a_foreign_module_is_run_to_see_its_outputs() -> None:
+    class Branches(torch.nn.Linear):
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            outputs = super().forward(inputs)
+            return outputs, outputs  # type: ignore[return-value]
+
+    with pytest.raises(GengapError, match=r"returns a tuple.*gengap\.networks\.adopt"):
+        loss_and_accuracy(Branches(2, 2), split())
+    with pytest.raises(GengapError, match="2 outputs but the data have 3 classes"):
+        loss_and_accuracy(torch.nn.Linear(2, 2), split(3))

@@ -374,6 +374,85 @@ def test_frozen_parameters_stay() -> None:
     assert not torch.equal(result.weights["dense_0.weight"], result.initial["dense_0.weight"])
 
 
+def test_frozen_layers_keep_every_bit() -> None:
+    """Neither decay, nor the scheme of initialisation, nor batch statistics touch them."""
+    network = build(CNN)
+    first = next(module for module in network.modules() if isinstance(module, torch.nn.Conv2d))
+    norm = next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    for module in (first, norm):
+        module.requires_grad_(False)
+    norm.running_mean.fill_(0.3)  # type: ignore[union-attr]
+    before = weights_of(network)
+    recipe = Recipe(epochs=2, batch_size=16, weight_decay=0.1, initialisation="he")
+    result = train(network, images(), recipe)
+    frozen = {id(value) for m in (first, norm) for value in (*m.parameters(), *m.buffers())}
+    names = [
+        name
+        for name, value in (*network.named_parameters(), *network.named_buffers())
+        if id(value) in frozen
+    ]
+    assert len(names) == 7
+    assert all(torch.equal(before[name], result.weights[name]) for name in names)
+    assert all(torch.equal(before[name], result.initial[name]) for name in names)
+    others = [name for name, _ in network.named_parameters() if name not in names]
+    assert not any(torch.equal(result.initial[name], result.weights[name]) for name in others)
+    free = train(build(CNN), images(), recipe)
+    assert all(torch.equal(free.initial[name], result.initial[name]) for name in others)
+
+
+def test_a_frozen_normalisation_uses_its_running_statistics() -> None:
+    """Of one frozen normalisation with mean 1 and a dense layer: the outputs of the first step."""
+    layers = [
+        {"layer_name": "BatchNormalization", "epsilon": 0.0},
+        {"layer_name": "Dense", "units": 1},
+    ]
+    network = build({"model_config": layers, "input_shape": [2]})
+    norm = next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm1d))
+    norm.requires_grad_(False)
+    norm.running_mean.fill_(1.0)  # type: ignore[union-attr]
+    data = Split(np.array([[2, 0], [5, 1]], np.float32), np.array([1.0, 3.0], np.float32), 0)
+    recipe = Recipe(loss="mse", learning_rate=0.1, momentum=0.0, batch_size=2, epochs=1)
+    result = train(network, data, recipe)
+    x = np.c_[data.inputs - 1.0, np.ones(2)]
+    kernel, bias = result.initial["dense_1.weight"], result.initial["dense_1.bias"]
+    w = torch.cat([kernel, bias[:, None]], 1).double().numpy()[0]
+    w = w - 0.1 * 2 / 2 * x.T @ (x @ w - data.labels)
+    np.testing.assert_allclose(result.weights["dense_1.weight"][0], w[:2], rtol=1e-5)
+
+
+def test_regression_reaches_the_normal_equations_and_stops_at_a_loss() -> None:
+    rng = np.random.default_rng(1)
+    inputs = rng.normal(size=(50, 3)).astype(np.float32)
+    targets = (inputs @ np.array([1.0, -2.0, 0.5]) + 3 + 0.1 * rng.normal(size=50)).astype(
+        np.float32
+    )
+    data = Split(inputs, targets, 0)
+    recipe = Recipe(loss="mse", learning_rate=0.1, momentum=0.0, batch_size=50, epochs=400)
+    result = train(linear(3, 1), data, recipe)
+    x = np.c_[inputs.astype(float), np.ones(50)]
+    solution = np.linalg.lstsq(x, targets.astype(float), rcond=None)[0]
+    np.testing.assert_allclose(affine(result.weights)[0], solution, atol=1e-4)
+    residual = np.square(x @ solution - targets).mean()
+    assert result.history[-1]["train_loss"] == pytest.approx(residual, rel=1e-3)
+    assert np.isnan(result.history[-1]["train_accuracy"])
+    assert result.labels.dtype == np.float32
+    stopped = train(linear(3, 1), data, replace(recipe, stop_at_loss=0.5))
+    assert stopped.reached_target
+    assert stopped.history[-1]["train_loss"] <= 0.5 < stopped.history[-2]["train_loss"]
+
+
+def test_what_numbers_and_frozen_networks_cannot_do() -> None:
+    data = Split(points().inputs, np.ones(40, np.float32), 0)
+    with pytest.raises(GengapError, match=r"cross_entropy takes classes.*use the loss mse"):
+        train(linear(3, 1), data, Recipe())
+    with pytest.raises(GengapError, match=r"label_corruption is 0\.1.*no other class"):
+        train(linear(3, 1), data, Recipe(loss="mse", label_corruption=0.1))
+    network = linear(3, 2)
+    network.requires_grad_(False)
+    with pytest.raises(GengapError, match="No parameter of the network is trainable"):
+        train(network, points(), Recipe())
+
+
 def diverging() -> TrainingResult:
     return train(linear(3, 1), points(), Recipe(loss="mse", learning_rate=1e6, epochs=50))
 

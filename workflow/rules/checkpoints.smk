@@ -46,6 +46,7 @@ rule adopt_networks:
 rule adopt_task:
     input:
         receipts=look.task(targets.receipts),
+        failed=look.task(targets.receipt_failures),
     output:
         task="results/{task}/task.json",
         disagreements="results/{task}/disagreements.txt",

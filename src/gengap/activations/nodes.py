@@ -38,7 +38,7 @@ def node_activations(
     """Compute the activations of every node of the observed layers, in one forward pass.
 
     Args:
-        network: made by ``gengap.networks.build``.
+        network: made by ``gengap.networks.build`` or ``adopt``.
         inputs: (m, *input_shape).
         nodes: ``channels`` (each channel's mean over its places; a dense layer's units) or
             ``neurons`` (every scalar of every layer).

@@ -13,8 +13,12 @@ from gengap.activations.storage import Sample
 from gengap.activations.streaming import LayerStream
 from gengap.errors import GengapError
 from gengap.names import SAMPLINGS
+from gengap.networks import AdoptedNetwork
 
 logger = logging.getLogger(__name__)
+
+LEAST_NEURONS = 50
+"""Fewest neurons of an adopted network that make a sample: the diagrams of fewer say little."""
 
 
 def sample(
@@ -34,7 +38,7 @@ def sample(
     ``uniform`` takes one. Memory holds one batch and the sampled neurons, never all neurons.
 
     Args:
-        network: made by ``gengap.networks.build``.
+        network: made by ``gengap.networks.build`` or ``adopt``.
         inputs: (m, *input_shape) training inputs.
         neurons: number of neurons in a draw, without replacement; if the network has fewer, all
             of them (which is logged once).
@@ -50,8 +54,8 @@ def sample(
         The neurons of each draw, and the activations (neurons, inputs) of those in any draw.
 
     Raises:
-        GengapError: an argument is out of range, or there are NaN or infinite activations (the
-            sentence names the layer).
+        GengapError: an argument is out of range, there are NaN or infinite activations (the
+            sentence names the layer), or an adopted network has fewer than 50 neurons.
     """
     if sampling not in SAMPLINGS:
         raise GengapError(f"Unknown sampling {sampling!r}: choose {' or '.join(SAMPLINGS)}.")
@@ -60,6 +64,12 @@ def sample(
             raise GengapError(f"{name} is {value}: ask for at least 1.")
     stream = LayerStream(network, inputs, skip_layers, batch_size)
     population = sum(size for _, size in stream.layers)
+    if isinstance(network, AdoptedNetwork) and population < LEAST_NEURONS:
+        sizes = ", ".join(f"{name} ({size})" for name, size in stream.layers)
+        raise GengapError(
+            f"The network has {population} neurons in its observed layers, {sizes}, and topology "
+            f"needs {LEAST_NEURONS}: name more layers in observe."
+        )
     if population < neurons:
         logger.warning("The network has %d neurons, not the %d asked for.", population, neurons)
     if sampling == "importance":

@@ -25,7 +25,7 @@ class LayerStream:
     """The outputs of a network's observed layers on given inputs, batch by batch.
 
     Args:
-        network: made by ``gengap.networks.build``.
+        network: made by ``gengap.networks.build`` or ``adopt``.
         inputs: (m, *input_shape) float32.
         skip_layers: first observed layers to leave out.
         batch_size: inputs per forward pass; by default as many as fit into
@@ -96,6 +96,11 @@ class LayerStream:
             by_place = output if self._channels_last[layer] else channels_last(output)
             self.channels[layer] = by_place.shape[-1]
             activations = by_place.flatten(1)
+            if activations.is_complex():
+                raise GengapError(
+                    f"Layer {self._names[layer]} gives complex activations, which have no order: "
+                    "leave it out of observe."
+                )
             lowest, highest = torch.aminmax(activations)
             if not (torch.isfinite(lowest) and torch.isfinite(highest)):
                 raise GengapError(

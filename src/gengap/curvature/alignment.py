@@ -15,9 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gengap.curvature.per_sample import batch_size, pull_back
+from gengap.curvature.per_sample import batch_size, gradient_size, pull_back
 from gengap.errors import GengapError
-from gengap.networks import Network, device_of, input_batches, logits, parameter_count
+from gengap.networks import Network, device_of, input_batches, predictions
+from gengap.networks.differentiation import CountedParameters, full_precision, input_array
+from gengap.training import loss_inputs, sample_losses
+from gengap.training.losses import EVEN_ODDS, final_activation_of
 
 RANDOM_VECTORS = 5
 """Number of random unit vectors for the threshold of G_theta, as in the published code."""
@@ -53,16 +56,58 @@ def output_direction(outputs: Tensor) -> Tensor:
     return torch.softmax(others, 1).scatter(1, predicted, -1.0).to(outputs.dtype)
 
 
-def gradient_direction(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Compute g(x), the gradient of the predicted class's cross-entropy, up to a positive factor.
+def loss_direction(network: nn.Module, outputs: Tensor, loss: str) -> Tensor:
+    """Compute the gradient of the predicted class's loss in the outputs, up to a positive factor.
+
+    Args:
+        network: the network that the outputs are of.
+        outputs: (n, k), see :func:`gengap.training.loss_inputs`.
+        loss: one of :data:`gengap.names.LOSSES`.
 
     Returns:
-        J^T (q - e_c), (n, p); differentiable in the inputs (n, *input_shape).
+        (n, k): :func:`output_direction` for ``cross_entropy`` and ``nll``; the gradient itself for
+        any other loss. Differentiable in the outputs where they have a graph.
     """
-    return pull_back(network, inputs, output_direction(logits(network, inputs)))
+    if loss in ("cross_entropy", "nll"):
+        return output_direction(outputs)
+    at = outputs if outputs.requires_grad else outputs.detach().requires_grad_()
+    kind = final_activation_of(network)
+    classes = predictions(at - EVEN_ODDS if (loss, kind) == ("mse", "sigmoid") else at)
+    with torch.enable_grad():
+        total = sample_losses(at, classes, loss, final_activation=kind).sum()
+    (gradient,) = torch.autograd.grad(total, at, create_graph=outputs.requires_grad)
+    return gradient
 
 
-def unit_gradients(network: nn.Module, inputs: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
+def gradient_direction(
+    network: nn.Module,
+    inputs: Tensor,
+    loss: str = "cross_entropy",
+    *,
+    parameters: CountedParameters = "trainable",
+) -> Tensor:
+    """Compute g(x), the gradient of the predicted class's loss, up to a positive factor.
+
+    Args:
+        network: a network in eval mode.
+        inputs: (n, *input_shape).
+        loss: one of :data:`gengap.names.LOSSES`.
+        parameters: see :func:`gengap.curvature.per_sample.pull_back`.
+
+    Returns:
+        J^T u with the u of :func:`loss_direction`, (n, p); differentiable in the inputs.
+    """
+    direction = loss_direction(network, loss_inputs(network, inputs, loss), loss)
+    return pull_back(network, inputs, direction, loss, parameters=parameters)
+
+
+def unit_gradients(
+    network: nn.Module,
+    inputs: np.ndarray,
+    loss: str = "cross_entropy",
+    *,
+    parameters: CountedParameters = "trainable",
+) -> Iterator[tuple[slice, Tensor]]:
     """Compute g(x) / |g(x)| of inputs in batches, see :func:`gradient_direction`.
 
     A gradient that is zero (an output without bias that no unit reaches) stays zero.
@@ -70,6 +115,8 @@ def unit_gradients(network: nn.Module, inputs: np.ndarray) -> Iterator[tuple[sli
     Args:
         network: a network in eval mode.
         inputs: (n, *input_shape).
+        loss: one of :data:`gengap.names.LOSSES`.
+        parameters: see :func:`gengap.curvature.per_sample.pull_back`.
 
     Yields:
         Rows of the inputs, and their unit gradients (b, p) in float64.
@@ -77,10 +124,13 @@ def unit_gradients(network: nn.Module, inputs: np.ndarray) -> Iterator[tuple[sli
     Raises:
         GengapError: the inputs do not fit the network, or a gradient is not finite.
     """
+    network = full_precision(network)
+    inputs = input_array(inputs)
     if isinstance(network, Network):
         network.check_inputs(inputs.shape)
-    for rows, batch in input_batches(network, inputs, batch_size(network)):
-        gradients = gradient_direction(network, batch).detach().double()
+    for rows, batch in input_batches(network, inputs, batch_size(network, parameters)):
+        gradients = gradient_direction(network, batch, loss, parameters=parameters)
+        gradients = gradients.detach().double()
         lengths = gradients.norm(dim=1, keepdim=True)
         if not bool(torch.isfinite(lengths).all()):
             raise GengapError(
@@ -90,13 +140,22 @@ def unit_gradients(network: nn.Module, inputs: np.ndarray) -> Iterator[tuple[sli
         yield rows, gradients / torch.where(lengths > 0, lengths, 1.0)
 
 
-def alignments(network: nn.Module, inputs: np.ndarray, vectors: np.ndarray) -> NDArray[np.float64]:
+def alignments(
+    network: nn.Module,
+    inputs: np.ndarray,
+    vectors: np.ndarray,
+    *,
+    loss: str = "cross_entropy",
+    parameters: CountedParameters = "trainable",
+) -> NDArray[np.float64]:
     """Compute the alignment A_i(x) = <v_i, g(x)> / |g(x)| of each input with each unit vector.
 
     Args:
-        network: a network in eval mode.
+        network: a classifier in eval mode.
         inputs: (n, *input_shape).
         vectors: unit vectors, (p, m), parameters in the order of ``network.parameters()``.
+        loss: the loss whose gradient g is, for the predicted class.
+        parameters: see :func:`gengap.curvature.per_sample.pull_back`.
 
     Returns:
         (n, m), in [-1, 1].
@@ -104,9 +163,10 @@ def alignments(network: nn.Module, inputs: np.ndarray, vectors: np.ndarray) -> N
     Raises:
         GengapError: the vectors are not (p, m) or not of unit length, or the inputs do not fit.
     """
-    checked = _checked(vectors, parameter_count(network))
+    checked = _checked(vectors, gradient_size(network, parameters))
     basis = torch.from_numpy(checked).to(device_of(network))
-    parts = [(part @ basis).numpy(force=True) for _, part in unit_gradients(network, inputs)]
+    batches = unit_gradients(network, inputs, loss, parameters=parameters)
+    parts = [(part @ basis).numpy(force=True) for _, part in batches]
     clipped: NDArray[np.float64] = np.clip(np.concatenate(parts), -1.0, 1.0)
     return clipped
 
@@ -137,6 +197,8 @@ def g_theta(
     *,
     threshold: Statistic | float = "mean",
     random_vectors: int = RANDOM_VECTORS,
+    loss: str = "cross_entropy",
+    parameters: CountedParameters = "trainable",
 ) -> GTheta:
     """Compute the generalisation measure G_theta of Sabanayagam et al. (2023).
 
@@ -152,6 +214,8 @@ def g_theta(
         rng: draws the random vectors, Gaussian and normalised.
         threshold: ``mean``, ``min`` or ``max`` over the random vectors, or a number.
         random_vectors: number of random vectors.
+        loss: as for :func:`alignments`.
+        parameters: as for :func:`alignments`.
 
     Returns:
         The count and the fraction of vectors that are reached, and the threshold.
@@ -163,10 +227,11 @@ def g_theta(
         raise GengapError(
             f"The threshold of G_theta is {threshold!r}: give {', '.join(STATISTICS)} or a number."
         )
-    size = parameter_count(network)
+    size = gradient_size(network, parameters)
     random = rng.standard_normal((size, random_vectors))
     random /= np.linalg.norm(random, axis=0)
-    aligned = alignments(network, inputs, np.concatenate([eigenvectors, random], axis=1))
+    both = np.concatenate([eigenvectors, random], axis=1)
+    aligned = alignments(network, inputs, both, loss=loss, parameters=parameters)
     largest = np.abs(aligned).max(axis=0)
     given, reached = largest[: eigenvectors.shape[1]], largest[eigenvectors.shape[1] :]
     limit = (

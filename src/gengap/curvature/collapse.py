@@ -84,9 +84,13 @@ def collapse_of(network: nn.Module, data: Split) -> dict[str, float]:
         The quantities ``nc1``, ``nc2_norms``, ``nc2_angles``, ``nc3`` and ``nc4``.
 
     Raises:
-        GengapError: as for :func:`neural_collapse`, or the last layer does not have one unit per
-            class.
+        GengapError: as for :func:`neural_collapse`, the last layer does not have one unit per
+            class, or the targets are numbers.
     """
+    if data.has_numbers:
+        raise GengapError(
+            "Neural collapse is of classes, but the targets are numbers: give data with classes."
+        )
     _, last = weight_layers(network)[-1]
     kernel = last.weight.detach().flatten(1).numpy(force=True)
     if len(kernel) != data.classes:

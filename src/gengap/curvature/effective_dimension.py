@@ -49,15 +49,12 @@ def effective_dimensionality(eigenvalues: np.ndarray, alpha: float) -> float:
     Raises:
         GengapError: alpha is not above 0, or an eigenvalue is not finite.
     """
-    if not alpha > 0 or not np.isfinite(alpha):
+    real = isinstance(alpha, int | float | np.integer | np.floating)
+    if not real or not alpha > 0 or not np.isfinite(alpha):
         raise GengapError(
-            f"alpha of the effective dimensionality is {alpha}: give a finite number above 0."
+            f"alpha of the effective dimensionality is {alpha!r}: give a finite number above 0."
         )
-    if not np.isfinite(eigenvalues).all():
-        raise GengapError(
-            "An eigenvalue of the effective dimensionality is NaN or infinite: compute them again."
-        )
-    return float(filter_factors(np.asarray(eigenvalues, float), alpha).sum())
+    return float(filter_factors(_checked(eigenvalues), float(alpha)).sum())
 
 
 def filter_factors(eigenvalues: np.ndarray, alpha: float) -> np.ndarray:
@@ -81,9 +78,7 @@ def sweep(
     """
     values = [effective_dimensionality(eigenvalues, alpha) for alpha in alphas]
     return EffectiveDimensionality(
-        np.asarray(alphas, float),
-        np.array(values),
-        negatives(np.asarray(eigenvalues, float), dtype),
+        np.asarray(alphas, float), np.array(values), negatives(_checked(eigenvalues), dtype)
     )
 
 
@@ -103,8 +98,11 @@ def outliers(eigenvalues: np.ndarray) -> int:
     Returns:
         The number of outliers; 0 where no eigenvalue is positive, or where all are equal and there
         is no gap. It depends on k, so compare spectra of the same k.
+
+    Raises:
+        GengapError: an eigenvalue is not finite.
     """
-    ordered = np.sort(np.asarray(eigenvalues, float))[::-1]
+    ordered = np.sort(_checked(eigenvalues))[::-1]
     floor = NOISE * ordered.max(initial=0.0)
     if floor <= 0:
         return 0
@@ -112,3 +110,19 @@ def outliers(eigenvalues: np.ndarray) -> int:
     if not len(gaps) or gaps.max() <= NOISE:
         return 0
     return int(np.argmax(gaps)) + 1
+
+
+def _checked(eigenvalues: np.ndarray) -> np.ndarray:
+    """Return eigenvalues as an array (k,) of float64."""
+    try:
+        values = np.asarray(eigenvalues)
+    except ValueError:  # rows of different lengths
+        values = np.empty(0, object)
+    if values.ndim != 1 or values.dtype.kind not in "fiu":
+        raise GengapError(
+            f"The eigenvalues are an array of {values.dtype} of shape {list(values.shape)}: give "
+            "real numbers of shape (k,)."
+        )
+    if not np.isfinite(values).all():
+        raise GengapError("An eigenvalue of the spectrum is NaN or infinite: compute them again.")
+    return values.astype(float)

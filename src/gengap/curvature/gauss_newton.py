@@ -7,13 +7,19 @@ eigenvalues follow exactly from a matrix whose size is the number of outputs.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gengap.curvature.alignment import RANDOM_VECTORS, GTheta, output_direction
-from gengap.curvature.per_sample import batch_size, pull_back
-from gengap.networks import device_of, logits, parameter_count, tensor_of
+from gengap.curvature.alignment import RANDOM_VECTORS, GTheta, loss_direction
+from gengap.curvature.per_sample import batch_size, gradient_size, pull_back
+from gengap.errors import GengapError
+from gengap.networks import input_batches
+from gengap.networks.differentiation import CountedParameters, full_precision, input_array
+from gengap.training import loss_inputs
 
 NOISE = 1e-10
 """Eigenvalues below this, relative to the largest, are rounding errors."""
@@ -25,42 +31,60 @@ def gauss_newton_g_theta(
     rng: np.random.Generator,
     *,
     random_vectors: int = RANDOM_VECTORS,
+    loss: str = "cross_entropy",
+    parameters: CountedParameters = "trainable",
 ) -> GTheta:
-    """Compute G_theta with the eigenvectors of the cross-entropy's Gauss-Newton matrix.
+    """Compute G_theta with the eigenvectors of the loss's Gauss-Newton matrix.
 
-    With the Jacobian J of all n k outputs, and R_i R_i^T = diag(p_i) - p_i p_i^T of the softmax,
-    the matrix is J^T R R^T J / n. If u is an eigenvector of R^T J J^T R / n with the eigenvalue
-    lambda, then J^T R u / sqrt(n lambda) is one of the matrix, with the same eigenvalue. Its
-    alignment with a gradient J^T c follows from J J^T alone.
+    With the Jacobian J of all n k outputs, and R_i R_i^T the second derivative of the loss in the
+    outputs of an input (diag(p_i) - p_i p_i^T of the softmax for the cross-entropy), the matrix is
+    J^T R R^T J / n. If u is an eigenvector of R^T J J^T R / n with the eigenvalue lambda, then
+    J^T R u / sqrt(n lambda) is one of the matrix, with the same eigenvalue. Its alignment with a
+    gradient J^T c follows from J J^T alone.
 
     Args:
-        network: a network in eval mode.
+        network: a classifier in eval mode.
         inputs: (n, *input_shape), training inputs; a thousand outputs (n k) take seconds.
         rng: draws the random vectors whose alignment is the threshold.
         random_vectors: number of random vectors; the threshold is the mean of their largest
             alignments.
+        loss: ``cross_entropy``, ``nll`` or ``mse``; the hinge loss has no such matrix.
+        parameters: see :func:`gengap.curvature.per_sample.pull_back`.
 
     Returns:
         The result of :func:`gengap.curvature.alignment.g_theta` for the eigenvectors whose
         eigenvalues are above :data:`NOISE` times the largest.
 
     Raises:
-        GengapError: a part of the network cannot be differentiated for single inputs.
+        GengapError: a part of the network cannot be differentiated for single inputs, the loss is
+            piecewise linear, or the matrix vanishes.
     """
-    size = parameter_count(network)
+    if loss not in FACTORS:
+        raise GengapError(
+            f"The loss {loss!r} has no Gauss-Newton matrix with eigenvectors: choose one of "
+            f"{', '.join(FACTORS)}."
+        )
+    network = full_precision(network)
+    size = gradient_size(network, parameters)
     random = rng.standard_normal((size, random_vectors))
     random /= np.linalg.norm(random, axis=0)
-    batch = tensor_of(inputs, device_of(network)).to(next(network.parameters()).dtype)
+    inputs = input_array(inputs)
+    _, batch = next(input_batches(network, inputs, len(inputs)))
     with torch.no_grad():
-        outputs = logits(network, batch).double()
-    jacobian = _jacobian(network, batch, outputs.shape[1])
+        outputs = loss_inputs(network, batch, loss).double()
+    jacobian = _jacobian(network, batch, outputs.shape[1], loss, parameters)
     kernel = (jacobian @ jacobian.T).double()
-    directions = _blocks(output_direction(outputs)[:, :, None])
+    directions = _blocks(loss_direction(network, outputs, loss)[:, :, None])
     lengths = torch.einsum("ij,ij->j", directions, kernel @ directions).clamp_min(0).sqrt()
     lengths = torch.where(lengths > 0, lengths, 1.0)
-    factors = _blocks(_factors(outputs))
+    factors = _blocks(FACTORS[loss](outputs))
     values, vectors = torch.linalg.eigh(factors.T @ kernel @ factors / len(outputs))
     significant = values > NOISE * values[-1].clamp_min(torch.finfo(torch.float64).tiny)
+    if not bool(significant.any()):
+        raise GengapError(
+            f"The Gauss-Newton matrix of the loss {loss} is 0 for this network, so it has no "
+            "eigenvectors: use weights from an earlier epoch."
+        )
     scaled = factors @ vectors[:, significant] / (len(outputs) * values[significant]).sqrt()
     aligned = (directions / lengths).T @ kernel @ scaled
     reached = directions.T @ (jacobian.double() @ torch.from_numpy(random).to(kernel))
@@ -70,14 +94,17 @@ def gauss_newton_g_theta(
     return GTheta(count, count / size, limit, largest)
 
 
-def _jacobian(network: nn.Module, inputs: Tensor, outputs: int) -> Tensor:
+def _jacobian(
+    network: nn.Module, inputs: Tensor, outputs: int, loss: str, parameters: CountedParameters
+) -> Tensor:
     """Return J, (n k, p), with the rows of one input together."""
     repeated = inputs.repeat_interleave(outputs, dim=0)
-    units = torch.eye(outputs, dtype=inputs.dtype, device=inputs.device).repeat(len(inputs), 1)
-    step = batch_size(network)
+    kind = next(network.parameters()).dtype
+    units = torch.eye(outputs, dtype=kind, device=inputs.device).repeat(len(inputs), 1)
+    step = batch_size(network, parameters)
     return torch.cat(
         [
-            pull_back(network, some, unit).detach()
+            pull_back(network, some, unit, loss, parameters=parameters).detach()
             for some, unit in zip(
                 torch.split(repeated, step), torch.split(units, step), strict=True
             )
@@ -102,3 +129,18 @@ def _factors(outputs: Tensor) -> Tensor:
     probabilities = torch.softmax(outputs, 1)
     roots = probabilities.sqrt()
     return torch.diag_embed(roots) - probabilities[:, :, None] * roots[:, None, :]
+
+
+def _factors_of_squares(outputs: Tensor) -> Tensor:
+    """Return R of the squared error, (n, k, k): R R^T = (2/k) I."""
+    count, units = outputs.shape
+    identity = torch.eye(units, dtype=outputs.dtype, device=outputs.device)
+    return (identity * math.sqrt(2 / units)).expand(count, units, units)
+
+
+FACTORS: dict[str, Callable[[Tensor], Tensor]] = {
+    "cross_entropy": _factors,
+    "nll": _factors,
+    "mse": _factors_of_squares,
+}
+"""By loss, R of each input (n, k, k) from the outputs (n, k): R R^T is the second derivative."""

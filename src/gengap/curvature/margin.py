@@ -11,16 +11,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gengap.curvature.alignment import alignments, gradient_direction
-from gengap.curvature.per_sample import batch_size
+from gengap.curvature.per_sample import batch_size, gradient_size
 from gengap.errors import GengapError
 from gengap.networks import (
     batched_outputs,
     class_logits,
     device_of,
     logits,
-    parameter_count,
     predictions,
     tensor_of,
+)
+from gengap.networks.differentiation import (
+    CountedParameters,
+    full_precision,
+    input_array,
+    input_tensor,
 )
 from gengap.networks.inference import PREDICTION_BATCH
 from gengap.training.optimisers import without_compiler
@@ -86,9 +91,10 @@ def boundary_search(
     Raises:
         GengapError: all inputs have the same prediction.
     """
+    network, inputs = full_precision(network), _continuous(network, inputs)
     search = _Search(network, inputs.shape[1:])
     start = search.flat(inputs)
-    known = start if others is None else search.flat(others)
+    known = start if others is None else search.flat(input_array(others))
     source, targets = search.predict(start), search.predict(known)
     reach, nearest = _nearest_other(start, source, known, targets)
     random = rng.standard_normal((directions, start.shape[1]))
@@ -190,11 +196,24 @@ def _nearest_other(
     return reach, known[index]
 
 
+def _continuous(network: nn.Module, inputs: np.ndarray) -> np.ndarray:
+    """Return inputs as an array; refuse tokens, between which there is nothing."""
+    array = input_array(inputs)
+    if array.dtype.kind in "iu" and not input_tensor(network, array[:1]).is_floating_point():
+        raise GengapError(
+            "The network takes tokens, which have no distances: search for its decision boundary "
+            "in a network whose inputs are numbers."
+        )
+    return array
+
+
 class DescentOptions(TypedDict, total=False):
     """The keywords of :func:`aligned_points`, for a function that passes them on."""
 
     steps: int
     learning_rate: float
+    loss: str
+    parameters: CountedParameters
 
 
 @dataclass(frozen=True)
@@ -217,6 +236,8 @@ def aligned_points(
     *,
     steps: int = 300,
     learning_rate: float = 0.02,
+    loss: str = "cross_entropy",
+    parameters: CountedParameters = "trainable",
 ) -> AlignedPoints:
     """Move points until their gradient is parallel to a vector: Adam on 1 - A(x)^2, all at once.
 
@@ -226,6 +247,8 @@ def aligned_points(
         starts: (s, *input_shape), as many as fit into one batch of gradients.
         steps: number of steps of Adam; the best point on the way is kept.
         learning_rate: learning rate in units of the inputs.
+        loss: as for :func:`gengap.curvature.alignments`.
+        parameters: as for :func:`gengap.curvature.alignments`.
 
     Returns:
         The best point of each start, and its alignment.
@@ -233,14 +256,17 @@ def aligned_points(
     Raises:
         GengapError: the vector has another size, or there are too many starts.
     """
-    if vector.shape != (parameter_count(network),):
+    network = full_precision(network)
+    starts = _continuous(network, starts)
+    size, room = gradient_size(network, parameters), batch_size(network, parameters)
+    if vector.shape != (size,):
         raise GengapError(
             f"The vector has the shape {vector.shape}, but the network has "
-            f"{parameter_count(network)} parameters: give one number for each."
+            f"{size} parameters: give one number for each."
         )
-    if len(starts) > batch_size(network):
+    if len(starts) > room:
         raise GengapError(
-            f"{len(starts)} starts are more than the {batch_size(network)} gradients of this "
+            f"{len(starts)} starts are more than the {room} gradients of this "
             "network that fit into memory: use fewer."
         )
     dtype, device = next(network.parameters()).dtype, device_of(network)
@@ -250,7 +276,7 @@ def aligned_points(
     best = torch.zeros(len(starts), device=device, dtype=dtype)
     best_points = points.detach().clone()
     for _ in range(steps + 1):
-        gradients = gradient_direction(network, points)
+        gradients = gradient_direction(network, points, loss, parameters=parameters)
         lengths = gradients.norm(dim=1).clamp_min(torch.finfo(dtype).tiny)
         alignment = (gradients @ direction) / lengths
         better = alignment.detach().abs() > best.abs()
@@ -307,13 +333,21 @@ def estimate_margin(
         vector: an eigenvector of the Hessian, mostly the first, (p,).
         inputs: training inputs (n, *input_shape).
         starts: (s, *input_shape).
-        **options: ``steps`` and ``learning_rate``, see :func:`aligned_points`.
+        **options: ``steps``, ``learning_rate``, ``loss`` and ``parameters``, see
+            :func:`aligned_points`.
 
     Returns:
         The median margin, and the quantities that it is computed from.
     """
     aligned = aligned_points(network, vector, starts, **options)
-    by_input = alignments(network, inputs, vector[:, np.newaxis])[:, 0]
+    inputs = input_array(inputs)
+    by_input = alignments(
+        network,
+        inputs,
+        vector[:, np.newaxis],
+        loss=options.get("loss", "cross_entropy"),
+        parameters=options.get("parameters", "trainable"),
+    )[:, 0]
     extremes = int(by_input.argmax()), int(by_input.argmin())
     ends = inputs[list(extremes)].reshape(2, -1).astype(np.float64)
     reached = np.abs(aligned.alignments)

@@ -12,9 +12,9 @@ gradient_second_moment sum or mean of g_i g_i^T, g_i = dl_i/dtheta
 
 ``reduction`` says whether L is the mean of the l_i (the default, everywhere in the library) or
 their sum, n times as large. Frozen parameters (without ``requires_grad``) do not count, unless all
-are frozen or ``parameters`` is ``all``. The generalised Gauss-Newton matrix (Schraudolph 2002) of the
-cross-entropy of logits is the Fisher information of the model; the second moment of the gradients
-is the "empirical Fisher" (Kunstner et al. 2019, "Limitations of the empirical Fisher
+are frozen or ``parameters`` is ``all``. The generalised Gauss-Newton matrix (Schraudolph 2002) of
+the cross-entropy of logits is the Fisher information of the model; the second moment of the
+gradients is the "empirical Fisher" (Kunstner et al. 2019, "Limitations of the empirical Fisher
 approximation").
 """
 
@@ -296,6 +296,9 @@ class CurvatureOperator(LinearOperator):
         The Hessian of a random linear function of the outputs of a few inputs shows it, however
         small the loss. For random u and v, u'Av - v'Au is about |A - A'| (Frobenius), and |Av| is
         about |A|.
+
+        Raises:
+            GengapError: they are not symmetric.
         """
         draws = torch_generator(0, "symmetry")
         batch = self._batch(0, min(SYMMETRY_INPUTS, self.batch_size))
@@ -317,7 +320,8 @@ class CurvatureOperator(LinearOperator):
         raise GengapError(
             f"The second derivatives of this network are not symmetric: torch computes those of "
             f"{cause} wrongly (weight_norm is known for it); fold it into the weights with "
-            "torch.nn.utils.parametrize.remove_parametrizations, or replace it."
+            "torch.nn.utils.parametrize.remove_parametrizations or "
+            "torch.nn.utils.remove_weight_norm, or replace it."
         )
 
     def _graph_bytes(self) -> tuple[int, int]:
@@ -474,6 +478,7 @@ def _gradient(batch: _Batch, outputs: Tensor, seed: Tensor | None = None) -> lis
     """Return J^T seed with its own graph: zeros for parameters that the network does not use.
 
     Raises:
+        _NotTwiceDifferentiableError: the outputs do not depend on any parameter.
         GengapError: the network uses a parameter, but no gradient reaches it.
     """
     if not outputs.requires_grad:
@@ -481,7 +486,7 @@ def _gradient(batch: _Batch, outputs: Tensor, seed: Tensor | None = None) -> lis
             "the loss does not depend on the weights through gradients"
         )
     parameters = batch.parameters
-    slopes = torch.autograd.grad(
+    slopes: tuple[Tensor | None, ...] = torch.autograd.grad(
         outputs, list(parameters.values()), seed, create_graph=True, allow_unused=True
     )
     if any(slope is None for slope in slopes):
@@ -500,11 +505,11 @@ def _gradient(batch: _Batch, outputs: Tensor, seed: Tensor | None = None) -> lis
     return filled
 
 
-class _Reads(TorchDispatchMode):
+class _Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes the memory of all tensors that operations take as arguments."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.storages: set[int] = set()
 
     def __torch_dispatch__(
@@ -519,7 +524,8 @@ class _Reads(TorchDispatchMode):
 
 def _storages_read(batch: _Batch) -> set[int]:
     """Return the addresses of the memory that a forward pass reads."""
-    with torch.no_grad(), _Reads() as reads:
+    reads = _Reads()
+    with torch.no_grad(), reads:
         batch.outputs()
     return reads.storages
 

@@ -11,9 +11,17 @@ from torch import Tensor, nn
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.limits import GRADIENT_BATCH_BYTES
-from gengap.networks import device_of, input_batches, parameter_count, tensor_of
+from gengap.networks import device_of, input_batches, tensor_of
+from gengap.networks.differentiation import (
+    CountedParameters,
+    counted_parameters,
+    full_precision,
+    over_inputs,
+    twice_differentiable,
+    weight_type,
+)
 from gengap.training import loss_inputs, sample_losses
-from gengap.training.losses import check_fit
+from gengap.training.losses import check_fit, final_activation_of
 
 
 class _Outputs(nn.Module):
@@ -25,11 +33,17 @@ class _Outputs(nn.Module):
         self.loss = loss
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return loss_inputs(self.network, inputs, self.loss)
+        with twice_differentiable(self.network):
+            return loss_inputs(self.network, inputs, self.loss)
 
 
 def pull_back(
-    network: nn.Module, inputs: Tensor, cotangents: Tensor, loss: str = "cross_entropy"
+    network: nn.Module,
+    inputs: Tensor,
+    cotangents: Tensor,
+    loss: str = "cross_entropy",
+    *,
+    parameters: CountedParameters = "trainable",
 ) -> Tensor:
     """Compute J_i^T u_i of each input: a direction in the outputs, pulled back to the parameters.
 
@@ -41,13 +55,15 @@ def pull_back(
         cotangents: u, (n, k) for k outputs.
         loss: the loss whose inputs count as outputs, see :func:`gengap.training.loss_inputs`:
             logits except for ``mse``.
+        parameters: which ones count, see
+            :func:`gengap.networks.differentiation.counted_parameters`.
 
     Returns:
-        (n, p), parameters in the order of ``network.parameters()``, each flattened.
+        (n, p), the parameters that count in the order of ``network.parameters()``, each flattened.
 
     Raises:
-        GengapError: the network is in training mode, or has a part that cannot be differentiated
-            for single inputs.
+        GengapError: the network is in training mode, or has a part that is random or cannot be
+            differentiated for single inputs.
     """
     if network.training:
         raise GengapError(
@@ -55,7 +71,10 @@ def pull_back(
             "mixes inputs in training mode: call network.eval() first."
         )
     module = _Outputs(network, loss)
-    parameters = {name: value.detach() for name, value in module.named_parameters()}
+    counted = {
+        f"network.{name}": value.detach()
+        for name, value in counted_parameters(network, parameters).items()
+    }
     buffers = dict(module.named_buffers())
 
     def projected(values: dict[str, Tensor], one: Tensor, cotangent: Tensor) -> Tensor:
@@ -63,34 +82,36 @@ def pull_back(
         total: Tensor = (outputs[0] * cotangent).sum()
         return total
 
-    try:
-        gradients: dict[str, Tensor] = torch.func.vmap(
-            torch.func.grad(projected), in_dims=(None, 0, 0)
-        )(parameters, inputs, cotangents)
-    except RuntimeError as error:
-        first = str(error).strip().splitlines()[0].rstrip(".")
-        raise GengapError(
-            f"The network has a part that cannot be differentiated for single inputs ({first}): "
-            "replace it by layers of the spec."
-        ) from error
+    gradients = over_inputs(projected, counted, inputs, cotangents)
     return torch.cat([gradient.flatten(1) for gradient in gradients.values()], dim=1)
 
 
-def batch_size(network: nn.Module) -> int:
+def batch_size(network: nn.Module, parameters: CountedParameters = "trainable") -> int:
     """Return how many gradients fit into :data:`gengap.limits.GRADIENT_BATCH_BYTES`."""
-    size = next(network.parameters()).element_size()
-    return max(1, GRADIENT_BATCH_BYTES // (size * parameter_count(network)))
+    size = weight_type(network).itemsize
+    numbers = gradient_size(network, parameters)
+    return max(1, GRADIENT_BATCH_BYTES // (size * numbers))
+
+
+def gradient_size(network: nn.Module, parameters: CountedParameters = "trainable") -> int:
+    """Return p, the number of all parameters that count."""
+    return sum(value.numel() for value in counted_parameters(network, parameters).values())
 
 
 def per_sample_gradients(
-    network: nn.Module, data: Split, loss: str = "cross_entropy"
+    network: nn.Module,
+    data: Split,
+    loss: str = "cross_entropy",
+    *,
+    parameters: CountedParameters = "trainable",
 ) -> Iterator[tuple[slice, Tensor]]:
     """Yield the gradient of the loss of each input, batch by batch.
 
     Args:
-        network: a network in eval mode.
-        data: n inputs and labels.
-        loss: one of :data:`gengap.names.LOSSES`.
+        network: a network in eval mode; weights of half precision are taken as float32.
+        data: n inputs, and labels or numbers.
+        loss: one of :data:`gengap.names.LOSSES`; ``mse`` where the targets are numbers.
+        parameters: see :func:`pull_back`.
 
     Yields:
         The rows of ``data`` and their gradients (b, p), see :func:`pull_back`; b is such that a
@@ -99,13 +120,14 @@ def per_sample_gradients(
     Raises:
         GengapError: network, data and loss do not fit, or a gradient is not finite.
     """
+    network = full_precision(network)
     check_fit(network, data, loss)
-    for rows, inputs in input_batches(network, data.inputs, batch_size(network)):
+    for rows, inputs in input_batches(network, data.inputs, batch_size(network, parameters)):
         labels = tensor_of(data.labels[rows], device_of(network))
         outputs = loss_inputs(network, inputs, loss).detach().requires_grad_()
-        total = sample_losses(outputs, labels, loss).sum()
-        (cotangents,) = torch.autograd.grad(total, outputs)
-        gradients = pull_back(network, inputs, cotangents, loss)
+        losses = sample_losses(outputs, labels, loss, final_activation=final_activation_of(network))
+        (cotangents,) = torch.autograd.grad(losses.sum(), outputs)
+        gradients = pull_back(network, inputs, cotangents, loss, parameters=parameters)
         if not math.isfinite(float(gradients.sum())):
             raise GengapError(
                 f"A gradient of the loss {loss} is not finite for this network: look at its "

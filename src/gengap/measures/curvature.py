@@ -95,8 +95,8 @@ def hessian_spectrum(subject: Subject) -> dict[str, float]:
         some_inputs(subject.train, rng),
         parameters=subject.parameters,
     )
-    top = operator.eigsh(min(TOP, operator.size), seed=int(rng.integers(2**32)))
-    density = operator.spectral_density(RUNS, STEPS, known=top, seed=int(rng.integers(2**32)))
+    top = operator.eigsh(min(TOP, operator.size), seed=_seed(rng))
+    density = operator.spectral_density(RUNS, STEPS, known=top, seed=_seed(rng))
     number, mass = density.negatives()
     log.info("below zero: %.4g of %d eigenvalues, of mass %.3g", number, operator.size, mass)
     values = {
@@ -185,12 +185,16 @@ def g_theta(subject: Subject) -> float:
     gradients = 4 * sum(values.numel() for values in counted.values()) * train.classes
     count = max(2, min(G_THETA_INPUTS, len(train.labels), G_THETA_BYTES // gradients))
     inputs = train.sample(count, rng).inputs
-    return float(gauss_newton_g_theta(network, inputs, rng).count)
+    return float(gauss_newton_g_theta(network, inputs, rng, parameters=subject.parameters).count)
 
 
 def some_inputs(train: Split, rng: np.random.Generator) -> Split:
     """Draw at most :data:`INPUTS` of the training inputs, without replacement, in their order."""
     return train if len(train.labels) <= INPUTS else train.sample(INPUTS, rng)
+
+
+def _seed(rng: np.random.Generator) -> np.random.SeedSequence:
+    return np.random.SeedSequence(int(rng.integers(2**32)))
 
 
 @torch.no_grad()

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from gengap.measures.subject import Subject
 
 IMAGE_RANK = 4
-OUTPUT_AXES = 2
 LEAST_CLASSES = 2
 
 
@@ -54,12 +53,10 @@ def _has_fitting_outputs(subject: Subject) -> bool:
 
 
 def _outputs(subject: Subject) -> int:
-    """Count the outputs for one input; 0 where they are not a row of numbers."""
+    """Count the outputs for one input."""
     networks = importlib.import_module("gengap.networks")
     _, example = next(networks.input_batches(subject.network, subject.train.inputs[:1], 1))
-    outputs = networks.logits(subject.network, example)
-    shape = tuple(getattr(outputs, "shape", ()))
-    return shape[1] if len(shape) == OUTPUT_AXES else 0
+    return int(networks.logits(subject.network, example).shape[1])
 
 
 def _is_twice_differentiable(subject: Subject) -> bool:

@@ -12,14 +12,12 @@ import math
 
 import numpy as np
 import scipy.linalg
-from torch import nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures.registry import measure
 from gengap.measures.results import LeftOut
 from gengap.measures.subject import Subject
-from gengap.networks.differentiation import CountedParameters, counting
 from gengap.tangent.alignment import normalised_alignment, one_hot
 from gengap.tangent.eigenfunctions import check_positive
 from gengap.tangent.kernel import Kernel, empirical_ntk
@@ -77,18 +75,13 @@ def tangent(subject: Subject) -> dict[str, float | LeftOut]:
     assert subject.initial is not None
     train = subject.train.sample(INPUTS, subject.rng)
     first, last = (
-        _kernel(network, train, subject.parameters)
+        empirical_ntk(network, train.inputs, of="trace", double=True, parameters=subject.parameters)
         for network in (subject.initial, subject.network)
     )
     return {
         **_fits(first, last, train),
         **_sizes(first, last),
     }
-
-
-def _kernel(network: nn.Module, train: Split, parameters: CountedParameters) -> Kernel:
-    with counting(network, parameters):
-        return empirical_ntk(network, train.inputs, of="trace", double=True)
 
 
 def _fits(first: Kernel, last: Kernel, train: Split) -> dict[str, float | LeftOut]:

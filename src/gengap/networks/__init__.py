@@ -5,8 +5,8 @@ A spec is PGDL's own ``config.json`` (a list of Keras-style layers and an input 
 (n, H, W, C) images or (n, d) vectors, float32. Front doors: :func:`build`, :func:`initialise`,
 :func:`write_weights`, :func:`read_weights`, :func:`convolutional`, :func:`dense`. For the parts of
 a network: :func:`weight_layers`, :func:`observed_layers`, :func:`leaf_modules`,
-:func:`parameter_count`. For its linear maps: :func:`kernels`,
-:func:`kernel_norms`, :func:`coverage`, :func:`unknown_layers`, :func:`folded`. To run it over data:
+:func:`parameter_count`. For its linear maps: :func:`kernels`, :func:`kernel_norms`,
+:func:`coverage`, :func:`unknown_layers`, :func:`folded`. To run it over data:
 :func:`batched_outputs`, :func:`predicted_classes`, :func:`logits`, :func:`class_logits`,
 :func:`predictions`, :func:`penultimate`, :func:`captured`. For its device: :func:`resolve_device`,
 :func:`device_of`, :func:`tensor_of`.
@@ -46,7 +46,8 @@ from gengap.networks.layers import LAYERS
 from gengap.networks.network import Network
 from gengap.networks.specs import read_spec
 from gengap.networks.templates import TEMPLATES, convolutional, dense
-from gengap.networks.weights import read_weights, set_weights, weights_of, write_weights
+from gengap.networks.weight_files import read_weights
+from gengap.networks.weights import set_weights, weights_of, write_weights
 
 __all__ = [
     "ARCHITECTURES",

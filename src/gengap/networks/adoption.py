@@ -336,10 +336,11 @@ def unwrapped(module: Any) -> nn.Module:
         torch.optim.swa_utils.AveragedModel,
     )
     while isinstance(module, nn.Module):
-        inner = module.module if isinstance(module, wrappers) else None
-        # Of torch.compile, whose class is in a module that takes seconds to import.
-        inner = module._modules.get("_orig_mod") if inner is None else inner
-        if inner is None:
+        # That of torch.compile is in a module that takes seconds to import.
+        inner = (
+            module.module if isinstance(module, wrappers) else getattr(module, "_orig_mod", None)
+        )
+        if not isinstance(inner, nn.Module):
             break
         logger.info("%s is taken off %s.", type(module).__name__, type(inner).__name__)
         module = inner

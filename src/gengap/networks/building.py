@@ -17,6 +17,7 @@ from gengap.networks.architectures import ARCHITECTURES
 from gengap.networks.factories import make_module
 from gengap.networks.hubs import HUB_LAYOUT, make_hub_module
 from gengap.networks.initialisation import initialise
+from gengap.networks.keras_files import load_weights, read_keras_spec
 from gengap.networks.keywords import KeywordError, integer, refuse_unknown, shape
 from gengap.networks.network import Network
 from gengap.networks.sequential import SequentialNetwork
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 FIRST_SEED = 0
 """The seed of the weights that a network has until it is trained or weights are read."""
 
-KINDS = ("model_config", "architecture", "factory", "hub")
+KINDS = ("model_config", "architecture", "factory", "hub", "keras")
 """Keys that say how a spec describes its network; a spec has one of them."""
 
 FOREIGN_KINDS = ("factory", "hub")
@@ -65,10 +66,12 @@ def build(
             - ``{"architecture": name, "input_shape": [...], "classes": k, keywords}``,
             - ``{"factory": "mynets.py:SmallResNet", "keywords": {...}}``, a function in a file of
               the user's own, which returns a module,
-            - ``{"hub": "torchvision:resnet18", "keywords": {...}}``, or ``timm:...``.
+            - ``{"hub": "torchvision:resnet18", "keywords": {...}}``, or ``timm:...``,
+            - ``{"keras": "model.keras"}``, or ``.h5``: a whole model with its weights, whose spec
+              afterwards is a ``model_config``.
 
-            The last two take ``layout``, ``outputs`` and ``observe`` as ``adopt`` does. Integral
-            floats stand for integers.
+            Factories and hubs take ``layout``, ``outputs`` and ``observe`` as ``adopt`` does.
+            Integral floats stand for integers.
         example: some inputs (n, *input_shape) for a network made elsewhere, channels last; not
             needed if the spec is complete.
         folder: what paths in the spec are relative to.
@@ -84,11 +87,13 @@ def build(
     if len(kinds) != 1:
         raise GengapError(
             "A network's spec is a mapping with one of the keys model_config (a list of layers), "
-            "architecture (a name), factory (file.py:function) or hub (torchvision:name): give "
-            "one of them."
+            "architecture (a name), factory (file.py:function), hub (torchvision:name) or keras "
+            "(a file): give one of them."
         )
     if kinds[0] in FOREIGN_KINDS:
         return _foreign(spec, kinds[0], example, folder).eval()
+    if kinds[0] == "keras":
+        return _of_keras(spec, folder)
     # torch's layers draw their first weights from the global random state.
     with torch.random.fork_rng(devices=[]):
         network = _sequential(spec) if "model_config" in spec else _named(spec)
@@ -96,6 +101,24 @@ def build(
     if torch.get_default_device().type != "meta":
         initialise(network, "torch", torch.Generator().manual_seed(FIRST_SEED))
     return network.eval()
+
+
+def _of_keras(spec: Mapping[str, Any], folder: str | Path) -> Network:
+    """Build the network of a Keras file, with its weights."""
+    unknown = sorted(set(spec) - {"keras"})
+    if unknown or not isinstance(spec["keras"], str):
+        raise GengapError(
+            f"A network's spec with keras is a file's path alone, not {dict(spec)!r}: give "
+            "{'keras': 'model.keras'}."
+        )
+    path = Path(folder, spec["keras"])
+    model = read_keras_spec(path)
+    try:
+        network = build(model)
+    except GengapError as error:
+        raise GengapError(f"{path}: {error}") from None
+    load_weights(network, path)
+    return network
 
 
 def _foreign(

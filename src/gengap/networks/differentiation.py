@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
 
@@ -86,8 +86,7 @@ def differentiable_copy(
         The copy, and its parameters that count by name.
 
     Raises:
-        GengapError: the network cannot be copied or differentiated twice as it is; the sentence
-            names the remedy.
+        GengapError: the network was compiled, which leaves it without second derivatives.
     """
     names = counted_parameters(network, parameters)
     if hasattr(network, "_orig_mod"):
@@ -95,16 +94,29 @@ def differentiable_copy(
             "The network was compiled by torch.compile, which leaves no second derivatives: give "
             "the module that was compiled."
         )
-    try:
+    with _without_graphs(network):
         copied = copy.deepcopy(network).to(dtype).eval()
-    except (RuntimeError, TypeError) as error:
-        raise GengapError(
-            f"The network cannot be copied ({first_line(error)}): remove what computes its weights "
-            "at each pass (torch.nn.utils.remove_weight_norm, torch.nn.utils.prune.remove)."
-        ) from error
     for name, value in copied.named_parameters():
         value.requires_grad_(name in names)
     return copied, {name: value for name, value in copied.named_parameters() if name in names}
+
+
+@contextmanager
+def _without_graphs(network: nn.Module) -> Iterator[None]:
+    """Detach weights that hooks (of pruning, say) compute in each pass; graphs cannot be copied."""
+    computed = [
+        (module, name, value)
+        for module in network.modules()
+        for name, value in vars(module).items()
+        if isinstance(value, Tensor) and not value.is_leaf
+    ]
+    for module, name, value in computed:
+        vars(module)[name] = value.detach()
+    try:
+        yield
+    finally:
+        for module, name, value in computed:
+            vars(module)[name] = value
 
 
 def full_precision(network: nn.Module) -> nn.Module:
@@ -118,7 +130,10 @@ def full_precision(network: nn.Module) -> nn.Module:
         is the same function up to the rounding of its activations.
     """
     half = any(value.dtype in (torch.float16, torch.bfloat16) for value in network.parameters())
-    return copy.deepcopy(network).float() if half else network
+    if not half:
+        return network
+    with _without_graphs(network):
+        return copy.deepcopy(network).float()
 
 
 @contextmanager
@@ -144,6 +159,77 @@ def twice_differentiable(network: nn.Module) -> Iterator[None]:
         stack.callback(torch.backends.mha.set_fastpath_enabled, fast)
         torch.backends.mha.set_fastpath_enabled(False)
         yield
+
+
+def over_inputs(
+    one: Callable[[dict[str, Tensor], Tensor, Tensor], Tensor],
+    parameters: dict[str, Tensor],
+    inputs: Tensor,
+    others: Tensor,
+) -> dict[str, Tensor]:
+    """Compute the gradient in the parameters of a function of each input, for all inputs.
+
+    The inputs go through together (``torch.func.vmap``), or one by one where a part of the network,
+    such as a recurrent layer, cannot do so; the gradients are the same.
+
+    Args:
+        one: maps parameters by name, an input (*input_shape) and a row of ``others`` to a number.
+        parameters: where gradients are taken, detached.
+        inputs: (n, *input_shape).
+        others: (n, ...).
+
+    Returns:
+        Gradients (n, *shape) by the parameters' names; differentiable in inputs and others.
+
+    Raises:
+        GengapError: a part of the network is random, or cannot be differentiated.
+    """
+    try:
+        gradients: dict[str, Tensor] = torch.func.vmap(
+            torch.func.grad(one), in_dims=(None, 0, 0), randomness="error"
+        )(parameters, inputs, others)
+    except GengapError:
+        raise
+    except Exception as error:  # whatever cannot go through together may do so one by one
+        if "randomness" in str(error):
+            raise GengapError(
+                "The network is random in eval mode, so it has no gradients to speak of: let its "
+                "forward pass draw numbers in training mode only."
+            ) from error
+        return _one_by_one(one, parameters, inputs, others)
+    return gradients
+
+
+def _one_by_one(
+    one: Callable[[dict[str, Tensor], Tensor, Tensor], Tensor],
+    parameters: dict[str, Tensor],
+    inputs: Tensor,
+    others: Tensor,
+) -> dict[str, Tensor]:
+    again = torch.is_grad_enabled() and (inputs.requires_grad or others.requires_grad)
+    leaves = {name: value.detach().requires_grad_() for name, value in parameters.items()}
+    rows = []
+    try:
+        with torch.enable_grad():
+            for single, other in zip(inputs, others, strict=True):
+                value = one(leaves, single, other)
+                if not value.requires_grad:
+                    rows.append(tuple(torch.zeros_like(leaf) for leaf in leaves.values()))
+                    continue
+                rows.append(
+                    torch.autograd.grad(
+                        value, list(leaves.values()), create_graph=again, materialize_grads=True
+                    )
+                )
+    except RuntimeError as error:
+        raise GengapError(
+            "The network has a part that cannot be differentiated for single inputs "
+            f"({first_line(error)}): replace it."
+        ) from error
+    return {
+        name: torch.stack(parts)
+        for name, parts in zip(leaves, zip(*rows, strict=True), strict=True)
+    }
 
 
 def input_array(inputs: Any) -> np.ndarray:

@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils._pytree import tree_leaves
 
-from gengap.networks.inference import forward_hooks, logits
+from gengap.networks.inference import forward_hooks
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED_CONVOLUTIONS = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -121,8 +122,8 @@ def _kernels_before(
             outputs[output.grad_fn] = _Output(names[module], output.detach(), axis)
 
     with torch.enable_grad(), forward_hooks([*kernels, *watched], remember):
-        result = logits(traced, example)
-    users = _users(result)
+        result = traced(example)
+    users = _users(part for part in tree_leaves(result) if isinstance(part, Tensor))
     pairs = {
         name: output.name
         for name, values in inputs.items()
@@ -140,9 +141,9 @@ def _is_plain(module: nn.Module, network: nn.Module) -> bool:
     return sum(parameter is module.weight for parameter in weights) == 1
 
 
-def _users(result: Any) -> Counter[Any]:
-    """Count, for each node of the graph of a result, the nodes that take its output."""
-    pending = [tensor.grad_fn for tensor in _tensors(result) if tensor.grad_fn is not None]
+def _users(results: Iterable[Tensor]) -> Counter[Any]:
+    """Count, for each node of the graph of some results, the nodes that take its output."""
+    pending = [result.grad_fn for result in results if result.grad_fn is not None]
     users: Counter[Any] = Counter()
     seen = set(pending)
     while pending:
@@ -154,13 +155,6 @@ def _users(result: Any) -> Counter[Any]:
                 seen.add(node)
                 pending.append(node)
     return users
-
-
-def _tensors(result: Any) -> list[Tensor]:
-    if isinstance(result, Tensor):
-        return [result]
-    parts = result.values() if isinstance(result, dict) else result
-    return [part for part in parts if isinstance(part, Tensor)]
 
 
 def _origin(values: Tensor, outputs: dict[Any, _Output], users: Counter[Any]) -> _Output | None:

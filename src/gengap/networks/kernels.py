@@ -258,20 +258,24 @@ def coverage(network: nn.Module) -> float:
 
 
 def unknown_layers(network: nn.Module) -> list[str]:
-    """List the modules with parameters that norms do not know, each as ``name (class)``.
+    """List what norms do not know: layers as ``name (class)``, and parameters by name.
 
     Args:
         network: any network.
 
     Returns:
-        The modules in the order of registration; none if :func:`coverage` is 1.
+        The layers with such parameters, and the parameters of the network itself, in the order of
+        registration; none if :func:`coverage` is 1.
     """
-    owners = dict.fromkeys((name, owner) for name, owner, _ in _unknown_parameters(network))
-    return [f"{name or 'the network'} ({type(owner).__name__})" for name, owner in owners]
+    names = [
+        f"{name} ({type(network.get_submodule(name)).__name__})" if name else own
+        for name, own, _ in _unknown_parameters(network)
+    ]
+    return list(dict.fromkeys(names))
 
 
-def _unknown_parameters(network: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Parameter]]:
-    """Yield the parameters that norms do not know, with the module that owns each and its name."""
+def _unknown_parameters(network: nn.Module) -> Iterator[tuple[str, str, nn.Parameter]]:
+    """Yield the parameters that norms do not know, with their layers' names and their own."""
     for name, parameter in network.named_parameters():
         # A parametrised weight is a module, and what it is made of are that module's parameters.
         owner_name, parametrised, own = name.rpartition(".parametrizations.")
@@ -280,4 +284,4 @@ def _unknown_parameters(network: nn.Module) -> Iterator[tuple[str, nn.Module, nn
         owner = network.get_submodule(owner_name)
         known = isinstance(owner, (*KERNEL_OWNERS, *NORMALISATIONS))
         if not (known and own.startswith(KNOWN_PARAMETERS)):
-            yield owner_name, owner, parameter
+            yield owner_name, own, parameter

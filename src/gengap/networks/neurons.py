@@ -81,6 +81,8 @@ class Call:
         call: how often it was called before.
         input: its first argument if that is a tensor.
         output: the first tensor that it returned.
+        versions: how often the input, when it came in, and the output, when it went out, had been
+            changed in place.
     """
 
     path: str
@@ -88,6 +90,7 @@ class Call:
     call: int
     input: Tensor | None
     output: Tensor | None
+    versions: tuple[int, int]
 
 
 def recorded_calls(module: nn.Module, run: Callable[[], Any]) -> tuple[list[Call], Any]:
@@ -102,22 +105,34 @@ def recorded_calls(module: nn.Module, run: Callable[[], Any]) -> tuple[list[Call
     """
     calls: list[Call] = []
     counts: dict[str, int] = {}
+    entered: list[tuple[Tensor | None, int]] = []
+
+    def enter(_part: nn.Module, arguments: tuple[Any, ...]) -> None:
+        given = arguments[0] if arguments and isinstance(arguments[0], Tensor) else None
+        entered.append((given, _version(given)))
 
     def hook(path: str) -> Callable[..., None]:
-        def record(part: nn.Module, arguments: tuple[Any, ...], result: Any) -> None:
+        def leave(part: nn.Module, _arguments: tuple[Any, ...], result: Any) -> None:
+            given, version = entered.pop()
+            output = first_tensor(result)
             index = counts.get(path, 0)
             counts[path] = index + 1
-            given = arguments[0] if arguments and isinstance(arguments[0], Tensor) else None
-            calls.append(Call(path, part, index, given, first_tensor(result)))
+            calls.append(Call(path, part, index, given, output, (version, _version(output))))
 
-        return record
+        return leave
 
     with ExitStack() as stack:
         for path, part in module.named_modules():
             if path:
+                stack.callback(part.register_forward_pre_hook(enter).remove)
                 stack.callback(part.register_forward_hook(hook(path)).remove)
         result = run()
     return calls, result
+
+
+def _version(tensor: Tensor | None) -> int:
+    """Return how often a tensor was changed in place."""
+    return 0 if tensor is None or tensor.is_inference() else tensor._version
 
 
 def owns_kernel(module: nn.Module) -> bool:
@@ -170,14 +185,28 @@ def find_places(
         read = _read_at(call, calls[last[path] + 1 :]) if path in layers else call
         axis = axes.get((read.path, read.call))
         if axis is not None:
-            convolves = isinstance(call.module, CONVOLUTIONS)
-            places[path] = Place(read.path, read.call, axis, convolves)
+            channels_first = _channels_first(calls[: last[path] + 1], layers)
+            places[path] = Place(read.path, read.call, axis, channels_first)
     if not places:
         raise GengapError(
             "The network has no layer whose outputs depend on its inputs: name modules to observe "
             f"in observe; those that were called are {_listed(last)}."
         )
     return places
+
+
+def _channels_first(calls: Sequence[Call], layers: Collection[str]) -> bool:
+    """Whether the last call gives (n, C, places...), as the last layer of its rank does."""
+    output = calls[-1].output
+    assert output is not None
+    return next(
+        (
+            isinstance(call.module, CONVOLUTIONS)
+            for call in reversed(calls)
+            if call.path in layers and call.output is not None and call.output.ndim == output.ndim
+        ),
+        False,
+    )
 
 
 def _is_layer(call: Call) -> bool:
@@ -205,15 +234,17 @@ def _listed(names: Collection[str]) -> str:
 
 def _read_at(layer: Call, later: Sequence[Call]) -> Call:
     """Return the call of the activation module that follows a layer, or else the layer's own."""
-    output = layer.output
+    before = layer
     for call in later:
-        if output is None or call.input is not output or list(call.module.children()):
+        if before.output is None or call.input is not before.output or list(call.module.children()):
             continue
+        if call.versions[0] != before.versions[1]:
+            return layer  # something was added to the output in between
         if _is_activation(call):
             return call
         if not isinstance(call.module, TRANSPARENT):
             return layer
-        output = call.output
+        before = call
     return layer
 
 

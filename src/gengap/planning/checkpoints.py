@@ -31,7 +31,7 @@ TAKEN = ("gap", "cluster")
 _KINDS: dict[str, tuple[str, ...]] = {
     "factory": ("keywords", "layout", "outputs", "observe"),
     "hub": ("keywords", "layout", "outputs", "observe"),
-    "keras": ("layout", "outputs", "observe"),
+    "keras": (),
 }
 """Keys beside each kind of spec that this module checks."""
 _MISSING = ("", "nan")
@@ -144,7 +144,7 @@ class CheckpointsPlan:
             if unknown:
                 raise GengapError(
                     f"{origin} has the key '{unknown[0]}', which a '{self._kind}' does not take "
-                    f"(it takes {', '.join(_KINDS[self._kind])}): leave it out."
+                    f"(it takes {', '.join(_KINDS[self._kind]) or 'no other'}): leave it out."
                 )
             self._check_source(origin)
             return

@@ -81,6 +81,11 @@ def receipts(task: TaskPlan) -> list[str]:
     return [SHARDS.format(task=task.name, shard=shard) for shard in task.shards]
 
 
+def receipt_failures(task: TaskPlan) -> list[str]:
+    """Return the lists of networks that could not be made, beside the receipts."""
+    return [f"{receipt.removesuffix('.json')}.failed.json" for receipt in receipts(task)]
+
+
 def receipt_of(task: TaskPlan, network: int) -> str:
     """Return the receipt of the shard that a network is in."""
     return SHARDS.format(task=task.name, shard=task.shard_of(network))

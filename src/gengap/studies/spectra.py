@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import SeedSequence
 
 from gengap.curvature import CurvatureOperator, SpectralDensity, effective_dimension, hessian
 from gengap.curvature.effective_dimension import filter_factors
@@ -105,9 +106,9 @@ def eigenpairs_of(
         values, vectors = np.linalg.eigh(operator.dense())
         descending = Spectrum(values[::-1].copy(), float(values[0]), none, none)
         return Eigenpairs(descending, vectors[:, ::-1].copy(), float(values.sum()))
-    seed = context.seed_for("eigenvectors")
+    seed = SeedSequence(context.seed_for("eigenvectors"))
     pairs = operator.eigsh(min(leading, operator.size), seed=seed)
-    trace = operator.trace(seed=context.seed_for("trace")).value
+    trace = operator.trace(seed=SeedSequence(context.seed_for("trace"))).value
     least = float(operator.eigsh(1, "bottom", seed=seed).values[0])
     spectrum = Spectrum(pairs.values.astype(float), least, none, none)
     return Eigenpairs(spectrum, pairs.vectors.astype(float), trace)
@@ -124,13 +125,12 @@ def spectrum_of(
         The spectrum, with values (count,) and a quadrature of fixed size, so that those of several
         networks can be stacked; and the density, which estimates what lies below zero.
     """
-    seed = context.seed_for("eigenvalues")
+    seed = SeedSequence(context.seed_for("eigenvalues"))
     pairs = operator.eigsh(min(count, operator.size), seed=seed)
     values = np.full(count, np.nan)
     values[: len(pairs.values)] = pairs.values
-    density = operator.spectral_density(
-        QUADRATURE_RUNS, QUADRATURE_STEPS, known=pairs, seed=context.seed_for("quadrature")
-    )
+    probes = SeedSequence(context.seed_for("quadrature"))
+    density = operator.spectral_density(QUADRATURE_RUNS, QUADRATURE_STEPS, known=pairs, seed=probes)
     nodes, weights = np.zeros((2, QUADRATURE_RUNS * QUADRATURE_STEPS))
     nodes[: density.nodes.size] = density.nodes.ravel()
     weights[: density.nodes.size] = density.weights.ravel() / len(density.nodes)

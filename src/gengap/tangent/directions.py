@@ -9,6 +9,7 @@ worst.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,14 @@ from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.limits import KERNEL_BYTES
 from gengap.networks import Network, device_of, forward_hooks, leaf_modules
+from gengap.networks.differentiation import CountedParameters, full_precision
 from gengap.tangent.outputs import (
     OutputSelection,
     as_function,
     check_network,
     check_scalar,
     inputs_tensor,
+    numbers_in,
     parameters_of,
 )
 from gengap.tangent.storage import read_with_weights, write_with_weights
@@ -64,11 +67,12 @@ def anisotropy_directions(
     count: int | None = None,
     of: OutputSelection = "scalar",
     memory_budget: int = KERNEL_BYTES,
+    parameters: CountedParameters = "trainable",
 ) -> Directions:
     """Compute the network's anisotropy directions at its weights.
 
     Args:
-        network: a network in eval mode.
+        network: a network in eval mode; weights of half precision are taken as float32.
         sigma: standard deviation of the Gaussian inputs; 0 is the origin alone.
         samples: number of inputs to average over; 1 is enough for ``sigma`` 0.
         rng: draws the inputs, and the starting vector of the matrix-free path.
@@ -77,6 +81,7 @@ def anisotropy_directions(
         memory_budget: budget in bytes. The mixed derivative is formed if it fits together with the
             computation of one row, as many rows at once as fit. Otherwise the leading directions
             are found by products alone (``svds``).
+        parameters: as for :func:`gengap.tangent.empirical_ntk`.
 
     Returns:
         The directions, from the most to the least separable.
@@ -96,7 +101,7 @@ def anisotropy_directions(
             f"inputs with {width} numbers: give sigma >= 0, samples >= 1 and 1 <= count <= {width}."
         )
     drawn = sigma * rng.standard_normal((samples, *network.input_shape))
-    derivative = _MixedDerivative(network, drawn.astype(np.float32), of)
+    derivative = _MixedDerivative(full_precision(network), drawn.astype(np.float32), of, parameters)
     room = memory_budget - derivative.size
     if room >= 2 * derivative.row:
         values, vectors = _dense(derivative, number, room)
@@ -177,15 +182,23 @@ class _MixedDerivative:
         row: approximate bytes to compute D v for one v; the derivative's graph takes as many.
     """
 
-    def __init__(self, network: nn.Module, inputs: np.ndarray, of: OutputSelection) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        inputs: np.ndarray,
+        of: OutputSelection,
+        parameters: CountedParameters = "trainable",
+    ) -> None:
         points = inputs_tensor(network, inputs).requires_grad_()
-        leaves = {k: v.clone().requires_grad_() for k, v in parameters_of(network).items()}
+        leaves = {
+            k: v.clone().requires_grad_() for k, v in parameters_of(network, parameters).items()
+        }
         function = as_function(network, of)
         activations = points.numel()
 
-        def count(_module: nn.Module, _arguments: tuple[Any, ...], output: Tensor) -> None:
+        def count(_module: nn.Module, _arguments: tuple[Any, ...], output: Any) -> None:
             nonlocal activations
-            activations += output.numel()
+            activations += numbers_in(output)
 
         with torch.enable_grad(), forward_hooks(leaf_modules(network), count):
             outputs = function(leaves, points)
@@ -197,7 +210,9 @@ class _MixedDerivative:
         self.row = (PASSES * activations + 3 * self.parameters) * item
         mean = outputs.mean()
         (by_input,) = torch.autograd.grad(mean, points, create_graph=True)
-        by_weight = torch.autograd.grad(mean, self._leaves, create_graph=True)
+        by_weight = torch.autograd.grad(
+            mean, self._leaves, create_graph=True, materialize_grads=True
+        )
         self._by_input = by_input.sum(0).flatten()
         self._by_weight = by_weight
         self.device = device_of(network)
@@ -208,20 +223,30 @@ class _MixedDerivative:
             return [
                 torch.zeros(len(vectors), leaf.numel(), device=self.device) for leaf in self._leaves
             ]
-        gradients = torch.autograd.grad(
-            self._by_input,
-            self._leaves,
-            vectors,
-            retain_graph=True,
-            allow_unused=True,
-            is_grads_batched=True,
-        )
+        try:
+            gradients = self._pulled(vectors, together=True)
+        except RuntimeError:  # a part of the network takes no batch of vectors
+            rows = [self._pulled(vector, together=False) for vector in vectors]
+            gradients = [
+                None if parts[0] is None else torch.stack(parts)
+                for parts in zip(*rows, strict=True)
+            ]
         return [
             torch.zeros(len(vectors), leaf.numel(), device=self.device)
             if gradient is None
             else gradient.reshape(len(vectors), -1)
             for leaf, gradient in zip(self._leaves, gradients, strict=True)
         ]
+
+    def _pulled(self, vectors: Tensor, *, together: bool) -> Sequence[Tensor | None]:
+        return torch.autograd.grad(
+            self._by_input,
+            self._leaves,
+            vectors,
+            retain_graph=True,
+            allow_unused=True,
+            is_grads_batched=together,
+        )
 
     def rows(self, direction: Tensor) -> Tensor:
         """Compute D' u, (width,), for one u (parameters,)."""

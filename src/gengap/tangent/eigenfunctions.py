@@ -18,6 +18,7 @@ from torch import nn
 
 from gengap.errors import GengapError
 from gengap.limits import KERNEL_BYTES
+from gengap.networks.differentiation import CountedParameters, input_array
 from gengap.tangent.kernel import Kernel, Method, empirical_ntk, kernel_operator, times
 from gengap.tangent.outputs import OutputSelection
 from gengap.tangent.storage import read_with_weights, write_with_weights
@@ -136,6 +137,7 @@ def nystrom(
     method: Method = "auto",
     memory_budget: int = KERNEL_BYTES,
     residuals: bool = True,
+    parameters: CountedParameters = "trainable",
 ) -> Eigenfunctions:
     """Compute the leading eigenfunctions of Nystrom's approximation of a network's kernel.
 
@@ -155,6 +157,7 @@ def nystrom(
         memory_budget: bytes, as for :func:`gengap.tangent.empirical_ntk`.
         residuals: whether to compute |K u - lambda u| with the network's own kernel, matrix-free;
             NaN otherwise.
+        parameters: as for :func:`gengap.tangent.empirical_ntk`.
 
     Returns:
         Eigenvalues, orthonormal eigenfunctions and their residuals.
@@ -162,6 +165,7 @@ def nystrom(
     Raises:
         GengapError: the numbers do not fit, or as :func:`gengap.tangent.empirical_ntk` does.
     """
+    inputs = input_array(inputs)
     size = len(inputs)
     if not 1 <= count <= landmarks <= size:
         raise GengapError(
@@ -170,7 +174,13 @@ def nystrom(
         )
     selected = np.sort(rng.permutation(size)[:landmarks])
     cross = empirical_ntk(
-        network, inputs, inputs[selected], of=of, method=method, memory_budget=memory_budget
+        network,
+        inputs,
+        inputs[selected],
+        of=of,
+        method=method,
+        memory_budget=memory_budget,
+        parameters=parameters,
     )
     among = cross[selected].astype(np.float64)
     own_values, own = scipy.linalg.eigh((among + among.T) / 2)
@@ -187,7 +197,8 @@ def nystrom(
     values, functions = singular[:count] ** 2, _signed(orthonormal @ left[:, :count])
     errors = np.full(count, np.nan)
     if residuals:
-        errors = _residuals(kernel_operator(network, inputs, of=of), values, functions)
+        operator = kernel_operator(network, inputs, of=of, parameters=parameters)
+        errors = _residuals(operator, values, functions)
     return Eigenfunctions(values, functions, errors)
 
 

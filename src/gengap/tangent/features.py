@@ -19,10 +19,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import grad, vmap
 from torch.nn import functional
 
 from gengap.networks import captured, logits
+from gengap.networks.differentiation import over_inputs, weight_type
 from gengap.tangent.outputs import OutputSelection, as_function, parameters_of, select_outputs
 
 Normalisation = nn.BatchNorm1d | nn.BatchNorm2d
@@ -91,21 +91,14 @@ def jacobian(network: nn.Module, of: OutputSelection) -> Extractor:
     def one(values: dict[str, Tensor], single: Tensor, output: Tensor) -> Tensor:
         return (function(values, single[None])[0] * output).sum()
 
-    per_input = vmap(grad(one), in_dims=(None, 0, None))
-
     def features(inputs: Tensor) -> Features:
         with torch.no_grad():
             count = function(parameters, inputs[:1]).shape[1]
-        rows = [
-            torch.cat(
-                [
-                    g.reshape(len(inputs), -1)
-                    for g in per_input(parameters, inputs, output).values()
-                ],
-                1,
-            )
-            for output in torch.eye(count, dtype=inputs.dtype, device=inputs.device)
-        ]
+        rows = []
+        for output in torch.eye(count, dtype=weight_type(network), device=inputs.device):
+            same = output.expand(len(inputs), count)
+            gradients = over_inputs(one, parameters, inputs, same)
+            rows.append(torch.cat([g.reshape(len(inputs), -1) for g in gradients.values()], 1))
         return [Factor(rows[0] if count == 1 else torch.cat(rows, 1))]
 
     return features
@@ -157,7 +150,7 @@ def _reproduces(network: nn.Module, parameters: list[nn.Parameter], examples: Te
     """Tell whether structured features of the sum of the logits give the gradients' products."""
     try:
         features = structured(network, "sum")(examples)
-        kernel = product(features, features, examples.dtype)
+        kernel = product(features, features, weight_type(network))
     except Exception:  # whatever a foreign forward pass raises, the form does not fit it
         return False
     rows = []

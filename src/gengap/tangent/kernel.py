@@ -1,7 +1,7 @@
 """The empirical neural tangent kernel, in blocks under a memory budget, or matrix-free.
 
 Theta(x, x') = <d f(x) / d theta, d f(x') / d theta> (Jacot et al. 2018, "Neural tangent kernel"),
-for the logits, in eval mode, over the trainable parameters.
+for the logits, in eval mode, over the trainable parameters (or all, see ``parameters``).
 """
 
 from __future__ import annotations
@@ -19,6 +19,13 @@ from torch import Tensor, nn
 from gengap.errors import GengapError
 from gengap.limits import GIB, KERNEL_BYTES
 from gengap.networks import forward_hooks, leaf_modules, logits
+from gengap.networks.differentiation import (
+    CountedParameters,
+    counting,
+    first_line,
+    full_precision,
+    weight_type,
+)
 from gengap.tangent.features import (
     LARGEST_PRODUCT,
     Extractor,
@@ -34,6 +41,7 @@ from gengap.tangent.outputs import (
     as_function,
     check_network,
     inputs_tensor,
+    numbers_in,
     parameters_of,
     select_outputs,
 )
@@ -56,6 +64,7 @@ def empirical_ntk(
     method: Method = "auto",
     double: bool = False,
     memory_budget: int = KERNEL_BYTES,
+    parameters: CountedParameters = "trainable",
 ) -> Kernel:
     """Compute the empirical tangent kernel between two sets of inputs.
 
@@ -63,8 +72,8 @@ def empirical_ntk(
     Otherwise the columns are computed again. Without ``x2`` only the upper triangle is computed.
 
     Args:
-        network: a network in eval mode.
-        x1: (n1, *input_shape) float32.
+        network: a network in eval mode; weights of half precision are taken as float32.
+        x1: (n1, *input_shape), float32 or tokens.
         x2: (n2, *input_shape); without it, ``x1``.
         of: ``scalar`` (the only output of a network with one), the index of a logit, ``sum`` (of
             the logits) or ``trace`` (the sum of the logits' kernels).
@@ -75,6 +84,8 @@ def empirical_ntk(
         double: whether to sum products in float64 and return it; gradients have the weights' type.
         memory_budget: bytes that the kernel and all intermediate arrays may take together. The
             trace is summed logit by logit if all at once would not fit.
+        parameters: ``trainable`` leaves out parameters without ``requires_grad``, unless no
+            parameter has it; ``all`` takes them too.
 
     Returns:
         (n1, n2) in the type of the weights, or float64; without ``x2`` exactly symmetric.
@@ -84,32 +95,39 @@ def empirical_ntk(
             what ``of`` needs, the inputs do not fit it, a structured form is asked for and there is
             none, or the budget is too small.
     """
+    network = full_precision(network)
     check_network(network)
     first = inputs_tensor(network, x1)
     second = None if x2 is None else inputs_tensor(network, x2)
-    kind = torch.float64 if double else first.dtype
+    kind = torch.float64 if double else weight_type(network)
     columns = first if second is None else second
-    extractors, plan = _planned(network, of, method, first, len(columns), kind, memory_budget)
-    kernel = torch.zeros(len(first), len(columns), dtype=kind, device=first.device)
-    for features in extractors:
-        if second is None:
-            _add_symmetric(kernel, features, first, plan)
-        else:
-            _add_rectangular(kernel, features, first, second, plan)
+    with counting(network, parameters):
+        extractors, plan = _planned(network, of, method, first, len(columns), kind, memory_budget)
+        kernel = torch.zeros(len(first), len(columns), dtype=kind, device=first.device)
+        for features in extractors:
+            if second is None:
+                _add_symmetric(kernel, features, first, plan)
+            else:
+                _add_rectangular(kernel, features, first, second, plan)
     return kernel.numpy(force=True)
 
 
 def kernel_operator(
-    network: nn.Module, inputs: np.ndarray, *, of: OutputSelection = "scalar"
+    network: nn.Module,
+    inputs: np.ndarray,
+    *,
+    of: OutputSelection = "scalar",
+    parameters: CountedParameters = "trainable",
 ) -> LinearOperator:
     """Make an operator that multiplies by the kernel of a set of inputs without forming it.
 
     A product K v is J (J' v): one reverse pass and one forward-mode pass over the inputs.
 
     Args:
-        network: a network in eval mode.
-        inputs: (n, *input_shape) float32.
+        network: a network in eval mode; weights of half precision are taken as float32.
+        inputs: (n, *input_shape), float32 or tokens.
         of: as for :func:`empirical_ntk`.
+        parameters: as for :func:`empirical_ntk`.
 
     Returns:
         An operator (n, n), symmetric. Products are float64 arrays, with the precision of the
@@ -118,18 +136,20 @@ def kernel_operator(
     Raises:
         GengapError: as :func:`empirical_ntk` does, except for the budget.
     """
+    network = full_precision(network)
     check_network(network)
     points = inputs_tensor(network, inputs)
-    function, parameters = as_function(network, of), parameters_of(network)
+    function, counted = as_function(network, of), parameters_of(network, parameters)
+    kind = weight_type(network)
     with torch.no_grad():
-        count = function(parameters, points[:1]).shape[1]
+        count = function(counted, points[:1]).shape[1]
 
     def matvec(vector: np.ndarray) -> np.ndarray:
-        weights = torch.as_tensor(vector.ravel(), dtype=points.dtype, device=points.device)
-        result = torch.zeros(len(points), dtype=points.dtype, device=points.device)
+        weights = torch.as_tensor(vector.ravel(), dtype=kind, device=points.device)
+        result = torch.zeros(len(points), dtype=kind, device=points.device)
         for output in range(count):
-            direction = transposed_jacobian_product(function, parameters, points, weights, output)
-            result += jacobian_product(function, parameters, points, direction)[:, output]
+            direction = transposed_jacobian_product(function, counted, points, weights, output)
+            result += jacobian_product(function, counted, points, direction)[:, output]
         return result.double().numpy(force=True)
 
     size = len(points)
@@ -178,12 +198,50 @@ def jacobian_product(
     """
     parts = []
     for some in torch.split(inputs, BATCH):
-        with torch.no_grad():
-            moved = torch.func.jvp(
-                lambda values, some=some: function(values, some), (parameters,), (direction,)
-            )[1]
+        try:
+            with torch.no_grad():
+                moved = torch.func.jvp(
+                    lambda values, some=some: function(values, some), (parameters,), (direction,)
+                )[1]
+        except RuntimeError:  # a part of the network has no derivative in forward mode
+            moved = _twice_reversed(function, parameters, some, direction)
         parts.append(moved)
     return torch.cat(parts)
+
+
+def _twice_reversed(
+    function: Callable[[dict[str, Tensor], Tensor], Tensor],
+    parameters: dict[str, Tensor],
+    inputs: Tensor,
+    direction: dict[str, Tensor],
+) -> Tensor:
+    """Compute J d as the derivative of (J' u) . d with respect to any u.
+
+    Returns:
+        (n, k).
+
+    Raises:
+        GengapError: a part of the network has no second derivative either.
+    """
+    leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
+    try:
+        with torch.enable_grad():
+            outputs = function(leaves, inputs)
+            dummy = torch.zeros_like(outputs).requires_grad_()
+            slopes = torch.autograd.grad(
+                outputs, list(leaves.values()), dummy, create_graph=True, materialize_grads=True
+            )
+            products = [
+                (slope * direction[name]).sum() for name, slope in zip(leaves, slopes, strict=True)
+            ]
+        total = torch.stack(products).sum()
+        moved: Tensor = torch.autograd.grad(total, dummy, materialize_grads=True)[0]
+    except RuntimeError as error:
+        raise GengapError(
+            "A part of the network cannot be differentiated along a direction of its parameters "
+            f"({first_line(error)}): compute the kernel with gengap.tangent.empirical_ntk."
+        ) from error
+    return moved
 
 
 def transposed_jacobian_product(
@@ -302,9 +360,9 @@ def _probe(network: nn.Module, of: OutputSelection, features: Extractor, example
     activations = 0
     largest_patches = 0
 
-    def count(module: nn.Module, _arguments: tuple[Any, ...], output: Tensor) -> None:
+    def count(module: nn.Module, _arguments: tuple[Any, ...], output: Any) -> None:
         nonlocal activations, largest_patches
-        activations += output.numel()
+        activations += numbers_in(output)
         if isinstance(module, nn.Conv2d):
             patches = output[0, 0].numel() * module.weight[0].numel() * module.groups
             largest_patches = max(largest_patches, patches)
@@ -319,7 +377,7 @@ def _probe(network: nn.Module, of: OutputSelection, features: Extractor, example
     # them and they are put together.
     largest = max(factor.numbers for factor in factors)
     workspace = (2 + outputs) * activations + 3 * largest_patches + 4 * largest
-    return _Probe(numbers, largest, workspace, positions, example.dtype)
+    return _Probe(numbers, largest, workspace, positions, weight_type(network))
 
 
 def _plan(

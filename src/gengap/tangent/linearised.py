@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from gengap.errors import GengapError
 from gengap.networks import predictions
+from gengap.networks.differentiation import CountedParameters, full_precision
 from gengap.seeding import torch_generator
 from gengap.tangent.eigenfunctions import check_positive
 from gengap.tangent.kernel import Kernel, jacobian_product
@@ -100,7 +101,7 @@ def train_linearised(
     _check_recipe(recipe)
     _check_shapes(kernel, start, labels)
     matrix, first = torch.from_numpy(kernel), torch.from_numpy(start.astype(np.float64))
-    classes = torch.from_numpy(labels)
+    classes = torch.from_numpy(labels.astype(np.int64))
     coefficients = nn.Parameter(torch.zeros(len(labels), dtype=torch.float64))
     steps = optimiser([coefficients], recipe)
     schedule = Schedule(steps, recipe)
@@ -125,7 +126,7 @@ def train_linearised(
                 coefficients,
                 torch.from_numpy(held.kernel),
                 torch.from_numpy(held.start.astype(np.float64)),
-                torch.from_numpy(held.labels),
+                torch.from_numpy(held.labels.astype(np.int64)),
                 recipe.loss,
                 "test",
             )
@@ -204,24 +205,27 @@ def linearised_outputs(
     displacement: Mapping[str, Tensor],
     *,
     of: OutputSelection = "scalar",
+    parameters: CountedParameters = "trainable",
 ) -> Floats:
     """Compute f0 + J (theta - theta0) for a displacement of the parameters.
 
     Args:
         network: a network at theta0, in eval mode.
         inputs: (n, *input_shape) float32.
-        displacement: theta - theta0 of each trainable parameter, by its name.
+        displacement: theta - theta0 of each parameter that counts, by its name.
         of: as for :func:`gengap.tangent.empirical_ntk`.
+        parameters: as for :func:`gengap.tangent.empirical_ntk`.
 
     Returns:
         (n, k) float64; k is 1 except for ``trace``.
     """
+    network = full_precision(network)
     check_network(network)
     points = inputs_tensor(network, inputs)
-    function, parameters = as_function(network, of), parameters_of(network)
+    function, counted = as_function(network, of), parameters_of(network, parameters)
     with torch.no_grad():
-        start = function(parameters, points)
-    moved = jacobian_product(function, parameters, points, dict(displacement))
+        start = function(counted, points)
+    moved = jacobian_product(function, counted, points, dict(displacement))
     outputs: Floats = (start + moved).double().numpy(force=True)
     return outputs
 

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from gengap.errors import GengapError
-from gengap.networks import Network, batched_outputs, device_of, logits, tensor_of
+from gengap.networks import Network, batched_outputs, logits
+from gengap.networks.differentiation import (
+    CountedParameters,
+    check_outputs,
+    counted_parameters,
+    full_precision,
+    input_array,
+    input_tensor,
+    twice_differentiable,
+)
 
 OutputSelection = int | Literal["scalar", "sum", "trace"]
 """Which outputs a kernel is computed for.
@@ -38,16 +48,22 @@ class _Logits(nn.Module):
         self.network = network
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return logits(self.network, inputs)
+        with twice_differentiable(self.network):
+            return logits(self.network, inputs)
 
 
-def parameters_of(network: nn.Module) -> Parameters:
-    """Return the trainable parameters by name, detached, sharing the network's memory."""
-    return {
-        name: parameter.detach()
-        for name, parameter in network.named_parameters()
-        if parameter.requires_grad
-    }
+def parameters_of(network: nn.Module, parameters: CountedParameters = "trainable") -> Parameters:
+    """Return the parameters that count by name, detached, sharing the network's memory.
+
+    Args:
+        network: any network.
+        parameters: see :func:`gengap.networks.differentiation.counted_parameters`.
+
+    Returns:
+        The tensors by name.
+    """
+    counted = counted_parameters(network, parameters)
+    return {name: parameter.detach() for name, parameter in counted.items()}
 
 
 def as_function(network: nn.Module, of: OutputSelection) -> PureFunction:
@@ -80,12 +96,7 @@ def select_outputs(outputs: Tensor, of: OutputSelection) -> Tensor:
     Raises:
         GengapError: the outputs are not what ``of`` needs.
     """
-    if outputs.ndim != 2:
-        raise GengapError(
-            f"The network's outputs have the shape {list(outputs.shape)} instead of one row of "
-            "numbers per input: give its last layer one unit per class."
-        )
-    count = outputs.shape[1]
+    count = check_outputs(outputs).shape[1]
     if of == "scalar":
         if count != 1:
             raise GengapError(
@@ -122,15 +133,17 @@ def check_network(network: nn.Module) -> None:
     """Refuse a network that has no tangent kernel.
 
     Raises:
-        GengapError: nothing in it can be trained, or dropout or batch normalisation is in train
-            mode, so that outputs are random or depend on the other inputs of a batch.
+        GengapError: dropout or batch normalisation is in train mode, so that outputs are random or
+            depend on the other inputs of a batch; or the network is TorchScript, or has no
+            parameter.
     """
-    if not parameters_of(network):
-        raise GengapError(
-            "The network has no trainable parameter, so no tangent kernel: "
-            "set requires_grad of the weights that count."
-        )
+    counted_parameters(network)
     for name, module in network.named_modules():
+        if type(module).__name__ == "RecursiveScriptModule":
+            raise GengapError(
+                "The network was made by torch.jit.script, so nothing inside it can be observed: "
+                "give the module that was scripted."
+            )
         if module.training and isinstance(module, (*_RANDOM, *_NORMALISING)):
             kind = "dropout" if isinstance(module, _RANDOM) else "batch normalisation"
             raise GengapError(
@@ -143,20 +156,20 @@ def inputs_tensor(network: nn.Module, inputs: np.ndarray) -> Tensor:
     """Bring inputs (n, *input_shape) to the network's device and to the type of its weights.
 
     Returns:
-        The inputs as a tensor.
+        The inputs as a tensor; tokens stay integers.
 
     Raises:
         GengapError: they do not fit the network, there are none, or one is not finite.
     """
+    array = input_array(inputs)
     if isinstance(network, Network):
-        network.check_inputs(inputs.shape)
-    if len(inputs) == 0 or not np.isfinite(inputs).all():
-        raise GengapError(
-            f"The inputs of shape {list(inputs.shape)} are empty or hold NaN or infinity: "
-            "give at least one, and repair or remove those."
-        )
-    kind = next(network.parameters()).dtype
-    return tensor_of(inputs, device_of(network)).to(kind)
+        network.check_inputs(array.shape)
+    return input_tensor(network, array)
+
+
+def numbers_in(output: Any) -> int:
+    """Count the numbers in the tensors that a module returned, nested in any way."""
+    return sum(part.numel() for part in tree_leaves(output) if isinstance(part, Tensor))
 
 
 def scalar_outputs(
@@ -165,8 +178,8 @@ def scalar_outputs(
     """Compute one output of each input.
 
     Args:
-        network: a network in eval mode.
-        inputs: (n, *input_shape) float32.
+        network: a network in eval mode; weights of half precision are taken as float32.
+        inputs: (n, *input_shape), float32 or tokens.
         of: as for :func:`gengap.tangent.empirical_ntk`, but not ``trace``.
 
     Returns:
@@ -175,6 +188,7 @@ def scalar_outputs(
     Raises:
         GengapError: the network's outputs are not what ``of`` needs, or the inputs do not fit it.
     """
+    network = full_precision(network)
     check_network(network)
     check_scalar(of)
     outputs = batched_outputs(

@@ -118,8 +118,10 @@ def read_labels(path: str | Path, data: Split) -> NDArray[Any]:
     """
     try:
         values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise GengapError(f"{path} is not a readable .npy file: write it by numpy.save.") from error
+    if not isinstance(values, np.ndarray):
+        raise GengapError(f"{path} is not a readable .npy file: write it by numpy.save.")
     if values.shape != data.labels.shape:
         raise GengapError(
             f"{path} holds labels of shape {values.shape} for {len(data.labels)} training inputs: "
@@ -145,6 +147,8 @@ def _built(network: Mapping[str, Any], train: Split, folder: Path) -> Network:
     """Build a network from the entry of a config."""
     if any(kind in network for kind in NAMED):
         return build(network_spec(network, train.inputs.shape[1:], output_count(train)))
+    if "keras" in network:
+        return build(network)
     code = _code_beside(folder)
     return build(copy_code(network, ".", code), example=train, folder=code)
 

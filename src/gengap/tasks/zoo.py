@@ -21,6 +21,7 @@ from gengap.seeding import derive
 from gengap.tasks.folder import Metrics
 from gengap.tasks.outcomes import outcomes, output_count
 from gengap.training import Recipe, train
+from gengap.training.losses import check_fit
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ def check(network: Mapping[str, Any], training: Mapping[str, Any], data: Split) 
         GengapError: a layer, keyword, loss or other choice is unknown, or the outputs do not fit
             the classes.
     """
-    Recipe.from_mapping({**canonical_point(training), "seed": 0})
+    recipe = Recipe.from_mapping({**canonical_point(training), "seed": 0})
     input_type = "int64" if data.kind == "tokens" else "float32"
     with torch.device("meta"):
         wanted = output_count(data)
@@ -92,6 +93,7 @@ def check(network: Mapping[str, Any], training: Mapping[str, Any], data: Split) 
             f"The network {dict(network)} gives outputs of shape {outputs[1:]} for "
             f"{targets}: make its last layer a Dense layer of {wanted} units."
         )
+    check_fit(module, data, recipe.loss)
 
 
 def train_network(

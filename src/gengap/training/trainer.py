@@ -222,11 +222,11 @@ def set_initial_weights(
 
 @contextlib.contextmanager
 def _frozen_values(network: nn.Module) -> Iterator[None]:
-    """Give frozen parameters, and statistics of frozen normalisations, their values back at the end.
+    """Give frozen parameters, and statistics of frozen normalisations, their values back.
 
     They are drawn all the same, so that the other parameters do not depend on what is frozen.
     """
-    frozen = [parameter for parameter in network.parameters() if not parameter.requires_grad]
+    frozen: list[Tensor] = [value for value in network.parameters() if not value.requires_grad]
     frozen += [value for module in _frozen_normalisations(network) for value in module.buffers()]
     values = [value.detach().clone() for value in frozen]
     yield

@@ -26,7 +26,6 @@ from gengap.pgdl_layout import (
 )
 from gengap.tasks.disagreements import differs, disagreement
 from gengap.tasks.folder import Metrics
-from gengap.tasks.pgdl.keras_weights import load_weights
 from gengap.tasks.pgdl.records import read_examples
 from gengap.tasks.pgdl.reference import read_reference
 from gengap.tasks.shards import digest_of, sha256
@@ -149,6 +148,7 @@ def import_network(
         GengapError: a file is missing or broken, or config, weights and data do not fit together.
     """
     from gengap.networks import resolve_device, write_weights
+    from gengap.networks.keras_files import load_weights
 
     reference = read_reference(tree.reference)
     id_ = reference.id_at(position)

@@ -241,7 +241,7 @@ def subspaces_of(context: Context, solution: Solution, leading: int) -> Subspace
         values, vectors = np.linalg.eigh(operator.dense())
         flat = np.argsort(np.abs(values))[:count]
         return Subspaces(vectors[:, ::-1][:, :count], vectors[:, flat])
-    pairs = operator.eigsh(count, seed=context.seed_for("eigenvectors"))
+    pairs = operator.eigsh(count, seed=np.random.SeedSequence(context.seed_for("eigenvectors")))
     return Subspaces(pairs.vectors.astype(np.float64), None)
 
 
