@@ -28,7 +28,7 @@ PACKAGES = (
     "cli",
 )  # fmt: skip
 GROUND_FLOOR = {
-    "bisection", "errors", "failures", "files", "limits", "names", "pgdl_layout",
+    "arguments", "bisection", "errors", "failures", "files", "limits", "names", "pgdl_layout",
     "planned_figures", "seeding",
 }  # fmt: skip
 

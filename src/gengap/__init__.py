@@ -1,9 +1,9 @@
 """How well will a trained network generalise, judged from its weights and training data alone?
 
 The packages follow the order in which data flows through them; each imports only from packages
-before it. All may import the modules of the ground floor: ``bisection``, ``errors``,
-``failures``, ``files``, ``limits``, ``names``, ``pgdl_layout``, ``planned_figures`` and
-``seeding``, which import no package.
+before it. All may import the modules of the ground floor: ``arguments``, ``bisection``,
+``errors``, ``failures``, ``files``, ``limits``, ``names``, ``pgdl_layout``, ``planned_figures``
+and ``seeding``, which import no package.
 
 - ``planning``: what will be run, known before anything runs.
 - ``datasets``: arrays of inputs and labels, each from a named source.

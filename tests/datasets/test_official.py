@@ -38,6 +38,7 @@ class Server:
     knows_ranges: bool = True
     break_after: int | None = None
     announces_length: bool = True
+    content_type: str = "application/gzip"
     hung_up: bool = False
 
 
@@ -59,6 +60,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
                 self.send_error(416)
                 return
             self.send_response(206 if start else 200)
+            self.send_header("Content-Type", state.content_type)
             if state.announces_length:
                 self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()
@@ -188,6 +190,19 @@ def test_a_wrong_hash_is_refused_and_leaves_nothing(served: Server, cache: Path)
     assert "data_dir" in sentence
     assert names(cache) == {".lock"}
     served.files[f"/{ARCHIVE}"] = CONTENT
+    assert train_bytes() == TRAIN[2:RECORD_BYTES]
+
+
+@pytest.mark.parametrize("announces_length", [True, False])
+def test_a_web_page_is_called_one_and_leaves_nothing(
+    served: Server, cache: Path, announces_length: bool
+) -> None:
+    served.files[f"/{ARCHIVE}"] = b"<html>Log in to this network.</html>"
+    served.content_type = "text/html; charset=utf-8"
+    served.announces_length = announces_length
+    assert f"{served.url}/{ARCHIVE}: served a web page (log in" in refused()
+    assert names(cache) == {".lock"}
+    served.files[f"/{ARCHIVE}"], served.content_type = CONTENT, "application/gzip"
     assert train_bytes() == TRAIN[2:RECORD_BYTES]
 
 

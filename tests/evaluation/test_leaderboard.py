@@ -261,8 +261,8 @@ def test_a_reduced_measure_can_be_summarised(zoo: Zoo) -> None:
 
 def test_written_tables_come_back_and_bytes_repeat(zoo: Zoo, tmp_path: Path) -> None:
     found = zoo.evaluate(correlate_within="width", rank_within="corruption")
-    for name in ("one", "two"):
-        found.write(tmp_path / name)
+    found.write(tmp_path / "one")
+    found.write(str(tmp_path / "two"))
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert files == [
         "best_ols.txt", "correlations.csv", "folds.csv", "leaderboard.csv", "left_out.csv",
@@ -270,13 +270,16 @@ def test_written_tables_come_back_and_bytes_repeat(zoo: Zoo, tmp_path: Path) -> 
     ]  # fmt: skip
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    back = Evaluation.read(tmp_path / "one")
+    back = Evaluation.read(str(tmp_path / "one"))
     for field in fields(Evaluation):
         one, other = getattr(found, field.name), getattr(back, field.name)
         if isinstance(one, str):
             assert one == other
         elif len(one):
             pd.testing.assert_frame_equal(one, other, check_exact=True, check_dtype=False)
+    (tmp_path / "two" / "folds.csv").write_bytes(b"\xff\xfe,\0\n1")
+    with pytest.raises(GengapError, match=r"A file in .*two cannot be read .*run the evaluation"):
+        Evaluation.read(tmp_path / "two")
     (tmp_path / "one" / "folds.csv").unlink()
     with pytest.raises(GengapError, match=r"folds\.csv is missing: run the evaluation"):
         Evaluation.read(tmp_path / "one")

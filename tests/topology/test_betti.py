@@ -89,6 +89,15 @@ def test_density_is_the_share_of_edges_present() -> None:
         np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
+def test_infinite_entries_do_not_count_in_the_density() -> None:
+    """Two pairs of points at 1 and 2, and no edge between the pairs."""
+    matrix = np.full((4, 4), np.inf)
+    matrix[[0, 1], [1, 0]], matrix[[2, 3], [3, 2]] = 1, 2
+    np.fill_diagonal(matrix, 0)
+    (h0,) = in_density(persistence_diagrams(matrix, 0), matrix)
+    np.testing.assert_array_equal(h0, [[0, 0.5], [0, 1], [0, np.inf], [0, np.inf]])
+
+
 def test_smoothing_keeps_a_constant_and_the_area() -> None:
     np.testing.assert_allclose(smoothed(np.full(30, 2.0), 3), 2.0)
     peak = np.zeros(61)

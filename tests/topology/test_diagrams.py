@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
+import gudhi
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from gengap.errors import GengapError
 from gengap.names import ENGINES
-from gengap.topology import persistence_diagrams
+from gengap.topology import correlation_dissimilarity, persistence_diagrams
 
 CHOICES = ("auto", *ENGINES)
 Matrix = NDArray[np.float64]
@@ -175,6 +180,126 @@ def test_engines_agree_bitwise(
             np.testing.assert_array_equal(one, other)
 
 
+def of_flag_complex(matrix: Matrix, max_dim: int, threshold: float | None) -> list[Matrix]:
+    """Diagrams of GUDHI's simplex tree, into which only the edges that exist are inserted."""
+    lengths = matrix.astype(np.float32)
+    tree = gudhi.SimplexTree()
+    for point in range(len(lengths)):
+        tree.insert([point], 0)
+    for one, other in zip(*np.triu_indices(len(lengths), 1), strict=True):
+        length = lengths[one, other]
+        if np.isfinite(length) and (threshold is None or length <= np.float32(threshold)):
+            tree.insert([one, other], length)
+    tree.expansion(max_dim + 1)
+    tree.compute_persistence(homology_coeff_field=2, persistence_dim_max=True)
+    diagrams = []
+    for dimension in range(max_dim + 1):
+        bars = np.reshape(tree.persistence_intervals_in_dimension(dimension), (-1, 2))
+        bars = bars[bars[:, 1] > bars[:, 0]]
+        diagrams.append(bars[np.lexsort((bars[:, 1], bars[:, 0]))])
+    return diagrams
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    points=st.integers(1, 14),
+    levels=st.sampled_from([2, 5, 1000]),
+    missing=st.sampled_from([0.1, 0.5, 0.9, 1.0]),
+    threshold=st.sampled_from([None, 0.3, 0.7, 1.0, 5.0, math.inf]),
+    max_dim=st.sampled_from([0, 1, 2]),
+)
+def test_an_infinite_entry_is_no_edge(
+    seed: int, points: int, levels: int, missing: float, threshold: float | None, max_dim: int
+) -> None:
+    matrix = hard_matrix(seed, points, levels)
+    edges = symmetric(np.random.default_rng(seed).random((points, points))) >= missing
+    matrix[~edges & ~np.eye(points, dtype=bool)] = np.inf
+    expected = of_flag_complex(matrix, max_dim, threshold)
+    for engine in ("gudhi", "ripser", "auto") if max_dim > 1 else CHOICES:
+        diagrams = persistence_diagrams(matrix, max_dim, threshold, engine)
+        for bars, right in zip(diagrams, expected, strict=True):
+            np.testing.assert_array_equal(bars, right)
+
+
+@pytest.mark.parametrize("engine", CHOICES)
+def test_a_loop_whose_inside_has_no_edges_never_dies(engine: str) -> None:
+    square = np.array([[0, 1, np.inf, 1], [1, 0, 1, np.inf], [np.inf, 1, 0, 1], [1, np.inf, 1, 0]])
+    h0, h1 = persistence_diagrams(square, engine=engine)
+    np.testing.assert_array_equal(h0, [[0, 1]] * 3 + [[0, np.inf]])
+    np.testing.assert_array_equal(h1, [[1, np.inf]])
+
+
+INTEGERS = symmetric(np.random.default_rng(6).integers(1, 50, (20, 20)).astype(np.float64))
+STRIDED = np.zeros((40, 40))
+STRIDED[::2, ::2] = INTEGERS
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        INTEGERS.astype(np.int64),
+        INTEGERS.astype(np.uint8),
+        INTEGERS.astype(np.float16),
+        INTEGERS.astype(">f8"),
+        INTEGERS.astype(np.longdouble),
+        np.asfortranarray(INTEGERS),
+        STRIDED[::2, ::2],
+        pd.DataFrame(INTEGERS),
+        INTEGERS.tolist(),
+        torch.from_numpy(INTEGERS),
+        np.ma.masked_less(INTEGERS, 0),
+    ],
+    ids=lambda matrix: f"{type(matrix).__name__}-{getattr(matrix, 'dtype', '')}",
+)
+def test_the_same_numbers_in_any_form_give_the_same_diagrams(matrix: Any, engine: str) -> None:
+    expected = persistence_diagrams(INTEGERS.astype(np.float32), engine="ripser")
+    for bars, right in zip(persistence_diagrams(matrix, engine=engine), expected, strict=True):
+        np.testing.assert_array_equal(bars, right)
+
+
+def test_booleans_are_lengths_of_0_and_1() -> None:
+    h0, h1 = persistence_diagrams(~np.eye(5, dtype=bool))
+    np.testing.assert_array_equal(h0, [[0, 1]] * 4 + [[0, np.inf]])
+    assert len(h1) == 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rounding_of_correlations_is_mended(engine: str, dtype: type[np.floating]) -> None:
+    """Duplicated neurons have a correlation that rounds to above 1, and NumPy's are asymmetric."""
+    faults = 0
+    for seed in range(20):
+        activations = np.random.default_rng(seed).standard_normal((12, 7)).astype(dtype)
+        activations[3], activations[7] = 2 * activations[5], -activations[5]
+        correlations = torch.corrcoef(torch.from_numpy(activations)).numpy()
+        matrix = 1 - np.abs(correlations)
+        faults += bool((matrix < 0).any() or not np.array_equal(matrix, matrix.T))
+        exact = correlation_dissimilarity(activations)
+        for bars, right in zip(
+            persistence_diagrams(matrix, 0, engine=engine),
+            persistence_diagrams(exact, 0, engine=engine),
+            strict=True,
+        ):
+            # Points at distance 0 may be told apart by a rounding error.
+            lives = np.sort(bars[:, 1])[::-1][: len(right)]
+            np.testing.assert_allclose(lives, np.sort(right[:, 1])[::-1], atol=1e-6)
+    assert faults
+
+
+def test_two_points_at_the_same_place_up_to_rounding() -> None:
+    assert persistence_diagrams(np.array([[0, -2e-16], [-2e-16, 0]]))[0].tolist() == [[0, np.inf]]
+
+
+def test_the_callers_matrix_is_left_as_it_was() -> None:
+    matrix = (1 - np.eye(3)).astype(np.float32)
+    matrix[0, 1] = matrix[1, 0] = matrix[2, 2] = -1e-7
+    before = matrix.copy()
+    persistence_diagrams(matrix)
+    np.testing.assert_array_equal(matrix, before)
+
+
 def test_does_not_depend_on_the_order_of_the_points() -> None:
     rng = np.random.default_rng(4)
     matrix = symmetric(rng.random((50, 50)))
@@ -205,14 +330,24 @@ def spoilt(row: int, column: int, value: float) -> Matrix:
         (np.zeros((2, 3)), "square"),
         (np.zeros(3), "square"),
         (np.zeros((2, 2), complex), "real numbers"),
-        (spoilt(0, 1, np.nan), "NaN or infinite"),
-        (spoilt(0, 1, np.inf), "NaN or infinite"),
-        (spoilt(0, 1, -1), "negative"),
-        (spoilt(2, 2, 0.5), "diagonal"),
-        (spoilt(0, 1, 0.5), "symmetric"),
+        (spoilt(0, 1, np.nan), "points 0 and 1 is NaN: leave out"),
+        (spoilt(1, 2, -1), "negative entries, down to -1 between points 1 and 2: .*np.clip"),
+        (spoilt(0, 1, -2e-6), "negative entries, down to -2e-06 between points 0 and 1"),
+        (1e-8 * spoilt(0, 1, -0.5), "negative entries, down to -5e-09"),
+        (spoilt(0, 1, -np.inf), "negative entries, down to -inf"),
+        (spoilt(2, 2, 0.5), "diagonal is not zero, but 0.5 at point 2: set it by"),
+        (spoilt(2, 2, np.inf), "diagonal is not zero, but inf at point 2"),
+        (spoilt(0, 1, 0.5), "not symmetric: from point 0 to 1 it is 0.5, and 1 back"),
+        (spoilt(0, 1, np.inf), "not symmetric: from point 0 to 1 it is inf, and 1 back"),
+        (1e39 * (1 - np.eye(3)), "points 0 and 1 is too large for float32: divide"),
+        ([[0, 1], [1]], "cannot be read as an array"),
+        ("matrix", "has type <U6"),
+        (np.ma.masked_greater(1 - np.eye(3), 0.5), "has masked entries"),
+        (csr_array(np.eye(3)), "has type object: pass a dense array"),
+        (torch.ones(2, 2, requires_grad=True), "cannot be read as an array .*detach"),
     ],
 )
-def test_refuses_what_is_no_dissimilarity(matrix: Matrix, sentence: str) -> None:
+def test_refuses_what_is_no_dissimilarity(matrix: Any, sentence: str) -> None:
     with pytest.raises(GengapError, match=sentence):
         persistence_diagrams(matrix)
 
@@ -222,14 +357,35 @@ def test_refuses_what_is_no_dissimilarity(matrix: Matrix, sentence: str) -> None
     [
         ({"engine": "riper"}, "Unknown engine 'riper': choose one of auto, fast, ripser, gudhi"),
         ({"engine": "fast", "max_dim": 2}, "fast engine computes H0 to H1, not H2: choose"),
-        ({"max_dim": -1}, "max_dim is -1"),
-        ({"threshold": -0.1}, "threshold is -0.1"),
+        ({"engine": None}, "Unknown engine None: choose one of auto"),
+        ({"engine": ["fast"]}, "Unknown engine .'fast'.: choose one of auto"),
+        ({"max_dim": -1}, "max_dim is -1: give a whole number of at least 0"),
+        ({"max_dim": 1.5}, "max_dim is 1.5"),
+        ({"max_dim": "1"}, "max_dim is '1'"),
+        ({"max_dim": True}, "max_dim is True"),
+        ({"max_dim": None}, "max_dim is None"),
+        ({"max_dim": math.inf}, "max_dim is inf"),
+        ({"threshold": -0.1}, "threshold is -0.1: give a number of at least 0, or None"),
         ({"threshold": math.nan}, "threshold is nan"),
+        ({"threshold": "2"}, "threshold is '2'"),
+        ({"threshold": False}, "threshold is False"),
     ],
 )
 def test_refuses_bad_arguments(arguments: dict[str, Any], sentence: str) -> None:
     with pytest.raises(GengapError, match=sentence):
         persistence_diagrams(1 - np.eye(3), **arguments)
+
+
+@pytest.mark.parametrize("max_dim", [1.0, np.int64(1), np.uint8(1), np.float32(1), np.array(1)])
+@pytest.mark.parametrize("threshold", [2, np.float32(2), np.int16(2), Fraction(2), np.array(2.0)])
+def test_numbers_of_any_type_are_arguments(max_dim: Any, threshold: Any) -> None:
+    matrix = polygon(9)
+    for bars, right in zip(
+        persistence_diagrams(matrix, max_dim, threshold),
+        persistence_diagrams(matrix, 1, 2.0),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(bars, right)
 
 
 def test_refuses_what_would_abort_ripser() -> None:

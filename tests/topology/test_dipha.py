@@ -99,7 +99,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes, sentence: str) 
 def test_bad_input_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GengapError, match="Cannot read"):
         read_distance_matrix(tmp_path / "none")
-    with pytest.raises(GengapError, match="shape \\(2, 3\\): give a square one"):
+    with pytest.raises(GengapError, match="shape \\(2, 3\\): pass a square"):
         write_distance_matrix(np.zeros((2, 3)), tmp_path / "file")
     with pytest.raises(GengapError, match="eps_max is -1"):
         dipha_bars(np.zeros((2, 2)), eps_max=-1)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -149,3 +152,46 @@ class TestTheGpuOfAName:
         assert gpu_named("cuda:0") == torch.device("cuda:0")
         with pytest.raises(MachineError, match="'cuda:1', but torch sees 1 GPUs"):
             gpu_named("cuda:1")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda a: a.astype(np.int64),
+        lambda a: a.astype(np.uint8),
+        lambda a: a.astype(np.float16),
+        lambda a: a.astype(">f4"),
+        lambda a: np.asfortranarray(a),
+        lambda a: a.tolist(),
+        lambda a: pd.DataFrame(a),
+        lambda a: torch.from_numpy(a),
+    ],
+)
+def test_the_same_numbers_in_any_form_are_correlated_alike(form: Callable[[Any], Any]) -> None:
+    activations = np.random.default_rng(7).integers(0, 100, (20, 40)).astype(np.float32)
+    expected = 1 - np.abs(np.corrcoef(activations))
+    np.testing.assert_allclose(correlation_dissimilarity(form(activations)), expected, atol=1e-7)
+
+
+def test_booleans_are_correlated_as_0_and_1() -> None:
+    firing = np.random.default_rng(8).random((9, 30)) > 0.4
+    firing[2] = True
+    dissimilarity = correlation_dissimilarity(firing)
+    varying = np.delete(np.arange(9), 2)
+    expected = 1 - np.abs(np.corrcoef(firing[varying]))
+    np.testing.assert_allclose(dissimilarity[np.ix_(varying, varying)], expected, atol=1e-7)
+    assert (dissimilarity[2, varying] == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("activations", "sentence"),
+    [
+        ([[1, 2], [3]], "cannot be read as an array"),
+        (np.ones((3, 4), complex), "has type complex128"),
+        ([["a", "b"]], "has type <U1"),
+        (np.ma.masked_equal(np.eye(3), 0), "has masked entries"),
+    ],
+)
+def test_refuses_what_is_no_matrix_of_real_numbers(activations: Any, sentence: str) -> None:
+    with pytest.raises(GengapError, match=sentence):
+        correlation_dissimilarity(activations)

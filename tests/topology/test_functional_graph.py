@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -181,8 +185,8 @@ def test_bad_input_is_refused() -> None:
         (lambda: discriminative_nodes(graph, np.ones(3, bool)), "All predictions are right"),
         (lambda: discriminative_nodes(graph, np.zeros(3, bool)), "All predictions are wrong"),
         (lambda: discriminative_nodes(graph, np.ones(3, bool), 0), "share is 0"),
-        (lambda: equal_chunks([3], 0), "chunk of 0 nodes"),
-        (lambda: by_structure([3], 0), "block of 0 layers"),
+        (lambda: equal_chunks([3], 0), "size is 0"),
+        (lambda: by_structure([3], 0), "together is 0"),
         (lambda: partition_divergences(graph, [np.arange(3)], "l2"), "Unknown divergence 'l2'"),
         (lambda: partition_divergences(graph, [np.arange(3)]), "Fewer than two parts"),
         (lambda: partition_means(graph, []), "no parts"),
@@ -192,3 +196,21 @@ def test_bad_input_is_refused() -> None:
     ):
         with pytest.raises(GengapError, match=sentence):
             call()
+
+
+@pytest.mark.parametrize("form", [lambda a: a.tolist(), pd.DataFrame, lambda a: a.astype(np.int16)])
+def test_activations_in_any_form_give_the_same_graphs(form: Callable[[Any], Any]) -> None:
+    activations = np.round(100 * clustered(7, 4, 5, noise=0.5))
+    right = np.arange(activations.shape[1]) % 2 == 0
+    parts = [np.arange(0, 10), np.arange(10, 20)]
+    given = form(activations)
+    assert graph_summaries(given, 1) == graph_summaries(activations, 1)
+    np.testing.assert_array_equal(
+        partition_means(given, parts), partition_means(activations, parts)
+    )
+    np.testing.assert_array_equal(
+        partition_divergences(given, parts), partition_divergences(activations, parts)
+    )
+    np.testing.assert_array_equal(
+        discriminative_nodes(given, right), discriminative_nodes(activations, right)
+    )

@@ -125,6 +125,16 @@ def test_the_estimate_is_near_a_count_of_all_triangles_and_tetrahedra() -> None:
     assert estimate(matrix, 3, 0.4).simplices == pytest.approx(tetrahedra / 12, rel=0.15)
 
 
+@pytest.mark.parametrize("max_dim", [1, 2, 3])
+def test_infinite_entries_are_not_counted_as_edges(max_dim: int) -> None:
+    """Two complete graphs on ten nodes, without an edge in between."""
+    matrix = np.kron(np.where(np.eye(2), 1, np.inf), np.ones((10, 10)))
+    np.fill_diagonal(matrix, 0)
+    assert estimate(matrix, max_dim).simplices == 2 * comb(10, max_dim + 1)
+    diagrams = affordable_diagrams(matrix.tolist(), max_dim)
+    np.testing.assert_array_equal(diagrams[0], [[0, 1]] * 18 + [[0, np.inf]] * 2)
+
+
 def test_what_exceeds_the_budget_is_refused_before_it_is_computed() -> None:
     huge = 1 - np.eye(2000)
     with pytest.raises(GengapError, match=r"H0 to H2 of 2000 nodes would take about \d+ CPU sec"):

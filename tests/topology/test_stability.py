@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import combinations, permutations
+from typing import Any
 
 import numpy as np
 import persim
 import pytest
 from gudhi import bottleneck_distance as by_gudhi
 
+from gengap.errors import GengapError
 from gengap.topology import bottleneck_between_draws
 
 
@@ -128,3 +130,27 @@ def test_distance_to_no_bars_is_half_the_longest_life() -> None:
     bars = np.array([[0, 0.25], [0.25, 1.0]], dtype=np.float32)
     distances = bottleneck_between_draws([[empty], [bars], [empty], [empty]])
     np.testing.assert_allclose(distances["bottleneck_between_draws.H0"], [0.375, 0.375, 0])
+
+
+def test_a_single_draw_has_no_distances_and_lists_are_diagrams() -> None:
+    distances = bottleneck_between_draws([[[[0, 0.5]], []]])
+    assert {name: len(values) for name, values in distances.items()} == {
+        "bottleneck_between_draws.H0": 0,
+        "bottleneck_between_draws.H1": 0,
+    }
+    distances = bottleneck_between_draws([[[[0, 0.5]]], [[]]])
+    np.testing.assert_array_equal(distances["bottleneck_between_draws.H0"], [0.25])
+
+
+@pytest.mark.parametrize(
+    ("draws", "sentence"),
+    [
+        ([], "no draws to compare: give the diagrams of two or more"),
+        ([[[[0, 1]]], [[[0, 1]], [[0, 1]]]], "different dimensions: compute them with one max_dim"),
+        ([[np.zeros((2, 3))], [np.zeros((2, 3))]], r"shape \(2, 3\): give \(bars, 2\)"),
+        ([[[[0, np.nan]]], [[[0, 1]]]], "dies at nan"),
+    ],
+)
+def test_refuses_what_is_no_diagram(draws: Any, sentence: str) -> None:
+    with pytest.raises(GengapError, match=sentence):
+        bottleneck_between_draws(draws)

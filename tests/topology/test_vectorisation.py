@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from gudhi.representations import ComplexPolynomial
 from persim import PersistenceImager, PersLandscapeExact
 
 from gengap.errors import GengapError
-from gengap.topology import COMPONENTS, vectorise
+from gengap.topology import COMPONENTS, persistence_diagrams, summarise, vectorise
 from gengap.topology.images import (
     LANDSCAPE_LAYERS,
     LANDSCAPE_POINTS,
@@ -209,3 +210,73 @@ def test_refuses_no_diagrams_and_other_shapes() -> None:
         vectorise([])
     with pytest.raises(GengapError, match=r"shape \(3, 3\)"):
         vectorise([np.zeros((3, 3))])
+
+
+@pytest.mark.parametrize("end", [178.25, 2.0, 1e-3])
+def test_images_and_landscapes_on_another_grid_against_persim(end: float) -> None:
+    bars = end * random_bars(5, 12)
+    vectors = vectorise([np.empty((0, 2)), bars], grid_end=end)
+    imager = PersistenceImager(
+        birth_range=(0, end),
+        pers_range=(0, end),
+        pixel_size=end / PIXELS,
+        kernel_params={"sigma": (end / PIXELS) ** 2},
+    )
+    image = vectors["persistence_image.H1"].reshape(PIXELS, PIXELS)
+    assert image.sum() > 0.8 * (bars[:, 1] - bars[:, 0]).sum()
+    np.testing.assert_allclose(image, imager.transform(bars), atol=1e-12 * end)
+    points = (np.arange(LANDSCAPE_POINTS) + 0.5) / LANDSCAPE_POINTS * end
+    exact = PersLandscapeExact(dgms=[bars], hom_deg=0).critical_pairs
+    landscape = vectors["persistence_landscape.H1"].reshape(LANDSCAPE_LAYERS, -1)
+    for layer in range(LANDSCAPE_LAYERS):
+        pairs = np.array(exact[layer]) if layer < len(exact) else np.zeros((1, 2))
+        np.testing.assert_allclose(landscape[layer], np.interp(points, *pairs.T), atol=1e-12 * end)
+
+
+def test_a_bar_inside_the_grid_keeps_its_mass() -> None:
+    vectors = vectorise([np.array([[0, 0.5]]), np.array([[0.4, 0.9]])])
+    np.testing.assert_allclose(vectors["persistence_image.H0"].sum(), 0.5, rtol=1e-12)
+    np.testing.assert_allclose(vectors["persistence_image.H1"].sum(), 0.5, rtol=1e-12)
+
+
+def test_bars_outside_of_the_grid_are_refused_with_its_extent() -> None:
+    """A circle of radius 100: its images and landscapes on [0, 1] were zeros."""
+    angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    points = 100 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    distances = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    diagrams = persistence_diagrams(distances)
+    death = float(diagrams[1][0, 1])
+    with pytest.raises(GengapError, match=rf"\[0, 1\] .*birth is 15.69.*pass grid_end={death}"):
+        vectorise(diagrams)
+    vectors = vectorise(diagrams, grid_end=death)
+    scaled = vectorise(persistence_diagrams(distances / death), grid_end=1)
+    for name in ("persistence_image", "persistence_landscape"):
+        assert vectors[f"{name}.H1"].sum() > 50
+        np.testing.assert_allclose(
+            vectors[f"{name}.H0H1"], death * scaled[f"{name}.H0H1"], rtol=1e-4, atol=1e-4
+        )
+    table = summarise([diagrams], 2, np.random.default_rng(0), grid_end=death)
+    image = table.loc[table["measure"] == "persistence_image.H1", "value"]
+    np.testing.assert_array_equal(image, vectors["persistence_image.H1"])
+
+
+@pytest.mark.parametrize(
+    ("bars", "grid_end", "sentence"),
+    [
+        ([[0, 1.001]], 1, r"\[0, 1\] .*pass grid_end=1.001 or more"),
+        ([[-0.5, 0.5]], 1, "born at -0.5, but .* begin at 0: add a constant"),
+        ([[0, 0.5]], 0, "grid_end is 0: give a finite number above 0"),
+        ([[0, 0.5]], math.inf, "grid_end is inf"),
+        ([[0, 0.5]], "1", "grid_end is '1'"),
+        ([[0, math.nan]], 1, "Bar 0 of a persistence diagram is born at 0.0 and dies at nan"),
+        ([[0, 0.5], [math.nan, 1]], 1, "Bar 1 .*is born at nan"),
+        ([[-math.inf, 1]], 1, "is born at -inf"),
+        ([[0.5, 0.25]], 1, "is born at 0.5 and dies at 0.25"),
+        ([[0, 1e200], [1e100, 1e200]], 1e200, "exceeds all floating-point numbers: divide"),
+    ],
+)
+def test_refuses_what_vectors_would_not_show(
+    bars: list[list[float]], grid_end: Any, sentence: str
+) -> None:
+    with pytest.raises(GengapError, match=sentence):
+        vectorise([np.array(bars)], grid_end=grid_end)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.errors import GengapError
+from gengap.arguments import whole_number
 
 if TYPE_CHECKING:
     from gengap.datasets import Split
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def choose_inputs(split: Split, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
+def choose_inputs(split: Split, count: int, rng: np.random.Generator) -> NDArray[Any]:
     """Draw inputs from a split without replacement, and return them in the split's order.
 
     Args:
@@ -25,19 +25,17 @@ def choose_inputs(split: Split, count: int, rng: np.random.Generator) -> NDArray
         rng: draws the inputs. The same state gives every network of a task the same ones.
 
     Returns:
-        (count, *input_shape) float32.
+        (count, *input_shape), as in the split: float32, or int64 tokens.
 
     Raises:
         GengapError: ``count`` is below 1.
     """
-    if count < 1:
-        raise GengapError(f"inputs is {count}: ask for at least 1.")
+    count = whole_number(count, "inputs", 1)
     available = len(split.inputs)
     if available < count:
         logger.warning("The split has %d inputs, not the %d asked for.", available, count)
     chosen = np.sort(rng.choice(available, min(count, available), replace=False))
-    inputs: NDArray[np.float32] = split.inputs[chosen]
-    return inputs
+    return split.inputs[chosen]
 
 
 def importance_probabilities(

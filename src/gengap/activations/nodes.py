@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class NodeActivations:
 
 def node_activations(
     network: nn.Module,
-    inputs: NDArray[np.float32],
+    inputs: NDArray[Any],
     nodes: str = "channels",
     skip_layers: int = 0,
 ) -> NodeActivations:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from torch import nn
 from gengap.activations.drawing import draw_neurons, importance_probabilities
 from gengap.activations.storage import Sample
 from gengap.activations.streaming import LayerStream
+from gengap.arguments import whole_number
 from gengap.errors import GengapError
 from gengap.names import SAMPLINGS
 from gengap.networks import AdoptedNetwork
@@ -23,7 +25,7 @@ LEAST_NEURONS = 50
 
 def sample(
     network: nn.Module,
-    inputs: NDArray[np.float32],
+    inputs: NDArray[Any],
     *,
     neurons: int,
     draws: int,
@@ -54,14 +56,15 @@ def sample(
         The neurons of each draw, and the activations (neurons, inputs) of those in any draw.
 
     Raises:
-        GengapError: an argument is out of range, there are NaN or infinite activations (the
-            sentence names the layer), or an adopted network has fewer than 50 neurons.
+        GengapError: an argument is out of range, a layer's activations are NaN, infinite or no
+            numbers at all (the sentence names the layer), or an adopted network has fewer than 50
+            neurons.
     """
     if sampling not in SAMPLINGS:
         raise GengapError(f"Unknown sampling {sampling!r}: choose {' or '.join(SAMPLINGS)}.")
-    for name, value in (("neurons", neurons), ("draws", draws), ("batch_size", batch_size)):
-        if value is not None and value < 1:
-            raise GengapError(f"{name} is {value}: ask for at least 1.")
+    neurons = whole_number(neurons, "neurons", 1)
+    draws = whole_number(draws, "draws", 1)
+    batch_size = None if batch_size is None else whole_number(batch_size, "batch_size", 1)
     stream = LayerStream(network, inputs, skip_layers, batch_size)
     population = sum(size for _, size in stream.layers)
     if isinstance(network, AdoptedNetwork) and population < LEAST_NEURONS:

@@ -24,7 +24,7 @@ class Sample:
     """Activations of the neurons in B draws from a network's population of neurons.
 
     Neurons are numbered from 0 over the observed layers, in the order of the forward pass; within
-    a layer in the order row, column, channel (Keras's order).
+    a layer in the order of the places, then the channels: row, column, channel (Keras's order).
 
     Attributes:
         activations: (u, m) float32, one row per neuron in any draw, one column per input.

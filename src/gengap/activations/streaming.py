@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gengap.arguments import whole_number
 from gengap.errors import GengapError
 from gengap.limits import SAMPLED_LAYER_BYTES
-from gengap.networks import evaluating, forward_hooks, input_batches, observed_layers
+from gengap.networks import Network, evaluating, forward_hooks, input_batches, observed_layers
 from gengap.networks.inference import Hook
 from gengap.networks.layout import channels_last
+from gengap.networks.outputs import first_tensor
 
 Visit = Callable[[int, slice, NDArray[np.float32]], None]
 """Called with the index of a layer, the rows of the inputs, and activations (batch, neurons)."""
@@ -24,9 +26,14 @@ Visit = Callable[[int, slice, NDArray[np.float32]], None]
 class LayerStream:
     """The outputs of a network's observed layers on given inputs, batch by batch.
 
+    A layer's output is a tensor of real numbers or booleans, or a tuple whose first tensor counts,
+    of shape (batch, ...). Its neurons are in the order of the places, and within a place in that of
+    the channels: rows, columns, channels of an image, steps and channels of a series. Values are
+    converted to float32.
+
     Args:
         network: made by ``gengap.networks.build`` or ``adopt``.
-        inputs: (m, *input_shape) float32.
+        inputs: (m, *input_shape).
         skip_layers: first observed layers to leave out.
         batch_size: inputs per forward pass; by default as many as fit into
             :data:`gengap.limits.SAMPLED_LAYER_BYTES` in the largest observed layer.
@@ -36,31 +43,30 @@ class LayerStream:
         channels: number of channels of each layer (units, if its outputs have no places).
 
     Raises:
-        GengapError: there are no inputs, or no layer is left.
+        GengapError: there are no inputs, no layer is left, or a layer's output is not as above.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        inputs: NDArray[np.float32],
+        inputs: NDArray[Any],
         skip_layers: int = 0,
         batch_size: int | None = None,
     ) -> None:
         observed = observed_layers(network)
-        if not 0 <= skip_layers < len(observed):
+        skip_layers = whole_number(skip_layers, "skip_layers", 0)
+        if skip_layers >= len(observed):
             raise GengapError(
                 f"skip_layers is {skip_layers}, but the network has {len(observed)} layers to "
                 f"observe: choose 0 to {len(observed) - 1}."
             )
         if len(inputs) == 0:
             raise GengapError("There are no inputs to activate the network with: sample some.")
-        self._network = network
+        self._network = cast(Network, network)
         self._inputs = inputs
         self._modules = [module for _, module in observed[skip_layers:]]
         self._names = [name for name, _ in observed[skip_layers:]]
-        # The outputs of most layers are (n, C, ...), those of others (n, ..., C).
-        last: frozenset[str] = getattr(network, "channels_last", frozenset())
-        self._channels_last = [name in last for name in self._names]
+        self._ran = [False] * len(self._modules)
         sizes, self.channels = [0] * len(self._modules), [0] * len(self._modules)
 
         def measure(layer: int, _inputs: slice, activations: NDArray[np.float32]) -> None:
@@ -82,31 +88,54 @@ class LayerStream:
         """
         self._run(visit, self._inputs, self._batch_size)
 
-    def _run(self, visit: Visit, inputs: NDArray[np.float32], size: int = 1) -> None:
+    def _run(self, visit: Visit, inputs: NDArray[Any], size: int = 1) -> None:
         with torch.inference_mode(), evaluating(self._network):
             for rows, batch in input_batches(self._network, inputs, size):
+                self._ran = [False] * len(self._modules)
                 with ExitStack() as hooks:
                     for layer, module in enumerate(self._modules):
                         hook = self._hook(layer, visit, rows)
                         hooks.enter_context(forward_hooks([module], hook))
                     self._network(batch)
+                if not all(self._ran):
+                    raise GengapError(
+                        f"Layer {self._names[self._ran.index(False)]} does not run when the "
+                        "network does: take it out of those that are observed."
+                    )
 
     def _hook(self, layer: int, visit: Visit, rows: slice) -> Hook:
-        def hook(_module: nn.Module, _arguments: tuple[Any, ...], output: Tensor) -> None:
-            by_place = output if self._channels_last[layer] else channels_last(output)
-            self.channels[layer] = by_place.shape[-1]
-            activations = by_place.flatten(1)
-            if activations.is_complex():
-                raise GengapError(
-                    f"Layer {self._names[layer]} gives complex activations, which have no order: "
-                    "leave it out of observe."
-                )
+        def hook(_module: nn.Module, _arguments: tuple[Any, ...], output: Any) -> None:
+            activations = self._activations(layer, output, rows.stop - rows.start)
             lowest, highest = torch.aminmax(activations)
             if not (torch.isfinite(lowest) and torch.isfinite(highest)):
                 raise GengapError(
                     f"Layer {self._names[layer]} gives NaN or infinite activations: "
                     "train the network again with a lower learning rate, or leave it out."
                 )
-            visit(layer, rows, activations.float().numpy(force=True))
+            visit(layer, rows, activations.numpy(force=True))
 
         return hook
+
+    def _activations(self, layer: int, output: Any, inputs: int) -> Tensor:
+        """Return the neurons of a layer's output as float32, (inputs, neurons)."""
+        name, values = self._names[layer], first_tensor(output)
+        if self._ran[layer]:
+            raise GengapError(
+                f"Layer {name} runs more than once in a forward pass: observe modules that run "
+                "once, or adopt the network (gengap.networks.adopt), which reads the last call."
+            )
+        self._ran[layer] = True
+        if values is None or values.is_complex():
+            kind = type(output).__name__ if values is None else f"tensor of {values.dtype}"
+            raise GengapError(
+                f"Layer {name} gives a {kind}: observe modules that give real numbers."
+            )
+        if values.ndim == 0 or len(values) != inputs or values.numel() == 0:
+            raise GengapError(
+                f"Layer {name} gives outputs of shape {tuple(values.shape)} for {inputs} inputs: "
+                "observe modules that give one row for each input (batch_first=True)."
+            )
+        values = values if values.ndim > 1 else values[:, None]
+        by_place = values if name in self._network.channels_last else channels_last(values)
+        self.channels[layer] = by_place.shape[-1]
+        return by_place.flatten(1).float()

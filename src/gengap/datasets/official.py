@@ -22,6 +22,7 @@ from gengap.files import writing
 # Seconds without a byte after which a server counts as not answering.
 TIMEOUT = 30
 CHUNK_BYTES = 1 << 20
+PAGE = "text/html"
 
 
 def official_folder(name: str, source: Source, data_dir: str | Path | None) -> Path:
@@ -170,11 +171,17 @@ def _download(download: Download, folder: Path, name: str, source: Source) -> No
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         except ValueError:
             reason = "served a file of another size or SHA-256"
+        except _WebPageError:
+            reason = "served a web page (log in to the network if it asks for that)"
         failures.append(f"{url}: {reason}")
     raise GengapError(
         f"Cannot download {download.file.name} ({'; '.join(failures)}): put {_names(source)} into "
         f"a folder {name} and give the folder that holds it as data_dir."
     )
+
+
+class _WebPageError(Exception):
+    """A server answered with a page for people, in the place of a file."""
 
 
 class _Resuming:
@@ -193,6 +200,7 @@ class _Resuming:
         Raises:
             ValueError: the server offers another number of bytes than the file has.
             OSError: there is no connection.
+            _WebPageError: the server answers with a page.
             ConnectionError: the connection broke; what came stays in the partial file.
         """
         from tqdm import tqdm
@@ -202,6 +210,8 @@ class _Resuming:
             here = 0
         request = urllib.request.Request(url, headers={"Range": f"bytes={here}-"} if here else {})
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            if response.headers.get_content_type() == PAGE:
+                raise _WebPageError
             if response.status != http.HTTPStatus.PARTIAL_CONTENT:
                 here = 0
             announced = response.headers["Content-Length"]

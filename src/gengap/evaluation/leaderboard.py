@@ -79,34 +79,40 @@ class Evaluation:
     left_out: pd.DataFrame
     best_ols: str
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: str | Path) -> None:
         """Write each table to ``<folder>/<name>.csv`` and the summary to ``best_ols.txt``."""
         for field in fields(self):
             content = getattr(self, field.name)
             if isinstance(content, str):
-                with writing(folder / f"{field.name}.txt") as part:
+                with writing(Path(folder) / f"{field.name}.txt") as part:
                     part.write_text(content, encoding="utf-8")
             else:
-                with writing(folder / f"{field.name}.csv") as part:
+                with writing(Path(folder) / f"{field.name}.csv") as part:
                     content.to_csv(part, index=False, lineterminator="\n")
 
     @classmethod
-    def read(cls, folder: Path) -> Evaluation:
+    def read(cls, folder: str | Path) -> Evaluation:
         """Read what ``write`` wrote; floats come back bit for bit.
 
         Returns:
             The tables in the folder.
 
         Raises:
-            GengapError: a table is missing.
+            GengapError: a table is missing or damaged.
         """
         names = [field.name for field in fields(cls) if field.name != "best_ols"]
+        paths = {name: Path(folder) / f"{name}.csv" for name in names}
+        summary = Path(folder) / "best_ols.txt"
+        for path in (*paths.values(), summary):
+            if not path.is_file():
+                raise GengapError(f"{path} is missing: run the evaluation of this task again.")
         try:
-            tables = {name: pd.read_csv(folder / f"{name}.csv", dtype=TYPES) for name in names}
-            return cls(**tables, best_ols=(folder / "best_ols.txt").read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
+            tables = {name: pd.read_csv(path, dtype=TYPES) for name, path in paths.items()}
+            return cls(**tables, best_ols=summary.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
             raise GengapError(
-                f"{error.filename} is missing: run the evaluation of this task again."
+                f"A file in {folder} cannot be read ({str(error).partition(chr(10))[0]}): run the "
+                "evaluation of this task again."
             ) from error
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
+from gengap.topology.arrays import checked_bars, square_matrix
 
 Curve = NDArray[np.float64]
 
@@ -28,7 +30,7 @@ SUMMARIES = (
 )
 
 
-def betti_curve(bars: NDArray[np.floating], grid: NDArray[np.floating], nodes: int = 1) -> Curve:
+def betti_curve(bars: npt.ArrayLike, grid: NDArray[np.floating], nodes: int = 1) -> Curve:
     """Count the bars alive at each point of a grid, divided by ``nodes``.
 
     A bar i is alive at e if birth_i <= e < death_i. The count is exact whatever the order of the
@@ -43,7 +45,7 @@ def betti_curve(bars: NDArray[np.floating], grid: NDArray[np.floating], nodes: i
         (points,) float64.
 
     Raises:
-        GengapError: bars of another shape, or fewer than one node.
+        GengapError: the bars are no diagram, or there is fewer than one node.
     """
     births, deaths = _ends(bars)
     if nodes < 1:
@@ -55,7 +57,7 @@ def betti_curve(bars: NDArray[np.floating], grid: NDArray[np.floating], nodes: i
     return (born - dead) / nodes
 
 
-def betti_steps(bars: NDArray[np.floating]) -> tuple[Curve, Curve]:
+def betti_steps(bars: npt.ArrayLike) -> tuple[Curve, Curve]:
     """Return where the Betti curve changes, ascending (steps,), and its values from there on."""
     births, deaths = _ends(bars)
     steps = np.unique(np.concatenate([births, deaths[np.isfinite(deaths)]]))
@@ -83,14 +85,13 @@ def smoothed(curve: NDArray[np.floating], points: float) -> Curve:
     return np.convolve(padded, window / window.sum(), mode="valid")
 
 
-def in_density(
-    diagrams: Sequence[NDArray[np.floating]], dissimilarity: NDArray[np.floating]
-) -> list[Curve]:
+def in_density(diagrams: Sequence[npt.ArrayLike], dissimilarity: npt.ArrayLike) -> list[Curve]:
     """Rescale bars to density: the fraction of all edges that are present.
 
     A density filtration adds edges by rank, so that graphs whose correlations differ in strength
     are compared at equal numbers of edges. Its diagrams are those of the dissimilarity with each
-    value e replaced by #{edges <= e} / #{edges}; bars between tied values stay apart.
+    value e replaced by #{edges <= e} / #{edges}; bars between tied values stay apart. Infinite
+    entries are no edges, and count in neither number.
 
     Args:
         diagrams: per dimension, (bars, 2) births and deaths in the dissimilarity's unit.
@@ -98,12 +99,16 @@ def in_density(
 
     Returns:
         Per dimension, (bars, 2) float64 in [0, 1]; infinite deaths stay infinite.
+
+    Raises:
+        GengapError: the matrix is not square, or a diagram is not (bars, 2).
     """
-    lengths = np.asarray(dissimilarity, dtype=np.float32)
+    lengths = square_matrix(dissimilarity).astype(np.float32, copy=False)
     edges = np.sort(lengths[np.triu_indices(len(lengths), 1)])
+    edges = edges[np.isfinite(edges)]
     rescaled = []
     for bars in diagrams:
-        values = np.asarray(bars, dtype=np.float32)
+        values = checked_bars(bars).astype(np.float32)
         density = np.searchsorted(edges, values, side="right") / max(1, len(edges))
         density = np.where(np.isinf(values), np.inf, density)
         # Births of points come before the first edge, also where that has length 0.
@@ -111,7 +116,7 @@ def in_density(
     return rescaled
 
 
-def summarise_bars(bars: NDArray[np.floating], nodes: int = 1) -> dict[str, float]:
+def summarise_bars(bars: npt.ArrayLike, nodes: int = 1) -> dict[str, float]:
     """Summarise a diagram by eight numbers, all zero where it has no finite bar.
 
     Over the finite bars (b, d):
@@ -135,10 +140,9 @@ def summarise_bars(bars: NDArray[np.floating], nodes: int = 1) -> dict[str, floa
         One number for each name in ``SUMMARIES``.
 
     Raises:
-        GengapError: bars of another shape.
+        GengapError: the bars are no diagram.
     """
-    _ends(bars)
-    finite = np.asarray(bars, dtype=np.float64)
+    finite = checked_bars(bars)
     finite = finite[np.isfinite(finite[:, 1]) & (finite[:, 1] > finite[:, 0])]
     if len(finite) == 0:
         return dict.fromkeys(SUMMARIES, 0.0)
@@ -161,11 +165,7 @@ def summarise_bars(bars: NDArray[np.floating], nodes: int = 1) -> dict[str, floa
     return dict(zip(SUMMARIES, map(float, values), strict=True))
 
 
-def _ends(bars: NDArray[np.floating]) -> tuple[Curve, Curve]:
+def _ends(bars: npt.ArrayLike) -> tuple[Curve, Curve]:
     """Return births and deaths, each sorted separately."""
-    checked = np.asarray(bars, dtype=np.float64)
-    if checked.ndim != 2 or checked.shape[1] != 2:
-        raise GengapError(
-            f"A persistence diagram has shape {checked.shape}: give (bars, 2), births and deaths."
-        )
+    checked = checked_bars(bars)
     return np.sort(checked[:, 0]), np.sort(checked[:, 1])

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
+from gengap.arguments import whole_number
 from gengap.errors import GengapError
+from gengap.topology.images import GRID_END
 from gengap.topology.stability import bottleneck_between_draws
 from gengap.topology.vectorisation import vectorise
 
@@ -18,9 +21,16 @@ if TYPE_CHECKING:
 # Components per block: bounds the (resamples, components) matrix of resampled means.
 BLOCK_COMPONENTS = 512
 
+FEWEST_RESAMPLES = 2
+"""A standard deviation needs at least two."""
+
 
 def summarise(
-    draws: Sequence[Sequence[NDArray[np.floating]]], resamples: int, rng: np.random.Generator
+    draws: Sequence[Sequence[npt.ArrayLike]],
+    resamples: int,
+    rng: np.random.Generator,
+    *,
+    grid_end: float = GRID_END,
 ) -> pd.DataFrame:
     """Average every component of every vectorisation over draws, with its standard error.
 
@@ -31,6 +41,7 @@ def summarise(
         draws: B draws, each with one (bars, 2) array per dimension.
         resamples: number of bootstrap samples of the draws, at least 2.
         rng: draws the samples.
+        grid_end: the largest value of the grids of images and landscapes, as for ``vectorise``.
 
     Returns:
         Columns measure, component (0, 1, ...), value, standard_error: the standard deviation of
@@ -38,18 +49,18 @@ def summarise(
         says nothing about the error.
 
     Raises:
-        GengapError: no draws, draws with different numbers of dimensions, or resamples below 2.
+        GengapError: no draws, draws with different numbers of dimensions, resamples below 2, or a
+            diagram that ``vectorise`` refuses.
     """
     # Imported here, so that computing diagrams alone does not load it.
     import pandas as pd
 
-    if not draws:
+    resamples = whole_number(resamples, "resamples", FEWEST_RESAMPLES)
+    if len(draws) == 0:
         raise GengapError("There are no draws to summarise: set draws to at least 1.")
     if len({len(draw) for draw in draws}) != 1:
         raise GengapError("The draws have different dimensions: compute them with one max_dim.")
-    if resamples < 2:
-        raise GengapError(f"resamples is {resamples}: a standard error needs at least 2.")
-    vectors = [vectorise(draw) for draw in draws]
+    vectors = [vectorise(draw, grid_end=grid_end) for draw in draws]
     measures = {key: np.stack([vector[key] for vector in vectors]) for key in vectors[0]}
     if len(draws) > 1:
         distances = bottleneck_between_draws(draws)

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from math import comb
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
+from gengap.arguments import whole_number
 from gengap.errors import GengapError
 from gengap.limits import first_engine
-from gengap.topology.diagrams import Bars, persistence_diagrams
+from gengap.topology.arrays import square_matrix
+from gengap.topology.diagrams import Bars, checked_threshold, persistence_diagrams
 
 HIGHEST_DIMENSION = 3
 FASTEST_ENGINES = ("fast", "gudhi")
@@ -72,16 +75,14 @@ def best_engine(max_dim: int) -> str:
     return first_engine(FASTEST_ENGINES, max_dim)
 
 
-def estimate(
-    dissimilarity: NDArray[np.floating], max_dim: int, threshold: float | None = None
-) -> Cost:
+def estimate(dissimilarity: npt.ArrayLike, max_dim: int, threshold: float | None = None) -> Cost:
     """Estimate the cost of ``persistence_diagrams`` with the best engine from above.
 
     Simplices of dimension ``max_dim`` are what the engines reduce. Edges are counted; triangles and
     tetrahedra are extrapolated from the common neighbours of evenly chosen edges.
 
     Args:
-        dissimilarity: (n, n).
+        dissimilarity: (n, n); infinite entries are no edges.
         max_dim: the highest dimension of homology, 0 to 3.
         threshold: edges longer than this do not enter; None for no limit.
 
@@ -89,15 +90,18 @@ def estimate(
         The cost; nearly all diagrams take less, down to a tenth of it.
 
     Raises:
-        GengapError: ``max_dim`` is out of range.
+        GengapError: ``max_dim`` or ``threshold`` is out of range, or the matrix is not square.
     """
-    if not 0 <= max_dim <= HIGHEST_DIMENSION:
+    max_dim = whole_number(max_dim, "max_dim", 0)
+    if max_dim > HIGHEST_DIMENSION:
         raise GengapError(
             f"max_dim is {max_dim}, but no estimate is known beyond H{HIGHEST_DIMENSION}: "
             f"give 0 to {HIGHEST_DIMENSION}."
         )
-    simplices = _simplices(np.asarray(dissimilarity), max_dim, threshold)
-    pairs = len(dissimilarity) ** 2
+    limit = None if threshold is None else checked_threshold(threshold)
+    matrix = square_matrix(dissimilarity)
+    simplices = _simplices(matrix, max_dim, limit)
+    pairs = len(matrix) ** 2
     return Cost(
         simplices=simplices,
         seconds=SECONDS_PER_SIMPLEX * simplices,
@@ -128,7 +132,7 @@ def check_matrix(nodes: int, inputs: int, budget: Budget | None = None) -> None:
 
 
 def affordable_diagrams(
-    dissimilarity: NDArray[np.floating],
+    dissimilarity: npt.ArrayLike,
     max_dim: int,
     threshold: float | None = None,
     budget: Budget | None = None,
@@ -148,12 +152,13 @@ def affordable_diagrams(
         OverBudgetError: the estimated cost exceeds the budget.
         GengapError: bad arguments.
     """
-    check_diagrams(dissimilarity, max_dim, threshold, budget)
-    return persistence_diagrams(dissimilarity, max_dim, threshold, best_engine(max_dim))
+    matrix = square_matrix(dissimilarity)
+    check_diagrams(matrix, max_dim, threshold, budget)
+    return persistence_diagrams(matrix, max_dim, threshold, best_engine(max_dim))
 
 
 def check_diagrams(
-    dissimilarity: NDArray[np.floating],
+    dissimilarity: npt.ArrayLike,
     max_dim: int,
     threshold: float | None = None,
     budget: Budget | None = None,
@@ -170,13 +175,14 @@ def check_diagrams(
 
     Raises:
         OverBudgetError: the estimated cost exceeds the budget.
-        GengapError: ``max_dim`` is out of range.
+        GengapError: ``max_dim`` or ``threshold`` is out of range, or the matrix is not square.
     """
     budget = budget or Budget()
-    cost = estimate(dissimilarity, max_dim, threshold)
+    matrix = square_matrix(dissimilarity)
+    cost = estimate(matrix, max_dim, threshold)
     if cost.seconds > budget.seconds or cost.gibibytes > budget.gibibytes:
         raise OverBudgetError(
-            f"H0 to H{max_dim} of {len(dissimilarity)} nodes would take about {cost.seconds:.0f} "
+            f"H0 to H{max_dim} of {len(matrix)} nodes would take about {cost.seconds:.0f} "
             f"CPU seconds and {cost.gibibytes:.1f} GiB ({cost.simplices:.2g} simplices), more than "
             f"the budget of {budget.seconds:g} seconds and {budget.gibibytes:g} GiB: sample fewer "
             "nodes, lower max_dim or the threshold, or raise the budget."
@@ -191,6 +197,7 @@ def _simplices(dissimilarity: NDArray[np.floating], max_dim: int, threshold: flo
     # From the enclosing radius on the complex is a cone, and engines stop there.
     limit = float(dissimilarity.max(axis=1).min())
     joined = dissimilarity <= (limit if threshold is None else min(limit, threshold))
+    joined &= np.isfinite(dissimilarity)
     np.fill_diagonal(joined, False)
     first, second = np.nonzero(np.triu(joined))
     edges = len(first)

@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
+from gengap.arguments import number_from_zero
 from gengap.errors import GengapError
 from gengap.files import writing
+from gengap.topology.arrays import checked_bars, square_matrix
 from gengap.topology.budget import Budget, affordable_diagrams
 
 MAGIC = 8067171840
@@ -32,7 +35,7 @@ _POINT = np.dtype([("dimension", _INTEGER), ("birth", _REAL), ("death", _REAL)])
 
 
 def dipha_bars(
-    dissimilarity: NDArray[np.floating],
+    dissimilarity: npt.ArrayLike,
     max_dim: int = 2,
     eps_max: float = EPS_MAX,
     shortest: float = SHORTEST,
@@ -56,9 +59,8 @@ def dipha_bars(
         GengapError: ``eps_max`` or ``shortest`` is negative, the cost exceeds the budget, or the
             matrix is no dissimilarity.
     """
-    for name, value in (("eps_max", eps_max), ("shortest", shortest)):
-        if not value >= 0:
-            raise GengapError(f"{name} is {value}: give a number of at least 0.")
+    eps_max = number_from_zero(eps_max, "eps_max")
+    shortest = number_from_zero(shortest, "shortest")
     scaled = []
     for bars in affordable_diagrams(dissimilarity, max_dim, 2 * eps_max, budget):
         halved = bars.astype(np.float64) / 2
@@ -67,7 +69,7 @@ def dipha_bars(
     return scaled
 
 
-def write_distance_matrix(matrix: NDArray[np.floating], path: str | Path) -> None:
+def write_distance_matrix(matrix: npt.ArrayLike, path: str | Path) -> None:
     """Write a square matrix as DIPHA's DISTANCE_MATRIX.
 
     Args:
@@ -75,13 +77,12 @@ def write_distance_matrix(matrix: NDArray[np.floating], path: str | Path) -> Non
         path: the file.
 
     Raises:
-        GengapError: it is not square.
+        GengapError: it is not square, or not of real numbers.
     """
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise GengapError(f"A distance matrix has shape {matrix.shape}: give a square one.")
-    header = np.array([MAGIC, DISTANCE_MATRIX, len(matrix)], dtype=_INTEGER)
+    lengths = np.ascontiguousarray(square_matrix(matrix), dtype=_REAL)
+    header = np.array([MAGIC, DISTANCE_MATRIX, len(lengths)], dtype=_INTEGER)
     with writing(path) as part:
-        part.write_bytes(header.tobytes() + np.ascontiguousarray(matrix, dtype=_REAL).tobytes())
+        part.write_bytes(header.tobytes() + lengths.tobytes())
 
 
 def read_distance_matrix(path: str | Path) -> NDArray[np.float64]:
@@ -102,7 +103,7 @@ def read_distance_matrix(path: str | Path) -> NDArray[np.float64]:
     return np.frombuffer(body, dtype=_REAL).reshape(points, points).astype(np.float64)
 
 
-def write_dipha_diagrams(diagrams: Sequence[NDArray[np.floating]], path: str | Path) -> None:
+def write_dipha_diagrams(diagrams: Sequence[npt.ArrayLike], path: str | Path) -> None:
     """Write diagrams as DIPHA's PERSISTENCE_DIAGRAM.
 
     An infinite bar of dimension k is written as DIPHA writes an essential class: its dimension is
@@ -111,11 +112,17 @@ def write_dipha_diagrams(diagrams: Sequence[NDArray[np.floating]], path: str | P
     Args:
         diagrams: per dimension 0, 1, ..., (bars, 2) births and deaths.
         path: the file.
+
+    Raises:
+        GengapError: there is no diagram, or one is not (bars, 2).
     """
-    finite = np.concatenate([np.ravel(bars)[np.isfinite(np.ravel(bars))] for bars in diagrams])
+    if len(diagrams) == 0:
+        raise GengapError("There is no persistence diagram to write: give at least H0.")
+    checked = [checked_bars(bars) for bars in diagrams]
+    finite = np.concatenate([bars[np.isfinite(bars)] for bars in checked])
     largest = float(finite.max(initial=0.0))
     parts = []
-    for dimension, bars in enumerate(diagrams):
+    for dimension, bars in enumerate(checked):
         points = np.empty(len(bars), dtype=_POINT)
         endless = np.isinf(bars[:, 1])
         points["dimension"] = np.where(endless, -dimension - 1, dimension)

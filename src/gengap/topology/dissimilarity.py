@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
+from gengap.topology.arrays import activation_matrix
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +28,7 @@ BLOCK_ROWS = 512
 
 
 def correlation_dissimilarity(
-    activations: NDArray[np.floating], gpu: torch.device | None = None
+    activations: npt.ArrayLike, gpu: torch.device | None = None
 ) -> NDArray[np.float32]:
     """Compute d = 1 - |r| with r the Pearson correlation of two neurons over the inputs.
 
@@ -37,7 +39,8 @@ def correlation_dissimilarity(
     perfectly correlated neurons at distance exactly 0.
 
     Args:
-        activations: (k, m), one row per neuron, one column per input; m at least 2.
+        activations: (k, m), one row per neuron, one column per input; m at least 2. Integers and
+            booleans are numbers too.
         gpu: the GPU that multiplies, also in float64, or None; see ``gpu_named``. Entries may
             differ from the CPU's by a rounding to float32.
 
@@ -45,14 +48,10 @@ def correlation_dissimilarity(
         (k, k) in [0, 1], exactly symmetric, zero diagonal; its values are multiples of 2**-24.
 
     Raises:
-        GengapError: the activations are no matrix, have fewer than two inputs, or are not finite.
+        GengapError: the activations are no matrix of real numbers, have fewer than two inputs, or
+            are not finite.
     """
-    if activations.ndim != 2 or activations.shape[1] < 2:
-        raise GengapError(
-            f"Activations have shape {activations.shape}, but correlations need (neurons, inputs) "
-            "with at least two inputs: sample more inputs."
-        )
-    rows = _standardised(activations)
+    rows = _standardised(activation_matrix(activations))
     product = _products(rows, gpu)
     neurons = len(rows)
     dissimilarity = np.empty((neurons, neurons), dtype=np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.activations import Sample
+from gengap.arguments import whole_number
 from gengap.topology.diagrams import Bars, persistence_diagrams
 from gengap.topology.dissimilarity import correlation_dissimilarity
 from gengap.topology.engines import find_engine
@@ -47,6 +48,8 @@ def draw_diagrams(
         dissimilarity = correlation_dissimilarity(sample.activations[rows], gpu)
         return persistence_diagrams(dissimilarity, max_dim, threshold, engine)
 
+    max_dim = whole_number(max_dim, "max_dim", 0)
+    threads = whole_number(threads, "threads", 1)
     # Where a network has no more neurons than asked for, all its draws are the same.
     distinct = {rows.tobytes(): rows for rows in sample.draws}
     with ThreadPoolExecutor(threads if find_engine(engine, max_dim).threads else 1) as pool:

@@ -10,9 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
+from gengap.arguments import number_from_zero, whole_number
 from gengap.errors import GengapError
+from gengap.topology.arrays import activation_matrix, real_array, square_matrix
 from gengap.topology.betti import summarise_bars
 from gengap.topology.budget import Budget, check_matrix
 from gengap.topology.dipha import EPS_MAX, SHORTEST, dipha_bars
@@ -27,7 +30,7 @@ SHRINKAGE = 0.001
 CONFIDENCE = 0.95
 
 
-def per_sample_graph(values: NDArray[np.floating], join: str = "unlike") -> NDArray[np.float32]:
+def per_sample_graph(values: npt.ArrayLike, join: str = "unlike") -> NDArray[np.float32]:
     """Build the graph of one input from |a_i - a_j| of the nodes' activations, in [0, 1].
 
     The published code joins the nodes that differ *most* first (``unlike``: d = 1 - |a_i - a_j|).
@@ -45,7 +48,7 @@ def per_sample_graph(values: NDArray[np.floating], join: str = "unlike") -> NDAr
     Raises:
         GengapError: not a vector of at least two finite values, or an unknown ``join``.
     """
-    flat = np.asarray(values, dtype=np.float64)
+    flat = real_array(values, "The activation of one input").astype(np.float64, copy=False)
     if flat.ndim != 1 or len(flat) < 2 or not np.isfinite(flat).all():
         raise GengapError(
             f"Activations of one input have shape {flat.shape} or are not finite: "
@@ -61,7 +64,7 @@ def per_sample_graph(values: NDArray[np.floating], join: str = "unlike") -> NDAr
 
 
 def discriminative_nodes(
-    activations: NDArray[np.floating],
+    activations: npt.ArrayLike,
     right: NDArray[np.bool_],
     share: float = DISCRIMINATIVE_SHARE,
 ) -> NDArray[np.int64]:
@@ -81,7 +84,8 @@ def discriminative_nodes(
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-    count = kept_nodes(len(activations), share)
+    values = activation_matrix(activations)
+    count = kept_nodes(len(values), share)
     right = np.asarray(right, dtype=bool)
     if right.all() or not right.any():
         raise GengapError(
@@ -89,7 +93,7 @@ def discriminative_nodes(
             "from wrong: give inputs of both kinds, or use all nodes."
         )
     analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE)
-    analysis.fit(np.asarray(activations, dtype=np.float64).T, right)
+    analysis.fit(values.astype(np.float64, copy=False).T, right)
     strength = np.abs(analysis.coef_[0])
     return np.sort(np.argsort(-strength, kind="stable")[:count]).astype(np.int64)
 
@@ -107,13 +111,13 @@ def kept_nodes(nodes: int, share: float) -> int:
     Raises:
         GengapError: ``share`` is not in (0, 1].
     """
-    if not 0 < share <= 1:
+    if not 0 < number_from_zero(share, "share") <= 1:
         raise GengapError(f"share is {share}: give the fraction of the nodes to select, in (0, 1].")
     return max(2, round(share * nodes))
 
 
 def graph_summaries(
-    activations: NDArray[np.floating],
+    activations: npt.ArrayLike,
     max_dim: int = 2,
     eps_max: float = EPS_MAX,
     shortest: float = SHORTEST,
@@ -134,30 +138,30 @@ def graph_summaries(
     Raises:
         OverBudgetError: the matrix of correlations or the diagrams cost more than the budget.
     """
-    check_matrix(len(activations), activations.shape[-1], budget)
-    graph = correlation_dissimilarity(activations)
+    values = activation_matrix(activations)
+    check_matrix(len(values), values.shape[1], budget)
+    graph = correlation_dissimilarity(values)
     return summarise_graph(graph, max_dim, eps_max, shortest, budget)
 
 
 def summarise_graph(
-    dissimilarity: NDArray[np.floating],
+    dissimilarity: npt.ArrayLike,
     max_dim: int = 2,
     eps_max: float = EPS_MAX,
     shortest: float = SHORTEST,
     budget: Budget | None = None,
 ) -> dict[str, float]:
     """Summarise a graph (k, k) of whichever dissimilarity as :func:`graph_summaries` does."""
+    matrix = square_matrix(dissimilarity)
     return {
         f"{name}.H{dimension}": value
-        for dimension, bars in enumerate(
-            dipha_bars(dissimilarity, max_dim, eps_max, shortest, budget)
-        )
-        for name, value in summarise_bars(bars, len(dissimilarity)).items()
+        for dimension, bars in enumerate(dipha_bars(matrix, max_dim, eps_max, shortest, budget))
+        for name, value in summarise_bars(bars, len(matrix)).items()
     }
 
 
 def sampled_summaries(
-    activations: NDArray[np.floating],
+    activations: npt.ArrayLike,
     nodes: int,
     draws: int,
     rng: np.random.Generator,
@@ -186,25 +190,25 @@ def sampled_summaries(
     import pandas as pd
     from scipy import stats
 
-    if not 2 <= nodes <= len(activations):
+    values = activation_matrix(activations)
+    nodes = whole_number(nodes, "nodes", 2)
+    if nodes > len(values):
         raise GengapError(
-            f"nodes is {nodes}, but the network has {len(activations)}: "
-            f"sample 2 to {len(activations)}."
+            f"nodes is {nodes}, but the network has {len(values)}: sample 2 to {len(values)}."
         )
-    if draws < 2:
-        raise GengapError(f"draws is {draws}: an interval needs at least 2.")
+    draws = whole_number(draws, "draws", 2)
     rows = [
         graph_summaries(
-            activations[np.sort(rng.choice(len(activations), nodes, replace=False))],
+            values[np.sort(rng.choice(len(values), nodes, replace=False))],
             max_dim,
             budget=budget,
         )
         for _ in range(draws)
     ]
     table = pd.DataFrame(rows)
-    values = table.to_numpy()
-    means = values.mean(axis=0)
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, draws - 1) * stats.sem(values, axis=0)
+    per_draw = table.to_numpy()
+    means = per_draw.mean(axis=0)
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, draws - 1) * stats.sem(per_draw, axis=0)
     return pd.DataFrame(
         {"measure": table.columns, "value": means, "low": means - half, "high": means + half}
     )

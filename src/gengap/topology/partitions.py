@@ -11,9 +11,12 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
+from gengap.arguments import whole_number
 from gengap.errors import GengapError
+from gengap.topology.arrays import activation_matrix, square_matrix
 from gengap.topology.budget import Budget, check_matrix
 from gengap.topology.dissimilarity import correlation_dissimilarity
 
@@ -40,8 +43,7 @@ def equal_chunks(layers: Sequence[int], size: int) -> Parts:
     Raises:
         GengapError: ``size`` is below 1.
     """
-    if size < 1:
-        raise GengapError(f"A chunk of {size} nodes is empty: give a size of at least 1.")
+    size = whole_number(size, "size", 1)
     return [
         chunk
         for layer in by_structure(layers)
@@ -62,15 +64,14 @@ def by_structure(layers: Sequence[int], together: int = 1) -> Parts:
     Raises:
         GengapError: ``together`` is below 1.
     """
-    if together < 1:
-        raise GengapError(f"A block of {together} layers is empty: give at least 1.")
+    together = whole_number(together, "together", 1)
     ends = np.cumsum([0, *layers])
     marks = [*ends[:-1:together], ends[-1]]
     blocks = [np.arange(low, high) for low, high in itertools.pairwise(marks)]
     return [block for block in blocks if len(block)]
 
 
-def communities(dissimilarity: NDArray[np.floating], rng: np.random.Generator) -> Parts:
+def communities(dissimilarity: npt.ArrayLike, rng: np.random.Generator) -> Parts:
     """Find communities of the graph that joins nodes with |r| > 0.5, by Louvain's method.
 
     The published code cuts the same graph with METIS into a given number of parts; communities
@@ -85,7 +86,7 @@ def communities(dissimilarity: NDArray[np.floating], rng: np.random.Generator) -
     """
     import networkx  # slow to import, and only this partition needs it
 
-    joined = np.asarray(dissimilarity) < 1 - STRONG_CORRELATION
+    joined = square_matrix(dissimilarity) < 1 - STRONG_CORRELATION
     np.fill_diagonal(joined, False)
     alone = np.flatnonzero(~joined.any(axis=1))
     graph = networkx.Graph()
@@ -101,7 +102,7 @@ def communities(dissimilarity: NDArray[np.floating], rng: np.random.Generator) -
 
 
 def partition_means(
-    activations: NDArray[np.floating], parts: Parts, budget: Budget | None = None
+    activations: npt.ArrayLike, parts: Parts, budget: Budget | None = None
 ) -> NDArray[np.float32]:
     """Build the functional graph of the parts' mean activations.
 
@@ -116,14 +117,15 @@ def partition_means(
     Raises:
         OverBudgetError: the matrix costs more than the budget.
     """
-    _check(parts, len(activations))
-    check_matrix(len(parts), activations.shape[1], budget)
-    means = np.stack([activations[part].mean(axis=0, dtype=np.float64) for part in parts])
+    values = activation_matrix(activations)
+    _check(parts, len(values))
+    check_matrix(len(parts), values.shape[1], budget)
+    means = np.stack([values[part].mean(axis=0, dtype=np.float64) for part in parts])
     return correlation_dissimilarity(means)
 
 
 def partition_divergences(
-    activations: NDArray[np.floating],
+    activations: npt.ArrayLike,
     parts: Parts,
     kind: str = "js",
     budget: Budget | None = None,
@@ -152,7 +154,8 @@ def partition_divergences(
     """
     if kind not in DIVERGENCES:
         raise GengapError(f"Unknown divergence {kind!r}: choose {' or '.join(DIVERGENCES)}.")
-    _check(parts, len(activations))
+    values = activation_matrix(activations)
+    _check(parts, len(values))
     paired = [part for part in parts if len(part) > 1]
     if len(paired) < 2:
         raise GengapError(
@@ -160,8 +163,8 @@ def partition_divergences(
             "make fewer, larger parts."
         )
     for part in paired:
-        check_matrix(len(part), activations.shape[1], budget)
-    p = np.stack([_density(activations[part]) for part in paired])
+        check_matrix(len(part), values.shape[1], budget)
+    p = np.stack([_density(values[part]) for part in paired])
     ratio = np.log(p[:, None] / p[None])
     if kind == "kl":
         one_way = (p[:, None] * ratio).sum(axis=-1)

@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
+
+from gengap.errors import GengapError
+from gengap.topology.arrays import checked_bars
 
 Bars = NDArray[np.float64]
 
@@ -19,7 +23,7 @@ BLOCK_BARS = 256
 
 
 def bottleneck_between_draws(
-    draws: Sequence[Sequence[NDArray[np.floating]]],
+    draws: Sequence[Sequence[npt.ArrayLike]],
 ) -> dict[str, NDArray[np.float64]]:
     """Compute bottleneck distances between the diagrams of consecutive draws (b, b + 1).
 
@@ -29,8 +33,17 @@ def bottleneck_between_draws(
         draws: B draws, each with one (bars, 2) array per dimension.
 
     Returns:
-        (B - 1,) distances by ``"bottleneck_between_draws.H0"``, ``".H1"``, ...
+        (B - 1,) distances by ``"bottleneck_between_draws.H0"``, ``".H1"``, ...; none of a single
+        draw.
+
+    Raises:
+        GengapError: there is no draw, the draws have different numbers of dimensions, or a diagram
+            is not (bars, 2).
     """
+    if len(draws) == 0:
+        raise GengapError("There are no draws to compare: give the diagrams of two or more.")
+    if len({len(draw) for draw in draws}) != 1:
+        raise GengapError("The draws have different dimensions: compute them with one max_dim.")
     return {
         f"bottleneck_between_draws.H{dimension}": np.array(
             [
@@ -221,5 +234,6 @@ def _all_matched(counts: NDArray[np.integer], partners: NDArray[np.integer]) -> 
     return bool((maximum_bipartite_matching(graph, perm_type="column") >= 0).all())
 
 
-def _finite(bars: NDArray[np.floating]) -> Bars:
-    return np.asarray(bars[np.isfinite(bars[:, 1])], dtype=np.float64)
+def _finite(bars: npt.ArrayLike) -> Bars:
+    checked = checked_bars(bars)
+    return checked[np.isfinite(checked[:, 1])]

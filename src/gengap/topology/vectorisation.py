@@ -12,27 +12,38 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
+from gengap.topology.arrays import checked_bars
 from gengap.topology.images import (
+    GRID_END,
+    check_grid,
     persistence_image,
     persistence_landscape,
 )
 
 Vector = NDArray[np.float64]
+Vectorisation = Callable[[Vector, int, float], Vector]
+"""Takes finite bars (bars, 2), the dimension of homology and the grid's largest value."""
 
 LONGEST_LIVES = 10
 POLYNOMIAL_COEFFICIENTS = 10
 
 
-def vectorise(diagrams: Sequence[NDArray[np.floating]]) -> dict[str, Vector]:
+def vectorise(
+    diagrams: Sequence[npt.ArrayLike], *, grid_end: float = GRID_END
+) -> dict[str, Vector]:
     """Compute every vectorisation of one draw's diagrams, for each set of dimensions.
 
     Infinite bars are left out; a diagram without finite bars gives zeros.
 
     Args:
         diagrams: per dimension 0, 1, ... a (bars, 2) array of births and deaths.
+        grid_end: persistence images cover births and lives, and landscapes filtration values, from
+            0 to this; in the unit of the diagrams. The default suits dissimilarities 1 - |r|.
+            Vectors can be compared if they have the same grid.
 
     Returns:
         float64 vectors by ``"<vectorisation>.<dimensions>"``: ``"persistent_entropy.H0"``,
@@ -40,11 +51,13 @@ def vectorise(diagrams: Sequence[NDArray[np.floating]]) -> dict[str, Vector]:
         are in ``COMPONENTS``. With H2 there are also ``".H2"``, ``".H0H2"`` and so on.
 
     Raises:
-        GengapError: no diagram, or one that is not (bars, 2).
+        GengapError: no diagram, or one that is not (bars, 2); a bar outside of the grid; or numbers
+            too large for a vectorisation.
     """
-    if not diagrams:
+    if len(diagrams) == 0:
         raise GengapError("There is no persistence diagram to vectorise: give at least H0.")
     bars = [_finite(diagram) for diagram in diagrams]
+    check_grid(np.concatenate(bars), grid_end)
     subsets = [
         subset
         for size in range(1, len(bars) + 1)
@@ -52,19 +65,23 @@ def vectorise(diagrams: Sequence[NDArray[np.floating]]) -> dict[str, Vector]:
     ]
     vectors: dict[str, Vector] = {}
     for name, vectorisation in _VECTORISATIONS.items():
-        parts = [vectorisation(part, dimension) for dimension, part in enumerate(bars)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            parts = [
+                vectorisation(part, dimension, grid_end) for dimension, part in enumerate(bars)
+            ]
+        if not all(np.isfinite(part).all() for part in parts):
+            raise GengapError(
+                f"The vectorisation {name} of bars up to {np.concatenate(bars).max():g} exceeds "
+                "all floating-point numbers: divide the dissimilarities by their largest value."
+            )
         for subset in subsets:
             key = f"{name}.{''.join(f'H{dimension}' for dimension in subset)}"
             vectors[key] = np.concatenate([parts[dimension] for dimension in subset])
     return vectors
 
 
-def _finite(diagram: NDArray[np.floating]) -> Vector:
-    bars = np.asarray(diagram, dtype=np.float64)
-    if bars.ndim != 2 or bars.shape[1] != 2:
-        raise GengapError(
-            f"A persistence diagram has shape {bars.shape}: give (bars, 2), births and deaths."
-        )
+def _finite(diagram: npt.ArrayLike) -> Vector:
+    bars = checked_bars(diagram)
     return bars[np.isfinite(bars[:, 1]) & (bars[:, 1] > bars[:, 0])]
 
 
@@ -138,11 +155,11 @@ def _complex_polynomial(bars: Vector) -> Vector:
     return np.concatenate([coefficients[1:].real, coefficients[1:].imag])
 
 
-def _of_any_dimension(function: Callable[[Vector], Vector]) -> Callable[[Vector, int], Vector]:
-    return lambda bars, _dimension: function(bars)
+def _of_any_dimension(function: Callable[[Vector], Vector]) -> Vectorisation:
+    return lambda bars, _dimension, _grid_end: function(bars)
 
 
-_VECTORISATIONS: Mapping[str, Callable[[Vector, int], Vector]] = {
+_VECTORISATIONS: Mapping[str, Vectorisation] = {
     "persistence_pooling": _of_any_dimension(_persistence_pooling),
     "average_lives_and_midlives": _of_any_dimension(_lives_and_midlives),
     "average_lives_and_midlives_squared": _of_any_dimension(
@@ -163,7 +180,9 @@ _VECTORISATIONS: Mapping[str, Callable[[Vector, int], Vector]] = {
     ),
     "complex_polynomial": _of_any_dimension(_complex_polynomial),
     "persistence_image": persistence_image,
-    "persistence_landscape": _of_any_dimension(persistence_landscape),
+    "persistence_landscape": lambda bars, _dimension, grid_end: persistence_landscape(
+        bars, grid_end
+    ),
 }
 
 _NO_BARS = np.empty((0, 2))

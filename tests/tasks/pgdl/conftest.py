@@ -101,6 +101,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
                 self._answer(500, b"")
             elif fault == "status 200":
                 self._answer(200, content)
+            elif fault == "page":
+                self._answer(200, b"<html>Log in.</html>", {"Content-Type": "text/html; charset=a"})
             elif fault == "wrong range":
                 headers["Content-Range"] = f"bytes 0-{last - start}/{len(content)}"
                 self._answer(206, body, headers)

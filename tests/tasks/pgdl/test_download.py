@@ -145,6 +145,10 @@ def test_a_download_succeeds_though_every_answer_breaks_off_after_a_third(
         ("stall", r"the server stalled for 0\.2 s at byte .* 3 times in a row: run again later"),
         ("status 500", "the server answered 500 at byte .* 3 times in a row: run again later"),
         ("status 200", r"ignores range requests \(it answered 200\): fetch the whole archive"),
+        (
+            "page",
+            "answered with a web page, not the archive: log in .* give its path as the source",
+        ),
         ("wrong range", "changed on the server while it was read: run again"),
     ],
 )
@@ -164,7 +168,8 @@ def test_persistent_faults_are_reported_in_one_sentence(
 def test_unreachable_server(server: Any, tmp_path: Path) -> None:
     with pytest.raises(GengapError, match="answered 404 Not Found: check the base URL"):
         download(TASK, tmp_path, source=server.url, retry_policy=QUICK)
-    with pytest.raises(GengapError, match=r"could not be reached .* 3 times in a row"):
+    sentence = r"could not be reached .* 3 times in a row: check the address, the connection"
+    with pytest.raises(GengapError, match=sentence):
         download(TASK, tmp_path, source="http://127.0.0.1:1", retry_policy=QUICK)
     with pytest.raises(GengapError, match="not a URL: correct the source"):
         download(TASK, tmp_path, source="gopher://127.0.0.1", retry_policy=QUICK)
@@ -509,3 +514,9 @@ def test_well_packed_members_of_every_length_are_unpacked(tmp_path: Path, patter
             file.seek(member.start)
             unpack(file, member, tmp_path / "out")
             assert (tmp_path / "out").read_bytes() == contents[member.name]
+
+
+def test_a_folder_that_cannot_be_made_is_named(serving: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(GengapError, match=r"folder .*file/data cannot be made .*choose another"):
+        download(TASK, tmp_path / "file" / "data", source=serving.url, retry_policy=QUICK)

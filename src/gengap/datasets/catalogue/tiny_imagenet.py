@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.datasets.official import required
 from gengap.datasets.registry import TrainAndTest, Unpacked, dataset
 from gengap.datasets.samples import Samples
 from gengap.errors import GengapError
@@ -48,7 +47,9 @@ def read_folder(folder: Path) -> TrainAndTest:
         for name in names
         for path in sorted((folder / "train" / name / "images").glob("*.JPEG"))
     ]
-    annotations = required(folder / "val" / "val_annotations.txt")
+    annotations = folder / "val" / "val_annotations.txt"
+    if not annotations.is_file():
+        raise GengapError(f"{annotations} is missing: unpack {ARCHIVE} again.")
     test = []
     for line in annotations.read_text(encoding="utf-8").splitlines():
         file, name, *_ = [*line.split("\t"), "", ""]

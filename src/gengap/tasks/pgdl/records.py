@@ -8,8 +8,11 @@ used, since the import takes seconds and nothing else in the library needs it.
 from __future__ import annotations
 
 import contextlib
+import gzip
+import logging
 import os
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +22,27 @@ from numpy.typing import NDArray
 from gengap.errors import GengapError
 from gengap.files import writing
 
+log = logging.getLogger(__name__)
+
+FEATURES = ("inputs", "output")
 BATCH = 256
+BLOCK = 1 << 20
+FRAME_BYTES = 16
+"""Bytes of a record besides its content: its length and two checksums."""
+
+GZIP_MAGIC = b"\x1f\x8b"
+ZLIB_METHOD, ZLIB_CHECK = b"\x78", 31
+"""First byte of zlib's streams as TensorFlow writes them, and what their first two divide by."""
+
 MOST_SHARDS = 10
 """Most shards: with one digit in their names, they are in order for readers that sort by text."""
 
 
 def read_examples(shards: Sequence[Path]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Read the examples of several shards.
+    """Read the examples of several shards, compressed (gzip, zlib) or not.
+
+    Numbers of other types than PGDL's are converted, and never scaled: inputs of any real type, and
+    labels of any integer type and of the shape () or (1,).
 
     Args:
         shards: TFRecord files, in the order of the examples.
@@ -34,41 +51,34 @@ def read_examples(shards: Sequence[Path]) -> tuple[NDArray[np.float32], NDArray[
         Inputs (n, *input_shape) and labels (n,).
 
     Raises:
-        GengapError: a shard is missing, truncated or corrupt, or holds other features; or the
-            shards hold no example.
+        GengapError: a shard is missing, truncated or corrupt, or an example is not as above (the
+            sentence names the shard and the example); or the shards hold no example.
     """
     tensorflow = _tensorflow()
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
-    # TensorFlow's message may quote bytes that are not text, which raises a UnicodeDecodeError.
-    wrong_content = (tensorflow.errors.InvalidArgumentError, DecodeError, TypeError, ValueError)
-    inputs: list[np.ndarray] = []
-    labels: list[np.ndarray] = []
+    inputs: list[NDArray[np.float32]] = []
+    labels: list[int] = []
+    integers = False
     for shard in shards:
-        if not shard.is_file():
-            raise GengapError(f"{shard} does not exist: download the task again.")
-        try:
-            for records in tensorflow.data.TFRecordDataset(str(shard)).batch(BATCH):
-                more_inputs, more_labels = _parsed(tensorflow, records)
-                inputs += more_inputs
-                labels += more_labels
-        except tensorflow.errors.DataLossError as error:
-            raise GengapError(
-                f"{shard} is truncated or corrupt: download the task again."
-            ) from error
-        except wrong_content as error:
-            raise GengapError(
-                f"{shard} does not hold examples with a float32 tensor 'inputs' and an int32 "
-                "tensor 'output': it is not a PGDL dataset."
-            ) from error
+        for number, record in enumerate(_records(tensorflow, shard)):
+            try:
+                example, label = _parsed(tensorflow, record)
+            except _OddExampleError as error:
+                raise GengapError(_fault(shard, number, str(error))) from error
+            if inputs and example.shape != inputs[0].shape:
+                odd = f"inputs of shape {example.shape} where the first has {inputs[0].shape}"
+                raise GengapError(_fault(shard, number, odd))
+            integers = integers or example.dtype.kind != "f"
+            with np.errstate(over="ignore"):  # a split refuses infinite inputs
+                inputs.append(example.astype(np.float32, copy=False))
+            labels.append(label)
+    if integers:
+        log.warning(
+            "%s holds inputs of integers, which are read as they are, without scaling.",
+            shards[0].parent,
+        )
     if not inputs:
         raise GengapError(f"{shards[0].parent} holds no example: download the task again.")
-    if len({array.shape for array in inputs}) > 1 or {array.size for array in labels} != {1}:
-        raise GengapError(
-            f"{shards[0].parent} does not hold inputs of one shape with one label each: "
-            "it is not a PGDL dataset."
-        )
-    return np.stack(inputs), np.array([array.item() for array in labels], dtype=np.int64)
+    return np.stack(inputs), np.array(labels, dtype=np.int64)
 
 
 def write_examples(
@@ -94,24 +104,115 @@ def write_examples(
     return paths
 
 
-def _parsed(tensorflow: Any, records: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Parse serialised records (batch,) into inputs and labels."""
-    text = tensorflow.io.FixedLenFeature([], tensorflow.string)
-    features = tensorflow.io.parse_example(records, {"inputs": text, "output": text})
-    inputs, labels = (
-        [_array(tensorflow, item, kind) for item in features[name].numpy()]
-        for name, kind in (("inputs", np.float32), ("output", np.int32))
+class _OddExampleError(Exception):
+    """An example has something other than inputs and a label; the message says what."""
+
+
+def _fault(shard: Path, number: int, odd: str) -> str:
+    return (
+        f"Example {number} of {shard} has {odd}: write the examples with "
+        "gengap.tasks.pgdl.records.write_examples."
     )
-    return inputs, labels
 
 
-def _array(tensorflow: Any, serialised: bytes, kind: type[np.generic]) -> np.ndarray:
+def _records(tensorflow: Any, shard: Path) -> Iterator[bytes]:
+    """Yield the records of a shard."""
+    if not shard.is_file():
+        raise GengapError(f"{shard} does not exist: download the task again.")
+    framed = 0
+    try:
+        compression = _compression(tensorflow, shard)
+        dataset = tensorflow.data.TFRecordDataset(str(shard), compression_type=compression)
+        for records in dataset.batch(BATCH):
+            for record in records.numpy():
+                framed += len(record) + FRAME_BYTES
+                yield record
+        # TensorFlow takes a file that ends within the head of a record for a whole one.
+        whole = framed == _unpacked_size(shard, compression)
+    except (tensorflow.errors.DataLossError, EOFError, zlib.error, gzip.BadGzipFile):
+        whole = False
+    except (OSError, tensorflow.errors.OpError) as error:
+        raise GengapError(f"{shard} cannot be read: make it readable.") from error
+    if not whole:
+        raise GengapError(
+            f"{shard} is truncated or corrupt: download the task, or write the file, again."
+        )
+
+
+def _compression(tensorflow: Any, shard: Path) -> str:
+    """Return how a shard is compressed: "", ``GZIP`` or ``ZLIB``."""
+    with shard.open("rb") as file:
+        head = file.read(2)
+    if head == GZIP_MAGIC:
+        compression = "GZIP"
+    elif head[:1] == ZLIB_METHOD and int.from_bytes(head, "big") % ZLIB_CHECK == 0:
+        compression = "ZLIB"
+    else:
+        return ""
+    # The length of the first record, with which a plain file begins, may look the same.
+    try:
+        next(iter(tensorflow.data.TFRecordDataset(str(shard))), None)
+    except tensorflow.errors.DataLossError:
+        return compression
+    return ""
+
+
+def _unpacked_size(shard: Path, compression: str) -> int:
+    """Return the number of bytes of a shard without its compression, which is checked."""
+    if not compression:
+        return shard.stat().st_size
+    size = 0
+    if compression == "GZIP":
+        with gzip.open(shard) as file:
+            while block := file.read(BLOCK):
+                size += len(block)
+        return size
+    unpacker = zlib.decompressobj()
+    with shard.open("rb") as file:
+        while block := file.read(BLOCK):
+            size += len(unpacker.decompress(block))
+    if not unpacker.eof:
+        raise EOFError
+    return size
+
+
+def _parsed(tensorflow: Any, record: bytes) -> tuple[np.ndarray, int]:
+    """Parse a record into inputs and a label."""
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        features = tensorflow.train.Example.FromString(record).features.feature
+    except DecodeError as error:
+        raise _OddExampleError("bytes that are no tf.train.Example") from error
+    inputs, label = (_array(tensorflow, features, name) for name in FEATURES)
+    if inputs.dtype.kind not in "fiub":
+        raise _OddExampleError(f"inputs of type {inputs.dtype} instead of numbers")
+    if label.dtype.kind not in "iub":
+        raise _OddExampleError(f"an output of type {label.dtype} instead of an integer")
+    if label.size != 1:
+        raise _OddExampleError(
+            f"an output of shape {label.shape} instead of one class (the argmax of a one-hot "
+            "vector, say)"
+        )
+    return inputs, int(label.item())
+
+
+def _array(tensorflow: Any, features: Any, name: str) -> np.ndarray:
     """Convert a serialised TensorProto, several times as fast as TensorFlow's own operation."""
+    from google.protobuf.message import DecodeError
     from tensorflow.core.framework import tensor_pb2
 
-    array: np.ndarray = tensorflow.make_ndarray(tensor_pb2.TensorProto.FromString(serialised))
-    if array.dtype != kind:
-        raise TypeError(f"{array.dtype} instead of {kind}")
+    if name not in features:
+        known = ", ".join(sorted(features)) or "nothing"
+        raise _OddExampleError(f"no feature '{name}' (it has {known})")
+    serialised = features[name].bytes_list.value
+    try:
+        (text,) = serialised
+        array: np.ndarray = tensorflow.make_ndarray(tensor_pb2.TensorProto.FromString(text))
+    except (DecodeError, TypeError, ValueError) as error:
+        raise _OddExampleError(
+            f"a feature '{name}' that is no serialised tensor (tf.io.serialize_tensor)"
+        ) from error
     return array
 
 

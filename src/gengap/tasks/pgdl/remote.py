@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 BLOCK = 1 << 18
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 GOOGLE_MD5 = re.compile(r"\bmd5=([A-Za-z0-9+/]+=*)")
+PAGE = "text/html"
 TRANSIENT_STATUS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 MALFORMED_URL = (
     requests.exceptions.InvalidSchema,
@@ -103,7 +104,7 @@ class RemoteFile:
                 if failures >= self.retry_policy.attempts:
                     raise GengapError(
                         f"{self.url}: the server {reason} at byte {position}, {failures} times in "
-                        "a row: run again later; what was received is kept."
+                        f"a row: {_remedy(error)}; what was received is kept."
                     ) from error
                 pause = self.retry_policy.pause * 2 ** (failures - 1)
                 log.warning("%s: the server %s; next try in %g s", self.url, reason, pause)
@@ -141,6 +142,12 @@ class RemoteFile:
         status = response.status_code
         if status in TRANSIENT_STATUS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise TransientError(f"answered {status}")
+        if status == HTTPStatus.OK and _is_page(response):
+            raise GengapError(
+                f"{self.url}: {response.url} answered with a web page, not the archive: log in to "
+                "the network if it asks for that, check the URL, or fetch the archive with another "
+                "tool and give its path as the source."
+            )
         if status == HTTPStatus.OK:
             raise GengapError(
                 f"{self.url}: the server ignores range requests (it answered 200): fetch the whole "
@@ -167,7 +174,22 @@ class RemoteFile:
             return str(error)
         if isinstance(error, requests.Timeout | TimeoutError):
             return f"stalled for {self.retry_policy.timeout:g} s"
+        if isinstance(error, requests.exceptions.SSLError):
+            return "has no certificate that this machine trusts"
         return "broke off" if isinstance(error, HTTPError) else "could not be reached"
+
+
+def _remedy(error: Exception) -> str:
+    """Say what helps against a failure that recurs."""
+    # Certificates, names, ports and proxies; all of these are connection errors.
+    if isinstance(error, requests.ConnectionError) and not isinstance(error, requests.Timeout):
+        return "check the address, the connection and the proxy, then run again"
+    return "run again later"
+
+
+def _is_page(response: requests.Response) -> bool:
+    """Whether a server answered with a page for people: of an error, or to log in."""
+    return response.headers.get("Content-Type", "").lower().startswith(PAGE)
 
 
 class RangeReader(io.RawIOBase):

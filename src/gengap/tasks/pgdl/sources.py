@@ -217,7 +217,12 @@ def _check_computed(path: Path, checksum: str | None) -> None:
 
 
 def _refuse_small_disk(folder: Path, needed: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GengapError(
+            f"The folder {folder} cannot be made ({error.strerror}): choose another one."
+        ) from error
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise GengapError(

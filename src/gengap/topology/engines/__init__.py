@@ -32,7 +32,7 @@ def find_engine(name: str, max_dim: int) -> Engine:
     Raises:
         GengapError: the name is unknown, or the engine does not reach that dimension.
     """
-    engine = ENGINES.get(resolve_engine(name, max_dim))
+    engine = ENGINES.get(resolve_engine(name, max_dim)) if isinstance(name, str) else None
     if engine is None:
         raise GengapError(f"Unknown engine {name!r}: choose one of auto, {', '.join(ENGINES)}.")
     if engine.max_dim is not None and max_dim > engine.max_dim:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gengap.errors import GengapError
 from gengap.limits import ENGINE_MAX_DIM, THREADED_ENGINES
+from gengap.topology.arrays import square_matrix
 
 Matrix = npt.NDArray[np.float32]
 
@@ -51,14 +51,5 @@ def float32_matrix(dissimilarity: npt.ArrayLike) -> Matrix:
     Raises:
         GengapError: it is not square, or not of real numbers.
     """
-    matrix = np.asarray(dissimilarity)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise GengapError(
-            f"The dissimilarity has shape {matrix.shape}: pass a square (n, n) matrix."
-        )
-    if matrix.dtype.kind not in "fiub":
-        raise GengapError(
-            f"The dissimilarity has type {matrix.dtype}: pass a matrix of real numbers."
-        )
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(matrix, dtype=np.float32)
+        return np.ascontiguousarray(square_matrix(dissimilarity), dtype=np.float32)
