@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from gengap.datasets import Split
 from gengap.measures.pgdl.drawing import draw_balanced
-from gengap.measures.pgdl.outputs import all_observed
+from gengap.measures.pgdl.outputs import all_observed, class_scores
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
-from gengap.networks import tensor_of, weight_layers
+from gengap.networks import captured, tensor_of, weight_layers
 from gengap.networks.layout import channels_last
 
 log = logging.getLogger(__name__)
@@ -145,9 +145,10 @@ def _mix(first: Tensor, second: Tensor, shares: Tensor) -> Tensor:
 
 
 def _layer_inputs(network: nn.Module, last: int, inputs: Tensor) -> list[Tensor]:
-    """Return the inputs (n, features) of the last layers with weights."""
-    layers = [layer for _, layer in weight_layers(network)[-last:]]
+    """Return the inputs (n, features) of the layers with weights that are called last."""
+    with torch.no_grad(), captured(layer for _, layer in weight_layers(network)) as passages:
+        class_scores(network, inputs[:1])
     return [
         channels_last(values).flatten(1)
-        for values in all_observed(network, layers, inputs, before=True)
+        for values in all_observed(network, list(passages)[-last:], inputs, before=True)
     ]
