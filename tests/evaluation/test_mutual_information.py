@@ -236,7 +236,8 @@ def test_a_missing_hyper_parameter_is_a_value_of_its_own() -> None:
     )  # fmt: skip
     scores = []
     for missing in (None, 9.0):
-        filled = table.assign(rate=[9.0 if p[1] is None and missing else p[1] for p in points])
+        rates: list[Any] = [missing if p[1] is None else p[1] for p in points]
+        filled = table.assign(rate=rates)
         grid: dict[str, list[Any]] = {"width": [8, 16], "rate": [0.5, missing]}
         (row,) = score_measures(measures, gaps, filled, grid).to_dict("records")
         assert row["reason"] == ""
