@@ -57,6 +57,10 @@ with its interval and its mean within the strata."""
 HEADER = [
     "Measure", "Equation", "Source", "Scale", "Sign", "Needs", "CPU s", "Tau", "95%", "Within",
 ]  # fmt: skip
+DESCRIBED = slice(1, 3)
+"""Columns whose cells refer to the cell above where both are the same."""
+AS_ABOVE = "as above"
+
 SHORTEST = 0.01
 """CPU seconds below which no number is given."""
 
@@ -166,9 +170,17 @@ def page(measures: list[Documented], statistics: pd.DataFrame) -> str:
     parts = [INTRODUCTION.format(measures=len(measures), families=len(FAMILIES))]
     for family in FAMILIES:
         rows = [HEADER, ["---"] * len(HEADER)]
+        above = ["", ""]
         for measure in measures:
             if measure.family == family:
-                rows.append(_row(measure, by_name.get((family, measure.name), {})))
+                row = _row(measure, by_name.get((family, measure.name), {}))
+                texts = row[DESCRIBED]
+                row[DESCRIBED] = [
+                    AS_ABOVE if text and text == before else text
+                    for text, before in zip(texts, above, strict=True)
+                ]
+                rows.append(row)
+                above = texts
         table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
         parts.append(f"## {family}\n\n{table}\n")
     return "\n".join(parts)

@@ -111,7 +111,7 @@ def test_a_row_has_what_is_declared_described_and_measured(
         "## made",
         r"| `log_norm` | \|\|W\|\| | Doe | logarithm | + | initial, classes, kernels | &lt; 0.01 "
         "| 0.62 | −0.50 to 0.75 | −0.12 |",
-        "| `life.H0` | d - b | Doe | linear | + | initial, classes, kernels |  |  |  |  |",
+        "| `life.H0` | d - b | as above | linear | + | initial, classes, kernels |  |  |  |  |",
         "## other",
         "| `single` | x | Roe | gap | ? |  | 1.3, slow |  |  |  |",
     ]
