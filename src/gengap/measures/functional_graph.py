@@ -27,9 +27,10 @@ LAW = "life_and_midlife.H1"
 """The two regressors of CVPR 2020's law, as one measure of two components."""
 
 NAMES = tuple(f"{name}.H{dim}" for name in SUMMARIES for dim in range(MAX_DIM + 1))
+UNSIGNED = (*(name for name in NAMES if not name.startswith("midlife")), LAW)
 
 
-@measure(*NAMES, LAW)
+@measure(*NAMES, LAW, sign=dict.fromkeys(UNSIGNED, "?"))
 def summaries(subject: Subject) -> dict[str, Value]:
     """Compute average life and midlife, peak of the Betti curve per node, and persistent entropy.
 
@@ -41,6 +42,22 @@ def summaries(subject: Subject) -> dict[str, Value]:
     correlations, which is a larger epsilon (Corneanu et al., CVPR 2019). Neither paper gives a sign
     for life, peak and entropy: CVPR 2020 fits gap = a + b life + c midlife with whatever signs
     result, and a rank correlation may have either.
+
+    Equation:
+        - ``life``: the mean of d - b over the bars (b, d) in epsilon = (1 - |r|) / 2, with r the
+          correlation of two nodes.
+        - ``midlife``: the mean of (b + d) / 2 over the bars (b, d) in epsilon = (1 - |r|) / 2, with
+          r the correlation of two nodes.
+        - ``peak``: the largest value of the Betti curve, over the number of nodes.
+        - ``entropy``: -sum p log p, with p the bars' lives over their sum.
+        - ``life_and_midlife``: both means, as two components.
+
+    Source:
+        - ``life``, ``midlife``, ``life_and_midlife``: Corneanu et al. 2020, "Computing the testing
+          error without a testing set".
+        - ``peak``: Corneanu et al. 2019, "What does it mean to learn in deep networks? And, how
+          does one detect adversarial attacks?".
+        - ``entropy``: Chintakunta et al. 2015, "An entropy-based persistence barcode".
 
     Returns:
         Each summary in H0, H1 and H2 by name, and both together under :data:`LAW`.
