@@ -101,7 +101,7 @@ def mine(tmp_path: Path) -> str:
 
 
 def test_every_family_of_the_library_has_measures() -> None:
-    known = {"topology", "baseline", "competition", "curvature", "tangent", "functional_graph"}
+    known = {"topology", "baseline", "norms", "pac_bayes", "competition", "curvature", "tangent", "functional_graph"}
     assert set(FAMILIES) == known
     for family in FAMILIES:
         assert members(family), family
