@@ -12,6 +12,7 @@ from gengap.errors import GengapError
 from gengap.networks.differentiation import differentiable_copy
 
 
+@torch.enable_grad()  # without gradients, torch makes buffers of such weights
 def effective_copy(network: nn.Module) -> nn.Module:
     """Copy a network so that each weight is a parameter of its own.
 
@@ -27,6 +28,9 @@ def effective_copy(network: nn.Module) -> nn.Module:
     copied, _ = differentiable_copy(network, "all", torch.float64)
     for module in list(copied.modules()):
         if parametrize.is_parametrized(module):
+            # The copy shares its class with the original, and removal takes the weight from there.
+            kind = type(module)
+            module.__class__ = type(kind.__name__, kind.__bases__, dict(vars(kind)))
             for name in list(module.parametrizations):  # type: ignore[arg-type]
                 parametrize.remove_parametrizations(module, name)
         for hook in list(module._forward_pre_hooks.values()):
@@ -35,7 +39,7 @@ def effective_copy(network: nn.Module) -> nn.Module:
             elif isinstance(hook, SpectralNorm):
                 remove_spectral_norm(module, hook.name)
             elif isinstance(hook, prune.BasePruningMethod):
-                prune.remove(module, hook._tensor_name)
+                prune.remove(module, hook._tensor_name)  # type: ignore[no-untyped-call]
     return copied
 
 

@@ -201,7 +201,8 @@ def row_norms(network: nn.Module, example: Tensor) -> dict[str, Tensor]:
 def _row_norms(kernel: Kernel, shape: torch.Size) -> Tensor:
     layer = kernel.module
     if not isinstance(layer, _ConvNd):
-        return kernel.weight.flatten(1).norm(dim=1)
+        norms: Tensor = torch.linalg.vector_norm(kernel.weight.flatten(1), dim=1)
+        return norms
     if layer.padding_mode != "zeros":
         raise GengapError(
             f"The convolution {kernel.name} has padding_mode {layer.padding_mode!r}, which puts "
