@@ -342,3 +342,27 @@ def test_attention_has_kernels_and_no_paths(train: Split) -> None:
     results = values(network, network, fitting(network, series))
     assert set(results.left_out) == {"path_norm", "log_path_norm", "log_path_norm_over_margin"}
     assert all("MultiheadAttention" in reason for reason in results.left_out.values())
+
+
+def test_padding_without_rows_costs_no_other_measure(train: Split) -> None:
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 3, 3, padding=1, padding_mode="reflect"), nn.Flatten()]
+    network = adopt(nn.Sequential(*layers, nn.Linear(108, 3)), train, layout="channels_first")
+    results = values(network, trained_like(network), fitting(network, train))
+    assert set(results.left_out) == {"mean_stable_rank", "log_spectrally_normalised_margin_bound"}
+    assert all("pad with zeros" in reason for reason in results.left_out.values())
+    squares = [layer.weight.detach().double().numpy() ** 2 for _, layer in weight_layers(network)]
+    assert results["log_prod_of_fro"] == pytest.approx(sum(math.log(w.sum()) for w in squares))
+
+
+@pytest.mark.parametrize("name", ["preresnet", "resnet18"])
+def test_named_architectures_have_every_norm(name: str) -> None:
+    keywords = {"preresnet": {"depth": 8}}.get(name, {})
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((6, 16, 16, 3)).astype(np.float32)
+    train = Split(inputs, np.arange(6) % 3, 3)
+    network = build(
+        {"architecture": name, "input_shape": [16, 16, 3], "classes": 3, "width": 4, **keywords}
+    ).eval()
+    results = values(network, trained_like(network), fitting(network, train))
+    assert not results.left_out

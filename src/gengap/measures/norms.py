@@ -19,16 +19,18 @@ its logarithm. Those of PAC-Bayesian bounds are in the family ``pac_bayes``.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gengap.curvature.operators import gradient_second_moment
 from gengap.errors import GengapError
 from gengap.measures.plain import first_input, plain_initial, plain_network
 from gengap.measures.registry import measure
+from gengap.measures.results import LeftOut
 from gengap.measures.subject import Subject
 from gengap.networks import (
     batched_outputs,
@@ -127,7 +129,7 @@ def inverse_margin(subject: Subject) -> float:
     "log_sum_of_spec", "log_prod_of_fro", "log_sum_of_fro", "fro_over_spec", "mean_stable_rank",
     sees="kernels",
 )  # fmt: skip
-def norms_of_kernels(subject: Subject) -> dict[str, float]:
+def norms_of_kernels(subject: Subject) -> dict[str, float | LeftOut]:
     """Compute products and sums of the spectral and the Frobenius norms of all kernels.
 
     The sums are d times the geometric mean of d norms, so they do not grow with depth as products
@@ -150,21 +152,25 @@ def norms_of_kernels(subject: Subject) -> dict[str, float]:
         logarithm (products and sums), linear (fro_over_spec, mean_stable_rank).
 
     Returns:
-        The five measures by name.
+        The five measures by name; there is no mean stable rank where a convolution pads with other
+        values than zeros.
 
     Raises:
-        GengapError: the network calls no kernel, or a convolution pads with other than zeros.
+        GengapError: the network calls no kernel.
     """
     network = plain_network(subject)
     norms = _norms(network, subject)
-    rows = row_norms(network, first_input(network, subject.train))
-    squares = np.array([float(rows[name].square().sum()) for name in norms.names])
+
+    def mean_stable_rank(rows: list[Tensor]) -> float:
+        squares = np.array([float(norms_of_rows.square().sum()) for norms_of_rows in rows])
+        return float((squares / norms.spectral**2).mean())
+
     return {
         "log_sum_of_spec": norms.log_sum_of_spec(),
         "log_prod_of_fro": norms.log_prod_of_fro(),
         "log_sum_of_fro": norms.log_sum_of_fro(),
         "fro_over_spec": norms.fro_over_spec(),
-        "mean_stable_rank": float((squares / norms.spectral**2).mean()),
+        "mean_stable_rank": _of_rows(network, subject, norms.names, mean_stable_rank),
     }
 
 
@@ -236,7 +242,7 @@ def dist_spec_init(subject: Subject) -> float:
     "log_spec_init_main", "log_spectrally_normalised_margin_bound",
     needs={"classes", "initial"}, sees="kernels",
 )  # fmt: skip
-def spectral_bounds(subject: Subject) -> dict[str, float]:
+def spectral_bounds(subject: Subject) -> dict[str, float | LeftOut]:
     """Compute spectrally normalised margin bounds with initialisation as their reference.
 
     The first is the main term of the bound of Neyshabur et al. 2018 as Jiang et al. rank it. The
@@ -257,30 +263,31 @@ def spectral_bounds(subject: Subject) -> dict[str, float]:
         logarithm.
 
     Returns:
-        Both, by name.
+        Both, by name; the second is left out where a convolution pads with other values than zeros.
 
     Raises:
-        GengapError: the initial weights are those of another network, there is no kernel, the
-            margin is not positive, or a convolution pads with other than zeros.
+        GengapError: the initial weights are those of another network, there is no kernel, or the
+            margin is not positive.
     """
     network, train = plain_network(subject), subject.train
     moved = difference(network, plain_initial(subject))
     norms = _norms(network, subject)
     changes = _frobenius_norms(moved, norms.names)
-    rows = row_norms(moved, first_input(network, train))
-    sums = np.array([float(rows[name].sum()) for name in norms.names])
     margin = training_margin(subject)
-    complexity = ((sums / norms.spectral) ** (2 / 3)).sum() ** 1.5
     # One-hot tokens have the norm 1 each.
     tokens = train.kind == "tokens"
     inputs = math.sqrt(train.inputs.size) if tokens else float(np.linalg.norm(train.inputs))
+
+    def log_bound(rows: list[Tensor]) -> float:
+        sums = np.array([float(norms_of_rows.sum()) for norms_of_rows in rows])
+        complexity = float(((sums / norms.spectral) ** (2 / 3)).sum() ** 1.5)
+        scale = _log(inputs) - math.log(margin * len(train.labels))
+        return norms.log_prod_of_spec() / 2 + _log(complexity) + scale
+
     return {
         "log_spec_init_main": norms.log_prod_of_spec(margin)
         + _log(float(((changes / norms.spectral) ** 2).sum())),
-        "log_spectrally_normalised_margin_bound": norms.log_prod_of_spec() / 2
-        + _log(float(complexity))
-        + _log(inputs)
-        - math.log(margin * len(train.labels)),
+        "log_spectrally_normalised_margin_bound": _of_rows(moved, subject, norms.names, log_bound),
     }
 
 
@@ -384,6 +391,20 @@ def _frobenius_norms(network: nn.Module, names: list[str]) -> np.ndarray:
     """Return the Frobenius norms (d,) of the weights of these kernels."""
     by_name = {kernel.name: kernel.weight.detach().double() for kernel in kernels(network)}
     return np.array([float(by_name[name].norm()) for name in names])
+
+
+def _of_rows(
+    network: nn.Module,
+    subject: Subject,
+    names: list[str],
+    compute: Callable[[list[Tensor]], float],
+) -> float | LeftOut:
+    """Compute a value of the norms of the rows of these kernels, if rows are known."""
+    try:
+        rows = row_norms(network, first_input(network, subject.train))
+    except GengapError as error:
+        return LeftOut(str(error))
+    return compute([rows[name] for name in names])
 
 
 def _sum_over_paths(subject: Subject) -> float:

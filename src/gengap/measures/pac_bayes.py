@@ -237,13 +237,7 @@ def noise_scale(
     noisy = copy.deepcopy(network)
     weights = list(counted_parameters(noisy, parameters).values())
     centres = [weight.detach().clone() for weight in weights]
-    noise = [
-        [
-            tensor_of(rng.standard_normal(tuple(centre.shape), np.float32), centre.device)
-            for centre in centres
-        ]
-        for _ in range(draws)
-    ]
+    seeds = [int(seed) for seed in rng.integers(2**63, size=draws)]
     labels = tensor_of(data.labels, device_of(network))
 
     def cost() -> float:
@@ -260,8 +254,8 @@ def noise_scale(
 
     def may_be_larger(log_size: float) -> bool | None:
         lost = []
-        for draw in noise:
-            _move(weights, centres, draw, math.exp(log_size), magnitude_aware)
+        for seed in seeds:
+            _move(weights, centres, seed, math.exp(log_size), magnitude_aware)
             lost.append(cost() - before)
         tried[log_size] = np.array(lost)
         left = LOST - float(np.mean(lost))
@@ -283,12 +277,14 @@ def noise_scale(
 def _move(
     weights: list[nn.Parameter],
     centres: list[Tensor],
-    draw: list[Tensor],
+    seed: int,
     size: float,
     magnitude_aware: bool,
 ) -> None:
-    """Set the weights to their centres with noise of a size."""
-    for weight, centre, noise in zip(weights, centres, draw, strict=True):
+    """Set the weights to their centres with noise of a size; it is drawn anew, to hold one draw."""
+    rng = np.random.default_rng(seed)
+    for weight, centre in zip(weights, centres, strict=True):
+        noise = tensor_of(rng.standard_normal(tuple(centre.shape), np.float32), centre.device)
         deviation = (size**2 * centre.square() + EPSILON**2).sqrt() if magnitude_aware else size
         weight.copy_(centre + deviation * noise)
 
