@@ -10,6 +10,8 @@ KINDS = ("zoo", "pgdl", "checkpoints")
 FAMILIES = {
     "topology": "gengap.measures.topology",
     "baseline": "gengap.measures.baseline",
+    "norms": "gengap.measures.norms",
+    "pac_bayes": "gengap.measures.pac_bayes",
     "competition": "gengap.measures.pgdl",
     "curvature": "gengap.measures.curvature",
     "tangent": "gengap.measures.tangent",

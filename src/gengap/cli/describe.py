@@ -34,6 +34,8 @@ DERIVATIVES = "derivatives"
 SEEN_BY = {
     "topology": NEURONS,
     "baseline": NORMS,
+    "norms": NORMS,
+    "pac_bayes": DERIVATIVES,
     "competition": OUTPUTS,
     "curvature": DERIVATIVES,
     "tangent": DERIVATIVES,
