@@ -131,3 +131,52 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         np.save(stream, X)
     with pytest.raises(GengapError, match=r"my\.npz is a single array"):
         read_data(tmp_path / "my.npz")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "keys", "sentence"),
+    [
+        (
+            {"inputs": 1.7e9 + np.arange(40.0)[:, None]},
+            {},
+            "lie so close together, from 17",
+        ),
+        ({"labels": np.where(Y == 0, 0, 2**64 - 1).astype("u8")}, {}, "beyond what int64 can hold"),
+        ({"labels": 1.7e9 + np.arange(40)}, {"target": "number"}, "labels of .* lie so close"),
+        ({"g": np.where(Y == 0, np.nan, Y)}, {"groups": "g"}, r"missing in 10 rows \(0, 4, 8"),
+        (
+            {"g": Y.astype("M8[D]") + np.where(Y == 2, np.timedelta64("NaT"), 0)},
+            {"groups": "g"},
+            r"groups of my\.npz are missing in 10 rows \(2, 6",
+        ),
+        (
+            {"g": Y, "test_inputs": np.ones((4, 1)), "test_labels": Y[:4]},
+            {"groups": "g"},
+            "holds no array 'test_g'",
+        ),
+    ],
+)
+def test_values_that_would_become_others_are_refused(
+    arrays: Arrays, keys: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    npz(tmp_path / "my.npz", **({"inputs": np.ones((40, 1)), "labels": Y} | arrays))
+    with pytest.raises(GengapError, match=sentence):
+        load_own({"from": "my.npz", **keys}, folder=tmp_path)
+
+
+def test_unsigned_numbers_keep_their_values(tmp_path: Path) -> None:
+    labels = np.array([0, 2**64 - 1] * 20, dtype=np.uint64)
+    path = npz(tmp_path / "my.npz", inputs=np.ones((40, 1)), labels=labels)
+    np.testing.assert_array_equal(read_data(path, target="number").labels, labels.astype(float))
+
+
+def test_groups_of_test_arrays_have_their_own_array(tmp_path: Path) -> None:
+    arrays = {"inputs": np.ones((40, 1)), "labels": Y, "g": Y, "test_inputs": np.ones((4, 1))}
+    arrays |= {"test_labels": Y[:4], "test_g": np.array([4, 4, 5, 5])}
+    npz(tmp_path / "my.npz", **arrays)
+    data = load_own({"from": "my.npz", "groups": "g"}, folder=tmp_path)
+    assert data.test.groups is not None
+    assert data.test.groups.tolist() == [4, 4, 5, 5]
+    npz(tmp_path / "my.npz", **(arrays | {"test_g": np.array([4, 4, 3, 5])}))
+    with pytest.raises(GengapError, match=r"share 1 of 6 groups \(3\)"):
+        load_own({"from": "my.npz", "groups": "g"}, folder=tmp_path)

@@ -136,7 +136,7 @@ def test_half_precision_is_read(own: Path) -> None:
         ("empty", "hold no samples"),
         ("items", r"Item 0 of .* is a Tensor: give pairs"),
         ("objects", "holds a list of 4: give tensors or arrays of numbers"),
-        ("arrays", r"holds the class '0', '1', which the training data do not have"),
+        ("arrays", r"\(test data\) are texts but those of .* \(training data\) are numbers"),
     ],
 )
 def test_what_makes_no_data_is_refused(name: str, sentence: str, own: Path) -> None:
@@ -151,3 +151,38 @@ def test_images_of_pillow_are_refused_with_the_remedy(own: Path) -> None:
     (own / "my_data.py").write_text(code + "    return data, data\n")
     with pytest.raises(GengapError, match="an image of Pillow: turn it into a tensor"):
         made(own, "make")
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("np.ma.masked_greater(x, 0.5), y", "holds masked values: leave these samples out"),
+        ("x, np.ma.masked_equal(y, 1)", "holds masked values"),
+        ("Split(np.ma.masked_greater(x, 0.5), y, 2)", "holds masked values"),
+        (
+            "[(np.ones((2, 2, 3), t), 0) for t in ('u1', 'f4') * 2]",
+            "differ in type .uint8 of item 0, float32",
+        ),
+        ("[np.ones((2, 2, 3), t) for t in ('u1', 'f4') * 10], y", "entries .* differ in type"),
+    ],
+)
+def test_values_that_would_become_others_are_refused(code: str, sentence: str, own: Path) -> None:
+    data = "x = np.random.rand(20, 3).astype('f4')\n    y = np.arange(20) % 2"
+    extra = f"\ndef make():\n    {data}\n    part = {code}\n    return part, part\n"
+    (own / "my_data.py").write_text(CODE + extra)
+    with pytest.raises(GengapError, match=sentence):
+        made(own, "make")
+
+
+def test_columns_of_data_frames_must_be_in_one_order(own: Path) -> None:
+    extra = """
+def make(columns):
+    import pandas as pd
+    x = pd.DataFrame({"a": [0.0, 1.0], "b": [2.0, 3.0]})
+    return (x, [0, 1]), (x[columns], [0, 1])
+"""
+    (own / "my_data.py").write_text(CODE + extra)
+    data = made(own, "make", keywords={"columns": ["a", "b"]})
+    assert data.test.inputs.tolist() == [[0, 2], [1, 3]]
+    with pytest.raises(GengapError, match=r"are 'a', 'b' but those .* are 'b', 'a': give both the"):
+        made(own, "make", keywords={"columns": ["b", "a"]})

@@ -19,7 +19,7 @@ def numbered(labels: Any, selection: Selection | None = None) -> tuple[list[int]
     array = np.asarray(labels)
     part = tidied(Part("my.npz", np.zeros((len(array), 1), np.float32), array))
     classes = classes_of(part, selection)
-    return classes.number(part.labels, "my.npz").tolist(), classes.names
+    return classes.number(part).tolist(), classes.names
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def read_arrays(path: Path, where: str, keys: Mapping[str, Any]) -> tuple[Part, 
             name in available for name in test_names
         ):
             return train, None
-        test_groups = f"test_{groups}" if f"test_{groups}" in available else None
+        test_groups = f"test_{groups}" if isinstance(groups, str) else None
         return train, part(*test_names, test_groups, where)
 
 

@@ -7,14 +7,14 @@ import importlib.util
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gengap.datasets.layouts import channels_last
-from gengap.datasets.part import Part
+from gengap.datasets.part import PIXELS, Part
 from gengap.datasets.split import Split
 from gengap.errors import GengapError
 from gengap.seeding import derive
@@ -59,10 +59,14 @@ def call(path: Path, name: str, keys: Mapping[str, Any], seed: int) -> tuple[Par
 
 
 def _part(data: Any, where: str, keys: Mapping[str, Any]) -> Part:
+    features: tuple[str, ...] = ()
     if isinstance(data, Split):
+        for array in (data.inputs, data.labels):
+            _array(array, where)
         return Part.of_split(data, where)
     if isinstance(data, tuple | list) and len(data) == 2:
         inputs, labels = (_array(entry, where) for entry in data)
+        features = tuple(map(str, getattr(data[0], "columns", ())))
     elif hasattr(data, "__getitem__") and hasattr(data, "__len__") and not _is_array(data):
         inputs, labels = _items(data, where)
     else:
@@ -71,7 +75,7 @@ def _part(data: Any, where: str, keys: Mapping[str, Any]) -> Part:
             "or a torch dataset with a length and items (input, label)."
         )
     ordered = channels_last(inputs, where, layout=keys.get("layout"), kind=keys.get("kind"))
-    return Part(where, ordered, labels)
+    return Part(where, ordered, labels, features=features)
 
 
 def _items(data: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
@@ -85,19 +89,37 @@ def _items(data: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
                 f"Item {row} of {where} is {_described(item)}: give pairs (input, label)."
             )
         inputs.append(_array(item[0], f"item {row} of {where}"))
-        labels.append(np.asarray(_array(item[1], f"item {row} of {where}")))
-        if inputs[row].shape != inputs[0].shape:
-            raise GengapError(
-                f"Inputs of {where} differ in shape ({inputs[0].shape} of item 0, "
-                f"{inputs[row].shape} of item {row}): bring them to one shape."
-            )
+        labels.append(_array(item[1], f"item {row} of {where}"))
     if not inputs:
         raise GengapError(f"{where} hold no samples: give at least one.")
-    return np.stack(inputs), np.stack(labels)
+    return _stacked(inputs, f"Inputs of {where}"), _stacked(labels, f"Labels of {where}")
+
+
+def _stacked(arrays: Sequence[np.ndarray], subject: str) -> np.ndarray:
+    """Stack arrays that belong together: all pixels of 8 or 16 bits, or none."""
+    first = arrays[0]
+    for row, array in enumerate(arrays):
+        if array.shape != first.shape:
+            raise GengapError(
+                f"{subject} differ in shape ({first.shape} of item 0, {array.shape} of item {row}):"
+                " bring them to one shape."
+            )
+        if array.dtype != first.dtype and (array.dtype in PIXELS or first.dtype in PIXELS):
+            raise GengapError(
+                f"{subject} differ in type ({first.dtype} of item 0, {array.dtype} of item {row}): "
+                "bring them to one type and one scale."
+            )
+    return np.stack(arrays)
 
 
 def _array(value: Any, where: str) -> np.ndarray:
-    """Return a tensor, an array, a number or a list of numbers as an array."""
+    """Return a tensor, an array, a number, or a list of these as an array."""
+    if isinstance(value, tuple | list) and any(hasattr(entry, "dtype") for entry in value):
+        return _stacked([_array(entry, where) for entry in value], f"The entries of {where}")
+    if np.ma.is_masked(value):
+        raise GengapError(
+            f"{where} holds masked values: leave these samples out, or fill in the values."
+        )
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         if not value.is_floating_point() or value.element_size() > 2:

@@ -16,7 +16,7 @@ from gengap.datasets.folders import read_images
 from gengap.datasets.functions import call
 from gengap.datasets.grouped import grouped_rows
 from gengap.datasets.loading import as_floats
-from gengap.datasets.part import Part, listed
+from gengap.datasets.part import PIXELS, Part, listed
 from gengap.datasets.samples import (
     TEST_FRACTION,
     Samples,
@@ -72,6 +72,7 @@ def load_own(mapping: Mapping[str, Any], *, seed: int = 0, folder: str | Path = 
     train, test = _read(keys, folder, seed)
     source: str = keys["from"]
     parts = [part for part in (train, test) if part is not None]
+    _check_alike(*parts)
     parts, classes, class_names = _labelled(parts, keys)
     if classes == 1:
         raise GengapError(
@@ -139,12 +140,39 @@ def _read(keys: Mapping[str, Any], folder: Path, seed: int) -> tuple[Part, Part 
             )
         return train, read_arrays(folder / keys["test"], keys["test"], keys)[0]
 
-    def read(where: str) -> Part:
-        if form == "folder":
-            return read_images(folder / where, where, keys.get("transforms", ()))
-        return read_rows(folder / where, where, keys)
+    if form == "folder":
+        transforms = keys.get("transforms", ())
+        images = [read_images(folder / keys[key], keys[key], transforms)
+                  for key in ("from", "test") if key in keys]  # fmt: skip
+        return images[0], images[1] if len(images) > 1 else None
+    train = read_rows(folder / source, source, keys)
+    if "test" not in keys:
+        return train, None
+    # Columns of the test table are taken by name, whatever their order.
+    features = {"features": list(train.features)}
+    return train, read_rows(folder / keys["test"], keys["test"], {**keys, **features})
 
-    return read(source), read(keys["test"]) if "test" in keys else None
+
+def _check_alike(train: Part, test: Part | None = None) -> None:
+    """Refuse test data whose inputs mean something else than those of the training data."""
+    if test is None:
+        return
+    if train.features != test.features and train.features and test.features:
+        raise GengapError(
+            f"The columns of {train.where} are {listed(map(repr, train.features))} but those of "
+            f"{test.where} are {listed(map(repr, test.features))}: give both the same, in one "
+            "order."
+        )
+    for pixels, other in ((train, test), (test, train)):
+        inputs = other.inputs
+        if pixels.inputs.dtype not in PIXELS or inputs.dtype in PIXELS:
+            continue
+        if inputs.min() < 0 or inputs.max() > 1:
+            raise GengapError(
+                f"The pixels of {pixels.where} are {pixels.inputs.dtype} and become numbers in "
+                f"[0, 1], but those of {other.where} are {inputs.dtype} from {inputs.min()} to "
+                f"{inputs.max()}: give both in one type and one scale."
+            )
 
 
 def _labelled(
@@ -154,8 +182,15 @@ def _labelled(
     target = keys.get("target")
     parts = [tidied(part, target) for part in parts]
     train = parts[0]
-    known = train.classes
-    if known == 0 or (known is None and are_numbers(train.labels, target, train.where)):
+    is_number = _is_number(train, target)
+    for part in parts[1:]:
+        if part.classes is not None and (part.classes == 0) != is_number:
+            kinds = ("numbers", "classes") if is_number else ("classes", "numbers")
+            raise GengapError(
+                f"The labels of {train.where} are {kinds[0]} but those of {part.where} are "
+                f"{kinds[1]}: give both alike."
+            )
+    if is_number:
         for key in ("classes", "groups", "balanced"):
             if keys.get(key) and not isinstance(keys[key], str):
                 raise GengapError(
@@ -164,9 +199,16 @@ def _labelled(
                 )
         return [replace(part, labels=as_targets(part.labels, part.where)) for part in parts], 0, ()
     classes = classes_of(train, _selection(keys))
-    numbered = [replace(part, labels=classes.number(part.labels, part.where)) for part in parts]
+    numbered = [replace(part, labels=classes.number(part)) for part in parts]
     remaining = [part.take(np.flatnonzero(part.labels >= 0)) for part in numbered]
     return remaining, len(classes.values), classes.names
+
+
+def _is_number(part: Part, target: str | None) -> bool:
+    """Tell whether tidy labels are numbers to predict, not classes."""
+    if part.classes is not None:
+        return part.classes == 0
+    return are_numbers(part.labels, target, part.where)
 
 
 def _selection(keys: Mapping[str, Any]) -> Selection | None:
@@ -195,6 +237,12 @@ def _numbered_groups(parts: Sequence[Part]) -> list[Part]:
     values = [part.groups for part in parts if part.groups is not None]
     if not values:
         return list(parts)
+    if len(values) < len(parts):
+        with_groups, without = sorted(parts, key=lambda part: part.groups is None)
+        raise GengapError(
+            f"{with_groups.where} tells the groups of its rows but {without.where} does not: give "
+            "those of both, or leave 'groups' out."
+        )
     distinct, numbers = np.unique(np.concatenate(values), return_inverse=True)
     if len(values) > 1:
         shared = np.intersect1d(values[0], values[1])
@@ -204,8 +252,8 @@ def _numbered_groups(parts: Sequence[Part]) -> list[Part]:
                 f"groups ({listed(shared)}): divide the rows by group, or leave 'groups' out."
             )
     ends = np.cumsum([len(groups) for groups in values])
-    pieces = iter(np.split(numbers.astype(np.int64), ends[:-1]))
-    return [part if part.groups is None else replace(part, groups=next(pieces)) for part in parts]
+    pieces = np.split(numbers.astype(np.int64), ends[:-1])
+    return [replace(part, groups=piece) for part, piece in zip(parts, pieces, strict=True)]
 
 
 def _selected(
@@ -283,6 +331,11 @@ def _count(name: str, keys: Mapping[str, Any], available: int) -> int | None:
     size = keys.get("test_size")
     if isinstance(size, float) and 0 < size < 1:
         return max(1, round(size * available))
+    if isinstance(size, float) and size == 1:
+        raise GengapError(
+            f"test_size=1.0 of dataset {name} may be one sample or all: write 1 for one, or a "
+            "fraction below 1."
+        )
     if isinstance(size, float) and size.is_integer():
         size = int(size)
     check_size(name, "test_size", size)

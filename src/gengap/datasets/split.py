@@ -142,6 +142,8 @@ def _fault_of_classes(split: Split) -> str | None:
         )
     if split.class_names and len(split.class_names) != classes:
         return f"there are {len(split.class_names)} names of {classes} classes, so name each class"
+    if len(set(split.class_names)) < len(split.class_names):
+        return f"classes {split.class_names} share a name, so give each its own"
     return None
 
 
