@@ -88,10 +88,12 @@ def test_transforms_apply(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
-        ({"test_size": 60}, "has 60 samples, which do not make"),
+        ({"test_size": 60}, "has 60 samples, of which test_size=60 leaves none for training"),
         ({"test_size": 1.5}, "test_size=1.5 of dataset my.npz must be a whole number"),
         ({"test_size": 1.0}, r"test_size=1\.0 of dataset my\.npz may be one sample or all"),
         ({"train_size": 0}, "train_size=0 of dataset my.npz must be"),
+        ({"test_size": 0.999}, r"60 samples, of which test_size=0\.999 leaves none for training"),
+        ({"train_size": 60}, "60 samples, of which train_size=60 leaves none for the test data"),
         ({"classes": ["ant", "dog"]}, "has no class 'dog'"),
         ({"classes": ["ant"]}, "do not make two classes"),
         ({"groups": [["ant"], ["bee", "ant"]]}, "do not make two classes"),
@@ -214,3 +216,22 @@ def test_scaled_pixels_and_others_must_have_one_scale(pixels: Any, tmp_path: Pat
     np.savez(tmp_path / "my.npz", test_inputs=scaled, **arrays)
     data = load_own(keys, folder=tmp_path)
     np.testing.assert_allclose(data.train.inputs, data.test.inputs, rtol=1e-6)
+
+
+def test_paths_may_be_paths(folder: Path) -> None:
+    keys = {"from": folder / "my.npz", "test": folder / "my.npz", "layout": "NHWC"}
+    assert len(load_own(keys).train.labels) == COUNT
+
+
+def test_a_class_without_samples_cannot_be_balanced(tmp_path: Path) -> None:
+    arrays: dict[str, Any] = {"inputs": X, "labels": np.where(Y, "ant", "bee")}
+    np.savez(tmp_path / "my.npz", **arrays, test_inputs=X[:3], test_labels=np.array(["ant"] * 3))
+    with pytest.raises(GengapError, match=r"test_inputs\) has no sample of class 'bee', so"):
+        load_own({"from": "my.npz", "balanced": True}, folder=tmp_path)
+
+
+def test_too_few_samples_for_a_division(tmp_path: Path) -> None:
+    np.savez(tmp_path / "my.npz", inputs=X[:2], labels=Y[:2], g=Y[:2])
+    for keys in ({}, {"groups": "g"}):
+        with pytest.raises(GengapError, match="has 2 samples, of which a fifth is none: give more"):
+            load_own({"from": "my.npz", **keys}, folder=tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -213,3 +214,27 @@ def test_arrow_labels_of_every_type(tmp_path: Path) -> None:
         stream.write_table(table)
     with pytest.raises(GengapError, match="several columns 'a': give each its own name"):
         read_data(tmp_path / "my.arrow", label="a")
+
+
+def test_a_table_without_rows_is_refused(tmp_path: Path) -> None:
+    names = ["my.csv"]
+    (tmp_path / "my.csv").write_text("a,t\n")
+    if importlib.util.find_spec("pyarrow"):
+        written(tmp_path / "my.parquet", frame()[:0])
+        names.append("my.parquet")
+    for name in names:
+        with pytest.raises(GengapError, match=rf"{name} holds no rows: give at least one sample"):
+            read_data(tmp_path / name, label="t")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_table_of_another_encoding_is_named(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "my.csv").write_text("a,t\n1,é\n2,b\n", encoding=encoding)
+    with pytest.raises(GengapError, match=r"my\.csv is not in UTF-8 .*: save the table as UTF-8"):
+        read_data(tmp_path / "my.csv", label="t")
+
+
+def test_spaces_in_names_can_be_seen(tmp_path: Path) -> None:
+    (tmp_path / "my.csv").write_text("a, t\n1,0\n2,1\n")
+    with pytest.raises(GengapError, match="has no column 't': choose among 'a', ' t'"):
+        read_data(tmp_path / "my.csv", label="t")

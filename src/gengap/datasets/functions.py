@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import inspect
+import logging
 import os
 import random
 import sys
@@ -18,6 +20,8 @@ from gengap.datasets.part import PIXELS, Part
 from gengap.datasets.split import Split
 from gengap.errors import GengapError
 from gengap.seeding import derive
+
+log = logging.getLogger(__name__)
 
 PARTS = ("training", "test")
 MODULE_NAME = "gengap_own_{stem}"
@@ -34,18 +38,26 @@ def call(path: Path, name: str, keys: Mapping[str, Any], seed: int) -> tuple[Par
         name: of the function, which returns two torch datasets of pairs (input, label), two pairs
             of arrays (inputs, labels), or two splits.
         keys: of the dataset: ``keywords`` of the function, ``layout`` and ``kind`` of inputs.
-        seed: seeds Python's, NumPy's and PyTorch's global generators while the function runs.
+        seed: seeds Python's, NumPy's and PyTorch's global generators while the function runs. What
+            it changes in the process is restored afterwards.
 
     Returns:
         The training and the test data.
 
     Raises:
-        GengapError: the file has no such function, or it returns something else.
+        GengapError: the file has no such function, which fails, takes other keywords, or returns
+            something else. The traceback of a failure is logged.
     """
-    where = f"{path}:{name}"
-    with _importable(path.parent), _seeded(derive(seed, "datasets", "own", "function")):
+    where, keywords = f"{path}:{name}", keys.get("keywords") or {}
+    with (
+        _unchanged_process(),
+        _importable(path.parent),
+        _seeded(derive(seed, "datasets", "own", "function")),
+    ):
         function = _function(path, name)
-        parts = function(**(keys.get("keywords") or {}))
+        _check_keywords(function, keywords, where)
+        with _explained(where):
+            parts = function(**keywords)
         if not isinstance(parts, tuple | list) or len(parts) != len(PARTS):
             raise GengapError(
                 f"{where} returns {_described(parts)}: let it return the training and the test "
@@ -82,8 +94,11 @@ def _items(data: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
     """Collect the items of a torch dataset."""
     inputs: list[np.ndarray] = []
     labels: list[np.ndarray] = []
-    for row in range(len(data)):
-        item = data[row]
+    with _explained(f"The length of {where}"):
+        count = len(data)
+    for row in range(count):
+        with _explained(f"Item {row} of {where}"):
+            item = data[row]
         if not isinstance(item, tuple | list) or len(item) != 2:
             raise GengapError(
                 f"Item {row} of {where} is {_described(item)}: give pairs (input, label)."
@@ -121,10 +136,16 @@ def _array(value: Any, where: str) -> np.ndarray:
             f"{where} holds masked values: leave these samples out, or fill in the values."
         )
     if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        if not value.is_floating_point() or value.element_size() > 2:
-            return np.asarray(value.numpy())
-        return np.asarray(value.float().numpy())  # NumPy has no bfloat16
+        try:
+            value = value.detach().cpu()
+            if not value.is_floating_point() or value.element_size() > 2:
+                return np.asarray(value.numpy())
+            return np.asarray(value.float().numpy())  # NumPy has no bfloat16
+        except (TypeError, RuntimeError) as error:
+            raise GengapError(
+                f"{where} holds a tensor that NumPy cannot hold ({value.layout}, {value.dtype}): "
+                "make it dense, of plain numbers and of one shape."
+            ) from error
     if type(value).__module__.startswith("PIL."):
         raise GengapError(
             f"{where} holds an image of Pillow: turn it into a tensor, for instance by "
@@ -161,12 +182,68 @@ def _function(path: Path, name: str) -> Callable[..., Any]:
     module = importlib.util.module_from_spec(spec)
     # Dataclasses and others look their module up while they are made.
     sys.modules[module_name] = module
-    spec.loader.exec_module(module)
+    with _explained(f"The import of {path}"):
+        spec.loader.exec_module(module)
     function = getattr(module, name, None)
     if not callable(function):
         raise GengapError(f"{path} defines no function '{name}': name one of its functions.")
     result: Callable[..., Any] = function
     return result
+
+
+def _check_keywords(function: Callable[..., Any], keywords: Mapping[str, Any], where: str) -> None:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # of a function that is not written in Python
+        return
+    try:
+        signature.bind(**keywords)
+    except TypeError as error:
+        own = ", ".join(signature.parameters) or "none"
+        raise GengapError(
+            f"{where} cannot be called ({error}): give 'keywords' that it has ({own})."
+        ) from error
+
+
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn a failure of the user's code into one sentence, and log its traceback."""
+    try:
+        yield
+    except MemoryError:  # a machine with more may succeed
+        raise
+    except (Exception, SystemExit) as error:
+        cause = f"{type(error).__name__}: {' '.join(str(error).split()).rstrip('.')}"
+        log.error("%s failed", what, exc_info=error)
+        raise GengapError(
+            f"{what} failed ({cause}): mend it; the log has the traceback."
+        ) from error
+
+
+@contextlib.contextmanager
+def _unchanged_process() -> Iterator[None]:
+    """Restore what a user's code may set for the whole process and what changes later results."""
+    import torch  # slow to import
+
+    settings: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
+        (np.geterr, lambda errors: np.seterr(**errors)),
+        (torch.get_default_dtype, torch.set_default_dtype),
+        (torch.get_default_device, torch.set_default_device),
+        (torch.is_grad_enabled, torch.set_grad_enabled),
+        (torch.get_num_threads, torch.set_num_threads),
+        (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
+    ]
+    folder, environment = os.getcwd(), dict(os.environ)
+    before = [current() for current, _ in settings]
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
+        for (current, restore), value in zip(settings, before, strict=True):
+            if current() != value:
+                restore(value)
 
 
 @contextlib.contextmanager
@@ -175,12 +252,12 @@ def _importable(folder: Path) -> Iterator[None]:
 
     Another user's file may have neighbours of the same names.
     """
-    before, place = set(sys.modules), str(folder.resolve())
+    before, paths, place = set(sys.modules), list(sys.path), str(folder.resolve())
     sys.path.insert(0, place)
     try:
         yield
     finally:
-        sys.path.remove(place)
+        sys.path[:] = paths
         for name in set(sys.modules) - before:
             file = Path(getattr(sys.modules[name], "__file__", None) or os.sep).resolve()
             if file.is_relative_to(place) and INSTALLED not in file.parts:

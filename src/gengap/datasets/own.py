@@ -66,7 +66,11 @@ def load_own(mapping: Mapping[str, Any], *, seed: int = 0, folder: str | Path = 
     Raises:
         GengapError: a key, a file or a value that makes no dataset, in one sentence.
     """
-    keys = {key: value for key, value in mapping.items() if value is not None}
+    keys: dict[str, Any] = {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in mapping.items()
+        if value is not None
+    }
     folder = Path(folder)
     check_dataset(keys, "The dataset", folder)
     train, test = _read(keys, folder, seed)
@@ -79,7 +83,7 @@ def load_own(mapping: Mapping[str, Any], *, seed: int = 0, folder: str | Path = 
             f"All samples of {source} are of one class: give samples of two classes or more."
         )
     parts = _numbered_groups(parts)
-    selected = _selected(source, parts, classes, keys, seed)
+    selected = _selected(parts, classes, class_names, keys, seed)
     inputs = apply(keys.get("transforms", ()), *(as_floats(part.inputs) for part in selected))
     splits = [
         Split(array, part.labels, classes, class_names=class_names, groups=part.groups)
@@ -257,7 +261,11 @@ def _numbered_groups(parts: Sequence[Part]) -> list[Part]:
 
 
 def _selected(
-    name: str, parts: Sequence[Part], classes: int, keys: Mapping[str, Any], seed: int
+    parts: Sequence[Part],
+    classes: int,
+    class_names: Sequence[str],
+    keys: Mapping[str, Any],
+    seed: int,
 ) -> tuple[Part, Part]:
     """Return the training and the test data: what the sizes leave of the parts.
 
@@ -265,12 +273,19 @@ def _selected(
     rows, such as the labels that a network was trained on, belongs to them. All else is in seeded
     order.
     """
+    name: str = keys["from"]
     balanced = bool(keys.get("balanced"))
     train_size: int | None = keys.get("train_size")
     check_size(name, "train_size", train_size)
 
     def order(part: Part, purpose: str) -> Rows:
         rng = generator(seed, "datasets", "own", purpose)
+        absent = _absent(part.labels, classes, class_names) if balanced else []
+        if absent:
+            raise GengapError(
+                f"{part.where} has no sample of class {listed(map(repr, absent))}, so classes "
+                "cannot be balanced: leave 'balanced' out, or choose others by 'classes'."
+            )
         return seeded_order(part.labels, classes, balanced, rng)
 
     def chosen(part: Part, key: str, size: int | None, purpose: str) -> Part:
@@ -282,6 +297,7 @@ def _selected(
         (pool,) = parts
         rows = order(pool, "split")
         test_size = _count(name, keys, len(rows))
+        _check_division(keys, len(rows), test_size)
         sides = train_test_split(name, _row_numbers(pool), train_size, test_size, rows)
         return pool.take(sides[0].inputs), pool.take(sides[1].inputs)
     if len(parts) == 1:
@@ -296,12 +312,37 @@ def _selected(
     )
 
 
+def _absent(labels: np.ndarray, classes: int, class_names: Sequence[str]) -> list[str]:
+    """Return the names, or else the numbers, of classes without samples."""
+    absent = np.setdiff1d(np.arange(classes), labels).tolist()
+    return [class_names[k] if class_names else str(k) for k in absent]
+
+
+def _check_division(keys: Mapping[str, Any], available: int, test_size: int | None) -> None:
+    """Refuse a size of one side of a pool that leaves nothing for the other.
+
+    Raises:
+        GengapError: the size leaves nothing, or there are too few samples for a division.
+    """
+    name, train_size = keys["from"], keys.get("train_size")
+    if train_size is None and test_size is None and round(TEST_FRACTION * available) < 1:
+        fault = "of which a fifth is none: give more samples, or 'test_size'"
+    elif train_size is None and test_size is not None and test_size >= available:
+        fault = f"of which test_size={keys['test_size']} leaves none for training: ask for fewer"
+    elif test_size is None and train_size is not None and train_size >= available:
+        fault = f"of which train_size={train_size} leaves none for the test data: ask for fewer"
+    else:
+        return
+    raise GengapError(f"Dataset {name} has {available} samples, {fault}.")
+
+
 def _divided_by_group(pool: Part, keys: Mapping[str, Any], seed: int) -> tuple[Part, Part]:
     """Divide a pool so that rows of one group stay on one side."""
     assert pool.groups is not None
     available = len(pool.labels)
     train_size: int | None = keys.get("train_size")
     wanted = _count(keys["from"], keys, available)
+    _check_division(keys, available, wanted)
     if wanted is None:
         wanted = available - train_size if train_size else round(TEST_FRACTION * available)
     most = available - (train_size or 1)
@@ -352,7 +393,6 @@ def _report(data: Dataset) -> None:
         data.name, len(train.labels), len(test.labels), train.kind, data.input_shape, targets,
     )  # fmt: skip
     for split, side in ((train, "training"), (test, "test")):
-        absent = np.setdiff1d(np.arange(train.classes), split.labels)
-        if absent.size:
-            names = [train.class_names[k] if train.class_names else k for k in absent]
-            log.warning("%s: no %s sample of class %s", data.name, side, listed(names))
+        absent = _absent(split.labels, train.classes, train.class_names)
+        if absent:
+            log.warning("%s: no %s sample of class %s", data.name, side, listed(absent))

@@ -63,7 +63,7 @@ def tidied(part: Part, target: str | None = None) -> Part:
 def _in_one_type(labels: np.ndarray, where: str, target: str | None) -> np.ndarray:
     kind = labels.dtype.kind
     if target == "number" and kind in "biu":
-        return labels
+        return labels  # no int64, which would lose large unsigned numbers
     if kind == "f":
         rows = np.flatnonzero(~np.isfinite(labels))
         if rows.size:
@@ -308,7 +308,10 @@ def _check_gaps(values: Sequence[Label], where: str) -> None:
 
 def _lookup(entry: Label, values: Sequence[Label], names: Sequence[str], where: str) -> Label:
     """Return the label that an entry of a selection means: a name, a number, or else a place."""
-    if not isinstance(entry, bool) and isinstance(entry, int | np.integer):
+    is_whole = isinstance(entry, int | np.integer) or (
+        isinstance(entry, float) and entry.is_integer()
+    )
+    if is_whole and not isinstance(entry, bool):
         entry = int(entry)
         if all(isinstance(value, int) for value in values):
             if entry not in values:
@@ -318,9 +321,9 @@ def _lookup(entry: Label, values: Sequence[Label], names: Sequence[str], where: 
             return values[names.index(str(entry))]
         if not all(name.lstrip("-").isdecimal() for name in names) and 0 <= entry < len(values):
             return values[entry]
-    elif entry in names:
+    elif str(entry) in names:
         return values[names.index(str(entry))]
     raise GengapError(
         f"{where} has no class {entry!r}, which 'classes' or 'groups' lists: choose among "
-        f"{listed(names)}."
+        f"{listed(map(repr, names))}."
     )
