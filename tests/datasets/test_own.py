@@ -101,6 +101,7 @@ def test_transforms_apply(folder: Path) -> None:
         ({"classes": [0, 1], "groups": [[0], [1]]}, "both classes and groups of labels"),
         ({"label": "y"}, "which has no key 'label'"),
         ({"name": "digits"}, "both 'name' and 'from'"),
+        ({"from": None, "name": "digits"}, "has no key 'from': give a folder"),
     ],
 )
 def test_keys_that_make_no_dataset_are_refused(
@@ -189,12 +190,14 @@ def test_numbers_and_classes_do_not_belong_together(tmp_path: Path) -> None:
     written(tmp_path, "c.safetensors", Y, 2)
     np.savez(tmp_path / "texts.npz", inputs=X, labels=np.where(Y, "cat", "dog"))
     np.savez(tmp_path / "numbers.npz", inputs=X, labels=Y)
+    np.savez(tmp_path / "fractions.npz", inputs=X, labels=X[:, 0])
     for train, test, kinds in (
         ("n.safetensors", "c.safetensors", "numbers but those of c.safetensors are classes"),
         ("c.safetensors", "n.safetensors", "classes but those of n.safetensors are numbers"),
         ("n.safetensors", "texts.npz", "texts such as 'dog', but those of the training data are"),
         ("numbers.npz", "texts.npz", "texts but those of numbers.npz are numbers: give both alike"),
         ("texts.npz", "numbers.npz", "numbers but those of texts.npz are texts: give both alike"),
+        ("numbers.npz", "fractions.npz", "numbers such as 0.0.*, but those of numbers.npz are cla"),
         ("texts.npz", "c.safetensors", "numbers but those of texts.npz are texts"),
     ):
         with pytest.raises(GengapError, match=kinds):

@@ -71,6 +71,11 @@ def load_own(mapping: Mapping[str, Any], *, seed: int = 0, folder: str | Path = 
         for key, value in mapping.items()
         if value is not None
     }
+    if "from" not in keys:
+        raise GengapError(
+            "The dataset has no key 'from': give a folder, a file or a function there, or load a "
+            "dataset of the library by its name."
+        )
     folder = Path(folder)
     check_dataset(keys, "The dataset", folder)
     train, test = _read(keys, folder, seed)

@@ -14,6 +14,9 @@ LARGEST_ERROR = 1e-3
 FLOAT64_NOISE = 1e-12
 """Deviations of this share of the values are rounding of float64: the component is constant."""
 
+BLOCK = 64
+"""Components that are looked at together, so that memory is read in order."""
+
 
 def as_float32(values: np.ndarray, subject: str) -> NDArray[np.float32]:
     """Return finite numbers as float32.
@@ -35,9 +38,11 @@ def as_float32(values: np.ndarray, subject: str) -> NDArray[np.float32]:
     if rows.size:
         raise GengapError(f"{subject} are too large for float32 in row {listed(rows)}: scale them.")
     if values.dtype != np.float32:
-        for place in range(values.shape[-1] if values.ndim > 1 else 1):
-            component = (..., place) if values.ndim > 1 else ...
-            _check_differences(values[component], numbers[component], subject)
+        components = values.shape[-1] if values.ndim > 1 else 1
+        shape = (*values.shape[: max(values.ndim - 1, 1)], components)
+        for start in range(0, components, BLOCK):
+            block = (..., slice(start, start + BLOCK))
+            _check_differences(values.reshape(shape)[block], numbers.reshape(shape)[block], subject)
     return numbers
 
 
@@ -47,14 +52,17 @@ def bad_rows(faulty: np.ndarray) -> NDArray[np.intp]:
 
 
 def _check_differences(values: np.ndarray, numbers: np.ndarray, subject: str) -> None:
+    axes = tuple(range(values.ndim - 1))
     # float64 holds integers apart up to 2**53 only.
     is_integer = values.dtype.kind in "iu"
-    exact = values.astype(np.longdouble if is_integer else np.float64)
-    error, spread = np.abs(exact - numbers).max(), exact.std()
-    noise = 0.0 if is_integer else FLOAT64_NOISE * np.abs(exact).max()
-    if spread > noise and error > LARGEST_ERROR * spread:
+    exact = values.astype(np.longdouble if is_integer else np.float64, copy=False)
+    error, spread = np.abs(exact - numbers).max(axis=axes), exact.std(axis=axes)
+    noise = 0.0 if is_integer else FLOAT64_NOISE * np.abs(exact).max(axis=axes)
+    lost = np.flatnonzero((spread > noise) & (error > LARGEST_ERROR * spread))
+    if lost.size:
+        component = values[..., lost[0]]
         raise GengapError(
-            f"{subject} lie so close together, from {values.min()} to {values.max()}, that float32 "
-            "rounds their differences away: subtract their mean, or leave out numbers that are "
-            "names."
+            f"{subject} lie so close together, from {component.min()} to {component.max()}, that "
+            "float32 rounds their differences away: subtract their mean, or leave out numbers that "
+            "are names."
         )

@@ -192,6 +192,13 @@ class Classes:
             name_of = dict(zip(*_known_labels(part), strict=True))
             present = [name_of[label] for label in present]
         unknown = [label for label in present if label not in place]
+        if any(isinstance(label, float) for label in unknown) and all(
+            isinstance(label, int) for label in place
+        ):
+            raise GengapError(
+                f"The labels of {part.where} are numbers such as {unknown[0]:g}, but those of "
+                f"{self.train.where} are classes: give both alike."
+            )
         if unknown and not self.is_selection:
             raise GengapError(
                 f"{part.where} holds the class {listed(map(repr, unknown))}, which the training "
