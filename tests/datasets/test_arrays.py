@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from gengap.datasets import Split, load_own, read_data, write_split
+from gengap.datasets import Split, load_own, read_data, read_unlabelled, write_split
 from gengap.errors import GengapError
 
 RNG = np.random.default_rng(3)
@@ -131,3 +131,25 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         np.save(stream, X)
     with pytest.raises(GengapError, match=r"my\.npz is a single array"):
         read_data(tmp_path / "my.npz")
+
+
+def test_unlabelled_inputs_are_read_like_the_training_inputs(tmp_path: Path) -> None:
+    like = Split(np.zeros((4, 6, 6, 3), np.float32), np.arange(4), 4)
+    path = npz(tmp_path / "more.npz", x=X)
+    found = read_unlabelled(path, like, inputs="x", layout="NCHW")
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, np.moveaxis(X, 1, -1).astype(np.float32))
+    white = npz(tmp_path / "white.npz", inputs=np.full((2, 6, 6, 3), 255, np.uint8))
+    np.testing.assert_array_equal(read_unlabelled(white, like), np.ones((2, 6, 6, 3)))
+    tokens = Split(np.ones((4, 5), np.int64), np.arange(4), 4)
+    path = npz(tmp_path / "tokens.npz", inputs=np.arange(10).reshape(2, 5))
+    assert read_unlabelled(path, tokens).dtype == np.int64
+
+
+def test_unlabelled_inputs_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    like = Split(np.zeros((4, 6, 6, 1), np.float32), np.arange(4), 4)
+    path = npz(tmp_path / "more.npz", x=X)
+    with pytest.raises(GengapError, match=r"holds no array 'inputs' \(it holds x\): name its"):
+        read_unlabelled(path, like)
+    with pytest.raises(GengapError, match=r"of shape \[6, 6, 3\], but .* of shape \[6, 6, 1\]"):
+        read_unlabelled(path, like, inputs="x", layout="NCHW")

@@ -46,7 +46,7 @@ BATCH = 256
 STEP_RADIUS = 0.05
 """Radius of the one-step sharpness: the default of sharpness-aware minimisation."""
 ADAPTIVE_RADIUS = 0.5
-"""Radius of the adaptive sharpness: that of the paper's experiments, relative to the weights."""
+"""Radius of the adaptive sharpness, relative to the weights: that of the paper on CIFAR-10."""
 RADIUS = 0.5
 """Radius of the worst-case and the average sharpness."""
 ASCENTS = 5
@@ -56,7 +56,7 @@ DRAWS = 5
 
 SAMPLING_STEP = 1e-4
 LOCALISATION = 100.0
-"""Strength gamma of the pull to the trained weights, as in the paper's experiments."""
+"""Strength gamma of the pull to the trained weights."""
 BURN_IN, SAMPLES = 150, 250
 """Steps of the chain that are dropped, and that count."""
 SAMPLING_BATCH = 32
