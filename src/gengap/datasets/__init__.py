@@ -1,10 +1,9 @@
 """Labelled arrays: official images, small embedded sets, points drawn from a seed, one's own.
 
 ``load(name)`` returns a ``Dataset`` of a train and a test ``Split``; ``NAMES`` lists the names.
-``load_own`` loads images, arrays, tables or the result of a function of one's own, and
-``read_data`` reads one file of them as one split, and ``read_unlabelled`` inputs without labels.
-``write_split`` and ``read_split`` store a split
-as safetensors.
+``load_own`` loads images, arrays, tables or the result of a function of one's own. ``read_data``
+reads one file of them as one split, and ``read_unlabelled`` inputs without labels. ``write_split``
+and ``read_split`` store a split as safetensors.
 """
 
 from gengap.datasets.arrays import read_unlabelled
