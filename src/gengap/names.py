@@ -16,6 +16,10 @@ FAMILIES = {
     "curvature": "gengap.measures.curvature",
     "tangent": "gengap.measures.tangent",
     "functional_graph": "gengap.measures.functional_graph",
+    "margins": "gengap.measures.margins",
+    "sharpness": "gengap.measures.sharpness",
+    "response": "gengap.measures.response",
+    "unlabelled": "gengap.measures.unlabelled",
 }
 """Families of measures that come with the library, and the module of each."""
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_tensors
 
-from gengap.datasets import Split, load_own, read_data, write_split
+from gengap.datasets import Split, load_own, read_data, read_unlabelled, write_split
 from gengap.errors import GengapError
 
 RNG = np.random.default_rng(3)
@@ -211,3 +211,25 @@ def test_a_file_of_another_tool_is_no_written_split(tmp_path: Path) -> None:
     with pytest.raises(GengapError, match=r"float64.*write it again, or say 'inputs' and 'labels'"):
         read_data(path)
     assert read_data(path, inputs="inputs").classes == 4
+
+
+def test_unlabelled_inputs_are_read_like_the_training_inputs(tmp_path: Path) -> None:
+    like = Split(np.zeros((4, 6, 6, 3), np.float32), np.arange(4), 4)
+    path = npz(tmp_path / "more.npz", x=X)
+    found = read_unlabelled(path, like, inputs="x", layout="NCHW")
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, np.moveaxis(X, 1, -1).astype(np.float32))
+    white = npz(tmp_path / "white.npz", inputs=np.full((2, 6, 6, 3), 255, np.uint8))
+    np.testing.assert_array_equal(read_unlabelled(white, like), np.ones((2, 6, 6, 3)))
+    tokens = Split(np.ones((4, 5), np.int64), np.arange(4), 4)
+    path = npz(tmp_path / "tokens.npz", inputs=np.arange(10).reshape(2, 5))
+    assert read_unlabelled(path, tokens).dtype == np.int64
+
+
+def test_unlabelled_inputs_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    like = Split(np.zeros((4, 6, 6, 1), np.float32), np.arange(4), 4)
+    path = npz(tmp_path / "more.npz", x=X)
+    with pytest.raises(GengapError, match=r"holds no array 'inputs' \(it holds x\): name its"):
+        read_unlabelled(path, like)
+    with pytest.raises(GengapError, match=r"of shape \[6, 6, 3\], but .* of shape \[6, 6, 1\]"):
+        read_unlabelled(path, like, inputs="x", layout="NCHW")

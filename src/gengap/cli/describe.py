@@ -40,6 +40,10 @@ SEEN_BY = {
     "curvature": DERIVATIVES,
     "tangent": DERIVATIVES,
     "functional_graph": NEURONS,
+    "margins": OUTPUTS,
+    "sharpness": DERIVATIVES,
+    "response": OUTPUTS,
+    "unlabelled": OUTPUTS,
 }
 """What most measures of a family look at."""
 

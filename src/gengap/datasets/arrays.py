@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from gengap.datasets.layouts import channels_last
+from gengap.datasets.loading import as_floats
 from gengap.datasets.part import Part, listed
-from gengap.datasets.split import read_split
+from gengap.datasets.split import Split, read_split
 from gengap.errors import GengapError
 
 DEFAULT_NAMES = {
@@ -81,6 +83,42 @@ def read_arrays(path: Path, where: str, keys: Mapping[str, Any]) -> tuple[Part, 
             return train, None
         test_groups = f"test_{groups}" if isinstance(groups, str) else None
         return train, part(*test_names, test_groups, where)
+
+
+def read_unlabelled(
+    path: str | Path, like: Split, *, inputs: str = "inputs", layout: str | None = None
+) -> NDArray[Any]:
+    """Read inputs without labels from a file of arrays.
+
+    Args:
+        path: .npz or .safetensors; labels in it are not read.
+        like: the training data that the inputs resemble. Transforms of theirs are not applied, so
+            the file holds inputs as networks take them; bytes become numbers in [0, 1].
+        inputs: name of the array.
+        layout: order of its axes, one of :data:`gengap.names.LAYOUTS`.
+
+    Returns:
+        (m, *input_shape), of the type of the training inputs, channels last.
+
+    Raises:
+        GengapError: the file is damaged, lacks the array, or its inputs have another shape or kind.
+    """
+    path = Path(path)
+    with _opened(path) as (available, array):
+        if inputs not in available:
+            raise GengapError(
+                f"{path} holds no array '{inputs}' (it holds {listed(available)}): name its array "
+                "of unlabelled inputs by the key 'inputs'."
+            )
+        kind = "tokens" if like.kind == "tokens" else None
+        values = as_floats(channels_last(array(inputs), str(path), layout=layout, kind=kind))
+    if values.shape[1:] != like.inputs.shape[1:] or values.dtype != like.inputs.dtype:
+        raise GengapError(
+            f"The unlabelled inputs of {path} are {values.dtype} of shape "
+            f"{list(values.shape[1:])}, but the training inputs are {like.inputs.dtype} of shape "
+            f"{list(like.inputs.shape[1:])}: give inputs as the networks take them."
+        )
+    return values
 
 
 def _name(groups: Any) -> str | None:

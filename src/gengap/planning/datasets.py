@@ -105,6 +105,23 @@ def check_dataset(dataset: Mapping[str, Any], origin: str, folder: Path = Path()
         _check_keywords(dataset, origin, folder)
 
 
+def check_unlabelled(unlabelled: Mapping[str, Any], origin: str) -> None:
+    """Refuse unlabelled inputs with a fault that can be known before they are read.
+
+    Args:
+        unlabelled: entries that the schema allows.
+        origin: where they stand, the beginning of a sentence.
+
+    Raises:
+        GengapError: the file is no file of arrays, or does not exist.
+    """
+    source = unlabelled["from"]
+    sentence = f"{origin} takes its unlabelled inputs from '{source}'"
+    if OWN_SUFFIXES.get(Path(source).suffix.lower()) != "arrays":
+        raise GengapError(f"{sentence}, which is no file of arrays: give one .npz or .safetensors.")
+    _check_source(source, "arrays", sentence, Path())
+
+
 def data_version(dataset: Mapping[str, Any], folder: Path = Path()) -> list[str]:
     """Return digests of the files that a user's own data are in.
 
