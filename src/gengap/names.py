@@ -14,6 +14,8 @@ FAMILIES = {
     "curvature": "gengap.measures.curvature",
     "tangent": "gengap.measures.tangent",
     "functional_graph": "gengap.measures.functional_graph",
+    "gradients": "gengap.measures.gradients",
+    "information": "gengap.measures.information",
 }
 """Families of measures that come with the library, and the module of each."""
 

@@ -38,6 +38,8 @@ SEEN_BY = {
     "curvature": DERIVATIVES,
     "tangent": DERIVATIVES,
     "functional_graph": NEURONS,
+    "gradients": DERIVATIVES,
+    "information": DERIVATIVES,
 }
 """What most measures of a family look at."""
 
