@@ -76,7 +76,7 @@ def rescaled(network: Network, factor: float) -> Network:
 def test_the_damped_criterion_is_that_of_dense_matrices(
     damping: float, seeded: Builder, random_split: DataMaker
 ) -> None:
-    network, data = seeded(SMALL).double(), random_split(40, (3,), 3)
+    network, data = seeded(SMALL).double(), random_split(20, (3,), 3)
     hessian = ggn(network, "cross_entropy", data).dense()
     moment = gradient_second_moment(network, "cross_entropy", data).dense()
     inverse = np.linalg.inv(hessian + damping * np.eye(len(hessian)))
@@ -87,7 +87,7 @@ def test_the_damped_criterion_is_that_of_dense_matrices(
 def test_without_damping_it_is_that_of_the_pseudo_inverse_and_of_the_function_alone(
     seeded: Builder, random_split: DataMaker
 ) -> None:
-    network, data = seeded(SMALL).double(), random_split(60, (3,), 3)
+    network, data = seeded(SMALL).double(), random_split(24, (3,), 3)
     hessian = ggn(network, "cross_entropy", data).dense()
     moment = gradient_second_moment(network, "cross_entropy", data).dense()
     inverse = np.linalg.pinv(hessian, rcond=1e-12, hermitian=True)
@@ -109,25 +109,23 @@ def test_with_more_parameters_than_outputs_it_depends_on_the_probabilities_alone
     assert takeuchi(network, data) == pytest.approx(expected, rel=1e-6)
 
 
-def test_random_signs_give_the_criterion(seeded: Builder, random_split: DataMaker) -> None:
+def test_both_are_right_on_average(
+    seeded: Builder, random_split: DataMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gengap.measures.information.whole_network.RUNS", 100)
     network, data = seeded(SMALL), random_split(50, (3,), 3)
-    draws = [
-        whole_network_criteria(Subject(network, None, data, np.random.default_rng(seed)))
-        for seed in range(12)
-    ]
-    operator = ggn(network, "cross_entropy", data, dtype="float64")
-    spectrum = operator.spectrum()
-    density = SpectralDensity(np.zeros((1, 1)), np.zeros((1, 1)), spectrum)
+    found = whole_network_criteria(Subject(network, None, data, rng()))
+    spectrum = ggn(network, "cross_entropy", data, dtype="float64").spectrum()
     squares = squared_norm(network)
-    precision = best_precision(squares, lambda value: log_determinant(density, value / 50))
+
+    def determinant(precision: float) -> float:
+        return float(np.log1p(50 * np.maximum(spectrum, 0) / precision).sum())
+
+    precision = best_precision(squares, determinant)
+    factor = occam_factor(precision, squares, determinant) / 50
+    assert found["laplace_marginal_likelihood"] == pytest.approx(factor, rel=0.05)
     expected = takeuchi(copy.deepcopy(network).double(), data, precision / 50)
-    values = [draw["takeuchi_full"] for draw in draws]
-    assert np.mean(values) == pytest.approx(expected, rel=0.1)
-    dense_factor = occam_factor(
-        precision, squares, lambda value: float(np.log1p(50 * spectrum / value).sum())
-    )
-    factors = [draw["laplace_marginal_likelihood"] for draw in draws]
-    assert np.mean(factors) == pytest.approx(dense_factor / 50, rel=0.1)
+    assert found["takeuchi_full"] == pytest.approx(expected, rel=0.1)
 
 
 def test_a_combined_gradient_is_the_sum_of_those_of_single_inputs(
@@ -255,9 +253,9 @@ def test_a_part_of_the_inputs_stands_for_all(
         (whole_network_criteria, "INPUTS"),
     ):
         monkeypatch.setattr(f"{module}.{constant}", 400)
-        whole = attempt(measure, Subject(network, None, data, rng()))  # type: ignore[arg-type]
+        whole = attempt(measure, Subject(network, None, data, rng()))
         monkeypatch.setattr(f"{module}.{constant}", 200)
-        half = attempt(measure, Subject(network, None, data, rng()))  # type: ignore[arg-type]
+        half = attempt(measure, Subject(network, None, data, rng()))
         for name, value in whole.items():
             assert isinstance(value, float)
-            assert math.isclose(float(half[name]), value, rel_tol=0.35), name  # type: ignore[arg-type]
+            assert math.isclose(float(half[name]), value, rel_tol=0.5), name  # type: ignore[arg-type]
