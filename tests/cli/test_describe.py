@@ -124,7 +124,7 @@ def test_a_network_of_ones_own_with_every_kind_of_part(
     assert shares["topology"] == shares["functional_graph"] == pytest.approx(1 - 204 / total)
     assert shares["competition"] == pytest.approx(1 - 12 / total)
     assert shares["curvature"] == shares["tangent"] == pytest.approx(1 - 480 / total)
-    assert found["unknown"] == ["the network (AdoptedNetwork)"]
+    assert found["unknown"] == ["places"]
     assert main(["describe", json.dumps(spec)]) == 0
     text = capsys.readouterr().out
     assert re.search(r"^parameters +4,875, 480 frozen$", text, re.M)

@@ -20,6 +20,7 @@ from gengap.evaluation import (
     competition_reference,
     conditional_mutual_information,
     mutual_information_table,
+    score_measures,
 )
 
 PUBLISHED = ("VPM_1", "VPM_80", "VR", "WCV")
@@ -217,3 +218,28 @@ def test_bad_input_is_refused_by_name() -> None:
     for values, configs, message in cases:
         with pytest.raises(GengapError, match=message):
             conditional_mutual_information(values, configs)
+
+
+def test_a_missing_hyper_parameter_is_a_value_of_its_own() -> None:
+    points = list(itertools.product([8, 16], [0.5, None], range(3)))
+    networks = [str(position) for position in range(len(points))]
+    table = pd.DataFrame(
+        {"width": [p[0] for p in points], "rate": [p[1] for p in points]}, networks
+    )
+    rng = np.random.default_rng(0)
+    gaps = pd.Series(rng.random(len(points)), networks)
+    measures = pd.DataFrame(
+        {
+            "task": "made", "network": networks, "family": "made", "measure": "noise",
+            "component": "0", "value": rng.random(len(points)),
+        }
+    )  # fmt: skip
+    scores = []
+    for missing in (None, 9.0):
+        rates: list[Any] = [missing if p[1] is None else p[1] for p in points]
+        filled = table.assign(rate=rates)
+        grid: dict[str, list[Any]] = {"width": [8, 16], "rate": [0.5, missing]}
+        (row,) = score_measures(measures, gaps, filled, grid).to_dict("records")
+        assert row["reason"] == ""
+        scores.append(row["score"])
+    assert scores[0] == scores[1]

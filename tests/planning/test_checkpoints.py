@@ -276,6 +276,7 @@ def test_faults_are_found_before_anything_is_run(
     ("content", "sentence"),
     [
         (b"", "is empty: write a header"),
+        (b"weights,note\n", "has a header and no rows: write one for each network"),
         (b"weights\n0.pt,1\n", "line 2, has 2 cells for 1 columns"),
         (b"weights,note\n0.pt,\xff\n", "is no CSV file in UTF-8"),
         (b'weights,note\n0.pt,"open\n', "is no CSV file in UTF-8"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -96,10 +97,10 @@ class CheckpointsPlan:
         ``name``, ``files``, ``stated`` and ``hyper_parameters`` are those of its row; ``network``
         is its spec, and ``replicate`` its number among the networks of the same hyper-parameters.
         """
-        points: list[list[Any]] = []
+        points = Counter[tuple[Any, ...]]()
         entries = []
         for row in self.rows:
-            point = [row.values[name] for name in self.grid]
+            point = tuple(row.values[name] for name in self.grid)
             entries.append(
                 {
                     "name": row.name,
@@ -107,10 +108,10 @@ class CheckpointsPlan:
                     "stated": dict(row.stated),
                     "hyper_parameters": dict(row.values),
                     "network": self._spec(row),
-                    "replicate": points.count(point),
+                    "replicate": points[point],
                 }
             )
-            points.append(point)
+            points[point] += 1
         return entries
 
     @property
@@ -269,10 +270,9 @@ def read_checkpoints(path: Path) -> list[Checkpoint]:
         )
         for position, (line, cells) in enumerate(lines.items())
     ]
-    names = [row.name for row in rows]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise GengapError(f"{path} names the network '{twice}' twice: give each its own name.")
+    name, count = max(Counter(row.name for row in rows).items(), key=lambda item: item[1])
+    if count > 1:
+        raise GengapError(f"{path} names the network '{name}' twice: give each its own name.")
     return rows
 
 
@@ -293,6 +293,8 @@ def _read_cells(path: Path) -> tuple[list[str], dict[int, dict[str, str]]]:
     if not numbered:
         raise GengapError(f"{path} is empty: write a header, and a row for each network.")
     (_, names), *rows = numbered
+    if not rows:
+        raise GengapError(f"{path} has a header and no rows: write one for each network.")
     header = [name.strip() for name in names]
     for place, name in enumerate(header, start=1):
         if not name or name in header[: place - 1]:
