@@ -48,40 +48,45 @@ EQUAL = LeftOut(
     *WITHIN, *BETWEEN, needs={"fitting_outputs"}, sign=dict.fromkeys(BETWEEN, "?"),
 )  # fmt: skip
 def gradient_agreement(subject: Subject) -> dict[str, float | LeftOut]:
-    r"""Compute noise, coherence, signal-to-noise ratio and stiffness of single inputs' gradients.
+    """Compute noise, coherence, signal-to-noise ratio and stiffness of single inputs' gradients.
 
-    All are of the gradients g_1, ..., g_m of at most 200 training inputs, fewer where they would
-    take more than half a gigabyte.
+    The gradients are those of at most 200 training inputs, fewer where they would take more than
+    half a gigabyte. Larger predicts a larger gap: noisy gradients, and, negated, gradients that
+    agree, since a step along them helps many inputs at once, and new ones too. The sign of the
+    stiffness between classes is not known: classes that are told apart well have gradients against
+    each other. Stiffness is left out where the targets are numbers.
 
-    - ``log_gradient_noise``: logarithm of the trace of the gradients' covariance. Noisy gradients
-      predict a larger gap.
-    - ``negative_gradient_coherence``: negative, because gradients that agree change many inputs for
-      the better at once. The coherence lies between 1/m, for orthogonal gradients of one length,
-      and 1, for equal ones.
-    - ``negative_gradient_signal_to_noise``: negative, because a step along a gradient that exceeds
-      its noise helps new inputs too. A parameter whose gradient does not vary has no part in it.
-    - ``negative_stiffness_{cosine, sign}_within``: negative, because a stiff network carries what
-      it learns from one input over to others of its class. Means over the classes of two or more
-      inputs.
-    - ``stiffness_{cosine, sign}_between``: means over pairs of classes. Their sign is not known:
-      classes that are told apart well have gradients against each other.
+    Equation:
+        With the gradients g_i of the losses of m inputs, and their mean g:
+        - ``log_gradient_noise``: log tr Cov(g_i), the logarithm of the mean of |g_i - g|^2.
+        - ``negative_gradient_coherence``: -|g|^2 / mean_i |g_i|^2, from -1 (equal gradients) to 0;
+          -1/m for orthogonal gradients of one length.
+        - ``negative_gradient_signal_to_noise``: minus the mean of g_j^2 / Var_i(g_ij) over the
+          parameters j whose gradients vary.
+        - ``negative_stiffness_cosine_within``: minus the mean over classes of the mean of
+          cos(g_i, g_l) over pairs of different inputs of the class; a gradient of 0 has the cosine
+          0 with all others.
+        - ``negative_stiffness_sign_within``: minus the mean over classes of the mean of
+          sign(g_i . g_l) over pairs of different inputs of the class.
+        - ``stiffness_cosine_between``: the mean over pairs of different classes of the mean of
+          cos(g_i, g_l) over pairs of one input of each.
+        - ``stiffness_sign_between``: the mean over pairs of different classes of the mean of
+          sign(g_i . g_l) over pairs of one input of each.
 
-    A gradient of 0 has the cosine and the sign 0 with all others. Stiffness is left out where the
-    targets are numbers.
+    Source:
+        - ``log_gradient_noise``: Jiang et al. 2020, "Fantastic generalization measures and where to
+          find them".
+        - ``negative_gradient_coherence``: Chatterjee 2020, "Coherent gradients: an approach to
+          understanding generalization in gradient descent-based optimization", in the form of
+          Chatterjee and Zielinski 2020, "Making coherence out of nothing at all".
+        - ``negative_gradient_signal_to_noise``: Liu et al. 2020, "Understanding why neural networks
+          generalize well through GSNR of parameters".
+        - ``negative_stiffness_cosine_within``, ``negative_stiffness_sign_within``,
+          ``stiffness_cosine_between``, ``stiffness_sign_between``: Fort et al. 2019, "Stiffness: a
+          new perspective on generalization in neural networks".
 
-    Equation: $\bar g = \frac1m \sum_i g_i$; noise $\log \frac1m \sum_i |g_i - \bar g|^2$; coherence
-    $-|\bar g|^2 / \frac1m \sum_i |g_i|^2$; signal-to-noise ratio $-\mathrm{mean}_j\, \bar g_j^2 /
-    \mathrm{Var}_i(g_{ij})$ over parameters j; stiffness $-\mathrm{mean}_{c}\,\mathrm{mean}_{i \neq
-    l \in c}\, \phi(g_i, g_l)$ within and $\mathrm{mean}_{c \neq d}\,\mathrm{mean}_{i \in c, l \in
-    d}\, \phi(g_i, g_l)$ between classes, with $\phi$ the cosine or the sign of the scalar product.
-
-    Source: noise: Jiang et al. 2020, "Fantastic generalization measures and where to find them";
-    coherence: Chatterjee 2020, "Coherent gradients", in the form of Chatterjee and Zielinski 2020,
-    "Making coherence out of nothing at all"; signal-to-noise ratio: Liu et al. 2020,
-    "Understanding why neural networks generalize well through GSNR of parameters"; stiffness: Fort
-    et al. 2019, "Stiffness: a new perspective on generalization in neural networks".
-
-    Scale: logarithm for the noise; linear for the others.
+    Scale:
+        - ``log_gradient_noise``: logarithm.
 
     Returns:
         The seven measures by name.

@@ -27,7 +27,7 @@ INPUTS = 1000
     "approximate_leave_one_out_accuracy", needs={"fitting_outputs"}, estimates_gap=True,
 )  # fmt: skip
 def last_layer_criteria(subject: Subject) -> dict[str, float | LeftOut]:
-    r"""Compute four estimates of the gap from the last layer alone, all features being fixed.
+    """Compute four estimates of the gap from the last layer alone, all features being fixed.
 
     The last layer is a generalised linear model of its features. Each of at most 1000 training
     inputs is left out in turn, at the prior precision delta of the largest evidence of this layer.
@@ -35,27 +35,31 @@ def last_layer_criteria(subject: Subject) -> dict[str, float | LeftOut]:
     from some centre, so they need not be a minimum of the loss. Of larger training sets the matrix
     H is that of the drawn inputs, in proportion.
 
-    - ``takeuchi_last_layer``: the gap of losses to first order in what each input changes.
-    - ``influence_leave_one_out``: the gap of losses, with the exact loss of the outputs that
-      influence functions predict without the input.
-    - ``approximate_leave_one_out_loss``, ``approximate_leave_one_out_accuracy``: the gaps of losses
-      and of accuracies after one Newton step of the objective without the input. The accuracy is
-      left out where the targets are numbers.
+    Equation:
+        With outputs f_i = J_i theta, r_i and Lambda_i the first two derivatives of the loss l_i in
+        them, H = sum_i J_i' Lambda_i J_i, N(0, I / delta) the prior of the largest evidence, and
+        K_i = J_i (H + delta I)^-1 J_i':
+        - ``takeuchi_last_layer``: mean_i r_i' K_i r_i, which is tr(C ((H + delta I) / n)^-1) / n
+          with C the second moment of the gradients: the gap of losses to first order in what each
+          input changes.
+        - ``influence_leave_one_out``: mean_i l_i(f_i + K_i r_i) - l_i(f_i), the gap of losses at
+          the outputs that influence functions predict without the input.
+        - ``approximate_leave_one_out_loss``: mean_i l_i(h_i) - l_i(f_i), where h_i = f_i + K_i
+          (I - Lambda_i K_i)^-1 r_i is the output after one Newton step of the objective without the
+          input.
+        - ``approximate_leave_one_out_accuracy``: the accuracy at f_i less that at h_i; left out
+          where the targets are numbers.
 
-    Equation: with outputs $f_i = J_i \theta$, $r_i = \partial \ell_i / \partial f_i$, $\Lambda_i =
-    \partial^2 \ell_i / \partial f_i^2$, $H = \sum_i J_i^T \Lambda_i J_i$ and $K_i = J_i (H + \delta
-    I)^{-1} J_i^T$: Takeuchi $\frac1n \sum_i r_i^T K_i r_i = \frac1n \mathrm{tr}(C
-    (\frac1n(H + \delta I))^{-1})$, $C$ the second moment of the gradients; influence $\frac1n
-    \sum_i \ell_i(f_i + K_i r_i) - \ell_i(f_i)$; approximate leave-one-out the same at $f_i + K_i (I
-    - \Lambda_i K_i)^{-1} r_i$.
+    Source:
+        - ``takeuchi_last_layer``: Thomas et al. 2020, "On the interplay between noise and curvature
+          and its effect on optimization and generalization".
+        - ``influence_leave_one_out``: Koh and Liang 2017, "Understanding black-box predictions via
+          influence functions".
+        - ``approximate_leave_one_out_loss``, ``approximate_leave_one_out_accuracy``: Rad and Maleki
+          2020, "A scalable estimate of the out-of-sample prediction error via approximate
+          leave-one-out cross-validation".
 
-    Source: Takeuchi's criterion: Thomas et al. 2020, "On the interplay between noise and curvature
-    and its effect on optimization and generalization"; influence: Koh and Liang 2017,
-    "Understanding black-box predictions via influence functions"; approximate leave-one-out: Rad
-    and Maleki 2020, "A scalable estimate of the out-of-sample prediction error via approximate
-    leave-one-out cross-validation".
-
-    Scale: linear, in the units of the loss; the accuracy's in [-1, 1].
+    Scale: linear, in the units of the loss or of the accuracy.
 
     Returns:
         The four measures by name.

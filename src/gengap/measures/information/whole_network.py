@@ -46,18 +46,20 @@ ROUNDING = {"float32": 1e-6, "float64": 1e-12}
 
 @measure(needs={"fitting_outputs"}, estimates_gap=True)
 def takeuchi_trace_ratio(subject: Subject) -> float:
-    r"""Compute the ratio of the traces of the gradients' second moment and of the curvature.
+    """Compute the ratio of the traces of the gradients' second moment and of the curvature.
 
     It is Takeuchi's criterion where one matrix is a multiple of the other, and an estimate of the
     gap of losses. Both traces are over at most 200 training inputs. That of the curvature is
     estimated from two random vectors in the outputs of each input.
 
-    Equation: $\frac1n \mathrm{tr}(C) / \mathrm{tr}(H)$ with $C = \mathrm{mean}_i\, g_i g_i^T$, the
-    gradients $g_i$ of each input's loss, the Gauss-Newton matrix $H$ of the mean loss, and the
-    number $n$ of training inputs.
+    Equation:
+        tr(C) / tr(H) / n, with C the second moment of the gradients g_i of the inputs' losses
+        (tr(C) = mean_i |g_i|^2), H the Gauss-Newton matrix of the mean loss, and n the number of
+        training inputs.
 
-    Source: Thomas et al. 2020, "On the interplay between noise and curvature and its effect on
-    optimization and generalization".
+    Source:
+        Thomas et al. 2020, "On the interplay between noise and curvature and its effect on
+        optimization and generalization".
 
     Scale: linear, in the units of the loss.
 
@@ -123,30 +125,32 @@ def gauss_newton_trace(
     needs={"fitting_outputs", "twice_differentiable"}, slow=True, estimates_gap=True,
 )  # fmt: skip
 def whole_network_criteria(subject: Subject) -> dict[str, float]:
-    r"""Compute the cost of the parameters by the Laplace evidence, and Takeuchi's full criterion.
+    """Compute the cost of the parameters by the Laplace evidence, and Takeuchi's full criterion.
 
     Both estimate the gap of losses, with the Gauss-Newton matrix of at most 1000 training inputs,
-    in proportion to all n.
+    in proportion to all n. The first is the mean loss of predicting the inputs one after the other,
+    less the training loss. Its log determinant is estimated by stochastic Lanczos quadrature, from
+    two random vectors of 25 steps. The second is damped by the precision that the first finds: of a
+    network with more parameters than n outputs, it would depend on the outputs alone otherwise. It
+    is estimated from two combinations of the inputs' gradients with random signs, by 25 Lanczos
+    steps from each. Where parameters are many, one is good to a per cent, since the inverse makes
+    gradients of different inputs nearly orthogonal; with fewer parameters than inputs, two are good
+    to a fifth.
 
-    - ``laplace_marginal_likelihood``: minus the logarithm of the evidence per input, less the
-      training loss. It is the mean loss of predicting the inputs one after the other, less the
-      training loss. The logarithm of the determinant is estimated by stochastic Lanczos quadrature
-      from two random vectors of 25 steps. The prior precision maximises the evidence.
-    - ``takeuchi_full``: damped by the same precision, since without it the criterion of a network
-      with more parameters than n outputs depends on the outputs alone. It is estimated from two
-      combinations of the inputs' gradients with random signs, by 25 Lanczos steps from each. Where
-      parameters are many, one is good to a per cent, since the inverse makes gradients of different
-      inputs nearly orthogonal; with fewer parameters than inputs, two are good to a fifth.
+    Equation:
+        With H the Gauss-Newton matrix of the mean loss, theta the parameters, and N(0, I / delta)
+        the prior of the largest evidence:
+        - ``laplace_marginal_likelihood``: (delta |theta|^2 + log det(I + n H / delta)) / (2 n),
+          minus the log evidence per input less the training loss.
+        - ``takeuchi_full``: tr(C (H + (delta / n) I)^-1) / n, with C the second moment of the
+          gradients of the inputs' losses.
 
-    Equation: $\min_\delta \frac1{2n} (\delta |\theta|^2 + \log\det(I + n H / \delta))$ and $\frac1n
-    \mathrm{tr}(C (H + \frac{\delta}{n} I)^{-1})$, with $H$ the Gauss-Newton matrix of the mean
-    loss, $C = \mathrm{mean}_i\, g_i g_i^T$ the second moment of the gradients, and $\theta$ the
-    parameters.
-
-    Source: evidence: MacKay 1992, "A practical Bayesian framework for backpropagation networks",
-    and Immer et al. 2021, "Scalable marginal likelihood estimation for model selection in deep
-    learning"; Takeuchi's criterion: Thomas et al. 2020, "On the interplay between noise and
-    curvature and its effect on optimization and generalization".
+    Source:
+        - ``laplace_marginal_likelihood``: MacKay 1992, "A practical Bayesian framework for
+          backpropagation networks"; Immer et al. 2021, "Scalable marginal likelihood estimation for
+          model selection in deep learning".
+        - ``takeuchi_full``: Thomas et al. 2020, "On the interplay between noise and curvature and
+          its effect on optimization and generalization".
 
     Scale: linear, in the units of the loss (nats for the cross-entropy).
 
