@@ -102,6 +102,8 @@ GRADIENT_BATCH_BYTES = GIB // 16
 """Most bytes of the gradients of single inputs in one batch, unless one input takes more."""
 G_THETA_BYTES = GIB
 """Most bytes of the outputs' gradients that the measure G_theta holds together."""
+SAMPLE_GRADIENT_BYTES = GIB // 2
+"""Most bytes of the gradients of single inputs that a measure holds together."""
 
 KERNEL_BYTES = 2 * GIB
 """Default budget of a tangent kernel, or of a mixed derivative, with its intermediate arrays."""

@@ -20,6 +20,8 @@ FAMILIES = {
     "sharpness": "gengap.measures.sharpness",
     "response": "gengap.measures.response",
     "unlabelled": "gengap.measures.unlabelled",
+    "gradients": "gengap.measures.gradients",
+    "information": "gengap.measures.information",
 }
 """Families of measures that come with the library, and the module of each."""
 

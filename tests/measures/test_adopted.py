@@ -17,7 +17,7 @@ from gengap.networks import Network, adopt, build, dense
 
 FAMILIES = (
     "baseline", "competition", "curvature", "tangent", "functional_graph", "margins", "sharpness",
-    "response",
+    "response", "gradients", "information",
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from gengap.networks import Network, adopt, build, class_logits, convolutional, 
 
 NUMERIC = (
     "baseline", "competition", "curvature", "tangent", "margins", "sharpness", "response",
+    "gradients",
 )  # fmt: skip
 
 
@@ -98,7 +99,7 @@ FOREIGN: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-@pytest.mark.parametrize("family", NUMERIC)
+@pytest.mark.parametrize("family", [*NUMERIC, "information"])
 @pytest.mark.parametrize("kind", FOREIGN)
 def test_a_foreign_module_is_measured_or_refused_in_a_sentence(kind: str, family: str) -> None:
     torch.manual_seed(0)
@@ -135,7 +136,8 @@ OF_TASKS = {"disagreement_of_replicates"}
 
 CLASSES = {
     "negative_normalised_margin", "training_accuracy", "negative_training_loss", "interpex",
-    "lambda_max", "loss_sharpness", "kernel_drift", "sharpness", "brain",
+    "lambda_max", "loss_sharpness", "kernel_drift", "sharpness", "brain", "log_gradient_noise",
+    "takeuchi_last_layer", "takeuchi_trace_ratio", "takeuchi_full",
 }  # fmt: skip
 
 
@@ -366,7 +368,7 @@ DEGENERATE: dict[str, tuple[Callable[[], nn.Module], Split]] = {
 
 
 @pytest.mark.parametrize("kind", DEGENERATE)
-@pytest.mark.parametrize("family", NUMERIC)
+@pytest.mark.parametrize("family", [*NUMERIC, "information"])
 def test_degenerate_networks_and_data_cost_single_measures_at_most(kind: str, family: str) -> None:
     make, train = DEGENERATE[kind]
     network = make()

@@ -15,7 +15,7 @@ from gengap.networks import adopt
 
 FAMILIES = (
     "baseline", "competition", "curvature", "tangent", "functional_graph", "margins", "sharpness",
-    "response",
+    "response", "gradients", "information",
 )  # fmt: skip
 
 

@@ -44,6 +44,8 @@ SEEN_BY = {
     "sharpness": DERIVATIVES,
     "response": OUTPUTS,
     "unlabelled": OUTPUTS,
+    "gradients": DERIVATIVES,
+    "information": DERIVATIVES,
 }
 """What most measures of a family look at."""
 

@@ -90,9 +90,13 @@ def diagram_threads(settings: Settings) -> int:
 
 
 def memory_of_measures(family: str, device: str) -> int:
-    """Return megabytes of a family of measures; curvature keeps graphs between its products."""
-    graphs = limits.CURVATURE_GRAPH_BYTES * 2 // 1_000_000 if family == "curvature" else 0
-    return memory(NETWORK + graphs, device)
+    """Return megabytes of a family of measures; some keep graphs between products, or gradients."""
+    held = {
+        "curvature": 2 * limits.CURVATURE_GRAPH_BYTES,
+        "information": 2 * limits.CURVATURE_GRAPH_BYTES,
+        "gradients": 2 * limits.SAMPLE_GRADIENT_BYTES,
+    }
+    return memory(NETWORK + held.get(family, 0) // 1_000_000, device)
 
 
 def memory_of_eigenvalues(weights: Path, device: str) -> int:
