@@ -112,6 +112,11 @@ def test_numbers_are_targets_where_it_is_said(tmp_path: Path) -> None:
         ({"city": ["Bath"] * ROWS}, {}, r"columns that are no numbers \(city\): encode them"),
         ({"age": [None] + [1.0] * (ROWS - 1)}, {}, r"in 1 rows \(0, .*of the columns age"),
         ({"target": ["ill"] * (ROWS - 2) + [None] * 2}, {}, r"2 rows \(28, 29, .*columns target"),
+        (
+            {"age": [None] + [1.0] * (ROWS - 1)},
+            {"groups": "age", "features": ["age"]},
+            r"in 1 rows \(0, .*of the columns age",
+        ),
         ({"age": [np.inf] + [1.0] * (ROWS - 1)}, {}, "'age' of .* is infinite in row 0"),
         ({"age": [1e300] * ROWS}, {}, "too large for float32 in row 0, 1"),
     ],

@@ -57,7 +57,7 @@ def read_rows(path: Path, where: str, keys: Mapping[str, Any]) -> Part:
             "label."
         )
     _check_columns(table, features, path)
-    _check_missing(table, [*features, *of_rows], path)
+    _check_missing(table, list(dict.fromkeys([*features, *of_rows])), path)
     return Part(
         where,
         np.column_stack([_numbers(table[name], name, path) for name in features]),
@@ -110,7 +110,7 @@ def _inferred(texts: pd.Series[Any]) -> pd.Series[Any]:
     """Return the texts of a csv file as numbers where this makes no two of them the same."""
     import pandas as pd
 
-    if texts.isna().any() or texts.str.fullmatch(LEADING_ZERO).any():
+    if texts.dropna().str.fullmatch(LEADING_ZERO).any():
         return texts
     if texts.isin(("True", "False")).all():
         return texts == "True"
