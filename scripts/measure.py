@@ -32,7 +32,7 @@ def main() -> None:
                 loss=losses[network],
             )
             try:
-                values = compute(params.family, subject)
+                values = compute(params.family, subject, slow=params.slow)
             except NothingComputedError as error:
                 # A network is no failure for what is not known of it.
                 if not error.is_for_need:

@@ -13,7 +13,8 @@ import torch
 from tests.cli.conftest import Saved
 
 from gengap.cli import main
-from gengap.measures import Subject, compute
+from gengap.measures import FAMILIES, Subject, compute
+from gengap.measures.registry import declaration, members
 from gengap.seeding import generator
 
 
@@ -66,6 +67,22 @@ def test_what_is_left_out_is_listed_with_its_reason(
     assert said.count("needs the initial weights") == 2
     for name in missing["measure"]:
         assert name in said
+
+
+def test_all_families_are_computed_without_slow_measures(
+    saved: Saved, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["measure", saved.folder]) == 0
+    printed = capsys.readouterr()
+    table = table_of(printed.out)
+    assert set(table.loc[table["need"] == "slow", "family"]) == {
+        family
+        for family in FAMILIES
+        if any(declaration(function).slow for function in members(family).values())
+    }
+    assert "loss_sharpness" in set(table.loc[table["value"].notna(), "measure"])
+    assert "tangent: negative_initial_alignment" in printed.err
+    assert "takes over half a CPU second" in printed.err
 
 
 def test_a_family_without_any_value_ends_with_a_sentence(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import pkgutil
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import gengap.measures
 from gengap.datasets import Split
 from gengap.errors import GengapError, MachineError
 from gengap.measures import (
@@ -24,7 +27,7 @@ from gengap.measures import (
     measure,
     to_frame,
 )
-from gengap.measures.registry import FAMILIES, members
+from gengap.measures.registry import FAMILIES, declaration, members
 from gengap.networks import build, dense
 
 MINE = """
@@ -100,9 +103,15 @@ def mine(tmp_path: Path) -> str:
     return str(tmp_path / "mine.py")
 
 
-def test_every_family_of_the_library_has_measures() -> None:
-    known = {"topology", "baseline", "competition", "curvature", "tangent", "functional_graph"}
-    assert set(FAMILIES) == known
+def test_every_module_with_measures_is_a_family_and_every_family_has_measures() -> None:
+    names = [module.name for module in pkgutil.iter_modules(gengap.measures.__path__)]
+    modules = [importlib.import_module(f"gengap.measures.{name}") for name in names]
+    with_measures = {
+        module.__name__
+        for module in modules
+        if any(hasattr(value, "gengap_measure") for value in vars(module).values())
+    }
+    assert with_measures == set(FAMILIES.values())
     for family in FAMILIES:
         assert members(family), family
 
@@ -209,12 +218,88 @@ def test_a_function_on_its_own_has_the_first_stream(network: nn.Module, train: S
     assert results == {"random": expected}
 
 
-def test_a_function_that_is_no_measure_is_refused(network: nn.Module, train: Split) -> None:
+def test_a_function_without_a_decorator_is_a_measure_named_after_itself(
+    network: nn.Module, train: Split
+) -> None:
     def plain(subject: Subject) -> float:
-        return 0.0
+        return subject.rng.random()
 
-    with pytest.raises(GengapError, match="plain is no measure: decorate it"):
-        compute(plain, Subject(network, None, train, np.random.default_rng(0)))
+    class Weighing:
+        def __call__(self, subject: Subject) -> dict[str, float]:
+            return {"inputs": float(len(subject.train.labels)), "classes": 2.0}
+
+    subject = Subject(network, None, train, np.random.default_rng(4))
+    expected = np.random.default_rng(4).spawn(1)[0].random()
+    assert compute(plain, subject) == {"plain": expected}
+    assert compute(Weighing(), subject) == {"Weighing": {"inputs": 3.0, "classes": 2.0}}
+    assert declaration(plain) == declaration(measure()(plain))
+
+
+def test_what_is_no_function_is_no_measure(network: nn.Module, train: Split) -> None:
+    with pytest.raises(GengapError, match="3 is no measure: give a function of a subject"):
+        compute(3, Subject(network, None, train, np.random.default_rng(0)))  # type: ignore[arg-type]
+
+
+def test_signs_are_declared_for_all_measures_of_a_function_or_for_some() -> None:
+    @measure("first", "second", sign="?", estimates_gap=True)
+    def unknown(subject: Subject) -> dict[str, float]:
+        return {}
+
+    @measure("first", "second", sign={"second": "?"})
+    def mixed(subject: Subject) -> dict[str, float]:
+        return {}
+
+    assert declaration(unknown).signs == {"first": "?", "second": "?"}
+    assert declaration(unknown).estimates_gap
+    assert declaration(mixed).signs == {"first": "+", "second": "?"}
+    with pytest.raises(GengapError, match=r"sign '-': choose .* return the negative"):
+        measure("first", sign="-")(lambda subject: 0.0)  # type: ignore[arg-type]
+    with pytest.raises(GengapError, match="'third', which is no measure of the function"):
+        measure("first", sign={"third": "?"})(lambda subject: 0.0)
+
+
+def test_signs_that_the_literature_does_not_give() -> None:
+    unknown = {
+        name
+        for family in FAMILIES
+        if family != "topology"
+        for function in dict.fromkeys(members(family).values())
+        for name, sign in declaration(function).signs.items()
+        if sign == "?"
+    }
+    graph = {f"{name}.H{dim}" for name in ("life", "peak", "entropy") for dim in range(3)}
+    assert unknown >= {*graph, "life_and_midlife.H1", "hessian_negatives", "hessian_negative_mass"}
+    assert not unknown & {"midlife.H1", "lambda_max", "parameter_count", "sharpness"}
+
+
+def test_slow_measures_are_left_out_by_name_and_change_no_other(
+    tmp_path: Path, network: nn.Module, train: Split
+) -> None:
+    source = tmp_path / "mine.py"
+    source.write_text(
+        "from gengap.measures import measure\n\n"
+        "@measure(slow=True)\n"
+        "def long(subject):\n"
+        "    return subject.rng.random()\n\n"
+        "@measure()\n"
+        "def short(subject):\n"
+        "    return subject.rng.random()\n"
+    )
+
+    def subject() -> Subject:
+        return Subject(network, None, train, np.random.default_rng(0))
+
+    whole, part = compute(str(source), subject()), compute(str(source), subject(), slow=False)
+    assert list(whole) == ["long", "short"]
+    assert part == {"short": whole["short"]}
+    assert part.left_out == {
+        "long": "The measure 'long' takes over half a CPU second for a small network: ask for slow "
+        "measures, or do without this measure."
+    }
+    assert set(to_frame(part)["need"]) == {"", "slow"}
+    with pytest.raises(NothingComputedError) as nothing:
+        compute(f"{source}:long", subject(), slow=False)
+    assert nothing.value.is_for_need
 
 
 def test_an_unknown_need_is_refused_when_it_is_declared() -> None:

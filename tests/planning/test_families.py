@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.planning.conftest import Config, PlanMaker
 
 from gengap.errors import GengapError
 from gengap.names import FAMILIES
@@ -27,3 +28,14 @@ def test_families_of_the_library_and_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "my-measures.py").write_text("")
     with pytest.raises(GengapError, match=r"names the file .*my-measures\.py, whose name becomes"):
         families([str(tmp_path / "my-measures.py")])
+
+
+def test_measures_marked_slow_are_computed_where_they_are_asked_for(
+    reduced: Config, plan_of: PlanMaker
+) -> None:
+    def is_slow(**settings: object) -> bool:
+        return plan_of({**reduced, **settings}).task("reduced").slow
+
+    assert is_slow(families=["topology", "baseline"])
+    assert not is_slow(families="all")
+    assert is_slow(families="all", slow=True)

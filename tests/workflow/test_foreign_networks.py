@@ -22,6 +22,7 @@ SETTINGS: dict[str, Any] = {
     "activations": {"inputs": 60, "neurons": 80, "draws": 2},
     "topology": {"bootstrap_resamples": 20},
     "families": "all",
+    "slow": True,
     "evaluation": {"bootstrap_resamples": 50, "permutations": 50},
 }
 

@@ -27,6 +27,7 @@ rule measure:
     params:
         networks=look.networks,
         family=look.family,
+        slow=look.task(lambda task: task.slow),
         losses=look.losses,
         device=look.device,
         seed=look.setting("seed"),

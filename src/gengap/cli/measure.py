@@ -33,6 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default="all",
         help=f"all, or some of {','.join(FAMILIES)} and of Python files with measures (all)",
     )
+    add("--slow", action="store_true", help="with all families, also measures that take long")
     add("--seed", type=int, default=0, help="seed of the random draws (0)")
     add("--output", default="-", metavar="FILE", help="CSV file, or - for the terminal (-)")
 
@@ -43,7 +44,9 @@ def run(options: Namespace) -> None:
     from gengap.planning.families import families
     from gengap.seeding import generator
 
-    chosen = families("all" if options.families == "all" else options.families.split(","))
+    everything = options.families == "all"
+    chosen = families("all" if everything else options.families.split(","))
+    slow = options.slow or not everything
     named = subject.read_named_network(options)
     if not named.is_trained:
         raise ArgumentError(None, "measures need the trained weights: give WEIGHTS")
@@ -52,7 +55,8 @@ def run(options: Namespace) -> None:
     results = {}
     for family, source in chosen.items():
         rng = generator(options.seed, *named.purpose, family)
-        results[family] = attempt(source, named.subject(named.data, options.loss, rng))
+        subject_of_family = named.subject(named.data, options.loss, rng)
+        results[family] = attempt(source, subject_of_family, slow=slow)
     lines = [
         line for family, values in results.items() for line in reason_lines(family, values.left_out)
     ]

@@ -60,7 +60,12 @@ SMALLEST, LARGEST = 1e-5, 10.0
 BISECTIONS = 14
 
 
-@measure(*SPECTRAL_MEASURES, needs={"fitting_outputs", "twice_differentiable"})
+@measure(
+    *SPECTRAL_MEASURES,
+    needs={"fitting_outputs", "twice_differentiable"},
+    sign={"hessian_negatives": "?", "hessian_negative_mass": "?"},
+    slow=True,
+)
 def hessian_spectrum(subject: Subject) -> dict[str, float]:
     """Compute sums over the spectrum of the Hessian of the mean loss.
 

@@ -27,9 +27,10 @@ LAW = "life_and_midlife.H1"
 """The two regressors of CVPR 2020's law, as one measure of two components."""
 
 NAMES = tuple(f"{name}.H{dim}" for name in SUMMARIES for dim in range(MAX_DIM + 1))
+UNSIGNED = (*(name for name in NAMES if not name.startswith("midlife")), LAW)
 
 
-@measure(*NAMES, LAW)
+@measure(*NAMES, LAW, sign=dict.fromkeys(UNSIGNED, "?"))
 def summaries(subject: Subject) -> dict[str, Value]:
     """Compute average life and midlife, peak of the Betti curve per node, and persistent entropy.
 

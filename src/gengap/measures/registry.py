@@ -14,8 +14,9 @@ To add a measure, write a function in a module of your own and name the module i
 
 A measure that cannot do without something that not every task has declares it, for instance
 ``@measure(needs={"initial"})``. One that rests on the kernels of layers, and so sees nothing of
-other layers, declares ``@measure(sees="kernels")``. Families are imported when they are first asked
-for, so this module depends on none of them.
+other layers, declares ``@measure(sees="kernels")``. One whose sign is not known declares
+``@measure(sign="?")``. Families are imported when they are first asked for, so this module depends
+on none of them.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 
 from gengap.errors import GengapError
 from gengap.failures import NETWORK_FAULTS, is_fault_of_network
 from gengap.measures.needs import NEEDS
-from gengap.measures.results import LeftOut, MeasureResults, Value
+from gengap.measures.results import SLOW, LeftOut, MeasureResults, Value
 from gengap.measures.subject import Subject
 from gengap.measures.undisturbed import undisturbed
 from gengap.names import FAMILIES
@@ -59,12 +60,19 @@ AnyMeasure = TypeVar("AnyMeasure", bound=MeasureFunction)
 Sight = Literal["all", "kernels"]
 """What a measure sees of a network: everything, or the kernels of its layers alone."""
 
+Sign = Literal["+", "?"]
+"""What a larger value predicts: a larger gap, or nothing that is known beforehand."""
+
 LEAST_COVERAGE = 0.5
 """Share of the parameters below which a measure that rests on kernels says nothing of a network."""
 LISTED_LAYERS = 5
 """Most layers that the reason of a measure without a value names."""
 
 _MARK = "gengap_measure"
+_SLOW = (
+    "The measure '{measure}' takes over half a CPU second for a small network: ask for slow "
+    "measures, or do without this measure."
+)
 
 
 class NothingComputedError(GengapError):
@@ -81,7 +89,7 @@ class NothingComputedError(GengapError):
 
     @property
     def is_for_need(self) -> bool:
-        """Whether all of them need what the subject does not have, and none failed."""
+        """Whether all need what the subject does not have or are slow, and none failed."""
         return set(self.results.left_out) == set(self.results.unmet)
 
 
@@ -93,20 +101,31 @@ class Declaration:
         names: the measures that the function computes.
         needs: names of what it needs of a subject, in :data:`gengap.names.NEEDS`.
         sees: what it sees of a network: ``all``, or the ``kernels`` alone.
+        signs: the sign of each measure.
+        slow: whether it takes over half a CPU second for a network of the default run.
+        estimates_gap: whether its values estimate the gap itself, in the gap's own units.
     """
 
     names: tuple[str, ...]
     needs: frozenset[str]
     sees: Sight
+    signs: Mapping[str, Sign]
+    slow: bool
+    estimates_gap: bool
 
 
 def measure(
-    *names: str, needs: Collection[str] = (), sees: Sight = "all"
+    *names: str,
+    needs: Collection[str] = (),
+    sees: Sight = "all",
+    sign: Sign | Mapping[str, Sign] = "+",
+    slow: bool = False,
+    estimates_gap: bool = False,
 ) -> Callable[[AnyMeasure], AnyMeasure]:
     """Mark a function as a measure.
 
     The function takes a :class:`~gengap.measures.Subject` and returns a number, a vector, or a
-    mapping from component names to numbers. Larger predicts a larger gap.
+    mapping from component names to numbers.
 
     Args:
         names: where one computation gives several measures, their names: the function then returns
@@ -119,12 +138,18 @@ def measure(
         sees: ``kernels`` for a function that rests on :func:`gengap.networks.kernels` and so knows
             only a share of some networks: the share is reported, and below one half the function is
             not called.
+        sign: ``+`` where larger predicts a larger gap, ``?`` where that is not known. A function of
+            several measures may give a mapping from names to signs; names that are not in it have
+            ``+``. Where larger predicts a smaller gap, return the negative.
+        slow: whether the function takes over half a CPU second for a network of the default run.
+            ``families: all`` computes it only with ``slow: true``.
+        estimates_gap: whether the values estimate the gap itself, in the gap's own units.
 
     Returns:
         A decorator that leaves the function as it is.
 
     Raises:
-        GengapError: a need is unknown.
+        GengapError: a need or a sign is unknown, or a sign is that of another measure.
     """
     unknown = sorted(set(needs) - set(NEEDS))
     if unknown:
@@ -134,8 +159,10 @@ def measure(
         )
 
     def mark(function: AnyMeasure) -> AnyMeasure:
-        own = names or (function.__name__,)
-        setattr(function, _MARK, Declaration(own, frozenset(needs), sees))
+        own = names or (_name(function),)
+        signs = _signs(own, sign)
+        declared = Declaration(own, frozenset(needs), sees, signs, slow, estimates_gap)
+        setattr(function, _MARK, declared)
         return function
 
     return mark
@@ -144,16 +171,21 @@ def measure(
 def declaration(function: MeasureFunction) -> Declaration:
     """Return what a measure's decorator declared.
 
+    A function without a decorator is one measure, named after itself, that needs nothing and whose
+    sign is ``+``.
+
     Raises:
-        GengapError: the function is not decorated.
+        GengapError: it is no function.
     """
-    declared = getattr(function, _MARK, None)
-    if not isinstance(declared, Declaration):
+    if not callable(function):
         raise GengapError(
-            f"{getattr(function, '__name__', function)} is no measure: decorate it with "
-            "@gengap.measures.measure()."
+            f"{function!r} is no measure: give a function of a subject, or the name of a family."
         )
-    return declared
+    declared = getattr(function, _MARK, None)
+    if isinstance(declared, Declaration):
+        return declared
+    name = _name(function)
+    return Declaration((name,), frozenset(), "all", {name: "+"}, slow=False, estimates_gap=False)
 
 
 def members(family: str) -> dict[str, MeasureFunction]:
@@ -182,15 +214,16 @@ def members(family: str) -> dict[str, MeasureFunction]:
     return by_name
 
 
-def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
+def compute(what: str | MeasureFunction, subject: Subject, *, slow: bool = True) -> MeasureResults:
     """Compute a family of measures, or one measure; at least one value is expected.
 
     What cannot be computed is left out by name, and the reason is logged.
 
     Args:
         what: a family ("baseline", or the path of a Python file with measures), one measure of it
-            ("baseline:parameter_count"), or a function decorated with :func:`measure`.
+            ("baseline:parameter_count"), or a function of a subject, which needs no decorator.
         subject: the network, its training data, and what else is known.
+        slow: whether measures are computed that are marked slow, see :func:`measure`.
 
     Returns:
         A mapping from names to values, as :func:`attempt` returns it, with at least one of them.
@@ -199,7 +232,7 @@ def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
         GengapError: an unknown family or measure.
         NothingComputedError: no measure that was asked for can be computed.
     """
-    results = attempt(what, subject)
+    results = attempt(what, subject, slow=slow)
     for name, reason in results.left_out.items():
         log.warning("measure %s left out: %s", name, reason)
     if not results:
@@ -207,7 +240,7 @@ def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
     return results
 
 
-def attempt(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
+def attempt(what: str | MeasureFunction, subject: Subject, *, slow: bool = True) -> MeasureResults:
     """Compute those measures of a family that can be computed, which may be none.
 
     A measure whose needs are not met, or that fails, is left out by name; the others are computed.
@@ -218,8 +251,9 @@ def attempt(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
 
     Args:
         what: a family ("baseline", or the path of a Python file with measures), one measure of it
-            ("baseline:parameter_count"), or a function decorated with :func:`measure`.
+            ("baseline:parameter_count"), or a function of a subject, which needs no decorator.
         subject: the network, its training data, and what else is known.
+        slow: whether measures are computed that are marked slow, see :func:`measure`.
 
     Returns:
         A mapping from names to values (numbers, vectors, or mappings from component names to
@@ -249,8 +283,11 @@ def attempt(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
     unmet: dict[str, str] = {}
     shares: dict[str, float] = {}
     for function in selected:
-        with undisturbed(subject.networks):
-            results = _results(function, replace(subject, rng=streams[function]))
+        if declaration(function).slow and not slow:
+            results = _not_asked_for(function)
+        else:
+            with undisturbed(subject.networks):
+                results = _results(function, replace(subject, rng=streams[function]))
         values |= {name: value for name, value in results.items() if name in names}
         left_out |= {name: text for name, text in results.left_out.items() if name in names}
         unmet |= {name: need for name, need in results.unmet.items() if name in names}
@@ -332,6 +369,13 @@ def _lacking(function: MeasureFunction, subject: Subject) -> MeasureResults:
     return MeasureResults({})
 
 
+def _not_asked_for(function: MeasureFunction) -> MeasureResults:
+    """Leave the measures of a slow function out."""
+    names = declaration(function).names
+    reasons = {name: _SLOW.format(measure=name) for name in names}
+    return MeasureResults({}, reasons, unmet=dict.fromkeys(names, SLOW))
+
+
 def _failed(function: MeasureFunction, error: Exception) -> MeasureResults:
     """Leave the measures of a function out for an error, if the network caused it.
 
@@ -348,7 +392,7 @@ def _failed(function: MeasureFunction, error: Exception) -> MeasureResults:
     if not is_fault_of_network(error):
         raise error
     if not isinstance(error, GengapError):
-        log.warning("%s failed", function.__name__, exc_info=error)
+        log.warning("%s failed", _name(function), exc_info=error)
     reason = str(error) or type(error).__name__
     return MeasureResults({}, dict.fromkeys(declaration(function).names, reason))
 
@@ -410,14 +454,42 @@ def _companions(function: MeasureFunction) -> list[MeasureFunction]:
 
 def _named(function: MeasureFunction, result: Any) -> dict[str, Value | LeftOut]:
     names = declaration(function).names
-    if names == (function.__name__,):
+    if names == (_name(function),):
         return {names[0]: result}
     if set(result) != set(names):
         raise GengapError(
-            f"{function.__name__} declares the measures {', '.join(names)} "
+            f"{_name(function)} declares the measures {', '.join(names)} "
             f"but returned {', '.join(result)}: make the two agree."
         )
     return {name: result[name] for name in names}
+
+
+def _name(function: MeasureFunction) -> str:
+    """Return a function's name; an object that can be called has that of its class."""
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _signs(names: Collection[str], sign: Sign | Mapping[str, Sign]) -> dict[str, Sign]:
+    """Return the sign of each measure of a function.
+
+    Raises:
+        GengapError: a sign is unknown, or that of another measure.
+    """
+    given = dict.fromkeys(names, sign) if isinstance(sign, str) else sign
+    strange = [name for name in given if name not in names]
+    if strange:
+        raise GengapError(
+            f"A sign is declared for '{strange[0]}', which is no measure of the function: choose "
+            f"from {', '.join(names)}."
+        )
+    signs: dict[str, Sign] = {name: given.get(name, "+") for name in names}
+    for name, value in signs.items():
+        if value not in get_args(Sign):
+            raise GengapError(
+                f"The measure '{name}' declares the sign {value!r}: choose '+' or '?'; where "
+                "larger predicts a smaller gap, return the negative."
+            )
+    return signs
 
 
 def _is_finite(value: Value) -> bool:

@@ -18,7 +18,10 @@ REASON = "reason"
 
 NEED = "need"
 """Column of a network's own table: what a measure without a value needs and does not have, one of
-:data:`gengap.names.NEEDS`; empty where there is another reason."""
+:data:`gengap.names.NEEDS` or :data:`SLOW`; empty where there is another reason."""
+
+SLOW = "slow"
+"""In place of a need: the measure is marked slow, and slow measures were not asked for."""
 
 COVERAGE = "coverage"
 """Column of a network's own table: the share of its parameters that a measure saw; empty if all."""
@@ -47,7 +50,8 @@ class MeasureResults(Mapping[str, Value]):
         left_out: for each measure that could not be computed, one sentence that says why.
         coverage: for each measure that rests on kernels, the share of the network's parameters that
             it saw, in (0, 1], see :func:`gengap.networks.coverage`.
-        unmet: for the measures that need what the subject does not have, the name of the need.
+        unmet: for the measures that need what the subject does not have, the name of the need;
+            :data:`SLOW` for those that are slow and were not asked for.
     """
 
     values_by_name: Mapping[str, Value]

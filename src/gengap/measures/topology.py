@@ -22,7 +22,7 @@ RESAMPLES = 1000
 STABILITY = ("bottleneck_between_draws.H0", "bottleneck_between_draws.H1")
 
 
-@measure(*COMPONENTS, *STABILITY)
+@measure(*COMPONENTS, *STABILITY, sign="?", slow=True)
 def summaries(subject: Subject) -> dict[str, Value]:
     """Vectorise the Vietoris-Rips diagrams (H0, H1) of d = 1 - |r| in every way, mean over draws.
 

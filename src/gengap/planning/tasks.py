@@ -145,6 +145,12 @@ class TaskPlan:
         return families(self.run["families"])
 
     @property
+    def slow(self) -> bool:
+        """Whether measures marked slow are computed: asked for, or in families that are named."""
+        slow: bool = self.run["slow"]
+        return slow or self.run["families"] != "all"
+
+    @property
     def staged(self) -> bool:
         """Whether persistence diagrams are computed, which the staged family rests on."""
         return STAGED_FAMILY in self.families
