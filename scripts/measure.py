@@ -30,6 +30,7 @@ def main() -> None:
                 with_labels(split, receipt.file(network, "labels.npy")),
                 generator(params.seed, names.task, network, names.family),
                 loss=losses[network],
+                history=receipt.history(network),
             )
             try:
                 values = compute(params.family, subject, slow=params.slow)

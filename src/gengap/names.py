@@ -14,6 +14,9 @@ FAMILIES = {
     "curvature": "gengap.measures.curvature",
     "tangent": "gengap.measures.tangent",
     "functional_graph": "gengap.measures.functional_graph",
+    "weights": "gengap.measures.weights",
+    "representations": "gengap.measures.representations",
+    "history": "gengap.measures.history",
 }
 """Families of measures that come with the library, and the module of each."""
 

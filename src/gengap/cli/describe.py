@@ -38,6 +38,9 @@ SEEN_BY = {
     "curvature": DERIVATIVES,
     "tangent": DERIVATIVES,
     "functional_graph": NEURONS,
+    "weights": NORMS,
+    "representations": NEURONS,
+    "history": DERIVATIVES,
 }
 """What most measures of a family look at."""
 

@@ -19,7 +19,11 @@ NEURONS = 3000
 DRAWS = 20
 RESAMPLES = 1000
 
-STABILITY = ("bottleneck_between_draws.H0", "bottleneck_between_draws.H1")
+STABILITY = tuple(
+    f"{kind}_between_draws.H{dimension}"
+    for kind in ("bottleneck", "wasserstein", "sliced_wasserstein")
+    for dimension in range(2)
+)
 
 
 @measure(*COMPONENTS, *STABILITY, sign="?", slow=True)
