@@ -10,7 +10,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 TASK ?= digits
 PORT ?= 8051
 
-.PHONY: run pgdl report dashboard test test-slurm lint clean
+.PHONY: run pgdl report dashboard measures-table test test-slurm lint clean
 
 run: $(VENV)/.run  ## the default run: digits, about four minutes
 	$(SNAKEMAKE) --forcerun all  # prints the summary even if nothing is to be done
@@ -22,6 +22,10 @@ report: run  ## results/report.html: every figure with its caption, in one file
 
 dashboard: $(VENV)/.dashboard  ## show the results of one task in a browser (TASK=digits PORT=8051)
 	$(BIN)/gengap dashboard results/$(TASK) --port $(PORT)
+
+measures-table: $(VENV)/.run  ## docs/measures.md: every measure, from docstrings and a run of all of them
+	$(SNAKEMAKE) results/digits/evaluation/strata.csv --config families=all slow=True
+	$(BIN)/python scripts/measures_table.py results/digits
 
 test: $(VENV)/.test  ## run the tests, which include the workflow itself
 	$(BIN)/python -m pytest

@@ -81,7 +81,7 @@ def test_all_families_are_computed_without_slow_measures(
         if any(declaration(function).slow for function in members(family).values())
     }
     assert "loss_sharpness" in set(table.loc[table["value"].notna(), "measure"])
-    assert "tangent: negative_initial_alignment" in printed.err
+    assert "curvature: lambda_max" in printed.err
     assert "takes over half a CPU second" in printed.err
 
 

@@ -31,6 +31,13 @@ def parameter_count(subject: Subject) -> float:
 
     Frozen ones count too where ``subject.parameters`` is ``all``, or where all are frozen.
 
+    Equation:
+        dim(w), with w all trainable parameters.
+
+    Source:
+        Jiang et al. 2020, "Fantastic generalization measures and where to find them" (number of
+        parameters).
+
     Returns:
         The number, with biases and the scales and shifts of normalisation.
     """
@@ -43,6 +50,13 @@ def sum_of_squared_weights(subject: Subject) -> float:
     """Compute the squared Euclidean norm of all trainable parameters, biases among them.
 
     Batch normalisation is folded into the kernel before it.
+
+    Equation:
+        ||w||^2, with w all trainable parameters.
+
+    Source:
+        Jiang et al. 2020, "Fantastic generalization measures and where to find them" (parameter
+        norm, there of kernels alone).
 
     Returns:
         The sum, at least 0.
@@ -57,8 +71,14 @@ def distance_from_initialisation(subject: Subject) -> float:
     """Compute the Euclidean distance of all trainable parameters from their initial values.
 
     Biases are among them. Batch normalisation is folded into the kernel before it, in both
-    networks. Nagarajan and Kolter 2019, "Generalization in deep networks: the role of distance from
-    initialization".
+    networks.
+
+    Equation:
+        ||w - w_0||, with w all trainable parameters and w_0 their initial values.
+
+    Source:
+        Nagarajan and Kolter 2019, "Generalization in deep networks: the role of distance from
+        initialization".
 
     Returns:
         The distance, at least 0.
@@ -90,12 +110,21 @@ def log_spectral_norm_product(subject: Subject) -> float:
     """Compute the logarithm of the product of the operator norms of all kernels.
 
     The product bounds the Lipschitz constant of a network of convolutions, dense layers and
-    contracting activations (Bartlett et al. 2017, "Spectrally-normalized margin bounds for neural
-    networks"). The norm of a convolution is that of its linear map on the input that reaches it (as
-    padded, where Keras pads unevenly), not of its reshaped kernel. Embeddings, recurrent layers and
-    attention have kernels too, see :func:`gengap.networks.kernels`. Biases have no part in it.
-    Batch normalisation is folded into the kernel before it; elsewhere it is a factor of its own,
-    the largest absolute scale of a channel.
+    contracting activations. The norm of a convolution is that of its linear map on the input that
+    reaches it (as padded, where Keras pads unevenly), not of its reshaped kernel. Embeddings,
+    recurrent layers and attention have kernels too, see :func:`gengap.networks.kernels`. Biases
+    have no part in it. Batch normalisation is folded into the kernel before it; elsewhere it is a
+    factor of its own, the largest absolute scale of a channel.
+
+    Equation:
+        log prod_l ||W_l||_2, with ||W_l||_2 the largest singular value of layer l's linear map.
+
+    Source:
+        Bartlett, Foster and Telgarsky 2017, "Spectrally-normalized margin bounds for neural
+        networks".
+
+    Scale:
+        logarithm.
 
     Returns:
         The natural logarithm of the product.
@@ -119,9 +148,17 @@ def negative_normalised_margin(subject: Subject) -> float:
     """Compute minus the 10th percentile of the output margins, over the spread of the outputs.
 
     The margin of an input is its label's logit minus the largest other one; the spread is the
-    square root of the logits' total variance over the training set (the normalisation of Jiang et
-    al. 2019, "Predicting the generalization gap in deep networks with margin distributions"), so
-    scaling the last layer changes nothing. Negative, because a wide margin predicts a small gap.
+    square root of the logits' total variance over the training set, so scaling the last layer
+    changes nothing. Negative, because a wide margin predicts a small gap.
+
+    Equation:
+        -P_10(f_y(x) - max_{j != y} f_j(x)) / sqrt(sum_k Var(f_k(x))), with f the logits, P_10 the
+        10th percentile and Var the variance over training inputs x.
+
+    Source:
+        Jiang et al. 2019, "Predicting the generalization gap in deep networks with margin
+        distributions" (normalisation); Jiang et al. 2020, "Fantastic generalization measures and
+        where to find them" (percentile).
 
     Returns:
         The value, without units; 0 where all outputs are equal.
@@ -147,6 +184,13 @@ def fit(subject: Subject) -> dict[str, float | LeftOut]:
 
     The loss is the one that the network was trained on. A network that fits the labels it was
     trained on more closely may be expected to have the larger gap.
+
+    Equation:
+        - ``training_accuracy``: the share of training inputs x with argmax f(x) = y.
+        - ``negative_training_loss``: -mean of the loss L(f(x), y) over the training inputs.
+
+    Source:
+        Baselines of this library.
 
     Returns:
         ``training_accuracy`` in [0, 1], for classes only, and ``negative_training_loss``, at most

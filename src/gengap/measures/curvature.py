@@ -69,23 +69,37 @@ BISECTIONS = 14
 def hessian_spectrum(subject: Subject) -> dict[str, float]:
     """Compute sums over the spectrum of the Hessian of the mean loss.
 
-    Larger predicts a larger gap, except that the two measures of negative eigenvalues have no known
-    sign.
-
-    - ``lambda_max`` is the largest eigenvalue, ``hessian_trace`` the sum of all (sharp minima:
-      Keskar et al. 2017).
-    - ``effective_dimensionality_{tenth, one, ten}`` is the sum of lambda / (lambda + alpha) over
-      the positive ones, with alpha = 0.1, 1, 10 the weight decay of a mean loss (Maddox et al.
-      2020: fewer determined directions generalise better, among networks that fit).
-    - ``hessian_negatives`` is the number of eigenvalues below -0.01 times the largest,
-      ``hessian_negative_mass`` the sum of the absolute values of all below zero.
-    - ``hessian_outliers`` counts the eigenvalues above the largest gap of the logarithms of the 20
-      largest, see :func:`gengap.curvature.outliers` (Sabanayagam et al. 2023: it grows with the
-      complexity of the decision boundary).
-
-    The 20 largest eigenvalues are computed. Sums over the others are estimated by stochastic
+    Larger predicts a larger gap: of sharp minima, of many determined directions among networks that
+    fit, and of a complex decision boundary. The two measures of negative eigenvalues have no known
+    sign. The 20 largest eigenvalues are computed. Sums over the others are estimated by stochastic
     Lanczos quadrature from two random vectors of 30 steps, so the number of negative eigenvalues,
     too, is an estimate over the whole spectrum, good to about a third.
+
+    Equation:
+        - ``lambda_max``: the largest eigenvalue lambda_1 of the Hessian of the mean loss.
+        - ``hessian_trace``: sum_i lambda_i.
+        - ``effective_dimensionality_tenth``: the sum of lambda_i / (lambda_i + alpha) over the
+          positive lambda_i, with alpha = 0.1 the weight decay of a mean loss.
+        - ``effective_dimensionality_one``: the sum of lambda_i / (lambda_i + alpha) over the
+          positive lambda_i, with alpha = 1 the weight decay of a mean loss.
+        - ``effective_dimensionality_ten``: the sum of lambda_i / (lambda_i + alpha) over the
+          positive lambda_i, with alpha = 10 the weight decay of a mean loss.
+        - ``hessian_negatives``: the number of lambda_i below -0.01 lambda_1.
+        - ``hessian_negative_mass``: the sum of |lambda_i| over the negative lambda_i.
+        - ``hessian_outliers``: the number of eigenvalues above the largest gap of the logarithms
+          of the 20 largest, see :func:`gengap.curvature.outliers`.
+
+    Source:
+        - ``lambda_max``, ``hessian_trace``: Keskar et al. 2017, "On large-batch training for deep
+          learning: generalization gap and sharp minima" (that sharp minima generalise worse).
+        - ``effective_dimensionality_tenth``, ``effective_dimensionality_one``,
+          ``effective_dimensionality_ten``: Maddox, Benton and Wilson 2020, "Rethinking parameter
+          counting in deep models: effective dimensionality revisited".
+        - ``hessian_negatives``, ``hessian_negative_mass``: features of the spectrum, of this
+          library.
+        - ``hessian_outliers``: Sabanayagam et al. 2023, "Unveiling the Hessian's connection to the
+          decision boundary"; gap by Lam and Yao 2012, "Factor modeling for high-dimensional time
+          series".
 
     Returns:
         The eight measures by name.
@@ -126,9 +140,18 @@ def loss_sharpness(subject: Subject) -> float:
 
     The increase is the mean over five fixed directions of noise of standard deviation sigma, and
     sigma is found by bisection of its logarithm between 1e-5 and 10. This is the sharpness of
-    PAC-Bayesian bounds (Neyshabur et al. 2017, "Exploring generalization in deep learning") of the
-    loss in place of the error. Unlike the ``sharpness`` of the family ``competition``, it neither
-    looks for the worst direction nor scales with the weights. Larger predicts a larger gap.
+    PAC-Bayesian bounds, of the loss in place of the error. Unlike the ``sharpness`` of the family
+    ``competition``, it neither looks for the worst direction nor scales with the weights. Larger
+    predicts a larger gap.
+
+    Equation:
+        -log sigma, with E[L(w + sigma z)] = L(w) + 0.1 for the mean loss L and standard normal z.
+
+    Source:
+        Neyshabur et al. 2017, "Exploring generalization in deep learning".
+
+    Scale:
+        logarithm.
 
     Returns:
         -log sigma.
@@ -176,11 +199,18 @@ def loss_sharpness(subject: Subject) -> float:
 def g_theta(subject: Subject) -> float:
     """Count the eigenvectors that the gradients of training inputs reach.
 
-    Sabanayagam et al. 2023, with the Gauss-Newton matrix of at most 50 training inputs in place of
-    the Hessian of all, so that all of its eigenvectors are computed (see
+    The eigenvectors are those of the Gauss-Newton matrix of at most 50 training inputs, in place of
+    the Hessian of all, so that all of them are computed (see
     :func:`gengap.curvature.gauss_newton.gauss_newton_g_theta`). There are fewer inputs where their
     outputs' gradients would take more than a gigabyte. More eigenvectors mean a more complex
     decision boundary, and so predict a larger gap.
+
+    Equation:
+        The number of eigenvectors v of the Gauss-Newton matrix with max_x |<v, g(x)>| / ||g(x)||
+        above its mean over random v, with g(x) the gradients of training inputs x.
+
+    Source:
+        Sabanayagam et al. 2023, "Unveiling the Hessian's connection to the decision boundary".
 
     Returns:
         The number of eigenvectors.

@@ -43,6 +43,22 @@ def summaries(subject: Subject) -> dict[str, Value]:
     for life, peak and entropy: CVPR 2020 fits gap = a + b life + c midlife with whatever signs
     result, and a rank correlation may have either.
 
+    Equation:
+        - ``life``: the mean of d - b over the bars (b, d) in epsilon = (1 - |r|) / 2, with r the
+          correlation of two nodes.
+        - ``midlife``: the mean of (b + d) / 2 over the bars (b, d) in epsilon = (1 - |r|) / 2, with
+          r the correlation of two nodes.
+        - ``peak``: the largest value of the Betti curve, over the number of nodes.
+        - ``entropy``: -sum p log p, with p the bars' lives over their sum.
+        - ``life_and_midlife``: both means, as two components.
+
+    Source:
+        - ``life``, ``midlife``, ``life_and_midlife``: Corneanu et al. 2020, "Computing the testing
+          error without a testing set".
+        - ``peak``: Corneanu et al. 2019, "What does it mean to learn in deep networks? And, how
+          does one detect adversarial attacks?".
+        - ``entropy``: Chintakunta et al. 2015, "An entropy-based persistence barcode".
+
     Returns:
         Each summary in H0, H1 and H2 by name, and both together under :data:`LAW`.
     """

@@ -49,27 +49,44 @@ FITS = (
     "log_label_complexity",
     "kernel_drift",
     needs={"initial", "classes"},
-    slow=True,
 )
 def tangent(subject: Subject) -> dict[str, float | LeftOut]:
     """Compute alignment, size, spread and movement of the tangent kernel on training inputs.
 
-    * ``negative_initial_alignment``, ``negative_final_alignment``: minus tr(Y' Theta Y) /
-      (tr(Y' Y) tr(Theta)) of Theta_0 and of Theta_T. Negative, because a kernel that fits the
-      target learns it from few samples (Ortiz-Jimenez et al. 2021).
-    * ``alignment_growth``: natural logarithm of the final over the initial alignment. A kernel that
-      turns towards its labels also fits what is wrong in them (ibid.).
-    * ``kernel_effective_rank``: exp of the entropy of the eigenvalues of Theta_T over their sum
-      (Roy and Vetterli 2007, "The effective rank"), from 1 to the number of inputs.
-    * ``log_largest_kernel_eigenvalue``: natural logarithm of the largest eigenvalue of Theta_T.
-    * ``log_label_complexity``: natural logarithm of tr(Y' Theta_0^-1 Y) / n, the square of the
-      generalisation bound of Arora et al. (2019, "Fine-grained analysis of optimization and
-      generalization for overparameterized two-layer neural networks", equation 3) up to a factor.
-    * ``kernel_drift``: |Theta_T - Theta_0| / |Theta_0|, Frobenius norms (Fort et al. 2020, "Deep
-      learning versus kernel learning").
-
+    Alignments are negative, because a kernel that fits the target learns it from few samples. Their
+    growth is not, because a kernel that turns towards its labels also fits what is wrong in them.
     Where all labels are equal, or a kernel has no component along them, the measures that compare
     both are left out. So is what needs the logarithm or the inverse of a kernel that vanishes.
+
+    Equation:
+        - ``negative_initial_alignment``: -tr(Y' Theta_0 Y) / (tr(Y' Y) tr(Theta_0)), with Theta_0
+          the initial kernel and Y the centred one-hot labels.
+        - ``negative_final_alignment``: -tr(Y' Theta_T Y) / (tr(Y' Y) tr(Theta_T)), with Theta_T the
+          final kernel and Y the centred one-hot labels.
+        - ``alignment_growth``: the logarithm of the final over the initial alignment.
+        - ``kernel_effective_rank``: exp(-sum_i p_i log p_i), with p_i the eigenvalues of the final
+          kernel over their sum; from 1 to the number of inputs.
+        - ``log_largest_kernel_eigenvalue``: log lambda_1(Theta_T), with Theta_T the final kernel.
+        - ``log_label_complexity``: log(tr(Y' Theta_0^-1 Y) / n), with Theta_0 the initial kernel
+          and Y the centred one-hot labels.
+        - ``kernel_drift``: ||Theta_T - Theta_0||_F / ||Theta_0||_F of the final and the initial
+          kernel.
+
+    Source:
+        - ``negative_initial_alignment``, ``negative_final_alignment``, ``alignment_growth``:
+          Ortiz-Jimenez, Moosavi-Dezfooli and Frossard 2021, "What can linearized neural networks
+          actually say about generalization?".
+        - ``kernel_effective_rank``: Roy and Vetterli 2007, "The effective rank: a measure of
+          effective dimensionality".
+        - ``log_largest_kernel_eigenvalue``: a feature of the kernel's spectrum, of this library.
+        - ``log_label_complexity``: Arora et al. 2019, "Fine-grained analysis of optimization and
+          generalization for overparameterized two-layer neural networks", equation 3: the square of
+          the bound, up to a factor.
+        - ``kernel_drift``: Fort et al. 2020, "Deep learning versus kernel learning".
+
+    Scale:
+        - ``alignment_growth``, ``log_largest_kernel_eigenvalue``, ``log_label_complexity``:
+          logarithm.
 
     Returns:
         The seven measures by name.

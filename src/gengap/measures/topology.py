@@ -30,8 +30,52 @@ STABILITY = tuple(
 def summaries(subject: Subject) -> dict[str, Value]:
     """Vectorise the Vietoris-Rips diagrams (H0, H1) of d = 1 - |r| in every way, mean over draws.
 
-    Ballester et al. 2023 (arXiv:2203.12330). The paper gives no sign: these are features for a
-    regression, and a rank correlation may have either sign.
+    Ballester et al. give no sign: these are features for a regression, and a rank correlation may
+    have either sign. Infinite bars are left out. ``H0H1`` has the numbers of both dimensions.
+
+    Equation:
+        - ``persistence_pooling``: the ten longest lives d - b of the bars (b, d), padded with 0.
+        - ``average_lives_and_midlives``: the means of d - b and of (b + d) / 2 over the bars.
+        - ``average_lives_and_midlives_squared``: the means of d - b and of (b + d) / 2 over the
+          bars, and their squares.
+        - ``average_births_and_deaths``: the means of b and of d over the bars.
+        - ``average_births_and_deaths_squared``: the means of b and of d over the bars, and their
+          squares.
+        - ``average_births_and_deaths_log``: the means m of b and of d over the bars, and
+          log(1 + m).
+        - ``lives_midlives_births_deaths_squared``: the means of d - b, (b + d) / 2, b and d over
+          the bars, and their squares.
+        - ``persistent_entropy``: -sum p log p, with p the bars' lives over their sum.
+        - ``deviations_and_averages_of_births_and_deaths``: the standard deviations and the means
+          of b and of d over the bars.
+        - ``deviations_and_averages_of_births_and_deaths_squared``: the standard deviations and the
+          means of b and of d over the bars, and their squares.
+        - ``complex_polynomial``: the real and imaginary parts of the ten coefficients after the
+          leading one of prod (z - T(b, d)), with T(b, d) = (d - b) / 2 (cos a - sin a + i (cos a +
+          sin a)) and a = sqrt(b^2 + d^2).
+        - ``persistence_image``: sum (d - b) G(b, d - b) over the bars, integrated over 20 x 20
+          pixels (in H0 over 20, by life), with G a Gaussian of the size of a pixel.
+        - ``persistence_landscape``: the five largest of max(0, min(t - b, d - t)) over the bars, at
+          100 values of t.
+        - ``bottleneck_between_draws``: the bottleneck distance of the diagrams of consecutive
+          draws.
+
+    Source:
+        - ``persistence_pooling``, ``average_lives_and_midlives``,
+          ``average_lives_and_midlives_squared``, ``average_births_and_deaths``,
+          ``average_births_and_deaths_squared``, ``average_births_and_deaths_log``,
+          ``lives_midlives_births_deaths_squared``, ``persistent_entropy``,
+          ``deviations_and_averages_of_births_and_deaths``,
+          ``deviations_and_averages_of_births_and_deaths_squared``: Ballester et al. 2023,
+          arXiv:2203.12330.
+        - ``complex_polynomial``: Di Fabio and Ferri 2015, arXiv:1505.01335; Ballester et al. 2023,
+          arXiv:2203.12330.
+        - ``persistence_image``: Adams et al. 2017, "Persistence images: a stable vector
+          representation of persistent homology".
+        - ``persistence_landscape``: Bubenik 2015, "Statistical topological data analysis using
+          persistence landscapes".
+        - ``bottleneck_between_draws``: Cohen-Steiner, Edelsbrunner and Harer 2007, "Stability of
+          persistence diagrams" (the distance).
 
     Returns:
         A vector for each vectorisation, and the distances between draws.

@@ -53,12 +53,9 @@ class Augmentation(NamedTuple):
 def always_generalize(subject: Subject) -> float:
     """Compute the penalty for answers that change under augmentation, mean over 2000 inputs.
 
-    For each input x and each augmentation a of weight w_a, a changed prediction costs w_a, and an
-    unchanged one |max softmax f(x) - max softmax f(a(x))|. Weights: horizontal flip 6, saturation
-    1, central 0.9 crop 2, Sobel filter 3, brightness 1, flip and saturation 12, random erasing 2
-    (Aithal, Kashyap and Subramanyam 2021, "Robustness to augmentations as a generalization
-    metric"). The penalty is at least 0 and at most 27; larger predicts a larger gap. The published
-    value is minus the sum over inputs.
+    Weights: horizontal flip 6, saturation 1, central 0.9 crop 2, Sobel filter 3, brightness 1, flip
+    and saturation 12, random erasing 2. The penalty is at least 0 and at most 27; larger predicts a
+    larger gap. The published value is minus the sum over inputs.
 
     Images of any number of channels: saturation acts on the first three of three or more. Images
     of fewer channels stay as they are, so for them "flip and saturation" is a second flip. A crop
@@ -66,6 +63,14 @@ def always_generalize(subject: Subject) -> float:
     training data's range, whatever their normalisation. For vectors, series and volumes only
     brightness (a shift by half of each feature's or channel's range) and erasing (setting features
     to their lowest value) make sense. Their penalty is scaled up to the full 27.
+
+    Equation:
+        The mean over x of sum_a c_a(x), with a the augmentations. c_a(x) is the weight of a if
+        argmax f(a(x)) != argmax f(x), else |max softmax f(x) - max softmax f(a(x))|.
+
+    Source:
+        Aithal, Kashyap and Subramanyam 2021, "Robustness to augmentations as a generalization
+        metric".
 
     Returns:
         The mean penalty, in [0, 27].
@@ -185,16 +190,20 @@ VECTORS = (
 def negative_augmented_margin(subject: Subject) -> float:
     """Compute minus the mean margin at the first layer, on augmented training inputs.
 
-    The margin of an input is (z_y - z_j) over the Euclidean norm of that difference's gradient with
-    respect to the first layer's output h. Here y is its label and j the class with the largest
-    other logit, so the margin is negative where the prediction is wrong. It is divided by the
-    spread of h: the square root of the variance over inputs, averaged over the features without the
-    5% smallest and largest. The measure is that of Natekar and Sharma (2020, "Representation based
-    complexity measures for predicting generalization in deep learning"), on at most 500 inputs.
-    Images are flipped at random, their contrast is scaled by a factor in [0.7, 1], and half of them
+    The margin is negative where the prediction is wrong. There are at most 500 inputs. Images are
+    flipped at random, their contrast is scaled by a factor in [0.7, 1], and half of them
     are zoomed into by up to 15%; other inputs are taken as they are. Larger predicts a larger gap,
     as published; 0 where the first layer's outputs are constant, and for inputs where its gradient
     is 0.
+
+    Equation:
+        -mean of (z_y - z_j) / ||grad_h (z_y - z_j)|| over s, with h the first layer's output, y the
+        label and j the class of the largest other logit. s is the square root of the variance of h
+        over inputs, averaged over the features without the 5% smallest and largest.
+
+    Source:
+        Natekar and Sharma 2020, "Representation based complexity measures for predicting
+        generalization in deep learning".
 
     Returns:
         Minus the mean margin, over the spread of the layer's outputs.

@@ -14,11 +14,15 @@ from gengap.networks import kernels
 def vc_dimension(subject: Subject) -> float:
     """Compute an upper bound on the VC-dimension, from depth and kernel sizes alone.
 
-    The bound is d + 2 d log(22 d s) Σ |kernel| for d kernels, with the natural logarithm and
-    |kernel| the number of entries of a kernel, without biases (baseline of the PGDL competition,
-    Jiang et al. 2020, "NeurIPS 2020 competition: predicting generalization in deep learning"). s is
-    the number of an image's pixels, a series' or a text's places, or a vector's features; the
-    published code has 32² for every dataset. Larger predicts a larger gap, as published.
+    The published code has s = 32² for every dataset. Larger predicts a larger gap, as published.
+
+    Equation:
+        d + 2 d log(22 d s) n, with d kernels of n entries in all, without biases; s is the number
+        of an image's pixels, a series' or a text's places, or a vector's features.
+
+    Source:
+        Jiang et al. 2020, "NeurIPS 2020 competition: predicting generalization in deep learning"
+        (baseline of its code).
 
     Returns:
         The bound.

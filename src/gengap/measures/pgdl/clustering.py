@@ -33,19 +33,27 @@ ROUND = 120
 def interpex(subject: Subject) -> dict[str, float | LeftOut]:
     """Compute the Davies-Bouldin index, the label-wise mixup error, and their product.
 
-    The product is the winning entry of the competition (Natekar and Sharma 2020, "Representation
-    based complexity measures for predicting generalization in deep learning", team Interpex). For
-    all three, larger predicts a larger gap. Tokens have no mean, so they have the index alone.
+    The product is the winning entry of the competition, of team Interpex. For all three, larger
+    predicts a larger gap. Tokens have no mean, so they have the index alone.
 
-    - ``davies_bouldin_index``: the index of the outputs of the first convolution (with its
-      activation, 4x4 max-pooled, or less where the output is smaller), clustered by label; mean
-      over 10 disjoint rounds of 120 inputs, or as many as the training data give. Networks without
-      a convolution: outputs of the first layer with weights. At least 0; 0 where features are
-      constant, as published.
-    - ``mixup_error``: fraction of the means of two inputs of one class (mixup with alpha 0.5) that
-      the network takes for another class, mean over classes; on at most 100 inputs of each class,
-      in groups of 10, all 45 pairs of each. In [0, 1]. The published factor alone is the accuracy.
-    - ``interpex``: their product.
+    The index is that of the outputs of the first convolution, with its activation, 4x4 max-pooled,
+    or less where the output is smaller; mean over 10 disjoint rounds of 120 inputs, or as many as
+    the training data give. Networks without a convolution: outputs of the first layer with weights.
+    It is at least 0, and 0 where features are constant, as published. The error, in [0, 1], is on
+    at most 100 inputs of each class, in groups of 10, all 45 pairs of each. The published factor
+    alone is the accuracy.
+
+    Equation:
+        - ``davies_bouldin_index``: the mean over classes i of max_{j != i} (s_i + s_j) / d_ij, with
+          s the mean distance of a class's first-layer features from their centroid and d the
+          distance of two centroids.
+        - ``mixup_error``: the share of the means (x + x') / 2 of two inputs of one class that the
+          network takes for another class, mean over classes.
+        - ``interpex``: the Davies-Bouldin index times the mixup error.
+
+    Source:
+        Natekar and Sharma 2020, "Representation based complexity measures for predicting
+        generalization in deep learning".
 
     Returns:
         The three measures by name. The index is left out where the training data are of one class,

@@ -62,11 +62,19 @@ def manifold_mixup_error(subject: Subject) -> float:
     """Compute the error where two inputs of one class are mixed after the first activation.
 
     As the label-wise mixup error of :func:`gengap.measures.pgdl.interpex`, but the mean of
-    two inputs is taken of the outputs of the first module that is not affine (Natekar and Sharma
-    2020; Verma et al. 2019, "Manifold mixup"). The published code mixes before the activation.
-    Everything up to there is affine, so this equals label-wise mixup of the inputs, as it does here
-    for a network without any activation. In [0, 1], larger predicts a larger gap; the published
-    value is the accuracy. Tokens are mixed as embeddings.
+    two inputs is taken of the outputs of the first module that is not affine. The published code
+    mixes before the activation. Everything up to there is affine, so this equals label-wise mixup
+    of the inputs, as it does here for a network without any activation. In [0, 1], larger predicts
+    a larger gap; the published value is the accuracy. Tokens are mixed as embeddings.
+
+    Equation:
+        The share of the means (h(x) + h(x')) / 2 of two inputs of one class that the network takes
+        for another class, mean over classes, with h the outputs of the first activation.
+
+    Source:
+        Natekar and Sharma 2020, "Representation based complexity measures for predicting
+        generalization in deep learning"; Verma et al. 2019, "Manifold mixup: better representations
+        by interpolating hidden states".
 
     Returns:
         The error, mean over classes.

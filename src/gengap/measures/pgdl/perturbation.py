@@ -42,10 +42,17 @@ def jacobian_norm(subject: Subject) -> float:
     """Compute the mean squared entry of the Jacobian of the logits in the activations.
 
     The mean is taken over at most 512 inputs and all entries, for the input and for the output of
-    each layer with weights except the last; then over these (baseline of the PGDL competition,
-    Jiang et al. 2020, "NeurIPS 2020 competition: predicting generalization in deep learning").
-    Batch normalisation is folded into the kernel before it, so a layer's output is that of both.
-    Larger predicts a larger gap, as published. For any inputs but tokens.
+    each layer with weights except the last; then over these. Batch normalisation is folded into the
+    kernel before it, so a layer's output is that of both. Larger predicts a larger gap, as
+    published. For any inputs but tokens.
+
+    Equation:
+        The mean of (d z_k / d h_i)^2 over logits k, entries i of the activations h, inputs, and
+        layers.
+
+    Source:
+        Jiang et al. 2020, "NeurIPS 2020 competition: predicting generalization in deep learning"
+        (baseline of its code).
 
     Returns:
         The mean, at least 0.
@@ -80,12 +87,22 @@ def sharpness(subject: Subject) -> float:
     The weights w are perturbed within α |w|, and α is found by bisection of its logarithm between
     1e-4 and 2. A perturbation starts uniform within half of its bounds. It then climbs the
     cross-entropy for 20 steps, each of a tenth of its bounds in the direction of the gradient's
-    sign, on batches of 64 of at most 640 training inputs, and is held within its bounds. This is
-    the magnitude-aware sharpness of Jiang et al. (2020, "Fantastic generalization measures and
-    where to find them"). The PGDL competition's baseline gives α itself, smaller for a sharper
+    sign, on batches of 64 of at most 640 training inputs, and is held within its bounds. The PGDL
+    competition's baseline gives α itself, smaller for a sharper
     network, and lowers the loss where the paper raises it: this follows the paper. The weights are
     the parameters that count by ``subject.parameters``, biases among them, and batch normalisation
     is folded into the kernel before it. Larger predicts a larger gap.
+
+    Equation:
+        -log α, with α the largest size at which no perturbation u, |u_i| <= α |w_i|, is found that
+        lowers the training accuracy by 0.1.
+
+    Source:
+        Jiang et al. 2020, "Fantastic generalization measures and where to find them"
+        (magnitude-aware sharpness); their competition's baseline.
+
+    Scale:
+        logarithm.
 
     Returns:
         -log α, from -log 2 (nothing lost within the bounds) to log 1e4.

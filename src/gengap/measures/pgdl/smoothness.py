@@ -38,11 +38,18 @@ def brain(subject: Subject) -> dict[str, float]:
     500 training inputs in all, equally many of each class, are each mixed with another one by a
     weight from Beta(2, 2), and so are their one-hot labels Y. Each points to its k nearest
     neighbours among the penultimate features (Euclidean distance of unit vectors; ties all count).
-    With W the graph's adjacency, entries divided by the square root of both nodes' numbers of
-    neighbours, the value is trace(Yᵀ (I - W) Y) / (4 n). Lassance et al. 2020, "Ranking deep
-    learning generalization using label variation in latent geometry graphs" (team BrAIn): ``brain``
-    is their entry VPM with k = 1, ``brain_80_neighbours`` that with k = 80. Larger predicts a
-    larger gap, as published. For any inputs but tokens.
+    This is the entry VPM of team BrAIn. Larger predicts a larger gap, as published. For any inputs
+    but tokens.
+
+    Equation:
+        trace(Y' (I - W) Y) / (4 n), with Y the mixed labels of n mixed inputs, and W the adjacency
+        of their graph, entries divided by the square root of both nodes' numbers of neighbours.
+        - ``brain``: The graph joins each input to its nearest neighbour.
+        - ``brain_80_neighbours``: The graph joins each input to its 80 nearest neighbours.
+
+    Source:
+        Lassance et al. 2020, "Ranking deep learning generalization using label variation in latent
+        geometry graphs".
 
     Returns:
         Both variations, in [0, 1/4].
@@ -71,8 +78,17 @@ def label_variation(subject: Subject) -> float:
 
     This is :func:`brain` for inputs that are not mixed, on the undirected graph of nearest
     neighbours (k = 1, joined if either is the other's). Features are the inputs of the last layers
-    with weights: a third of these layers and one more. This is the entry WCV of team BrAIn
-    (Lassance et al. 2020). Larger predicts a larger gap, as published.
+    with weights: a third of these layers and one more. This is the entry WCV of team BrAIn. Larger
+    predicts a larger gap, as published.
+
+    Equation:
+        The largest over the last layers of trace(Y' (I - W) Y) / (4 n), with Y the one-hot labels
+        of n inputs, and W the adjacency of the graph of nearest neighbours among the layer's
+        inputs, entries divided by the square root of both nodes' numbers of neighbours.
+
+    Source:
+        Lassance et al. 2020, "Ranking deep learning generalization using label variation in latent
+        geometry graphs".
 
     Returns:
         The largest variation, in [0, 1/4].
