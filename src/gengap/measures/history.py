@@ -37,8 +37,9 @@ def speed(subject: Subject) -> dict[str, float | LeftOut]:
     2016); Jiang et al. find the first number to predict a smaller gap.
 
     Equation:
-        epochs_to_loss = min {t : L_t <= 0.1}, with the training loss L_t after epoch t = 1, 2, ...;
-        epochs_from_loss = min {t : L_t <= 0.01} - epochs_to_loss.
+        With L_t the training loss of epoch t = 1, 2, ...:
+        - ``epochs_to_loss``: min {t : L_t <= 0.1}.
+        - ``epochs_from_loss``: min {t : L_t <= 0.01} - min {t : L_t <= 0.1}.
 
     Source:
         Jiang, Neyshabur, Mobahi, Krishnan and Bengio 2020, "Fantastic generalization measures and
@@ -65,8 +66,10 @@ def sums_of_training_losses(subject: Subject) -> dict[str, float]:
     Networks that were trained for equally many epochs can be compared by them.
 
     Equation:
-        sum_t L_t over the epochs t = 1, ..., T, and over the last five, or all where there are
-        fewer, with the training loss L_t.
+        With L_t the training loss of epoch t = 1, ..., T:
+        - ``sum_of_training_losses``: sum_t L_t.
+        - ``sum_of_last_training_losses``: sum_t L_t over the last five epochs, or all where there
+          are fewer.
 
     Source:
         Ru, Lyle, Schut, Fil, van der Wilk and Gal 2021, "Speedy performance estimation for neural
@@ -90,7 +93,7 @@ def final_gradient_norm(subject: Subject) -> float:
     into the kernel before it. The norm is that of the trainable parameters.
 
     Equation:
-        |grad_w (1/m) sum_i loss(f_w(x_i), y_i)|, the Euclidean norm.
+        ||(1/m) sum_i g_i||_2, with g_i the gradient of the loss of input i in the weights.
 
     Source:
         Jiang, Neyshabur, Mobahi, Krishnan and Bengio 2020, "Fantastic generalization measures and
@@ -125,21 +128,26 @@ def final_gradient_norm(subject: Subject) -> float:
     "trajectory_dimension", "trajectory_lifetime_sum", "trajectory_magnitude", needs={"snapshots"}
 )
 def trajectory(subject: Subject) -> dict[str, float]:
-    r"""Compute dimension, lifetime sum and magnitude of the weights' way through training.
+    """Compute dimension, lifetime sum and magnitude of the weights' way through training.
 
     The points are the snapshots of the trainable parameters, with Euclidean distances. They should
     be taken after convergence, as in the papers.
 
     Equation:
-        trajectory_dimension = 1/(1 - m), with the slope m of log E_1 against log n over subsamples
-        of n snapshots; trajectory_lifetime_sum = E_1 = sum of the edges of a minimum spanning tree
-        of all snapshots; trajectory_magnitude = the sum of the weights w_i above 0, where
-        \sum_j exp(-\sqrt{N} d_ij) w_j = 1 for each i and N is the number of training inputs.
+        With E_1 the sum of the edges of a minimum spanning tree of the snapshots, which are at
+        distances d_ij:
+        - ``trajectory_dimension``: 1 / (1 - m), with the slope m of log E_1 against log n over
+          subsamples of n snapshots.
+        - ``trajectory_lifetime_sum``: E_1.
+        - ``trajectory_magnitude``: the sum of the w_i above 0, where sum_j exp(-sqrt(N) d_ij) w_j =
+          1 for each i, and N is the number of training inputs.
 
     Source:
-        Birdal, Lou, Guibas and Simsekli 2021, "Intrinsic dimension, persistent homology and
-        generalization in neural networks"; Andreeva, Dupuis, Sarkar, Birdal and Simsekli 2024,
-        "Topological generalization bounds for discrete-time stochastic optimization algorithms".
+        - ``trajectory_dimension``: Birdal, Lou, Guibas and Simsekli 2021, "Intrinsic dimension,
+          persistent homology and generalization in neural networks".
+        - ``trajectory_lifetime_sum``, ``trajectory_magnitude``: Andreeva, Dupuis, Sarkar, Birdal
+          and Simsekli 2024, "Topological generalization bounds for discrete-time stochastic
+          optimization algorithms".
 
     Returns:
         The three numbers.

@@ -31,6 +31,12 @@ CORRELATED_NEURONS = 128
 POWERS = {"half": 0.5, "one": 1.0, "two": 2.0}
 """Powers of lifetime sums by the names of the components."""
 
+_NAMES = (
+    "persistent_homology_dimension", "persistent_homology_dimension_by_layer",
+    "total_persistence", "total_persistence_by_layer", "lifetime_sums",
+    "magnitude", "magnitude_by_layer",
+)  # fmt: skip
+
 Distances = NDArray[np.float64]
 Points = NDArray[np.float32]
 
@@ -47,18 +53,24 @@ class Representations(NamedTuple):
     last: Points | LeftOut
 
 
-@measure("two_nn", "two_nn_maximum", "two_nn_by_layer", sign={"two_nn_maximum": "?"})
+@measure(
+    "two_nn", "two_nn_maximum", "two_nn_by_layer",
+    sign={"two_nn_maximum": "?", "two_nn_by_layer": "?"},
+)  # fmt: skip
 def intrinsic_dimension(subject: Subject) -> dict[str, Value | LeftOut]:
-    r"""Estimate the intrinsic dimension of the last hidden layer, of each layer, and the maximum.
+    """Estimate the intrinsic dimension of the last hidden layer, of each layer, and the maximum.
 
     Rescaled layers and permuted neurons have the same dimension. The paper finds that networks with
     a smaller dimension in the last hidden layer generalise better, and gives no sign for the
     maximum.
 
     Equation:
-        With the distances r_1 and r_2 of a point's nearest neighbours and \mu = r_2/r_1,
-        F(\mu) = 1 - \mu^{-d}; d is the slope through the origin of -log(1 - F) against log \mu,
-        without the largest tenth.
+        With the distances r_1 and r_2 of a point's two nearest neighbours and mu = r_2 / r_1,
+        F(mu) = 1 - mu^-d; d is the slope through the origin of -log(1 - F) against log mu, without
+        the largest tenth:
+        - ``two_nn``: d of the last hidden layer.
+        - ``two_nn_maximum``: the largest d of a layer.
+        - ``two_nn_by_layer``: d of each layer.
 
     Source:
         Ansuini, Laio, Macke and Zoccolan 2019, "Intrinsic dimension of data representations in deep
@@ -79,35 +91,41 @@ def intrinsic_dimension(subject: Subject) -> dict[str, Value | LeftOut]:
     }
 
 
-@measure(
-    "persistent_homology_dimension", "persistent_homology_dimension_by_layer",
-    "total_persistence", "total_persistence_by_layer", "lifetime_sums",
-    "magnitude", "magnitude_by_layer",
-    sign={
-        "total_persistence": "?", "total_persistence_by_layer": "?", "lifetime_sums": "?",
-        "magnitude": "?", "magnitude_by_layer": "?",
-    },
-)  # fmt: skip
+@measure(*_NAMES, sign=dict.fromkeys(_NAMES[1:], "?"))
 def persistence_and_magnitude(subject: Subject) -> dict[str, Value | LeftOut]:
-    r"""Compute dimension, lifetime sums and magnitude of the last hidden and of each layer.
+    """Compute dimension, lifetime sums and magnitude of the last hidden and of each layer.
 
     Distances are divided by their mean, so that a rescaled layer has the same values. The papers
     are about the iterates of training; the family ``history`` has them where snapshots are kept.
     For representations only the sign of the dimension is known.
 
     Equation:
-        With the lifetimes \ell of connected components (the edges of a minimum spanning tree),
-        E_\alpha = \sum \ell^\alpha; total_persistence = E_1; lifetime_sums = E_\alpha for
-        \alpha = 1/2, 1, 2; persistent_homology_dimension = 1/(1 - m), with the slope m of log E_1
-        against log n over subsamples of n points; magnitude = \sum_i w_i, where
-        \sum_j exp(-d_ij) w_j = 1 for each i.
+        With the distances d_ij over their mean, and E_alpha the sum of the powers alpha of the
+        edges of a minimum spanning tree, which are the lifetimes in H0:
+        - ``persistent_homology_dimension``: 1 / (1 - m) of the last hidden layer, with the slope m
+          of log E_1 against log n over subsamples of n points.
+        - ``persistent_homology_dimension_by_layer``: 1 / (1 - m) of each layer, with the slope m of
+          log E_1 against log n over subsamples of n points.
+        - ``total_persistence``: E_1 of the last hidden layer.
+        - ``total_persistence_by_layer``: E_1 of each layer.
+        - ``lifetime_sums``: E_alpha of the last hidden layer for alpha = 1/2, 1 and 2.
+        - ``magnitude``: sum_i w_i of the last hidden layer, where sum_j exp(-d_ij) w_j = 1 for each
+          i.
+        - ``magnitude_by_layer``: sum_i w_i of each layer, where sum_j exp(-d_ij) w_j = 1 for each
+          i.
 
     Source:
-        Birdal, Lou, Guibas and Simsekli 2021, "Intrinsic dimension, persistent homology and
-        generalization in neural networks"; Dupuis, Deligiannidis and Simsekli 2023, "Generalization
-        bounds using data-dependent fractal dimensions"; Andreeva et al. 2024, "Topological
-        generalization bounds for discrete-time stochastic optimization algorithms"; magnitude:
-        Leinster 2013, "The magnitude of metric spaces".
+        - ``persistent_homology_dimension``, ``persistent_homology_dimension_by_layer``: Birdal,
+          Lou, Guibas and Simsekli 2021, "Intrinsic dimension, persistent homology and
+          generalization in neural networks"; Dupuis, Deligiannidis and Simsekli 2023,
+          "Generalization bounds using data-dependent fractal dimensions".
+        - ``total_persistence``, ``total_persistence_by_layer``, ``lifetime_sums``: Birdal, Lou,
+          Guibas and Simsekli 2021, "Intrinsic dimension, persistent homology and generalization in
+          neural networks"; Andreeva, Dupuis, Sarkar, Birdal and Simsekli 2024, "Topological
+          generalization bounds for discrete-time stochastic optimization algorithms".
+        - ``magnitude``, ``magnitude_by_layer``: Leinster 2013, "The magnitude of metric spaces";
+          Andreeva, Dupuis, Sarkar, Birdal and Simsekli 2024, "Topological generalization bounds for
+          discrete-time stochastic optimization algorithms".
 
     Returns:
         Numbers of the last hidden layer, ``lifetime_sums`` by the power, and vectors (layers,) of
@@ -147,7 +165,7 @@ def layer_diagrams(subject: Subject) -> dict[str, float]:
     more than 128 neurons, 128 are drawn.
 
     Equation:
-        For each layer and H0 and H1, over the bars (b, d): means of d - b, (b + d)/2 and d/b,
+        For each layer and H0 and H1, over the bars (b, d): means of d - b, (b + d) / 2 and d / b,
         largest Betti number and where it is, integral of the Betti curve, number of bars, and
         -sum p log p of the lives' shares p; numbers of bars are divided by that of the neurons.
 

@@ -32,16 +32,18 @@ STATISTICS = ("mean", "variance", *(f"quantile_{int(100 * share)}" for share in 
 
 @measure("alpha", "alpha_hat", "log_alpha_norm", sees="kernels")
 def heavy_tails(subject: Subject) -> dict[str, float]:
-    r"""Compute the exponents of the power laws of the layers' spectra, and norms made of them.
+    """Compute the exponents of the power laws of the layers' spectra, and norms made of them.
 
     A layer's exponent is fitted to the eigenvalues of its correlation matrix, see
     :func:`layer_spectrum` and :func:`fit_power_law`. Layers of fewer than 20 eigenvalues are left
     out. The measures are those of the weightwatcher package with ``min_evals=20``.
 
     Equation:
-        For the eigenvalues \lambda of a layer with the density p(\lambda) ~ \lambda^{-\alpha} above
-        \lambda_min: alpha = mean of \alpha over the layers; alpha_hat = mean of
-        \alpha log10 \lambda_max; log_alpha_norm = mean of log10 \sum \lambda^\alpha.
+        The mean over the layers, whose eigenvalues l have the density p(l) ~ l^-a above some l_min,
+        of
+        - ``alpha``: a.
+        - ``alpha_hat``: a log10 l_max.
+        - ``log_alpha_norm``: log10 sum_i l_i^a.
 
     Source:
         Martin, Peng and Mahoney 2021, "Predicting trends in the quality of state-of-the-art neural
@@ -49,7 +51,7 @@ def heavy_tails(subject: Subject) -> dict[str, float]:
         and Newman 2009, "Power-law distributions in empirical data".
 
     Scale:
-        alpha_hat and log_alpha_norm are logarithms to base 10.
+        - ``alpha_hat``, ``log_alpha_norm``: logarithm to base 10.
 
     Returns:
         The three means over the layers.
@@ -130,9 +132,11 @@ def neural_persistence(subject: Subject) -> dict[str, float | NDArray[np.float64
     and gives no sign for the gap.
 
     Equation:
-        NP_k = sqrt(sum over the edges of a maximum spanning tree of (1 - |w|/w_max)^2) /
-        sqrt(n_k - 1), for layer k of n_k inputs and outputs and the network's largest absolute
-        weight w_max; the mean over k.
+        With NP_k = sqrt(sum over the edges of a maximum spanning tree of (1 - |w| / w_max)^2) /
+        sqrt(n_k - 1) for layer k of n_k inputs and outputs, and the network's largest absolute
+        weight w_max:
+        - ``neural_persistence``: the mean over k of NP_k.
+        - ``neural_persistence_by_layer``: NP_k.
 
     Source:
         Rieck, Togninalli, Bock, Moor, Horn, Gumbsch and Borgwardt 2019, "Neural persistence: a
@@ -165,8 +169,8 @@ def layer_spectrum(kernel: Kernel) -> NDArray[np.float64]:
     """Compute the eigenvalues of a layer's correlation matrix X = W' W, without those that are 0.
 
     A convolution has one matrix W (out, in) for each place of its window; their eigenvalues are
-    taken together. Those of a two-dimensional convolution are multiplied by half the number of
-    places, as in the weightwatcher package.
+    taken together. Those of a two-dimensional convolution are halved, as in the weightwatcher
+    package.
 
     Args:
         kernel: the kernel of the layer.
@@ -180,7 +184,7 @@ def layer_spectrum(kernel: Kernel) -> NDArray[np.float64]:
         slices = slices.mT
     eigenvalues = torch.linalg.eigvalsh(slices.mT @ slices).flatten()
     if weight.ndim == IMAGE_KERNEL:
-        eigenvalues = eigenvalues * (len(slices) / 2)
+        eigenvalues = eigenvalues / 2
     spectrum: NDArray[np.float64] = np.sort(eigenvalues.numpy(force=True))
     return spectrum[spectrum > SMALLEST_SHARE * spectrum[-1]]
 

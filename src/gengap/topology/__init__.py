@@ -33,7 +33,7 @@ from gengap.topology.metric_spaces import (
     two_nn,
 )
 from gengap.topology.neural_persistence import neural_persistence
-from gengap.topology.stability import bottleneck_between_draws, distances_between_draws
+from gengap.topology.stability import bottleneck_between_draws, transport_between_draws
 from gengap.topology.storage import find_diagrams, read_diagrams, write_diagrams
 from gengap.topology.vectorisation import COMPONENTS, vectorise
 
@@ -46,7 +46,6 @@ __all__ = [
     "correlation_dissimilarity",
     "dipha_bars",
     "discriminative_nodes",
-    "distances_between_draws",
     "draw_diagrams",
     "find_diagrams",
     "gpu_named",
@@ -62,6 +61,7 @@ __all__ = [
     "sampled_summaries",
     "summarise",
     "summarise_bars",
+    "transport_between_draws",
     "two_nn",
     "vectorise",
     "write_diagrams",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gengap.arguments import whole_number
 from gengap.errors import GengapError
 from gengap.topology.images import GRID_END
-from gengap.topology.stability import distances_between_draws
+from gengap.topology.stability import bottleneck_between_draws, transport_between_draws
 from gengap.topology.vectorisation import vectorise
 
 if TYPE_CHECKING:
@@ -64,9 +64,13 @@ def summarise(
     vectors = [vectorise(draw, grid_end=grid_end) for draw in draws]
     measures = {key: np.stack([vector[key] for vector in vectors]) for key in vectors[0]}
     if len(draws) > 1:
-        distances = distances_between_draws(draws)
-        measures |= {key: values[:, None] for key, values in distances.items()}
+        measures |= _columns(bottleneck_between_draws(draws))
     errors = _standard_errors(measures, resamples, rng)
+    if len(draws) > 1:
+        # Apart, since a matrix of other width rounds otherwise: no earlier error changes.
+        transport = _columns(transport_between_draws(draws))
+        errors |= _standard_errors(transport, resamples, rng)
+        measures |= transport
     return pd.concat(
         [
             pd.DataFrame(
@@ -81,6 +85,11 @@ def summarise(
         ],
         ignore_index=True,
     )
+
+
+def _columns(distances: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """Return distances (rows,) as measures of one component, (rows, 1)."""
+    return {key: values[:, None] for key, values in distances.items()}
 
 
 def _standard_errors(

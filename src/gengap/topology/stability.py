@@ -16,6 +16,11 @@ from gengap.topology.transport import sliced_wasserstein_distance, wasserstein_d
 Bars = NDArray[np.float64]
 Distance = Callable[[Bars, Bars], float]
 
+TRANSPORT: Mapping[str, Distance] = {
+    "wasserstein": wasserstein_distance,
+    "sliced_wasserstein": sliced_wasserstein_distance,
+}
+
 # How many near partners of a bar are looked up before all of them are. The first number is usually
 # enough; with slightly too few, it takes long to find that there is no matching.
 NEAREST_PARTNERS = (8, 512)
@@ -45,24 +50,24 @@ def bottleneck_between_draws(
     return _between_draws("bottleneck", bottleneck_distance, draws)
 
 
-def distances_between_draws(
+def transport_between_draws(
     draws: Sequence[Sequence[npt.ArrayLike]],
 ) -> dict[str, NDArray[np.float64]]:
-    """Compute all kinds of distances between the diagrams of consecutive draws (b, b + 1).
+    """Compute costs of transport between the diagrams of consecutive draws (b, b + 1).
 
     Args:
         draws: B draws, each with one (bars, 2) array per dimension.
 
     Returns:
-        (B - 1,) distances by ``"<kind>_between_draws.H0"``, ``".H1"``, ...; the kinds are
-        ``bottleneck``, ``wasserstein`` and ``sliced_wasserstein``. None of a single draw.
+        (B - 1,) distances by ``"wasserstein_between_draws.H0"``, ``".H1"``, ..., and likewise
+        ``"sliced_wasserstein_between_draws.H0"``, ...; none of a single draw.
 
     Raises:
         GengapError: as :func:`bottleneck_between_draws`.
     """
     return {
         name: values
-        for kind, distance in _DISTANCES.items()
+        for kind, distance in TRANSPORT.items()
         for name, values in _between_draws(kind, distance, draws).items()
     }
 
@@ -268,10 +273,3 @@ def _all_matched(counts: NDArray[np.integer], partners: NDArray[np.integer]) -> 
 def _finite(bars: npt.ArrayLike) -> Bars:
     checked = checked_bars(bars)
     return checked[np.isfinite(checked[:, 1])]
-
-
-_DISTANCES: Mapping[str, Distance] = {
-    "bottleneck": bottleneck_distance,
-    "wasserstein": wasserstein_distance,
-    "sliced_wasserstein": sliced_wasserstein_distance,
-}
