@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
-from gengap.datasets import read_split
+from gengap.datasets import read_split, read_unlabelled
 from gengap.measures import NothingComputedError, Subject, compute, tidy, to_frame, write_tables
 from gengap.networks import resolve_device
 from gengap.seeding import generator
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 def main() -> None:
     files, params, names = snakemake.input, snakemake.params, snakemake.wildcards
     split, receipt = read_split(files.train), ShardReceipt.read(files.receipt)
+    receipts = [receipt, *map(ShardReceipt.read, files.siblings)]
+    made = {network: one for one in receipts for network in one.networks}
+    siblings = dict(zip(map(str, params.networks), params.siblings, strict=True))
+    unlabelled = None
+    if params.unlabelled:
+        (path,) = files.unlabelled
+        array, layout = params.unlabelled["inputs"], params.unlabelled["layout"]
+        unlabelled = read_unlabelled(path, split, inputs=array, layout=layout)
     device = resolve_device(params.device)
     losses = dict(zip(map(str, params.networks), params.losses, strict=True))
     shard, tables = jobs.Shard(snakemake), []
@@ -30,6 +38,12 @@ def main() -> None:
                 with_labels(split, receipt.file(network, "labels.npy")),
                 generator(params.seed, names.task, network, names.family),
                 loss=losses[network],
+                siblings=tuple(
+                    made[sibling].network(sibling).to(device)
+                    for sibling in map(str, siblings[network])
+                    if sibling in made
+                ),
+                unlabelled=unlabelled,
                 history=receipt.history(network),
             )
             try:

@@ -72,9 +72,10 @@ def test_the_text_says_the_same(saved: Saved, capsys: pytest.CaptureFixture[str]
     assert "All measures need training data." in flowed
     assert all(len(line) <= 100 for line in text.splitlines())
     assert main(["describe", saved.folder]) == 0
-    text = capsys.readouterr().out
-    assert "cannot be computed" not in text
-    assert "training data" not in text
+    applicable, left_out = capsys.readouterr().out.split("measures that cannot be computed\n")
+    assert "training data" not in applicable
+    # One network alone has no siblings and no unlabelled inputs.
+    assert set(re.findall(r"^  (\w+): ", left_out, re.M)) == {"response", "unlabelled"}
 
 
 TEXT = """

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_tensors
 
-from gengap.datasets import Split, load_own, read_data, write_split
+from gengap.datasets import Split, load_own, read_data, read_unlabelled, write_split
 from gengap.errors import GengapError
 
 RNG = np.random.default_rng(3)
@@ -95,7 +97,7 @@ def test_groups_may_be_an_array(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "keys", "sentence"),
     [
-        ({"x": X, "y": Y}, {}, r"holds no array 'inputs' \(it holds x, y\)"),
+        ({"x": X, "y": Y}, {}, r"holds no array 'inputs' \(it holds 'x', 'y'\): add it"),
         ({"inputs": X, "labels": Y, "test_inputs": X}, {}, "holds no array 'test_labels'"),
         ({"inputs": X, "labels": Y}, {"test_inputs": "xt"}, "holds no array 'xt'"),
         ({"inputs": X, "labels": Y}, {"groups": "patient"}, "holds no array 'patient'"),
@@ -105,6 +107,12 @@ def test_groups_may_be_an_array(tmp_path: Path) -> None:
             {"inputs": X, "labels": np.array([None] * 40)},
             {},
             "array 'labels' of .* holds Python objects",
+        ),
+        ({"inputs": X, "labels": np.array(3)}, {}, "holds the single label 3: give one label to"),
+        (
+            {"inputs": X, "labels": np.where(Y, b"a", b"\xff")},
+            {},
+            "bytes that are no UTF-8",
         ),
         ({"inputs": X, "labels": Y * 0}, {}, "All samples of my.npz are of one class"),
         ({"inputs": X * np.nan, "labels": Y}, {}, r"hold NaN or infinity in 40 rows \(0, 1, 2"),
@@ -123,11 +131,105 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"PK\x03\x04 nothing")
         with pytest.raises(GengapError, match=rf"{name} is no .* file that can be read"):
             read_data(tmp_path / name)
-    content = npz(tmp_path / "cut.npz", inputs=X, labels=Y).read_bytes()
-    (tmp_path / "cut.npz").write_bytes(content[:2000] + b"x" * 99 + content[2099:])
+    for content in (b"no arrays", b""):
+        (tmp_path / "my.npz").write_bytes(content)
+        with pytest.raises(GengapError, match=r"my\.npz is no npz file: write the arrays by"):
+            read_data(tmp_path / "my.npz")
+    whole = npz(tmp_path / "cut.npz", inputs=X, labels=Y).read_bytes()
+    (tmp_path / "cut.npz").write_bytes(whole[:2000] + b"x" * 99 + whole[2099:])
     with pytest.raises(GengapError, match=r"array 'inputs' of .*cut\.npz is damaged"):
         read_data(tmp_path / "cut.npz", layout="NCHW")
     with (tmp_path / "my.npz").open("wb") as stream:
         np.save(stream, X)
     with pytest.raises(GengapError, match=r"my\.npz is a single array"):
         read_data(tmp_path / "my.npz")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "keys", "sentence"),
+    [
+        (
+            {"inputs": 1.7e9 + np.arange(40.0)[:, None]},
+            {},
+            "lie so close together, from 17",
+        ),
+        ({"labels": np.where(Y == 0, 0, 2**64 - 1).astype("u8")}, {}, "beyond what int64 can hold"),
+        ({"labels": 1.7e9 + np.arange(40)}, {"target": "number"}, "labels of .* lie so close"),
+        ({"g": np.where(Y == 0, np.nan, Y)}, {"groups": "g"}, r"missing in 10 rows \(0, 4, 8"),
+        (
+            {"g": Y.astype("M8[D]") + np.where(Y == 2, np.timedelta64("NaT"), 0)},
+            {"groups": "g"},
+            r"groups of my\.npz are missing in 10 rows \(2, 6",
+        ),
+        (
+            {"g": Y, "test_inputs": np.ones((4, 1)), "test_labels": Y[:4]},
+            {"groups": "g"},
+            "holds no array 'test_g'",
+        ),
+    ],
+)
+def test_values_that_would_become_others_are_refused(
+    arrays: Arrays, keys: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    npz(tmp_path / "my.npz", **({"inputs": np.ones((40, 1)), "labels": Y} | arrays))
+    with pytest.raises(GengapError, match=sentence):
+        load_own({"from": "my.npz", **keys}, folder=tmp_path)
+
+
+def test_unsigned_numbers_keep_their_values(tmp_path: Path) -> None:
+    labels = np.array([0, 2**64 - 1] * 20, dtype=np.uint64)
+    path = npz(tmp_path / "my.npz", inputs=np.ones((40, 1)), labels=labels)
+    np.testing.assert_array_equal(read_data(path, target="number").labels, labels.astype(float))
+
+
+def test_groups_of_test_arrays_have_their_own_array(tmp_path: Path) -> None:
+    arrays = {"inputs": np.ones((40, 1)), "labels": Y, "g": Y, "test_inputs": np.ones((4, 1))}
+    arrays |= {"test_labels": Y[:4], "test_g": np.array([4, 4, 5, 5])}
+    npz(tmp_path / "my.npz", **arrays)
+    data = load_own({"from": "my.npz", "groups": "g"}, folder=tmp_path)
+    assert data.test.groups is not None
+    assert data.test.groups.tolist() == [4, 4, 5, 5]
+    npz(tmp_path / "my.npz", **(arrays | {"test_g": np.array([4, 4, 3, 5])}))
+    with pytest.raises(GengapError, match=r"share 1 of 6 groups \(3\)"):
+        load_own({"from": "my.npz", "groups": "g"}, folder=tmp_path)
+
+
+def test_tensors_of_types_that_numpy_lacks_are_named(tmp_path: Path) -> None:
+    labels = torch.tensor([0, 1, 0, 1])
+    for dtype in (torch.float8_e4m3fn, torch.bfloat16):
+        tensors = {"inputs": torch.ones(4, 2).to(dtype), "labels": labels}
+        save_tensors(tensors, tmp_path / "my.safetensors")
+        with pytest.raises(GengapError, match=r"'inputs' of .* type that NumPy lacks .*float32"):
+            read_data(tmp_path / "my.safetensors")
+
+
+def test_a_file_of_another_tool_is_no_written_split(tmp_path: Path) -> None:
+    path, arrays = tmp_path / "my.safetensors", {"inputs": np.ones((40, 2)), "labels": Y}
+    save_file(arrays, path, metadata={"classes": "ant,bee,cat,dog"})
+    assert read_data(path).classes == 4
+    save_file(arrays, path, metadata={"classes": "4"})
+    with pytest.raises(GengapError, match=r"float64.*write it again, or say 'inputs' and 'labels'"):
+        read_data(path)
+    assert read_data(path, inputs="inputs").classes == 4
+
+
+def test_unlabelled_inputs_are_read_like_the_training_inputs(tmp_path: Path) -> None:
+    like = Split(np.zeros((4, 6, 6, 3), np.float32), np.arange(4), 4)
+    path = npz(tmp_path / "more.npz", x=X)
+    found = read_unlabelled(path, like, inputs="x", layout="NCHW")
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, np.moveaxis(X, 1, -1).astype(np.float32))
+    white = npz(tmp_path / "white.npz", inputs=np.full((2, 6, 6, 3), 255, np.uint8))
+    np.testing.assert_array_equal(read_unlabelled(white, like), np.ones((2, 6, 6, 3)))
+    tokens = Split(np.ones((4, 5), np.int64), np.arange(4), 4)
+    path = npz(tmp_path / "tokens.npz", inputs=np.arange(10).reshape(2, 5))
+    assert read_unlabelled(path, tokens).dtype == np.int64
+
+
+def test_unlabelled_inputs_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    like = Split(np.zeros((4, 6, 6, 1), np.float32), np.arange(4), 4)
+    path = npz(tmp_path / "more.npz", x=X)
+    with pytest.raises(GengapError, match=r"holds no array 'inputs' \(it holds x\): name its"):
+        read_unlabelled(path, like)
+    with pytest.raises(GengapError, match=r"of shape \[6, 6, 3\], but .* of shape \[6, 6, 1\]"):
+        read_unlabelled(path, like, inputs="x", layout="NCHW")

@@ -145,6 +145,10 @@ def test_images_of_different_size_need_resize(tmp_path: Path) -> None:
             saved(tmp_path / "images" / name / f"{k}.png", pixels)
     with pytest.raises(GengapError, match="size=0 of transform resize must be"):
         load_own({"from": "images", "transforms": [{"name": "resize", "size": 0}]}, folder=tmp_path)
+    with pytest.raises(GengapError, match="do not fit in memory: take a smaller size"):
+        load_own(
+            {"from": "images", "transforms": [{"name": "resize", "size": 10**12}]}, folder=tmp_path
+        )
     with pytest.raises(GengapError, match=r"a/0\.png has 6x8 .*a/1\.png has 7x8.*resize"):
         load_own({"from": "images"}, folder=tmp_path)
     resize = [{"name": "resize", "size": 4}]
@@ -211,3 +215,19 @@ def test_a_class_that_the_training_folder_lacks_is_refused(tmp_path: Path) -> No
     data = load_own({**keys, "classes": ["b", "a"]}, folder=tmp_path)
     assert data.train.class_names == ("b", "a")
     assert data.test.labels.tolist() == [1]
+
+
+def test_a_folder_may_be_called_like_a_table(tmp_path: Path) -> None:
+    for name in "ab":
+        saved(tmp_path / "data.csv" / name / "1.png", GREYS)
+        saved(tmp_path / "colours" / name / "1.png", COLOURS)
+    keys: dict[str, Any] = {"from": "data.csv", "test": "colours"}
+    with pytest.raises(GengapError, match=r"add the transform \{name: colour\} or \{name: grey\}"):
+        load_own(keys, folder=tmp_path)
+    for name, channels in (("grey", 1), ("colour", 3)):
+        data = load_own({**keys, "transforms": [{"name": name}]}, folder=tmp_path)
+        assert data.input_shape == (2, 2, channels)
+    with pytest.raises(
+        GengapError, match=r"normalise needs as many channels .* have 1 and those 3"
+    ):
+        load_own({**keys, "transforms": [{"name": "normalise"}]}, folder=tmp_path)

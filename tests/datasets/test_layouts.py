@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gengap.datasets.layouts import channels_last
+from gengap.datasets.loading import as_floats
 from gengap.errors import GengapError
 
 
@@ -71,7 +72,8 @@ def test_pixels_of_8_and_16_bits_are_scaled_and_other_integers_are_not(
     pixels = np.array([0, 1, 255]).reshape(1, 1, 3, 1)
     assert channels_last(pixels.astype(np.uint8), "x", layout="NHWC").dtype == np.uint8
     deep = channels_last(pixels.astype(np.uint16), "x", layout="NHWC")
-    np.testing.assert_allclose(deep, pixels / 65535, rtol=1e-7)
+    assert deep.dtype == np.uint16
+    np.testing.assert_allclose(as_floats(deep), pixels / 65535, rtol=1e-7)
     assert not caplog.records
     np.testing.assert_array_equal(channels_last(pixels, "x", layout="NHWC"), pixels)
     assert "not scaled to [0, 1]" in caplog.text

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gengap.datasets import Dataset, load_own, read_data, read_split, write_split
+from gengap.datasets import Dataset, Split, load_own, read_data, read_split, write_split
 from gengap.errors import GengapError
 
 COUNT = 60
@@ -88,9 +88,12 @@ def test_transforms_apply(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
-        ({"test_size": 60}, "has 60 samples, which do not make"),
+        ({"test_size": 60}, "has 60 samples, of which test_size=60 leaves none for training"),
         ({"test_size": 1.5}, "test_size=1.5 of dataset my.npz must be a whole number"),
+        ({"test_size": 1.0}, r"test_size=1\.0 of dataset my\.npz may be one sample or all"),
         ({"train_size": 0}, "train_size=0 of dataset my.npz must be"),
+        ({"test_size": 0.999}, r"60 samples, of which test_size=0\.999 leaves none for training"),
+        ({"train_size": 60}, "60 samples, of which train_size=60 leaves none for the test data"),
         ({"classes": ["ant", "dog"]}, "has no class 'dog'"),
         ({"classes": ["ant"]}, "do not make two classes"),
         ({"groups": [["ant"], ["bee", "ant"]]}, "do not make two classes"),
@@ -98,6 +101,7 @@ def test_transforms_apply(folder: Path) -> None:
         ({"classes": [0, 1], "groups": [[0], [1]]}, "both classes and groups of labels"),
         ({"label": "y"}, "which has no key 'label'"),
         ({"name": "digits"}, "both 'name' and 'from'"),
+        ({"from": None, "name": "digits"}, "has no key 'from': give a folder"),
     ],
 )
 def test_keys_that_make_no_dataset_are_refused(
@@ -128,3 +132,109 @@ def test_a_function_is_no_file_to_read(folder: Path) -> None:
         read_data(folder / "my.npz", lable="y")
     with pytest.raises(GengapError, match="has no use for 'train_size'"):
         read_data(folder / "my.npz", layout="NHWC", train_size=3)
+
+
+X = np.random.default_rng(0).random((20, 3)).astype(np.float32)
+Y = np.arange(20) % 2
+
+
+def written(folder: Path, name: str, labels: Any, classes: int, *names: str) -> Path:
+    write_split(Split(X, labels, classes, class_names=names), folder / name)
+    return folder / name
+
+
+def test_classes_of_two_splits_are_matched_by_name(tmp_path: Path) -> None:
+    written(tmp_path, "train.safetensors", Y, 2, "cat", "dog")
+    keys = {"from": "train.safetensors", "test": "test.safetensors"}
+    written(tmp_path, "test.safetensors", Y, 2, "dog", "cat")
+    np.testing.assert_array_equal(load_own(keys, folder=tmp_path).test.labels, 1 - Y)
+    written(tmp_path, "test.safetensors", Y + 1, 3, "ant", "cat", "dog")
+    np.testing.assert_array_equal(load_own(keys, folder=tmp_path).test.labels, Y)
+    selected = load_own({**keys, "classes": ["dog", "cat"]}, folder=tmp_path)
+    np.testing.assert_array_equal(selected.train.labels, 1 - Y)
+    np.testing.assert_array_equal(selected.test.labels, 1 - Y)
+    written(tmp_path, "test.safetensors", Y, 3, "ant", "cat", "dog")
+    with pytest.raises(GengapError, match=r"holds the class 'ant', which the training data do not"):
+        load_own(keys, folder=tmp_path)
+    np.savez(tmp_path / "test.npz", inputs=X, labels=np.where(Y, "cat", "dog"))
+    data = load_own({**keys, "test": "test.npz"}, folder=tmp_path)
+    np.testing.assert_array_equal(data.test.labels, 1 - Y)
+
+
+def test_classes_that_were_numbered_are_matched_by_their_old_numbers(tmp_path: Path) -> None:
+    written(tmp_path, "named.safetensors", Y, 2, "1", "2")
+    np.savez(tmp_path / "plain.npz", inputs=X, labels=2 - Y)
+    for train, test in (("named.safetensors", "plain.npz"), ("plain.npz", "named.safetensors")):
+        data = load_own({"from": train, "test": test}, folder=tmp_path)
+        np.testing.assert_array_equal(data.test.labels, 1 - data.train.labels)
+        assert data.train.class_names == ("1", "2")
+
+
+def test_classes_without_names_must_be_as_many(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    written(tmp_path, "train.safetensors", Y, 2)
+    keys = {"from": "train.safetensors", "test": "test.safetensors"}
+    written(tmp_path, "test.safetensors", Y, 3)
+    with pytest.raises(GengapError, match=r"test.* has 3 classes and train.* has 2: give both"):
+        load_own(keys, folder=tmp_path)
+    written(tmp_path, "test.safetensors", Y, 2, "cat", "dog")
+    np.testing.assert_array_equal(load_own(keys, folder=tmp_path).test.labels, Y)
+    assert "one alone has names of classes (cat, dog); they are taken in this order" in caplog.text
+    with pytest.raises(GengapError, match="share a name, so give each its own"):
+        written(tmp_path, "test.safetensors", Y, 2, "cat", "cat")
+
+
+def test_numbers_and_classes_do_not_belong_together(tmp_path: Path) -> None:
+    written(tmp_path, "n.safetensors", X[:, 0].copy(), 0)
+    written(tmp_path, "c.safetensors", Y, 2)
+    np.savez(tmp_path / "texts.npz", inputs=X, labels=np.where(Y, "cat", "dog"))
+    np.savez(tmp_path / "numbers.npz", inputs=X, labels=Y)
+    np.savez(tmp_path / "fractions.npz", inputs=X, labels=X[:, 0])
+    for train, test, kinds in (
+        ("n.safetensors", "c.safetensors", "numbers but those of c.safetensors are classes"),
+        ("c.safetensors", "n.safetensors", "classes but those of n.safetensors are numbers"),
+        ("n.safetensors", "texts.npz", "texts such as 'dog', but those of the training data are"),
+        ("numbers.npz", "texts.npz", "texts but those of numbers.npz are numbers: give both alike"),
+        ("texts.npz", "numbers.npz", "numbers but those of texts.npz are texts: give both alike"),
+        ("numbers.npz", "fractions.npz", "numbers such as 0.0.*, but those of numbers.npz are cla"),
+        ("texts.npz", "c.safetensors", "numbers but those of texts.npz are texts"),
+    ):
+        with pytest.raises(GengapError, match=kinds):
+            load_own({"from": train, "test": test}, folder=tmp_path)
+    data = load_own({"from": "n.safetensors", "test": "numbers.npz"}, folder=tmp_path)
+    np.testing.assert_array_equal(data.test.labels, Y.astype(np.float32))
+
+
+@pytest.mark.parametrize("pixels", [np.uint8, np.uint16])
+def test_scaled_pixels_and_others_must_have_one_scale(pixels: Any, tmp_path: Path) -> None:
+    images = np.arange(40).reshape(10, 2, 2, 1)
+    arrays: dict[str, Any] = {"inputs": images.astype(pixels)}
+    arrays |= {"labels": Y[:10], "test_labels": Y[:10]}
+    keys = {"from": "my.npz", "layout": "NHWC"}
+    np.savez(tmp_path / "my.npz", test_inputs=images.astype(np.float32), **arrays)
+    with pytest.raises(GengapError, match=r"float32 from 0\.0 to 39\.0: give both in one type"):
+        load_own(keys, folder=tmp_path)
+    scaled = (images / np.iinfo(pixels).max).astype(np.float32)
+    np.savez(tmp_path / "my.npz", test_inputs=scaled, **arrays)
+    data = load_own(keys, folder=tmp_path)
+    np.testing.assert_allclose(data.train.inputs, data.test.inputs, rtol=1e-6)
+
+
+def test_paths_may_be_paths(folder: Path) -> None:
+    keys = {"from": folder / "my.npz", "test": folder / "my.npz", "layout": "NHWC"}
+    assert len(load_own(keys).train.labels) == COUNT
+
+
+def test_a_class_without_samples_cannot_be_balanced(tmp_path: Path) -> None:
+    arrays: dict[str, Any] = {"inputs": X, "labels": np.where(Y, "ant", "bee")}
+    np.savez(tmp_path / "my.npz", **arrays, test_inputs=X[:3], test_labels=np.array(["ant"] * 3))
+    with pytest.raises(GengapError, match=r"test_inputs\) has no sample of class 'bee', so"):
+        load_own({"from": "my.npz", "balanced": True}, folder=tmp_path)
+
+
+def test_too_few_samples_for_a_division(tmp_path: Path) -> None:
+    np.savez(tmp_path / "my.npz", inputs=X[:2], labels=Y[:2], g=Y[:2])
+    for keys in ({}, {"groups": "g"}):
+        with pytest.raises(GengapError, match="has 2 samples, of which a fifth is none: give more"):
+            load_own({"from": "my.npz", **keys}, folder=tmp_path)

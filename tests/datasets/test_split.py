@@ -75,8 +75,20 @@ def test_a_sample_of_more_than_there_are_is_all_and_takes_the_same_draw() -> Non
 
 
 def test_splits_of_different_shape_make_no_dataset() -> None:
-    with pytest.raises(GengapError, match=r"toy do not belong together.*\(2, 3, 1\) and \(2,\)"):
+    sentence = r"toy do not belong together \(image \(2, 3, 1\) and vector \(2,\), .*same source"
+    with pytest.raises(GengapError, match=sentence):
         Dataset("toy", a_split(), Split(VECTORS, LABELS, 3))
+    tokens = Split(np.ones((3, 2), np.int64), LABELS, 3)
+    with pytest.raises(GengapError, match=r"\(vector \(2,\) and tokens \(2,\), classes 3 and 3\)"):
+        Dataset("toy", Split(VECTORS, LABELS, 3), tokens)
+    for shape, remedy in (
+        ((3, 2, 3, 3), "add the transform {name: colour} or {name: grey}"),
+        ((3, 4, 3, 1), "add the transform {name: resize, size: ...}"),
+        ((3, 2, 3, 4), "take both from the same source"),
+    ):
+        other = Split(np.ones(shape, np.float32), LABELS, 3)
+        with pytest.raises(GengapError, match=remedy):
+            Dataset("toy", a_split(), other)
 
 
 def test_a_file_gives_back_the_split_and_the_same_bytes(tmp_path: Path) -> None:

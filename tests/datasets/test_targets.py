@@ -19,7 +19,7 @@ def numbered(labels: Any, selection: Selection | None = None) -> tuple[list[int]
     array = np.asarray(labels)
     part = tidied(Part("my.npz", np.zeros((len(array), 1), np.float32), array))
     classes = classes_of(part, selection)
-    return classes.number(part.labels, "my.npz").tolist(), classes.names
+    return classes.number(part).tolist(), classes.names
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,7 @@ def numbered(labels: Any, selection: Selection | None = None) -> tuple[list[int]
         ([1, 3, 2], [0, 2, 1], ("1", "2", "3")),
         ([-1, 1, 1], [0, 1, 1], ("-1", "1")),
         (["dog", "cat", "dog"], [1, 0, 1], ("cat", "dog")),
+        ([2e20, 1e20, 1e20], [1, 0, 0], ("1e+20", "2e+20")),
         ([b"b", b"a"], [1, 0], ("a", "b")),
         ([True, False], [1, 0], ("False", "True")),
         # A column without a 1 is a class that has no sample here.
@@ -64,8 +65,13 @@ def test_classes_are_selected_by_number_or_name() -> None:
     # Names that are numbers are called by these, whatever their place in the order.
     assert numbered(["10", "9", "8"], [[9], [10]]) == ([1, 0, -1], ("9", "10"))
     assert numbered([1, 2, 3], [[3], ["1"]]) == ([1, -1, 0], ("3", "1"))
+    # Numbers are called by their value, whatever their type.
+    halves = [0.5, 1.5, 0.5]
+    assert numbered(halves, [[1.5], [0.5]]) == ([1, 0, 1], ("1.5", "0.5"))
+    assert numbered([1, 2, 1], [[2.0], [1]]) == ([1, 0, 1], ("2", "1"))
+    assert numbered([True, False], [[True], [False]]) == ([0, 1], ("True", "False"))
     for unknown in ("cow", 7, True):
-        with pytest.raises(GengapError, match=r"has no class .*: choose among ant, cat, dog"):
+        with pytest.raises(GengapError, match=r"has no class .*: choose among 'ant', 'cat', 'dog'"):
             numbered(names, [["dog"], [unknown]])
 
 
@@ -98,6 +104,12 @@ def test_numbers_to_predict_must_be_called_so() -> None:
         are_numbers(np.array(["a"]), "number", "x")
     with pytest.raises(GengapError, match="target='price' of x is unknown"):
         are_numbers(fractions, "price", "x")
+
+
+def test_truth_values_may_be_numbers() -> None:
+    part = tidied(Part("x", np.zeros((2, 1), np.float32), np.array([True, False])), "number")
+    assert are_numbers(part.labels, "number", "x")
+    assert as_targets(part.labels, "x").tolist() == [1, 0]
 
 
 def test_numbers_that_float32_cannot_hold_are_refused() -> None:

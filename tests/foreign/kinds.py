@@ -23,7 +23,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from torch import Tensor, nn
 
 HERE = Path(__file__).parent
-TRAIN = 200
+TRAIN = 100
 TEXT_LENGTH = 48
 POINTS = [(width, rate) for width in (8, 32) for rate in (0.003, 0.01)]
 SEEDS = (0, 1)
@@ -205,6 +205,7 @@ def write_checkpoints(name: str, folder: Path) -> dict[str, Any]:
         dataset["target"] = "number"
     return {
         "name": name,
+        "networks_per_job": len(rows),
         "checkpoints": {
             "table": f"{name}.csv",
             "network": {"factory": f"mynets.py:{kind.factory}"},

@@ -15,7 +15,10 @@ from gengap.datasets import Split
 from gengap.measures import Subject
 from gengap.networks import Network, adopt, build, dense
 
-FAMILIES = ("baseline", "competition", "curvature", "tangent", "functional_graph")
+FAMILIES = (
+    "baseline", "competition", "curvature", "tangent", "functional_graph", "margins", "sharpness",
+    "response",
+)  # fmt: skip
 
 
 def values(family: str, network: Network, train: Split) -> dict[str, float]:

@@ -13,7 +13,10 @@ from gengap.datasets import Split
 from gengap.measures import MeasureResults, Subject, compute, to_frame
 from gengap.networks import adopt
 
-FAMILIES = ("baseline", "competition", "curvature", "tangent", "functional_graph")
+FAMILIES = (
+    "baseline", "competition", "curvature", "tangent", "functional_graph", "margins", "sharpness",
+    "response",
+)  # fmt: skip
 
 
 def subject(name: str) -> Subject:

@@ -83,7 +83,7 @@ def test_the_gradient_is_that_of_the_mean_loss(
     value = compute("history:final_gradient_norm", subject(network, train))["final_gradient_norm"]
     exact = copy.deepcopy(network).double()
     labels = torch.from_numpy(train.labels)
-    cross_entropy(exact.logits(torch.from_numpy(train.inputs).double()), labels).backward()  # type: ignore[operator]
+    cross_entropy(exact.logits(torch.from_numpy(train.inputs).double()), labels).backward()  # type: ignore[operator, no-untyped-call]
     squares = sum(float(p.grad.square().sum()) for p in exact.parameters() if p.grad is not None)
     assert value == pytest.approx(math.sqrt(squares), rel=1e-5)
 
@@ -98,9 +98,11 @@ def test_the_gradient_is_that_of_the_folded_network(train: Split) -> None:
     scale = next(part for part in halved.modules() if isinstance(part, nn.BatchNorm2d))
     with torch.no_grad():
         for parameter in kernel.parameters():
-            parameter /= 2
-        scale.running_mean /= 2
-        scale.running_var /= 4
+            parameter.div_(2)
+        assert scale.running_mean is not None
+        assert scale.running_var is not None
+        scale.running_mean.div_(2)
+        scale.running_var.div_(4)
         scale.eps /= 4
     one, other = (
         compute("history:final_gradient_norm", subject(net, train))["final_gradient_norm"]
@@ -122,7 +124,7 @@ def test_a_trajectory_on_a_line(train: Split) -> None:
         snapshots[epoch] = copy.deepcopy(network)
         with torch.no_grad():
             for parameter, part in zip(snapshots[epoch].parameters(), direction, strict=True):
-                parameter += float(place) / length * part
+                parameter.add_(float(place) / length * part)
     known = Subject(network, None, train, np.random.default_rng(0), snapshots=snapshots)
     results = attempt("history", known)
     distances = np.asarray(squareform(pdist(places[:, None])))

@@ -20,6 +20,12 @@ from gengap.networks import adopt
 from gengap.topology.betti import summarise_bars
 
 
+def linear(module: nn.Sequential, position: int) -> nn.Linear:
+    layer = module[position]
+    assert isinstance(layer, nn.Linear)
+    return layer
+
+
 @pytest.fixture
 def train() -> Split:
     rng = np.random.default_rng(0)
@@ -96,9 +102,9 @@ def permuted(module: nn.Sequential) -> nn.Sequential:
     other = copy.deepcopy(module)
     order = torch.randperm(20, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        other[0].weight.copy_(module[0].weight[order])
-        other[0].bias.copy_(module[0].bias[order])
-        other[2].weight.copy_(module[2].weight[:, order])
+        linear(other, 0).weight.copy_(linear(module, 0).weight[order])
+        linear(other, 0).bias.copy_(linear(module, 0).bias[order])
+        linear(other, 2).weight.copy_(linear(module, 2).weight[:, order])
     return other
 
 
@@ -106,8 +112,8 @@ def rescaled(module: nn.Sequential) -> nn.Sequential:
     other = copy.deepcopy(module)
     with torch.no_grad():
         for parameter in other[0].parameters():
-            parameter *= 8
-        other[2].weight /= 8
+            parameter.mul_(8)
+        linear(other, 2).weight.div_(8)
     return other
 
 
@@ -144,7 +150,7 @@ def test_of_many_neurons_and_inputs_some_are_drawn(
 
 def test_a_dead_layer_leaves_out_what_rests_on_it(module: nn.Sequential, train: Split) -> None:
     with torch.no_grad():
-        module[2].bias.fill_(-1e6)
+        linear(module, 2).bias.fill_(-1e6)
     network = adopt(module, train.inputs)
     results = attempt("representations", Subject(network, None, train, np.random.default_rng(0)))
     assert {"two_nn_maximum", "layer_diagrams"} == set(results)

@@ -18,6 +18,12 @@ from gengap.measures.weights import fit_power_law, layer_spectrum
 from gengap.networks import adopt, build, convolutional, dense, kernels
 
 
+def linear(module: nn.Sequential, position: int) -> nn.Linear:
+    layer = module[position]
+    assert isinstance(layer, nn.Linear)
+    return layer
+
+
 @pytest.fixture
 def train() -> Split:
     rng = np.random.default_rng(0)
@@ -172,9 +178,9 @@ def test_permuted_neurons_change_nothing(module: nn.Sequential, train: Split) ->
     permuted = copy.deepcopy(module)
     order = torch.randperm(40, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        permuted[5].weight.copy_(module[5].weight[order])
-        permuted[5].bias.copy_(module[5].bias[order])
-        permuted[7].weight.copy_(module[7].weight[:, order])
+        linear(permuted, 5).weight.copy_(linear(module, 5).weight[order])
+        linear(permuted, 5).bias.copy_(linear(module, 5).bias[order])
+        linear(permuted, 7).weight.copy_(linear(module, 7).weight[:, order])
     before, after = values(module, train), values(permuted, train)
     for name, value in before.items():
         assert after[name] == pytest.approx(value, rel=1e-6), name
@@ -184,8 +190,8 @@ def test_rescaled_layers_have_the_same_exponent(module: nn.Sequential, train: Sp
     rescaled = copy.deepcopy(module)
     with torch.no_grad():
         for parameter in rescaled[5].parameters():
-            parameter *= 8
-        rescaled[7].weight /= 8
+            parameter.mul_(8)
+        linear(rescaled, 7).weight.div_(8)
     before, after = values(module, train), values(rescaled, train)
     assert after["alpha"] == pytest.approx(before["alpha"], rel=1e-6)
     assert after["alpha_hat"] != pytest.approx(before["alpha_hat"], rel=1e-3)
@@ -197,7 +203,7 @@ def test_the_whole_network_rescaled_has_the_same_neural_persistence(
     rescaled = copy.deepcopy(module)
     with torch.no_grad():
         for parameter in rescaled.parameters():
-            parameter *= 4
+            parameter.mul_(4)
     before, after = (
         values(network, train, "weights:neural_persistence") for network in (module, rescaled)
     )
@@ -218,9 +224,11 @@ def test_batch_normalisation_is_folded(train: Split) -> None:
         # The same function: half the kernel, and a batch normalisation that doubles.
         for tensor in (kernel.weight, kernel.bias):
             if tensor is not None:
-                tensor /= 2
-        scales[0].running_mean /= 2
-        scales[0].running_var /= 4
+                tensor.div_(2)
+        assert scales[0].running_mean is not None
+        assert scales[0].running_var is not None
+        scales[0].running_mean.div_(2)
+        scales[0].running_var.div_(4)
         scales[0].eps /= 4
     before, after = (
         compute("weights", Subject(one, None, train, np.random.default_rng(0)))

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+from gengap.errors import GengapError
 from gengap.networks import (
     build,
     coverage,
     kernel_norms,
     kernels,
+    row_norms,
     unknown_layers,
     weight_layers,
 )
@@ -53,14 +55,19 @@ class Recurrent(nn.Module):
         return outputs
 
 
-def dense_norm(layer: nn.Module, shape: tuple[int, ...]) -> float:
-    """Compute the largest singular value of the matrix of ``x -> layer(x) - layer(0)``."""
+def dense_matrix(layer: nn.Module, shape: tuple[int, ...]) -> Tensor:
+    """Return the matrix (outputs, inputs) of ``x -> layer(x) - layer(0)``."""
     exact = layer.double()
     basis = torch.eye(int(np.prod(shape)), dtype=torch.float64).reshape(-1, *shape)
     with torch.no_grad():
-        matrix = (exact(basis) - exact(torch.zeros_like(basis[:1]))).flatten(1)
+        matrix: Tensor = (exact(basis) - exact(torch.zeros_like(basis[:1]))).flatten(1).T
     layer.float()
-    return float(torch.linalg.matrix_norm(matrix, ord=2))
+    return matrix
+
+
+def dense_norm(layer: nn.Module, shape: tuple[int, ...]) -> float:
+    """Compute the largest singular value of the matrix of ``x -> layer(x) - layer(0)``."""
+    return float(torch.linalg.matrix_norm(dense_matrix(layer, shape), ord=2))
 
 
 def norms(network: nn.Module, example: Tensor, seed: int = 0) -> dict[str, float]:
@@ -93,6 +100,29 @@ def test_norms_of_convolutions_are_those_of_their_matrices(name: str) -> None:
     layer = make()
     (norm,) = norms(layer, torch.zeros(1, *shape)).values()
     assert abs(np.log(norm) - np.log(dense_norm(layer, shape))) < 1e-6
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_rows_of_convolutions_are_those_of_their_matrices(name: str) -> None:
+    torch.manual_seed(0)
+    make, shape = CONVOLUTIONS[name]
+    layer = make()
+    if name in ("circular", "reflecting"):
+        with pytest.raises(GengapError, match="pad with zeros"):
+            row_norms(layer, torch.zeros(1, *shape))
+        return
+    (rows,) = row_norms(layer, torch.zeros(1, *shape)).values()
+    torch.testing.assert_close(rows, torch.linalg.vector_norm(dense_matrix(layer, shape), dim=1))
+
+
+def test_rows_of_other_kernels_are_those_of_their_weights() -> None:
+    torch.manual_seed(0)
+    network = Attending()
+    rows = row_norms(network.eval(), torch.zeros(1, 5, dtype=torch.int64))
+    expected = {kernel.name: kernel.weight.double().norm(dim=1) for kernel in kernels(network)}
+    assert list(rows) == list(expected)
+    for name, norms_of_rows in expected.items():
+        torch.testing.assert_close(rows[name], norms_of_rows.detach())
 
 
 @pytest.mark.parametrize(

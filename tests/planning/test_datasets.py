@@ -17,9 +17,11 @@ from gengap.planning.datasets import check_dataset, data_format, data_version
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "images.v2" / "cat").mkdir(parents=True)
     (tmp_path / "images.v2" / "cat" / "1.png").write_bytes(b"one")
+    (tmp_path / "images.csv").mkdir()
     (tmp_path / "my.csv").write_text("a,b\n1,2\n")
     (tmp_path / "my.npz").write_bytes(b"npz")
-    code = "from other import make_more\nmade = print\ndef make(): ...\nif True:\n    late = 1\n"
+    code = "from other import make_more\nmade = print\nif True:\n    late = 1\n"
+    code += 'def make(root="."): ...\ndef need(root, *, size=3): ...\ndef take(**keywords): ...\n'
     (tmp_path / "my_data.py").write_text(code)
     return tmp_path
 
@@ -29,6 +31,7 @@ def folder(tmp_path: Path) -> Path:
     [
         ("a/b", "folder"),
         ("images.v2", "folder"),
+        ("images.csv", "folder"),
         ("x.npz", "arrays"),
         ("x.SAFETENSORS", "arrays"),
         ("x.csv", "table"),
@@ -49,7 +52,10 @@ def test_the_format_is_that_of_the_name(source: str, form: str, folder: Path) ->
         {"from": "my.npz", "inputs": "x", "layout": "NCHW", "groups": "patient"},
         {"from": "my.csv", "label": "b", "test_size": 0.2},
         {"from": "my_data.py:make", "keywords": {"root": "data"}},
-        {"from": "my_data.py:make_more"},
+        {"from": "my_data.py:make", "keywords": None, "classes": None, "balanced": None},
+        {"from": "my_data.py:need", "keywords": {"root": "data"}},
+        {"from": "my_data.py:take", "keywords": {"root": "data"}},
+        {"from": "my_data.py:make_more", "keywords": {"any": 1}},
         {"from": "my_data.py:made"},
         {"from": "my_data.py:late"},
     ],
@@ -74,7 +80,35 @@ def test_what_is_there_passes(dataset: Config, folder: Path) -> None:
         ({"from": "my.npz", "test": "images.v2"}, "no arrays like the training data"),
         ({"from": "my.xlsx"}, "in a file that no reader knows: give"),
         ({"from": "my_data.py"}, "name no function of the file: write 'file.py:function'"),
-        ({"from": "my_data.py:absent"}, "my_data.py defines no 'absent'"),
+        ({"from": "my_data.py:absent"}, "my_data.py has no function or class 'absent'"),
+        ({"from": "my_data.py:make", "keywords": {"rot": 1}}, "gives 'rot', .* keywords are root"),
+        ({"from": "my_data.py:need"}, "lacks 'root', which it needs: its keywords are root, size"),
+        ({"from": 5}, "gives 5 as 'from': give a text"),
+        ({"from": "my.npz", "test": 5}, "gives 5 as 'test': give a text"),
+        ({"from": "my.npz", "inputs": 5}, "gives 5 as 'inputs': give a text"),
+        ({"from": "my.npz", "classes": "01"}, "gives '01' as 'classes': give a list of labels"),
+        ({"from": "my.npz", "classes": 3}, "gives 3 as 'classes': give a list of labels"),
+        ({"from": "my.npz", "classes": [[0], [1]]}, r"gives \[\[0\], \[1\]\] as 'classes'"),
+        ({"from": "my.npz", "groups": [0, 1]}, "as 'groups': give a list of lists of labels, or a"),
+        ({"from": "my.npz", "groups": 3}, "gives 3 as 'groups'"),
+        ({"from": "my.npz", "balanced": "no"}, "gives 'no' as 'balanced': give true or false"),
+        (
+            {"from": "my.csv", "label": "b", "features": "ab"},
+            "gives 'ab' as 'features': give a",
+        ),
+        ({"from": "my.csv", "label": "b", "features": ["a", "a"]}, "a list of different names"),
+        ({"from": "my_data.py:make", "keywords": ["root"]}, "as 'keywords': give a mapping"),
+        (
+            {"from": "my.npz", "transforms": "normalise"},
+            "'normalise' are no list of mappings",
+        ),
+        ({"from": "my.npz", "transforms": ["grey"]}, "are no list of mappings"),
+        ({"from": "my.npz", "transforms": {"name": "grey"}}, "are no list of mappings"),
+        ({"from": "my.npz", "transforms": [{"name": ["grey"]}]}, "Unknown transform .'grey'"),
+        (
+            {"from": "images.v2", "transforms": [{"name": "resize", "size": "8"}]},
+            "size='8' of transform resize must be a whole number above 0",
+        ),
         ({"from": "no.py:make"}, "there is no file .*no.py"),
     ],
 )

@@ -39,6 +39,10 @@ if True:
         pass
 
 assigned = make
+
+@lambda function: function
+def decorated(width):
+    pass
 """
 
 
@@ -50,7 +54,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["Base", "Net", "make", "helper"])
+@pytest.mark.parametrize("name", ["Base", "Net", "make", "helper", "decorated"])
 def test_they_are_those_of_the_signature(
     name: str, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,6 +73,7 @@ def test_they_are_those_of_the_signature(
     assert factory_parameters(file, name) == Parameters(
         tuple(parameter.name for parameter in by_name),
         tuple(parameter.name for parameter in by_name if parameter.default is parameter.empty),
+        are_all=name not in ("make", "decorated"),
     )
 
 

@@ -14,7 +14,7 @@ from gengap.planning.settings import merged
 
 def task(path: str) -> Config:
     dataset = {"from": path, "test": "t.csv", "keywords": {"root": "data", "from": "x"}}
-    return {"name": "mine", "zoo": {"dataset": dataset}}
+    return {"name": "mine", "zoo": {"dataset": dataset}, "unlabelled": {"from": path}}
 
 
 @pytest.fixture
@@ -41,6 +41,7 @@ def test_each_path_is_relative_to_the_file_that_names_it(folder: Path) -> None:
     dataset = config["tasks"][0]["zoo"]["dataset"]
     assert dataset["from"] == "../high/b.csv"
     assert dataset["test"] == "../high/t.csv"
+    assert config["tasks"][0]["unlabelled"]["from"] == "../high/b.csv"
     assert dataset["keywords"] == {"root": "data", "from": "x"}
     assert config["studies"]["x"]["tasks"][0]["zoo"]["dataset"]["from"] == "../high/c.csv"
 

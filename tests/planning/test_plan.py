@@ -49,6 +49,14 @@ def zoo(config: Config) -> Config:
             "'rank_within' of task 'reduced' is 'depth'",
         ),
         (lambda c: c["tasks"][0].update(example=8), "numbered 0 to 7: choose one of them"),
+        (
+            lambda c: c["tasks"][0].update(unlabelled={"from": "more.csv"}),
+            "takes its unlabelled inputs from 'more.csv', which is no file of arrays: give one",
+        ),
+        (
+            lambda c: c["tasks"][0].update(unlabelled={"from": "more.npz"}),
+            "takes its unlabelled inputs from 'more.npz', but there is no file",
+        ),
         (lambda c: c["tasks"].append(copy.deepcopy(c["tasks"][0])), "do not all differ in name"),
         (lambda c: c.update(families=["basline"]), "Unknown family of measures 'basline'"),
         (lambda c: c.update(families=["mine.py"]), "Unknown family of measures 'mine.py'"),

@@ -56,3 +56,32 @@ def test_tables_and_lists_of_failures_stand_beside_each_other(
     ]
     assert [path.replace(".failed.json", ".csv") for path in targets.failure_lists(task)] == tables
     assert targets.receipt_of(task, 5) == targets.receipts(task)[1]
+
+
+def test_siblings_differ_in_their_replicate_alone(reduced: Config, plan_of: PlanMaker) -> None:
+    own = reduced["tasks"][0]
+    own["networks_per_job"], own["zoo"]["replicates"] = 2, 3
+    task = plan_of(reduced).task("reduced")
+    for network, entry in enumerate(task.entries):
+        expected = [
+            other
+            for other, theirs in enumerate(task.entries)
+            if other != network
+            and {**theirs["point"], "replicate": 0} == {**entry["point"], "replicate": 0}
+        ]
+        assert len(expected) == 2
+        assert task.siblings(network) == expected
+    # The networks 0 to 2, 3 to 5 and so on are siblings; shards hold 0 and 1, 2 and 3, ...
+    receipts = [targets.sibling_receipts(task, shard) for shard in range(3)]
+    assert receipts == [
+        ["results/reduced/shards/1.json"],
+        ["results/reduced/shards/0.json", "results/reduced/shards/2.json"],
+        ["results/reduced/shards/1.json"],
+    ]
+
+
+def test_imported_networks_have_no_siblings(reduced: Config, plan_of: PlanMaker) -> None:
+    reduced["tasks"].append({"name": "imported", "pgdl": {"task": "task2_v1"}})
+    plan = plan_of(reduced)
+    assert [plan.task(name).siblings(3) for name in ("reduced", "imported")] == [[2], []]
+    assert targets.sibling_receipts(plan.task("imported"), 3) == []

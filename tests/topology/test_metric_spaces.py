@@ -29,7 +29,8 @@ def cube(dimension: int, count: int, seed: int = 0) -> np.ndarray:
 
 def sphere(count: int) -> np.ndarray:
     points = np.random.default_rng(1).standard_normal((count, 3))
-    return points / np.linalg.norm(points, axis=1, keepdims=True)
+    scaled: np.ndarray = points / np.linalg.norm(points, axis=1, keepdims=True)
+    return scaled
 
 
 def test_lifetime_sums_of_points_on_a_line() -> None:

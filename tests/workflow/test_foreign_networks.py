@@ -21,8 +21,7 @@ SETTINGS: dict[str, Any] = {
     "seed": 0,
     "activations": {"inputs": 60, "neurons": 80, "draws": 2},
     "topology": {"bootstrap_resamples": 20},
-    "families": "all",
-    "slow": True,
+    "families": ["topology", "baseline", "competition", "curvature", "tangent"],
     "evaluation": {"bootstrap_resamples": 50, "permutations": 50},
 }
 

@@ -6,6 +6,8 @@ rule measure:
         train="results/{task}/dataset/train.safetensors",
         receipt="results/{task}/shards/{shard}.json",
         failed="results/{task}/shards/{shard}.failed.json",
+        siblings=look.sibling_receipts,
+        unlabelled=look.unlabelled_file,
     output:
         table="results/{task}/measures/{family}/{shard}.csv",
         failed="results/{task}/measures/{family}/{shard}.failed.json",
@@ -29,6 +31,8 @@ rule measure:
         family=look.family,
         slow=look.task(lambda task: task.slow),
         losses=look.losses,
+        siblings=look.siblings,
+        unlabelled=look.own("unlabelled"),
         device=look.device,
         seed=look.setting("seed"),
         failures=look.setting("failures"),

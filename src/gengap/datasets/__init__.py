@@ -1,11 +1,12 @@
 """Labelled arrays: official images, small embedded sets, points drawn from a seed, one's own.
 
 ``load(name)`` returns a ``Dataset`` of a train and a test ``Split``; ``NAMES`` lists the names.
-``load_own`` loads images, arrays, tables or the result of a function of one's own, and
-``read_data`` reads one file of them as one split. ``write_split`` and ``read_split`` store a split
-as safetensors.
+``load_own`` loads images, arrays, tables or the result of a function of one's own. ``read_data``
+reads one file of them as one split, and ``read_unlabelled`` inputs without labels. ``write_split``
+and ``read_split`` store a split as safetensors.
 """
 
+from gengap.datasets.arrays import read_unlabelled
 from gengap.datasets.loading import NAMES, load
 from gengap.datasets.own import load_own, read_data
 from gengap.datasets.split import Dataset, Split, read_split, write_split
@@ -18,5 +19,6 @@ __all__ = [
     "load_own",
     "read_data",
     "read_split",
+    "read_unlabelled",
     "write_split",
 ]

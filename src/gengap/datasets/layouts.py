@@ -10,7 +10,8 @@ import logging
 
 import numpy as np
 
-from gengap.datasets.part import listed
+from gengap.datasets.part import PIXELS, listed
+from gengap.datasets.precision import as_float32, bad_rows
 from gengap.errors import GengapError
 from gengap.names import INPUT_KINDS, LAYOUTS
 
@@ -22,7 +23,6 @@ CHANNELS = (1, 3, 4)
 RECOGNISED = {4: ("NHWC", "NCHW"), 5: ("NDHWC", "NCDHW")}
 """Layouts that can be recognised, by the number of axes: channels last and channels first."""
 
-WHITE_16_BIT = 65535
 EXACT_INTEGERS = 2**24
 """Up to here float32 holds every integer."""
 
@@ -42,8 +42,8 @@ def channels_last(
         kind: ``tokens`` or ``vector``, which integers (n, d) must state.
 
     Returns:
-        float32; int64 where they are tokens; uint8 where they are images of 8 bits, which are
-        scaled once samples have been selected.
+        float32; int64 where they are tokens; uint8 or uint16 where they are images of 8 or 16
+        bits, which are scaled once samples have been selected.
 
     Raises:
         GengapError: the layout or the kind is needed and not given, or does not fit; a value is
@@ -90,19 +90,17 @@ def as_numbers(inputs: np.ndarray, where: str, *, scaled: bool = False) -> np.nd
     Args:
         inputs: any numbers.
         where: what they were read from, for messages.
-        scaled: whether integers of 8 and 16 bits are values of pixels; those of 8 bits are then
-            returned as they are.
+        scaled: whether integers of 8 and 16 bits are values of pixels, which are returned as they
+            are.
 
     Returns:
-        float32, or uint8 pixels.
+        float32, or uint8 or uint16 pixels.
 
     Raises:
         GengapError: float32 cannot hold a value.
     """
-    if scaled and inputs.dtype == np.uint8:
+    if scaled and inputs.dtype in PIXELS:
         return inputs
-    if scaled and inputs.dtype == np.uint16:
-        return inputs.astype(np.float32) / np.float32(WHITE_16_BIT)
     if inputs.dtype.kind in "iu" and inputs.dtype.itemsize > 2:
         low, high = int(inputs.min()), int(inputs.max())
         if max(-low, high) > EXACT_INTEGERS:
@@ -110,24 +108,13 @@ def as_numbers(inputs: np.ndarray, where: str, *, scaled: bool = False) -> np.nd
                 f"The inputs of {where} reach from {low} to {high}, and float32 is exact up to "
                 f"{EXACT_INTEGERS} only: scale them down, or leave out numbers that are names."
             )
-    with np.errstate(over="ignore"):
-        numbers: np.ndarray = inputs.astype(np.float32)
-    rows = bad_rows(~np.isfinite(numbers))
-    if rows.size:
-        raise GengapError(
-            f"The inputs of {where} are too large for float32 in row {listed(rows)}: scale them."
-        )
+    numbers = as_float32(inputs, f"The inputs of {where}")
     if scaled and inputs.dtype.kind in "iu":
         log.warning(
             "%s: pixels are %s with values from %s to %s, which are not scaled to [0, 1]",
             where, inputs.dtype, inputs.min(), inputs.max(),
         )  # fmt: skip
     return numbers
-
-
-def bad_rows(faulty: np.ndarray) -> np.ndarray:
-    """Return the rows, counted from 0, of an array (n, ...) that hold anything true."""
-    return np.flatnonzero(faulty.reshape(len(faulty), -1).any(axis=1))
 
 
 def _check_present(inputs: np.ndarray, where: str) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gengap import names
 from gengap.datasets.catalogue import DATASETS
+from gengap.datasets.part import PIXELS
 from gengap.datasets.samples import (
     Samples,
     check_classes,
@@ -25,8 +26,6 @@ from gengap.datasets.split import Dataset, Split
 from gengap.datasets.transforms import apply
 from gengap.errors import GengapError
 from gengap.seeding import generator
-
-BYTE_WHITE = 255
 
 NAMES: tuple[str, ...] = tuple(names.DATASETS)
 """Every dataset's name."""
@@ -118,9 +117,9 @@ def _label_groups(
 
 
 def as_floats(inputs: np.ndarray) -> NDArray[Any]:
-    """Return inputs of which bytes became numbers in [0, 1]; others stay as they are."""
-    if inputs.dtype != np.uint8:
+    """Return inputs of which pixels became numbers in [0, 1]; others stay as they are."""
+    if inputs.dtype not in PIXELS:
         return inputs
     scaled = inputs.astype(np.float32)
-    scaled /= BYTE_WHITE
+    scaled /= np.iinfo(inputs.dtype).max
     return scaled

@@ -16,7 +16,7 @@ from gengap.datasets.folders import read_images
 from gengap.datasets.functions import call
 from gengap.datasets.grouped import grouped_rows
 from gengap.datasets.loading import as_floats
-from gengap.datasets.part import Part, listed
+from gengap.datasets.part import PIXELS, Part, listed
 from gengap.datasets.samples import (
     TEST_FRACTION,
     Samples,
@@ -66,19 +66,29 @@ def load_own(mapping: Mapping[str, Any], *, seed: int = 0, folder: str | Path = 
     Raises:
         GengapError: a key, a file or a value that makes no dataset, in one sentence.
     """
-    keys = {key: value for key, value in mapping.items() if value is not None}
+    keys: dict[str, Any] = {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in mapping.items()
+        if value is not None
+    }
+    if "from" not in keys:
+        raise GengapError(
+            "The dataset has no key 'from': give a folder, a file or a function there, or load a "
+            "dataset of the library by its name."
+        )
     folder = Path(folder)
     check_dataset(keys, "The dataset", folder)
     train, test = _read(keys, folder, seed)
     source: str = keys["from"]
     parts = [part for part in (train, test) if part is not None]
+    _check_alike(*parts)
     parts, classes, class_names = _labelled(parts, keys)
     if classes == 1:
         raise GengapError(
             f"All samples of {source} are of one class: give samples of two classes or more."
         )
     parts = _numbered_groups(parts)
-    selected = _selected(source, parts, classes, keys, seed)
+    selected = _selected(parts, classes, class_names, keys, seed)
     inputs = apply(keys.get("transforms", ()), *(as_floats(part.inputs) for part in selected))
     splits = [
         Split(array, part.labels, classes, class_names=class_names, groups=part.groups)
@@ -139,12 +149,39 @@ def _read(keys: Mapping[str, Any], folder: Path, seed: int) -> tuple[Part, Part 
             )
         return train, read_arrays(folder / keys["test"], keys["test"], keys)[0]
 
-    def read(where: str) -> Part:
-        if form == "folder":
-            return read_images(folder / where, where, keys.get("transforms", ()))
-        return read_rows(folder / where, where, keys)
+    if form == "folder":
+        transforms = keys.get("transforms", ())
+        images = [read_images(folder / keys[key], keys[key], transforms)
+                  for key in ("from", "test") if key in keys]  # fmt: skip
+        return images[0], images[1] if len(images) > 1 else None
+    train = read_rows(folder / source, source, keys)
+    if "test" not in keys:
+        return train, None
+    # Columns of the test table are taken by name, whatever their order.
+    features = {"features": list(train.features)}
+    return train, read_rows(folder / keys["test"], keys["test"], {**keys, **features})
 
-    return read(source), read(keys["test"]) if "test" in keys else None
+
+def _check_alike(train: Part, test: Part | None = None) -> None:
+    """Refuse test data whose inputs mean something else than those of the training data."""
+    if test is None:
+        return
+    if train.features != test.features and train.features and test.features:
+        raise GengapError(
+            f"The columns of {train.where} are {listed(map(repr, train.features))} but those of "
+            f"{test.where} are {listed(map(repr, test.features))}: give both the same, in one "
+            "order."
+        )
+    for pixels, other in ((train, test), (test, train)):
+        inputs = other.inputs
+        if pixels.inputs.dtype not in PIXELS or inputs.dtype in PIXELS:
+            continue
+        if inputs.min() < 0 or inputs.max() > 1:
+            raise GengapError(
+                f"The pixels of {pixels.where} are {pixels.inputs.dtype} and become numbers in "
+                f"[0, 1], but those of {other.where} are {inputs.dtype} from {inputs.min()} to "
+                f"{inputs.max()}: give both in one type and one scale."
+            )
 
 
 def _labelled(
@@ -154,8 +191,15 @@ def _labelled(
     target = keys.get("target")
     parts = [tidied(part, target) for part in parts]
     train = parts[0]
-    known = train.classes
-    if known == 0 or (known is None and are_numbers(train.labels, target, train.where)):
+    is_number = _is_number(train, target)
+    for part in parts[1:]:
+        if part.classes is not None and (part.classes == 0) != is_number:
+            kinds = ("numbers", "classes") if is_number else ("classes", "numbers")
+            raise GengapError(
+                f"The labels of {train.where} are {kinds[0]} but those of {part.where} are "
+                f"{kinds[1]}: give both alike."
+            )
+    if is_number:
         for key in ("classes", "groups", "balanced"):
             if keys.get(key) and not isinstance(keys[key], str):
                 raise GengapError(
@@ -164,9 +208,16 @@ def _labelled(
                 )
         return [replace(part, labels=as_targets(part.labels, part.where)) for part in parts], 0, ()
     classes = classes_of(train, _selection(keys))
-    numbered = [replace(part, labels=classes.number(part.labels, part.where)) for part in parts]
+    numbered = [replace(part, labels=classes.number(part)) for part in parts]
     remaining = [part.take(np.flatnonzero(part.labels >= 0)) for part in numbered]
     return remaining, len(classes.values), classes.names
+
+
+def _is_number(part: Part, target: str | None) -> bool:
+    """Tell whether tidy labels are numbers to predict, not classes."""
+    if part.classes is not None:
+        return part.classes == 0
+    return are_numbers(part.labels, target, part.where)
 
 
 def _selection(keys: Mapping[str, Any]) -> Selection | None:
@@ -195,6 +246,12 @@ def _numbered_groups(parts: Sequence[Part]) -> list[Part]:
     values = [part.groups for part in parts if part.groups is not None]
     if not values:
         return list(parts)
+    if len(values) < len(parts):
+        with_groups, without = sorted(parts, key=lambda part: part.groups is None)
+        raise GengapError(
+            f"{with_groups.where} tells the groups of its rows but {without.where} does not: give "
+            "those of both, or leave 'groups' out."
+        )
     distinct, numbers = np.unique(np.concatenate(values), return_inverse=True)
     if len(values) > 1:
         shared = np.intersect1d(values[0], values[1])
@@ -204,12 +261,16 @@ def _numbered_groups(parts: Sequence[Part]) -> list[Part]:
                 f"groups ({listed(shared)}): divide the rows by group, or leave 'groups' out."
             )
     ends = np.cumsum([len(groups) for groups in values])
-    pieces = iter(np.split(numbers.astype(np.int64), ends[:-1]))
-    return [part if part.groups is None else replace(part, groups=next(pieces)) for part in parts]
+    pieces = np.split(numbers.astype(np.int64), ends[:-1])
+    return [replace(part, groups=piece) for part, piece in zip(parts, pieces, strict=True)]
 
 
 def _selected(
-    name: str, parts: Sequence[Part], classes: int, keys: Mapping[str, Any], seed: int
+    parts: Sequence[Part],
+    classes: int,
+    class_names: Sequence[str],
+    keys: Mapping[str, Any],
+    seed: int,
 ) -> tuple[Part, Part]:
     """Return the training and the test data: what the sizes leave of the parts.
 
@@ -217,12 +278,19 @@ def _selected(
     rows, such as the labels that a network was trained on, belongs to them. All else is in seeded
     order.
     """
+    name: str = keys["from"]
     balanced = bool(keys.get("balanced"))
     train_size: int | None = keys.get("train_size")
     check_size(name, "train_size", train_size)
 
     def order(part: Part, purpose: str) -> Rows:
         rng = generator(seed, "datasets", "own", purpose)
+        absent = _absent(part.labels, classes, class_names) if balanced else []
+        if absent:
+            raise GengapError(
+                f"{part.where} has no sample of class {listed(map(repr, absent))}, so classes "
+                "cannot be balanced: leave 'balanced' out, or choose others by 'classes'."
+            )
         return seeded_order(part.labels, classes, balanced, rng)
 
     def chosen(part: Part, key: str, size: int | None, purpose: str) -> Part:
@@ -234,6 +302,7 @@ def _selected(
         (pool,) = parts
         rows = order(pool, "split")
         test_size = _count(name, keys, len(rows))
+        _check_division(keys, len(rows), test_size)
         sides = train_test_split(name, _row_numbers(pool), train_size, test_size, rows)
         return pool.take(sides[0].inputs), pool.take(sides[1].inputs)
     if len(parts) == 1:
@@ -248,12 +317,37 @@ def _selected(
     )
 
 
+def _absent(labels: np.ndarray, classes: int, class_names: Sequence[str]) -> list[str]:
+    """Return the names, or else the numbers, of classes without samples."""
+    absent = np.setdiff1d(np.arange(classes), labels).tolist()
+    return [class_names[k] if class_names else str(k) for k in absent]
+
+
+def _check_division(keys: Mapping[str, Any], available: int, test_size: int | None) -> None:
+    """Refuse a size of one side of a pool that leaves nothing for the other.
+
+    Raises:
+        GengapError: the size leaves nothing, or there are too few samples for a division.
+    """
+    name, train_size = keys["from"], keys.get("train_size")
+    if train_size is None and test_size is None and round(TEST_FRACTION * available) < 1:
+        fault = "of which a fifth is none: give more samples, or 'test_size'"
+    elif train_size is None and test_size is not None and test_size >= available:
+        fault = f"of which test_size={keys['test_size']} leaves none for training: ask for fewer"
+    elif test_size is None and train_size is not None and train_size >= available:
+        fault = f"of which train_size={train_size} leaves none for the test data: ask for fewer"
+    else:
+        return
+    raise GengapError(f"Dataset {name} has {available} samples, {fault}.")
+
+
 def _divided_by_group(pool: Part, keys: Mapping[str, Any], seed: int) -> tuple[Part, Part]:
     """Divide a pool so that rows of one group stay on one side."""
     assert pool.groups is not None
     available = len(pool.labels)
     train_size: int | None = keys.get("train_size")
     wanted = _count(keys["from"], keys, available)
+    _check_division(keys, available, wanted)
     if wanted is None:
         wanted = available - train_size if train_size else round(TEST_FRACTION * available)
     most = available - (train_size or 1)
@@ -283,6 +377,11 @@ def _count(name: str, keys: Mapping[str, Any], available: int) -> int | None:
     size = keys.get("test_size")
     if isinstance(size, float) and 0 < size < 1:
         return max(1, round(size * available))
+    if isinstance(size, float) and size == 1:
+        raise GengapError(
+            f"test_size=1.0 of dataset {name} may be one sample or all: write 1 for one, or a "
+            "fraction below 1."
+        )
     if isinstance(size, float) and size.is_integer():
         size = int(size)
     check_size(name, "test_size", size)
@@ -299,7 +398,6 @@ def _report(data: Dataset) -> None:
         data.name, len(train.labels), len(test.labels), train.kind, data.input_shape, targets,
     )  # fmt: skip
     for split, side in ((train, "training"), (test, "test")):
-        absent = np.setdiff1d(np.arange(train.classes), split.labels)
-        if absent.size:
-            names = [train.class_names[k] if train.class_names else k for k in absent]
-            log.warning("%s: no %s sample of class %s", data.name, side, listed(names))
+        absent = _absent(split.labels, train.classes, train.class_names)
+        if absent:
+            log.warning("%s: no %s sample of class %s", data.name, side, listed(absent))

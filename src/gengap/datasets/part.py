@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from gengap.datasets.split import Split
 from gengap.errors import GengapError
 
+PIXELS = (np.uint8, np.uint16)
+"""Types of the pixels of images, which become numbers in [0, 1] by the largest value of a type."""
+
 SHOWN = 5
 """How many rows, names or values a sentence lists at most."""
 
@@ -21,12 +24,14 @@ class Part:
 
     Attributes:
         where: what the part was read from, for messages.
-        inputs: channels last; float32, int64 tokens, or uint8 images that are still to be scaled.
+        inputs: channels last; float32, int64 tokens, or images of a type of :data:`PIXELS` that
+            are still to be scaled.
         labels: (n,), of any type as they stand in the file.
         groups: (n,) values, equal for rows that belong together; None where rows stand alone.
         classes: the number of classes where it is known; the labels are then 0..classes-1. 0 where
             they are known to be numbers, None where the labels alone tell.
         class_names: of known classes.
+        features: names of the inputs' components, where columns of a table tell.
     """
 
     where: str
@@ -35,8 +40,13 @@ class Part:
     groups: np.ndarray | None = None
     classes: int | None = None
     class_names: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.labels.ndim == 0:
+            raise GengapError(
+                f"{self.where} holds the single label {self.labels}: give one label to each input."
+            )
         if len(self.inputs) != len(self.labels):
             raise GengapError(
                 f"{self.where} holds {len(self.inputs)} inputs but {len(self.labels)} labels: give "
@@ -49,6 +59,14 @@ class Part:
                 f"{self.where} holds {len(self.inputs)} inputs but groups of shape "
                 f"{self.groups.shape}: give one group to each input."
             )
+        if self.groups is not None:
+            missing = np.flatnonzero(self.groups != self.groups)  # NaN and NaT differ from all
+            if missing.size:
+                raise GengapError(
+                    f"The groups of {self.where} are missing in {missing.size} rows "
+                    f"({listed(missing)}, counted from 0): remove these rows, or give each its "
+                    "group."
+                )
 
     @classmethod
     def of_split(cls, split: Split, where: str) -> Part:

@@ -18,6 +18,9 @@ from gengap.files import writing
 KINDS = {2: "vector", 3: "series", 4: "image", 5: "volume"}
 """What a float32 input is, by the number of axes of an array of inputs."""
 
+IMAGE_AXES = 4
+"""Axes of an array of images: samples, height, width and channels."""
+
 TOKEN_AXES = 2
 """Axes of an array of tokens: samples and places."""
 
@@ -142,6 +145,8 @@ def _fault_of_classes(split: Split) -> str | None:
         )
     if split.class_names and len(split.class_names) != classes:
         return f"there are {len(split.class_names)} names of {classes} classes, so name each class"
+    if len(set(split.class_names)) < len(split.class_names):
+        return f"classes {split.class_names} share a name, so give each its own"
     return None
 
 
@@ -159,11 +164,12 @@ class Dataset:
 
     def __post_init__(self) -> None:
         shapes = self.train.inputs.shape[1:], self.test.inputs.shape[1:]
-        if shapes[0] != shapes[1] or self.train.classes != self.test.classes:
+        kinds = self.train.kind, self.test.kind
+        if (shapes[0], kinds[0], self.train.classes) != (shapes[1], kinds[1], self.test.classes):
             raise GengapError(
-                f"Train and test split of {self.name} do not belong together (inputs {shapes[0]} "
-                f"and {shapes[1]}, classes {self.train.classes} and {self.test.classes}): "
-                "take both from the same source."
+                f"Train and test split of {self.name} do not belong together ({kinds[0]} "
+                f"{shapes[0]} and {kinds[1]} {shapes[1]}, classes {self.train.classes} and "
+                f"{self.test.classes}): {_remedy(*shapes)}."
             )
 
     @property
@@ -175,6 +181,16 @@ class Dataset:
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one input: (H, W, C), (length, channels), (d,), ..."""
         return self.train.inputs.shape[1:]
+
+
+def _remedy(train: tuple[int, ...], test: tuple[int, ...]) -> str:
+    """Say how inputs of two shapes come to belong together."""
+    are_images = len(train) == len(test) == IMAGE_AXES - 1
+    if are_images and train[:-1] != test[:-1]:
+        return "add the transform {name: resize, size: ...}"
+    if are_images and train != test and {train[-1], test[-1]} == {1, 3}:
+        return "add the transform {name: colour} or {name: grey}"
+    return "take both from the same source"
 
 
 def write_split(split: Split, path: str | Path) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.datasets.part import Part, listed
+from gengap.datasets.precision import as_float32
 from gengap.errors import GengapError
 from gengap.names import TARGETS
 
@@ -24,12 +25,15 @@ MANY_CLASSES = 20
 FEW_PER_CLASS = 2
 """Numbers of more than ``MANY_CLASSES`` values, with fewer samples of each, are hardly classes."""
 
+EXACT_INTEGERS = 2**53
+"""Up to here float64 holds every integer."""
+
 Label = int | float | str
 Selection = Sequence[Sequence[Label]]
 
 
 def tidied(part: Part, target: str | None = None) -> Part:
-    """Return a part whose labels (n,) are texts, int64 or float64.
+    """Return a part whose labels (n,) are texts, int64 or float64, or numbers of any type.
 
     One-hot rows become the place of their 1, and their number of columns that of the classes.
 
@@ -53,11 +57,13 @@ def tidied(part: Part, target: str | None = None) -> Part:
         raise GengapError(
             f"The labels of {where} have shape {labels.shape}: give one label to each input."
         )
-    return replace(part, labels=_in_one_type(labels, where))
+    return replace(part, labels=_in_one_type(labels, where, target))
 
 
-def _in_one_type(labels: np.ndarray, where: str) -> np.ndarray:
+def _in_one_type(labels: np.ndarray, where: str, target: str | None) -> np.ndarray:
     kind = labels.dtype.kind
+    if target == "number" and kind in "biu":
+        return labels  # no int64, which would lose large unsigned numbers
     if kind == "f":
         rows = np.flatnonzero(~np.isfinite(labels))
         if rows.size:
@@ -67,9 +73,19 @@ def _in_one_type(labels: np.ndarray, where: str) -> np.ndarray:
             )
         return labels.astype(np.float64)
     if kind in "iu":
+        if labels.max() > np.iinfo(np.int64).max:
+            raise GengapError(
+                f"The labels of {where} reach up to {labels.max()}, beyond what int64 can hold: "
+                "number the classes from 0, or name them by texts."
+            )
         return labels.astype(np.int64)
     if kind == "S":
-        return np.char.decode(labels, "utf-8")
+        try:
+            return np.char.decode(labels, "utf-8")
+        except UnicodeDecodeError as error:
+            raise GengapError(
+                f"The labels of {where} are bytes that are no UTF-8 ({error}): save them as texts."
+            ) from error
     if kind in "bU":
         return labels.astype(str)
     raise GengapError(
@@ -131,16 +147,14 @@ def as_targets(labels: np.ndarray, where: str) -> NDArray[np.float32]:
     """Return tidy labels as numbers to predict.
 
     Raises:
-        GengapError: float32 cannot hold one of them.
+        GengapError: one of them is a text, or float32 cannot hold them apart.
     """
-    with np.errstate(over="ignore"):
-        targets: NDArray[np.float32] = labels.astype(np.float32)
-    rows = np.flatnonzero(~np.isfinite(targets))
-    if rows.size:
+    if labels.dtype.kind == "U":
         raise GengapError(
-            f"The labels of {where} are too large for float32 in row {listed(rows)}: scale them."
+            f"The labels of {where} are texts such as '{labels[0]}', but those of the training "
+            "data are numbers: give numbers there too."
         )
-    return targets
+    return as_float32(labels, f"The labels of {where}")
 
 
 @dataclass(frozen=True)
@@ -151,28 +165,96 @@ class Classes:
         values: for each class the labels that are in it.
         names: a name of each; none where the labels are 0, 1, ..., k-1 as they are.
         is_selection: whether labels in no class are left out, not refused.
+        train: the training data, whose labels these are, tidy.
     """
 
     values: tuple[tuple[Label, ...], ...]
     names: tuple[str, ...]
     is_selection: bool
+    train: Part
 
-    def number(self, labels: np.ndarray, where: str) -> NDArray[np.int64]:
+    def number(self, part: Part) -> NDArray[np.int64]:
         """Return the number of each label's class; -1 where it is in none and may be left out.
 
+        Args:
+            part: the training data, or test data with tidy labels. A label is that of the training
+                data which has the same name, where both have names, and else the same value.
+
         Raises:
-            GengapError: a label is in no class.
+            GengapError: a label is in no class, or the labels of the two parts cannot be compared.
         """
         place = {label: k for k, members in enumerate(self.values) for label in members}
-        present, inverse = np.unique(labels, return_inverse=True)
-        unknown = [value for value in present.tolist() if value not in place]
+        distinct, inverse = np.unique(_as_integers(part), return_inverse=True)
+        present: list[Label] = distinct.tolist()
+        if part is not self.train and _by_name(part, self.train):
+            name_of = dict(zip(*_known_labels(self.train), strict=True))
+            place = {name_of.get(label, str(label)): k for label, k in place.items()}
+            name_of = dict(zip(*_known_labels(part), strict=True))
+            present = [name_of[label] for label in present]
+        unknown = [label for label in present if label not in place]
+        if any(isinstance(label, float) for label in unknown) and all(
+            isinstance(label, int) for label in place
+        ):
+            raise GengapError(
+                f"The labels of {part.where} are numbers such as {unknown[0]:g}, but those of "
+                f"{self.train.where} are classes: give both alike."
+            )
         if unknown and not self.is_selection:
             raise GengapError(
-                f"{where} holds the class {listed(map(repr, unknown))}, which the training data "
-                "do not have: add examples of it there, or leave it out by 'classes'."
+                f"{part.where} holds the class {listed(map(repr, unknown))}, which the training "
+                "data do not have: add examples of it there, or leave it out by 'classes'."
             )
-        numbers = np.array([place.get(value, -1) for value in present.tolist()], dtype=np.int64)
+        numbers = np.array([place.get(label, -1) for label in present], dtype=np.int64)
         return numbers[inverse]
+
+
+def _by_name(part: Part, train: Part) -> bool:
+    """Tell whether the labels of test data stand for names of the training data, not for values.
+
+    Args:
+        part: the test data, with tidy labels.
+        train: the training data likewise.
+
+    Returns:
+        True where both have names; integers count as names where the other's names are integers.
+
+    Raises:
+        GengapError: labels are texts on one side alone, or the numbers of classes differ.
+    """
+    are_texts = [data.labels.dtype.kind == "U" for data in (part, train)]
+    have_names = [bool(data.class_names) for data in (part, train)]
+    named = [text or names for text, names in zip(are_texts, have_names, strict=True)]
+    if all(named):
+        return True
+    if any(are_texts):
+        kinds = ["texts" if text else "numbers" for text in are_texts]
+        raise GengapError(
+            f"The labels of {part.where} are {kinds[0]} but those of {train.where} are {kinds[1]}: "
+            "give both alike."
+        )
+    if any(have_names):
+        names = part.class_names or train.class_names
+        if all(name.lstrip("-").isdecimal() for name in names):
+            return True
+        log.warning(
+            "%s, %s: one alone has names of classes (%s); they are taken in this order",
+            train.where, part.where, listed(names),
+        )  # fmt: skip
+    if None not in (part.classes, train.classes) and part.classes != train.classes:
+        raise GengapError(
+            f"{part.where} has {part.classes} classes and {train.where} has {train.classes}: give "
+            "both the same classes, or name them."
+        )
+    return False
+
+
+def _known_labels(part: Part) -> tuple[list[Label], list[str]]:
+    """Return the labels that a part can have, in order, and the names of their classes."""
+    if part.classes is None:
+        values: list[Label] = np.unique(_as_integers(part)).tolist()
+        return values, [str(value) for value in values]
+    values = list(range(part.classes))
+    return values, list(part.class_names or map(str, values))
 
 
 def classes_of(part: Part, selection: Selection | None) -> Classes:
@@ -189,21 +271,16 @@ def classes_of(part: Part, selection: Selection | None) -> Classes:
     Raises:
         GengapError: integer labels with gaps and no selection, or an unknown label in it.
     """
-    if part.classes is None:
-        values: list[Label] = np.unique(_as_integers(part)).tolist()
-        names = [str(value) for value in values]
-    else:
-        values = list(range(part.classes))
-        names = list(part.class_names or map(str, values))
+    values, names = _known_labels(part)
     counted = values == list(range(len(values)))
     if selection is not None:
         chosen = [tuple(_lookup(entry, values, names, part.where) for entry in group)
                   for group in selection]  # fmt: skip
         name_of = dict(zip(values, names, strict=True))
         called = ("+".join(name_of.get(value, str(value)) for value in group) for group in chosen)
-        return Classes(tuple(chosen), tuple(called), is_selection=True)
+        return Classes(tuple(chosen), tuple(called), True, part)
     if part.classes is not None:
-        return Classes(tuple((value,) for value in values), part.class_names, is_selection=False)
+        return Classes(tuple((value,) for value in values), part.class_names, False, part)
     if not counted:
         _check_gaps(values, part.where)
         mapped = ", ".join(f"{name} -> {k}" for k, name in enumerate(names[:10]))
@@ -211,14 +288,16 @@ def classes_of(part: Part, selection: Selection | None) -> Classes:
             "%s: %d classes are numbered from 0: %s%s",
             part.where, len(values), mapped, ", ..." if len(names) > 10 else "",
         )  # fmt: skip
-    return Classes(
-        tuple((value,) for value in values), () if counted else tuple(names), is_selection=False
-    )
+    class_names = () if counted else tuple(names)
+    return Classes(tuple((value,) for value in values), class_names, False, part)
 
 
 def _as_integers(part: Part) -> np.ndarray:
-    whole = part.labels.dtype.kind == "f" and (part.labels == np.round(part.labels)).all()
-    return part.labels.astype(np.int64) if whole else part.labels
+    """Return the labels, as integers where they are whole floats that int64 can hold apart."""
+    labels = part.labels
+    if labels.dtype.kind != "f" or (labels != np.round(labels)).any():
+        return labels
+    return labels.astype(np.int64) if np.abs(labels).max() < EXACT_INTEGERS else labels
 
 
 def _check_gaps(values: Sequence[Label], where: str) -> None:
@@ -236,7 +315,10 @@ def _check_gaps(values: Sequence[Label], where: str) -> None:
 
 def _lookup(entry: Label, values: Sequence[Label], names: Sequence[str], where: str) -> Label:
     """Return the label that an entry of a selection means: a name, a number, or else a place."""
-    if not isinstance(entry, bool) and isinstance(entry, int | np.integer):
+    is_whole = isinstance(entry, int | np.integer) or (
+        isinstance(entry, float) and entry.is_integer()
+    )
+    if is_whole and not isinstance(entry, bool):
         entry = int(entry)
         if all(isinstance(value, int) for value in values):
             if entry not in values:
@@ -246,9 +328,9 @@ def _lookup(entry: Label, values: Sequence[Label], names: Sequence[str], where: 
             return values[names.index(str(entry))]
         if not all(name.lstrip("-").isdecimal() for name in names) and 0 <= entry < len(values):
             return values[entry]
-    elif entry in names:
+    elif str(entry) in names:
         return values[names.index(str(entry))]
     raise GengapError(
         f"{where} has no class {entry!r}, which 'classes' or 'groups' lists: choose among "
-        f"{listed(names)}."
+        f"{listed(map(repr, names))}."
     )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
-from gengap.names import TRANSFORMS
+from gengap.planning.datasets import check_transforms
 
 Inputs = NDArray[np.float32]
 
@@ -45,21 +45,12 @@ def apply(
         GengapError: an unknown transform or keyword, a missing keyword, or inputs that it does not
             fit.
     """
+    check_transforms(transforms)
     if transforms and train.dtype != np.float32:
         raise GengapError("Transforms need numbers but this dataset holds tokens: leave them out.")
     for spec in transforms:
         keywords = dict(spec)
-        name = keywords.pop("name", None)
-        if name not in TRANSFORMS:
-            raise GengapError(f"Unknown transform {name!r}: choose one of {', '.join(TRANSFORMS)}.")
-        known = TRANSFORMS[name]
-        for key in keywords:
-            if key not in known:
-                takes = " and ".join(known) or "no keyword"
-                raise GengapError(f"Unknown keyword {key!r} of transform {name}: it takes {takes}.")
-        for key in known:
-            if key not in keywords:
-                raise GengapError(f"Transform {name} lacks its keyword {key}: add it.")
+        name = keywords.pop("name")
         train, test = FUNCTIONS[name](train, test, **keywords)
     return train, test
 
@@ -73,23 +64,28 @@ def resized(images: Inputs, size: int) -> Inputs:
 
     Args:
         images: of one size.
-        size: height and width afterwards; a smaller pixel averages over the area that it covers.
+        size: height and width afterwards, above 0; a smaller pixel averages over the area that it
+            covers.
 
     Returns:
         The resized images.
 
     Raises:
-        GengapError: a size that is no whole number above 0, or inputs that are no images.
+        GengapError: inputs that are no images, or a size that memory cannot hold.
     """
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise GengapError(f"size={size!r} of transform resize must be a whole number above 0.")
     count, height, width, channels = _image_shape(images, "resize")
-    rows: Inputs = np.matmul(
-        interpolation(height, size), images.reshape(count, height, width * channels)
-    )
-    resized: Inputs = np.matmul(
-        interpolation(width, size), rows.reshape(count, size, width, channels)
-    )
+    try:
+        rows: Inputs = np.matmul(
+            interpolation(height, size), images.reshape(count, height, width * channels)
+        )
+        resized: Inputs = np.matmul(
+            interpolation(width, size), rows.reshape(count, size, width, channels)
+        )
+    except MemoryError as error:
+        raise GengapError(
+            f"Images of {size}x{size} pixels, {count} at once, do not fit in memory: take a "
+            "smaller size for the transform resize, or fewer images."
+        ) from error
     return resized
 
 
@@ -135,6 +131,12 @@ def _coloured(images: Inputs) -> Inputs:
 
 
 def _normalise(train: Inputs, test: Inputs) -> tuple[Inputs, Inputs]:
+    if train.shape[-1] != test.shape[-1]:
+        raise GengapError(
+            f"Transform normalise needs as many channels or components in the test data as in the "
+            f"training data, but these have {train.shape[-1]} and those {test.shape[-1]}: give "
+            "both alike, of images by the transform colour or grey before it."
+        )
     channels = [train[..., channel] for channel in range(train.shape[-1])]
     mean = np.array([values.mean(dtype=np.float64) for values in channels])
     deviation = np.array([values.std(dtype=np.float64) for values in channels])

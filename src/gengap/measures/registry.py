@@ -340,9 +340,12 @@ def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
         return _failed(function, error)
     values: dict[str, Value] = {}
     left_out: dict[str, str] = {}
+    unmet: dict[str, str] = {}
     for name, value in results.items():
         if isinstance(value, LeftOut):
             left_out[name] = value.reason
+            if value.need:
+                unmet[name] = value.need
         elif _is_finite(value):
             values[name] = value
         else:
@@ -350,7 +353,8 @@ def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
                 f"The measure '{name}' is not finite for this network: look at its weights and its "
                 "training loss."
             )
-    return MeasureResults(values, left_out, {} if share is None else dict.fromkeys(values, share))
+    shares = {} if share is None else dict.fromkeys(values, share)
+    return MeasureResults(values, left_out, shares, unmet)
 
 
 def _lacking(function: MeasureFunction, subject: Subject) -> MeasureResults:

@@ -36,9 +36,12 @@ class LeftOut:
 
     Attributes:
         reason: one sentence that says why, with the remedy.
+        need: the name of what the measure needs and the subject does not have, one of
+            :data:`gengap.names.NEEDS`; empty where there is another reason.
     """
 
     reason: str
+    need: str = ""
 
 
 @dataclass(frozen=True, eq=False)

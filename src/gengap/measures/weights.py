@@ -186,7 +186,8 @@ def layer_spectrum(kernel: Kernel) -> NDArray[np.float64]:
     if weight.ndim == IMAGE_KERNEL:
         eigenvalues = eigenvalues / 2
     spectrum: NDArray[np.float64] = np.sort(eigenvalues.numpy(force=True))
-    return spectrum[spectrum > SMALLEST_SHARE * spectrum[-1]]
+    positive: NDArray[np.float64] = spectrum[spectrum > SMALLEST_SHARE * spectrum[-1]]
+    return positive
 
 
 def fit_power_law(values: NDArray[np.float64]) -> float:

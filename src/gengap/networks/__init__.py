@@ -8,7 +8,8 @@ architecture, a function in the user's own file, a name in torchvision or timm, 
 :func:`initialise`, :func:`write_weights`, :func:`read_weights`, :func:`convolutional`,
 :func:`dense`. For the parts of a network: :func:`weight_layers`, :func:`observed_layers`,
 :func:`leaf_modules`, :func:`parameter_count`. For its linear maps: :func:`kernels`,
-:func:`kernel_norms`, :func:`coverage`, :func:`unknown_layers`, :func:`folded`. To run it over data:
+:func:`kernel_norms`, :func:`row_norms`, :func:`coverage`, :func:`unknown_layers`, :func:`folded`,
+:func:`effective_copy`, :func:`difference`, :func:`sum_over_paths`. To run it over data:
 :func:`batched_outputs`, :func:`predicted_classes`, :func:`logits`, :func:`class_logits`,
 :func:`predictions`, :func:`penultimate`, :func:`captured`. For its device: :func:`resolve_device`,
 :func:`device_of`, :func:`tensor_of`.
@@ -18,6 +19,7 @@ from gengap.networks.adoption import AdoptedNetwork, adopt
 from gengap.networks.architectures import ARCHITECTURES
 from gengap.networks.building import build
 from gengap.networks.device import device_of, resolve_device, tensor_of
+from gengap.networks.effective_weights import difference, effective_copy
 from gengap.networks.factories import copy_code, factory_keywords
 from gengap.networks.folding import folded
 from gengap.networks.inference import (
@@ -42,10 +44,12 @@ from gengap.networks.kernels import (
     coverage,
     kernel_norms,
     kernels,
+    row_norms,
     unknown_layers,
 )
 from gengap.networks.layers import LAYERS
 from gengap.networks.network import Network
+from gengap.networks.path_norms import sum_over_paths
 from gengap.networks.specs import read_spec
 from gengap.networks.templates import TEMPLATES, convolutional, dense
 from gengap.networks.weight_files import read_weights
@@ -69,6 +73,8 @@ __all__ = [
     "coverage",
     "dense",
     "device_of",
+    "difference",
+    "effective_copy",
     "evaluating",
     "factory_keywords",
     "folded",
@@ -88,7 +94,9 @@ __all__ = [
     "read_spec",
     "read_weights",
     "resolve_device",
+    "row_norms",
     "set_weights",
+    "sum_over_paths",
     "tensor_of",
     "unknown_layers",
     "weight_layers",

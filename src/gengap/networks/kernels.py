@@ -17,6 +17,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from gengap.errors import GengapError
 from gengap.networks.device import device_of, tensor_of
+from gengap.networks.effective_weights import effective_copy
 from gengap.networks.folding import TRANSPOSED_CONVOLUTIONS, ChannelAffine
 
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)
@@ -139,6 +140,16 @@ def kernel_norms(network: nn.Module, example: Tensor, rng: np.random.Generator) 
     Returns:
         The norms by the kernels' names, in their order, with a relative error below 1e-6.
     """
+    shapes = _input_shapes(network, example)
+    return {
+        kernel.name: _norm(kernel, shapes[kernel.module], rng)
+        for kernel in kernels(network)
+        if kernel.module in shapes
+    }
+
+
+def _input_shapes(network: nn.Module, example: Tensor) -> dict[nn.Module, torch.Size]:
+    """Return the shape of what each layer with a kernel takes, of those that an input passes."""
     shapes: dict[nn.Module, torch.Size] = {}
 
     def remember(
@@ -157,11 +168,53 @@ def kernel_norms(network: nn.Module, example: Tensor, rng: np.random.Generator) 
     finally:
         for handle in handles:
             handle.remove()
+    return shapes
+
+
+@torch.no_grad()
+def row_norms(network: nn.Module, example: Tensor) -> dict[str, Tensor]:
+    """Compute the Euclidean norm of each row of the matrix of each kernel that an input passes.
+
+    A row holds the weights into one output. As in :func:`kernel_norms`, a convolution is the linear
+    map on the input that reaches it, with a row for each channel and place of its output.
+
+    Args:
+        network: any network, in eval mode.
+        example: one input, (1, *input_shape), which fixes the size of each layer's input.
+
+    Returns:
+        The norms (rows,), float64, by the kernels' names, in their order.
+
+    Raises:
+        GengapError: a convolution pads with other values than zeros, so that rows mix weights.
+    """
+    effective = effective_copy(network)
+    inputs = example.double() if example.is_floating_point() else example
+    shapes = _input_shapes(effective, inputs)
     return {
-        kernel.name: _norm(kernel, shapes[kernel.module], rng)
-        for kernel in kernels(network)
+        kernel.name: _row_norms(kernel, shapes[kernel.module])
+        for kernel in kernels(effective)
         if kernel.module in shapes
     }
+
+
+def _row_norms(kernel: Kernel, shape: torch.Size) -> Tensor:
+    layer = kernel.module
+    if not isinstance(layer, _ConvNd):
+        norms: Tensor = torch.linalg.vector_norm(kernel.weight.flatten(1), dim=1)
+        return norms
+    if layer.padding_mode != "zeros":
+        raise GengapError(
+            f"The convolution {kernel.name} has padding_mode {layer.padding_mode!r}, which puts "
+            "several weights into one entry of its matrix: pad with zeros, or do without this "
+            "measure."
+        )
+    squares = {"weight": layer.weight.square()}
+    if layer.bias is not None:
+        squares["bias"] = torch.zeros_like(layer.bias)
+    ones = layer.weight.new_ones((1, *shape[1:]))
+    sums: Tensor = functional_call(layer, squares, (ones,))
+    return sums.flatten().sqrt()
 
 
 def _norm(kernel: Kernel, shape: torch.Size, rng: np.random.Generator) -> float:

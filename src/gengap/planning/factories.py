@@ -19,10 +19,13 @@ class Parameters:
     Attributes:
         names: the parameters that can be given by name.
         required: those of them without a default.
+        are_all: whether no other can be given: not by ``**keywords``, nor by what a decorator makes
+            of the factory.
     """
 
     names: tuple[str, ...]
     required: tuple[str, ...]
+    are_all: bool
 
 
 def factory_parameters(path: Path, name: str) -> Parameters | None:
@@ -81,7 +84,9 @@ def _of_function(node: ast.FunctionDef | ast.AsyncFunctionDef, *, bound: bool) -
         for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
     ]
     return Parameters(
-        tuple(name for name, _ in by_name), tuple(name for name, needed in by_name if needed)
+        tuple(name for name, _ in by_name),
+        tuple(name for name, needed in by_name if needed),
+        are_all=arguments.kwarg is None and not node.decorator_list,
     )
 
 

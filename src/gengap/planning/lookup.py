@@ -102,6 +102,20 @@ class Lookup:
         task = self._task(wildcards)
         return [task.loss(network) for network in self.networks(wildcards)]
 
+    def siblings(self, wildcards: Wildcards) -> list[list[int]]:
+        """Look up the siblings of each of the shard's networks."""
+        task = self._task(wildcards)
+        return [task.siblings(network) for network in self.networks(wildcards)]
+
+    def sibling_receipts(self, wildcards: Wildcards) -> list[str]:
+        """Look up the receipts of the other shards that hold siblings of the shard's networks."""
+        return targets.sibling_receipts(self._task(wildcards), int(wildcards.shard))
+
+    def unlabelled_file(self, wildcards: Wildcards) -> list[str]:
+        """Look up the file of the task's unlabelled inputs, if it has any."""
+        unlabelled = self._task(wildcards).own["unlabelled"]
+        return [unlabelled["from"]] if unlabelled else []
+
     def figure_input(self, of: str, pattern: str) -> OfWildcards:
         """Look up the files of a figure of a task or study, by their planned pattern."""
         return lambda wildcards: targets.figure_files(self.plan, wildcards[of], pattern)

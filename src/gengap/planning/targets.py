@@ -91,6 +91,11 @@ def receipt_of(task: TaskPlan, network: int) -> str:
     return SHARDS.format(task=task.name, shard=task.shard_of(network))
 
 
+def sibling_receipts(task: TaskPlan, shard: int) -> list[str]:
+    """Return the receipts of the other shards that hold siblings of a shard's networks."""
+    return [SHARDS.format(task=task.name, shard=other) for other in task.shards_of_siblings(shard)]
+
+
 def export_receipt(task: TaskPlan) -> list[str]:
     """Return the receipt of the export that an imported task waits for, if any."""
     return [f"results/{task.exported_from}/pgdl/exported.txt"] if task.exported_from else []

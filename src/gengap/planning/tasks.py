@@ -13,7 +13,7 @@ from gengap.errors import GengapError
 from gengap.limits import LEAST_NETWORKS
 from gengap.names import KINDS, PGDL_NETWORKS, STAGED_FAMILY
 from gengap.planning.checkpoints import CheckpointsPlan
-from gengap.planning.datasets import check_dataset
+from gengap.planning.datasets import check_dataset, check_unlabelled
 from gengap.planning.families import families
 from gengap.planning.grid import check_roles, grid_points, identity, split_grid_point
 from gengap.planning.networks import (
@@ -186,6 +186,22 @@ class TaskPlan:
         size: int = self.own["networks_per_job"]
         return network // size
 
+    def siblings(self, network: int) -> list[int]:
+        """Return the positions of a zoo's networks that differ from one in their seed alone.
+
+        Networks that were trained elsewhere have none, since nobody knows what else differs.
+        """
+        if self.kind != "zoo":
+            return []
+        replicates: int = self.own["zoo"]["replicates"]
+        first = network - network % replicates
+        return [other for other in range(first, first + replicates) if other != network]
+
+    def shards_of_siblings(self, shard: int) -> list[int]:
+        """Return the other shards that hold siblings of a shard's networks."""
+        siblings = (other for network in self.networks(shard) for other in self.siblings(network))
+        return sorted({self.shard_of(other) for other in siblings} - {shard})
+
     def loss(self, network: int) -> str:
         """Return the loss that a network was trained on; empty where the data tell.
 
@@ -252,6 +268,8 @@ class TaskPlan:
                 loss = entry["training"]["loss"]
                 check_loss(entry["network"], loss, origin, ("template", "architecture"))
                 check_training(entry["training"], origin)
+        if self.own["unlabelled"]:
+            check_unlabelled(self.own["unlabelled"], f"Task '{self.own['name']}'")
         if self.count < LEAST_NETWORKS:
             raise GengapError(
                 f"Task '{self.own['name']}' has {self.count} networks, but the evaluation needs at "
