@@ -44,6 +44,7 @@ def main() -> None:
                     if sibling in made
                 ),
                 unlabelled=unlabelled,
+                history=receipt.history(network),
             )
             try:
                 values = compute(params.family, subject, slow=params.slow)

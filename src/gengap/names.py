@@ -22,6 +22,9 @@ FAMILIES = {
     "unlabelled": "gengap.measures.unlabelled",
     "gradients": "gengap.measures.gradients",
     "information": "gengap.measures.information",
+    "weights": "gengap.measures.weights",
+    "representations": "gengap.measures.representations",
+    "history": "gengap.measures.history",
 }
 """Families of measures that come with the library, and the module of each."""
 

@@ -57,6 +57,18 @@ def test_initial_weights_let_more_be_computed(
     assert described([saved.folder], capsys)["measures"] == given
 
 
+def test_a_recorded_training_lets_its_history_be_measured(
+    saved: Saved, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (Path(saved.folder) / "history.csv").write_text("epoch,train_loss\n1,0.5\n2,0.1\n")
+    measures = described([saved.folder], capsys)["measures"]["history"]
+    assert measures["epochs_to_loss"] is None
+    assert "needs snapshots" in measures["trajectory_dimension"]
+    assert main(["measure", saved.folder, "--families", "history"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert any(row.startswith("history,epochs_to_loss,0,2.0") for row in rows)
+
+
 def test_the_text_says_the_same(saved: Saved, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["describe", saved.spec]) == 0
     text = capsys.readouterr().out
@@ -74,8 +86,8 @@ def test_the_text_says_the_same(saved: Saved, capsys: pytest.CaptureFixture[str]
     assert main(["describe", saved.folder]) == 0
     applicable, left_out = capsys.readouterr().out.split("measures that cannot be computed\n")
     assert "training data" not in applicable
-    # One network alone has no siblings and no unlabelled inputs.
-    assert set(re.findall(r"^  (\w+): ", left_out, re.M)) == {"response", "unlabelled"}
+    # One network alone has no siblings, no unlabelled inputs, and here no record of its training.
+    assert set(re.findall(r"^  (\w+): ", left_out, re.M)) == {"history", "response", "unlabelled"}
 
 
 TEXT = """

@@ -11,7 +11,7 @@ import pytest
 from gengap import tasks
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.tasks.folder import Metrics, with_labels
+from gengap.tasks.folder import Metrics, TrainedNetwork, with_labels
 
 
 def metrics(width: int, train: float = 1.0, test: float = 0.9) -> Metrics:
@@ -127,3 +127,16 @@ def test_labels_replace_those_of_the_split(tmp_path: Path) -> None:
     (tmp_path / "labels.npy").write_bytes(b"not an array")
     with pytest.raises(GengapError, match=r"labels\.npy is not a readable"):
         with_labels(split, tmp_path / "labels.npy")
+
+
+def test_a_history_is_read_and_one_that_is_missing_or_broken_is_refused(tmp_path: Path) -> None:
+    network = TrainedNetwork("3", tmp_path, metrics(4))
+    with pytest.raises(GengapError, match=r"history of network 3 is not known .* trained here"):
+        network.history()
+    path = tmp_path / "history.csv"
+    path.write_text("epoch,train_loss\n1,0.5\n2,0.25\n")
+    assert network.history()["train_loss"].tolist() == [0.5, 0.25]
+    for content in ("", "epoch,train_loss\n", "epoch,loss\n1,2\n"):
+        path.write_text(content)
+        with pytest.raises(GengapError, match=r"history\.csv (is not a readable|does not hold)"):
+            network.history()

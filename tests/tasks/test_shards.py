@@ -91,6 +91,23 @@ def test_a_network_is_read_only_as_its_receipt_lists_it(maker: Maker, tmp_path: 
         ShardReceipt(tmp_path, {}).network("7")
 
 
+def test_a_history_is_that_of_the_receipt_or_none(maker: Maker, tmp_path: Path) -> None:
+    maker()
+    receipt = ShardReceipt(tmp_path, {"7": make_network(maker.folder, "identity", "digest", maker)})
+    assert receipt.history("7") is None
+    path = maker.folder / "history.csv"
+    path.write_text("epoch,train_loss\n1,0.5\n")
+    listed = {"7": {**receipt.networks["7"], "history.csv": sha256(path)}}
+    history = ShardReceipt(tmp_path, listed).history("7")
+    assert history is not None
+    assert history["train_loss"].tolist() == [0.5]
+    path.write_text("epoch,train_loss\n1,0.25\n")
+    with pytest.raises(GengapError, match=r"history\.csv is not the file"):
+        ShardReceipt(tmp_path, listed).history("7")
+    with pytest.raises(GengapError, match="Network 8 was not made"):
+        receipt.history("8")
+
+
 @pytest.mark.parametrize("content", ["[]", "{}", '{"networks": 1}', "{"])
 def test_a_file_that_is_no_receipt_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "0.json").write_text(content)

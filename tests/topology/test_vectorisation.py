@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gudhi.representations import ComplexPolynomial
+from gudhi.representations import ComplexPolynomial, PersistenceScaleSpaceKernel, Silhouette
 from persim import PersistenceImager, PersLandscapeExact
 
 from gengap.errors import GengapError
@@ -37,6 +37,9 @@ NAMES = (
     "complex_polynomial",
     "persistence_image",
     "persistence_landscape",
+    "persistence_silhouette",
+    "heat_kernel",
+    "lifetime_sums",
 )
 
 
@@ -50,6 +53,11 @@ def random_bars(seed: int, count: int) -> np.ndarray:
     ("name", "of_h0", "of_h1"),
     [
         ("persistence_pooling", [0.75, 0.25] + [0] * 8, [0.5, 0.25, 0.25, 0.25] + [0] * 6),
+        (
+            "lifetime_sums",
+            [0.5 + math.sqrt(0.75), 1, 0.625],
+            [1.5 + math.sqrt(0.5), 1.25, 0.4375],
+        ),
         ("average_lives_and_midlives", [0.5, 0.25], [0.3125, 0.65625]),
         (
             "average_lives_and_midlives_squared",
@@ -169,6 +177,36 @@ def test_persistence_landscape_of_one_bar_is_a_tent() -> None:
         vectors[:LANDSCAPE_POINTS], np.clip(0.2 - np.abs(points - 0.4), 0, None), atol=1e-15
     )
     assert not vectors[LANDSCAPE_POINTS:].any()
+
+
+def test_persistence_silhouette_against_gudhi() -> None:
+    bars = random_bars(3, 12)
+    vector = vectorise([bars])["persistence_silhouette.H0"]
+    half = 0.5 / LANDSCAPE_POINTS
+    silhouette = Silhouette(
+        weight=lambda bar: bar[1] - bar[0],
+        resolution=LANDSCAPE_POINTS,
+        sample_range=[half, 1 - half],
+    )
+    np.testing.assert_allclose(vector, silhouette(bars) / np.sqrt(2), atol=1e-12)
+    assert not vectorise([np.empty((0, 2))])["persistence_silhouette.H0"].any()
+
+
+@pytest.mark.parametrize("grid_end", [1.0, 2.5])
+def test_heat_kernel_against_gudhis_kernel_with_single_points(grid_end: float) -> None:
+    bars = grid_end * random_bars(4, 9)
+    vector = vectorise([bars], grid_end=grid_end)["heat_kernel.H0"]
+    centres = (np.arange(PIXELS) + 0.5) * PIXEL_SIZE * grid_end
+    deviation = SPREAD * grid_end
+    kernel = PersistenceScaleSpaceKernel(bandwidth=deviation)
+    heat = [
+        kernel(bars, np.array([[birth, death]]))
+        for row, birth in enumerate(centres)
+        for death in centres[row + 1 :]
+    ]
+    # GUDHI's Gaussian has the constant of one dimension.
+    expected = np.array(heat) / (np.sqrt(2 * np.pi) * deviation)
+    np.testing.assert_allclose(vector, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_names_and_lengths_are_those_of_the_constant() -> None:

@@ -46,6 +46,9 @@ SEEN_BY = {
     "unlabelled": OUTPUTS,
     "gradients": DERIVATIVES,
     "information": DERIVATIVES,
+    "weights": NORMS,
+    "representations": NEURONS,
+    "history": DERIVATIVES,
 }
 """What most measures of a family look at."""
 

@@ -15,6 +15,7 @@ from gengap.names import LOSSES
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
     from gengap.datasets import Split
     from gengap.measures import Subject
@@ -121,6 +122,7 @@ class NamedNetwork:
         initial: the same network with its initial weights; None where none are named.
         data: the training data with the labels trained on; None where none are named.
         is_trained: whether the network has trained weights, not those that its spec starts with.
+        history: one row per epoch of its training; None where it was not recorded.
         purpose: words that name the random streams of its measures: task and network, as in the
             workflow, or one word for a network of no task.
     """
@@ -129,13 +131,14 @@ class NamedNetwork:
     initial: Network | None
     data: Split | None
     is_trained: bool
+    history: pd.DataFrame | None
     purpose: tuple[str, ...]
 
     def subject(self, data: Split, loss: str | None, rng: np.random.Generator) -> Subject:
         """Return what measures take."""
         from gengap.measures import Subject
 
-        return Subject(self.network, self.initial, data, rng, loss=loss or "")
+        return Subject(self.network, self.initial, data, rng, loss=loss or "", history=self.history)
 
 
 def read_named_network(options: Namespace) -> NamedNetwork:
@@ -255,6 +258,7 @@ def network_of_spec(options: Namespace, weights: Path | None, example: Split | N
 
 def _of_task(trained: TrainedNetwork) -> NamedNetwork:
     """Read a network of a task, with the data of the task and its own labels."""
+    from gengap.tasks.folder import HISTORY
     from gengap.tasks.shards import INITIAL
 
     return NamedNetwork(
@@ -262,6 +266,7 @@ def _of_task(trained: TrainedNetwork) -> NamedNetwork:
         trained.initial() if (trained.folder / INITIAL).is_file() else None,
         data_of_task(trained),
         True,
+        trained.history() if (trained.folder / HISTORY).is_file() else None,
         (trained.folder.parents[1].name, trained.id),
     )
 
@@ -279,5 +284,6 @@ def _of_files(options: Namespace) -> NamedNetwork:
         None if options.initial is None else network_of_spec(options, options.initial, data),
         data,
         options.weights is not None or bool({"keras", "hub"} & set(network.spec)),
+        None,
         ("measure",),
     )

@@ -30,8 +30,12 @@ from gengap.files import writing
 from gengap.limits import LEAST_NETWORKS
 from gengap.seeding import generator
 
-REDUCED = ("persistence_image", "persistence_landscape")
-"""Measures that are sampled functions: principal components replace their many values."""
+REDUCED = (
+    "persistence_image", "persistence_landscape", "persistence_silhouette", "heat_kernel",
+    "layer_statistics", "layer_diagrams",
+)  # fmt: skip
+"""Measures that are sampled functions or statistics of each layer: principal components replace
+their many values."""
 TIE_DIGITS = 12
 """Measures whose mean R2 agree to this many digits are ranked by name."""
 ALL = "all"

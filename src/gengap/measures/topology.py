@@ -19,7 +19,11 @@ NEURONS = 3000
 DRAWS = 20
 RESAMPLES = 1000
 
-STABILITY = ("bottleneck_between_draws.H0", "bottleneck_between_draws.H1")
+STABILITY = tuple(
+    f"{kind}_between_draws.H{dimension}"
+    for kind in ("bottleneck", "wasserstein", "sliced_wasserstein")
+    for dimension in range(2)
+)
 
 
 @measure(*COMPONENTS, *STABILITY, sign="?", slow=True)
@@ -53,8 +57,18 @@ def summaries(subject: Subject) -> dict[str, Value]:
           pixels (in H0 over 20, by life), with G a Gaussian of the size of a pixel.
         - ``persistence_landscape``: the five largest of max(0, min(t - b, d - t)) over the bars, at
           100 values of t.
+        - ``persistence_silhouette``: the mean of max(0, min(t - b, d - t)) over the bars, weighted
+          by d - b, at 100 values of t.
+        - ``heat_kernel``: sum G(z - (b, d)) - G(z - (d, b)) over the bars, at the centres z above
+          the diagonal of 20 x 20 pixels, with G a Gaussian of the size of a pixel.
+        - ``lifetime_sums``: sum (d - b)^alpha over the bars, for alpha = 1/2, 1 and 2; that of 1 is
+          the total persistence.
         - ``bottleneck_between_draws``: the bottleneck distance of the diagrams of consecutive
           draws.
+        - ``wasserstein_between_draws``: the 1-Wasserstein distance, with Euclidean costs, of the
+          500 longest bars of consecutive draws.
+        - ``sliced_wasserstein_between_draws``: the mean over 50 lines of the 1-Wasserstein distance
+          of the diagrams of consecutive draws, projected onto the line.
 
     Source:
         - ``persistence_pooling``, ``average_lives_and_midlives``,
@@ -70,8 +84,18 @@ def summaries(subject: Subject) -> dict[str, Value]:
           representation of persistent homology".
         - ``persistence_landscape``: Bubenik 2015, "Statistical topological data analysis using
           persistence landscapes".
+        - ``persistence_silhouette``: Chazal, Fasy, Lecci, Rinaldo and Wasserman 2014, "Stochastic
+          convergence of persistence landscapes and silhouettes".
+        - ``heat_kernel``: Reininghaus, Huber, Bauer and Kwitt 2015, "A stable multi-scale kernel
+          for topological machine learning".
+        - ``lifetime_sums``: Birdal, Lou, Guibas and Simsekli 2021, "Intrinsic dimension, persistent
+          homology and generalization in neural networks" (the sums).
         - ``bottleneck_between_draws``: Cohen-Steiner, Edelsbrunner and Harer 2007, "Stability of
           persistence diagrams" (the distance).
+        - ``wasserstein_between_draws``: Cohen-Steiner, Edelsbrunner, Harer and Mileyko 2010,
+          "Lipschitz functions have L_p-stable persistence" (the distance).
+        - ``sliced_wasserstein_between_draws``: Carriere, Cuturi and Oudot 2017, "Sliced Wasserstein
+          kernel for persistence diagrams" (the distance).
 
     Returns:
         A vector for each vectorisation, and the distances between draws.

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gengap.networks import Network
 
 TASK_FILE = "task.json"
+HISTORY = "history.csv"
 ACCURACY = "accuracy"
 """What the gap of a task is of whose ``task.json`` does not say so."""
 _OPTIONAL = ("train_error", "test_error")
@@ -193,8 +194,21 @@ class TrainedNetwork:
         return with_labels(split, self.folder / "labels.npy")
 
     def history(self) -> pd.DataFrame:
-        """Read epoch, train_loss, train_accuracy and learning_rate, one row per epoch."""
-        return pd.read_csv(self.folder / "history.csv")
+        """Read the history of the training.
+
+        Returns:
+            One row per epoch: epoch, train_loss, train_accuracy and learning_rate.
+
+        Raises:
+            GengapError: the training was not recorded, since it did not take place here.
+        """
+        path = self.folder / HISTORY
+        if not path.is_file():
+            raise GengapError(
+                f"The history of network {self.id} is not known ({path} does not exist): only "
+                "networks that were trained here have one."
+            )
+        return read_history(path)
 
 
 @dataclass(frozen=True)
@@ -365,6 +379,27 @@ def read_network(spec: str | Path, weights: str | Path) -> Network:
     network = build(read_json(spec, MAKE_AGAIN), folder=Path(spec).parent)
     read_weights(network, weights)
     return network.eval()
+
+
+def read_history(path: str | Path) -> pd.DataFrame:
+    """Read a ``history.csv``.
+
+    Args:
+        path: the file.
+
+    Returns:
+        One row per epoch: epoch, train_loss, train_accuracy and learning_rate.
+
+    Raises:
+        GengapError: the file is not such a table.
+    """
+    try:
+        history = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise GengapError(f"{path} is not a readable table: {MAKE_AGAIN}.") from error
+    if not {"epoch", "train_loss"} <= set(history.columns) or history.empty:
+        raise GengapError(f"{path} does not hold the losses of a training: {MAKE_AGAIN}.")
+    return history
 
 
 def with_labels(split: Split, labels: str | Path) -> Split:

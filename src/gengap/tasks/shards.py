@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING
 from gengap.errors import GengapError
 from gengap.files import read_json, writing
 from gengap.names import NETWORK_RECEIPT
-from gengap.tasks.folder import MAKE_AGAIN, Metrics, read_network
+from gengap.tasks.folder import HISTORY, MAKE_AGAIN, Metrics, read_history, read_network
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gengap.networks import Network
 
 log = logging.getLogger(__name__)
@@ -101,6 +103,22 @@ class ShardReceipt:
         if network in self.networks and INITIAL not in self.networks[network]:
             return None
         return self.network(network, INITIAL)
+
+    def history(self, network: str) -> pd.DataFrame | None:
+        """Return the history of a network's training; None where it was not recorded.
+
+        Args:
+            network: its id.
+
+        Returns:
+            One row per epoch: epoch, train_loss, train_accuracy and learning_rate.
+
+        Raises:
+            GengapError: the network failed, or a file is missing or has changed since it was made.
+        """
+        if network in self.networks and HISTORY not in self.networks[network]:
+            return None
+        return read_history(self.file(network, HISTORY))
 
     def file(self, network: str, name: str) -> Path:
         """Return the path of a network's file after checking its content against the receipt.

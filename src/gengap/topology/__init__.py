@@ -5,7 +5,9 @@ the matrix into diagrams; ``draw_diagrams`` does both for every draw of a networ
 turns the diagrams of one draw into named vectors (``COMPONENTS`` lists them), and ``summarise``
 those of all draws into a table. For the functional graph of a network see ``functional_graph``
 (graphs and their summaries), ``partitions`` (parts of large networks), ``betti`` (curves and
-summaries), ``dipha`` (DIPHA's scale and files) and ``budget`` (what diagrams will cost). Only
+summaries), ``dipha`` (DIPHA's scale and files) and ``budget`` (what diagrams will cost). Finite
+metric spaces have ``lifetime_sum``, ``magnitude``, ``persistent_homology_dimension`` and
+``two_nn``; the weights of a layer have ``neural_persistence``. Only
 correlations on a GPU (``gpu_named``) load torch.
 """
 
@@ -24,7 +26,14 @@ from gengap.topology.functional_graph import (
     per_sample_graph,
     sampled_summaries,
 )
-from gengap.topology.stability import bottleneck_between_draws
+from gengap.topology.metric_spaces import (
+    lifetime_sum,
+    magnitude,
+    persistent_homology_dimension,
+    two_nn,
+)
+from gengap.topology.neural_persistence import neural_persistence
+from gengap.topology.stability import bottleneck_between_draws, transport_between_draws
 from gengap.topology.storage import find_diagrams, read_diagrams, write_diagrams
 from gengap.topology.vectorisation import COMPONENTS, vectorise
 
@@ -42,12 +51,18 @@ __all__ = [
     "gpu_named",
     "graph_summaries",
     "in_density",
+    "lifetime_sum",
+    "magnitude",
+    "neural_persistence",
     "per_sample_graph",
     "persistence_diagrams",
+    "persistent_homology_dimension",
     "read_diagrams",
     "sampled_summaries",
     "summarise",
     "summarise_bars",
+    "transport_between_draws",
+    "two_nn",
     "vectorise",
     "write_diagrams",
 ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gengap.arguments import whole_number
 from gengap.errors import GengapError
 from gengap.topology.images import GRID_END
-from gengap.topology.stability import bottleneck_between_draws
+from gengap.topology.stability import bottleneck_between_draws, transport_between_draws
 from gengap.topology.vectorisation import vectorise
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ def summarise(
 ) -> pd.DataFrame:
     """Average every component of every vectorisation over draws, with its standard error.
 
-    Where there are two or more draws, the table also has the mean bottleneck distance between
-    consecutive ones: the smaller it is, the more stable are the network's diagrams.
+    Where there are two or more draws, the table also has the mean bottleneck, Wasserstein and
+    sliced Wasserstein distance between consecutive ones: the smaller they are, the more stable are
+    the network's diagrams.
 
     Args:
         draws: B draws, each with one (bars, 2) array per dimension.
@@ -63,9 +64,13 @@ def summarise(
     vectors = [vectorise(draw, grid_end=grid_end) for draw in draws]
     measures = {key: np.stack([vector[key] for vector in vectors]) for key in vectors[0]}
     if len(draws) > 1:
-        distances = bottleneck_between_draws(draws)
-        measures |= {key: values[:, None] for key, values in distances.items()}
+        measures |= _columns(bottleneck_between_draws(draws))
     errors = _standard_errors(measures, resamples, rng)
+    if len(draws) > 1:
+        # Apart, since a matrix of other width rounds otherwise: no earlier error changes.
+        transport = _columns(transport_between_draws(draws))
+        errors |= _standard_errors(transport, resamples, rng)
+        measures |= transport
     return pd.concat(
         [
             pd.DataFrame(
@@ -80,6 +85,11 @@ def summarise(
         ],
         ignore_index=True,
     )
+
+
+def _columns(distances: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """Return distances (rows,) as measures of one component, (rows, 1)."""
+    return {key: values[:, None] for key, values in distances.items()}
 
 
 def _standard_errors(

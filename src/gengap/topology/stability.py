@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,8 +11,15 @@ from numpy.typing import NDArray
 
 from gengap.errors import GengapError
 from gengap.topology.arrays import checked_bars
+from gengap.topology.transport import sliced_wasserstein_distance, wasserstein_distance
 
 Bars = NDArray[np.float64]
+Distance = Callable[[Bars, Bars], float]
+
+TRANSPORT: Mapping[str, Distance] = {
+    "wasserstein": wasserstein_distance,
+    "sliced_wasserstein": sliced_wasserstein_distance,
+}
 
 # How many near partners of a bar are looked up before all of them are. The first number is usually
 # enough; with slightly too few, it takes long to find that there is no matching.
@@ -40,14 +47,43 @@ def bottleneck_between_draws(
         GengapError: there is no draw, the draws have different numbers of dimensions, or a diagram
             is not (bars, 2).
     """
+    return _between_draws("bottleneck", bottleneck_distance, draws)
+
+
+def transport_between_draws(
+    draws: Sequence[Sequence[npt.ArrayLike]],
+) -> dict[str, NDArray[np.float64]]:
+    """Compute costs of transport between the diagrams of consecutive draws (b, b + 1).
+
+    Args:
+        draws: B draws, each with one (bars, 2) array per dimension.
+
+    Returns:
+        (B - 1,) distances by ``"wasserstein_between_draws.H0"``, ``".H1"``, ..., and likewise
+        ``"sliced_wasserstein_between_draws.H0"``, ...; none of a single draw.
+
+    Raises:
+        GengapError: as :func:`bottleneck_between_draws`.
+    """
+    return {
+        name: values
+        for kind, distance in TRANSPORT.items()
+        for name, values in _between_draws(kind, distance, draws).items()
+    }
+
+
+def _between_draws(
+    kind: str, distance: Distance, draws: Sequence[Sequence[npt.ArrayLike]]
+) -> dict[str, NDArray[np.float64]]:
+    """Compute one kind of distance of each dimension between consecutive draws."""
     if len(draws) == 0:
         raise GengapError("There are no draws to compare: give the diagrams of two or more.")
     if len({len(draw) for draw in draws}) != 1:
         raise GengapError("The draws have different dimensions: compute them with one max_dim.")
     return {
-        f"bottleneck_between_draws.H{dimension}": np.array(
+        f"{kind}_between_draws.H{dimension}": np.array(
             [
-                bottleneck_distance(_finite(one[dimension]), _finite(other[dimension]))
+                distance(_finite(one[dimension]), _finite(other[dimension]))
                 for one, other in pairwise(draws)
             ]
         )

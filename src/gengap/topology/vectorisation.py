@@ -1,9 +1,9 @@
 """Persistence diagrams as vectors of fixed length.
 
 The eleven summaries of Ballester et al. 2023 (arXiv:2203.12330) are computed as in their published
-code; persistence images and landscapes are added. "And squared" ("and log") means that the squares
-of the numbers (log(1 + x)) follow the numbers; these are squares of averages, not averages of
-squares.
+code; persistence images, landscapes, silhouettes, heat kernels and lifetime sums are added. "And
+squared" ("and log") means that the squares of the numbers (log(1 + x)) follow the numbers; these
+are squares of averages, not averages of squares.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from gengap.topology.arrays import checked_bars
 from gengap.topology.images import (
     GRID_END,
     check_grid,
+    heat_kernel,
     persistence_image,
     persistence_landscape,
+    persistence_silhouette,
 )
 
 Vector = NDArray[np.float64]
@@ -30,6 +32,7 @@ Vectorisation = Callable[[Vector, int, float], Vector]
 
 LONGEST_LIVES = 10
 POLYNOMIAL_COEFFICIENTS = 10
+LIFETIME_POWERS = (0.5, 1.0, 2.0)
 
 
 def vectorise(
@@ -155,8 +158,18 @@ def _complex_polynomial(bars: Vector) -> Vector:
     return np.concatenate([coefficients[1:].real, coefficients[1:].imag])
 
 
+def _lifetime_sums(bars: Vector) -> Vector:
+    """Sums of powers of the lives; that of power 1 is the total persistence."""
+    lives = bars[:, 1] - bars[:, 0]
+    return np.array([(lives**power).sum() for power in LIFETIME_POWERS])
+
+
 def _of_any_dimension(function: Callable[[Vector], Vector]) -> Vectorisation:
     return lambda bars, _dimension, _grid_end: function(bars)
+
+
+def _on_grid(function: Callable[[Vector, float], Vector]) -> Vectorisation:
+    return lambda bars, _dimension, grid_end: function(bars, grid_end)
 
 
 _VECTORISATIONS: Mapping[str, Vectorisation] = {
@@ -180,9 +193,10 @@ _VECTORISATIONS: Mapping[str, Vectorisation] = {
     ),
     "complex_polynomial": _of_any_dimension(_complex_polynomial),
     "persistence_image": persistence_image,
-    "persistence_landscape": lambda bars, _dimension, grid_end: persistence_landscape(
-        bars, grid_end
-    ),
+    "persistence_landscape": _on_grid(persistence_landscape),
+    "persistence_silhouette": _on_grid(persistence_silhouette),
+    "heat_kernel": _on_grid(heat_kernel),
+    "lifetime_sums": _of_any_dimension(_lifetime_sums),
 }
 
 _NO_BARS = np.empty((0, 2))
