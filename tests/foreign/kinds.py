@@ -197,8 +197,10 @@ def write_checkpoints(name: str, folder: Path) -> dict[str, Any]:
         writer.writeheader()
         writer.writerows(rows)
     dataset: dict[str, Any] = {"from": f"{name}.npz"}
+    network_spec = {"factory": f"mynets.py:{kind.factory}"}
     if kind.layout:
         dataset["layout"] = kind.layout
+        network_spec["layout"] = "channels_first"
     if kind.data is texts:
         dataset["kind"] = "tokens"
     if kind.is_regression:
@@ -208,7 +210,7 @@ def write_checkpoints(name: str, folder: Path) -> dict[str, Any]:
         "networks_per_job": len(rows),
         "checkpoints": {
             "table": f"{name}.csv",
-            "network": {"factory": f"mynets.py:{kind.factory}"},
+            "network": network_spec,
             "dataset": dataset,
             "gap": "error" if kind.is_regression else "accuracy",
         },
