@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import importlib
 import inspect
+import itertools
 import shutil
 import sys
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from torch import Tensor, nn
 HERE = Path(__file__).parent
 TRAIN = 100
 TEXT_LENGTH = 48
-POINTS = [(width, rate) for width in (8, 32) for rate in (0.003, 0.01)]
+LEARNING_RATES = (0.003, 0.01)
 SEEDS = (0, 1)
 
 Arrays = dict[str, NDArray[Any]]
@@ -92,12 +93,14 @@ class Kind:
         data: makes the arrays.
         layout: of the arrays; None where there is nothing to say.
         epochs: of training.
+        widths: of the networks; the narrowest has 50 neurons to observe.
     """
 
     factory: str
     data: Callable[[], Arrays]
     layout: str | None = None
     epochs: int = 15
+    widths: tuple[int, int] = (8, 32)
 
     @property
     def is_regression(self) -> bool:
@@ -107,12 +110,12 @@ class Kind:
 
 KINDS = {
     "resnet": Kind("SmallResNet", images, "NCHW"),
-    "layer_norm": Kind("LayerNormMLP", vectors),
+    "layer_norm": Kind("LayerNormMLP", vectors, widths=(32, 64)),
     "vit": Kind("SmallViT", images, "NCHW", epochs=40),
     "series": Kind("SeriesCNN", series, "NCL"),
     "bag": Kind("BagOfWords", texts),
     "lstm": Kind("TextLSTM", texts),
-    "regressor": Kind("tabular_regressor", numbers, epochs=40),
+    "regressor": Kind("tabular_regressor", numbers, epochs=40, widths=(32, 64)),
 }
 
 
@@ -179,7 +182,7 @@ def write_checkpoints(name: str, folder: Path) -> dict[str, Any]:
     np.savez(folder / f"{name}.npz", **arrays)  # type: ignore[arg-type]
     rows: list[dict[str, Any]] = []
     for seed in SEEDS:
-        for width, rate in POINTS:
+        for width, rate in itertools.product(kind.widths, LEARNING_RATES):
             network, initial = train(make, kind, arrays, width, rate, seed)
             weights, start = f"{name}/{len(rows)}.pt", f"{name}/{len(rows)}.start.pt"
             (folder / name).mkdir(exist_ok=True)
