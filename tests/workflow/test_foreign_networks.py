@@ -25,7 +25,15 @@ SETTINGS: dict[str, Any] = {
     "evaluation": {"bootstrap_resamples": 50, "permutations": 50},
 }
 
-WITHOUT_IMAGES = {"layer_norm", "series", "bag", "lstm", "regressor"}
+WITHOUT = {"regressor": {"tangent"}}
+"""Families without any measure: the regressor's targets are numbers."""
+
+LEFT_OUT = {
+    "bag": ("always_generalize", "no sense for tokens"),
+    "lstm": ("always_generalize", "no sense for tokens"),
+    "regressor": ("always_generalize", "needs classes"),
+}
+"""A measure that a task has not, and words of the reason."""
 
 
 @pytest.fixture(scope="module")
@@ -88,16 +96,29 @@ def test_every_family_has_measures_and_the_rest_is_explained(
     folder = results / task.name
     measures = pd.read_csv(folder / "measures.csv")
     left_out = pd.read_csv(folder / "left_out_measures.csv")
-    families = {"topology", "baseline", "curvature", "tangent"}
-    assert families <= set(measures["family"])
-    assert measures.groupby("family")["network"].nunique().loc[sorted(families)].eq(8).all()
+    families = set(SETTINGS["families"]) - WITHOUT.get(task.name, set())
+    assert families == set(measures["family"])
+    assert measures.groupby("family")["network"].nunique().eq(8).all()
     assert pd.read_csv(folder / "failed.csv").empty
     assert left_out["reason"].str.len().gt(20).all()
     assert not left_out["reason"].str.contains("Error|Traceback").any()
-    if task.name in WITHOUT_IMAGES:
-        assert "always_generalize" not in set(measures["measure"])
-        reasons = left_out.loc[left_out["measure"] == "always_generalize", "reason"]
-        assert "needs images" in reasons.iloc[0]
+    measure, words = LEFT_OUT.get(task.name, ("", ""))
+    assert (measure in set(left_out["measure"])) == bool(measure)
+    assert left_out.loc[left_out["measure"] == measure, "reason"].str.contains(words).all()
+    assert measure not in set(measures["measure"])
+
+
+def test_what_norms_do_not_see_is_told(task: tasks.Task, results: Path) -> None:
+    """The table of positions of the transformer is in no layer that norms know."""
+    coverage = pd.read_csv(results / task.name / "coverage.csv", dtype={"network": str})
+    if task.name != "vit":
+        assert coverage.empty
+        return
+    for name, network in task.networks.items():
+        sizes = {key: value.numel() for key, value in network.network().named_parameters()}
+        unknown = sum(size for key, size in sizes.items() if key.endswith("places"))
+        shares = coverage.loc[coverage["network"] == name, "coverage"]
+        np.testing.assert_allclose(shares, 1 - unknown / sum(sizes.values()))
 
 
 def test_the_leaderboard_ranks_the_measures(task: tasks.Task, results: Path) -> None:
