@@ -91,8 +91,8 @@ def log_spectral_norm_product(subject: Subject) -> float:
 
     The product bounds the Lipschitz constant of a network of convolutions, dense layers and
     contracting activations (Bartlett et al. 2017, "Spectrally-normalized margin bounds for neural
-    networks"). The norm of a convolution is that of its linear map on the input that reaches it (as
-    padded, where Keras pads unevenly), not of its reshaped kernel. Embeddings, recurrent layers and
+    networks"). The norm of a convolution is that of its linear map, padding included, on the input
+    that reaches it, not of its reshaped kernel. Embeddings, recurrent layers and
     attention have kernels too, see :func:`gengap.networks.kernels`. Biases have no part in it.
     Batch normalisation is folded into the kernel before it; elsewhere it is a factor of its own,
     the largest absolute scale of a channel.
