@@ -10,8 +10,8 @@ architecture, a function in the user's own file, a name in torchvision or timm, 
 :func:`leaf_modules`, :func:`parameter_count`. For its linear maps: :func:`kernels`,
 :func:`kernel_norms`, :func:`coverage`, :func:`unknown_layers`, :func:`folded`. To run it over data:
 :func:`batched_outputs`, :func:`predicted_classes`, :func:`logits`, :func:`class_logits`,
-:func:`predictions`, :func:`penultimate`, :func:`captured`. For its device: :func:`resolve_device`,
-:func:`device_of`, :func:`tensor_of`.
+:func:`predictions`, :func:`penultimate`, :func:`last_layer`, :func:`captured`. For its device:
+:func:`resolve_device`, :func:`device_of`, :func:`tensor_of`.
 """
 
 from gengap.networks.adoption import AdoptedNetwork, adopt
@@ -28,6 +28,7 @@ from gengap.networks.inference import (
     evaluating,
     forward_hooks,
     input_batches,
+    last_layer,
     logits,
     output_sizes,
     parameter_count,
@@ -77,6 +78,7 @@ __all__ = [
     "input_batches",
     "kernel_norms",
     "kernels",
+    "last_layer",
     "leaf_modules",
     "logits",
     "observed_layers",

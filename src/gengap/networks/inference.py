@@ -95,17 +95,35 @@ def penultimate(network: nn.Module, inputs: Tensor) -> Tensor:
     Raises:
         GengapError: there is no such layer, or its input is not one row for each input.
     """
-    layers = filter(owns_kernel, network.modules())
-    with evaluating(network), captured(layers) as passages:
-        logits(network, inputs)
-    last = next(reversed(passages), None)
-    features = None if last is None else passages[last].input
+    last, passage = _last_passage(network, inputs)
+    features = None if passage is None else passage.input
     if not isinstance(features, Tensor) or len(features) != len(inputs):
         raise GengapError(
             f"The last layer of the network, a {type(last).__name__}, does not take one row of "
             "features for each input, so there are no penultimate features: end in a linear layer."
         )
     return (channels_last(features) if isinstance(last, CONVOLUTIONS) else features).flatten(1)
+
+
+def last_layer(network: nn.Module, inputs: Tensor) -> nn.Module | None:
+    """Return the layer that owns a kernel and is called last.
+
+    Args:
+        network: any network; it runs in eval mode.
+        inputs: (n, *input_shape).
+
+    Returns:
+        The layer, whose input is :func:`penultimate`; None if there is none.
+    """
+    with torch.no_grad():
+        return _last_passage(network, inputs)[0]
+
+
+def _last_passage(network: nn.Module, inputs: Tensor) -> tuple[nn.Module | None, Passage | None]:
+    layers = filter(owns_kernel, network.modules())
+    with evaluating(network), captured(layers) as passages:
+        logits(network, inputs)
+    return next(reversed(passages.items()), (None, None))
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -217,7 +235,7 @@ def batch_size_for(network: nn.Module, inputs: np.ndarray | Tensor, limit: int =
     if shape not in known:
         _, example = next(input_batches(network, inputs, 1))
         with torch.no_grad(), evaluating(network):
-            known[shape] = max(example.numel(), *output_sizes(network, example))
+            known[shape] = max([example.numel(), *output_sizes(network, example)])
     bytes_per_input = known[shape] * dtype_of(network).itemsize
     return max(1, min(limit, LAYER_BYTES // bytes_per_input))
 

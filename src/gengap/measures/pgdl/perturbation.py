@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gengap.bisection import bisect
+from gengap.errors import GengapError
 from gengap.measures.pgdl.drawing import draw
 from gengap.measures.pgdl.outputs import all_scores, class_scores, observe
 from gengap.measures.plain import plain_network
@@ -49,10 +50,13 @@ def jacobian_norm(subject: Subject) -> float:
 
     Returns:
         The mean, at least 0.
+
+    Raises:
+        GengapError: the outputs do not depend on what an observed layer gives.
     """
     network = plain_network(subject)
     inputs, _ = draw(subject.train, JACOBIAN_INPUTS, subject.rng, network)
-    layers = [layer for _, layer in observed_layers(network)[:-1]]
+    layers = dict(observed_layers(network)[:-1])
     totals = np.zeros(len(layers) + 1)
     for batch in torch.split(inputs, batch_size_for(network, inputs, JACOBIAN_BATCH)):
         totals += len(batch) * _mean_squares(network, layers, batch)
@@ -60,16 +64,39 @@ def jacobian_norm(subject: Subject) -> float:
     return float((totals / len(inputs)).mean())
 
 
-def _mean_squares(network: nn.Module, layers: list[nn.Module], inputs: Tensor) -> np.ndarray:
-    """Compute the Jacobian's mean squared entry for the inputs and each layer's output."""
+def _mean_squares(network: nn.Module, layers: dict[str, nn.Module], inputs: Tensor) -> np.ndarray:
+    """Compute the Jacobian's mean squared entry for the inputs and each layer's output.
+
+    Args:
+        network: any classifier.
+        layers: the modules that give the layers' outputs, by name.
+        inputs: (n, *input_shape).
+
+    Returns:
+        (1 + layers,).
+
+    Raises:
+        GengapError: the scores do not depend on what a layer gives, as where a recurrent layer's
+            last state is read and its outputs are not.
+    """
     with torch.enable_grad():
-        scores, outputs = observe(network, layers, inputs.requires_grad_())
+        scores, outputs = observe(network, list(layers.values()), inputs.requires_grad_())
         sources = [inputs, *outputs]
         slopes = [
-            torch.autograd.grad(score.sum(), sources, retain_graph=True)
+            torch.autograd.grad(score.sum(), sources, retain_graph=True, allow_unused=True)
             for score in scores.unbind(1)
         ]
-    squares = np.array([[float(slope.square().mean()) for slope in row] for row in slopes])
+    for name, *column in zip(["", *layers], *slopes, strict=True):
+        if all(slope is None for slope in column):
+            what = f"what the layer {name} gives first" if name else "its inputs"
+            raise GengapError(
+                f"The network's outputs do not depend on {what}: observe other layers, or do "
+                "without this measure."
+            )
+    zero = inputs.new_zeros(1)
+    squares = np.array(
+        [[float((zero if s is None else s).square().mean()) for s in row] for row in slopes]
+    )
     return np.asarray(squares.mean(axis=0))
 
 
