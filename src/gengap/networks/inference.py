@@ -36,6 +36,9 @@ BATCH = 1024
 PREDICTION_BATCH = 8192
 """Most inputs of one forward pass where only classes are kept: often points of planes and rays."""
 
+PROBABILITIES = (nn.Softmax, nn.Sigmoid)
+"""Modules that make probabilities of logits."""
+
 Hook = Callable[[nn.Module, tuple[Any, ...], Any], Any]
 """Called with a module, its arguments and its output; what it returns, unless None, replaces the
 output."""
@@ -56,11 +59,20 @@ def logits(network: nn.Module, inputs: Tensor) -> Tensor:
 
     Raises:
         GengapError: the network returns no such tensor, see
-            :func:`gengap.networks.outputs.read_outputs`.
+            :func:`gengap.networks.outputs.read_outputs`; or it was not adopted, and returns what
+            its softmax or sigmoid module gives.
     """
     if isinstance(network, Network):
         return network.logits(inputs)
-    return read_outputs(network(inputs))
+    with captured(part for part in network.modules() if isinstance(part, PROBABILITIES)) as parts:
+        outputs = network(inputs)
+    for part, passage in parts.items():
+        if passage.output is outputs:
+            raise GengapError(
+                f"The network ends in a {type(part).__name__}, so it returns no logits: adopt it "
+                "with gengap.networks.adopt, which takes what comes before."
+            )
+    return read_outputs(outputs)
 
 
 def class_logits(outputs: Tensor) -> Tensor:

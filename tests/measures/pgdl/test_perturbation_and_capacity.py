@@ -53,11 +53,12 @@ class LastState(nn.Module):
         return scores
 
 
-def test_a_layer_whose_output_nobody_reads_has_no_jacobian(images: Data) -> None:
+@pytest.mark.parametrize("name", ["jacobian_norm", "negative_augmented_margin"])
+def test_a_layer_whose_output_nobody_reads_has_no_slopes(name: str, images: Data) -> None:
     train = images(12, (5, 3), 2)
     network = adopt(LastState(), train)
     with pytest.raises(GengapError, match="do not depend on what the layer lstm gives first: obs"):
-        value("jacobian_norm", network, train)
+        value(name, network, train)
 
 
 def test_sharpness_worked_by_hand(layered: Builder) -> None:

@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gengap.bisection import bisect
-from gengap.errors import GengapError
 from gengap.measures.pgdl.drawing import draw
-from gengap.measures.pgdl.outputs import all_scores, class_scores, observe
+from gengap.measures.pgdl.outputs import all_scores, class_scores, observe, slopes
 from gengap.measures.plain import plain_network
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
@@ -81,22 +80,10 @@ def _mean_squares(network: nn.Module, layers: dict[str, nn.Module], inputs: Tens
     """
     with torch.enable_grad():
         scores, outputs = observe(network, list(layers.values()), inputs.requires_grad_())
-        sources = [inputs, *outputs]
-        slopes = [
-            torch.autograd.grad(score.sum(), sources, retain_graph=True, allow_unused=True)
-            for score in scores.unbind(1)
-        ]
-    for name, *column in zip(["", *layers], *slopes, strict=True):
-        if all(slope is None for slope in column):
-            what = f"what the layer {name} gives first" if name else "its inputs"
-            raise GengapError(
-                f"The network's outputs do not depend on {what}: observe other layers, or do "
-                "without this measure."
-            )
-    zero = inputs.new_zeros(1)
-    squares = np.array(
-        [[float((zero if s is None else s).square().mean()) for s in row] for row in slopes]
-    )
+        rows = slopes(
+            scores.sum(0).unbind(), {"": inputs, **dict(zip(layers, outputs, strict=True))}
+        )
+    squares = np.array([[float(slope.square().mean()) for slope in row] for row in rows])
     return np.asarray(squares.mean(axis=0))
 
 
