@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from functools import partial
@@ -390,3 +391,17 @@ def test_torchscript_is_refused(made: Callable[[nn.Module], nn.Module]) -> None:
     for family in ("baseline", "competition", "curvature", "tangent", "topology"):
         with pytest.raises(GengapError, match="is TorchScript, whose layers cannot be observed"):
             compute(family, Subject(made(plain), None, data, np.random.default_rng(0)))
+
+
+def test_inputs_that_a_network_does_not_take_are_named(network: nn.Module, train: Split) -> None:
+    narrow = Split(np.ones((6, 3), np.float32), np.arange(6) % 3, 3)
+    sentence = r"a Linear, does not take inputs of shape \[3\] \(.*\): adopt it with"
+    wide = nn.Linear(4, 3)
+    for family in ("baseline", "curvature", "tangent"):
+        reasons = attempt(family, Subject(wide, wide, narrow, np.random.default_rng(0))).left_out
+        assert any(re.search(sentence, reason) for reason in reasons.values())
+    fitting = nn.Linear(3, 3)
+    reasons = attempt("tangent", Subject(fitting, wide, narrow, np.random.default_rng(0))).left_out
+    assert re.search(sentence, reasons["negative_initial_alignment"])
+    with pytest.raises(GengapError, match=r"'rng' is 0: give a generator, as numpy\.random"):
+        Subject(network, None, train, 0)  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from gengap.errors import GengapError
 from gengap.limits import LAYER_BYTES
 from gengap.networks.device import device_of, dtype_of, tensor_of
+from gengap.networks.differentiation import first_line
 from gengap.networks.inspection import leaf_modules
 from gengap.networks.layout import channels_last
 from gengap.networks.network import Network
@@ -38,6 +39,11 @@ PREDICTION_BATCH = 8192
 
 PROBABILITIES = (nn.Softmax, nn.Sigmoid)
 """Modules that make probabilities of logits."""
+
+UNFIT = (RuntimeError, ValueError, TypeError, IndexError)
+"""What a forward pass raises where a network does not take its inputs."""
+FITTING = (GengapError, torch.OutOfMemoryError)
+"""Those of them that do not say so."""
 
 Hook = Callable[[nn.Module, tuple[Any, ...], Any], Any]
 """Called with a module, its arguments and its output; what it returns, unless None, replaces the
@@ -67,7 +73,8 @@ def logits(network: nn.Module, inputs: Tensor) -> Tensor:
     with captured(part for part in network.modules() if isinstance(part, PROBABILITIES)) as parts:
         outputs = network(inputs)
     for part, passage in parts.items():
-        if passage.output is outputs:
+        of_classes = isinstance(part, nn.Softmax) or passage.output.shape[1:] in ((), (1,))
+        if passage.output is outputs and of_classes:
             raise GengapError(
                 f"The network ends in a {type(part).__name__}, so it returns no logits: adopt it "
                 "with gengap.networks.adopt, which takes what comes before."
@@ -229,6 +236,34 @@ def output_sizes(
     return sizes
 
 
+@contextmanager
+def stating_inputs(network: nn.Module, inputs: np.ndarray | Tensor) -> Iterator[None]:
+    """Say which inputs a network does not take, where its forward pass fails in the block.
+
+    Args:
+        network: any network; one that was adopted or built says so by itself.
+        inputs: (n, *input_shape), those that it is given.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        GengapError: the forward pass fails.
+        Exception: the error itself, if the network says so, or memory ran out.
+    """
+    try:
+        yield
+    except Exception as error:
+        own = isinstance(network, Network)
+        if own or not isinstance(error, UNFIT) or isinstance(error, FITTING):
+            raise
+        raise GengapError(
+            f"The network, a {type(network).__name__}, does not take inputs of shape "
+            f"{list(inputs.shape[1:])} ({first_line(error)}): adopt it with "
+            "gengap.networks.adopt, which states their layout."
+        ) from error
+
+
 def batch_size_for(network: nn.Module, inputs: np.ndarray | Tensor, limit: int = BATCH) -> int:
     """Return how many inputs may go through a network at once.
 
@@ -246,7 +281,7 @@ def batch_size_for(network: nn.Module, inputs: np.ndarray | Tensor, limit: int =
     known = _LARGEST_OUTPUTS.setdefault(network, {})
     if shape not in known:
         _, example = next(input_batches(network, inputs, 1))
-        with torch.no_grad(), evaluating(network):
+        with torch.no_grad(), evaluating(network), stating_inputs(network, inputs):
             known[shape] = max([example.numel(), *output_sizes(network, example)])
     bytes_per_input = known[shape] * dtype_of(network).itemsize
     return max(1, min(limit, LAYER_BYTES // bytes_per_input))
