@@ -527,6 +527,7 @@ class Recurrent(nn.Module):
         return outputs
 
 
+@pytest.mark.filterwarnings("error:There is a performance drop")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("tokens", [False, True])
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
