@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from torch import Tensor, nn
 
 from gengap.curvature.collapse import collapse_of, neural_collapse
 from gengap.datasets import load
@@ -74,6 +75,36 @@ def test_a_trained_network_collapses_further() -> None:
     after = collapse_of(network, data)
     assert after["nc1"] < before["nc1"]
     assert after["nc4"] < before["nc4"]
+
+
+class LastRegisteredUnused(nn.Module):
+    """A network whose last layer is registered before a layer that it does not call."""
+
+    def __init__(self, plain: nn.Module) -> None:
+        super().__init__()
+        self.plain = plain
+        self.auxiliary = nn.Linear(7, 3)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs: Tensor = self.plain(inputs)
+        return outputs
+
+
+def test_the_last_layer_is_the_one_that_is_called_last() -> None:
+    data = load("gauss_mixture", train_size=90, test_size=10).train
+    network = build(dense((2,), 3, width=20, depth=2))
+    expected = collapse_of(network, data)
+    assert collapse_of(LastRegisteredUnused(network), data) == expected
+    recurrent = nn.Sequential(nn.Unflatten(1, (2, 1)), nn.LSTM(1, 3), First())
+    with pytest.raises(GengapError, match="a LSTM, has 2 of them: end in a linear layer"):
+        collapse_of(recurrent, data)
+
+
+class First(nn.Module):
+    """Take the last of the outputs of a recurrent layer."""
+
+    def forward(self, given: tuple[Tensor, Tensor]) -> Tensor:
+        return given[0][:, -1]
 
 
 def test_what_has_no_collapse_is_refused() -> None:

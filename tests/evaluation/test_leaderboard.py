@@ -358,6 +358,7 @@ def test_bad_input_is_refused_in_one_sentence(zoo: Zoo) -> None:
         (zoo, {"rank_within": "depth"}, r"Unknown hyper-parameter 'depth'"),
         (zoo, {"resamples": 0}, r"resamples is 0"),
         (zoo, {"permutations": 0}, r"permutations is 0"),
+        (zoo, {"resamples": 1.5}, r"resamples is 1.5: give a whole number"),
         (zoo.with_measures(table.iloc[:0]), {}, r"is empty: choose"),
         (zoo.with_measures(table.drop(columns="family")), {}, r"lacks the column 'family'"),
         (

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from gengap.curvature import CurvatureOperator, effective_dimensionality, hessian, outliers
+from gengap.curvature.gauss_newton import gauss_newton_g_theta
 from gengap.datasets import Split, load
 from gengap.errors import GengapError
 from gengap.measures import Subject
@@ -200,6 +201,21 @@ def test_g_theta_is_a_count_of_fifty_inputs(monkeypatch: pytest.MonkeyPatch) -> 
     assert 0 < count <= 50 * 9
     monkeypatch.setattr(measures, "G_THETA_BYTES", 1)
     assert value() <= 2 * 9
+
+
+def test_g_theta_is_of_the_loss_that_the_network_was_trained_on() -> None:
+    data = load("digits", train_size=20, balanced=True).train
+    network = build(dense((8, 8, 1), 10, width=16, depth=1))
+
+    def value(loss: str) -> float:
+        return measures.g_theta(Subject(network, None, data, np.random.default_rng(0), loss=loss))
+
+    drawn = np.random.default_rng(0)
+    inputs = data.sample(20, drawn).inputs
+    exact = gauss_newton_g_theta(network, inputs, drawn, loss="mse")
+    assert value("mse") == exact.count != value("cross_entropy")
+    with pytest.raises(GengapError, match="'hinge' has no Gauss-Newton matrix"):
+        value("hinge")
 
 
 def test_random_vectors_are_those_of_the_subjects_stream(

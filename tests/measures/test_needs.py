@@ -142,7 +142,7 @@ def test_tokens_are_no_inputs_to_change() -> None:
     tokens = Split(np.array([[1, 2], [0, 3], [2, 2]]), np.array([0, 1, 1]), 2)
     tried = subject(nn.EmbeddingBag(4, 2), tokens)
     assert compute(needing("fitting_outputs"), tried) == {"one": 1.0}
-    with pytest.raises(GengapError, match="changes or mixes inputs, which makes no sense of tok"):
+    with pytest.raises(GengapError, match="changes or mixes inputs, which makes no sense for tok"):
         compute(needing("float_inputs"), tried)
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import math
 import pkgutil
+import re
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -441,3 +444,49 @@ def test_measures_of_kernels_leave_a_network_out_that_they_hardly_know(train: Sp
 def test_which_parameters_count_is_one_of_two_words(network: nn.Module, train: Split) -> None:
     with pytest.raises(GengapError, match="'parameters' is 'some': choose 'trainable' or 'all'"):
         Subject(network, None, train, np.random.default_rng(0), parameters="some")  # type: ignore[arg-type]
+
+
+def test_one_reason_is_logged_once(
+    network: nn.Module, train: Split, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = Split(train.inputs[:1], train.labels[:1], train.classes)
+    subject = Subject(network, None, first, np.random.default_rng(0))
+    with pytest.raises(GengapError, match="at least two inputs"):
+        compute("functional_graph", subject)
+    logged = [text for text in caplog.messages if "left out" in text]
+    assert len(logged) == 1
+    assert logged[0].startswith("left out: life.H0, life.H1, ")
+    caplog.clear()
+    compute("baseline", subject)
+    assert caplog.messages == [
+        "left out: distance_from_initialisation: needs the initial weights of the network, which "
+        "are not known: add them to the task, or do without this measure."
+    ]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize(
+    "made",
+    [torch.jit.script, partial(torch.jit.trace, example_inputs=torch.zeros(2, 4))],
+    ids=["scripted", "traced"],
+)
+def test_torchscript_is_refused(made: Callable[[nn.Module], nn.Module]) -> None:
+    plain = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3))
+    data = Split(np.ones((4, 4), np.float32), np.arange(4) % 3, 3)
+    for family in ("baseline", "competition", "curvature", "tangent", "topology"):
+        with pytest.raises(GengapError, match="is TorchScript, whose layers cannot be observed"):
+            compute(family, Subject(made(plain), None, data, np.random.default_rng(0)))
+
+
+def test_inputs_that_a_network_does_not_take_are_named(network: nn.Module, train: Split) -> None:
+    narrow = Split(np.ones((6, 3), np.float32), np.arange(6) % 3, 3)
+    sentence = r"a Linear, does not take inputs of shape \[3\] \(.*\): adopt it with"
+    wide = nn.Linear(4, 3)
+    for family in ("baseline", "curvature", "tangent"):
+        reasons = attempt(family, Subject(wide, wide, narrow, np.random.default_rng(0))).left_out
+        assert any(re.search(sentence, reason) for reason in reasons.values())
+    fitting = nn.Linear(3, 3)
+    reasons = attempt("tangent", Subject(fitting, wide, narrow, np.random.default_rng(0))).left_out
+    assert re.search(sentence, reasons["negative_initial_alignment"])
+    with pytest.raises(GengapError, match=r"'rng' is 0: give a generator, as numpy\.random"):
+        Subject(network, None, train, 0)  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.networks import (
     Network,
+    adopt,
     batch_size_for,
     batched_outputs,
     build,
@@ -294,3 +295,15 @@ def test_a_hook_may_replace_an_output_and_goes_even_after_an_error(images: np.nd
 def test_parameters_are_counted_with_biases_and_normalisation(network: Network) -> None:
     convolution, normalisation, last = 5 * 9 + 5, 5 + 5, 3 * 5 * 4 + 3
     assert parameter_count(network) == convolution + normalisation + last
+
+
+@pytest.mark.parametrize(("last", "units"), [(nn.Softmax(1), 3), (nn.Sigmoid(), 1)])
+def test_probabilities_are_not_taken_for_logits(last: nn.Module, units: int) -> None:
+    inputs = torch.ones(2, 4)
+    inside = nn.Sequential(nn.Linear(4, 3), last, nn.Linear(3, 2))
+    assert torch.equal(logits(inside, inputs), inside(inputs))
+    before = nn.Linear(4, units)
+    with pytest.raises(GengapError, match=f"ends in a {type(last).__name__}, so it returns no log"):
+        logits(nn.Sequential(before, last), inputs)
+    adopted = adopt(nn.Sequential(before, last), inputs.numpy())
+    torch.testing.assert_close(logits(adopted, inputs), before(inputs))

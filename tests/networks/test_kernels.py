@@ -21,6 +21,7 @@ from gengap.networks import (
     unknown_layers,
     weight_layers,
 )
+from gengap.networks.masks import MaskedLinear
 
 
 class Attending(nn.Module):
@@ -133,7 +134,7 @@ def test_rows_of_other_kernels_are_those_of_their_weights() -> None:
         {"kernel_size": [1, 5], "padding": "same"},
     ],
 )
-def test_a_convolution_sees_its_input_as_keras_pads_it(keywords: dict[str, Any]) -> None:
+def test_a_convolution_sees_its_input_before_keras_pads_it(keywords: dict[str, Any]) -> None:
     network = build(
         {
             "model_config": [
@@ -145,12 +146,36 @@ def test_a_convolution_sees_its_input_as_keras_pads_it(keywords: dict[str, Any])
         }
     )
     (_, layer), (_, head) = weight_layers(network)
-    shapes: list[tuple[int, ...]] = []
-    handle = layer.register_forward_pre_hook(lambda _, given: shapes.append(given[0].shape[1:]))
+    parts = list(network.children())
+    with_padding = nn.Sequential(*parts[: parts.index(layer) + 1])
     first, last = norms(network, torch.zeros(1, 7, 7, 4)).values()
-    handle.remove()
-    assert abs(np.log(first) - np.log(dense_norm(layer, shapes[0]))) < 1e-6
+    assert abs(np.log(first) - np.log(dense_norm(with_padding, (4, 7, 7)))) < 1e-6
     assert last == pytest.approx(np.linalg.svd(head.weight.detach())[1][0])
+
+
+def test_padding_of_a_module_s_own_counts_once() -> None:
+    torch.manual_seed(0)
+    layer, shape = nn.Conv2d(4, 6, 3, stride=2), (4, 8, 8)
+    network = nn.Sequential(nn.ConstantPad2d((0, 1, 0, 1), 2.0), layer, nn.Flatten())
+    (norm,) = norms(network, torch.zeros(1, *shape)).values()
+    assert abs(np.log(norm) - np.log(dense_norm(network, shape))) < 1e-6
+    between = nn.Sequential(nn.ZeroPad2d(1), nn.ReLU(), layer)
+    (norm,) = norms(between, torch.zeros(1, *shape)).values()
+    assert abs(np.log(norm) - np.log(dense_norm(layer, (4, 10, 10)))) < 1e-6
+
+
+def test_weights_behind_a_mask_have_no_part_in_norms() -> None:
+    torch.manual_seed(0)
+    spec = {"architecture": "masked_dense", "width": 9, "depth": 1, "kept": 0.5}
+    network = build({**spec, "input_shape": [6], "classes": 3})
+    maps = [module for module in network.modules() if isinstance(module, MaskedLinear)]
+    expected = [np.linalg.svd((m.weight * m.mask).detach().numpy())[1][0] for m in maps]
+    assert len(maps) == 2
+    assert list(norms(network, torch.zeros(1, 6)).values()) == pytest.approx(expected)
+    with torch.no_grad():
+        for m in maps:
+            m.weight[m.mask == 0] = 1e3
+    assert list(norms(network, torch.zeros(1, 6)).values()) == pytest.approx(expected)
 
 
 def test_a_norm_depends_on_the_start_in_its_last_digits_only() -> None:

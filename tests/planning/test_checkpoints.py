@@ -184,6 +184,20 @@ def test_named_networks_take_the_columns_of_their_keywords(
     assert network["keywords"] == {"width": 16, "a": 2}
 
 
+def test_networks_of_a_list_of_layers_are_exported_and_others_are_not(
+    config: Config, rows: Rows, tmp_path: Path, plan_of: PlanMaker
+) -> None:
+    write(tmp_path / "runs.csv", rows)
+    config["tasks"].append({"name": "again", "pgdl": {"exported": "mine"}})
+    with pytest.raises(GengapError, match="exports 'mine', whose networks are given by 'factory'"):
+        plan_of(config)
+    own(config)["network"] = {"template": "dense", "depth": 1}
+    again = plan_of(config).task("again")
+    assert again.count == 9
+    assert again.grid == {"width": [8, 16], "rate": sorted(row["rate"] for row in rows)}
+    assert targets.export_receipt(again) == ["results/mine/pgdl/exported.txt"]
+
+
 def test_an_edit_of_the_factory_or_of_what_it_imports_is_another_code(
     planned: Callable[[], TaskPlan], tmp_path: Path
 ) -> None:

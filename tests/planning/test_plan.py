@@ -162,13 +162,13 @@ def zoo(config: Config) -> Config:
         (lambda c: c["figures"].update(compared=["b"]), "'compared' of figures names the task 'b'"),
         (
             lambda c: c["tasks"].append({"name": "b", "pgdl": {"exported": "a"}}),
-            "'exported' of task 'b' is 'a', which is no zoo of this config",
+            "'exported' of task 'b' is 'a', which is no zoo and no task of checkpoints",
         ),
         (
             lambda c: c["tasks"].append(
                 {"name": "b", "pgdl": {"exported": "reduced", "networks": 9}}
             ),
-            "'networks' of task 'b' is 9, but its zoo 'reduced' has 8 of them: lower it",
+            "'networks' of task 'b' is 9, but the task 'reduced' has 8 of them: lower it",
         ),
         (
             lambda c: c["tasks"].append({"name": "b", "pgdl": {"task": "mine"}}),
@@ -241,7 +241,7 @@ def test_named_architectures_are_not_exported(reduced: Config, plan_of: PlanMake
     task |= {"correlate_within": None, "rank_within": None, "colour": None}
     plan_of(reduced)
     reduced["tasks"].append({"name": "again", "pgdl": {"exported": "reduced"}})
-    with pytest.raises(GengapError, match="'again' exports the zoo 'reduced' of named architect"):
+    with pytest.raises(GengapError, match="'reduced', whose networks are given by 'architecture'"):
         plan_of(reduced)
 
 

@@ -109,7 +109,11 @@ NAMED: list[dict[str, Any]] = [
     {"architecture": "inception", "input_shape": [16, 16, 1], "width": 8},
     {"architecture": "alexnet", "input_shape": [32, 32, 1], "width": 2},
     {"architecture": "vgg16", "input_shape": [32, 32, 1], "width": 2},
+    {"architecture": "vit", "input_shape": [8, 8, 1], "width": 8, "depth": 1},
+    {"architecture": "mlp_mixer", "input_shape": [8, 8, 1], "width": 8, "depth": 1},
 ]
+BY_JACOBIAN = ("masked_dense", "vit", "mlp_mixer")
+"""Those with parts whose gradients are no products: masks, class tokens, maps over positions."""
 
 
 def test_every_architecture_is_named() -> None:
@@ -123,7 +127,7 @@ def test_the_named_architectures(spec: dict[str, Any]) -> None:
     jacobian = loop_jacobian(network, inputs, [0])[:, 0]
     expected = jacobian @ jacobian.T
     known = supports(network, torch.from_numpy(inputs).double())
-    assert known == (spec["architecture"] != "masked_dense")  # which masks its weights
+    assert known == (spec["architecture"] not in BY_JACOBIAN)
     found = empirical_ntk(network, inputs)
     np.testing.assert_allclose(found, expected, atol=1e-9 * np.abs(expected).max())
 
@@ -458,7 +462,9 @@ def test_inputs_that_do_not_fit_are_refused(small: Network) -> None:
 
 def test_outputs_that_are_no_rows_are_refused() -> None:
     network = nn.Conv2d(1, 1, 1).eval()
-    with pytest.raises(GengapError, match="instead of one row of numbers per input"):
+    with pytest.raises(
+        GengapError, match=r"of shape \[1, 1, 3, 3\] instead of numbers \(n, outputs\), one row"
+    ):
         empirical_ntk(network, np.zeros((2, 1, 3, 3), np.float32))
 
 
@@ -521,6 +527,7 @@ class Recurrent(nn.Module):
         return outputs
 
 
+@pytest.mark.filterwarnings("error:There is a performance drop")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("tokens", [False, True])
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
@@ -569,10 +576,21 @@ def test_attention_has_a_kernel_operator_and_keeps_its_fast_path() -> None:
     assert torch.backends.mha.get_fastpath_enabled()
 
 
+class Named(nn.Module):
+    """Give the outputs under a name that says nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.map = nn.Linear(4, 1)
+
+    def forward(self, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"scores": self.map(inputs)}
+
+
 @pytest.mark.parametrize(
     ("network", "inputs", "sentence"),
     [
-        (nn.LSTM(4, 1), np.ones((2, 4)), r"returns a tuple.*gengap\.networks\.adopt"),
+        (Named(), np.ones((2, 4)), "the keys scores and none called logits: adopt it with logits="),
         (nn.Linear(4, 1), [["a", "b"]], "give numbers of shape"),
         (nn.Linear(4, 1), [[1.0], [1.0, 2.0]], "The inputs are no array"),
         (nn.ReLU(), np.ones((2, 4)), "has no parameter"),

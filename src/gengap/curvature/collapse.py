@@ -11,7 +11,14 @@ from torch import nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.networks import batched_outputs, penultimate, predicted_classes, weight_layers
+from gengap.networks import (
+    batched_outputs,
+    input_batches,
+    kernels,
+    last_layer,
+    penultimate,
+    predicted_classes,
+)
 from gengap.networks.inference import BATCH
 
 
@@ -85,14 +92,21 @@ def collapse_of(network: nn.Module, data: Split) -> dict[str, float]:
 
     Raises:
         GengapError: as for :func:`neural_collapse`, the last layer does not have one unit per
-            class, or the targets are numbers.
+            class, the layer that is called last has no single kernel, or the targets are numbers.
     """
     if data.has_numbers:
         raise GengapError(
             "Neural collapse is of classes, but the targets are numbers: give data with classes."
         )
-    _, last = weight_layers(network)[-1]
-    kernel = last.weight.detach().flatten(1).numpy(force=True)
+    _, example = next(input_batches(network, data.inputs, 1))
+    last = last_layer(network, example)
+    weights = [kernel.weight for kernel in kernels(network) if kernel.module is last]
+    if len(weights) != 1:
+        raise GengapError(
+            "Neural collapse is of the kernel of the last layer, but the layer that is called "
+            f"last, a {type(last).__name__}, has {len(weights)} of them: end in a linear layer."
+        )
+    kernel = weights[0].detach().flatten(1).numpy(force=True)
     if len(kernel) != data.classes:
         raise GengapError(
             f"Neural collapse needs a last layer of {data.classes} units, one per class, not "

@@ -126,8 +126,13 @@ def by_network(table: pd.Series, name: str) -> dict[str, float]:
         The number of each network.
 
     Raises:
-        GengapError: a network occurs twice, or a value is not a number.
+        GengapError: the table has no index, a network occurs twice, or a value is not a number.
     """
+    if not isinstance(table, pd.Series):
+        raise GengapError(
+            f"The {name} are a {type(table).__name__}: give a pandas.Series whose index has the "
+            "networks."
+        )
     networks = [str(network) for network in table.index]
     index = pd.Index(networks)
     if index.has_duplicates:

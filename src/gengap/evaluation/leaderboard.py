@@ -204,8 +204,8 @@ def evaluate(
                 f"{', '.join(map(str, grid.columns)) or 'none, since the task has none'}."
             )
     for label, count in (("resamples", resamples), ("permutations", permutations)):
-        if count < 1:
-            raise GengapError(f"{label} is {count}: ask for at least 1.")
+        if not isinstance(count, int | np.integer) or count < 1:
+            raise GengapError(f"{label} is {count!r}: give a whole number of at least 1.")
     designs = prepare(measures, gaps, grid, training_accuracy, reduce, gap_of)
     require_enough(designs)
     draws = Draws(seed, resamples, permutations)

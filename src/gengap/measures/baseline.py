@@ -110,11 +110,11 @@ def log_spectral_norm_product(subject: Subject) -> float:
     """Compute the logarithm of the product of the operator norms of all kernels.
 
     The product bounds the Lipschitz constant of a network of convolutions, dense layers and
-    contracting activations. The norm of a convolution is that of its linear map on the input that
-    reaches it (as padded, where Keras pads unevenly), not of its reshaped kernel. Embeddings,
-    recurrent layers and attention have kernels too, see :func:`gengap.networks.kernels`. Biases
-    have no part in it. Batch normalisation is folded into the kernel before it; elsewhere it is a
-    factor of its own, the largest absolute scale of a channel.
+    contracting activations. The norm of a convolution is that of its linear map, padding included,
+    on the input that reaches it, not of its reshaped kernel. Embeddings, recurrent layers and
+    attention have kernels too, see :func:`gengap.networks.kernels`. Biases have no part in it.
+    Batch normalisation is folded into the kernel before it; elsewhere it is a factor of its own,
+    the largest absolute scale of a channel.
 
     Equation:
         log prod_l ||W_l||_2, with ||W_l||_2 the largest singular value of layer l's linear map.

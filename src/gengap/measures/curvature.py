@@ -214,13 +214,19 @@ def g_theta(subject: Subject) -> float:
 
     Returns:
         The number of eigenvectors.
+
+    Raises:
+        GengapError: the loss has no Gauss-Newton matrix, as the hinge loss.
     """
     network, train, rng = plain_network(subject), subject.train, subject.rng
     counted = counted_parameters(network, subject.parameters)
     gradients = 4 * sum(values.numel() for values in counted.values()) * train.classes
     count = max(2, min(G_THETA_INPUTS, len(train.labels), G_THETA_BYTES // gradients))
     inputs = train.sample(count, rng).inputs
-    return float(gauss_newton_g_theta(network, inputs, rng, parameters=subject.parameters).count)
+    reached = gauss_newton_g_theta(
+        network, inputs, rng, loss=subject.loss, parameters=subject.parameters
+    )
+    return float(reached.count)
 
 
 def some_inputs(train: Split, rng: np.random.Generator) -> Split:

@@ -6,11 +6,13 @@ as the one kernel that computes the same, see :func:`gengap.networks.folded`.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from gengap.datasets import Split
 from gengap.measures.subject import Subject
-from gengap.networks import folded, input_batches
+from gengap.networks import Network, evaluating, folded, input_batches
+from gengap.networks.inference import stating_inputs
 
 
 def plain_network(subject: Subject) -> nn.Module:
@@ -25,6 +27,13 @@ def plain_initial(subject: Subject) -> nn.Module:
 
 
 def first_input(network: nn.Module, train: Split) -> Tensor:
-    """Return the first training input as a batch (1, *input_shape) for a network."""
+    """Return the first training input as a batch (1, *input_shape) for a network.
+
+    Raises:
+        GengapError: the network does not take it.
+    """
     _, example = next(input_batches(network, train.inputs[:1], 1))
+    if not isinstance(network, Network):
+        with torch.no_grad(), evaluating(network), stating_inputs(network, example):
+            network(example)
     return example

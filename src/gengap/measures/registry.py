@@ -217,7 +217,7 @@ def members(family: str) -> dict[str, MeasureFunction]:
 def compute(what: str | MeasureFunction, subject: Subject, *, slow: bool = True) -> MeasureResults:
     """Compute a family of measures, or one measure; at least one value is expected.
 
-    What cannot be computed is left out by name, and the reason is logged.
+    What cannot be computed is left out by name, and each reason is logged once.
 
     Args:
         what: a family ("baseline", or the path of a Python file with measures), one measure of it
@@ -229,15 +229,24 @@ def compute(what: str | MeasureFunction, subject: Subject, *, slow: bool = True)
         A mapping from names to values, as :func:`attempt` returns it, with at least one of them.
 
     Raises:
-        GengapError: an unknown family or measure.
+        GengapError: an unknown family or measure, or a network is TorchScript.
         NothingComputedError: no measure that was asked for can be computed.
     """
     results = attempt(what, subject, slow=slow)
-    for name, reason in results.left_out.items():
-        log.warning("measure %s left out: %s", name, reason)
+    for reason, left_out in _by_reason(results.left_out).items():
+        log.warning("left out: %s: %s", ", ".join(left_out), reason)
     if not results:
         raise NothingComputedError(results)
     return results
+
+
+def _by_reason(left_out: Mapping[str, str]) -> dict[str, list[str]]:
+    """List the measures that lack a value for each reason, so that it is said once."""
+    by_reason: dict[str, list[str]] = {}
+    for name, sentence in left_out.items():
+        reason = sentence.removeprefix(f"The measure '{name}' ")
+        by_reason.setdefault(reason, []).append(name)
+    return by_reason
 
 
 def attempt(what: str | MeasureFunction, subject: Subject, *, slow: bool = True) -> MeasureResults:
@@ -261,7 +270,7 @@ def attempt(what: str | MeasureFunction, subject: Subject, *, slow: bool = True)
         ``coverage``, the share of the parameters that each measure of kernels saw.
 
     Raises:
-        GengapError: an unknown family or measure.
+        GengapError: an unknown family or measure, or a network is TorchScript.
     """
     if isinstance(what, str):
         family, _, only = what.partition(":")
@@ -316,7 +325,17 @@ def applicable(family: str, subject: Subject) -> dict[str, str | None]:
 
 
 def _in_full_precision(subject: Subject) -> Subject:
-    """Take networks of half precision as float32 copies: the same weights, with exact sums."""
+    """Take networks of half precision as float32 copies: the same weights, with exact sums.
+
+    Returns:
+        The subject with these copies.
+
+    Raises:
+        GengapError: a network is TorchScript.
+    """
+    refuse = importlib.import_module("gengap.networks.inspection").refuse_torchscript
+    for network in subject.networks:
+        refuse(network)
     copied = importlib.import_module("gengap.networks.differentiation").full_precision
     snapshots = subject.snapshots
     return replace(

@@ -53,7 +53,7 @@ class Subject:
             and deaths (bars, 2); None where they were not computed.
 
     Raises:
-        GengapError: ``parameters`` is neither word.
+        GengapError: ``parameters`` is neither word, or ``rng`` is no generator.
     """
 
     network: nn.Module
@@ -70,6 +70,10 @@ class Subject:
     diagrams: Sequence[Sequence[NDArray[np.floating]]] | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.rng, np.random.Generator):
+            raise GengapError(
+                f"'rng' is {self.rng!r}: give a generator, as numpy.random.default_rng(0) makes it."
+            )
         if self.parameters not in get_args(CountedParameters):
             raise GengapError(f"'parameters' is {self.parameters!r}: choose 'trainable' or 'all'.")
         if not self.loss:

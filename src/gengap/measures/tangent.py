@@ -19,6 +19,7 @@ from gengap.errors import GengapError
 from gengap.measures.registry import measure
 from gengap.measures.results import LeftOut
 from gengap.measures.subject import Subject
+from gengap.networks import batch_size_for
 from gengap.tangent.alignment import normalised_alignment, one_hot
 from gengap.tangent.eigenfunctions import check_positive
 from gengap.tangent.kernel import Kernel, empirical_ntk
@@ -93,6 +94,8 @@ def tangent(subject: Subject) -> dict[str, float | LeftOut]:
     """
     assert subject.initial is not None
     train = subject.train.sample(INPUTS, subject.rng)
+    for network in (subject.initial, subject.network):
+        batch_size_for(network, train.inputs)  # refuses inputs that a network does not take
     first, last = (
         empirical_ntk(network, train.inputs, of="trace", double=True, parameters=subject.parameters)
         for network in (subject.initial, subject.network)

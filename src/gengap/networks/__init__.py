@@ -11,8 +11,8 @@ architecture, a function in the user's own file, a name in torchvision or timm, 
 :func:`kernel_norms`, :func:`row_norms`, :func:`coverage`, :func:`unknown_layers`, :func:`folded`,
 :func:`effective_copy`, :func:`difference`, :func:`sum_over_paths`. To run it over data:
 :func:`batched_outputs`, :func:`predicted_classes`, :func:`logits`, :func:`class_logits`,
-:func:`predictions`, :func:`penultimate`, :func:`captured`. For its device: :func:`resolve_device`,
-:func:`device_of`, :func:`tensor_of`.
+:func:`predictions`, :func:`penultimate`, :func:`last_layer`, :func:`captured`. For its device:
+:func:`resolve_device`, :func:`device_of`, :func:`tensor_of`.
 """
 
 from gengap.networks.adoption import AdoptedNetwork, adopt
@@ -30,6 +30,7 @@ from gengap.networks.inference import (
     evaluating,
     forward_hooks,
     input_batches,
+    last_layer,
     logits,
     output_sizes,
     parameter_count,
@@ -83,6 +84,7 @@ __all__ = [
     "input_batches",
     "kernel_norms",
     "kernels",
+    "last_layer",
     "leaf_modules",
     "logits",
     "observed_layers",

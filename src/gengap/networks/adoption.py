@@ -16,6 +16,7 @@ from gengap.errors import GengapError
 from gengap.networks.device import device_of, dtype_of
 from gengap.networks.differentiation import full_precision
 from gengap.networks.inference import evaluating
+from gengap.networks.inspection import refuse_torchscript
 from gengap.networks.network import Network
 from gengap.networks.neurons import (
     Place,
@@ -348,11 +349,7 @@ def unwrapped(module: Any) -> nn.Module:
         raise GengapError(
             f"A {type(module).__name__} is no torch.nn.Module: give the module that it stands for."
         )
-    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
-        raise GengapError(
-            "The network is TorchScript, whose layers cannot be observed: give the Python module "
-            "that it was scripted or traced from, with its state_dict."
-        )
+    refuse_torchscript(module)
     return module
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
@@ -185,9 +186,12 @@ def over_inputs(
         GengapError: a part of the network is random, or cannot be differentiated.
     """
     try:
-        gradients: dict[str, Tensor] = torch.func.vmap(
-            torch.func.grad(one), in_dims=(None, 0, 0), randomness="error"
-        )(parameters, inputs, others)
+        with warnings.catch_warnings():
+            # Torch says of some layers that they are slower than they could be.
+            warnings.filterwarnings("ignore", message="There is a performance drop")
+            gradients: dict[str, Tensor] = torch.func.vmap(
+                torch.func.grad(one), in_dims=(None, 0, 0), randomness="error"
+            )(parameters, inputs, others)
     except GengapError:
         raise
     except Exception as error:  # whatever cannot go through together may do so one by one

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from gengap.errors import GengapError
 from gengap.limits import LAYER_BYTES
 from gengap.networks.device import device_of, dtype_of, tensor_of
+from gengap.networks.differentiation import first_line
 from gengap.networks.inspection import leaf_modules
 from gengap.networks.layout import channels_last
 from gengap.networks.network import Network
@@ -35,6 +36,14 @@ BATCH = 1024
 
 PREDICTION_BATCH = 8192
 """Most inputs of one forward pass where only classes are kept: often points of planes and rays."""
+
+PROBABILITIES = (nn.Softmax, nn.Sigmoid)
+"""Modules that make probabilities of logits."""
+
+UNFIT = (RuntimeError, ValueError, TypeError, IndexError)
+"""What a forward pass raises where a network does not take its inputs."""
+FITTING = (GengapError, torch.OutOfMemoryError)
+"""Those of them that do not say so."""
 
 Hook = Callable[[nn.Module, tuple[Any, ...], Any], Any]
 """Called with a module, its arguments and its output; what it returns, unless None, replaces the
@@ -56,11 +65,21 @@ def logits(network: nn.Module, inputs: Tensor) -> Tensor:
 
     Raises:
         GengapError: the network returns no such tensor, see
-            :func:`gengap.networks.outputs.read_outputs`.
+            :func:`gengap.networks.outputs.read_outputs`; or it was not adopted, and returns what
+            its softmax or sigmoid module gives.
     """
     if isinstance(network, Network):
         return network.logits(inputs)
-    return read_outputs(network(inputs))
+    with captured(part for part in network.modules() if isinstance(part, PROBABILITIES)) as parts:
+        outputs = network(inputs)
+    for part, passage in parts.items():
+        of_classes = isinstance(part, nn.Softmax) or passage.output.shape[1:] in ((), (1,))
+        if passage.output is outputs and of_classes:
+            raise GengapError(
+                f"The network ends in a {type(part).__name__}, so it returns no logits: adopt it "
+                "with gengap.networks.adopt, which takes what comes before."
+            )
+    return read_outputs(outputs)
 
 
 def class_logits(outputs: Tensor) -> Tensor:
@@ -95,17 +114,35 @@ def penultimate(network: nn.Module, inputs: Tensor) -> Tensor:
     Raises:
         GengapError: there is no such layer, or its input is not one row for each input.
     """
-    layers = filter(owns_kernel, network.modules())
-    with evaluating(network), captured(layers) as passages:
-        logits(network, inputs)
-    last = next(reversed(passages), None)
-    features = None if last is None else passages[last].input
+    last, passage = _last_passage(network, inputs)
+    features = None if passage is None else passage.input
     if not isinstance(features, Tensor) or len(features) != len(inputs):
         raise GengapError(
             f"The last layer of the network, a {type(last).__name__}, does not take one row of "
             "features for each input, so there are no penultimate features: end in a linear layer."
         )
     return (channels_last(features) if isinstance(last, CONVOLUTIONS) else features).flatten(1)
+
+
+def last_layer(network: nn.Module, inputs: Tensor) -> nn.Module | None:
+    """Return the layer that owns a kernel and is called last.
+
+    Args:
+        network: any network; it runs in eval mode.
+        inputs: (n, *input_shape).
+
+    Returns:
+        The layer, whose input is :func:`penultimate`; None if there is none.
+    """
+    with torch.no_grad():
+        return _last_passage(network, inputs)[0]
+
+
+def _last_passage(network: nn.Module, inputs: Tensor) -> tuple[nn.Module | None, Passage | None]:
+    layers = filter(owns_kernel, network.modules())
+    with evaluating(network), captured(layers) as passages:
+        logits(network, inputs)
+    return next(reversed(passages.items()), (None, None))
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -199,6 +236,34 @@ def output_sizes(
     return sizes
 
 
+@contextmanager
+def stating_inputs(network: nn.Module, inputs: np.ndarray | Tensor) -> Iterator[None]:
+    """Say which inputs a network does not take, where its forward pass fails in the block.
+
+    Args:
+        network: any network; one that was adopted or built says so by itself.
+        inputs: (n, *input_shape), those that it is given.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        GengapError: the forward pass fails.
+        Exception: the error itself, if the network says so, or memory ran out.
+    """
+    try:
+        yield
+    except Exception as error:
+        own = isinstance(network, Network)
+        if own or not isinstance(error, UNFIT) or isinstance(error, FITTING):
+            raise
+        raise GengapError(
+            f"The network, a {type(network).__name__}, does not take inputs of shape "
+            f"{list(inputs.shape[1:])} ({first_line(error)}): adopt it with "
+            "gengap.networks.adopt, which states their layout."
+        ) from error
+
+
 def batch_size_for(network: nn.Module, inputs: np.ndarray | Tensor, limit: int = BATCH) -> int:
     """Return how many inputs may go through a network at once.
 
@@ -216,8 +281,8 @@ def batch_size_for(network: nn.Module, inputs: np.ndarray | Tensor, limit: int =
     known = _LARGEST_OUTPUTS.setdefault(network, {})
     if shape not in known:
         _, example = next(input_batches(network, inputs, 1))
-        with torch.no_grad(), evaluating(network):
-            known[shape] = max(example.numel(), *output_sizes(network, example))
+        with torch.no_grad(), evaluating(network), stating_inputs(network, inputs):
+            known[shape] = max([example.numel(), *output_sizes(network, example)])
     bytes_per_input = known[shape] * dtype_of(network).itemsize
     return max(1, min(limit, LAYER_BYTES // bytes_per_input))
 

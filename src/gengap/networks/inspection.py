@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
@@ -47,10 +48,23 @@ def observed_layers(network: nn.Module) -> list[tuple[str, nn.Module]]:
     """
     if not isinstance(network, Network):
         raise GengapError(
-            f"Which layers of a {type(network).__name__} count as neurons is not known: adopt it "
-            "with gengap.networks.adopt(module, example, layout=...)."
+            f"Which layers of a module of the class {type(network).__name__} count as neurons is "
+            "not known: adopt it with gengap.networks.adopt(module, example, layout=...)."
         )
     return [(name, network.observed_module(name)) for name in network.observed]
+
+
+def refuse_torchscript(network: nn.Module) -> None:
+    """Refuse a network that was scripted or traced, or of which a part was.
+
+    Raises:
+        GengapError: it was.
+    """
+    if any(isinstance(part, torch.jit.ScriptModule) for part in network.modules()):
+        raise GengapError(
+            "The network is TorchScript, whose layers cannot be observed: give the Python module "
+            "that it was scripted or traced from, with its state_dict."
+        )
 
 
 def leaf_modules(network: nn.Module) -> list[nn.Module]:

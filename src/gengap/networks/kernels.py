@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,8 +18,9 @@ from torch.nn.modules.conv import _ConvNd
 
 from gengap.errors import GengapError
 from gengap.networks.device import device_of, tensor_of
-from gengap.networks.effective_weights import effective_copy
 from gengap.networks.folding import TRANSPOSED_CONVOLUTIONS, ChannelAffine
+from gengap.networks.inference import forward_hooks
+from gengap.networks.masks import MaskedLinear
 
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
@@ -26,6 +28,8 @@ KERNEL_OWNERS = (
     nn.Linear, _ConvNd, *EMBEDDINGS, *RECURRENT, nn.MultiheadAttention, ChannelAffine,
 )  # fmt: skip
 NORMALISATIONS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+PADDINGS = (nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d)
+"""Layers that pad with a constant, torch's ``ZeroPad`` among them."""
 KNOWN_PARAMETERS = ("weight", "bias", "in_proj_", "q_proj_", "k_proj_", "v_proj_")
 """Beginnings of the names of the parameters that torch gives to these layers."""
 
@@ -43,9 +47,9 @@ class Kernel:
     Attributes:
         name: the name of its layer, with the name of the map where the layer has several.
         module: the layer.
-        weight: (out, in, *window), the weight as it is used, however it is parametrised. Where a
-            convolution has groups, ``in`` is the number of channels of one group. An embedding maps
-            one-hot tokens, so ``in`` is the number of tokens.
+        weight: (out, in, *window), the weight as it is used, however it is parametrised or masked.
+            Where a convolution has groups, ``in`` is the number of channels of one group. An
+            embedding maps one-hot tokens, so ``in`` is the number of tokens.
     """
 
     name: str
@@ -88,6 +92,8 @@ def _kernels_of(name: str, module: nn.Module) -> Iterator[Kernel]:
         weight = module.weight
         grouped = weight.reshape(module.groups, -1, *weight.shape[1:])
         yield Kernel(name, module, grouped.transpose(1, 2).flatten(0, 1))
+    elif isinstance(module, MaskedLinear):
+        yield Kernel(name, module, module.weight * module.mask)
     elif isinstance(module, nn.Linear | _ConvNd):
         yield Kernel(name, module, module.weight)
     elif isinstance(module, EMBEDDINGS):
@@ -128,9 +134,10 @@ def _attention_weights(module: nn.MultiheadAttention) -> dict[str, Tensor]:
 def kernel_norms(network: nn.Module, example: Tensor, rng: np.random.Generator) -> dict[str, float]:
     """Compute the operator norm of each kernel that an input passes.
 
-    The norm of a convolution is that of its linear map on the input that reaches it (padding
-    included), not of its reshaped kernel. That of any other kernel is the largest singular value of
-    its matrix. Biases have no part in it. A layer that is never called has none.
+    The norm of a convolution is that of its linear map on the input that reaches it, not of its
+    reshaped kernel. Padding with a constant is part of the map, also by a module right before it.
+    The norm of any other kernel is the largest singular value of its matrix. Biases have no part in
+    it. A layer that is never called has none.
 
     Args:
         network: any network, in eval mode.
@@ -140,35 +147,49 @@ def kernel_norms(network: nn.Module, example: Tensor, rng: np.random.Generator) 
     Returns:
         The norms by the kernels' names, in their order, with a relative error below 1e-6.
     """
-    shapes = _input_shapes(network, example)
+    sites = _sites(network, example)
     return {
-        kernel.name: _norm(kernel, shapes[kernel.module], rng)
+        kernel.name: _norm(kernel, sites[kernel.module], rng)
         for kernel in kernels(network)
-        if kernel.module in shapes
+        if kernel.module in sites
     }
 
 
-def _input_shapes(network: nn.Module, example: Tensor) -> dict[nn.Module, torch.Size]:
-    """Return the shape of what each layer with a kernel takes, of those that an input passes."""
-    shapes: dict[nn.Module, torch.Size] = {}
+class _Site(NamedTuple):
+    """Where a layer with a kernel takes its input.
+
+    Attributes:
+        shape: the shape of the input, before it is padded.
+        padding: the module that pads it with a constant; the identity if there is none.
+    """
+
+    shape: torch.Size
+    padding: nn.Module
+
+
+def _sites(network: nn.Module, example: Tensor) -> dict[nn.Module, _Site]:
+    """Return where each layer with a kernel takes its input, of those that an input passes."""
+    sites: dict[nn.Module, _Site] = {}
+    padded: list[tuple[Tensor, _Site]] = []
+
+    def remember_padding(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
+        padded.append((output, _Site(arguments[0].shape, module)))
 
     def remember(
         module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], _output: Any
     ) -> None:
-        shapes[module] = [*arguments, *keywords.values()][0].shape
+        values = [*arguments, *keywords.values()][0]
+        plain = _Site(values.shape, nn.Identity())
+        sites[module] = next((site for tensor, site in padded if tensor is values), plain)
 
-    listed = kernels(network)
-    handles = [
-        module.register_forward_hook(remember, with_kwargs=True)
-        for module in dict.fromkeys(kernel.module for kernel in listed)
-    ]
-    try:
-        with torch.no_grad():
-            network(example)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return shapes
+    paddings = [module for module in network.modules() if isinstance(module, PADDINGS)]
+    listed = dict.fromkeys(kernel.module for kernel in kernels(network))
+    with ExitStack() as stack, torch.no_grad():
+        stack.enter_context(forward_hooks(paddings, remember_padding))
+        for module in listed:
+            stack.callback(module.register_forward_hook(remember, with_kwargs=True).remove)
+        network(example)
+    return sites
 
 
 @torch.no_grad()
@@ -190,15 +211,15 @@ def row_norms(network: nn.Module, example: Tensor) -> dict[str, Tensor]:
     """
     effective = effective_copy(network)
     inputs = example.double() if example.is_floating_point() else example
-    shapes = _input_shapes(effective, inputs)
+    sites = _sites(effective, inputs)
     return {
-        kernel.name: _row_norms(kernel, shapes[kernel.module])
+        kernel.name: _row_norms(kernel, sites[kernel.module])
         for kernel in kernels(effective)
-        if kernel.module in shapes
+        if kernel.module in sites
     }
 
 
-def _row_norms(kernel: Kernel, shape: torch.Size) -> Tensor:
+def _row_norms(kernel: Kernel, site: _Site) -> Tensor:
     layer = kernel.module
     if not isinstance(layer, _ConvNd):
         norms: Tensor = torch.linalg.vector_norm(kernel.weight.flatten(1), dim=1)
@@ -212,35 +233,41 @@ def _row_norms(kernel: Kernel, shape: torch.Size) -> Tensor:
     squares = {"weight": layer.weight.square()}
     if layer.bias is not None:
         squares["bias"] = torch.zeros_like(layer.bias)
-    ones = layer.weight.new_ones((1, *shape[1:]))
+    ones = site.padding(layer.weight.new_ones((1, *site.shape[1:])))
     sums: Tensor = functional_call(layer, squares, (ones,))
     return sums.flatten().sqrt()
 
 
-def _norm(kernel: Kernel, shape: torch.Size, rng: np.random.Generator) -> float:
+def _norm(kernel: Kernel, site: _Site, rng: np.random.Generator) -> float:
     if isinstance(kernel.module, _ConvNd):
-        return _convolution_norm(kernel.module, shape, rng)
+        return _convolution_norm(kernel.module, site, rng)
     weight = kernel.weight.detach().double()
     if isinstance(kernel.module, ChannelAffine):
         return float(weight.abs().max())
     return float(torch.linalg.matrix_norm(weight, ord=2))
 
 
-def _convolution_norm(layer: nn.Module, shape: torch.Size, rng: np.random.Generator) -> float:
+def _convolution_norm(layer: nn.Module, site: _Site, rng: np.random.Generator) -> float:
     """Compute the largest singular value of ``x -> layer(x) - layer(0)``, in float64."""
     tensors = {
         name: tensor.detach().double() if tensor.is_floating_point() else tensor
         for name, tensor in [*layer.named_parameters(), *layer.named_buffers()]
     }
     device = device_of(layer)
-    origin = torch.zeros((1, *shape[1:]), dtype=torch.float64, device=device, requires_grad=True)
+    size = (1, *site.shape[1:])
+    origin = torch.zeros(size, dtype=torch.float64, device=device, requires_grad=True)
+
+    def image_of(vector: Tensor) -> Tensor:
+        image: Tensor = functional_call(layer, tensors, (site.padding(vector),))
+        return image
+
     with torch.enable_grad():
-        constant: Tensor = functional_call(layer, tensors, (origin,))
+        constant = image_of(origin)
 
     def normal(vector: Tensor) -> Tensor:
         """Multiply by the map and by its transpose."""
         with torch.no_grad():
-            image = functional_call(layer, tensors, (vector,)) - constant
+            image = image_of(vector) - constant
         (product,) = torch.autograd.grad(constant, origin, image, retain_graph=True)
         return product
 

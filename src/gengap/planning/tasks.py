@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,10 @@ class TaskPlan:
         """The values of each hyper-parameter; None where only the task's files tell them."""
         if self.kind == "checkpoints":
             return self.checkpoints.grid
-        zoo = self._zoo
-        return zoo and zoo["grid"]
+        if self.kind == "pgdl":
+            return None if self._exported is None else self._exported.grid
+        grid: Mapping[str, list[Any]] = self.own["zoo"]["grid"]
+        return grid
 
     @cached_property
     def entries(self) -> list[Settings]:
@@ -129,12 +131,12 @@ class TaskPlan:
         if self.kind == "checkpoints":
             return len(self.checkpoints.rows)
         pgdl = self.own["pgdl"]
-        if self._zoo is None:
+        if self._exported is None:
             return imported_networks(pgdl["task"], pgdl["source"], pgdl["networks"])
-        available = len(grid_points(self._zoo["grid"], self._zoo["replicates"]))
+        available = self._exported.count
         if pgdl["networks"] and pgdl["networks"] > available:
             raise GengapError(
-                f"'networks' of task '{self.own['name']}' is {pgdl['networks']}, but its zoo "
+                f"'networks' of task '{self.own['name']}' is {pgdl['networks']}, but the task "
                 f"'{pgdl['exported']}' has {available} of them: lower it."
             )
         return pgdl["networks"] or available
@@ -222,7 +224,7 @@ class TaskPlan:
 
     @property
     def exported_from(self) -> str | None:
-        """Full name of the zoo whose export an imported task is, or None."""
+        """Full name of the task whose export an imported task is, or None."""
         zoo = self.own.get("pgdl", {}).get("exported")
         return zoo and f"{self.name.rpartition('/')[0]}/{zoo}".lstrip("/")
 
@@ -243,7 +245,7 @@ class TaskPlan:
     def fetched(self) -> int | None:
         """How many of an imported task's networks are fetched.
 
-        None stands for all that an exported zoo has: one that failed has no place in the export,
+        None stands for all that an exported task has: one that failed has no place in the export,
         and must not stop the import of the others.
         """
         return None if self.exported_from else self.count
@@ -286,24 +288,28 @@ class TaskPlan:
 
     def _check_exported(self) -> None:
         name, exported = self.own["name"], self.own["pgdl"]["exported"]
-        if self._zoo is None:
+        if self._exported is None:
             raise GengapError(
-                f"'exported' of task '{name}' is '{exported}', which is no zoo of this config: "
-                "name one."
+                f"'exported' of task '{name}' is '{exported}', which is no zoo and no task of "
+                "checkpoints of this config: name one."
             )
-        if "architecture" in {**self._zoo["network"], **self._zoo["grid"]}:
-            raise GengapError(
-                f"Task '{name}' exports the zoo '{exported}' of named architectures, which PGDL's "
-                "format cannot describe: export one of a template or a 'model_config'."
-            )
+        made = self._exported.own[self._exported.kind]
+        for kind in ("architecture", "factory", "hub", "keras"):
+            if kind in {**made["network"], **made.get("grid", {})}:
+                raise GengapError(
+                    f"Task '{name}' exports '{exported}', whose networks are given by '{kind}', "
+                    "which PGDL's format cannot describe: export networks of a template or a "
+                    "'model_config'."
+                )
 
     @property
-    def _zoo(self) -> Settings | None:
-        """The zoo whose networks these are: the task's own, or the one that it imports again."""
+    def _exported(self) -> TaskPlan | None:
+        """The task whose networks an import takes; None if they come from elsewhere."""
         exported = self.own.get("pgdl", {}).get("exported")
-        named = {task["name"]: task for task in self.run["tasks"]}
-        zoo: Settings | None = named.get(exported, self.own).get("zoo")
-        return zoo
+        for own in self.run["tasks"]:
+            if own["name"] == exported and "pgdl" not in own:
+                return replace(self, name=str(self.exported_from), own=own)
+        return None
 
 
 def imported_networks(task: str, source: str, wanted: int | None) -> int:

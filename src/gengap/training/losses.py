@@ -22,8 +22,8 @@ from gengap.networks import (
     predictions,
     tensor_of,
 )
-from gengap.networks.differentiation import check_outputs, counted_parameters, first_line
-from gengap.networks.inference import BATCH
+from gengap.networks.differentiation import check_outputs, counted_parameters
+from gengap.networks.inference import BATCH, stating_inputs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -300,13 +300,6 @@ def _foreign_outputs(network: nn.Module, data: Split) -> int:
     """Return the number of outputs of any module, from the first input."""
     counted_parameters(network)  # refuses a module without any
     _, example = next(input_batches(network, data.inputs, 1))
-    try:
-        with torch.no_grad(), evaluating(network):
-            outputs = network(example[:1])
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise GengapError(
-            f"The network, a {type(network).__name__}, does not take inputs of shape "
-            f"{list(data.inputs.shape[1:])} ({first_line(error)}): adopt it with "
-            "gengap.networks.adopt, which states their layout."
-        ) from error
+    with torch.no_grad(), evaluating(network), stating_inputs(network, data.inputs):
+        outputs = network(example[:1])
     return int(check_outputs(outputs).shape[1])

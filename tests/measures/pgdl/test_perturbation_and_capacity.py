@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from tests.measures.pgdl.conftest import Builder, Data, value
-from torch import nn
+from torch import Tensor, nn
 
 from gengap.datasets import Split
-from gengap.networks import convolutional, dense, weight_layers
+from gengap.errors import GengapError
+from gengap.networks import adopt, convolutional, dense, weight_layers
 
 
 def test_the_jacobian_of_a_linear_network_is_its_kernel(layered: Builder, images: Data) -> None:
@@ -37,6 +38,27 @@ def test_the_jacobian_against_dense_ones(seeded: Builder, images: Data) -> None:
             values = nn.Sequential(*modules[start:end])(values)
     assert len(expected) == 3
     assert value("jacobian_norm", network, train) == pytest.approx(np.mean(expected), rel=1e-4)
+
+
+class LastState(nn.Module):
+    """Read the state that an LSTM ends in, which its outputs have no part in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(3, 40, batch_first=True)
+        self.head = nn.Linear(40, 2)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        scores: Tensor = self.head(self.lstm(inputs)[1][0][-1])
+        return scores
+
+
+@pytest.mark.parametrize("name", ["jacobian_norm", "negative_augmented_margin"])
+def test_a_layer_whose_output_nobody_reads_has_no_slopes(name: str, images: Data) -> None:
+    train = images(12, (5, 3), 2)
+    network = adopt(LastState(), train)
+    with pytest.raises(GengapError, match="do not depend on what the layer lstm gives first: obs"):
+        value(name, network, train)
 
 
 def test_sharpness_worked_by_hand(layered: Builder) -> None:

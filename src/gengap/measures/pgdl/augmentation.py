@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gengap.measures.pgdl.drawing import INPUTS, ValueRange, draw
-from gengap.measures.pgdl.outputs import BATCH, all_scores, observe
+from gengap.measures.pgdl.outputs import BATCH, all_scores, observe, slopes
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
 from gengap.networks import batch_size_for, observed_layers, tensor_of
@@ -212,10 +212,10 @@ def negative_augmented_margin(subject: Subject) -> float:
     inputs, labels = draw(subject.train, MARGIN_INPUTS, rng, network)
     if inputs.ndim == IMAGE_RANK:
         inputs = _standard_augmentation(inputs, rng)
-    layer = observed_layers(network)[0][1]
+    name, layer = observed_layers(network)[0]
     size = batch_size_for(network, inputs, BATCH)
     parts = [
-        _layer_margins(network, layer, batch, batch_labels)
+        _layer_margins(network, name, layer, batch, batch_labels)
         for batch, batch_labels in zip(
             torch.split(inputs, size), torch.split(labels, size), strict=True
         )
@@ -227,7 +227,7 @@ def negative_augmented_margin(subject: Subject) -> float:
 
 
 def _layer_margins(
-    network: nn.Module, layer: nn.Module, inputs: Tensor, labels: Tensor
+    network: nn.Module, name: str, layer: nn.Module, inputs: Tensor, labels: Tensor
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return margins (n,) at a layer, and its outputs (n, features), float64."""
     with torch.enable_grad():
@@ -235,9 +235,9 @@ def _layer_margins(
         own = scores.gather(1, labels[:, None])
         other = scores.scatter(1, labels[:, None], -math.inf).amax(1, keepdim=True)
         distances = (own - other)[:, 0]
-        (slopes,) = torch.autograd.grad(distances.sum(), features)
-    margins = distances.detach().double() / (slopes.flatten(1).double().norm(dim=1) + TINY)
-    flat = torch.where(slopes.flatten(1).any(1), margins, 0.0)
+        ((slope,),) = slopes([distances.sum()], {name: features})
+    margins = distances.detach().double() / (slope.flatten(1).double().norm(dim=1) + TINY)
+    flat = torch.where(slope.flatten(1).any(1), margins, 0.0)
     return flat.numpy(force=True), features.flatten(1).double().numpy(force=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,40 @@ def observe(
         )
     return scores, [
         passages[module].input if before else passages[module].output for module in modules
+    ]
+
+
+def slopes(values: Sequence[Tensor], sources: Mapping[str, Tensor]) -> list[list[Tensor]]:
+    """Differentiate numbers by what they were computed from.
+
+    Args:
+        values: the numbers, each a tensor () with its graph.
+        sources: tensors of that graph by the names of their layers; the inputs have no name.
+
+    Returns:
+        For each number the gradient by each source, in the source's shape.
+
+    Raises:
+        GengapError: no number depends on a source, as where a recurrent layer's last state is read
+            and its outputs are not.
+    """
+    leaves = list(sources.values())
+    rows = [
+        torch.autograd.grad(value, leaves, retain_graph=True, allow_unused=True) for value in values
+    ]
+    for name, column in zip(sources, zip(*rows, strict=True), strict=True):
+        if all(slope is None for slope in column):
+            what = f"what the layer {name} gives first" if name else "its inputs"
+            raise GengapError(
+                f"The network's outputs do not depend on {what}: observe other layers, or do "
+                "without this measure."
+            )
+    return [
+        [
+            torch.zeros_like(leaf) if slope is None else slope
+            for leaf, slope in zip(leaves, row, strict=True)
+        ]
+        for row in rows
     ]
 
 

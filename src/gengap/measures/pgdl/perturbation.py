@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from gengap.bisection import bisect
 from gengap.measures.pgdl.drawing import draw
-from gengap.measures.pgdl.outputs import all_scores, class_scores, observe
+from gengap.measures.pgdl.outputs import all_scores, class_scores, observe, slopes
 from gengap.measures.plain import plain_network
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
@@ -56,10 +56,13 @@ def jacobian_norm(subject: Subject) -> float:
 
     Returns:
         The mean, at least 0.
+
+    Raises:
+        GengapError: the outputs do not depend on what an observed layer gives.
     """
     network = plain_network(subject)
     inputs, _ = draw(subject.train, JACOBIAN_INPUTS, subject.rng, network)
-    layers = [layer for _, layer in observed_layers(network)[:-1]]
+    layers = dict(observed_layers(network)[:-1])
     totals = np.zeros(len(layers) + 1)
     for batch in torch.split(inputs, batch_size_for(network, inputs, JACOBIAN_BATCH)):
         totals += len(batch) * _mean_squares(network, layers, batch)
@@ -67,16 +70,27 @@ def jacobian_norm(subject: Subject) -> float:
     return float((totals / len(inputs)).mean())
 
 
-def _mean_squares(network: nn.Module, layers: list[nn.Module], inputs: Tensor) -> np.ndarray:
-    """Compute the Jacobian's mean squared entry for the inputs and each layer's output."""
+def _mean_squares(network: nn.Module, layers: dict[str, nn.Module], inputs: Tensor) -> np.ndarray:
+    """Compute the Jacobian's mean squared entry for the inputs and each layer's output.
+
+    Args:
+        network: any classifier.
+        layers: the modules that give the layers' outputs, by name.
+        inputs: (n, *input_shape).
+
+    Returns:
+        (1 + layers,).
+
+    Raises:
+        GengapError: the scores do not depend on what a layer gives, as where a recurrent layer's
+            last state is read and its outputs are not.
+    """
     with torch.enable_grad():
-        scores, outputs = observe(network, layers, inputs.requires_grad_())
-        sources = [inputs, *outputs]
-        slopes = [
-            torch.autograd.grad(score.sum(), sources, retain_graph=True)
-            for score in scores.unbind(1)
-        ]
-    squares = np.array([[float(slope.square().mean()) for slope in row] for row in slopes])
+        scores, outputs = observe(network, list(layers.values()), inputs.requires_grad_())
+        rows = slopes(
+            scores.sum(0).unbind(), {"": inputs, **dict(zip(layers, outputs, strict=True))}
+        )
+    squares = np.array([[float(slope.square().mean()) for slope in row] for row in rows])
     return np.asarray(squares.mean(axis=0))
 
 

@@ -95,7 +95,8 @@ def export(folder: str | Path, out: str | Path) -> Tree:
 def _refuse_unknown_to_pgdl(network: TrainedNetwork) -> None:
     spec = read_json(network.folder / "config.json", MAKE_AGAIN)
     if "model_config" not in spec:
-        name = next(spec[kind] for kind in ("architecture", "factory", "hub") if kind in spec)
+        kinds = ("architecture", "factory", "hub", "keras")
+        name = next(spec[kind] for kind in kinds if kind in spec)
         raise GengapError(
             f"Network {network.id} is a '{name}', which PGDL's config.json, a list of Keras "
             "layers, cannot describe: export tasks with a model_config only."
