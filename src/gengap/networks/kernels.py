@@ -18,6 +18,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from gengap.errors import GengapError
 from gengap.networks.device import device_of, tensor_of
+from gengap.networks.effective_weights import effective_copy
 from gengap.networks.folding import TRANSPOSED_CONVOLUTIONS, ChannelAffine
 from gengap.networks.inference import forward_hooks
 from gengap.networks.masks import MaskedLinear
