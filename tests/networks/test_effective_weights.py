@@ -11,6 +11,7 @@ from torch.nn.utils import parametrizations, prune, spectral_norm, weight_norm
 
 from gengap.errors import GengapError
 from gengap.networks import difference, effective_copy
+from gengap.networks.masks import MaskedLinear
 
 WRAPPERS: dict[str, Callable[[nn.Module], nn.Module]] = {
     "plain": lambda layer: layer,
@@ -53,3 +54,11 @@ def test_a_difference_is_that_of_the_weights_in_use() -> None:
 def test_another_network_has_no_difference() -> None:
     with pytest.raises(GengapError, match=r"no parameter weight .* give those of the same network"):
         difference(nn.Linear(3, 2), nn.Linear(4, 2))
+
+
+def test_a_masked_weight_has_the_zeros_of_its_mask() -> None:
+    layer = MaskedLinear(5, 4, 0.5, torch.Generator().manual_seed(1))
+    effective = effective_copy(nn.Sequential(layer)).get_parameter("0.weight")
+    torch.testing.assert_close(effective, (layer.weight * layer.mask).double())
+    assert (effective == 0).any()
+    assert (layer.weight != 0).all()

@@ -10,14 +10,15 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from gengap.errors import GengapError
 from gengap.networks.differentiation import differentiable_copy
+from gengap.networks.masks import MaskedLinear
 
 
 @torch.enable_grad()  # without gradients, torch makes buffers of such weights
 def effective_copy(network: nn.Module) -> nn.Module:
     """Copy a network so that each weight is a parameter of its own.
 
-    Weight and spectral normalisation, pruning, and whatever else computes a weight of others are
-    replaced by the weight that results.
+    Weight and spectral normalisation, pruning, masks, and whatever else computes a weight of others
+    are replaced by the weight that results.
 
     Args:
         network: any network; it is not changed.
@@ -27,6 +28,9 @@ def effective_copy(network: nn.Module) -> nn.Module:
     """
     copied, _ = differentiable_copy(network, "all", torch.float64)
     for module in list(copied.modules()):
+        if isinstance(module, MaskedLinear):
+            with torch.no_grad():
+                module.weight.mul_(module.mask)
         if parametrize.is_parametrized(module):
             # The copy shares its class with the original, and removal takes the weight from there.
             kind = type(module)
