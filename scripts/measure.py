@@ -1,10 +1,15 @@
 """Compute one family of measures for the networks of a shard."""
 
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
+
+from torch import nn
 
 import checkout  # noqa: F401
 from gengap import jobs
 from gengap.datasets import read_split, read_unlabelled
+from gengap.errors import GengapError
 from gengap.measures import NothingComputedError, Subject, compute, tidy, to_frame, write_tables
 from gengap.networks import resolve_device
 from gengap.seeding import generator
@@ -13,6 +18,8 @@ from gengap.tasks.shards import ShardReceipt
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
+
+log = logging.getLogger("gengap")
 
 
 def main() -> None:
@@ -38,11 +45,7 @@ def main() -> None:
                 with_labels(split, receipt.file(network, "labels.npy")),
                 generator(params.seed, names.task, network, names.family),
                 loss=losses[network],
-                siblings=tuple(
-                    made[sibling].network(sibling).to(device)
-                    for sibling in map(str, siblings[network])
-                    if sibling in made
-                ),
+                siblings=tuple(sibling.to(device) for sibling in readable(siblings[network], made)),
                 unlabelled=unlabelled,
                 history=receipt.history(network),
             )
@@ -56,6 +59,16 @@ def main() -> None:
             tables.append(tidy(to_frame(values), names.task, network, names.family))
     write_tables(tables, snakemake.output.table)
     shard.write_failures()
+
+
+def readable(siblings: Iterable[int], made: Mapping[str, ShardReceipt]) -> Iterator[nn.Module]:
+    """Read those of a network's siblings that were made and are as they were made."""
+    for sibling in map(str, siblings):
+        if sibling in made:
+            try:
+                yield made[sibling].network(sibling)
+            except GengapError as error:  # the sibling's own measures fail for it
+                log.warning("sibling %s is left out: %s", sibling, error)
 
 
 jobs.run(snakemake, main)

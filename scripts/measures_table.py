@@ -318,7 +318,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, help="a task's results, all families")
     folder = parser.parse_args(arguments).folder
-    logging.disable(logging.WARNING)
     try:
         if folder is not None:
             table = measured(folder)
@@ -331,4 +330,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # what a network lacks is no news here
     main()

@@ -28,6 +28,10 @@ FAMILIES = {
 }
 """Families of measures that come with the library, and the module of each."""
 
+COMPARING_FAMILIES = ("response", "unlabelled")
+"""Families that compare a network with its siblings, or see unlabelled inputs; those of a user's
+own may do so too."""
+
 STAGED_FAMILY = "topology"
 """The family whose stages (activations, diagrams) have rules and files of their own."""
 

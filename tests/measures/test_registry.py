@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 import gengap.measures
+from gengap import names
 from gengap.datasets import Split
 from gengap.errors import GengapError, MachineError
 from gengap.measures import (
@@ -490,3 +491,13 @@ def test_inputs_that_a_network_does_not_take_are_named(network: nn.Module, train
     assert re.search(sentence, reasons["negative_initial_alignment"])
     with pytest.raises(GengapError, match=r"'rng' is 0: give a generator, as numpy\.random"):
         Subject(network, None, train, 0)  # type: ignore[arg-type]
+
+
+def test_planning_knows_which_families_look_beyond_one_network() -> None:
+    beyond = {
+        family
+        for family in FAMILIES
+        for function in members(family).values()
+        if declaration(function).needs & {"siblings", "unlabelled"}
+    }
+    assert beyond == set(names.COMPARING_FAMILIES)

@@ -66,10 +66,18 @@ def test_a_family_sees_eval_mode_and_leaves_no_trace(
 ) -> None:
     quiet = copy.deepcopy(network)
     next(quiet.parameters()).requires_grad_(False)
-    expected = compute(family, Subject(quiet, quiet, train, np.random.default_rng(0)))
+    more = train.inputs[::-1]
+
+    def measured(given: nn.Module) -> MeasureResults:
+        rng = np.random.default_rng(0)
+        return compute(
+            family, Subject(given, given, train, rng, siblings=(given,), unlabelled=more)
+        )
+
+    expected = measured(quiet)
     left = in_training(network)
     before = state(left)
-    results = compute(family, Subject(left, left, train, np.random.default_rng(0)))
+    results = measured(left)
     assert listed(results) == listed(expected)
     assert state(left) == before
 

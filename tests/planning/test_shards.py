@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 from tests.planning.conftest import Config, PlanMaker
 
 from gengap.errors import GengapError
 from gengap.planning import targets
+from gengap.planning.lookup import Lookup
 
 
 @pytest.mark.parametrize("size", [1, 3, 8, 16])
@@ -78,6 +83,22 @@ def test_siblings_differ_in_their_replicate_alone(reduced: Config, plan_of: Plan
         ["results/reduced/shards/0.json", "results/reduced/shards/2.json"],
         ["results/reduced/shards/1.json"],
     ]
+
+
+def test_only_some_families_look_at_siblings(
+    reduced: Config, plan_of: PlanMaker, tmp_path: Path
+) -> None:
+    own = reduced["tasks"][0]
+    own["networks_per_job"], own["zoo"]["replicates"] = 2, 3
+    np.savez(tmp_path / "more.npz", inputs=np.zeros((2, 3)))
+    own["unlabelled"] = {"from": str(tmp_path / "more.npz")}
+    reduced["families"] = "all"
+    look = Lookup(plan_of(reduced))
+    for family, compares in (("response", True), ("unlabelled", True), ("baseline", False)):
+        wildcards = SimpleNamespace(task="reduced", shard="0", family=family)
+        assert look.siblings(wildcards) == ([[1, 2], [0, 2]] if compares else [[], []])
+        assert bool(look.sibling_receipts(wildcards)) == compares
+        assert bool(look.unlabelled_file(wildcards)) == compares
 
 
 def test_imported_networks_have_no_siblings(reduced: Config, plan_of: PlanMaker) -> None:

@@ -32,7 +32,7 @@ rule measure:
         slow=look.task(lambda task: task.slow),
         losses=look.losses,
         siblings=look.siblings,
-        unlabelled=look.own("unlabelled"),
+        unlabelled=look.unlabelled,
         device=look.device,
         seed=look.setting("seed"),
         failures=look.setting("failures"),

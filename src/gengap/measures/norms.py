@@ -40,6 +40,7 @@ from gengap.networks import (
     kernels,
     row_norms,
     sum_over_paths,
+    tensor_of,
 )
 from gengap.networks.differentiation import counted_parameters
 
@@ -338,7 +339,7 @@ def training_margin(subject: Subject) -> float:
         GengapError: it is not positive, so that nothing can be divided by it.
     """
     logits = class_logits(batched_outputs(subject.network, subject.train)).double()
-    labels = torch.as_tensor(subject.train.labels, device=logits.device)[:, None]
+    labels = tensor_of(subject.train.labels, logits.device)[:, None]
     correct = logits.gather(1, labels)[:, 0]
     others = logits.scatter(1, labels, -math.inf).amax(1)
     margin = float(np.percentile((correct - others).numpy(force=True), MARGIN_PERCENTILE))

@@ -25,6 +25,7 @@ from gengap.networks import (
     input_batches,
     observed_layers,
     predicted_classes,
+    tensor_of,
 )
 from gengap.networks.layout import IMAGE_RANK
 from gengap.training.augmentation import SIDE_PER_PADDING, crop
@@ -279,8 +280,9 @@ def augmented(
     """
     if inputs.ndim == IMAGE_RANK:
         padding = max(min(inputs.shape[1:3]) // SIDE_PER_PADDING, 1)
-        corners = torch.from_numpy(rng.integers(0, 2 * padding, (len(inputs), 2), endpoint=True))
-        return crop(torch.from_numpy(inputs), corners, padding).numpy()
+        cpu = torch.device("cpu")
+        corners = rng.integers(0, 2 * padding, (len(inputs), 2), endpoint=True)
+        return crop(tensor_of(inputs, cpu), tensor_of(corners, cpu), padding).numpy()
     deviations = np.float32(RELATIVE_NOISE) * train.inputs.std(axis=0)
     noisy: NDArray[np.float32] = inputs + deviations * rng.standard_normal(inputs.shape, np.float32)
     return noisy

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from gengap.names import COMPARING_FAMILIES, FAMILIES
 from gengap.planning import resources, targets
 from gengap.planning.experiments import ExperimentPlan
 from gengap.planning.plan import Plan
@@ -103,17 +104,29 @@ class Lookup:
         return [task.loss(network) for network in self.networks(wildcards)]
 
     def siblings(self, wildcards: Wildcards) -> list[list[int]]:
-        """Look up the siblings of each of the shard's networks."""
-        task = self._task(wildcards)
-        return [task.siblings(network) for network in self.networks(wildcards)]
+        """Look up the siblings of each of the shard's networks; none for most families."""
+        task, compares = self._task(wildcards), self._compares(wildcards)
+        return [task.siblings(network) * compares for network in self.networks(wildcards)]
 
     def sibling_receipts(self, wildcards: Wildcards) -> list[str]:
-        """Look up the receipts of the other shards that hold siblings of the shard's networks."""
+        """Look up the receipts of the other shards that hold these siblings."""
+        if not self._compares(wildcards):
+            return []
         return targets.sibling_receipts(self._task(wildcards), int(wildcards.shard))
 
+    def _compares(self, wildcards: Wildcards) -> bool:
+        """Whether the measures of a family may need siblings or unlabelled inputs."""
+        family = self.family(wildcards)
+        return family in COMPARING_FAMILIES or family not in FAMILIES
+
+    def unlabelled(self, wildcards: Wildcards) -> Settings | None:
+        """Look up the task's unlabelled inputs, if it has any; none for most families."""
+        named: Settings | None = self._task(wildcards).own["unlabelled"]
+        return named if self._compares(wildcards) else None
+
     def unlabelled_file(self, wildcards: Wildcards) -> list[str]:
-        """Look up the file of the task's unlabelled inputs, if it has any."""
-        unlabelled = self._task(wildcards).own["unlabelled"]
+        """Look up the file of these inputs."""
+        unlabelled = self.unlabelled(wildcards)
         return [unlabelled["from"]] if unlabelled else []
 
     def figure_input(self, of: str, pattern: str) -> OfWildcards:

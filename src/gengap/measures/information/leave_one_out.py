@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from gengap.measures.information.evidence import check_loss
@@ -14,7 +13,7 @@ from gengap.measures.plain import plain_network
 from gengap.measures.registry import measure
 from gengap.measures.results import LeftOut
 from gengap.measures.subject import Subject
-from gengap.networks import predictions
+from gengap.networks import predictions, tensor_of
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +107,8 @@ def _newton_steps(layer: LastLayer, leverages: np.ndarray, slopes: np.ndarray) -
 
 def _outputs(layer: LastLayer, changes: np.ndarray) -> Tensor:
     """Return the outputs (m, k) after changes (m, k') along the directions that losses see."""
-    return layer.outputs + torch.from_numpy(changes @ layer.directions.T).to(layer.outputs)
+    moved = tensor_of(changes @ layer.directions.T, layer.outputs.device)
+    return layer.outputs + moved.to(layer.outputs)
 
 
 def _mean_loss(layer: LastLayer, outputs: Tensor) -> float:
