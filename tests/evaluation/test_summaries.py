@@ -51,7 +51,7 @@ def measures(drawn: dict[str, list[np.ndarray]], rng: np.random.Generator) -> pd
     rows = [
         ("t", network, "topology", name, str(component), value)
         for network, bars in drawn.items()
-        for name, vector in vectorise(bars).items()
+        for name, vector in vectorise(bars, grid_end=4).items()
         for component, value in enumerate(vector)
     ]
     rows += [("t", network, "norms", "norm", "0", rng.random()) for network in NETWORKS]
