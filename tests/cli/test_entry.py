@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -92,7 +93,7 @@ def test_each_command_has_examples_that_its_parser_takes(
     assert textwrap.indent(command.examples, "  ") in text
     lines = command.examples.replace("\\\n", " ").splitlines()
     for line in lines:
-        words = line.partition(" > ")[0].split()
+        words = shlex.split(line.partition(" > ")[0])
         assert words[:2] == ["gengap", command.name]
         assert command_parser().parse_args(words[1:]).run is command.run
 

@@ -216,3 +216,19 @@ def test_a_factory_with_a_state_dict_and_arrays(
     assert table["training_accuracy"] == pytest.approx(float(right.double().mean()))
     loss = torch.nn.functional.cross_entropy(outputs, torch.tensor(saved.train.labels))
     assert table["negative_training_loss"] == pytest.approx(-float(loss), rel=1e-5)
+
+
+def test_a_keras_model_brings_its_weights(
+    saved: Saved, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keras = pytest.importorskip("keras", reason="Keras is not installed")
+    layers = keras.layers
+    model = keras.Sequential(
+        [layers.Input((6, 6, 1)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(3)]
+    )
+    model.save(tmp_path / "model.keras")
+    command = ["measure", str(tmp_path / "model.keras"), "--data", saved.data]
+    assert main([*command, "--families", "baseline"]) == 0
+    table = table_of(capsys.readouterr().out).set_index("measure")["value"]
+    squares = sum(float(np.square(weight).sum()) for weight in model.get_weights())
+    assert table["sum_of_squared_weights"] == pytest.approx(squares, rel=1e-6)

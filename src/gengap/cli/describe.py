@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 gengap describe results/digits/networks/3
-gengap describe config.json weights.safetensors --data train.safetensors
-gengap describe config.json --json"""
+gengap describe mynets.py:SmallResNet --keywords '{"width": 16}' --input-shape 32,32,3
+gengap describe mynets.py:SmallResNet last.pt --data train.npz --data-keys '{"layout": "NCHW"}'
+gengap describe model.keras --json"""
 
 NORMS = "norms of layers"
 NEURONS = "layers of neurons"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 gengap measure results/digits/networks/3 --families baseline
+gengap measure mynets.py:SmallResNet last.pt --data train.npz --data-keys '{"layout": "NCHW"}'
+gengap measure torchvision:resnet18 last.pt --keywords '{"num_classes": 10}' --data images/train
 gengap measure config.json weights.safetensors --data train.safetensors --output measures.csv"""
 
 

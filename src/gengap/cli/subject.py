@@ -242,14 +242,9 @@ def network_of_spec(options: Namespace, weights: Path | None, example: Split | N
     Raises:
         GengapError: the spec or the weights make no network.
     """
-    from gengap.networks import build, read_spec, read_weights
+    from gengap.networks import build, read_weights
 
-    spec, folder = read_spec(options.spec)
-    if options.keywords is not None:
-        spec = {**spec, "keywords": {**spec.get("keywords", {}), **options.keywords}}
-    for key in ("layout", "input_shape"):
-        value = getattr(options, key, None)
-        spec = spec if value is None else {**spec, key: value}
+    spec, folder = _spec(options)
     network = build(spec, example=example, folder=folder)
     if weights is not None:
         read_weights(network, weights)
@@ -271,6 +266,26 @@ def _of_task(trained: TrainedNetwork) -> NamedNetwork:
     )
 
 
+def _spec(options: Namespace) -> tuple[dict[str, Any], Path]:
+    """Return the spec that the arguments make, and the folder that its paths are relative to."""
+    from gengap.networks import read_spec
+
+    spec, folder = read_spec(options.spec)
+    if options.keywords is not None:
+        spec = {**spec, "keywords": {**spec.get("keywords", {}), **options.keywords}}
+    for key in ("layout", "input_shape"):
+        value = getattr(options, key, None)
+        spec = spec if value is None else {**spec, key: value}
+    return spec, folder
+
+
+def _has_weights(spec: Mapping[str, Any]) -> bool:
+    """Tell whether a spec brings trained weights: a Keras model does, and a hub if asked to."""
+    keywords = spec.get("keywords", {})
+    asked = keywords.get("weights") or keywords.get("pretrained")
+    return "keras" in spec or ("hub" in spec and bool(asked))
+
+
 def _of_files(options: Namespace) -> NamedNetwork:
     """Read a network of a spec, with weights and data from files."""
     data = (
@@ -278,12 +293,11 @@ def _of_files(options: Namespace) -> NamedNetwork:
         if options.data is None
         else read_training_data(options.data, options.data_keys, options.labels)
     )
-    network = network_of_spec(options, options.weights, data)
     return NamedNetwork(
-        network,
+        network_of_spec(options, options.weights, data),
         None if options.initial is None else network_of_spec(options, options.initial, data),
         data,
-        options.weights is not None or bool({"keras", "hub"} & set(network.spec)),
+        options.weights is not None or _has_weights(_spec(options)[0]),
         None,
         ("measure",),
     )
