@@ -55,8 +55,7 @@ def _has_fitting_outputs(subject: Subject) -> bool:
 def _outputs(subject: Subject) -> int:
     """Count the outputs for one input."""
     networks = importlib.import_module("gengap.networks")
-    _, example = next(networks.input_batches(subject.network, subject.train.inputs[:1], 1))
-    return int(networks.logits(subject.network, example).shape[1])
+    return int(networks.batched_outputs(subject.network, subject.train.inputs[:1]).shape[1])
 
 
 def _is_twice_differentiable(subject: Subject) -> bool:
