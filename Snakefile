@@ -18,6 +18,7 @@ configfile: workflow.current_basedir.join("config.yaml").get_path_or_uri(secret_
 include: "workflow/rules/common.smk"
 include: "workflow/rules/zoo.smk"
 include: "workflow/rules/pgdl.smk"
+include: "workflow/rules/checkpoints.smk"
 include: "workflow/rules/topology.smk"
 include: "workflow/rules/measures.smk"
 include: "workflow/rules/curvature.smk"

@@ -9,6 +9,7 @@ from gengap import jobs
 from gengap.datasets import read_split
 from gengap.files import writing
 from gengap.tasks import zoo
+from gengap.tasks.outcomes import check_gap
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     data = read_split(snakemake.input.train)
+    check_gap(snakemake.params.gap, data)
     for entry in snakemake.params.networks:
         zoo.check(entry["network"], entry["training"], data)
     with writing(Path(snakemake.output.plan)) as part:

@@ -10,10 +10,12 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    keys = dict(snakemake.params.dataset)
-    data = datasets.load(
-        keys.pop("name"), data_dir=snakemake.params.data_dir, seed=snakemake.params.seed, **keys
-    )
+    keys, seed = dict(snakemake.params.dataset), snakemake.params.seed
+    if "from" in keys:
+        data = datasets.load_own(keys, seed=seed)
+    else:
+        data_dir = snakemake.params.data_dir
+        data = datasets.load(keys.pop("name"), data_dir=data_dir, seed=seed, **keys)
     datasets.write_split(data.train, snakemake.output.train)
     datasets.write_split(data.test, snakemake.output.test)
 

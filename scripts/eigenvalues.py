@@ -10,6 +10,7 @@ from gengap.limits import DENSE_LIMIT, LARGEST_EIGENVALUES
 from gengap.networks import parameter_count, resolve_device
 from gengap.seeding import sequence
 from gengap.tasks.folder import with_labels
+from gengap.tasks.outcomes import default_loss
 from gengap.tasks.shards import ShardReceipt
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ def main() -> None:
     receipt = ShardReceipt.read(files.receipt)
     network = receipt.network(names.network).to(resolve_device(params.device))
     few = parameter_count(network) <= DENSE_LIMIT
+    split = read_split(files.train)
     curvature = report(
         network,
-        params.loss,
-        with_labels(read_split(files.train), receipt.file(names.network, "labels.npy")),
+        params.loss or default_loss(split),
+        with_labels(split, receipt.file(names.network, "labels.npy")),
         top=None if few else LARGEST_EIGENVALUES,
         seed=sequence(params.seed, names.task, names.network, "eigenvalues"),
     )

@@ -21,12 +21,13 @@ def main() -> None:
         pd.read_csv(snakemake.input.measures, dtype={"network": str, "component": str}),
         task.gaps(),
         task.hyper_parameters(),
-        training_accuracy=task.train_accuracies(),
+        training_accuracy=task.training_outcomes(),
         correlate_within=params.correlate_within,
         rank_within=params.rank_within,
         resamples=params.bootstrap_resamples,
         permutations=params.permutations,
         seed=derive(params.seed, task.name, "evaluation"),
+        gap_of=task.gap_of,
     )
     evaluation.write(Path(snakemake.output.ols).parent)
 

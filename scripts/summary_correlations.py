@@ -22,11 +22,12 @@ def main() -> None:
         pd.read_csv(snakemake.input.measures, dtype={"network": str, "component": str}),
         task.gaps(),
         task.hyper_parameters(),
-        training_accuracy=task.train_accuracies(),
+        training_accuracy=task.training_outcomes(),
         correlate_within=params.correlate_within,
         resamples=params.bootstrap_resamples,
         permutations=params.permutations,
         seed=derive(params.seed, task.name, "evaluation"),
+        gap_of=task.gap_of,
     )
     with writing(snakemake.output.correlations) as part:
         table.to_csv(part, index=False)

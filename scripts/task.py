@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def main() -> None:
     target = Path(snakemake.output.task)
     metrics = read_metrics(snakemake.input.receipts)
-    write_task(target, target.parent.name, snakemake.params.grid, metrics)
+    params = snakemake.params
+    write_task(target, target.parent.name, params.grid, metrics, gap_of=params.gap)
 
 
 jobs.run(snakemake, main)

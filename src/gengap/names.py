@@ -4,6 +4,9 @@ Planning knows what a config may name without importing what computes it. Each r
 library is held equal to its names here by a test.
 """
 
+KINDS = ("zoo", "pgdl", "checkpoints")
+"""Kinds of tasks: networks that are trained here, imported from PGDL's files, or there already."""
+
 FAMILIES = {
     "topology": "gengap.measures.topology",
     "baseline": "gengap.measures.baseline",
@@ -71,6 +74,38 @@ DATASETS: dict[str, tuple[str, ...]] = {
     "fake_images": (),
 }
 """Datasets, and the keywords that each takes besides ``DATASET_KEYS``."""
+
+OWN_SUFFIXES = {
+    ".npz": "arrays",
+    ".safetensors": "arrays",
+    ".csv": "table",
+    ".parquet": "table",
+    ".arrow": "table",
+    ".feather": "table",
+}
+"""Files of a user's own data, by their suffix: what each holds."""
+
+OWN_DATASET_KEYS: dict[str, tuple[str, ...]] = {
+    "folder": ("test",),
+    "arrays": (
+        "test", "inputs", "labels", "test_inputs", "test_labels", "layout", "kind", "target",
+    ),
+    "table": ("test", "label", "features", "target"),
+    "function": ("keywords", "layout", "kind", "target"),
+}  # fmt: skip
+"""Keywords of a user's own data besides ``from`` and ``DATASET_KEYS``, by what they are in."""
+
+ROW_GROUPS = ("arrays", "table")
+"""Own data whose ``groups`` may also be the name of an array or a column."""
+
+LAYOUTS = ("NCHW", "NHWC", "NHW", "NCL", "NLC", "NCDHW", "NDHWC")
+"""Orders of the axes of inputs: samples N, channels C, length L, depth D, height H, width W."""
+
+INPUT_KINDS = ("tokens", "vector")
+"""What integer inputs (n, d) may be said to be."""
+
+TARGETS = ("class", "number")
+"""What labels may be said to be."""
 
 TRANSFORMS: dict[str, tuple[str, ...]] = {
     "resize": ("size",),
@@ -338,6 +373,9 @@ ACTIVATIONS = (
 """Activation functions, by Keras' names."""
 
 LOSSES = ("cross_entropy", "mse", "hinge", "nll")
+GAPS = ("accuracy", "loss", "error")
+"""What a gap may be of: training less test accuracy, or test less training loss or root-mean-square
+error."""
 OPTIMISERS = ("sgd", "adam", "adamw")
 AUGMENTATIONS = ("crop", "flip")
 INITIALISATIONS = ("torch", "glorot", "lecun", "he")

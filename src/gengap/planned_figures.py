@@ -25,8 +25,8 @@ class PlannedFigure(NamedTuple):
             takes the file of each task that it compares.
         params: keywords that come from the settings.
         needs: what a task must have for the figure to be drawn: ``zoo`` (networks trained here),
-            ``rank_within`` (a hyper-parameter) or ``topology`` (the family of measures). None
-            where every task has it.
+            ``hyper_parameters``, ``rank_within`` (one of them) or ``topology`` (the family of
+            measures). None where every task has it.
     """
 
     plot: str
@@ -102,7 +102,11 @@ FIGURES = {
             needs="zoo",
         ),
         "gaps": PlannedFigure(
-            "gengap.figures.from_task:plot_gaps", "Networks", {"task": "task.json"}, ("colour",)
+            "gengap.figures.from_task:plot_gaps",
+            "Networks",
+            {"task": "task.json"},
+            ("colour",),
+            needs="hyper_parameters",
         ),
     },
     "study": {

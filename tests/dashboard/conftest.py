@@ -131,6 +131,10 @@ def task_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pd.DataFrame(failed, columns=["network", "stage", "reason"]).to_csv(
         folder / "failed.csv", index=False
     )
+    pd.DataFrame(
+        [("all", "baseline", "distance_from_initialisation", "It needs the initial weights.")],
+        columns=["network", "family", "measure", "reason"],
+    ).to_csv(folder / "left_out_measures.csv", index=False)
     write_evaluation(folder, measures)
     clusters = cluster(scalar_measures(measures), task.gaps(), seed=5)
     clusters.to_csv(folder / "evaluation" / "clusters.csv", index=False)

@@ -16,6 +16,7 @@ from gengap import tasks
 from gengap.dashboard import View, content, read_view
 from gengap.dashboard.view import CLUSTER, GAP
 from gengap.errors import GengapError
+from gengap.evaluation import evaluate
 from gengap.figures.tables import component_values
 from gengap.topology import read_diagrams
 
@@ -98,6 +99,7 @@ def test_a_measure_that_is_not_ranked_is_named_and_not_offered(copy: Path) -> No
     notes = " ".join(content.page(view)["notes"])
     assert "measure noise (no finite value for 1 of 15 networks)" in notes
     assert "network 5 (no finite" in notes
+    assert "left out for the whole task: distance from initialisation; left_out_mea" in notes
 
 
 def test_kendall_counts_pairs(view: View) -> None:
@@ -214,3 +216,34 @@ def test_unknown_measure_and_component_are_refused(view: View) -> None:
         view.values("nothing", "0")
     with pytest.raises(GengapError, match="'signal' has no component '1'"):
         view.values("signal", "1")
+
+
+def test_a_task_of_losses_without_hyper_parameters_is_shown_as_such(
+    copy: Path,
+) -> None:
+    path = copy / "task.json"
+    written = json.loads(path.read_text())
+    written |= {"grid": {}, "gap_of": "loss"}
+    for position, (name, entry) in enumerate(written["networks"].items()):
+        entry |= {"train_loss": 0.1, "test_loss": 0.1 + 0.01 * position, "source_id": f"run {name}"}
+    path.write_text(json.dumps(written))
+    task = tasks.load(copy)
+    evaluate(
+        pd.read_csv(copy / "measures.csv", dtype={"network": str, "component": str}),
+        task.gaps(),
+        task.hyper_parameters(),
+        training_accuracy=task.training_outcomes(),
+        resamples=20,
+        permutations=20,
+        gap_of=task.gap_of,
+    ).write(copy / "evaluation")
+    view = read_view(copy)
+    page = content.page(view)
+    assert page["gap_label"] == "gap in loss"
+    assert page["colour"] == "cluster"
+    assert page["network_options"][3]["label"] == "network 3 (run 3)"
+    assert "train loss: 0.1000<br>test loss: 0.1300<br>gap: 0.0300" in page["hover"][3]
+    cards = content.column(view, "signal", "0")["statistics"]
+    assert cards[1]["label"] == "gain over the mean"
+    assert "reference.hyper_parameters" not in view.leaderboard.index
+    assert "reference.training_loss" in view.leaderboard.index

@@ -399,3 +399,20 @@ def test_bad_input_is_refused_in_one_sentence(zoo: Zoo) -> None:
         with pytest.raises(GengapError, match=message) as refused:
             bad.evaluate(**keywords)
         assert "\n" not in str(refused.value)
+
+
+def test_without_hyper_parameters_increments_are_over_the_mean(zoo: Zoo) -> None:
+    evaluation = replace(zoo, grid=zoo.grid[[]]).evaluate(gap_of="loss")
+    board = evaluation.leaderboard.set_index("measure")
+    references = [name for name in board.index if name.startswith("reference.")]
+    assert sorted(references) == ["reference.mean", "reference.training_loss"]
+    # The folds are shared, so the means of differences are differences of means.
+    expected = board["r2_mean"] - board["r2_mean"]["reference.mean"]
+    chosen = ["pair", "signal", "noise", "reference.training_loss"]
+    np.testing.assert_allclose(
+        board.loc[chosen, "r2_increment"].astype(float), expected[chosen], atol=1e-12
+    )
+    assert board.loc["reference.mean", "r2_increment"] == 0
+    # What a fold says of a measure alone does not depend on the hyper-parameters.
+    alone = zoo.evaluate().leaderboard.set_index("measure")["r2_mean"]
+    np.testing.assert_array_equal(board.loc[chosen[:3], "r2_mean"], alone[chosen[:3]])

@@ -101,3 +101,20 @@ def test_bad_input_is_refused_by_name(outcomes: pd.DataFrame) -> None:
         figures.gap_by_hyper_parameter(gaps, grid, colour="widht")
     with pytest.raises(GengapError, match="No hyper-parameter of the grid varies"):
         figures.gap_by_hyper_parameter(gaps, grid[["width"]].assign(width=8), colour="width")
+
+
+def test_a_zoo_of_numbers_has_no_accuracies_and_says_what_its_gap_is_of() -> None:
+    histories = {
+        name: history.assign(train_accuracy=np.nan)
+        for name, history in synthetic.histories(NETWORKS).items()
+    }
+    gaps, grid = synthetic.gaps(NETWORKS), synthetic.grid(NETWORKS)
+    outcomes = pd.DataFrame({"train_error": 0.5, "test_error": 0.5 + gaps})
+    figure = figures.training_overview(histories, outcomes, grid["width"], gap_of="error")
+    loss, final, spread = figure.axes
+    assert [loss.get_ylabel(), final.get_ylabel()] == ["training loss", "final error"]
+    assert final.get_xlabel() == spread.get_xlabel() == "gap in root-mean-square error"
+    expected = np.concatenate([np.column_stack([gaps, outcomes[name]]) for name in outcomes])
+    assert np.allclose(sorted(drawn.points(final).tolist()), sorted(expected.tolist()))
+    strips = figures.gap_by_hyper_parameter(gaps, grid, colour="width", gap_of="loss")
+    assert strips.axes[0].get_ylabel() == "gap in loss"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,14 @@ import pytest
 import torch
 from torch import nn
 
-from gengap.curvature import effective_dimensionality, hessian, outliers
+from gengap.curvature import CurvatureOperator, effective_dimensionality, hessian, outliers
 from gengap.datasets import Split, load
 from gengap.errors import GengapError
 from gengap.measures import Subject
 from gengap.measures import curvature as measures
 from gengap.measures.registry import declaration
 from gengap.networks import build, convolutional, dense
+from gengap.seeding import salted
 from gengap.training import loss_and_accuracy
 
 Builder = Callable[..., nn.Module]
@@ -198,3 +200,28 @@ def test_g_theta_is_a_count_of_fifty_inputs(monkeypatch: pytest.MonkeyPatch) -> 
     assert 0 < count <= 50 * 9
     monkeypatch.setattr(measures, "G_THETA_BYTES", 1)
     assert value() <= 2 * 9
+
+
+def test_random_vectors_are_those_of_the_subjects_stream(
+    seeded: Builder, random_split: DataMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come from two integers of the stream as ``default_rng`` takes them, unsalted."""
+    seeds: list[Any] = []
+
+    class Recording(CurvatureOperator):
+        def eigsh(self, *arguments: Any, **options: Any) -> Any:
+            seeds.append(options["seed"])
+            return super().eigsh(*arguments, **options)
+
+        def spectral_density(self, *arguments: Any, **options: Any) -> Any:
+            seeds.append(options["seed"])
+            return super().spectral_density(*arguments, **options)
+
+    monkeypatch.setattr(measures, "hessian", partial(Recording, "hessian"))
+    subject = Subject(seeded(SPECS["dense"][0]), None, random_split(), np.random.default_rng(5))
+    measures.hessian_spectrum(subject)
+    again = np.random.default_rng(5)
+    for seed in seeds:
+        expected = np.random.default_rng(int(again.integers(2**32))).standard_normal(3)
+        np.testing.assert_array_equal(salted(seed, "purpose").standard_normal(3), expected)
+    assert len(seeds) == 2

@@ -83,6 +83,48 @@ def test_measures_that_were_left_out_are_listed_apart(tmp_path: Path) -> None:
     assert gathered["failed"].empty
 
 
+def test_what_the_task_does_not_know_of_some_networks_is_left_out_once_for_all(
+    tmp_path: Path,
+) -> None:
+    known = MeasureResults({"count": 2.0, "distance": 5.0}, {"images": "It needs images."})
+    unknown = MeasureResults(
+        {"count": 3.0},
+        {"distance": "It needs the initial weights.", "images": "It needs images."},
+        unmet={"distance": "initial"},
+    )
+    paths = [tmp_path / f"{network}.csv" for network in range(3)]
+    for path, results in zip(paths, (known, unknown, known), strict=True):
+        tidy(to_frame(results), "digits", path.stem, "mine").to_csv(path, index=False)
+    gathered = gather(paths, [])
+    assert list(gathered["measures"]["measure"]) == ["count"] * 3
+    assert list(gathered["measures"]["value"]) == [2.0, 3.0, 2.0]
+    assert gathered["left_out"].to_dict("records") == [
+        {"network": "all", "family": "mine", "measure": name, "reason": reason}
+        for name, reason in {
+            "images": "It needs images.",
+            "distance": "It needs the initial weights.",
+        }.items()
+    ]
+
+
+def test_what_single_networks_lack_costs_the_others_nothing(tmp_path: Path) -> None:
+    smooth = MeasureResults({"trace": 2.0})
+    kinked = MeasureResults({}, {"trace": "Not here."}, unmet={"trace": "twice_differentiable"})
+    for network, results in {"0": smooth, "1": kinked}.items():
+        table = tidy(to_frame(results), "digits", network, "mine")
+        table.to_csv(tmp_path / f"{network}.csv", index=False)
+    gathered = gather([tmp_path / "0.csv", tmp_path / "1.csv"], [])
+    assert list(gathered["measures"]["network"]) == ["0"]
+    assert list(gathered["left_out"]["network"]) == ["1"]
+
+
+def test_a_task_without_any_value_says_why(tmp_path: Path) -> None:
+    nothing = MeasureResults({}, {"trace": "It needs classes."}, unmet={"trace": "classes"})
+    tidy(to_frame(nothing), "digits", "0", "mine").to_csv(tmp_path / "0.csv", index=False)
+    with pytest.raises(GengapError, match=r"the first reason: It needs classes\."):
+        gather([tmp_path / "0.csv"], [])
+
+
 def test_where_nothing_was_left_out_the_list_has_its_columns(tmp_path: Path) -> None:
     tidy(to_frame({"count": 1.0}), "digits", "0", "mine").to_csv(tmp_path / "0.csv", index=False)
     left_out = gather([tmp_path / "0.csv"], [])["left_out"]

@@ -13,7 +13,15 @@ from torch import Tensor, nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError, MachineError
-from gengap.measures import LeftOut, MeasureResults, Subject, compute, measure, to_frame
+from gengap.measures import (
+    LeftOut,
+    MeasureResults,
+    NothingComputedError,
+    Subject,
+    compute,
+    measure,
+    to_frame,
+)
 from gengap.measures.registry import FAMILIES, members
 from gengap.networks import build, dense
 
@@ -307,3 +315,17 @@ def test_measures_of_kernels_leave_a_network_out_that_they_hardly_know(train: Sp
 def test_which_parameters_count_is_one_of_two_words(network: nn.Module, train: Split) -> None:
     with pytest.raises(GengapError, match="'parameters' is 'some': choose 'trainable' or 'all'"):
         Subject(network, None, train, np.random.default_rng(0), parameters="some")  # type: ignore[arg-type]
+
+
+def test_what_is_not_known_of_a_network_is_told_apart_from_a_failure(
+    mine: str, network: nn.Module, train: Split
+) -> None:
+    subject = Subject(network, None, train, np.random.default_rng(0))
+    with pytest.raises(NothingComputedError, match="needs the initial weights") as unknown:
+        compute(f"{mine}:distance", subject)
+    assert unknown.value.is_for_need
+    assert unknown.value.results.unmet == {"distance": "initial"}
+    with pytest.raises(NothingComputedError, match="too small") as failed:
+        compute(f"{mine}:refusing", subject)
+    assert not failed.value.is_for_need
+    assert compute(mine, subject).unmet == {"distance": "initial"}

@@ -36,6 +36,57 @@ def test_a_task_is_read_as_it_was_gathered(tmp_path: Path) -> None:
     assert task.networks["3"].folder == tmp_path / "networks" / "3"
 
 
+def test_a_task_of_accuracies_is_written_as_ever(tmp_path: Path) -> None:
+    tasks.write_task(tmp_path / "task.json", "zoo", {"width": [4]}, {"0": metrics(4)})
+    assert json.loads((tmp_path / "task.json").read_text()) == {
+        "name": "zoo",
+        "grid": {"width": [4]},
+        "networks": {
+            "0": {
+                "hyper_parameters": {"width": 4},
+                "train_accuracy": 1.0,
+                "test_accuracy": 0.9,
+                "train_loss": None,
+                "test_loss": None,
+                "epochs": 3,
+                "replicate": 0,
+                "source_id": None,
+            }
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "gap_of", "gaps"),
+    [(None, "loss", [0.25, 0.5]), ("loss", "loss", [0.25, 0.5]), ("error", "error", [0.125, 2.0])],
+)
+def test_gaps_of_losses_and_errors_are_test_less_train(
+    given: str | None, gap_of: str, gaps: list[float], tmp_path: Path
+) -> None:
+    entries = {
+        str(position): Metrics(
+            {}, None, None, train_loss=1.0, test_loss=1.0 + loss, train_error=1.0,
+            test_error=1.0 + error,
+        )
+        for position, (loss, error) in enumerate([(0.25, 0.125), (0.5, 2.0)])
+    }  # fmt: skip
+    tasks.write_task(tmp_path / "task.json", "mine", {}, entries, gap_of=given)
+    task = tasks.load(tmp_path)
+    assert task.gap_of == gap_of
+    assert list(task.gaps()) == gaps
+    assert list(task.training_outcomes()) == [1.0, 1.0]
+    assert list(task.outcomes()) == [f"train_{gap_of}", f"test_{gap_of}"]
+    assert task.hyper_parameters().shape == (2, 0)
+    assert list(task.hyper_parameters().index) == ["0", "1"]
+    assert task.networks["1"].metrics == entries["1"]
+
+
+def test_a_gap_that_no_network_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GengapError, match="No network of task 'zoo' has a training and a test err"):
+        tasks.write_task(tmp_path / "task.json", "zoo", {}, {"0": metrics(4)}, gap_of="error")
+    assert np.isnan(metrics(4).gap("loss"))
+
+
 def test_a_hyper_parameter_outside_the_grid_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GengapError, match=r"Network 0 of task 'zoo' has width = 5.*\[4, 8\]"):
         tasks.write_task(tmp_path / "task.json", "zoo", {"width": [4, 8]}, {"0": metrics(5)})

@@ -52,7 +52,7 @@ def test_the_folder_of_a_trained_network_tells_what_happened(
         on_test = network.network()(torch.from_numpy(test.inputs)).argmax(1).numpy()
     assert network.metrics.train_accuracy == np.mean(on_train == own.labels)
     assert network.metrics.test_accuracy == np.mean(on_test == test.labels)
-    assert network.gap == network.metrics.train_accuracy - network.metrics.test_accuracy
+    assert network.gap == np.mean(on_train == own.labels) - np.mean(on_test == test.labels)
     assert network.metrics.hyper_parameters == {"width": 4, "label_corruption": 0.25}
     assert len(network.history()) == network.metrics.epochs == 4
     assert network.history()["train_loss"].iloc[-1] < network.history()["train_loss"].iloc[0]
@@ -178,3 +178,24 @@ def test_divergence_is_said_with_the_learning_rate(
             seed=0,
         )
     assert not (tmp_path / "0").exists()
+
+
+def test_a_network_of_numbers_has_errors_and_no_accuracies(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    inputs = rng.normal(size=(80, 5)).astype(np.float32)
+    whole = Split(inputs, inputs.sum(1), 0)
+    data = whole.take(slice(0, 50)), whole.take(slice(50, 80))
+    network = {"template": "dense", "depth": 1, "width": 8}
+    recipe = {**RECIPE, "loss": "mse"}
+    zoo.check(network, recipe, data[0])
+    zoo.train_network(tmp_path, network, recipe, {"width": 8, "replicate": 0}, data, seed=0)
+    made = TrainedNetwork("0", tmp_path, Metrics.read(tmp_path / "metrics.json"), "error")
+    with torch.inference_mode():
+        outputs = [made.network()(torch.from_numpy(part.inputs))[:, 0].numpy() for part in data]
+    squares = [np.mean((z - part.labels) ** 2) for z, part in zip(outputs, data, strict=True)]
+    assert made.metrics.train_accuracy is None
+    assert [made.metrics.train_loss, made.metrics.test_loss] == pytest.approx(squares, rel=1e-5)
+    assert made.gap == pytest.approx(float(np.sqrt(squares[1]) - np.sqrt(squares[0])), rel=1e-4)
+    assert made.history()["train_accuracy"].isna().all()
+    with pytest.raises(GengapError, match="for numbers: make its last layer a Dense layer of 1 un"):
+        zoo.check({"model_config": [{"layer_name": "Dense", "units": 3}]}, recipe, data[0])

@@ -28,21 +28,22 @@ def test_nothing_but_scripts_computes(rules: list[Any]) -> None:
 def test_rules_that_run_networks_ask_for_the_gpu(rules: list[Any]) -> None:
     asking = {rule.name for rule in rules if "gpu" in rule.resources}
     assert asking == {
-        "train", "import_networks", "activations", "diagrams", "measure", "eigenvalues",
-        "experiment",
+        "train", "import_networks", "adopt_networks", "activations", "diagrams", "measure",
+        "eigenvalues", "experiment",
     }  # fmt: skip
 
 
 def test_stages_of_a_shard_pass_on_its_failures(rules: list[Any]) -> None:
     stages = {rule.name for rule in rules if "networks" in dict(rule.params.items())}
     assert stages == {
-        "check_zoo", "train", "import_networks", "activations", "diagrams", "summaries", "measure",
+        "check_zoo", "train", "import_networks", "adopt_networks", "activations", "diagrams",
+        "summaries", "measure",
     } | {"download"}  # fmt: skip
     for rule in rules:
         if rule.name in stages - {"check_zoo", "download"}:
             outputs = dict(rule.output.items())
             assert str(outputs["failed"]).endswith(".failed.json"), rule.name
-            if rule.name not in ("train", "import_networks"):
+            if rule.name not in ("train", "import_networks", "adopt_networks"):
                 assert "failed" in dict(rule.input.items()), rule.name
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ def test_every_key_is_described(name: str, root: Path) -> None:
     for place, entry in found.items():
         # A reference is described where it leads; a grid's keys are those of network and training.
         if "$ref" in entry:
-            entry = schema["$defs"][entry["$ref"].removeprefix("#/$defs/")]
+            entry = functools.reduce(getitem, entry["$ref"].removeprefix("#/").split("/"), schema)
         assert entry.get("description") or ".grid." in place, place
 
 

@@ -13,14 +13,21 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from gengap.errors import GengapError
 from gengap.planned_figures import FIGURES
-from gengap.planning import resources, starting, targets
+from gengap.planning import paths, resources, starting, targets
+from gengap.planning.datasets import data_version
 from gengap.planning.families import family_source
 from gengap.planning.lookup import Lookup
 from gengap.planning.plan import Plan
 from gengap.planning.summary import summary
 
+# The command line's config files are laid over those that a Snakefile names.
+LAID_OVER = set(workflow.overwrite_configfiles)
+CONFIG_FILES = sorted(workflow.configfiles, key=lambda file: file in LAID_OVER)
+
 try:
-    plan = Plan(ROOT, config)
+    plan = Plan(
+        ROOT, paths.resolved(config, CONFIG_FILES, workflow.config_settings.config)
+    )
 except GengapError as error:
     raise WorkflowError(str(error)) from None
 look = Lookup(plan)

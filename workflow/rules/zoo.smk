@@ -1,4 +1,5 @@
 # A zoo: its data, the check of its plan, the training of its networks, the task that they make.
+# Tasks of checkpoints get their data by the same rule.
 
 
 rule dataset:
@@ -10,7 +11,7 @@ rule dataset:
     benchmark:
         "results/{task}/benchmarks/dataset.tsv"
     wildcard_constraints:
-        task=one_of(plan.names("zoo")),
+        task=one_of(plan.names("zoo", "checkpoints")),
     localrule: True
     conda:
         "../../envs/networks.yaml"
@@ -19,7 +20,8 @@ rule dataset:
         mem_mb=look.memory(2000),
         runtime=60,
     params:
-        dataset=look.own("zoo", "dataset"),
+        dataset=look.task(lambda task: task.dataset),
+        files=look.task(lambda task: data_version(task.dataset)),
         data_dir=look.setting("data_dir"),
         seed=look.setting("seed"),
         code=look.code("dataset"),
@@ -52,6 +54,7 @@ rule check_zoo:
         runtime=10,
     params:
         networks=look.task(lambda task: task.entries),
+        gap=look.task(lambda task: task.gap),
         code=look.code("check_zoo"),
     message:
         "{wildcards.task}: checking the plan of the zoo"
@@ -117,6 +120,7 @@ rule task:
         runtime=10,
     params:
         grid=look.own("zoo", "grid"),
+        gap=look.task(lambda task: task.gap),
         code=look.code("task"),
     message:
         "{wildcards.task}: gathering the task"

@@ -72,7 +72,7 @@ DEAD_ENDS = ("Error", "NotImplemented", "DelayedError")
 
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "float64": torch.float64}
 
-SYMMETRY_INPUTS = 8
+SYMMETRY_INPUTS = 2
 """Inputs on which the symmetry of second derivatives is checked."""
 ASYMMETRY = {"float32": 1e-2, "float64": 1e-6}
 """Largest norm of the part of a matrix that is not symmetric, relative to the whole, that counts as

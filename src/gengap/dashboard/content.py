@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex
 
-from gengap.dashboard.view import CLUSTER, GAP, OUTCOMES, View
+from gengap.dashboard.view import CLUSTER, GAP, View
 from gengap.errors import GengapError
-from gengap.evaluation.designs import HYPER_PARAMETERS
+from gengap.evaluation.designs import HYPER_PARAMETERS, MEAN
 from gengap.figures import measure_label
 from gengap.figures.colouring import colour_by
-from gengap.figures.labels import number, value_label, words
-from gengap.figures.scatters import GAP_LABEL, least_squares_line
+from gengap.figures.labels import gap_label, number, value_label, words
+from gengap.figures.scatters import least_squares_line
 from gengap.figures.style import MARKERS, ORDERED, PALETTE
 
 Content = dict[str, Any]
@@ -58,7 +58,7 @@ def page(view: View) -> Content:
         "columns": [str(name) for name in view.networks.columns],
         "rows": [[_plain(value) for value in row] for row in view.networks.itertuples(index=False)],
         "gaps": [_plain(gap) for gap in view.networks[GAP]],
-        "gap_label": GAP_LABEL,
+        "gap_label": gap_label(view.gap_of),
         "hover": [_hover(view, network) for network in view.networks.index],
         "colours": colours,
         "measures": {name: list(design.components) for name, design in view.measures.items()},
@@ -69,7 +69,8 @@ def page(view: View) -> Content:
             {"value": name, "label": words(name)} for name in _colour_names(view, colours)
         ],
         "network_options": [
-            {"value": network, "label": f"network {network}"} for network in view.networks.index
+            {"value": network, "label": f"network {_named(view, network)}"}
+            for network in view.networks.index
         ],
         "measure": view.default_measure(),
         "colour": _colour_names(view, colours)[0],
@@ -149,14 +150,20 @@ def _plain(value: Any) -> Any:
 def _facts(view: View, network: str) -> list[tuple[str, str]]:
     row = view.networks.loc[network]
     facts = [(words(name), value_label(row[name])) for name in view.hyper_parameters]
-    return facts + [(words(name), f"{row[name]:.4f}") for name in OUTCOMES]
+    return facts + [(words(name), f"{row[name]:.4f}") for name in view.outcomes]
+
+
+def _named(view: View, network: str) -> str:
+    """Return a network's id, and what it is called where it comes from."""
+    source = view.sources.get(network)
+    return network if source is None else f"{network} ({source})"
 
 
 def _hover(view: View, network: str) -> str:
     facts = "".join(
         f"<br>{html.escape(name)}: {html.escape(value)}" for name, value in _facts(view, network)
     )
-    return f"<b>network {html.escape(network)}</b>{facts}"
+    return f"<b>network {html.escape(_named(view, network))}</b>{facts}"
 
 
 def _measure_option(view: View, name: str) -> str:
@@ -224,7 +231,8 @@ def _statistics(view: View, measure: str, component: str) -> list[Content]:
         place += "; underdetermined: as many coefficients as networks to fit them"
     elif not row["eligible"]:
         place += "; constant over the networks"
-    alone = view.leaderboard["r2_mean"][HYPER_PARAMETERS]
+    base = HYPER_PARAMETERS if HYPER_PARAMETERS in view.leaderboard.index else MEAN
+    alone = view.leaderboard["r2_mean"][base]
     cards = [
         {
             "label": "R² on networks held out",
@@ -232,9 +240,9 @@ def _statistics(view: View, measure: str, component: str) -> list[Content]:
             "detail": f"5×2 cross-validation; {place}",
         },
         {
-            "label": "gain over hyper-parameters",
+            "label": f"gain over {'hyper-parameters' if base == HYPER_PARAMETERS else 'the mean'}",
             "value": _number(row["r2_increment"]),
-            "detail": f"in R², which is {_number(alone)} for hyper-parameters alone",
+            "detail": f"in R², which is {_number(alone)} for {measure_label(base)}",
         },
     ]
     if row["kind"] != "scalar":
@@ -275,6 +283,11 @@ def _notes(view: View, colours: dict[str, Content]) -> list[str]:
             f"{row.kind} {row.name} ({row.reason})" for row in view.left_out.itertuples()
         )
         notes.append(f"Left out of the statistics: {reasons}.")
+    if view.not_computed:
+        labels = ", ".join(map(measure_label, view.not_computed))
+        notes.append(
+            f"Measures left out for the whole task: {labels}; left_out_measures.csv says why."
+        )
     if view.diagrams is None:
         notes.append("No persistence diagrams: the family topology was not run for this task.")
     unused = [words(name) for name in view.hyper_parameters if name not in colours]

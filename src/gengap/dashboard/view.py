@@ -21,12 +21,12 @@ from gengap.evaluation.designs import (
     over_networks,
 )
 from gengap.failures import Failure, read_failures
+from gengap.measures.gathering import ALL_NETWORKS
 from gengap.names import STAGED_FAMILY
 from gengap.topology import find_diagrams, read_diagrams
 
 GAP = "gap"
 CLUSTER = "cluster"
-OUTCOMES = ("train_accuracy", "test_accuracy", GAP)
 TOPOLOGY_STAGES = ("activations", "diagrams", "summaries")
 BAR_COLUMNS = ("dimension", "draw", "birth", "death")
 _SUMMARY_NAMES = {component: name for name, component in SUMMARIES.items()}
@@ -38,13 +38,17 @@ class View:
 
     Attributes:
         name: the task's name.
-        networks: index network; the hyper-parameters, then ``OUTCOMES``.
+        networks: index network; the hyper-parameters, then ``outcomes``.
         hyper_parameters: names of the first columns of ``networks``.
+        outcomes: names of the others: training and test accuracy (or loss, or error), then the gap.
+        sources: what networks are called where they come from, if that is not their id.
+        gap_of: what the gap is of, one of :data:`gengap.names.GAPS`.
         measures: by name, best first; their rows are those of ``networks``, NaN where one is
             missing.
         leaderboard: as the evaluation wrote it, reference rows too, index measure.
         failed: network, stage, reason.
         left_out: what the leaderboard leaves out: kind (network or measure), name, reason.
+        not_computed: measures that are left out for all networks.
         clusters: measure, network, cluster: those of the scalar measures and of the summaries of
             diagrams, as the evaluation wrote them.
         diagrams: folder of the files of persistence diagrams, None where the task has none.
@@ -53,10 +57,14 @@ class View:
     name: str
     networks: pd.DataFrame
     hyper_parameters: tuple[str, ...]
+    outcomes: tuple[str, ...]
+    sources: dict[str, str]
+    gap_of: str
     measures: dict[str, Design]
     leaderboard: pd.DataFrame
     failed: pd.DataFrame
     left_out: pd.DataFrame
+    not_computed: tuple[str, ...]
     clusters: pd.DataFrame
     diagrams: Path | None
 
@@ -191,15 +199,10 @@ def read_view(folder: str | Path) -> View:
     measures = _read_table(folder / "measures.csv")
     evaluation = Evaluation.read(folder / "evaluation")
     leaderboard = evaluation.leaderboard.set_index("measure")
-    outcomes = pd.DataFrame(
-        {
-            name: (network.metrics.train_accuracy, network.metrics.test_accuracy, network.gap)
-            for name, network in task.networks.items()
-        },
-        index=list(OUTCOMES),
-    ).T
+    outcomes = pd.concat([task.outcomes(), task.gaps()], axis=1)
     networks = pd.concat([task.hyper_parameters(), outcomes], axis=1).rename_axis("network")
     failed = _read_table(folder / "failed.csv")
+    missing = _read_table(folder / "left_out_measures.csv")
     # Files that an earlier run left are of a task as it was then.
     topology_failed = any(stage.endswith(TOPOLOGY_STAGES) for stage in failed["stage"])
     with_topology = topology_failed or STAGED_FAMILY in set(measures["family"])
@@ -208,10 +211,18 @@ def read_view(folder: str | Path) -> View:
         name=task.name,
         networks=networks,
         hyper_parameters=tuple(task.grid),
+        outcomes=tuple(outcomes.columns),
+        sources={
+            name: network.metrics.source_id
+            for name, network in task.networks.items()
+            if network.metrics.source_id is not None
+        },
+        gap_of=task.gap_of,
         measures=_ranked(measures, networks.index, evaluation, folder),
         leaderboard=leaderboard,
         failed=failed,
         left_out=evaluation.left_out,
+        not_computed=tuple(missing.loc[missing["network"] == ALL_NETWORKS, "measure"]),
         clusters=_read_table(folder / "evaluation" / "clusters.csv"),
         diagrams=diagrams if with_topology and diagrams.is_dir() else None,
     )

@@ -91,7 +91,7 @@ def load(
         train, test = (keep_groups(part, label_groups) for part in samples)
         train = subset(name, "train_size", train, train_size, order(train, "train"))
         test = subset(name, "test_size", test, test_size, order(test, "test"))
-    inputs = apply(transforms, _as_floats(train.inputs), _as_floats(test.inputs))
+    inputs = apply(transforms, as_floats(train.inputs), as_floats(test.inputs))
     return Dataset(
         name,
         Split(inputs[0], train.labels, len(label_groups)),
@@ -117,8 +117,8 @@ def _label_groups(
     return [list(group) for group in groups]
 
 
-def _as_floats(inputs: np.ndarray) -> NDArray[np.float32]:
-    """Bytes become [0, 1]; a float32 array stays as it is."""
+def as_floats(inputs: np.ndarray) -> NDArray[Any]:
+    """Return inputs of which bytes became numbers in [0, 1]; others stay as they are."""
     if inputs.dtype != np.uint8:
         return inputs
     scaled = inputs.astype(np.float32)

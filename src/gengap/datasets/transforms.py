@@ -17,6 +17,8 @@ from gengap.names import TRANSFORMS
 
 Inputs = NDArray[np.float32]
 
+IMAGE_AXES = 4
+
 # Luma of ITU-R BT.601, as every image library greys.
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
@@ -43,6 +45,8 @@ def apply(
         GengapError: an unknown transform or keyword, a missing keyword, or inputs that it does not
             fit.
     """
+    if transforms and train.dtype != np.float32:
+        raise GengapError("Transforms need numbers but this dataset holds tokens: leave them out.")
     for spec in transforms:
         keywords = dict(spec)
         name = keywords.pop("name", None)
@@ -63,11 +67,19 @@ def apply(
 def _resize(train: Inputs, test: Inputs, size: int) -> tuple[Inputs, Inputs]:
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise GengapError(f"size={size!r} of transform resize must be a whole number above 0.")
-    return _resized(train, size), _resized(test, size)
+    return resized(train, size), resized(test, size)
 
 
-def _resized(images: Inputs, size: int) -> Inputs:
-    """Separable bilinear interpolation, averaging over the area that a smaller pixel covers."""
+def resized(images: Inputs, size: int) -> Inputs:
+    """Resize images (n, H, W, C) to (n, size, size, C) by separable bilinear interpolation.
+
+    Args:
+        images: of one size.
+        size: height and width afterwards; a smaller pixel averages over the area that it covers.
+
+    Returns:
+        The resized images.
+    """
     count, height, width, channels = _image_shape(images, "resize")
     rows: Inputs = np.matmul(
         interpolation(height, size), images.reshape(count, height, width * channels)
@@ -104,7 +116,7 @@ def _grey(train: Inputs, test: Inputs) -> tuple[Inputs, Inputs]:
 
 
 def _greyed(images: Inputs) -> Inputs:
-    if _image_shape(images, "grey")[-1] == 1:
+    if _channels(images, "grey") == 1:
         return images
     luma: Inputs = np.matmul(images, LUMA)
     return luma[..., np.newaxis]
@@ -115,7 +127,7 @@ def _colour(train: Inputs, test: Inputs) -> tuple[Inputs, Inputs]:
 
 
 def _coloured(images: Inputs) -> Inputs:
-    missing = LUMA.size // _image_shape(images, "colour")[-1]
+    missing = LUMA.size // _channels(images, "colour")
     return np.repeat(images, missing, axis=-1)
 
 
@@ -134,11 +146,25 @@ def _standardised(inputs: Inputs, mean: np.ndarray, deviation: np.ndarray) -> In
     return moved
 
 
-def _image_shape(images: Inputs, name: str) -> tuple[int, int, int, int]:
-    if images.ndim != 4:
+def _channels(images: Inputs, name: str) -> int:
+    channels = _image_shape(images, name)[-1]
+    if channels not in (1, LUMA.size):
         raise GengapError(
-            f"Transform {name} needs images but this dataset holds vectors of {images.shape[1]} "
-            "components: leave it out."
+            f"Transform {name} needs images of 1 or {LUMA.size} channels, but these have "
+            f"{channels}: leave it out."
+        )
+    return channels
+
+
+def _image_shape(images: Inputs, name: str) -> tuple[int, int, int, int]:
+    if images.ndim != IMAGE_AXES:
+        held = (
+            f"vectors of {images.shape[1]} components"
+            if images.ndim == 2
+            else (f"inputs of shape {images.shape[1:]}")
+        )
+        raise GengapError(
+            f"Transform {name} needs images but this dataset holds {held}: leave it out."
         )
     count, height, width, channels = images.shape
     return count, height, width, channels

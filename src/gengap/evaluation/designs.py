@@ -14,6 +14,7 @@ from gengap.errors import GengapError
 
 COLUMNS = ("task", "network", "family", "measure", "component", "value")
 REFERENCE = "reference"
+MEAN = f"{REFERENCE}.mean"
 HYPER_PARAMETERS = f"{REFERENCE}.hyper_parameters"
 MOST_INDICATED_VALUES = 5
 """A numeric hyper-parameter with more values than this enters the model as a number."""
@@ -83,7 +84,8 @@ class Designs:
         networks: ids in natural order ("2" before "10"), whatever the order of the tables.
         gaps: (networks,) float64.
         grid: hyper-parameters, index ``networks``.
-        training_accuracy: (networks,) float64.
+        training: (networks,) float64: training accuracies, losses or errors.
+        gap_of: which of them, one of :data:`gengap.names.GAPS`.
         measures: one design per measure, in natural order of the names.
         left_out: what is not compared: kind (network or measure), name, reason.
     """
@@ -91,7 +93,8 @@ class Designs:
     networks: tuple[str, ...]
     gaps: np.ndarray
     grid: pd.DataFrame
-    training_accuracy: np.ndarray
+    training: np.ndarray
+    gap_of: str
     measures: tuple[Design, ...]
     left_out: pd.DataFrame
 
@@ -256,21 +259,23 @@ def prepare(
     measures: pd.DataFrame,
     gaps: pd.Series,
     grid: pd.DataFrame,
-    training_accuracy: pd.Series,
+    training: pd.Series,
     reduce: Collection[str],
+    gap_of: str,
 ) -> Designs:
     """Prepare the measures of one task for a comparison on the same networks.
 
-    A network without a gap, hyper-parameters or training accuracy, or without any measure of some
-    family, is left out. So is a measure without a finite value for one of the other networks
-    (:func:`comparable`). ``left_out`` names both and says why.
+    A network without a gap, hyper-parameters or training accuracy (or loss, or error), or without
+    any measure of some family, is left out. So is a measure without a finite value for one of the
+    other networks (:func:`comparable`). ``left_out`` names both and says why.
 
     Args:
         measures: tidy table of one task.
         gaps: index network.
         grid: hyper-parameters, index network.
-        training_accuracy: index network.
+        training: training accuracies, losses or errors, index network.
         reduce: prefixes of the names of measures that are reduced inside the folds.
+        gap_of: which of them the gap is of, one of :data:`gengap.names.GAPS`.
 
     Returns:
         The designs of the measures that are compared.
@@ -280,7 +285,8 @@ def prepare(
     """
     known, designs = measure_designs(measures, reduce)
     known_gaps = by_network(gaps, "gaps")
-    known_accuracy = by_network(training_accuracy, "training accuracies")
+    named = f"training {gap_of}"
+    known_training = by_network(training, named)
     configured = {str(network): position for position, network in enumerate(grid.index)}
     if len(configured) < len(grid):
         raise GengapError("A network occurs more than once in the grid: keep one row per network.")
@@ -288,9 +294,7 @@ def prepare(
     designs = over_networks(designs, known, candidates)
     has = {
         "gap": np.isfinite([known_gaps.get(network, np.nan) for network in candidates]),
-        "training accuracy": np.isfinite(
-            [known_accuracy.get(network, np.nan) for network in candidates]
-        ),
+        named: np.isfinite([known_training.get(network, np.nan) for network in candidates]),
         "hyper-parameters": np.array([network in configured for network in candidates]),
     }
     compared, lacking = comparable(designs, np.all(list(has.values()), axis=0))
@@ -310,7 +314,8 @@ def prepare(
         networks=tuple(networks),
         gaps=np.array([known_gaps[network] for network in networks]),
         grid=grid.iloc[places].set_axis(pd.Index(networks, name="network", dtype=object)),
-        training_accuracy=np.array([known_accuracy[network] for network in networks]),
+        training=np.array([known_training[network] for network in networks]),
+        gap_of=gap_of,
         measures=tuple(design.rows(compared) for design in designs if design.name not in lacking),
         left_out=pd.DataFrame(left_out, columns=["kind", "name", "reason"]),
     )
@@ -379,15 +384,25 @@ def hyper_parameter_design(grid: pd.DataFrame) -> Design:
     return Design(HYPER_PARAMETERS, REFERENCE, tuple(names), values)
 
 
-def reference_designs(grid: pd.DataFrame, training_accuracy: np.ndarray) -> tuple[Design, ...]:
-    """Make the reference rows: the mean, the hyper-parameters alone, training accuracy alone."""
-    return (
-        Design(f"{REFERENCE}.mean", REFERENCE, (), np.zeros((len(grid), 0))),
-        hyper_parameter_design(grid),
-        Design(
-            f"{REFERENCE}.training_accuracy",
-            REFERENCE,
-            ("training_accuracy",),
-            training_accuracy[:, None],
-        ),
-    )
+def reference_designs(grid: pd.DataFrame, training: np.ndarray, gap_of: str) -> tuple[Design, ...]:
+    """Make the reference rows: the mean, the hyper-parameters alone, training accuracy alone.
+
+    A task without hyper-parameters has no row of them. Where the gap is of losses or errors, the
+    last row is that of the training loss or error.
+
+    Args:
+        grid: hyper-parameters, one row for each network.
+        training: training accuracies, losses or errors (networks,).
+        gap_of: which of them, one of :data:`gengap.names.GAPS`.
+
+    Returns:
+        One design for each row.
+    """
+    name = f"training_{gap_of}"
+    rows = [
+        Design(MEAN, REFERENCE, (), np.zeros((len(grid), 0))),
+        Design(f"{REFERENCE}.{name}", REFERENCE, (name,), training[:, None]),
+    ]
+    if len(grid.columns):
+        rows.insert(1, hyper_parameter_design(grid))
+    return tuple(rows)

@@ -14,6 +14,7 @@ from gengap.errors import GengapError
 from gengap.evaluation.comparison import holm, paired_t_test
 from gengap.evaluation.designs import (
     HYPER_PARAMETERS,
+    MEAN,
     REFERENCE,
     Design,
     Designs,
@@ -134,6 +135,7 @@ def evaluate(
     resamples: int = 1000,
     permutations: int = 1000,
     seed: int = 0,
+    gap_of: str = "accuracy",
 ) -> Evaluation:
     """Evaluate how well each measure predicts the gap over the networks of one task.
 
@@ -142,9 +144,10 @@ def evaluate(
     share. A measure with more coefficients than training networks is ``underdetermined``: it is
     scored by the solution of minimum norm, but cannot be best. Neither can a constant one. Three
     reference rows are scored in the same way: predicting the mean, hyper-parameters alone, training
-    accuracy alone. ``r2_increment`` is the mean over folds of R2 of hyper-parameters and measure
-    together less R2 of the hyper-parameters alone, or NaN where both together have more
-    coefficients than training networks.
+    accuracy (or loss, or error) alone. ``r2_increment`` is the mean over folds of R2 of
+    hyper-parameters and measure together less R2 of the hyper-parameters alone, or NaN where both
+    together have more coefficients than training networks. A task without hyper-parameters has no
+    row of them, and increments are over predicting the mean.
 
     Each row is compared with the best measure and with each reference by Dietterich's test on the
     R2 of the folds; Holm's correction is over all rows that are compared with the same one. The
@@ -162,10 +165,10 @@ def evaluate(
 
     Args:
         measures: tidy table of one task: task, network, family, measure, component, value.
-        gaps: train minus test accuracy, index network.
+        gaps: train minus test accuracy, or test minus train loss or error, index network.
         grid: hyper-parameters, index network, one column each. Columns that say nothing about
-            training (a seed, a replicate's number) do not belong in it.
-        training_accuracy: index network.
+            training (a seed, a replicate's number) do not belong in it. There may be none.
+        training_accuracy: index network; training losses or errors where the gaps are of them.
         correlate_within: hyper-parameter within whose values the correlations are given again.
         rank_within: hyper-parameter within whose values the whole ranking is given again. A value
             with fewer than ``LEAST_NETWORKS`` networks, or with equal gaps, has correlations but no
@@ -175,6 +178,7 @@ def evaluate(
         resamples: bootstrap resamples of the networks.
         permutations: permutations of the gaps.
         seed: seed of the halvings, the bootstrap and the permutations.
+        gap_of: what the gaps are of, one of :data:`gengap.names.GAPS`.
 
     Returns:
         The ranking, and the tables that it is based on.
@@ -187,12 +191,12 @@ def evaluate(
         if name is not None and name not in grid.columns:
             raise GengapError(
                 f"Unknown hyper-parameter {name!r} to stratify by: choose one of "
-                f"{', '.join(map(str, grid.columns))}."
+                f"{', '.join(map(str, grid.columns)) or 'none, since the task has none'}."
             )
     for label, count in (("resamples", resamples), ("permutations", permutations)):
         if count < 1:
             raise GengapError(f"{label} is {count}: ask for at least 1.")
-    designs = prepare(measures, gaps, grid, training_accuracy, reduce)
+    designs = prepare(measures, gaps, grid, training_accuracy, reduce, gap_of)
     require_enough(designs)
     draws = Draws(seed, resamples, permutations)
     return tables(designs, grid, draws, correlate_within=correlate_within, rank_within=rank_within)
@@ -281,14 +285,16 @@ def best_of(leaderboard: pd.DataFrame) -> str | None:
 
 def rows_of(designs: Designs, chosen: np.ndarray) -> list[Design]:
     """Return measures and reference rows for some of the networks."""
-    references = reference_designs(designs.grid.loc[chosen], designs.training_accuracy[chosen])
+    references = reference_designs(
+        designs.grid.loc[chosen], designs.training[chosen], designs.gap_of
+    )
     return [*(design.rows(chosen) for design in designs.measures), *references]
 
 
 def correlation_table(
     designs: Designs, chosen: np.ndarray, stratum: str, draws: Draws
 ) -> pd.DataFrame:
-    """Correlate every scalar measure, and training accuracy, with the gap."""
+    """Correlate every scalar measure, and training accuracy, loss or error, with the gap."""
     scalars = [row for row in rows_of(designs, chosen) if row.values.shape[1] == 1]
     # The hyper-parameters may fill only one column, but are no measure with a sign.
     scalars = [row for row in scalars if row.name != HYPER_PARAMETERS]
@@ -370,8 +376,9 @@ def board(
 
 
 def score(rows: list[Design], gaps: np.ndarray, rng: np.random.Generator) -> Scores:
-    """Score each row by cross-validation, alone and beside the hyper-parameters."""
-    base = next(index for index, row in enumerate(rows) if row.name == HYPER_PARAMETERS)
+    """Score each row by cross-validation, alone and beside the hyper-parameters, if any."""
+    names = [row.name for row in rows]
+    base = names.index(HYPER_PARAMETERS if HYPER_PARAMETERS in names else MEAN)
     r2, together = cross_validate(rows, rows[base], gaps, halves(len(gaps), rng))
     increments = (together - r2[base]).mean(axis=(1, 2))
     # With the hyper-parameters beside it, a measure of many components leaves nothing to test.

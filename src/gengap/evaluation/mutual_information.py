@@ -185,13 +185,21 @@ def competition_reference(
     return {
         str(network): {
             "hparams": {
-                name: {"possible_values": list(listed), "current_value": rows[name][str(network)]}
+                name: {
+                    "possible_values": list(listed),
+                    "current_value": _known(rows[name][str(network)]),
+                }
                 for name, listed in grid.items()
             },
             "metrics": {"train_acc": float(value), "test_acc": 0.0},
         }
         for network, value in gaps.items()
     }
+
+
+def _known(value: Any) -> Any:
+    """Return a hyper-parameter; None for one that is missing, which is NaN in a table."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def identifier(name: object) -> str:

@@ -75,6 +75,7 @@ def correlate_summaries(
     resamples: int,
     permutations: int,
     seed: int,
+    gap_of: str = "accuracy",
 ) -> pd.DataFrame:
     """Correlate every scalar measure with the gap, over all networks and within strata.
 
@@ -82,12 +83,13 @@ def correlate_summaries(
         measures: tidy table of one task.
         gaps: index network.
         grid: hyper-parameters, index network.
-        training_accuracy: index network.
+        training_accuracy: index network; training losses or errors where the gaps are of them.
         correlate_within: hyper-parameter within whose values the correlations are given again, or
             None.
         resamples: bootstrap samples of the intervals.
         permutations: permutations of the p values.
         seed: seed of both.
+        gap_of: what the gaps are of, one of :data:`gengap.names.GAPS`.
 
     Returns:
         measure, family, statistic, stratum ("all" or "<hyper-parameter>=<value>"), estimate, low,
@@ -97,7 +99,7 @@ def correlate_summaries(
         GengapError: the tables contradict each other.
     """
     scalars = scalar_measures(measures)
-    designs = prepare(scalars, gaps, grid, training_accuracy, ())
+    designs = prepare(scalars, gaps, grid, training_accuracy, (), gap_of)
     draws = Draws(seed, resamples, permutations)
     strata = strata_of(designs.grid, correlate_within)
     everyone = np.ones(len(designs.networks), dtype=bool)

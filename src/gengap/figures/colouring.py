@@ -112,6 +112,14 @@ def distinct(values: pd.Series) -> list[Any]:
     )
 
 
+def can_colour(values: pd.Series) -> bool:
+    """Whether networks can be coloured by a hyper-parameter: a number, or one of few values."""
+    levels = distinct(values)
+    return len(levels) <= MOST_CLASSES or all(
+        _is_number(level) and np.isfinite(level) for level in levels
+    )
+
+
 def colour_by(values: pd.Series) -> Colouring:
     """Choose colours by the values of a hyper-parameter, ``values.name``, indexed by network.
 

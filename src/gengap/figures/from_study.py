@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from gengap import figures
 from gengap.evaluation import SUMMARIES
-from gengap.figures.from_task import colour_name
+from gengap.figures.from_task import colours as colours_of
 from gengap.figures.tables import read_measures
 from gengap.tasks import load
 
@@ -36,6 +36,7 @@ def plot_moments(
         coloured[task.name] = figures.ColouredTask(
             read_measures(table),
             task.gaps(),
-            task.hyper_parameters()[colour_name(task, colour)],
+            colours_of(task, colour),
+            task.gap_of,
         )
     return figures.moments_panel(coloured, PANELS)

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from gengap import figures, tasks
+from gengap.figures.colouring import can_colour
 from gengap.figures.tables import read_measures
 
 PANELS = 6
@@ -25,24 +26,20 @@ def plot_scatter(*, task: str, measures: str, leaderboard: str, colour: str | No
     return figures.scatter(
         read_measures(measures),
         loaded.gaps(),
-        loaded.hyper_parameters()[colour_name(loaded, colour)],
+        colours(loaded, colour),
         names=list(scalars[:PANELS]),
+        gap_of=loaded.gap_of,
     )
 
 
 def plot_training(*, task: str, colour: str | None) -> Figure:
     """Plot how the networks of a zoo were trained."""
     loaded = tasks.load(Path(task).parent)
-    outcomes = {
-        name: (network.metrics.train_accuracy, network.metrics.test_accuracy)
-        for name, network in loaded.networks.items()
-    }
     return figures.training_overview(
         {name: network.history() for name, network in loaded.networks.items()},
-        pd.DataFrame.from_dict(
-            outcomes, orient="index", columns=["train_accuracy", "test_accuracy"]
-        ),
-        loaded.hyper_parameters()[colour_name(loaded, colour)],
+        loaded.outcomes(),
+        colours(loaded, colour),
+        gap_of=loaded.gap_of,
     )
 
 
@@ -50,10 +47,25 @@ def plot_gaps(*, task: str, colour: str | None) -> Figure:
     """Plot the gap against each hyper-parameter."""
     loaded = tasks.load(Path(task).parent)
     return figures.gap_by_hyper_parameter(
-        loaded.gaps(), loaded.hyper_parameters(), colour=colour_name(loaded, colour)
+        loaded.gaps(),
+        loaded.hyper_parameters(),
+        colour=str(colours(loaded, colour).name),
+        gap_of=loaded.gap_of,
     )
 
 
-def colour_name(task: tasks.Task, colour: str | None) -> str:
-    """Return ``colour``, or the task's first hyper-parameter where it is None."""
-    return colour or next(iter(task.grid))
+def colours(task: tasks.Task, colour: str | None) -> pd.Series:
+    """Return the hyper-parameter that colours the networks of a task.
+
+    Args:
+        task: the task.
+        colour: the hyper-parameter's name; None takes the first that has few enough values.
+
+    Returns:
+        Its values, named, index network. A task without such a hyper-parameter has one colour.
+    """
+    table = task.hyper_parameters()
+    if colour is not None:
+        return table[colour]
+    usable = (table[name] for name in task.grid if can_colour(table[name]))
+    return next(usable, pd.Series("all", index=table.index, name="networks"))

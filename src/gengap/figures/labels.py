@@ -14,6 +14,13 @@ _REFERENCES = {
     "reference.mean": "predicting the mean",
     "reference.hyper_parameters": "hyper-parameters alone",
     "reference.training_accuracy": "training accuracy alone",
+    "reference.training_loss": "training loss alone",
+    "reference.training_error": "training error alone",
+}
+_GAPS = {
+    "accuracy": "generalisation gap",
+    "loss": "gap in loss",
+    "error": "gap in root-mean-square error",
 }
 _PROPER_WORDS = {
     "betti": "Betti", "brain": "BrAIn", "dbi": "DBI", "frobenius": "Frobenius",
@@ -58,6 +65,11 @@ def measure_label(name: str) -> str:
     if split is not None:
         return f"{measure_label(split[0])}, {dimensions_label(split[1])}"
     return ", ".join(words(part) for part in name.split(".") if part)
+
+
+def gap_label(of: str) -> str:
+    """Name the gap on an axis, by what it is of: one of :data:`gengap.names.GAPS`."""
+    return _GAPS[of]
 
 
 def wrapped(label: str, letters: int = _LABEL_WIDTH) -> str:

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from gengap.errors import GengapError
 from gengap.figures.colouring import colour_by
-from gengap.figures.labels import wrapped
-from gengap.figures.scatters import GAP_LABEL, plot_against_gap
+from gengap.figures.labels import gap_label, wrapped
+from gengap.figures.scatters import plot_against_gap
 from gengap.figures.style import DOUBLE_COLUMN, new_figure, styled
 from gengap.figures.tables import by_network, component_values, matching
 
@@ -26,11 +26,15 @@ _LETTERS = 22  # of an axis label
 
 
 class ColouredTask(NamedTuple):
-    """What the panel needs of a task: its tidy table; gap and hyper-parameter by network."""
+    """What the panel needs of a task: its tidy table; gap and hyper-parameter by network.
+
+    ``gap_of`` is what the gaps are of, one of :data:`gengap.names.GAPS`.
+    """
 
     measures: pd.DataFrame
     gaps: pd.Series
     colour: pd.Series
+    gap_of: str = "accuracy"
 
 
 @styled
@@ -63,7 +67,7 @@ def moments_panel(tasks: Mapping[str, ColouredTask], components: Mapping[str, Co
             plot_against_gap(axes, component_values(task.measures, *chosen), gaps, colouring)
             axes.set_xlabel(wrapped(label, _LETTERS))
             if axes.get_subplotspec().is_first_col():
-                axes.set_ylabel(GAP_LABEL)
+                axes.set_ylabel(gap_label(task.gap_of))
         for axes in panels[len(components) :]:
             axes.remove()
         block.suptitle(name)

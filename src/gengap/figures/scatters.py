@@ -13,11 +13,10 @@ from scipy.stats import kendalltau
 
 from gengap.errors import GengapError
 from gengap.figures.colouring import Colouring, colour_by
-from gengap.figures.labels import measure_label, number, wrapped
+from gengap.figures.labels import gap_label, measure_label, number, wrapped
 from gengap.figures.style import BLACK, DOUBLE_COLUMN, SINGLE_COLUMN, new_figure, styled
 from gengap.figures.tables import by_network, matching, scalar_values
 
-GAP_LABEL = "generalisation gap"
 _MOST_COLUMNS = 3
 _PANEL_HEIGHT = 2.1  # inches
 _LEGEND_SPACE = 0.6
@@ -26,13 +25,19 @@ _LETTERS = {1: 44, 2: 46, 3: 32}  # of an axis label, by panels in a row
 
 @styled
 def scatter(
-    measures: pd.DataFrame, gaps: pd.Series, colour: pd.Series, *, names: Sequence[str]
+    measures: pd.DataFrame,
+    gaps: pd.Series,
+    colour: pd.Series,
+    *,
+    names: Sequence[str],
+    gap_of: str = "accuracy",
 ) -> Figure:
     """Draw each named scalar measure against the gap, one panel per measure.
 
     ``measures`` is the tidy table, ``gaps`` and ``colour`` (a hyper-parameter, by its name) are
     indexed by network. Points are coloured by ``colour``; the line is ordinary least squares over
-    all finite points, the title gives Kendall's tau-b of the same points.
+    all finite points, the title gives Kendall's tau-b of the same points. ``gap_of`` is what the
+    gaps are of, one of :data:`gengap.names.GAPS`.
 
     Returns:
         The figure.
@@ -54,7 +59,7 @@ def scatter(
         plot_against_gap(axes, scalar_values(measures, name), gaps, colouring)
         axes.set_xlabel(wrapped(measure_label(name), _LETTERS[columns]))
         if axes.get_subplotspec().is_first_col():
-            axes.set_ylabel(GAP_LABEL)
+            axes.set_ylabel(gap_label(gap_of))
     for axes in panels[len(names) :]:
         axes.remove()
     colouring.explain(figure)

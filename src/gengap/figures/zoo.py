@@ -13,8 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gengap.errors import GengapError
 from gengap.figures.colouring import Colouring, colour_by, distinct
-from gengap.figures.labels import value_label, words, wrapped
-from gengap.figures.scatters import GAP_LABEL
+from gengap.figures.labels import gap_label, value_label, words, wrapped
 from gengap.figures.style import BLACK, DOUBLE_COLUMN, GREY, new_figure, styled
 from gengap.figures.tables import by_network, matching, require
 
@@ -28,13 +27,19 @@ _TURNED_LETTERS = 14
 
 @styled
 def training_overview(
-    histories: Mapping[str, pd.DataFrame], outcomes: pd.DataFrame, colour: pd.Series
+    histories: Mapping[str, pd.DataFrame],
+    outcomes: pd.DataFrame,
+    colour: pd.Series,
+    *,
+    gap_of: str = "accuracy",
 ) -> Figure:
-    """Draw losses and accuracies while training, final accuracies, and the spread of the gap.
+    """Draw losses and accuracies while training, final outcomes, and the spread of the gap.
 
-    ``histories`` maps a network to its history (columns epoch, train_loss, train_accuracy);
-    ``outcomes`` (columns train_accuracy, test_accuracy) and ``colour`` (a hyper-parameter) are
-    indexed by network. The gap is train_accuracy - test_accuracy.
+    ``histories`` maps a network to its history (columns epoch, train_loss, train_accuracy, which is
+    NaN where the targets are numbers, and is then left out); ``outcomes`` and ``colour`` (a
+    hyper-parameter) are indexed by network. ``gap_of`` is one of :data:`gengap.names.GAPS`, and
+    ``outcomes`` has the columns train_<gap_of> and test_<gap_of>. The gap is train - test of
+    accuracies, test - train of losses and errors.
 
     Returns:
         The figure.
@@ -42,9 +47,9 @@ def training_overview(
     Raises:
         GengapError: a table is empty or lacks a column, or networks do not match.
     """
-    require(outcomes, ("train_accuracy", "test_accuracy"), "outcomes")
-    train = by_network(outcomes["train_accuracy"])
-    test = by_network(outcomes["test_accuracy"])
+    require(outcomes, (f"train_{gap_of}", f"test_{gap_of}"), "outcomes")
+    train = by_network(outcomes[f"train_{gap_of}"])
+    test = by_network(outcomes[f"test_{gap_of}"])
     unknown = sorted(set(map(str, histories)) - set(train.index))
     if not histories or unknown:
         raise GengapError(
@@ -54,22 +59,25 @@ def training_overview(
     colouring = colour_by(matching(colour, train.index, f"Hyper-parameter {colour.name!r}"))
     figure = new_figure(DOUBLE_COLUMN, 5.2)
     (loss, accuracy), (final, spread) = figure.subplots(2, 2)
+    curves = {"train_loss": loss, "train_accuracy": accuracy}
     for network, history in histories.items():
-        require(history, ("epoch", "train_loss", "train_accuracy"), f"history of network {network}")
-        for axes, column in ((loss, "train_loss"), (accuracy, "train_accuracy")):
+        require(history, ("epoch", *curves), f"history of network {network}")
+        for column, axes in curves.items():
             _curve(axes, history, column, colouring.colours[str(network)])
     if all((history["train_loss"] > 0).all() for history in histories.values()):
         loss.set_yscale("log")
     for axes, label in ((loss, "training loss"), (accuracy, "training accuracy")):
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
-    gaps = train - test
+    if all(history["train_accuracy"].isna().all() for history in histories.values()):
+        accuracy.remove()
+    gaps = train - test if gap_of == "accuracy" else test - train
     colouring.scatter(final, gaps, train)
     colouring.scatter(final, gaps, test, hollow=True)
-    final.set_xlabel(GAP_LABEL)
-    final.set_ylabel("final accuracy")
+    final.set_xlabel(gap_label(gap_of))
+    final.set_ylabel(f"final {gap_of}")
     final.set_title("filled: training; hollow: test")
-    _histogram(spread, gaps, colouring)
+    _histogram(spread, gaps, colouring, gap_of)
     figure.align_ylabels()
     colouring.explain(figure)
     return figure
@@ -88,7 +96,7 @@ def _curve(axes: Axes, history: pd.DataFrame, column: str, colour: tuple[float, 
     )
 
 
-def _histogram(axes: Axes, gaps: pd.Series, colouring: Colouring) -> None:
+def _histogram(axes: Axes, gaps: pd.Series, colouring: Colouring, gap_of: str) -> None:
     finite = gaps[np.isfinite(gaps)]
     bins = max(5, min(20, round(2 * math.sqrt(len(finite)))))
     edges = np.histogram_bin_edges(finite, bins=bins).tolist()
@@ -98,18 +106,21 @@ def _histogram(axes: Axes, gaps: pd.Series, colouring: Colouring) -> None:
         axes.hist(groups, edges, stacked=True, color=colours, edgecolor="white", linewidth=0.4)
     else:
         axes.hist(finite, edges, color=GREY, edgecolor="white", linewidth=0.4)
-    axes.set_xlabel(GAP_LABEL)
+    axes.set_xlabel(gap_label(gap_of))
     axes.set_ylabel("networks")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(f"{len(finite)} networks, standard deviation {finite.std(ddof=0):.3f}")
 
 
 @styled
-def gap_by_hyper_parameter(gaps: pd.Series, grid: pd.DataFrame, *, colour: str) -> Figure:
+def gap_by_hyper_parameter(
+    gaps: pd.Series, grid: pd.DataFrame, *, colour: str, gap_of: str = "accuracy"
+) -> Figure:
     """Draw the gap of every network by the value of each hyper-parameter that varies.
 
     A few values are strips with their mean as a bar, many numbers a plain scatter. ``gaps`` and
-    the rows of ``grid`` are indexed by network; ``colour`` is a column of ``grid``.
+    the rows of ``grid`` are indexed by network; ``colour`` is a column of ``grid``, and ``gap_of``
+    what the gaps are of, one of :data:`gengap.names.GAPS`.
 
     Returns:
         The figure.
@@ -135,7 +146,7 @@ def gap_by_hyper_parameter(gaps: pd.Series, grid: pd.DataFrame, *, colour: str) 
         _strips(axes, column, gaps, colouring)
         axes.set_xlabel(words(name))
         if axes.get_subplotspec().is_first_col():
-            axes.set_ylabel(GAP_LABEL)
+            axes.set_ylabel(gap_label(gap_of))
     for axes in panels[len(varying) :]:
         axes.remove()
     figure.suptitle("Gap of each network; bars are means")

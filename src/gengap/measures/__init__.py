@@ -6,7 +6,7 @@ or a measure; :mod:`gengap.measures.registry` says how to add one.
 """
 
 from gengap.measures.gathering import write_tables
-from gengap.measures.registry import FAMILIES, compute, measure
+from gengap.measures.registry import FAMILIES, NothingComputedError, compute, measure
 from gengap.measures.results import LeftOut, MeasureResults, tidy, to_frame
 from gengap.measures.subject import Subject
 
@@ -14,6 +14,7 @@ __all__ = [
     "FAMILIES",
     "LeftOut",
     "MeasureResults",
+    "NothingComputedError",
     "Subject",
     "compute",
     "measure",

@@ -42,7 +42,15 @@ from gengap.planning.families import family_source
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["FAMILIES", "Declaration", "compute", "declaration", "measure", "members"]
+__all__ = [
+    "FAMILIES",
+    "Declaration",
+    "NothingComputedError",
+    "compute",
+    "declaration",
+    "measure",
+    "members",
+]
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +66,24 @@ LISTED_LAYERS = 5
 """Most layers that the reason of a measure without a value names."""
 
 _MARK = "gengap_measure"
+
+
+class NothingComputedError(GengapError):
+    """No measure that was asked for could be computed.
+
+    Attributes:
+        results: the reasons.
+    """
+
+    def __init__(self, results: MeasureResults) -> None:
+        """Take the reasons; the first one is the message."""
+        super().__init__(next(iter(results.left_out.values())))
+        self.results = results
+
+    @property
+    def is_for_need(self) -> bool:
+        """Whether all of them need what the subject does not have, and none failed."""
+        return set(self.results.left_out) == set(self.results.unmet)
 
 
 @dataclass(frozen=True)
@@ -178,8 +204,8 @@ def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
         ``coverage``, the share of the parameters that each measure of kernels saw.
 
     Raises:
-        GengapError: an unknown family or measure, a network is TorchScript, or no measure that was
-            asked for can be computed.
+        GengapError: an unknown family or measure, or a network that is TorchScript.
+        NothingComputedError: no measure that was asked for can be computed.
     """
     if isinstance(what, str):
         family, _, only = what.partition(":")
@@ -198,18 +224,21 @@ def compute(what: str | MeasureFunction, subject: Subject) -> MeasureResults:
     streams = dict(zip(functions, subject.rng.spawn(len(functions)), strict=True))
     values: dict[str, Value] = {}
     left_out: dict[str, str] = {}
+    unmet: dict[str, str] = {}
     shares: dict[str, float] = {}
     for function in selected:
         with undisturbed(subject.networks):
             results = _results(function, replace(subject, rng=streams[function]))
         values |= {name: value for name, value in results.items() if name in names}
         left_out |= {name: text for name, text in results.left_out.items() if name in names}
+        unmet |= {name: need for name, need in results.unmet.items() if name in names}
         shares |= {name: share for name, share in results.coverage.items() if name in names}
     for name, reason in left_out.items():
         log.warning("measure %s left out: %s", name, reason)
+    computed = MeasureResults(values, left_out, shares, unmet)
     if not values:
-        raise GengapError(next(iter(left_out.values())))
-    return MeasureResults(values, left_out, shares)
+        raise NothingComputedError(computed)
+    return computed
 
 
 def _measurable(subject: Subject) -> Subject:
@@ -235,11 +264,11 @@ def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
     """Return the values of one function, or the reasons why it has none."""
     declared = declaration(function)
     try:
-        for need in (NEEDS[name] for name in NEEDS if name in declared.needs):
-            sentence = need.refusal(subject)
+        for need in (name for name in NEEDS if name in declared.needs):
+            sentence = NEEDS[need].refusal(subject)
             if sentence is not None:
                 reasons = {name: sentence.format(measure=name) for name in declared.names}
-                return MeasureResults({}, reasons)
+                return MeasureResults({}, reasons, unmet=dict.fromkeys(declared.names, need))
         share = _coverage(subject) if declared.sees == "kernels" else None
         results = _named(function, function(subject))
     except NETWORK_FAULTS as error:

@@ -121,7 +121,7 @@ def check_roles(task: str, roles: Mapping[str, str | None], grid: Collection[str
     """
     for role, name in roles.items():
         if name is not None and name not in grid:
+            choice = f"choose one of {', '.join(grid)}, or null" if grid else "set it to null"
             raise GengapError(
-                f"'{role}' of task '{task}' is '{name}', which is not in its grid: "
-                f"choose one of {', '.join(grid)}, or null."
+                f"'{role}' of task '{task}' is '{name}', which is not in its grid: {choice}."
             )

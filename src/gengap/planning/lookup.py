@@ -81,6 +81,10 @@ class Lookup:
         """Look up what the shard's networks are."""
         return self._task(wildcards).shard_entries(int(wildcards.shard))
 
+    def checkpoint_files(self, wildcards: Wildcards) -> list[str]:
+        """Look up the files that a shard of checkpoints is made from."""
+        return self._task(wildcards).checkpoints.files(self.networks(wildcards))
+
     def family(self, wildcards: Wildcards) -> str:
         """Look up how the settings name the family of measures."""
         return self._task(wildcards).family_entry(wildcards.family)

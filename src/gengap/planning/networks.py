@@ -134,6 +134,11 @@ def check_nested(value: Any, key: str, schema: Path, origin: str) -> None:
         for entry in value:
             check_nested(entry, key, schema, origin)
     elif isinstance(value, Mapping):
+        if key == "dataset" and "from" in value:
+            raise GengapError(
+                f"{origin}, '{key}', has the key 'from', but an experiment takes a dataset of the "
+                "library: give its 'name'."
+            )
         if key == "dataset" or value.get("name") in DATASETS:
             validated(value, f"{origin}, '{key}',", schema, "dataset")
         if key in RECIPES:

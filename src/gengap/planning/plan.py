@@ -9,7 +9,9 @@ from typing import Any
 
 from gengap.errors import GengapError
 from gengap.limits import ENGINE_MAX_DIM, resolve_engine
+from gengap.names import KINDS
 from gengap.planning.experiments import ExperimentPlan, check_experiments
+from gengap.planning.paths import relative_to
 from gengap.planning.settings import Settings, keys_of, merged, read_yaml, validated
 from gengap.planning.tasks import TaskPlan
 
@@ -22,11 +24,14 @@ class Plan:
     A task of a study is named ``<study>/<task>``, so it goes through the same rules as any other.
     A study is validated and planned when something of it is first asked for.
 
+    Relative paths in a config are relative to the working directory here (see
+    :func:`gengap.planning.paths.resolved`); those in the file of a study, to its folder.
+
     Attributes:
         root: the folder that holds ``studies/``, ``workflow/schemas/`` and ``src/``.
         config: the validated config.
         studies: of each study the settings that the config chooses, unchecked.
-        kinds: ``zoo`` or ``pgdl`` of each task, by its full name.
+        kinds: one of :data:`gengap.names.KINDS` for each task, by its full name.
     """
 
     def __init__(self, root: Path, config: Mapping[str, Any]) -> None:
@@ -70,9 +75,9 @@ class Plan:
         """The studies of whole tasks, which go through the same rules as the config's."""
         return [name for name in self.studies if name not in self.experiment_studies]
 
-    def names(self, kind: str) -> list[str]:
-        """Return the full names of all tasks of one kind, ``zoo`` or ``pgdl``."""
-        return [name for name, of_task in self.kinds.items() if of_task == kind]
+    def names(self, *kinds: str) -> list[str]:
+        """Return the full names of all tasks of some kinds, such as ``zoo`` and ``pgdl``."""
+        return [name for name, of_task in self.kinds.items() if of_task in kinds]
 
     def task(self, name: str) -> TaskPlan:
         """Return the plan of a task, by its full name."""
@@ -190,7 +195,8 @@ class Plan:
         changes = self.config["studies"].get(path.stem, {})
         # Other tasks than the study's: the ones that it compares need not be among them.
         forgotten = {"figures": {"compared": None}} if "tasks" in changes else {}
-        return merged(merged(content[setting], forgotten), changes)
+        own = relative_to(path.parent, content[setting])
+        return merged(merged(own, forgotten), changes)
 
     def _asked_for(self, study: str, kind: str, names: Sequence[str]) -> list[str]:
         """Return those of a study's tasks or experiments that 'only' asks for."""
@@ -206,10 +212,10 @@ class Plan:
 
 
 def _kinds(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return ``zoo`` or ``pgdl`` of each task; one that is neither is left to the validation."""
+    """Return the kind of each task; one that has none is left to the validation."""
     return {
         f"{prefix}{task.get('name')}": kind
         for task in settings.get("tasks") or []
-        for kind in ("zoo", "pgdl")
+        for kind in KINDS
         if kind in task
     }

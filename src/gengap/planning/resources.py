@@ -7,7 +7,7 @@ says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,18 @@ def memory_of_eigenvalues(weights: Path, device: str) -> int:
     return memory(
         1500 + 2 * limits.CURVATURE_GRAPH_BYTES // 1_000_000 + vectors * size // 1_000_000, device
     )
+
+
+def memory_of_checkpoints(files: Iterable[str], device: str) -> int:
+    """Return megabytes of reading weights and running each network over all data.
+
+    Args:
+        files: those that the networks of a shard are made from. A file's tensors are held beside
+            the network's own, and those of its initial weights.
+        device: where networks are run.
+    """
+    largest = max((Path(file).stat().st_size for file in files if Path(file).exists()), default=0)
+    return memory(2 * NETWORK + 4 * largest // 1_000_000, device)
 
 
 def memory_of_run(settings: Mapping[str, Any], device: str) -> int:

@@ -20,6 +20,8 @@ def figure_names(task: TaskPlan) -> list[str]:
     met = {
         None: True,
         "zoo": task.kind == "zoo",
+        # Of files that are not here yet nobody knows the grid; a task of PGDL has one.
+        "hyper_parameters": task.grid is None or len(task.grid) > 0,
         "rank_within": task.own["rank_within"] is not None,
         "topology": task.staged,
     }

@@ -11,7 +11,9 @@ from typing import Any
 from gengap import pgdl_layout
 from gengap.errors import GengapError
 from gengap.limits import LEAST_NETWORKS
-from gengap.names import PGDL_NETWORKS, STAGED_FAMILY
+from gengap.names import KINDS, PGDL_NETWORKS, STAGED_FAMILY
+from gengap.planning.checkpoints import CheckpointsPlan
+from gengap.planning.datasets import check_dataset
 from gengap.planning.families import families
 from gengap.planning.grid import check_roles, grid_points, identity, split_grid_point
 from gengap.planning.networks import (
@@ -45,8 +47,25 @@ class TaskPlan:
 
     @property
     def kind(self) -> str:
-        """``zoo`` for networks that are trained here, ``pgdl`` for imported ones."""
-        return "zoo" if "zoo" in self.own else "pgdl"
+        """``zoo`` for networks that are trained here, ``pgdl`` or ``checkpoints`` for others."""
+        return next(kind for kind in KINDS if kind in self.own)
+
+    @cached_property
+    def checkpoints(self) -> CheckpointsPlan:
+        """The table of a task of checkpoints."""
+        return CheckpointsPlan(self.own["name"], self.own["checkpoints"])
+
+    @property
+    def dataset(self) -> Settings:
+        """The data of a task that is no import."""
+        dataset: Settings = self.own[self.kind]["dataset"]
+        return dataset
+
+    @property
+    def gap(self) -> str | None:
+        """What the gap is of; None where the data tell: accuracy for classes, loss for numbers."""
+        gap: str | None = self.own[self.kind].get("gap")
+        return gap
 
     @property
     def roles(self) -> dict[str, str | None]:
@@ -56,6 +75,8 @@ class TaskPlan:
     @property
     def grid(self) -> Mapping[str, list[Any]] | None:
         """The values of each hyper-parameter; None where only the task's files tell them."""
+        if self.kind == "checkpoints":
+            return self.checkpoints.grid
         zoo = self._zoo
         return zoo and zoo["grid"]
 
@@ -71,11 +92,13 @@ class TaskPlan:
         ]
 
     def shard_entries(self, shard: int) -> list[Settings]:
-        """Return the entries of a shard's networks, each with its ``identity``.
+        """Return the entries of a shard's networks; those of a zoo have an ``identity`` each.
 
         The identity is a digest of the network's hyper-parameters, replicate and seed, by which a
         network is found again after its grid has grown.
         """
+        if self.kind == "checkpoints":
+            return [self.checkpoints.entries[network] for network in self.networks(shard)]
         seed = self.run["seed"]
         return [
             {**self.entries[network], "identity": identity(self.entries[network], seed)}
@@ -103,6 +126,8 @@ class TaskPlan:
         """
         if self.kind == "zoo":
             return len(self.entries)
+        if self.kind == "checkpoints":
+            return len(self.checkpoints.rows)
         pgdl = self.own["pgdl"]
         if self._zoo is None:
             return imported_networks(pgdl["task"], pgdl["source"], pgdl["networks"])
@@ -156,9 +181,14 @@ class TaskPlan:
         return network // size
 
     def loss(self, network: int) -> str:
-        """Return the loss that a network was trained on; PGDL's were trained on cross-entropy."""
+        """Return the loss that a network was trained on; empty where the data tell.
+
+        PGDL's networks were trained on cross-entropy.
+        """
         if self.kind == "pgdl":
             return "cross_entropy"
+        if self.kind == "checkpoints":
+            return self.checkpoints.loss(network)
         loss: str = self.entries[network]["training"]["loss"]
         return loss
 
@@ -204,8 +234,12 @@ class TaskPlan:
         """
         if self.exported_from:
             self._check_exported()
+        if self.kind == "checkpoints":
+            check_dataset(self.dataset, f"Task '{self.own['name']}'")
+            self.checkpoints.check()
         if self.kind == "zoo":
             origin = f"The zoo of task '{self.own['name']}'"
+            check_dataset(self.dataset, origin)
             for entry in self.entries:
                 check_complete(entry["network"], origin)
                 check_network(entry["network"], origin)

@@ -2,19 +2,23 @@
 
 ::
 
-    task.json                        name, grid, and one entry a network
-    dataset/{train,test}.safetensors inputs (n, *input_shape) float32 and labels (n,) int64
+    task.json                        name, grid, what the gap is of, and one entry a network
+    dataset/{train,test}.safetensors inputs (n, *input_shape) and labels (n,)
+    code/<digest>/                   a user's own factory of networks, and what it imports
     networks/<i>/config.json         the network's spec
     networks/<i>/weights.safetensors final weights; weights_init.safetensors: initial ones
-    networks/<i>/labels.npy          (n,) int64, the training labels this network was trained on
+    networks/<i>/labels.npy          (n,), the training labels this network was trained on
     networks/<i>/history.csv         epoch, train_loss, train_accuracy, learning_rate
-    networks/<i>/metrics.json        hyper-parameters, train and test accuracy and loss
+    networks/<i>/metrics.json        hyper-parameters, train and test accuracy, loss and error
+
+Only networks that were trained here have a history. Initial weights are there where they are known.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -31,37 +35,76 @@ if TYPE_CHECKING:
     from torch import nn
 
 TASK_FILE = "task.json"
+ACCURACY = "accuracy"
+"""What the gap of a task is of whose ``task.json`` does not say so."""
+_OPTIONAL = ("train_error", "test_error")
+"""Metrics that are written only where they are known."""
 MAKE_AGAIN = "remove what is left of it and run the workflow"
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Hyper-parameters, accuracies (fractions) and losses (means) of one trained network.
+    """Hyper-parameters and performance of one trained network.
+
+    Accuracies are fractions, and losses are means over inputs. Errors are root-mean-square ones.
+    What is not known, or has no meaning for the task's targets, is None.
 
     Attributes:
         hyper_parameters: the network's point of the grid.
         replicate: its number among the networks with these hyper-parameters.
         train_accuracy: on the labels that it was trained on.
-        train_loss: on the same labels; None if unknown.
+        train_loss: on the same labels.
         test_accuracy: on the test data.
-        test_loss: on the test data; None if unknown.
+        test_loss: on the test data.
         epochs: number of epochs trained; None if unknown.
         source_id: its name at the source, if that is not its position.
+        train_error: on the labels that it was trained on, where these are numbers.
+        test_error: on the test data, likewise.
     """
 
     hyper_parameters: dict[str, Any]
-    train_accuracy: float
-    test_accuracy: float
+    train_accuracy: float | None
+    test_accuracy: float | None
     train_loss: float | None = None
     test_loss: float | None = None
     epochs: int | None = None
     replicate: int = 0
     source_id: str | None = None
+    train_error: float | None = None
+    test_error: float | None = None
+
+    def gap(self, of: str) -> float:
+        """Return how much worse the network is on the test data than on its training data.
+
+        Args:
+            of: one of :data:`gengap.names.GAPS`.
+
+        Returns:
+            Train minus test accuracy, or test minus train loss or error; NaN where one is unknown.
+        """
+        train, test = self.training(of), getattr(self, f"test_{of}")
+        if test is None:
+            return math.nan
+        return float(train - test if of == ACCURACY else test - train)
+
+    def training(self, of: str) -> float:
+        """Return the training accuracy, loss or error; NaN where it is unknown."""
+        value = getattr(self, f"train_{of}")
+        return math.nan if value is None else float(value)
+
+    def content(self) -> dict[str, Any]:
+        """Return the values by the names of the attributes, ready for JSON."""
+        values = asdict(self)
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in _OPTIONAL or value is not None
+        }
 
     def write(self, path: str | Path) -> None:
         """Write as JSON."""
         with writing(path) as part:
-            part.write_text(json.dumps(asdict(self), indent=1) + "\n")
+            part.write_text(json.dumps(self.content(), indent=1) + "\n")
 
     @classmethod
     def read(cls, path: str | Path) -> Metrics:
@@ -110,25 +153,40 @@ class TrainedNetwork:
     Attributes:
         id: its position in the task: "0", "1", ...
         folder: the network's folder.
-        metrics: hyper-parameters, accuracies and losses.
+        metrics: hyper-parameters, accuracies, losses and errors.
+        gap_of: what the task's gap is of, one of :data:`gengap.names.GAPS`.
     """
 
     id: str
     folder: Path
     metrics: Metrics
+    gap_of: str = ACCURACY
 
     @property
     def gap(self) -> float:
-        """Train accuracy minus test accuracy."""
-        return self.metrics.train_accuracy - self.metrics.test_accuracy
+        """Train minus test accuracy, or test minus train loss or error; NaN if not known."""
+        return self.metrics.gap(self.gap_of)
 
     def network(self) -> nn.Module:
         """Read the trained network, in eval mode."""
         return read_network(self.folder / "config.json", self.folder / "weights.safetensors")
 
     def initial(self) -> nn.Module:
-        """Read the network as it was before training, in eval mode."""
-        return read_network(self.folder / "config.json", self.folder / "weights_init.safetensors")
+        """Read the network as it was before training.
+
+        Returns:
+            The network in eval mode.
+
+        Raises:
+            GengapError: its initial weights are not known.
+        """
+        path = self.folder / "weights_init.safetensors"
+        if not path.is_file():
+            raise GengapError(
+                f"The initial weights of network {self.id} are not known: add the column 'initial' "
+                "to the task's table."
+            )
+        return read_network(self.folder / "config.json", path)
 
     def train(self, split: Split) -> Split:
         """Return the training split with the labels that this network was trained on."""
@@ -148,12 +206,14 @@ class Task:
         folder: the task's folder.
         grid: values of each hyper-parameter.
         networks: by id, in the order of their positions; networks that failed are not here.
+        gap_of: what the gap is of, one of :data:`gengap.names.GAPS`.
     """
 
     name: str
     folder: Path
     grid: dict[str, list[Any]]
     networks: dict[str, TrainedNetwork]
+    gap_of: str = ACCURACY
 
     @cached_property
     def train(self) -> Split:
@@ -166,21 +226,39 @@ class Task:
         return read_split(self.folder / "dataset" / "test.safetensors")
 
     def gaps(self) -> pd.Series[float]:
-        """Return train minus test accuracy of each network, indexed by network id."""
+        """Return the generalisation gap of each network, indexed by network id."""
         return self._series({name: network.gap for name, network in self.networks.items()}, "gap")
 
     def train_accuracies(self) -> pd.Series[float]:
         """Return the training accuracy of each network, indexed by network id."""
-        return self._series(
-            {name: network.metrics.train_accuracy for name, network in self.networks.items()},
-            "train_accuracy",
-        )
+        return self._training(ACCURACY)
+
+    def training_outcomes(self) -> pd.Series[float]:
+        """Return the training accuracy, loss or error that the gap is of, indexed by network id."""
+        return self._training(self.gap_of)
+
+    def outcomes(self) -> pd.DataFrame:
+        """Return the accuracies, losses or errors that the gap is of.
+
+        Returns:
+            Columns ``train_<gap_of>`` and ``test_<gap_of>``, NaN where unknown; index network.
+        """
+        test = {
+            name: getattr(network.metrics, f"test_{self.gap_of}")
+            for name, network in self.networks.items()
+        }
+        training = self.training_outcomes()
+        return pd.concat([training, self._series(test, f"test_{self.gap_of}")], axis=1)
 
     def hyper_parameters(self) -> pd.DataFrame:
         """Return a table of one row per network and one column per hyper-parameter of the grid."""
         rows = {name: network.metrics.hyper_parameters for name, network in self.networks.items()}
         table = pd.DataFrame.from_dict(rows, orient="index", columns=list(self.grid))
         return table.rename_axis("network")
+
+    def _training(self, of: str) -> pd.Series[float]:
+        values = {name: network.metrics.training(of) for name, network in self.networks.items()}
+        return self._series(values, f"train_{of}")
 
     @staticmethod
     def _series(values: dict[str, float], name: str) -> pd.Series[float]:
@@ -201,15 +279,17 @@ def load(folder: str | Path) -> Task:
     """
     folder = Path(folder)
     content = read_json(folder / TASK_FILE, MAKE_AGAIN)
+    gap_of = content.get("gap_of", ACCURACY)
     networks = {
         name: TrainedNetwork(
             name,
             folder / "networks" / name,
             Metrics.from_mapping(entry, folder / TASK_FILE),
+            gap_of,
         )
         for name, entry in content["networks"].items()
     }
-    return Task(content["name"], folder, content["grid"], networks)
+    return Task(content["name"], folder, content["grid"], networks, gap_of)
 
 
 def write_task(
@@ -217,6 +297,8 @@ def write_task(
     name: str,
     grid: Mapping[str, Sequence[Any]],
     metrics: Mapping[str, Metrics],
+    *,
+    gap_of: str | None = None,
 ) -> None:
     """Write ``task.json`` from the metrics of the task's networks.
 
@@ -225,9 +307,12 @@ def write_task(
         name: the task's name.
         grid: values of each hyper-parameter.
         metrics: those of each trained network, by id.
+        gap_of: what the gap is of, one of :data:`gengap.names.GAPS`; None stands for accuracy, or
+            for loss where no network has an accuracy.
 
     Raises:
-        GengapError: there is no network, or a hyper-parameter is outside the grid.
+        GengapError: there is no network, a hyper-parameter is outside the grid, or no network has
+            what the gap is of.
     """
     if not metrics:
         raise GengapError(
@@ -242,20 +327,42 @@ def write_task(
                     f"{list(values)}: complete the grid."
                 )
     ordered = sorted(metrics, key=int)
-    content = {
+    gap_of = gap_of or _gap_of(metrics.values())
+    if all(math.isnan(entry.gap(gap_of)) for entry in metrics.values()):
+        raise GengapError(
+            f"No network of task '{name}' has a training and a test {gap_of}: set 'gap' to what "
+            "the networks have."
+        )
+    content: dict[str, Any] = {
         "name": name,
         "grid": {key: list(values) for key, values in grid.items()},
-        "networks": {network: asdict(metrics[network]) for network in ordered},
     }
+    if gap_of != ACCURACY:
+        content["gap_of"] = gap_of
+    content["networks"] = {network: metrics[network].content() for network in ordered}
     with writing(path) as part:
         part.write_text(json.dumps(content, indent=1) + "\n")
 
 
+def _gap_of(metrics: Iterable[Metrics]) -> str:
+    """Return ``accuracy``, or ``loss`` where no network has an accuracy."""
+    known = (entry.train_accuracy is not None for entry in metrics)
+    return ACCURACY if any(known) else "loss"
+
+
 def read_network(spec: str | Path, weights: str | Path) -> nn.Module:
-    """Build a network from the files of its spec and its weights, in eval mode."""
+    """Build a network from the files of its spec and its weights.
+
+    Args:
+        spec: the file of the spec; paths in it are relative to its folder.
+        weights: the file of the weights.
+
+    Returns:
+        The network in eval mode.
+    """
     from gengap.networks import build, read_weights
 
-    network = build(read_json(spec, MAKE_AGAIN))
+    network = build(read_json(spec, MAKE_AGAIN), folder=Path(spec).parent)
     read_weights(network, weights)
     return network.eval()
 

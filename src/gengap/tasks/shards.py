@@ -92,6 +92,16 @@ class ShardReceipt:
         """
         return read_network(self.file(network, "config.json"), self.file(network, weights))
 
+    def initial(self, network: str) -> nn.Module | None:
+        """Return a network with its initial weights in eval mode; None where they are not known.
+
+        Raises:
+            GengapError: the network failed, or a file is missing or has changed since it was made.
+        """
+        if network in self.networks and INITIAL not in self.networks[network]:
+            return None
+        return self.network(network, INITIAL)
+
     def file(self, network: str, name: str) -> Path:
         """Return the path of a network's file after checking its content against the receipt.
 

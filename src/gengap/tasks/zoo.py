@@ -19,7 +19,8 @@ from gengap.networks import TEMPLATES, build, resolve_device, write_weights
 from gengap.planning.grid import canonical_point
 from gengap.seeding import derive
 from gengap.tasks.folder import Metrics
-from gengap.training import Recipe, loss_and_accuracy, train
+from gengap.tasks.outcomes import outcomes, output_count
+from gengap.training import Recipe, train
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def network_spec(
         network: ``{"template": "convolutional" | "dense", keywords}``,
             ``{"architecture": name, keywords}`` or ``{"model_config": [...]}``.
         input_shape: shape of one input, channels last.
-        classes: number of outputs.
+        classes: number of outputs; one for numbers.
 
     Returns:
         What :func:`gengap.networks.build` takes.
@@ -74,7 +75,8 @@ def check(network: Mapping[str, Any], training: Mapping[str, Any], data: Split) 
     Recipe.from_mapping({**canonical_point(training), "seed": 0})
     input_type = "int64" if data.kind == "tokens" else "float32"
     with torch.device("meta"):
-        module = build(network_spec(network, data.inputs.shape[1:], data.classes)).eval()
+        wanted = output_count(data)
+        module = build(network_spec(network, data.inputs.shape[1:], wanted)).eval()
         if module.input_type != input_type:
             raise GengapError(
                 f"The network {dict(network)} takes {module.input_type} inputs, but the data hold "
@@ -84,10 +86,11 @@ def check(network: Mapping[str, Any], training: Mapping[str, Any], data: Split) 
         inputs = torch.empty(2, *data.inputs.shape[1:], dtype=getattr(torch, input_type))
         outputs = tuple(module(inputs).shape)
     one_for_two = data.classes == 2 and outputs == (2, 1)
-    if outputs != (2, data.classes) and not one_for_two:
+    if outputs != (2, wanted) and not one_for_two:
+        targets = "numbers" if data.has_numbers else f"{data.classes} classes"
         raise GengapError(
             f"The network {dict(network)} gives outputs of shape {outputs[1:]} for "
-            f"{data.classes} classes: make its last layer a Dense layer of {data.classes} units."
+            f"{targets}: make its last layer a Dense layer of {wanted} units."
         )
 
 
@@ -124,18 +127,16 @@ def train_network(
     recipe = Recipe.from_mapping(
         {**canonical_point(training), "seed": derive(seed, "train_network", *words, replicate)}
     )
-    spec = network_spec(network, train_split.inputs.shape[1:], train_split.classes)
+    spec = network_spec(network, train_split.inputs.shape[1:], output_count(train_split))
     module = build(spec).to(resolve_device(device))
     result = train(module, train_split, recipe)
     trained_on = train_split.with_labels(result.labels)
-    train_loss, train_accuracy = loss_and_accuracy(module, trained_on, recipe.loss)
-    test_loss, test_accuracy = loss_and_accuracy(module, test_split, recipe.loss)
+    reached = outcomes(module, trained_on, test_split, recipe.loss)
     log.info(
-        "%s: %d epochs, train accuracy %.4f, test accuracy %.4f%s",
+        "%s: %d epochs, %s%s",
         ", ".join(words),
         result.epochs,
-        train_accuracy,
-        test_accuracy,
+        ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in reached.items()),
         "" if result.reached_target or recipe.stop_at_loss is None else ", target loss not reached",
     )
     with writing(folder / "config.json") as part:
@@ -146,12 +147,10 @@ def train_network(
         np.save(part, result.labels, allow_pickle=False)
     with writing(folder / "history.csv") as part:
         pd.DataFrame(result.history).to_csv(part, index=False)
+    known: dict[str, Any] = {"train_accuracy": None, "test_accuracy": None, **reached}
     Metrics(
         hyper_parameters=point,
         replicate=replicate,
-        train_accuracy=train_accuracy,
-        test_accuracy=test_accuracy,
-        train_loss=train_loss,
-        test_loss=test_loss,
         epochs=result.epochs,
+        **known,
     ).write(folder / "metrics.json")

@@ -36,7 +36,8 @@ def export(folder: str | Path, out: str | Path) -> Tree:
 
     Raises:
         GengapError: a network is not a list of Keras layers, the networks were trained on
-            different labels, or the task folder is broken.
+            different labels, the initial weights of one are not known, the gap is not of
+            accuracies, or the task folder is broken.
     """
     task = load(folder)
     out = Path(out)
@@ -45,6 +46,11 @@ def export(folder: str | Path, out: str | Path) -> Tree:
         out / "input_data" / task.name,
         out / "reference_data" / task.name / REFERENCE,
     )
+    if task.gap_of != "accuracy":
+        raise GengapError(
+            f"Task '{task.name}' has gaps in {task.gap_of}, but PGDL states accuracies: export "
+            "tasks whose gap is of accuracies."
+        )
     for network in task.networks.values():
         _refuse_named_architecture(network)
     train = _shared_split(task)
@@ -63,9 +69,10 @@ def export(folder: str | Path, out: str | Path) -> Tree:
 def _refuse_named_architecture(network: TrainedNetwork) -> None:
     spec = read_json(network.folder / "config.json", MAKE_AGAIN)
     if "model_config" not in spec:
+        name = next(spec[kind] for kind in ("architecture", "factory", "hub") if kind in spec)
         raise GengapError(
-            f"Network {network.id} is a '{spec.get('architecture')}', which PGDL's config.json, a "
-            "list of Keras layers, cannot describe: export tasks with a model_config only."
+            f"Network {network.id} is a '{name}', which PGDL's config.json, a list of Keras "
+            "layers, cannot describe: export tasks with a model_config only."
         )
 
 

@@ -24,6 +24,7 @@ from gengap.pgdl_layout import (
     Tree,
     read_entries,
 )
+from gengap.tasks.disagreements import differs, disagreement
 from gengap.tasks.folder import Metrics
 from gengap.tasks.pgdl.records import read_examples
 from gengap.tasks.pgdl.reference import read_reference
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from gengap.networks import Network
 
 log = logging.getLogger(__name__)
-
-LARGEST_DIFFERENCE = 0.005
-"""Largest difference between a stated and a recomputed accuracy that is not reported."""
 
 RECOMPUTED_FILE = "recomputed.json"
 
@@ -59,9 +57,7 @@ class Recomputed:
     @property
     def disagrees(self) -> bool:
         """Whether the recomputed train accuracy differs from the stated one by more than 0.005."""
-        return self.train is not None and not (
-            abs(self.train - self.stated_train) <= LARGEST_DIFFERENCE
-        )
+        return self.train is not None and differs(self.train, self.stated_train)
 
 
 def import_dataset(tree: Tree, folder: str | Path) -> None:
@@ -258,8 +254,7 @@ def _read_recomputed(path: Path) -> Recomputed:
 
 
 def _sentence(recomputed: Recomputed) -> str:
-    return (
-        f"Network model_{recomputed.id} has train accuracy {recomputed.train:.4f}, recomputed from "
-        f"its weights and data, but {recomputed.stated_train:.4f} is stated: its files may not "
-        "belong together."
+    assert recomputed.train is not None
+    return disagreement(
+        f"model_{recomputed.id}", "train accuracy", recomputed.train, recomputed.stated_train
     )

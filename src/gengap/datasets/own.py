@@ -1,0 +1,296 @@
+"""Datasets of a user's own: read, labelled by class, divided and transformed like the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gengap.datasets.arrays import read_arrays
+from gengap.datasets.folders import read_images
+from gengap.datasets.functions import call
+from gengap.datasets.grouped import grouped_rows
+from gengap.datasets.loading import as_floats
+from gengap.datasets.part import Part, listed
+from gengap.datasets.samples import (
+    TEST_FRACTION,
+    Samples,
+    check_size,
+    seeded_order,
+    subset,
+    train_test_split,
+)
+from gengap.datasets.split import Dataset, Split
+from gengap.datasets.tables import read_rows
+from gengap.datasets.targets import (
+    Selection,
+    are_numbers,
+    as_targets,
+    classes_of,
+    tidied,
+)
+from gengap.datasets.transforms import apply
+from gengap.errors import GengapError
+from gengap.planning.datasets import check_dataset, data_format, function_of
+from gengap.seeding import generator
+
+log = logging.getLogger(__name__)
+
+Rows = NDArray[np.intp]
+
+
+def load_own(mapping: Mapping[str, Any], *, seed: int = 0, folder: str | Path = ".") -> Dataset:
+    """Load a dataset of a user's own.
+
+    Args:
+        mapping: what a config says under ``dataset``. ``from`` is a folder of class folders with
+            images, a file of arrays (.npz, .safetensors), a table (.csv, .parquet, .arrow,
+            .feather), or ``file.py:function``. ``test`` is the like for the test data; without it
+            and without test arrays, ``test_size`` samples (a count, a fraction below 1, or a fifth)
+            are split off. Further keys are described in the schema of configs.
+        seed: chooses the samples and their order.
+        folder: what relative paths are relative to.
+
+    Returns:
+        Two splits: inputs float32, channels last, or int64 tokens; labels int64 with the names of
+        classes, or float32 numbers; the groups of rows where ``groups`` names them.
+
+    Raises:
+        GengapError: a key, a file or a value that makes no dataset, in one sentence.
+    """
+    keys = {key: value for key, value in mapping.items() if value is not None}
+    folder = Path(folder)
+    check_dataset(keys, "The dataset", folder)
+    train, test = _read(keys, folder, seed)
+    source: str = keys["from"]
+    parts = [part for part in (train, test) if part is not None]
+    parts, classes, class_names = _labelled(parts, keys)
+    if classes == 1:
+        raise GengapError(
+            f"All samples of {source} are of one class: give samples of two classes or more."
+        )
+    parts = _numbered_groups(parts)
+    selected = _selected(source, parts, classes, keys, seed)
+    inputs = apply(keys.get("transforms", ()), *(as_floats(part.inputs) for part in selected))
+    splits = [
+        Split(array, part.labels, classes, class_names=class_names, groups=part.groups)
+        for array, part in zip(inputs, selected, strict=True)
+    ]
+    data = Dataset(source, *splits)
+    _report(data)
+    return data
+
+
+def read_data(path: str | Path, **keys: Any) -> Split:
+    """Read one file, or one folder of class folders, of a user's own as one split.
+
+    Args:
+        path: a file .npz, .safetensors (one that ``write_split`` wrote among them), .csv, .parquet,
+            .arrow or .feather; or a folder of class folders with images.
+        keys: those of a config's dataset that say what the file holds: ``inputs``, ``labels``,
+            ``layout``, ``kind``, ``target``; ``label`` and ``features`` of a table; ``classes`` and
+            ``groups``; ``transforms``, of which ``normalise`` uses the data themselves.
+
+    Returns:
+        All samples, in the order of the file.
+
+    Raises:
+        GengapError: as :func:`load_own`.
+    """
+    keys = {key: value for key, value in keys.items() if value is not None} | {"from": str(path)}
+    check_dataset(keys, "The call of read_data")
+    if data_format(str(path)) == "function":
+        raise GengapError(f"{path} names a function, not a file: load it as a dataset.")
+    train, _ = _read(keys, Path(), seed=0)
+    (part,), classes, class_names = _labelled([train], keys)
+    (part,) = _numbered_groups([part])
+    inputs, _ = apply(keys.get("transforms", ()), *2 * [as_floats(part.inputs)])
+    return Split(inputs, part.labels, classes, class_names=class_names, groups=part.groups)
+
+
+def _read(keys: Mapping[str, Any], folder: Path, seed: int) -> tuple[Part, Part | None]:
+    """Read the training data, or a pool, and the test data where there are any."""
+    source: str = keys["from"]
+    form = data_format(source, folder)
+    if form == "function":
+        path, name = function_of(source)
+        return call(folder / path, name, keys, seed)
+    if form == "arrays":
+        train, test = read_arrays(folder / source, source, keys)
+        if "test" not in keys:
+            return train, test
+        if test is not None:
+            raise GengapError(
+                f"{source} holds test data, and 'test' names {keys['test']} as well: leave one out."
+            )
+        return train, read_arrays(folder / keys["test"], keys["test"], keys)[0]
+
+    def read(where: str) -> Part:
+        if form == "folder":
+            return read_images(folder / where, where, keys.get("transforms", ()))
+        return read_rows(folder / where, where, keys)
+
+    return read(source), read(keys["test"]) if "test" in keys else None
+
+
+def _labelled(
+    parts: Sequence[Part], keys: Mapping[str, Any]
+) -> tuple[list[Part], int, tuple[str, ...]]:
+    """Return parts with labels of a split, the number of classes and their names."""
+    target = keys.get("target")
+    parts = [tidied(part, target) for part in parts]
+    train = parts[0]
+    known = train.classes
+    if known == 0 or (known is None and are_numbers(train.labels, target, train.where)):
+        for key in ("classes", "groups", "balanced"):
+            if keys.get(key) and not isinstance(keys[key], str):
+                raise GengapError(
+                    f"The labels of {train.where} are numbers, so there are no classes to select "
+                    f"or to balance: leave '{key}' out."
+                )
+        return [replace(part, labels=as_targets(part.labels, part.where)) for part in parts], 0, ()
+    classes = classes_of(train, _selection(keys))
+    numbered = [replace(part, labels=classes.number(part.labels, part.where)) for part in parts]
+    remaining = [part.take(np.flatnonzero(part.labels >= 0)) for part in numbered]
+    return remaining, len(classes.values), classes.names
+
+
+def _selection(keys: Mapping[str, Any]) -> Selection | None:
+    """Return the labels that make up each class, where the user says so."""
+    classes, groups = keys.get("classes"), keys.get("groups")
+    groups = None if isinstance(groups, str) else groups
+    if classes is not None and groups is not None:
+        raise GengapError(
+            f"Dataset {keys['from']} is given both classes and groups of labels: give one of them, "
+            "since groups of one label each are classes."
+        )
+    selection = groups if classes is None else [[label] for label in classes]
+    if selection is None:
+        return None
+    labels = [label for group in selection for label in group]
+    if len(selection) < 2 or len(set(labels)) < len(labels) or not all(map(len, selection)):
+        raise GengapError(
+            f"The classes or groups {listed(selection)} of dataset {keys['from']} do not make two "
+            "classes or more: name different labels, each once."
+        )
+    return selection
+
+
+def _numbered_groups(parts: Sequence[Part]) -> list[Part]:
+    """Number the groups of rows from 0, alike in all parts, of which no two may share a group."""
+    values = [part.groups for part in parts if part.groups is not None]
+    if not values:
+        return list(parts)
+    distinct, numbers = np.unique(np.concatenate(values), return_inverse=True)
+    if len(values) > 1:
+        shared = np.intersect1d(values[0], values[1])
+        if shared.size:
+            raise GengapError(
+                f"{parts[0].where} and {parts[1].where} share {shared.size} of {len(distinct)} "
+                f"groups ({listed(shared)}): divide the rows by group, or leave 'groups' out."
+            )
+    ends = np.cumsum([len(groups) for groups in values])
+    pieces = iter(np.split(numbers.astype(np.int64), ends[:-1]))
+    return [part if part.groups is None else replace(part, groups=next(pieces)) for part in parts]
+
+
+def _selected(
+    name: str, parts: Sequence[Part], classes: int, keys: Mapping[str, Any], seed: int
+) -> tuple[Part, Part]:
+    """Return the training and the test data: what the sizes leave of the parts.
+
+    A part of which nothing is to be selected keeps its order, so that what else a user has of its
+    rows, such as the labels that a network was trained on, belongs to them. All else is in seeded
+    order.
+    """
+    balanced = bool(keys.get("balanced"))
+    train_size: int | None = keys.get("train_size")
+    check_size(name, "train_size", train_size)
+
+    def order(part: Part, purpose: str) -> Rows:
+        rng = generator(seed, "datasets", "own", purpose)
+        return seeded_order(part.labels, classes, balanced, rng)
+
+    def chosen(part: Part, key: str, size: int | None, purpose: str) -> Part:
+        if size is None and not balanced:
+            return part
+        return part.take(subset(name, key, _row_numbers(part), size, order(part, purpose)).inputs)
+
+    if len(parts) == 1 and parts[0].groups is None:
+        (pool,) = parts
+        rows = order(pool, "split")
+        test_size = _count(name, keys, len(rows))
+        sides = train_test_split(name, _row_numbers(pool), train_size, test_size, rows)
+        return pool.take(sides[0].inputs), pool.take(sides[1].inputs)
+    if len(parts) == 1:
+        train, test = _divided_by_group(parts[0], keys, seed)
+        test_size = None
+    else:
+        train, test = parts
+        test_size = _count(name, keys, len(test.labels))
+    return (
+        chosen(train, "train_size", train_size, "train"),
+        chosen(test, "test_size", test_size, "test"),
+    )
+
+
+def _divided_by_group(pool: Part, keys: Mapping[str, Any], seed: int) -> tuple[Part, Part]:
+    """Divide a pool so that rows of one group stay on one side."""
+    assert pool.groups is not None
+    available = len(pool.labels)
+    train_size: int | None = keys.get("train_size")
+    wanted = _count(keys["from"], keys, available)
+    if wanted is None:
+        wanted = available - train_size if train_size else round(TEST_FRACTION * available)
+    most = available - (train_size or 1)
+    if not 1 <= wanted <= available - 1 or most < 1:
+        raise GengapError(
+            f"Dataset {keys['from']} has {available} samples, which do not make "
+            f"train_size={train_size} and test_size={wanted}: ask for at least one each and "
+            f"{available} in all at most."
+        )
+    rng = generator(seed, "datasets", "own", "groups")
+    is_test = grouped_rows(pool.groups, wanted, most, rng)
+    if is_test.sum() != wanted:
+        log.warning(
+            "%s: whole groups make a test set of %d, where %d were wanted",
+            pool.where, is_test.sum(), wanted,
+        )  # fmt: skip
+    return pool.take(np.flatnonzero(~is_test)), pool.take(np.flatnonzero(is_test))
+
+
+def _row_numbers(part: Part) -> Samples:
+    """Return the rows' numbers in the place of inputs, so that images are copied once only."""
+    return Samples(np.arange(len(part.labels)), part.labels)
+
+
+def _count(name: str, keys: Mapping[str, Any], available: int) -> int | None:
+    """Return ``test_size`` as a number of samples."""
+    size = keys.get("test_size")
+    if isinstance(size, float) and 0 < size < 1:
+        return max(1, round(size * available))
+    if isinstance(size, float) and size.is_integer():
+        size = int(size)
+    check_size(name, "test_size", size)
+    count: int | None = size
+    return count
+
+
+def _report(data: Dataset) -> None:
+    """Say what was read, and which classes have no samples on one side."""
+    train, test = data.train, data.test
+    targets = "numbers" if train.has_numbers else f"{train.classes} classes"
+    log.info(
+        "%s: %d training and %d test samples, %s %s, %s",
+        data.name, len(train.labels), len(test.labels), train.kind, data.input_shape, targets,
+    )  # fmt: skip
+    for split, side in ((train, "training"), (test, "test")):
+        absent = np.setdiff1d(np.arange(train.classes), split.labels)
+        if absent.size:
+            names = [train.class_names[k] if train.class_names else k for k in absent]
+            log.warning("%s: no %s sample of class %s", data.name, side, listed(names))
