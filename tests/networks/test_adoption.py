@@ -662,7 +662,7 @@ def weight_normalised(module: nn.Module) -> nn.Module:
 @pytest.mark.parametrize("wrap", [pruned, weight_normalised])
 def test_reparametrised_layers_stay_layers(wrap: Callable[[nn.Module], nn.Module]) -> None:
     module = wrap(plain()).eval()
-    network = adopt(module, VECTORS)
+    network = copy.deepcopy(adopt(module, VECTORS))
     assert list(network.observed.items()) == [("0", "1"), ("2", "2")]
     torch.testing.assert_close(
         batched_outputs(network, VECTORS), module(torch.from_numpy(VECTORS)).detach()

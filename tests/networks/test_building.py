@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from gengap.errors import GengapError
+from gengap.errors import GengapError, MachineError
 from gengap.networks import build
 from gengap.networks.layers import LAYERS, ignored_keywords
 
@@ -226,3 +226,15 @@ def test_pgdl_configs_build(shared: Callable[[str], Path]) -> None:
     for path in configs:
         network = build(json.loads(path.read_text()))
         assert network(torch.zeros(4, 3)).shape == (4, 2)
+
+
+def test_a_network_larger_than_memory_is_one_sentence() -> None:
+    layers = [{"layer_name": "Dense", "units": 10**9}]
+    with pytest.raises(MachineError, match="does not fit into the memory"):
+        build({"model_config": layers, "input_shape": [10**6]})
+
+
+@pytest.mark.parametrize("spec", [{}, [], None, "x", {"model_config": [], "keras": "m.keras"}])
+def test_what_is_no_spec_is_refused(spec: Any) -> None:
+    with pytest.raises(GengapError, match="with one of the keys model_config"):
+        build(spec)

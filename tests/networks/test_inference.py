@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
@@ -137,6 +138,72 @@ def test_batches_of_a_tensor_are_views(network: Network, images: np.ndarray) -> 
 def test_no_inputs_are_refused(network: Network, images: np.ndarray) -> None:
     with pytest.raises(GengapError, match="no inputs to run the network on"):
         batched_outputs(network, images[:0])
+
+
+@pytest.mark.parametrize("function", [output_sizes, penultimate])
+def test_a_network_that_trains_is_not_changed(
+    network: Network, images: np.ndarray, function: Callable[..., Any]
+) -> None:
+    network.train()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    function(network, torch.from_numpy(images))
+    assert network.training
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, before[name])
+
+
+@pytest.mark.parametrize("kind", [list, pd.DataFrame])
+def test_other_data_are_refused(kind: Callable[[Any], Any]) -> None:
+    data = kind([[1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(GengapError, match=rf"are a {kind.__name__}: give an array"):
+        batched_outputs(nn.Linear(2, 2), data)
+
+
+def test_a_module_without_weights_is_refused(images: np.ndarray) -> None:
+    with pytest.raises(GengapError, match="a Flatten, has no parameters of a floating type"):
+        batched_outputs(nn.Flatten(), images)
+
+
+class Odd(nn.Module):
+    """Outputs are the first of two tensors; the layer that is registered last is not used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(3, 2)
+        self.states = nn.LSTM(4, 3, batch_first=True)
+        self.spare = nn.Linear(2, 2)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        states, _ = self.states(inputs[..., 0])
+        return self.last(states[:, -1]), states
+
+
+def test_modules_that_are_no_networks_run_too(images: np.ndarray) -> None:
+    module = Odd()
+    inputs = torch.from_numpy(images)
+    outputs, states = module(inputs)
+    torch.testing.assert_close(batched_outputs(module, images, batch_size=4), outputs.detach())
+    torch.testing.assert_close(batched_outputs(module, images, penultimate), states[:, -1].detach())
+    assert predicted_classes(module, images).tolist() == outputs.argmax(1).tolist()
+    # The states of 4 rows by 3, and the 2 outputs.
+    assert output_sizes(module, inputs) == [11 * 4 * 3, 11 * 2]
+    with captured([module.states]) as passages:
+        module(inputs)
+    torch.testing.assert_close(passages[module.states].output, states)
+
+
+def test_features_that_are_no_rows_are_refused(images: np.ndarray) -> None:
+    class Tokens(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 2)
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            outputs: Tensor = self.layer(inputs[..., 0].transpose(0, 1)).mean(0)
+            return outputs
+
+    with pytest.raises(GengapError, match="a Linear, does not take one row of features"):
+        batched_outputs(Tokens(), images, penultimate)
 
 
 def test_the_batch_shrinks_so_that_the_largest_layer_fits(

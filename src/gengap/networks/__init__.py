@@ -1,12 +1,14 @@
-"""Networks: torch modules built from a declarative spec (JSON), with weights in safetensors files.
+"""Networks: torch modules built from a declarative spec (JSON), and their weights.
 
-A spec is PGDL's own ``config.json`` (a list of Keras-style layers and an input shape) or
-``{"architecture": name, "input_shape": [...], "classes": k, ...}``. Inputs are channels-last:
-(n, H, W, C) images or (n, d) vectors, float32. Front doors: :func:`build`, :func:`initialise`,
-:func:`write_weights`, :func:`read_weights`, :func:`convolutional`, :func:`dense`. For the parts of
-a network: :func:`weight_layers`, :func:`observed_layers`, :func:`leaf_modules`,
-:func:`parameter_count`. For its linear maps: :func:`kernels`, :func:`kernel_norms`,
-:func:`coverage`, :func:`unknown_layers`, :func:`folded`. To run it over data:
+A spec is PGDL's own ``config.json`` (a list of Keras-style layers and an input shape), a named
+architecture, a function in the user's own file, a name in torchvision or timm, or a Keras file, see
+:func:`build`. Any other torch module becomes a network by :func:`adopt`. Inputs are channels last:
+(n, H, W, C) images, (n, d) vectors, ... float32, or int64 tokens (n, length). Front doors:
+:func:`build`, :func:`adopt`, :func:`read_spec`, :func:`copy_code`, :func:`factory_keywords`,
+:func:`initialise`, :func:`write_weights`, :func:`read_weights`, :func:`convolutional`,
+:func:`dense`. For the parts of a network: :func:`weight_layers`, :func:`observed_layers`,
+:func:`leaf_modules`, :func:`parameter_count`. For its linear maps: :func:`kernels`,
+:func:`kernel_norms`, :func:`coverage`, :func:`unknown_layers`, :func:`folded`. To run it over data:
 :func:`batched_outputs`, :func:`predicted_classes`, :func:`logits`, :func:`class_logits`,
 :func:`predictions`, :func:`penultimate`, :func:`captured`. For its device: :func:`resolve_device`,
 :func:`device_of`, :func:`tensor_of`.

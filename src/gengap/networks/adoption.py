@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from gengap.errors import GengapError
+from gengap.networks.device import device_of, dtype_of
+from gengap.networks.differentiation import full_precision
 from gengap.networks.inference import evaluating
 from gengap.networks.network import Network
 from gengap.networks.neurons import (
@@ -40,8 +41,6 @@ EXAMPLE_INPUTS = 3
 
 WHOLE = "whole"
 """Name of a module within its network where its parts cannot take their own names."""
-
-HALF = (torch.float16, torch.bfloat16)
 
 Logits = Callable[[Any], Tensor]
 """Makes the outputs (n, k) of what a module returns."""
@@ -89,10 +88,11 @@ def adopt(
     if isinstance(module, Network):
         module.check_inputs(inputs.shape)
         return module.eval()
-    _check_parameters(module)
-    if any(parameter.dtype in HALF for parameter in module.parameters()):
+    dtype_of(module)  # refuses a module without weights
+    precise = full_precision(module)
+    if precise is not module:
         logger.info("%s is in half precision: a float32 copy is measured.", type(module).__name__)
-        module = copy.deepcopy(module).float()
+    module = precise
     network = AdoptedNetwork(module, tuple(inputs.shape[1:]), _input_type(inputs), logits)
     network.layout = _resolved_layout(network, inputs, layout)
     network.observe(inputs, observe)
@@ -197,8 +197,11 @@ class AdoptedNetwork(Network):
             observe = [
                 name if name.split(".")[0] == WHOLE else f"{WHOLE}.{name}" for name in observe
             ]
-        calls, outputs = recorded_calls(self, lambda: self._tried(inputs))
-        others, _ = recorded_calls(self, lambda: self._tried(inputs[1:]))
+        with torch.enable_grad():
+            calls, outputs = recorded_calls(self, lambda: self._tried(inputs))
+        # Last without a graph, which weights that hooks compute (of pruning, say) would hold on to.
+        with torch.no_grad():
+            others, _ = recorded_calls(self, lambda: self._tried(inputs[1:]))
         if len(outputs) != len(inputs):
             raise GengapError(
                 f"{self.kind} gives {len(outputs)} rows of outputs for {len(inputs)} inputs: "
@@ -233,13 +236,12 @@ class AdoptedNetwork(Network):
         return None
 
     def _tried(self, inputs: Tensor) -> Tensor:
-        """Run the module with a graph, and say which module it is that fails."""
-        weights = next(self.parameters())
-        inputs = inputs.detach().to(weights.device, self._type_of(inputs))
+        """Run the module in eval mode, and say which module it is that fails."""
+        inputs = inputs.detach().to(device_of(self), self._type_of(inputs))
         if inputs.is_floating_point():
             inputs.requires_grad_()
         try:
-            with torch.enable_grad(), evaluating(self):
+            with evaluating(self):
                 return self._outputs(inputs, final=True)
         except GengapError:
             raise
@@ -247,9 +249,7 @@ class AdoptedNetwork(Network):
             raise _refusal(self, inputs, error) from error
 
     def _type_of(self, inputs: Tensor) -> torch.dtype:
-        if not inputs.is_floating_point():
-            return inputs.dtype
-        return next(weight.dtype for weight in self.parameters() if weight.is_floating_point())
+        return dtype_of(self) if inputs.is_floating_point() else inputs.dtype
 
     def _outputs(self, inputs: Tensor, *, final: bool) -> Tensor:
         self.check_inputs(inputs.shape)
@@ -356,15 +356,6 @@ def unwrapped(module: Any) -> nn.Module:
     return module
 
 
-def _check_parameters(module: nn.Module) -> None:
-    parameters = list(module.parameters())
-    if not any(parameter.is_floating_point() for parameter in parameters):
-        raise GengapError(
-            f"{type(module).__name__} has no parameters of a floating type, so there is nothing to "
-            "measure: give a trained network, not quantised."
-        )
-
-
 def _example_inputs(example: Any) -> Tensor:
     """Return three of an example's inputs, the same ones again if it has fewer."""
     inputs = example if isinstance(example, np.ndarray | Tensor) else getattr(example, "inputs", 0)
@@ -403,8 +394,8 @@ def _resolved_layout(network: AdoptedNetwork, inputs: Tensor, layout: str | None
             f"{network.kind} takes the number of channels from its first inputs: state layout, "
             f"{' or '.join(LAYOUTS)}."
         )
-    weights = next(network.parameters())
-    errors = {name: network.runs(inputs.to(weights.device), name) for name in LAYOUTS}
+    placed = inputs.to(device_of(network))
+    errors = {name: network.runs(placed, name) for name in LAYOUTS}
     fitting = [name for name, error in errors.items() if error is None]
     if len(fitting) == 1:
         logger.info("%s takes its inputs %s.", network.kind, fitting[0].replace("_", " "))

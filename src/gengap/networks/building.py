@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.errors import GengapError
+from gengap.errors import GengapError, MachineError
 from gengap.networks.adoption import AdoptedNetwork, adopt
 from gengap.networks.architectures import ARCHITECTURES
 from gengap.networks.factories import make_module
@@ -24,6 +25,9 @@ from gengap.networks.sequential import SequentialNetwork
 
 if TYPE_CHECKING:
     from gengap.datasets import Split
+
+NO_MEMORY = "allocate memory"
+"""What torch says where an array is too large."""
 
 FIRST_SEED = 0
 """The seed of the weights that a network has until it is trained or weights are read."""
@@ -82,6 +86,7 @@ def build(
     Raises:
         GengapError: an unknown layer, architecture or keyword, shapes that do not fit, or a module
             that cannot be made or adopted.
+        MachineError: the network does not fit into memory, or a package is missing.
     """
     kinds = [kind for kind in KINDS if kind in spec] if isinstance(spec, Mapping) else []
     if len(kinds) != 1:
@@ -95,12 +100,26 @@ def build(
     if kinds[0] == "keras":
         return _of_keras(spec, folder)
     # torch's layers draw their first weights from the global random state.
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _in_memory():
         network = _sequential(spec) if "model_config" in spec else _named(spec)
     network.spec = copy.deepcopy(dict(spec))
     if torch.get_default_device().type != "meta":
         initialise(network, "torch", torch.Generator().manual_seed(FIRST_SEED))
     return network.eval()
+
+
+@contextmanager
+def _in_memory() -> Iterator[None]:
+    """Say in a sentence that a network does not fit into memory."""
+    try:
+        yield
+    except RuntimeError as error:
+        if NO_MEMORY not in str(error):
+            raise
+        raise MachineError(
+            "The network of a spec does not fit into the memory of this machine: make its layers "
+            "smaller, or take a larger machine."
+        ) from error
 
 
 def _of_keras(spec: Mapping[str, Any], folder: str | Path) -> Network:

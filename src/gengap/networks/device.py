@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gengap.errors import MachineError
+from gengap.errors import GengapError, MachineError
 
 NAMES = re.compile(r"auto|cpu|cuda(:\d+)?")
 
@@ -46,7 +46,23 @@ def resolve_device(name: str) -> torch.device:
 
 def device_of(network: nn.Module) -> torch.device:
     """Return the device that a network's parameters are on."""
-    return next(network.parameters()).device
+    return _first_weight(network).device
+
+
+def dtype_of(network: nn.Module) -> torch.dtype:
+    """Return the floating type of a network's parameters."""
+    return _first_weight(network).dtype
+
+
+def _first_weight(network: nn.Module) -> Tensor:
+    """Return the first parameter of a floating type."""
+    for parameter in network.parameters():
+        if parameter.is_floating_point():
+            return parameter
+    raise GengapError(
+        f"The network, a {type(network).__name__}, has no parameters of a floating type: give a "
+        "network with weights, not quantised."
+    )
 
 
 def tensor_of(array: np.ndarray, device: torch.device) -> Tensor:

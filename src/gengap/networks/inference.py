@@ -20,10 +20,11 @@ from torch import Tensor, nn
 
 from gengap.errors import GengapError
 from gengap.limits import LAYER_BYTES
-from gengap.networks.device import device_of, tensor_of
-from gengap.networks.inspection import leaf_modules, weight_layers
+from gengap.networks.device import device_of, dtype_of, tensor_of
+from gengap.networks.inspection import leaf_modules
 from gengap.networks.layout import channels_last
 from gengap.networks.network import Network
+from gengap.networks.neurons import CONVOLUTIONS, owns_kernel
 from gengap.networks.outputs import first_tensor, read_outputs
 
 if TYPE_CHECKING:
@@ -82,12 +83,29 @@ def predictions(outputs: Tensor) -> Tensor:
 
 
 def penultimate(network: nn.Module, inputs: Tensor) -> Tensor:
-    """Return the input of the last weight layer, (n, features), flattened in the order H, W, C."""
-    _, last = weight_layers(network)[-1]
-    with captured([last]) as passages:
+    """Return the input of the layer that is called last, flattened in the order H, W, C.
+
+    Args:
+        network: any network with a layer that owns a kernel; it runs in eval mode.
+        inputs: (n, *input_shape).
+
+    Returns:
+        (n, features).
+
+    Raises:
+        GengapError: there is no such layer, or its input is not one row for each input.
+    """
+    layers = filter(owns_kernel, network.modules())
+    with evaluating(network), captured(layers) as passages:
         logits(network, inputs)
-    features = passages[last].input
-    return (channels_last(features) if isinstance(last, nn.Conv2d) else features).flatten(1)
+    last = next(reversed(passages), None)
+    features = None if last is None else passages[last].input
+    if not isinstance(features, Tensor) or len(features) != len(inputs):
+        raise GengapError(
+            f"The last layer of the network, a {type(last).__name__}, does not take one row of "
+            "features for each input, so there are no penultimate features: end in a linear layer."
+        )
+    return (channels_last(features) if isinstance(last, CONVOLUTIONS) else features).flatten(1)
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -144,12 +162,13 @@ def captured(modules: Iterable[nn.Module]) -> Iterator[dict[nn.Module, Passage]]
         modules: those to watch. If a module runs several times, its last passage is kept.
 
     Yields:
-        A mapping, which forward passes inside the block fill.
+        A mapping, which forward passes inside the block fill, in the order of the last calls.
     """
     passages: dict[nn.Module, Passage] = {}
 
     def remember(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
         tensor = first_tensor(output)
+        passages.pop(module, None)  # so that the order is that of the last calls
         passages[module] = Passage(arguments[0], output if tensor is None else tensor)
 
     with forward_hooks(modules, remember):
@@ -162,7 +181,7 @@ def output_sizes(
     """Return how many numbers each module without parts outputs, in the order of the calls.
 
     Args:
-        network: any network.
+        network: any network; it runs in eval mode.
         inputs: (n, *input_shape).
         function: runs the network.
 
@@ -175,7 +194,7 @@ def output_sizes(
         tensor = first_tensor(output)
         sizes.append(0 if tensor is None else tensor.numel())
 
-    with forward_hooks(leaf_modules(network), measure):
+    with evaluating(network), forward_hooks(leaf_modules(network), measure):
         function(network, inputs)
     return sizes
 
@@ -199,7 +218,7 @@ def batch_size_for(network: nn.Module, inputs: np.ndarray | Tensor, limit: int =
         _, example = next(input_batches(network, inputs, 1))
         with torch.no_grad(), evaluating(network):
             known[shape] = max(example.numel(), *output_sizes(network, example))
-    bytes_per_input = known[shape] * next(network.parameters()).element_size()
+    bytes_per_input = known[shape] * dtype_of(network).itemsize
     return max(1, min(limit, LAYER_BYTES // bytes_per_input))
 
 
@@ -217,7 +236,7 @@ def input_batches(
     Yields:
         The rows of a batch, and its inputs (b, *input_shape).
     """
-    device, dtype = device_of(network), next(network.parameters()).dtype
+    device, dtype = device_of(network), dtype_of(network)
     for start in range(0, len(inputs), size):
         rows = slice(start, min(start + size, len(inputs)))
         batch = inputs[rows] if isinstance(inputs, Tensor) else tensor_of(inputs[rows], device)
@@ -244,9 +263,14 @@ def batched_outputs(
         (n, ...), on the network's device.
 
     Raises:
-        GengapError: there are no inputs, or they do not fit the network.
+        GengapError: the data hold no inputs, or inputs that do not fit the network.
     """
-    inputs = data if isinstance(data, np.ndarray | Tensor) else data.inputs
+    inputs = data if isinstance(data, np.ndarray | Tensor) else getattr(data, "inputs", None)
+    if not isinstance(inputs, np.ndarray | Tensor):
+        raise GengapError(
+            f"The inputs are a {type(data).__name__}: give an array (n, ...), as numpy.asarray "
+            "makes it, a tensor or a Split."
+        )
     if len(inputs) == 0:
         raise GengapError("There are no inputs to run the network on: give at least one.")
     size = batch_size_for(network, inputs, batch_size)

@@ -22,7 +22,7 @@ from gengap.measures.pgdl.drawing import INPUTS, draw_balanced
 from gengap.measures.pgdl.outputs import BATCH, all_observed, class_scores
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
-from gengap.networks import batch_size_for, forward_hooks, leaf_modules
+from gengap.networks import AdoptedNetwork, batch_size_for, forward_hooks, leaf_modules
 from gengap.networks.layout import ChannelsFirst, ChannelsLast, Flatten
 from gengap.networks.padding import AveragePooling
 
@@ -92,12 +92,18 @@ def manifold_mixup_error(subject: Subject) -> float:
 def _first_activation(network: nn.Module, example: Tensor) -> nn.Module:
     """Return the first module without parts that is not affine, or else the first kernel's.
 
+    Of an adopted network, whose modules may be registered in any order and share activations, it is
+    the first observed layer with an activation, or else the first observed layer.
+
     Returns:
         A module that a forward pass calls, and that returns one tensor.
 
     Raises:
         GengapError: there is none.
     """
+    if isinstance(network, AdoptedNetwork):
+        activated = [name for name, path in network.observed.items() if path != name]
+        return network.observed_module((activated or list(network.observed))[0])
     called: set[nn.Module] = set()
 
     def remember(module: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:

@@ -52,9 +52,24 @@ def observe(
 def all_observed(
     network: nn.Module, modules: Sequence[nn.Module], inputs: Tensor, *, before: bool = False
 ) -> list[Tensor]:
-    """Collect what :func:`observe` sees of any number of inputs in batches, without gradients."""
+    """Collect what :func:`observe` sees of any number of inputs in batches, without gradients.
+
+    Returns:
+        (n, ...) for each module.
+
+    Raises:
+        GengapError: a module takes or gives something else than one row for each input.
+    """
     size = batch_size_for(network, inputs, BATCH)
-    batches = [
-        observe(network, modules, batch, before=before)[1] for batch in torch.split(inputs, size)
-    ]
+    batches = []
+    for batch in torch.split(inputs, size):
+        parts = observe(network, modules, batch, before=before)[1]
+        for module, part in zip(modules, parts, strict=True):
+            if not isinstance(part, Tensor) or len(part) != len(batch):
+                raise GengapError(
+                    f"A {type(module).__name__} in the network {'takes' if before else 'gives'} "
+                    "something else than one row for each input, so inputs cannot be compared "
+                    "there: do without this measure."
+                )
+        batches.append(parts)
     return [torch.cat(parts) for parts in zip(*batches, strict=True)]
