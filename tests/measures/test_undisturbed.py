@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
@@ -112,6 +114,50 @@ def test_all_networks_of_a_subject_are_left_alone_also_after_an_error(
     with pytest.raises(GengapError, match="This measure fails"):
         compute(careless, subject)
     assert [state(left) for left in subject.networks] == before
+
+
+def wrapped(wrapper: str) -> nn.Module:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 3)).eval()
+    if wrapper == "parallel":
+        return nn.DataParallel(network)
+    if wrapper == "pruned":
+        prune.l1_unstructured(network[0], "weight", amount=0.5)  # type: ignore[no-untyped-call]
+    elif wrapper == "weight_norm of hooks":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            nn.utils.weight_norm(network[0])
+        network(torch.zeros(1, 4))
+    elif wrapper == "weight_norm":
+        parametrizations.weight_norm(network[0])
+    return network
+
+
+@pytest.mark.parametrize("wrapper", ["parallel", "pruned", "weight_norm of hooks", "weight_norm"])
+def test_wrapped_networks_and_weights_are_measured(wrapper: str) -> None:
+    inputs = np.random.default_rng(0).standard_normal((12, 4)).astype(np.float32)
+    train = Split(inputs, np.arange(12) % 3, 3)
+    network, bare = wrapped(wrapper), wrapped("none")
+    same = wrapper != "pruned"
+    for name in ("log_spectral_norm_product", "training_accuracy", "negative_training_loss"):
+        what = f"baseline:{name}"
+        (value,), (expected,) = (
+            compute(what, Subject(each, each, train, np.random.default_rng(0))).values()
+            for each in (network, bare)
+        )
+        assert isinstance(value, float)
+        assert not same or value == pytest.approx(expected, rel=1e-5)
+    for family in ("competition", "curvature", "tangent"):
+        assert compute(family, Subject(network, network, train, np.random.default_rng(0)))
+
+
+def test_torchscript_is_refused_in_a_sentence() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network = torch.jit.trace(nn.Linear(4, 3), torch.zeros(2, 4))  # type: ignore[no-untyped-call]
+    train = Split(np.eye(4, dtype=np.float32), np.arange(4) % 3, 3)
+    with pytest.raises(GengapError, match="The network is TorchScript"):
+        compute("baseline", Subject(network, None, train, np.random.default_rng(0)))
 
 
 def test_half_precision_is_measured_in_float32(network: nn.Module, train: Split) -> None:

@@ -27,7 +27,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -39,6 +39,9 @@ from gengap.measures.subject import Subject
 from gengap.measures.undisturbed import undisturbed
 from gengap.names import FAMILIES
 from gengap.planning.families import family_source
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = [
     "FAMILIES",
@@ -255,8 +258,9 @@ def attempt(what: str | MeasureFunction, subject: Subject, *, slow: bool = True)
     A measure whose needs are not met, or that fails, is left out by name; the others are computed.
     Each function has its own random stream, by its place in its module, so that a measure has the
     same value alone and within its family. Networks are in eval mode while they are measured. Their
-    modes, buffers, gradients and ``requires_grad`` flags are as before afterwards. Networks of half
-    precision are measured as float32 copies.
+    modes, buffers, gradients and ``requires_grad`` flags are as before afterwards. Networks are
+    taken out of wrappers (``DataParallel``, ``torch.compile``), and those of half precision are
+    measured as float32 copies.
 
     Args:
         what: a family ("baseline", or the path of a Python file with measures), one measure of it
@@ -285,7 +289,7 @@ def attempt(what: str | MeasureFunction, subject: Subject, *, slow: bool = True)
         names: Collection[str] = [only] if only else by_name
     else:
         names, selected, functions = declaration(what).names, [what], _companions(what)
-    subject = _in_full_precision(subject)
+    subject = _measurable(subject)
     streams = dict(zip(functions, subject.rng.spawn(len(functions)), strict=True))
     values: dict[str, Value] = {}
     left_out: dict[str, str] = {}
@@ -324,26 +328,22 @@ def applicable(family: str, subject: Subject) -> dict[str, str | None]:
     return reasons
 
 
-def _in_full_precision(subject: Subject) -> Subject:
-    """Take networks of half precision as float32 copies: the same weights, with exact sums.
+def _measurable(subject: Subject) -> Subject:
+    """Take networks out of wrappers, and those of half precision as float32 copies."""
+    unwrapped = importlib.import_module("gengap.networks.adoption").unwrapped
+    full_precision = importlib.import_module("gengap.networks.differentiation").full_precision
 
-    Returns:
-        The subject with these copies.
+    def taken(network: nn.Module) -> nn.Module:
+        inner: nn.Module = full_precision(unwrapped(network))
+        return inner
 
-    Raises:
-        GengapError: a network is TorchScript.
-    """
-    refuse = importlib.import_module("gengap.networks.inspection").refuse_torchscript
-    for network in subject.networks:
-        refuse(network)
-    copied = importlib.import_module("gengap.networks.differentiation").full_precision
     snapshots = subject.snapshots
     return replace(
         subject,
-        network=copied(subject.network),
-        initial=None if subject.initial is None else copied(subject.initial),
-        snapshots=snapshots and {epoch: copied(network) for epoch, network in snapshots.items()},
-        siblings=tuple(map(copied, subject.siblings)),
+        network=taken(subject.network),
+        initial=None if subject.initial is None else taken(subject.initial),
+        snapshots=snapshots and {epoch: taken(network) for epoch, network in snapshots.items()},
+        siblings=tuple(map(taken, subject.siblings)),
     )
 
 

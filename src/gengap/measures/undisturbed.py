@@ -18,7 +18,9 @@ def undisturbed(networks: Iterable[nn.Module]) -> Iterator[None]:
     """Put networks into eval mode; afterwards nothing but their weights may have changed.
 
     The mode of each module, the buffers (such as running statistics), the gradients, and which
-    parameters require one are then as before, also after an error.
+    parameters require one are then as before, also after an error. Meanwhile weights that hooks
+    compute at each pass (by torch's former ``weight_norm``, or pruning) have no graph, so that
+    networks can be copied.
 
     Args:
         networks: any networks, some of them maybe the same.
@@ -33,6 +35,10 @@ def undisturbed(networks: Iterable[nn.Module]) -> Iterator[None]:
                 for name, buffer in module._buffers.items():
                     saved = None if buffer is None else buffer.clone()
                     stack.callback(_restore_buffer, module, name, buffer, saved)
+                for name, value in list(vars(module).items()):
+                    if getattr(value, "grad_fn", None) is not None:
+                        stack.callback(setattr, module, name, value)
+                        setattr(module, name, value.detach())
             for parameter in network.parameters():
                 gradient = parameter.grad
                 saved = None if gradient is None else gradient.clone()

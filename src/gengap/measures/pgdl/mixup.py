@@ -120,7 +120,12 @@ def _first_activation(network: nn.Module, example: Tensor) -> nn.Module:
 
     with torch.inference_mode(), forward_hooks(leaf_modules(network), remember):
         class_scores(network, example)
-    modules = [module for module in leaf_modules(network) if module in called]
+    # What computes a weight gives no activations.
+    modules: list[nn.Module] = [
+        module
+        for name, module in network.named_modules()
+        if module in called and ".parametrizations." not in f".{name}."
+    ]
     if not modules:
         raise GengapError(
             "No part of the network returns one tensor, so nothing inside it can be mixed: build "

@@ -125,8 +125,10 @@ def sharpness(subject: Subject) -> float:
     inputs, labels = draw(train, SHARPNESS_INPUTS, rng, network)
     target = _accuracy(network, inputs, labels) - ACCURACY_LOST
     perturbed = copy.deepcopy(network)
-    counted = list(counted_parameters(network, subject.parameters).values())
-    weights = list(counted_parameters(perturbed, subject.parameters).values())
+    by_name = counted_parameters(network, subject.parameters)
+    counted, copies = list(by_name.values()), dict(perturbed.named_parameters())
+    # A copy may list parametrised weights in another order.
+    weights = [copies[name] for name in by_name]
     noise = [
         tensor_of(rng.uniform(-0.5, 0.5, tuple(p.shape)).astype(np.float32), p.device)
         for p in counted

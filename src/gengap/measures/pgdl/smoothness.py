@@ -167,21 +167,19 @@ def _called_layers(network: nn.Module, inputs: Tensor) -> list[nn.Module]:
     """Return the linear layers and convolutions that a forward pass calls.
 
     Returns:
-        At least one, in the order of their first calls.
+        At least one, in the order of their last calls.
 
     Raises:
         GengapError: there is none.
     """
-    layers = [layer for _, layer in weight_layers(network)]
-    with torch.inference_mode(), captured(layers) as passages:
+    with torch.no_grad(), captured(layer for _, layer in weight_layers(network)) as passages:
         class_scores(network, inputs[:1])
-    called = list(passages)
-    if not called:
+    if not passages:
         raise GengapError(
             "The network calls no linear layer and no convolution, whose inputs would be its "
             "features: use layers of torch.nn, or do without this measure."
         )
-    return called
+    return list(passages)
 
 
 def _layer_inputs(network: nn.Module, layers: Sequence[nn.Module], inputs: Tensor) -> list[Tensor]:
