@@ -120,7 +120,8 @@ def test_a_row_has_what_is_declared_described_and_measured(
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "evaluation").mkdir()
-    pd.DataFrame({"family": ["made", "other"], "value": 0.0}).to_csv(tmp_path / "measures.csv")
+    pd.DataFrame({"family": ["made"], "value": 0.0}).to_csv(tmp_path / "measures.csv")
+    pd.DataFrame({"family": ["other"]}).to_csv(tmp_path / "left_out_measures.csv")
     pd.DataFrame(
         [
             ("a", "kendall", "all", 0.5, 0.25, 0.75),
