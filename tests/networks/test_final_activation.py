@@ -84,3 +84,16 @@ def test_a_tanh_of_one_output_is_the_logit(data: Split) -> None:
     assert loss == pytest.approx(np.log1p(np.exp(-signs * logit)).mean(), rel=1e-6)
     squared, _ = loss_and_accuracy(network, data, "mse")
     assert squared == pytest.approx(((logit - signs) ** 2).mean(), rel=1e-5)
+
+
+def test_several_sigmoids_are_divided_by_their_sum(data: Split) -> None:
+    """So does Keras in its cross-entropy of classes."""
+    layers = [{"layer_name": "Dense", "units": 2, "activation": "sigmoid"}]
+    network = network_of(layers, [[-SLOPE, 0.5], [SLOPE, 0.0]])
+    with torch.no_grad():
+        probabilities = network(torch.from_numpy(data.inputs)).double().numpy()
+    shares = probabilities / probabilities.sum(axis=1, keepdims=True)
+    loss, accuracy = loss_and_accuracy(network, data)
+    rows = np.arange(len(data.labels))
+    assert loss == pytest.approx(-np.log(shares[rows, data.labels]).mean(), rel=1e-5)
+    assert accuracy == np.mean(shares.argmax(axis=1) == data.labels)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gengap import names
 from gengap.errors import GengapError
@@ -142,7 +143,13 @@ class SequentialNetwork(Network):
         return self._through(inputs, without_last=False)
 
     def logits(self, inputs: Tensor) -> Tensor:
-        """Return the outputs (n, outputs) before the final activation, if there is one."""
+        """Return the outputs (n, outputs) before the final activation, if there is one.
+
+        Several sigmoids p give log p: Keras divides such outputs by their sum for the cross-entropy
+        of classes, which is the softmax of log p.
+        """
+        if self.outputs > 1 and isinstance(list(self.children())[-1], nn.Sigmoid):
+            return functional.logsigmoid(self._through(inputs, without_last=True))
         return self._through(inputs, without_last=self.final_activation is not None)
 
     def _through(self, inputs: Tensor, *, without_last: bool) -> Tensor:
@@ -210,9 +217,9 @@ def _refuse_other_numbers(given: Mapping[str, Any]) -> None:
 def _final_activation(last: nn.Module, outputs: int) -> str | None:
     """Return the function that makes probabilities of a network's logits, if its last module does.
 
-    A sigmoid of several outputs says nothing of how the classes exclude each other, so it stays. So
-    does any other function of a single output, such as tanh: its values count as the logit, whose
-    sign is the class.
+    A sigmoid of several outputs makes no probabilities that sum to 1, so it is none. Nor is any
+    other function of a single output, such as tanh: its values count as the logit, whose sign is
+    the class.
 
     Args:
         last: the last module.
