@@ -93,7 +93,7 @@ def write_evaluation(folder: Path, measures: pd.DataFrame) -> None:
         measures,
         task.gaps(),
         task.hyper_parameters(),
-        training_accuracy=task.train_accuracies(),
+        training_accuracy=task.training_outcomes(),
         resamples=20,
         permutations=20,
     ).write(folder / "evaluation")

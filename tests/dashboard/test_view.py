@@ -29,7 +29,7 @@ def measures(task_folder: Path) -> pd.DataFrame:
 def test_networks_are_those_of_the_task(view: View, task_folder: Path) -> None:
     task = tasks.load(task_folder)
     pd.testing.assert_series_equal(view.networks[GAP], task.gaps())
-    pd.testing.assert_series_equal(view.networks["train_accuracy"], task.train_accuracies())
+    pd.testing.assert_series_equal(view.networks["train_accuracy"], task.training_outcomes())
     columns = list(view.hyper_parameters)
     pd.testing.assert_frame_equal(view.networks[columns], task.hyper_parameters())
 

@@ -110,7 +110,7 @@ def test_every_network_has_every_measure(task: tasks.Task, measures: pd.DataFram
     assert count["0"] == 64 * 8 + 8 + 8 * 10 + 10
     assert count["7"] == 64 * 16 + 16 + 16 * 10 + 10
     stated = measures[measures["measure"] == "training_accuracy"].set_index("network")["value"]
-    np.testing.assert_allclose(stated, task.train_accuracies())
+    np.testing.assert_allclose(stated, task.training_outcomes())
 
 
 def test_r2_is_that_of_scikit_learn_on_the_same_halves(

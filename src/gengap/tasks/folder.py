@@ -243,13 +243,12 @@ class Task:
         """Return the generalisation gap of each network, indexed by network id."""
         return self._series({name: network.gap for name, network in self.networks.items()}, "gap")
 
-    def train_accuracies(self) -> pd.Series[float]:
-        """Return the training accuracy of each network, indexed by network id."""
-        return self._training(ACCURACY)
-
     def training_outcomes(self) -> pd.Series[float]:
         """Return the training accuracy, loss or error that the gap is of, indexed by network id."""
-        return self._training(self.gap_of)
+        values = {
+            name: network.metrics.training(self.gap_of) for name, network in self.networks.items()
+        }
+        return self._series(values, f"train_{self.gap_of}")
 
     def outcomes(self) -> pd.DataFrame:
         """Return the accuracies, losses or errors that the gap is of.
@@ -269,10 +268,6 @@ class Task:
         rows = {name: network.metrics.hyper_parameters for name, network in self.networks.items()}
         table = pd.DataFrame.from_dict(rows, orient="index", columns=list(self.grid))
         return table.rename_axis("network")
-
-    def _training(self, of: str) -> pd.Series[float]:
-        values = {name: network.metrics.training(of) for name, network in self.networks.items()}
-        return self._series(values, f"train_{of}")
 
     @staticmethod
     def _series(values: dict[str, float], name: str) -> pd.Series[float]:
