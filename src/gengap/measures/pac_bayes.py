@@ -80,9 +80,10 @@ class NoiseScale:
 def bounds_by_accuracy(subject: Subject) -> dict[str, float | LeftOut]:
     """Compute PAC-Bayesian bounds whose noise costs a tenth of the training accuracy.
 
-    ``orig`` measures weights from the origin, ``init`` from their initial values, and ``flatness``
-    the noise alone. ``mag`` is aware of magnitudes: noise grows with the weight. The form with the
-    origin has the distance from initialisation in its denominators too, as published.
+    In ``orig``, weights are measured from the origin; in ``init``, from their initial values;
+    ``flatness`` uses the noise alone. The forms with ``mag`` are aware of magnitudes: their noise
+    grows with the weight. As published, ``mag_orig`` too has the distance from initialisation in
+    its denominators.
 
     Equation:
         pac_bayes_orig = sqrt((||w||^2 / (4 sigma^2) + log(m / sigma) + 10) / m), pac_bayes_init

@@ -308,8 +308,8 @@ def final_activation(calls: Sequence[Call], outputs: Tensor) -> tuple[str, Call 
         outputs: its outputs (n, k), with their graph where there is one.
 
     Returns:
-        ``softmax`` or ``sigmoid`` (of one output), and the call of its module; None in its place if
-        it is no module's. None if there is no such function.
+        The function's name, ``softmax`` or ``sigmoid`` (of one output), and the call of its module,
+        or None in place of the call where no module computes it. None if there is no such function.
     """
     single = outputs.shape[1] == 1
     kind, name = (nn.Sigmoid, "sigmoid") if single else (nn.Softmax, "softmax")

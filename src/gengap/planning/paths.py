@@ -41,9 +41,10 @@ def resolved(
 ) -> Settings:
     """Return a config whose relative paths are relative to the working directory.
 
-    A list or a value stands in one place, where mappings are merged: the last place that has it
-    under the same keys decides. What stands in none of them, such as a config that an outer
-    workflow makes in Python, is relative to the working directory already.
+    Mappings of several files are merged. A list or a single value comes whole from the last file
+    that has it, and its paths are relative to the folder of that file. A value that comes from no
+    file, as in a config that an outer workflow makes in Python, is left as it is: its paths are
+    relative to the working directory already.
 
     Args:
         config: the merged config, unchecked; it is left as it is.
