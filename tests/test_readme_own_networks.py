@@ -148,6 +148,7 @@ def test_python_gives_the_same_values(
     blocks: list[Block], inside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(inside))
+    monkeypatch.delitem(sys.modules, "mynets", raising=False)
     namespace: dict[str, Any] = {}
     exec(compile(of_language(blocks, "python")[1], "README.md", "exec"), namespace)
     values = namespace["values"]

@@ -1,4 +1,4 @@
-"""Parts of the networks in ``mynets.py``, which lies in the same folder."""
+"""Parts of the networks in ``foreign_networks.py``, which lies in the same folder."""
 
 from __future__ import annotations
 

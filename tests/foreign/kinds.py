@@ -89,7 +89,7 @@ class Kind:
     """One kind of network and its data.
 
     Attributes:
-        factory: its name in ``mynets.py``.
+        factory: its name in ``foreign_networks.py``.
         data: makes the arrays.
         layout: of the arrays; None where there is nothing to say.
         epochs: of training.
@@ -123,10 +123,10 @@ def factory(kind: Kind) -> Callable[..., nn.Module]:
     """Import a user's factory as a user does, with its folder on the path."""
     sys.path.insert(0, str(HERE))
     try:
-        mynets = importlib.import_module("mynets")
+        foreign_networks = importlib.import_module("foreign_networks")
     finally:
         sys.path.remove(str(HERE))
-    make: Callable[..., nn.Module] = getattr(mynets, kind.factory)
+    make: Callable[..., nn.Module] = getattr(foreign_networks, kind.factory)
     return make
 
 
@@ -177,7 +177,7 @@ def write_checkpoints(name: str, folder: Path) -> dict[str, Any]:
     kind = KINDS[name]
     arrays, make = kind.data(), factory(kind)
     folder.mkdir(parents=True, exist_ok=True)
-    for source in ("mynets.py", "blocks.py"):
+    for source in ("foreign_networks.py", "blocks.py"):
         shutil.copy(HERE / source, folder / source)
     np.savez(folder / f"{name}.npz", **arrays)  # type: ignore[arg-type]
     rows: list[dict[str, Any]] = []
@@ -200,7 +200,7 @@ def write_checkpoints(name: str, folder: Path) -> dict[str, Any]:
         writer.writeheader()
         writer.writerows(rows)
     dataset: dict[str, Any] = {"from": f"{name}.npz"}
-    network_spec = {"factory": f"mynets.py:{kind.factory}"}
+    network_spec = {"factory": f"foreign_networks.py:{kind.factory}"}
     if kind.layout:
         dataset["layout"] = kind.layout
         network_spec["layout"] = "channels_first"
