@@ -133,7 +133,7 @@ class View:
 
     @cached_property
     def _files_of_diagrams(self) -> dict[str, Path]:
-        return find_diagrams(self.diagrams) if self.diagrams else {}
+        return find_diagrams(sorted(self.diagrams.glob("*.npz"))) if self.diagrams else {}
 
     @cached_property
     def _failures_of_diagrams(self) -> dict[str, Failure]:
