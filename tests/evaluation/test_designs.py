@@ -92,5 +92,5 @@ def test_one_draw_is_none_and_a_network_without_a_draw_is_refused(zoo: Zoo) -> N
     networks = list(zoo.gaps.index)
     arguments = (zoo.measures, zoo.gaps, zoo.grid, zoo.training_accuracy, (), "accuracy")
     assert prepare(*arguments, draws=pd.Series("a", index=networks)).draws is None
-    with pytest.raises(GengapError, match=r"Network 23 has no draw"):
+    with pytest.raises(GengapError, match=r"Network 22 has no draw"):
         prepare(*arguments, draws=pd.Series(["a", "b"] * 11, index=networks[:22]))
