@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from gengap.evaluation.designs import Design, most_principal_components
 from gengap.evaluation.folds import Folds
@@ -408,19 +407,22 @@ def skewness(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Return (cells, scalars): third moment over the cube of the spread; 0 without spread."""
     weights = train / train.sum(axis=1, keepdims=True)
     centred = values - (weights @ values)[:, None, :]
-    second = np.einsum("cns,cn->cs", centred**2, weights)
-    third = np.einsum("cns,cn->cs", centred**3, weights)
+    weighted = centred * centred
+    weighted *= weights[:, :, None]
+    second = weighted.sum(axis=1)
+    weighted *= centred
+    third = weighted.sum(axis=1)
     varies = second > CONSTANT_TOLERANCE**2 * np.max(np.abs(values), axis=0) ** 2
     return np.asarray(np.where(varies, third / np.where(varies, second, 1.0) ** 1.5, 0.0))
 
 
 def normal_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Return (networks,) normal scores; others than the training networks are interpolated."""
-    inside = values[train]
-    scores = ndtri((rankdata(inside) - 3 / 8) / (len(inside) + 1 / 4))
-    order = np.argsort(inside, kind="stable")
-    distinct, first = np.unique(inside[order], return_index=True)
-    return np.asarray(np.interp(values, distinct, scores[order][first]))
+    distinct, counts = np.unique(values[train], return_counts=True)
+    # Equal values share the average of their ranks.
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    scores = ndtri((ranks - 3 / 8) / (counts.sum() + 1 / 4))
+    return np.asarray(np.interp(values, distinct, scores))
 
 
 def within_range(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
