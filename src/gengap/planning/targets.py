@@ -70,7 +70,7 @@ def statistics_names(task: TaskPlan) -> list[str]:
     """Return the names of the tables beside a task's leaderboard; a study's task has more."""
     names = ["clusters", "mutual_information"]
     if "/" in task.name:
-        names += ["summary_correlations", "strongest"]
+        names += ["five_by_two", "summary_correlations", "strongest"]
     if task.run["feature_sets"]:
         names += ["feature_sets", "feature_set_tests"]
     return names
