@@ -12,19 +12,19 @@ import pandas as pd
 
 from gengap.errors import GengapError
 from gengap.evaluation.comparison import holm, paired_t_test
+from gengap.evaluation.correlations import ALL, correlation_tables, strata_of
 from gengap.evaluation.designs import (
     HYPER_PARAMETERS,
     MEAN,
     REFERENCE,
     Design,
     Designs,
-    levels,
     natural_key,
     prepare,
     reference_designs,
 )
 from gengap.evaluation.linear_model import ordinary_least_squares
-from gengap.evaluation.rank_statistics import STATISTICS, correlate
+from gengap.evaluation.rank_statistics import STATISTICS
 from gengap.evaluation.regression import REPEATS, cross_validate, halves
 from gengap.files import writing
 from gengap.limits import LEAST_NETWORKS
@@ -38,7 +38,6 @@ REDUCED = (
 their many values."""
 TIE_DIGITS = 12
 """Measures whose mean R2 agree to this many digits are ranked by name."""
-ALL = "all"
 
 R2_COLUMNS = ("r2_mean", "r2_std", "r2_median", "r2_min", "r2_max", "r2_increment")
 TEST_COLUMNS = ("t_vs_best", "p_vs_best", "p_vs_best_holm")
@@ -50,9 +49,6 @@ LEADERBOARD_COLUMNS = (
 )  # fmt: skip
 FOLD_COLUMNS = ("measure", "repeat", "fold", "r2")
 COMPARISON_COLUMNS = ("measure", "against", "t", "p", "p_holm")
-CORRELATION_COLUMNS = (
-    "measure", "statistic", "stratum", "estimate", "low", "high", "p", "networks"
-)  # fmt: skip
 TYPES: Any = {"rank": "Int64", "name": str, "stratum": str, "measure": str, "family": str}
 
 
@@ -69,7 +65,7 @@ class Evaluation:
         folds: measure, repeat, fold, r2.
         tests: measure, against, t, p, p_holm: Dietterich's test against the best measure and each
             reference row; t < 0 where the measure scored lower in the first fold.
-        correlations: measure, statistic, stratum, estimate, low, high, p, networks.
+        correlations: measure, statistic, stratum, estimate, low, high, p, p_family, networks.
         strata: stratum, then the leaderboard's columns.
         left_out: what is not compared: kind (network or measure), name, reason.
         best_ols: statsmodels' summary of the best measure.
@@ -246,15 +242,22 @@ def tables(
 ) -> Evaluation:
     """Make all tables of an evaluation from checked input."""
     everyone = np.ones(len(designs.networks), dtype=bool)
-    overall = board(designs, everyone, ALL, draws, left_out=len(designs.left_out_networks()))
-    correlations = [overall.correlations]
-    for label, rows in strata_of(designs.grid, correlate_within):
-        correlations.append(correlation_table(designs, rows, label, draws))
+    correlations = correlation_tables(
+        designs,
+        (correlate_within, rank_within),
+        resamples=draws.resamples,
+        permutations=draws.permutations,
+        seed=draws.seed,
+    )
+    left_out = len(designs.left_out_networks())
+    overall = board(designs, everyone, ALL, draws, correlations, left_out=left_out)
     leaderboards = []
     unused = grid.loc[grid.index.astype(str).isin(designs.left_out_networks())]
     dropped = {label: int(rows.sum()) for label, rows in strata_of(unused, rank_within)}
     for label, rows in strata_of(designs.grid, rank_within):
-        within_stratum = board(designs, rows, label, draws, left_out=dropped.get(label, 0))
+        within_stratum = board(
+            designs, rows, label, draws, correlations, left_out=dropped.get(label, 0)
+        )
         within_stratum.leaderboard.insert(0, "stratum", label)
         leaderboards.append(within_stratum.leaderboard)
     columns = ["stratum", *LEADERBOARD_COLUMNS]
@@ -264,7 +267,7 @@ def tables(
         leaderboard=overall.leaderboard,
         folds=overall.folds,
         tests=overall.tests,
-        correlations=pd.concat(correlations, ignore_index=True),
+        correlations=correlations,
         strata=(
             pd.concat(leaderboards, ignore_index=True)
             if leaderboards
@@ -279,14 +282,6 @@ def tables(
     )
 
 
-def strata_of(grid: pd.DataFrame, name: str | None) -> list[tuple[str, np.ndarray]]:
-    """Return label ``<name>=<value>`` and mask of each value of a hyper-parameter, in order."""
-    if name is None or grid.empty:
-        return []
-    distinct, index = levels(grid[name])
-    return [(f"{name}={value}", index == level) for level, value in enumerate(distinct)]
-
-
 def best_of(leaderboard: pd.DataFrame) -> str | None:
     """Return the eligible measure with the largest mean R2, if any."""
     eligible = leaderboard.loc[leaderboard["eligible"], "measure"]
@@ -299,35 +294,6 @@ def rows_of(designs: Designs, chosen: np.ndarray) -> list[Design]:
         designs.grid.loc[chosen], designs.training[chosen], designs.gap_of
     )
     return [*(design.rows(chosen) for design in designs.measures), *references]
-
-
-def correlation_table(
-    designs: Designs, chosen: np.ndarray, stratum: str, draws: Draws
-) -> pd.DataFrame:
-    """Correlate every scalar measure, and training accuracy, loss or error, with the gap."""
-    scalars = [row for row in rows_of(designs, chosen) if row.values.shape[1] == 1]
-    # The hyper-parameters may fill only one column, but are no measure with a sign.
-    scalars = [row for row in scalars if row.name != HYPER_PARAMETERS]
-    correlations = correlate(
-        np.array([row.values[:, 0] for row in scalars]),
-        designs.gaps[chosen],
-        resamples=draws.resamples,
-        permutations=draws.permutations,
-        rng=draws.generator("correlations", stratum),
-    )
-    return pd.DataFrame(
-        {
-            "measure": np.repeat([row.name for row in scalars], len(STATISTICS)),
-            "statistic": STATISTICS * len(scalars),
-            "stratum": stratum,
-            "estimate": correlations.estimate.ravel(),
-            "low": correlations.low.ravel(),
-            "high": correlations.high.ravel(),
-            "p": correlations.p.ravel(),
-            "networks": int(chosen.sum()),
-        },
-        columns=list(CORRELATION_COLUMNS),
-    )
 
 
 @dataclass(frozen=True)
@@ -345,16 +311,21 @@ class Scores:
 
 @dataclass(frozen=True)
 class Board:
-    """The ranking over some of the networks: four tables of :class:`Evaluation`."""
+    """The ranking over some of the networks: three tables of :class:`Evaluation`."""
 
     leaderboard: pd.DataFrame
     folds: pd.DataFrame
     tests: pd.DataFrame
-    correlations: pd.DataFrame
 
 
 def board(
-    designs: Designs, chosen: np.ndarray, stratum: str, draws: Draws, *, left_out: int
+    designs: Designs,
+    chosen: np.ndarray,
+    stratum: str,
+    draws: Draws,
+    correlations: pd.DataFrame,
+    *,
+    left_out: int,
 ) -> Board:
     """Rank all measures and reference rows over some of the networks.
 
@@ -363,6 +334,7 @@ def board(
         chosen: (networks,) bool, the networks to rank over.
         stratum: label of these networks, which names the random streams too.
         draws: how random numbers are drawn.
+        correlations: of all strata.
         left_out: how many networks of the stratum are not compared.
 
     Returns:
@@ -372,17 +344,18 @@ def board(
     rows, gaps = rows_of(designs, chosen), designs.gaps[chosen]
     scored = len(gaps) >= LEAST_NETWORKS and np.ptp(gaps) > 0
     scores = score(rows, gaps, draws.generator("halves", stratum)) if scored else unscored(rows)
-    correlations = correlation_table(designs, chosen, stratum, draws)
     table = summarise_scores(rows, scores, len(gaps))
     table["networks"], table["left_out"] = len(gaps), left_out
-    table = table.merge(widened(correlations), on="measure", how="left")
+    table = table.merge(
+        widened(correlations[correlations["stratum"] == stratum]), on="measure", how="left"
+    )
     table, order = ranked(table, scored)
     by_name = dict(zip(table["measure"], scores.r2[order], strict=True))
     tests = pd.DataFrame(columns=list(COMPARISON_COLUMNS))
     if scored:
         tests = comparisons(by_name, best_of(table))
     leaderboard = with_tests(table, tests)[list(LEADERBOARD_COLUMNS)]
-    return Board(leaderboard, fold_table(by_name), tests, correlations)
+    return Board(leaderboard, fold_table(by_name), tests)
 
 
 def score(rows: list[Design], gaps: np.ndarray, rng: np.random.Generator) -> Scores:
