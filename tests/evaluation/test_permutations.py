@@ -44,7 +44,7 @@ def test_every_order_of_single_networks_is_as_likely() -> None:
 def test_points_stay_within_their_stratum_and_replicates_of_one_draw_are_shuffled() -> None:
     points, strata = np.repeat(np.arange(4), 2), np.repeat([0, 1], 4)
     one = np.zeros(8, dtype=np.int64)
-    orders = permuted_networks(points, one, strata, 300, np.random.default_rng(3))
+    orders = permuted_networks(points, one, strata, 2000, np.random.default_rng(3))
     assert (strata[orders] == strata).all()
     # Two orders of the points, and two of the replicates of each, in each stratum.
     assert len(np.unique(orders, axis=0)) == (2 * 2 * 2) ** 2
