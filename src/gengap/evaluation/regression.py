@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from gengap.evaluation.designs import Design, most_principal_components
 from gengap.evaluation.folds import Folds
@@ -229,6 +228,32 @@ def predict_scalars(
     return predictions, used
 
 
+def predict_vector(
+    design: Design, gaps: np.ndarray, folds: Folds, bases: Sequence[Basis]
+) -> np.ndarray:
+    """Predict the gap from one design beside each of some bases.
+
+    What :func:`extended` and :func:`predict` do, with the design's columns computed once.
+
+    Args:
+        design: (networks, columns).
+        gaps: (networks,).
+        folds: the cells.
+        bases: what the design is fitted beside.
+
+    Returns:
+        (bases, repeats, networks).
+    """
+    predictions = np.zeros((len(bases), folds.repeats, len(gaps)))
+    for repeat, (columns, train, test) in enumerate(cell_columns(design, folds)):
+        for index, basis in enumerate(bases):
+            factor = basis.factors[repeat]
+            prediction = fitted(factor, train, gaps)
+            prediction += fitted(added_factor(factor, columns, train), train, gaps)
+            predictions[index, repeat] = np.sum(prediction * test, axis=0)
+    return predictions
+
+
 def cell_columns(
     design: Design, folds: Folds
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
@@ -408,19 +433,22 @@ def skewness(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Return (cells, scalars): third moment over the cube of the spread; 0 without spread."""
     weights = train / train.sum(axis=1, keepdims=True)
     centred = values - (weights @ values)[:, None, :]
-    second = np.einsum("cns,cn->cs", centred**2, weights)
-    third = np.einsum("cns,cn->cs", centred**3, weights)
+    weighted = centred * centred
+    weighted *= weights[:, :, None]
+    second = weighted.sum(axis=1)
+    weighted *= centred
+    third = weighted.sum(axis=1)
     varies = second > CONSTANT_TOLERANCE**2 * np.max(np.abs(values), axis=0) ** 2
     return np.asarray(np.where(varies, third / np.where(varies, second, 1.0) ** 1.5, 0.0))
 
 
 def normal_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Return (networks,) normal scores; others than the training networks are interpolated."""
-    inside = values[train]
-    scores = ndtri((rankdata(inside) - 3 / 8) / (len(inside) + 1 / 4))
-    order = np.argsort(inside, kind="stable")
-    distinct, first = np.unique(inside[order], return_index=True)
-    return np.asarray(np.interp(values, distinct, scores[order][first]))
+    distinct, counts = np.unique(values[train], return_counts=True)
+    # Equal values share the average of their ranks.
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    scores = ndtri((ranks - 3 / 8) / (counts.sum() + 1 / 4))
+    return np.asarray(np.interp(values, distinct, scores))
 
 
 def within_range(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -466,31 +494,6 @@ def fold_scores(predictions: np.ndarray, gaps: np.ndarray, folds: Folds) -> np.n
     return np.asarray(1 - folds.count * np.einsum("...rn,rnk->...rk", error, inside))
 
 
-# ---- the 5x2 design ---
-
-REPEATS = 5
-"""Number of random halvings of the networks (Dietterich 1998)."""
-
-
-def halves(networks: int, rng: np.random.Generator) -> np.ndarray:
-    """Halve the networks at random, five times.
-
-    With an odd number of networks the first half is the smaller one. Fold 0 is tested on the first
-    half, fold 1 on the second; either is trained on the other.
-
-    Args:
-        networks: how many there are.
-        rng: draws the halvings.
-
-    Returns:
-        (5, networks) bool: whether a network is in the first half.
-    """
-    order = np.argsort(rng.random((REPEATS, networks)), axis=1)
-    first = np.zeros((REPEATS, networks), dtype=bool)
-    np.put_along_axis(first, order[:, : networks // 2], True, axis=1)
-    return first
-
-
 def principal_components(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Project both halves on the first principal components of the training half.
 
@@ -511,83 +514,3 @@ def principal_components(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarra
     enough = int(np.searchsorted(variance, EXPLAINED_VARIANCE * variance[-1])) + 1
     chosen = directions[: min(enough, most_principal_components(len(train)))]
     return (train - mean) @ chosen.T, (test - mean) @ chosen.T
-
-
-def held_out_r2(
-    train: np.ndarray, train_gaps: np.ndarray, test: np.ndarray, test_gaps: np.ndarray
-) -> float:
-    """Compute R2 on held-out networks of ordinary least squares with an intercept.
-
-    R2 = 1 - sum (y - prediction)^2 / sum (y - mean of the held-out y)^2, as scikit-learn's
-    ``r2_score``; where the held-out gaps are all equal it is 1 for a perfect prediction and 0
-    otherwise, as there.
-
-    The coefficients are those of minimum norm on columns standardised over the training networks
-    (scikit-learn's ``StandardScaler`` before ``LinearRegression``). Where the solution is unique,
-    that is ordinary least squares; where it is not, the result still does not depend on the units
-    of the columns. Constant columns have no influence.
-
-    Args:
-        train: (training networks, columns); zero columns predict the training mean.
-        train_gaps: (training networks,).
-        test: (held-out networks, columns).
-        test_gaps: (held-out networks,).
-
-    Returns:
-        R2, at most 1.
-    """
-    mean = train.mean(axis=0)
-    centred = train - mean
-    spread = np.sqrt(np.mean(centred**2, axis=0))
-    varies = spread > CONSTANT_TOLERANCE * np.abs(mean)
-    scale = np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
-    level = train_gaps.mean()
-    prediction = np.full(len(test), level)
-    if varies.any():
-        coefficients, *_ = np.linalg.lstsq(
-            centred * scale, train_gaps - level, rcond=RANK_TOLERANCE
-        )
-        prediction += ((test - mean) * scale) @ coefficients
-    error = float(np.sum((test_gaps - prediction) ** 2))
-    total = float(np.sum((test_gaps - test_gaps.mean()) ** 2))
-    if total == 0:
-        return 1.0 if error == 0 else 0.0
-    return 1.0 - error / total
-
-
-def cross_validate(
-    designs: Sequence[Design], base: Design, gaps: np.ndarray, first: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the held-out R2 of each design, alone and beside a base design, in each fold.
-
-    Args:
-        designs: what to regress on.
-        base: regressed on together with each design (the hyper-parameters); where it is one of
-            the designs, it adds nothing to itself.
-        gaps: (networks,).
-        first: (repeats, networks) bool from ``halves``, shared by all designs.
-
-    Returns:
-        Two (designs, repeats, 2) arrays: R2 alone, and R2 together with the base.
-    """
-    matrices = [span(design.values) if design.reduced else design.values for design in designs]
-    alone = np.empty((len(designs), len(first), 2))
-    together = np.empty_like(alone)
-    for repeat, half in enumerate(first):
-        for fold, test in enumerate((half, ~half)):
-            train = ~test
-            for index, (design, matrix) in enumerate(zip(designs, matrices, strict=True)):
-                inside, outside = matrix[train], matrix[test]
-                if design.reduced:
-                    inside, outside = principal_components(inside, outside)
-                alone[index, repeat, fold] = held_out_r2(inside, gaps[train], outside, gaps[test])
-                if design is base:
-                    together[index, repeat, fold] = alone[index, repeat, fold]
-                    continue
-                together[index, repeat, fold] = held_out_r2(
-                    np.hstack([base.values[train], inside]),
-                    gaps[train],
-                    np.hstack([base.values[test], outside]),
-                    gaps[test],
-                )
-    return alone, together
