@@ -13,7 +13,6 @@ from gengap.errors import GengapError
 from gengap.measures import NothingComputedError, Subject, compute, tidy, to_frame, write_tables
 from gengap.networks import resolve_device
 from gengap.seeding import generator
-from gengap.tasks.folder import with_labels
 from gengap.tasks.shards import ShardReceipt
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def main() -> None:
             subject = Subject(
                 receipt.network(network).to(device),
                 None if initial is None else initial.to(device),
-                with_labels(split, receipt.file(network, "labels.npy")),
+                receipt.train(network, split),
                 generator(params.seed, names.task, network, names.family),
                 loss=losses[network],
                 siblings=tuple(sibling.to(device) for sibling in readable(siblings[network], made)),

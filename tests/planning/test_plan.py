@@ -65,6 +65,18 @@ def zoo(config: Config) -> Config:
             lambda c: zoo(c)["dataset"].update(transforms=[{"name": "blur"}]),
             "'blur' is not one of ['resize'",
         ),
+        (lambda c: zoo(c)["dataset"].update(resample="network"), "'network' is not one of ['repl"),
+        (
+            lambda c: zoo(c)["dataset"].update(resample="replicate", train_size=None),
+            "draws its data anew for each replicate, but not how many: set 'train_size'",
+        ),
+        (
+            lambda c: (
+                zoo(c)["dataset"].update(resample="replicate"),
+                c["tasks"].append({"name": "copy", "pgdl": {"exported": "reduced"}}),
+            ),
+            "Task 'copy' exports 'reduced', whose replicates draw their own training data",
+        ),
         (lambda c: zoo(c)["grid"].update(replicates=[1]), "The grid names 'replicates'"),
         (lambda c: zoo(c).update(replicates=1), "at least 8 networks"),
         (

@@ -11,7 +11,7 @@ import pytest
 from gengap import tasks
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.tasks.folder import Metrics, TrainedNetwork, with_labels
+from gengap.tasks.folder import Metrics, TrainedNetwork, trained_on
 
 
 def metrics(width: int, train: float = 1.0, test: float = 0.9) -> Metrics:
@@ -120,13 +120,50 @@ def test_metrics_with_a_missing_key_are_refused_by_name(tmp_path: Path) -> None:
 def test_labels_replace_those_of_the_split(tmp_path: Path) -> None:
     split = Split(np.zeros((3, 2), np.float32), np.array([0, 1, 2]), 3)
     np.save(tmp_path / "labels.npy", np.array([2, 2, 0]))
-    assert list(with_labels(split, tmp_path / "labels.npy").labels) == [2, 2, 0]
+    assert list(trained_on(split, tmp_path / "labels.npy").labels) == [2, 2, 0]
     np.save(tmp_path / "labels.npy", np.array([2, 2]))
     with pytest.raises(GengapError, match=r"labels\.npy holds \(2,\) labels for 3"):
-        with_labels(split, tmp_path / "labels.npy")
+        trained_on(split, tmp_path / "labels.npy")
     (tmp_path / "labels.npy").write_bytes(b"not an array")
     with pytest.raises(GengapError, match=r"labels\.npy is not a readable"):
-        with_labels(split, tmp_path / "labels.npy")
+        trained_on(split, tmp_path / "labels.npy")
+
+
+def test_rows_choose_the_inputs_that_labels_belong_to(tmp_path: Path) -> None:
+    pool = Split(np.arange(8, dtype=np.float32).reshape(4, 2), np.array([0, 1, 2, 1]), 3)
+    labels, rows = tmp_path / "labels.npy", tmp_path / "rows.npy"
+    np.save(labels, np.array([2, 2]))
+    np.save(rows, np.array([3, 0]))
+    drawn = trained_on(pool, labels, rows)
+    assert drawn.inputs.tolist() == [[6, 7], [0, 1]]
+    assert drawn.labels.tolist() == [2, 2]
+    network = TrainedNetwork("0", tmp_path, metrics(4))
+    assert network.has_own_draw
+    assert network.train(pool).inputs.tolist() == drawn.inputs.tolist()
+    for wrong in ([0, 4], [-1, 0], [0.0, 1.0], [[0, 1]], []):
+        np.save(rows, np.array(wrong))
+        with pytest.raises(GengapError, match=r"rows\.npy does not hold rows of the 4 training"):
+            trained_on(pool, labels, rows)
+
+
+def test_draws_are_named_by_replicate_where_there_are_several(tmp_path: Path) -> None:
+    entries = {
+        str(i): Metrics({"width": 4 * (i // 2 + 1)}, 1.0, 0.5, replicate=i % 2) for i in range(4)
+    }
+    tasks.write_task(tmp_path / "task.json", "zoo", {"width": [4, 8]}, entries)
+    task = tasks.load(tmp_path)
+    assert task.data_draws() is None
+    for name in entries:
+        (tmp_path / "networks" / name).mkdir(parents=True)
+        np.save(tmp_path / "networks" / name / "rows.npy", np.array([0]))
+    draws = task.data_draws()
+    assert draws is not None
+    assert draws.to_dict() == {
+        "0": "replicate 0", "1": "replicate 1", "2": "replicate 0", "3": "replicate 1"
+    }  # fmt: skip
+    one = {name: entry for name, entry in entries.items() if entry.replicate == 0}
+    tasks.write_task(tmp_path / "task.json", "zoo", {"width": [4, 8]}, one)
+    assert tasks.load(tmp_path).data_draws() is None
 
 
 def test_a_history_is_read_and_one_that_is_missing_or_broken_is_refused(tmp_path: Path) -> None:

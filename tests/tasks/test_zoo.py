@@ -82,6 +82,29 @@ def test_the_same_point_gives_the_same_bytes_and_another_seed_does_not(
         assert (tmp_path / "a" / name).read_bytes() != (tmp_path / "c" / name).read_bytes()
 
 
+def test_a_network_with_a_draw_of_its_own_sees_only_its_rows(
+    data: tuple[Split, Split], tmp_path: Path
+) -> None:
+    rows = np.array([5, 150, 8, 33, 71, 90, 12, 140])
+    pool, test = data
+    arguments: tuple[Any, ...] = (
+        {"template": "dense", "width": 4, "depth": 1},
+        RECIPE,
+        {"width": 4, "replicate": 0},
+    )
+    zoo.train_network(tmp_path / "drawn", *arguments, data, seed=0, rows=rows)
+    zoo.train_network(tmp_path / "alone", *arguments, (pool.take(rows), test), seed=0)
+    files = {path.name for path in (tmp_path / "drawn").iterdir()}
+    assert files - {path.name for path in (tmp_path / "alone").iterdir()} == {"rows.npy"}
+    for path in (tmp_path / "alone").iterdir():
+        assert path.read_bytes() == (tmp_path / "drawn" / path.name).read_bytes()
+    network = TrainedNetwork(
+        "0", tmp_path / "drawn", Metrics.read(tmp_path / "drawn" / "metrics.json")
+    )
+    np.testing.assert_array_equal(network.train(pool).inputs, pool.inputs[rows])
+    np.testing.assert_array_equal(network.train(pool).labels, pool.labels[rows])
+
+
 def test_how_a_number_is_written_changes_no_network(
     data: tuple[Split, Split], tmp_path: Path
 ) -> None:
