@@ -202,9 +202,9 @@ def test_a_config_that_cannot_work_is_refused_in_one_sentence(
     assert "\n" not in str(fault.value)
 
 
-def test_the_default_run_has_32_networks(root: Path, plan_of: PlanMaker) -> None:
+def test_the_default_run_has_96_networks(root: Path, plan_of: PlanMaker) -> None:
     plan = plan_of(yaml.safe_load((root / "config.yaml").read_text()))
-    assert [plan.task(task["name"]).count for task in plan.config["tasks"]] == [32]
+    assert [plan.task(task["name"]).count for task in plan.config["tasks"]] == [96]
 
 
 def test_a_published_task_says_how_many_networks_it_has(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gengap import tasks
-from gengap.datasets import Split
+from gengap.datasets import Split, write_split
 from gengap.errors import GengapError
 from gengap.tasks.folder import Metrics, TrainedNetwork, trained_on
 
@@ -164,6 +166,77 @@ def test_draws_are_named_by_replicate_where_there_are_several(tmp_path: Path) ->
     one = {name: entry for name, entry in entries.items() if entry.replicate == 0}
     tasks.write_task(tmp_path / "task.json", "zoo", {"width": [4, 8]}, one)
     assert tasks.load(tmp_path).data_draws() is None
+
+
+def fit(folder: Path, labels: list[int], **changes: Any) -> TrainedNetwork:
+    np.save(folder / "labels.npy", np.array(labels))
+    known: dict[str, Any] = {
+        "train_accuracy": 1.0, "test_accuracy": 0.5, "train_loss": 0.01, "test_loss": 1.0,
+        "epochs": 7,
+    }  # fmt: skip
+    return TrainedNetwork("0", folder, Metrics({}, **(known | changes)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        ({"reached_target": True}, None),
+        ({"reached_target": False, "train_loss": 0.25}, "target loss in 7 epochs .* loss is 0.25"),
+        ({"test_accuracy": None}, r"its gap is not finite \(nan\)"),
+        ({"train_loss": float("nan")}, r"its training loss is not finite \(nan\)"),
+        ({"test_loss": float("inf")}, r"its test loss is not finite \(inf\)"),
+        # 40 of 100 are of the largest class: 0.4 + 3 sqrt(0.4 * 0.6 / 100) = 0.547.
+        ({"train_accuracy": 0.55}, None),
+        ({"train_accuracy": 0.54}, "accuracy of 0.54 is that of guessing .* has a share of 0.4"),
+    ],
+)
+def test_networks_that_never_trained_are_unfit(
+    changes: dict[str, Any], reason: str | None, tmp_path: Path
+) -> None:
+    network = fit(tmp_path, [0] * 40 + [1] * 30 + [2] * 30, **changes)
+    told = network.unfit()
+    if reason is None:
+        assert told is None
+    else:
+        assert told is not None
+        assert re.search(reason, told)
+
+
+def test_a_gap_of_losses_needs_no_accuracy_to_be_fit(tmp_path: Path) -> None:
+    metrics = Metrics({}, None, None, train_loss=0.5, test_loss=1.0)
+    assert TrainedNetwork("0", tmp_path, metrics, "loss").unfit() is None
+    worse = Metrics({}, None, None, train_loss=0.5, test_loss=float("inf"))
+    assert TrainedNetwork("0", tmp_path, worse, "loss").unfit() == "its gap is not finite (inf)"
+
+
+def test_a_task_lists_its_unfit_networks(tmp_path: Path) -> None:
+    entries = {
+        "0": metrics(4),
+        "1": Metrics({"width": 8}, 1.0, 0.5, 1.5, epochs=3, reached_target=False),
+    }
+    tasks.write_task(tmp_path / "task.json", "zoo", {"width": [4, 8]}, entries)
+    for name in entries:
+        (tmp_path / "networks" / name).mkdir(parents=True)
+        np.save(tmp_path / "networks" / name / "labels.npy", np.arange(10))
+    reason = "it did not reach its target loss in 3 epochs (its training loss is 1.5)"
+    assert tasks.load(tmp_path).unfit() == {"1": reason}
+
+
+def test_errors_of_gaps_are_those_of_a_mean_over_the_test_set(tmp_path: Path) -> None:
+    correct = np.arange(40) % 8 != 0
+    entries = {"0": metrics(4, 1.0, float(correct.mean())), "1": metrics(4, 1.0, 1.0)}
+    tasks.write_task(tmp_path / "task.json", "zoo", {"width": [4]}, entries)
+    (tmp_path / "dataset").mkdir()
+    split = Split(np.zeros((40, 1), np.float32), np.arange(40) % 2, 2)
+    write_split(split, tmp_path / "dataset" / "test.safetensors")
+    errors = tasks.load(tmp_path).gap_errors()
+    assert errors is not None
+    np.testing.assert_allclose(errors, [correct.std() / np.sqrt(40), 0])
+    assert list(errors.index) == ["0", "1"]
+    losses = {"0": Metrics({}, 1.0, 0.5, train_loss=0.5, test_loss=1.0)}
+    tasks.write_task(tmp_path / "task.json", "zoo", {}, losses, gap_of="loss")
+    assert tasks.load(tmp_path).gap_errors() is None
 
 
 def test_a_history_is_read_and_one_that_is_missing_or_broken_is_refused(tmp_path: Path) -> None:

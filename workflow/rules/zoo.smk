@@ -91,6 +91,7 @@ rule train:
         networks=look.networks,
         entries=look.entries,
         draw=look.task(lambda task: task.draw),
+        test_labels=look.own("zoo", "test_labels"),
         device=look.device,
         seed=look.setting("seed"),
         failures=look.setting("failures"),

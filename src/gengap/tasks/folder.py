@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gengap.datasets import Split, read_split
+from gengap.datasets import Split, count_samples, read_split
 from gengap.errors import GengapError
 from gengap.files import read_json, writing
 
@@ -44,8 +44,11 @@ LABELS = "labels.npy"
 ROWS = "rows.npy"
 ACCURACY = "accuracy"
 """What the gap of a task is of whose ``task.json`` does not say so."""
-_OPTIONAL = ("train_error", "test_error")
+_OPTIONAL = ("train_error", "test_error", "reached_target")
 """Metrics that are written only where they are known."""
+STANDARD_ERRORS = 3
+"""Standard errors by which a training accuracy must exceed the share of the largest class, or the
+network counts as one that guesses."""
 MAKE_AGAIN = "remove what is left of it and run the workflow"
 
 
@@ -67,6 +70,7 @@ class Metrics:
         source_id: its name at the source, if that is not its position.
         train_error: on the labels that it was trained on, where these are numbers.
         test_error: on the test data, likewise.
+        reached_target: whether the training loss fell to ``stop_at_loss``; None if none was set.
     """
 
     hyper_parameters: dict[str, Any]
@@ -79,6 +83,7 @@ class Metrics:
     source_id: str | None = None
     train_error: float | None = None
     test_error: float | None = None
+    reached_target: bool | None = None
 
     def gap(self, of: str) -> float:
         """Return how much worse the network is on the test data than on its training data.
@@ -173,6 +178,41 @@ class TrainedNetwork:
     def gap(self) -> float:
         """Train minus test accuracy, or test minus train loss or error; NaN if not known."""
         return self.metrics.gap(self.gap_of)
+
+    def unfit(self) -> str | None:
+        """Say why the network says nothing about measures of its gap.
+
+        It guesses if its training accuracy is not above the share of the largest class among the n
+        labels that it was trained on, m, by :data:`STANDARD_ERRORS` binomial standard errors,
+        sqrt(m (1 - m) / n). Accuracies, losses and targets that are not known are not held against
+        it.
+
+        Returns:
+            The reason: a gap or a loss that is not finite, a target loss that was not reached, or a
+            training accuracy that is that of guessing. None for a network that is fit.
+        """
+        metrics = self.metrics
+        if not math.isfinite(self.gap):
+            return f"its gap is not finite ({self.gap})"
+        for part, loss in (("training", metrics.train_loss), ("test", metrics.test_loss)):
+            if loss is not None and not math.isfinite(loss):
+                return f"its {part} loss is not finite ({loss})"
+        if metrics.reached_target is False:
+            return (
+                f"it did not reach its target loss in {metrics.epochs} epochs (its training loss "
+                f"is {metrics.train_loss:.3g})"
+            )
+        if metrics.train_accuracy is None:
+            return None
+        labels = _read_array(self.folder / LABELS)
+        largest = np.unique(labels, return_counts=True)[1].max() / len(labels)
+        margin = STANDARD_ERRORS * math.sqrt(largest * (1 - largest) / len(labels))
+        if metrics.train_accuracy > largest + margin:
+            return None
+        return (
+            f"its training accuracy of {metrics.train_accuracy:.3g} is that of guessing (the "
+            f"largest class has a share of {largest:.3g})"
+        )
 
     def network(self) -> Network:
         """Read the trained network, in eval mode."""
@@ -287,6 +327,33 @@ class Task:
         rows = {name: network.metrics.hyper_parameters for name, network in self.networks.items()}
         table = pd.DataFrame.from_dict(rows, orient="index", columns=list(self.grid))
         return table.rename_axis("network")
+
+    def gap_errors(self) -> pd.Series[float] | None:
+        """Return the standard error of each gap that the finite test set makes.
+
+        It is sqrt(a (1 - a) / n) of a test accuracy a of n inputs. The training accuracy adds
+        nothing to it: the gap is that of the network on its own training set, all of which is
+        known. Networks share the test set, so the difference of two gaps is known better than these
+        errors tell.
+
+        Returns:
+            Errors indexed by network id, NaN where an accuracy is unknown; None where the gap is of
+            losses or errors.
+        """
+        if self.gap_of != ACCURACY:
+            return None
+        tested = count_samples(self.folder / "dataset" / "test.safetensors")
+        accuracies = self.outcomes()[f"test_{ACCURACY}"]
+        return np.sqrt(accuracies * (1 - accuracies) / tested).rename("gap_error")
+
+    def unfit(self) -> dict[str, str]:
+        """Return why networks are not fit to judge measures by, see :meth:`TrainedNetwork.unfit`.
+
+        Returns:
+            The reason of each such network by its id.
+        """
+        reasons = {name: network.unfit() for name, network in self.networks.items()}
+        return {name: reason for name, reason in reasons.items() if reason is not None}
 
     def data_draws(self) -> pd.Series[str] | None:
         """Return which draw of the training data each network was trained on.

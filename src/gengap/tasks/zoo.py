@@ -18,13 +18,16 @@ from gengap.errors import GengapError
 from gengap.files import writing
 from gengap.networks import TEMPLATES, build, resolve_device, write_weights
 from gengap.planning.grid import canonical_point
-from gengap.seeding import derive
+from gengap.seeding import derive, generator
 from gengap.tasks.folder import HISTORY, LABELS, ROWS, Metrics
 from gengap.tasks.outcomes import outcomes, output_count
 from gengap.training import Recipe, train
+from gengap.training.corruption import corrupt_labels
 from gengap.training.losses import check_fit
 
 log = logging.getLogger(__name__)
+
+CORRUPTED = "corrupted"
 
 
 def network_spec(
@@ -107,6 +110,7 @@ def train_network(
     device: str = "cpu",
     *,
     rows: NDArray[np.int64] | None = None,
+    test_labels: str = "clean",
 ) -> None:
     """Train one network of a zoo and write its folder (see :mod:`gengap.tasks.folder`).
 
@@ -121,6 +125,11 @@ def train_network(
             is written for 0.0 (see :func:`gengap.planning.grid.canonical_point`).
         device: where to train, see :func:`gengap.networks.resolve_device`.
         rows: rows of the pool that this network is trained on; None for all.
+        test_labels: one of :data:`gengap.names.TEST_LABELS`. With ``clean`` ones the gap is the
+            accuracy on the labels trained on, corrupted ones among them, less that on the true
+            labels of the test data. With ``corrupted`` ones the test labels are corrupted like the
+            training labels, by the same fraction and from a stream of their own, so that both are
+            of one distribution.
 
     Raises:
         GengapError: training diverged, or the network cannot be built.
@@ -134,6 +143,8 @@ def train_network(
     recipe = Recipe.from_mapping(
         {**canonical_point(training), "seed": derive(seed, "train_network", *words, replicate)}
     )
+    if test_labels == CORRUPTED and recipe.label_corruption and not test_split.has_numbers:
+        test_split = _corrupted(test_split, recipe)
     spec = network_spec(network, train_split.inputs.shape[1:], output_count(train_split))
     module = build(spec).to(resolve_device(device))
     result = train(module, train_split, recipe)
@@ -162,5 +173,13 @@ def train_network(
         hyper_parameters=point,
         replicate=replicate,
         epochs=result.epochs,
+        reached_target=None if recipe.stop_at_loss is None else result.reached_target,
         **known,
     ).write(folder / "metrics.json")
+
+
+def _corrupted(test: Split, recipe: Recipe) -> Split:
+    """Return test data whose labels are corrupted as the recipe corrupts those of training."""
+    chance = generator(recipe.seed, "corruption of test labels")
+    labels = corrupt_labels(test.labels, test.classes, recipe.label_corruption, chance)
+    return test.with_labels(labels)
