@@ -43,7 +43,8 @@ def main() -> None:
                 receipt.network(network).to(device),
                 None if initial is None else initial.to(device),
                 with_labels(split, receipt.file(network, "labels.npy")),
-                generator(params.seed, names.task, network, names.family),
+                # Of no network: all networks of a task are measured on the same drawn inputs.
+                generator(params.seed, names.task, names.family),
                 loss=losses[network],
                 siblings=tuple(sibling.to(device) for sibling in readable(siblings[network], made)),
                 unlabelled=unlabelled,
