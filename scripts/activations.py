@@ -37,7 +37,8 @@ def main() -> None:
                 draws=params.draws,
                 sampling=params.sampling,
                 skip_layers=params.skip_layers,
-                rng=generator(params.seed, task, network, "activations"),
+                # Of no network: equal populations of neurons have equal draws.
+                rng=generator(params.seed, task, "activations"),
             )
             write_sample(drawn, samples / f"{network}.safetensors")
     shard.write_failures()

@@ -42,7 +42,9 @@ def main() -> None:
                 receipt.network(network).to(device),
                 None if initial is None else initial.to(device),
                 receipt.train(network, split),
-                generator(params.seed, names.task, network, names.family),
+                # Of no network: all networks of a task are measured on the same drawn inputs, or on
+                # those of the same places in their draws of the data.
+                generator(params.seed, names.task, names.family),
                 loss=losses[network],
                 siblings=tuple(sibling.to(device) for sibling in readable(siblings[network], made)),
                 unlabelled=unlabelled,

@@ -277,10 +277,10 @@ def test_only_names_a_part_of_a_study(reduced: Config, plan_of: PlanMaker) -> No
 def test_a_study_follows_the_configs_data_and_changes(
     reduced: Config, plan_of: PlanMaker, tmp_path: Path
 ) -> None:
-    changes = {"ballester2023": {"topology": {"bootstrap_resamples": 33}}}
+    changes = {"ballester2023": {"topology": {"threshold": 0.75}}}
     plan = plan_of(reduced | {"data_dir": str(tmp_path), "studies": changes})
     settings = plan.settings("ballester2023")
-    assert settings["topology"]["bootstrap_resamples"] == 33
+    assert settings["topology"]["threshold"] == 0.75
     assert settings["data_dir"] == str(tmp_path)
 
 
