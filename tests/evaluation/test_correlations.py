@@ -70,8 +70,8 @@ def test_replicates_are_no_evidence_of_their_own(zoo: Zoo) -> None:
     pd.testing.assert_series_equal(clustered["estimate"], separate["estimate"])
     detector = ("corruption_detector", "kendall")
     assert separate["p"][detector] == 0.01
-    # Three points have six orders, of which one gives the largest correlation.
-    assert clustered["p"][detector] > 0.08
+    # Three points have six orders, one of which puts the corruption in order.
+    assert clustered["p"][detector] > 0.03
 
 
 def test_draws_keep_the_p_of_a_measure_that_recognises_them_large(zoo: Zoo) -> None:

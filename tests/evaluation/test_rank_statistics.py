@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.evaluation.permutations import point_permutations
+from gengap.evaluation.permutations import permuted_networks
 from gengap.evaluation.rank_statistics import (
     Correlations,
     bca_levels,
@@ -54,6 +54,12 @@ def correlated(
         permutations=permutations,
         rng=rng,
     )
+
+
+def shuffled(points: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Permutations of the points of networks that saw one draw."""
+    one = np.zeros(len(points), dtype=np.int64)
+    return permuted_networks(points, one, one, count, rng)[1:]
 
 
 def tied(rng: np.random.Generator, n: int, values: int) -> np.ndarray:
@@ -298,7 +304,7 @@ def test_p_of_the_family_is_that_of_the_largest_statistic() -> None:
     measures, y = rng.normal(size=(5, 14)).round(1), rng.normal(size=14).round(1)
     measures[1] = y + rng.normal(size=14)
     measures[4] = 1.0
-    orders = point_permutations(np.arange(14), None, 60, rng)
+    orders = shuffled(np.arange(14), 60, rng)
     p, p_family = permutation_p(measures, y, orders)
     for statistic, function in enumerate(SCIPY):
         varying = [size(function, y, x) for x in measures[:4]]
@@ -314,7 +320,7 @@ def test_p_of_the_family_is_that_of_the_largest_statistic() -> None:
 def test_duplicates_do_not_change_the_p_of_the_family() -> None:
     rng = np.random.default_rng(13)
     measures, y = rng.normal(size=(3, 12)), rng.normal(size=12)
-    orders = point_permutations(np.arange(12), None, 99, rng)
+    orders = shuffled(np.arange(12), 99, rng)
     doubled = permutation_p(np.vstack([measures, -2 * measures]), y, orders)[1]
     np.testing.assert_array_equal(doubled[:3], permutation_p(measures, y, orders)[1])
     np.testing.assert_array_equal(doubled[3:], doubled[:3])
@@ -327,7 +333,7 @@ def test_family_wise_level_of_null_measures() -> None:
     points = np.repeat(np.arange(10), 3)
     for _ in range(150):
         effect = rng.normal(size=(7, 10))[:, points] + 0.3 * rng.normal(size=(7, 30))
-        orders = point_permutations(points, None, 99, rng)
+        orders = shuffled(points, 99, rng)
         rejected += int((permutation_p(effect[1:], effect[0], orders)[1][:, 0] <= 0.05).any())
     # Binomial with mean 7.5 at most: 15 is passed in fewer than 1 of 100 series.
     assert rejected <= 15

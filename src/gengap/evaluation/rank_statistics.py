@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from gengap.evaluation.permutations import point_permutations
+from gengap.evaluation.permutations import permuted_networks
 
 STATISTICS = ("kendall", "spearman", "pearson")
 PEARSON = STATISTICS.index("pearson")
@@ -287,7 +287,7 @@ def correlate(
 
     Replicates of a grid point are no independent observations, so the bootstrap draws whole grid
     points with replacement, and permutations move whole grid points
-    (:func:`gengap.evaluation.permutations.point_permutations`). The 95 % interval is the
+    (:func:`gengap.evaluation.permutations.permuted_networks`). The 95 % interval is the
     percentile interval for the rank statistics, and the bias-corrected and accelerated one
     (:func:`bca_levels`) for Pearson's r. Samples in which the measure or the gap is constant have
     no statistic and are skipped.
@@ -313,7 +313,11 @@ def correlate(
     clusters, cluster = np.unique(points, return_inverse=True)
     size = len(clusters)
     drawn = rng.multinomial(size, np.full(size, 1 / size), size=resamples)
-    orders = point_permutations(points, draws, permutations, rng)
+    index = np.zeros(n, dtype=np.int64)
+    if draws is not None:
+        index = np.unique(np.asarray(draws, dtype=str), return_inverse=True)[1]
+    anywhere = np.zeros(n, dtype=np.int64)
+    orders = permuted_networks(cluster, index, anywhere, permutations, rng)[1:]
     none = np.full((count, 3), np.nan)
     if not count:
         return Correlations(none, none, none, none, none)
