@@ -38,7 +38,7 @@ class Folds:
 
     @property
     def repeats(self) -> int:
-        """Number of partitions."""
+        """How many partitions there are."""
         return len(self.labels)
 
     def cells(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -120,8 +120,8 @@ def balanced_partition(indicators: np.ndarray, count: int, rng: np.random.Genera
     """
     points = len(indicators)
     # The sum where every level's counts in two folds differ by at most one.
-    each, over = np.divmod(indicators.sum(axis=0), count)
-    ideal = float(np.sum(count * each**2 + over * (2 * each + 1)))
+    whole, over = np.divmod(indicators.sum(axis=0), count)
+    ideal = float(np.sum(count * whole**2 + over * (2 * whole + 1)))
     best, least = np.zeros(points, dtype=np.int64), np.inf
     for _ in range(STARTS):
         # Which folds have a point more than the others is drawn too.
