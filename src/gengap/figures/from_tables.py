@@ -49,8 +49,11 @@ def plot_families(*, combination: str, importance: str) -> Figure:
 
 
 def plot_r2_heatmap(*, leaderboard: str, task_name: str) -> Figure:
-    """Plot R2 of every vectorisation and set of dimensions."""
-    return figures.r2_heatmap({task_name: pd.read_csv(leaderboard)})
+    """Plot R2 of every vectorisation and set of dimensions; duplicates score as their row does."""
+    board = pd.read_csv(leaderboard)
+    names = board["measure"] + " " + board["duplicates"].fillna("").astype(str)
+    rows = board.assign(measure=names.str.split()).explode("measure")
+    return figures.r2_heatmap({task_name: rows})
 
 
 def plot_r2_heatmaps(*, scores: Sequence[str]) -> Figure:
