@@ -206,7 +206,7 @@ def test_skewed_scalars_are_transformed_by_their_training_values() -> None:
             np.exp(2 * rng.normal(size=200)),
             -np.exp(2 * rng.normal(size=200)),
             np.sinh(3 * np.abs(rng.normal(size=200))) - 1,
-            np.exp(-np.exp(1.5 * rng.normal(size=200))),
+            np.exp(np.exp(1.2 * rng.normal(size=200))),
         ]
     )
     columns, kinds = transformed(values, train)
@@ -214,7 +214,7 @@ def test_skewed_scalars_are_transformed_by_their_training_values() -> None:
     assert kinds[0].tolist() == [IDENTITY, LOG, LOG, RANK, RANK]
     skews = np.abs(stats.skew(values[inside]))
     assert skews[0] <= 1
-    assert (skews[1:4] > 1).all()
+    assert (skews[1:] > 1).all()
     for scalar, function in ((0, lambda x: x), (1, np.log), (2, lambda x: -np.log(-x))):
         assert np.corrcoef(columns[0, inside, scalar], function(values[inside, scalar]))[
             0, 1
