@@ -5,12 +5,14 @@ rule evaluate:
     input:
         task="results/{task}/task.json",
         measures="results/{task}/measures.csv",
+        errors="results/{task}/standard_errors.csv",
     output:
         *[
             f"results/{{task}}/evaluation/{name}.csv"
             for name in targets.EVALUATION_FILES
         ],
         ols="results/{task}/evaluation/best_ols.txt",
+        summary="results/{task}/evaluation/summary.txt",
     log:
         "results/{task}/logs/evaluate.log",
     benchmark:

@@ -509,27 +509,3 @@ def hyper_parameter_design(grid: pd.DataFrame) -> Design:
             columns += [(index == level).astype(np.float64) for level in range(1, len(distinct))]
     values = np.column_stack(columns) if columns else np.zeros((len(grid), 0))
     return Design(HYPER_PARAMETERS, REFERENCE, tuple(names), values)
-
-
-def reference_designs(grid: pd.DataFrame, training: np.ndarray, gap_of: str) -> tuple[Design, ...]:
-    """Make the reference rows: the mean, the hyper-parameters alone, training accuracy alone.
-
-    A task without hyper-parameters has no row of them. Where the gap is of losses or errors, the
-    last row is that of the training loss or error.
-
-    Args:
-        grid: hyper-parameters, one row for each network.
-        training: training accuracies, losses or errors (networks,).
-        gap_of: which of them, one of :data:`gengap.names.GAPS`.
-
-    Returns:
-        One design for each row.
-    """
-    name = f"training_{gap_of}"
-    rows = [
-        Design(MEAN, REFERENCE, (), np.zeros((len(grid), 0))),
-        Design(f"{REFERENCE}.{name}", REFERENCE, (name,), training[:, None]),
-    ]
-    if len(grid.columns):
-        rows.insert(1, hyper_parameter_design(grid))
-    return tuple(rows)

@@ -38,7 +38,7 @@ class Folds:
 
     @property
     def repeats(self) -> int:
-        """Number of partitions."""
+        """How many partitions there are."""
         return len(self.labels)
 
     def cells(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:

@@ -61,6 +61,7 @@ from gengap.evaluation.designs import (
     level_indices,
     levels,
 )
+from gengap.evaluation.permutations import combined, permuted_networks
 from gengap.evaluation.regression import (
     CONSTANT_TOLERANCE,
     EXPLAINED_VARIANCE,
@@ -191,7 +192,8 @@ def answer(
         measures: with the columns of :func:`unit_columns`.
         gaps: (networks,).
         nuisance: what the gap may depend on besides the measure.
-        sources: (1 + permutations, networks) from :func:`permuted_networks`.
+        sources: (1 + permutations, networks) from
+            :func:`gengap.evaluation.permutations.permuted_networks`.
         points: (networks,) the grid point of each network, where the nuisance columns change under
             the permutations; None where they do not, so that residuals need no adjustment.
 
@@ -226,12 +228,6 @@ def draw_indices(designs: Designs) -> np.ndarray:
     return index.astype(np.int64)
 
 
-def combined(*labels: np.ndarray) -> np.ndarray:
-    """Number the distinct combinations of (n,) int labels."""
-    _, index = np.unique(np.column_stack(labels), axis=0, return_inverse=True)
-    return np.asarray(index.reshape(-1), dtype=np.int64)
-
-
 def indicators(index: np.ndarray) -> np.ndarray:
     """Return (networks, values) float64 of zeros and ones."""
     return np.asarray(np.eye(int(index.max()) + 1)[index])
@@ -241,49 +237,6 @@ def orthonormal(columns: np.ndarray) -> np.ndarray:
     """Return an orthonormal basis (networks, rank) of the span of columns."""
     left, singular, _ = np.linalg.svd(columns, full_matrices=False)
     return np.asarray(left[:, singular > RANK_TOLERANCE * singular.max(initial=0.0)])
-
-
-def permuted_networks(
-    points: np.ndarray,
-    draws: np.ndarray,
-    strata: np.ndarray,
-    permutations: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Permute whole grid points within strata, alike in all draws.
-
-    Points are exchanged with points of the same stratum that have as many networks in each draw.
-    The networks of one point and draw are shuffled.
-
-    Args:
-        points: (networks,) the grid point of each network.
-        draws: (networks,) its draw of training data.
-        strata: (networks,) its stratum, the same for all networks of a point.
-        permutations: how many to draw.
-        rng: draws them.
-
-    Returns:
-        (1 + permutations, networks) int64: the network whose gap each network gets; the first row
-        is the identity.
-    """
-    networks = len(points)
-    count, several = int(points.max()) + 1, int(draws.max()) + 1
-    sizes = np.zeros((count, several), dtype=np.int64)
-    np.add.at(sizes, (points, draws), 1)
-    _, first = np.unique(points, return_index=True)
-    classes = combined(sizes, strata[first])
-    cells = points * several + draws
-    starts = np.concatenate([[0], np.cumsum(sizes.ravel())[:-1]])
-    by_cell = np.argsort(cells, kind="stable")
-    place = np.empty(networks, dtype=np.int64)
-    place[by_cell] = np.arange(networks) - starts[cells[by_cell]]
-    by_class = np.argsort(classes, kind="stable")
-    moved = np.empty((permutations, count), dtype=np.int64)
-    moved[:, by_class] = np.argsort(classes + rng.random((permutations, count)), axis=1)
-    shuffled = np.argsort(cells + rng.random((permutations, networks)), axis=1)
-    positions = starts[moved[:, points] * several + draws] + place
-    sources = np.take_along_axis(shuffled, positions, axis=1)
-    return np.vstack([np.arange(networks), sources])
 
 
 def additive_columns(grid: pd.DataFrame, draws: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Held-out predictions of the gap by least squares: linear maps of the gaps, one for each repeat.
+"""Held-out predictions of the gap by least squares, for all cells of a cross-validation at once.
 
 The fit to the training networks of a cell (:class:`gengap.evaluation.folds.Folds`) maps their gaps
 to a prediction for every network, ``F F^T (train * gaps)`` with a matrix F of few columns, the
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from gengap.evaluation.designs import Design, most_principal_components
 from gengap.evaluation.folds import Folds
@@ -126,7 +125,7 @@ def ridge_basis(design: Design, gaps: np.ndarray, folds: Folds) -> Basis:
     for constant, (columns, train, _) in zip(
         mean_basis(folds).factors, cell_columns(design, folds), strict=True
     ):
-        scores = rotated(standardised_columns(columns, train), train)
+        scores = rotated(columns, train)
         inside = scores * train[:, :, None]
         square = np.sum(inside**2, axis=1)
         size = train.sum(axis=1)[:, None]
@@ -146,27 +145,6 @@ def ridge_basis(design: Design, gaps: np.ndarray, folds: Folds) -> Basis:
     return Basis(tuple(factors))
 
 
-def held_out_operator(design: Design, folds: Folds, beside: Basis | None = None) -> np.ndarray:
-    """Return the linear map from gaps to held-out predictions, for each repeat.
-
-    Args:
-        design: what the gap is regressed on (see :func:`extended`).
-        folds: the cells.
-        beside: what is fitted beside the design; by default the constant alone.
-
-    Returns:
-        (repeats, networks, networks) float64; the predictions of a repeat are ``operator @ gaps``.
-        Row i is zero for the networks that are held out together with network i.
-    """
-    basis = extended(mean_basis(folds) if beside is None else beside, design, folds)
-    return np.array(
-        [
-            np.sum((factor * test[:, :, None]) @ (factor * train[:, :, None]).mT, axis=0)
-            for factor, (train, test) in zip(basis.factors, masks(folds), strict=True)
-        ]
-    )
-
-
 def predict(basis: Basis, gaps: np.ndarray, folds: Folds) -> np.ndarray:
     """Predict the gap of every network while it is held out.
 
@@ -180,7 +158,7 @@ def predict(basis: Basis, gaps: np.ndarray, folds: Folds) -> np.ndarray:
     """
     return np.array(
         [
-            np.sum(fitted(factor, train, gaps) * test, axis=0)
+            held_out(fitted(factor, train, gaps)[:, :, None], gaps, train, test)[:, 0]
             for factor, (train, test) in zip(basis.factors, masks(folds), strict=True)
         ]
     )
@@ -225,14 +203,63 @@ def predict_scalars(
             slope = np.einsum("cns,cn->cs", residual, train * gaps)
             slope = np.where(independent, slope / np.where(independent, square, 1.0), 0.0)
             prediction = fitted(factor, train, gaps)[:, :, None] + residual * slope[:, None, :]
-            predictions[index, :, repeat] = np.sum(prediction * test[:, :, None], axis=0).T
+            predictions[index, :, repeat] = held_out(prediction, gaps, train, test).T
     return predictions, used
+
+
+def predict_vector(
+    design: Design, gaps: np.ndarray, folds: Folds, bases: Sequence[Basis]
+) -> np.ndarray:
+    """Predict the gap from one design beside each of some bases.
+
+    What :func:`extended` and :func:`predict` do, with the design's columns computed once.
+
+    Args:
+        design: (networks, columns).
+        gaps: (networks,).
+        folds: the cells.
+        bases: what the design is fitted beside.
+
+    Returns:
+        (bases, repeats, networks).
+    """
+    predictions = np.zeros((len(bases), folds.repeats, len(gaps)))
+    for repeat, (columns, train, test) in enumerate(cell_columns(design, folds)):
+        for index, basis in enumerate(bases):
+            factor = basis.factors[repeat]
+            both = np.concatenate([factor, added_factor(factor, columns, train)], axis=2)
+            prediction = fitted(both, train, gaps)[:, :, None]
+            predictions[index, repeat] = held_out(prediction, gaps, train, test)[:, 0]
+    return predictions
+
+
+def held_out(
+    predictions: np.ndarray, gaps: np.ndarray, train: np.ndarray, test: np.ndarray
+) -> np.ndarray:
+    """Gather the predictions of all networks from the cells that hold them out.
+
+    A prediction is moved into the range of the gaps of the cell's training networks, as in the
+    truncated least squares estimate (Györfi et al., A Distribution-Free Theory of Nonparametric
+    Regression, 2002, chapter 11). So one wild extrapolation does not decide a score.
+
+    Args:
+        predictions: (cells, networks, rows) of every network in every cell.
+        gaps: (networks,).
+        train: (cells, networks) bool.
+        test: (cells, networks) bool; each network is in one cell.
+
+    Returns:
+        (networks, rows).
+    """
+    low = np.where(train, gaps, np.inf).min(axis=1)[:, None, None]
+    high = np.where(train, gaps, -np.inf).max(axis=1)[:, None, None]
+    return np.asarray(np.sum(np.clip(predictions, low, high) * test[:, :, None], axis=0))
 
 
 def cell_columns(
     design: Design, folds: Folds
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Iterate over the repeats: a design's columns in each cell, and the cells' masks.
+    """Iterate over the repeats: a design's standardised columns in each cell, and the masks.
 
     Args:
         design: its columns are replaced by principal components, or transformed, from the training
@@ -245,11 +272,12 @@ def cell_columns(
     values = span(design.values) if design.reduced else design.values
     for train, test in masks(folds):
         if design.reduced:
-            yield principal_component_scores(values, train), train, test
+            columns = principal_component_scores(values, train)
         elif design.kind == "scalar":
-            yield transformed(values, train)[0], train, test
+            columns = transformed(values, train)[0]
         else:
-            yield np.broadcast_to(values, (len(train), *values.shape)), train, test
+            columns = np.broadcast_to(values, (len(train), *values.shape))
+        yield standardised_columns(columns, train), train, test
 
 
 def standardised_columns(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -300,15 +328,13 @@ def added_factor(factor: np.ndarray, columns: np.ndarray, train: np.ndarray) -> 
 
     Args:
         factor: (cells, networks, columns of the factor).
-        columns: (cells, networks, columns).
+        columns: (cells, networks, columns), standardised over the training networks.
         train: (cells, networks) bool.
 
     Returns:
         (cells, networks, directions); zeros for directions that the factor expresses already.
     """
-    scores = standardised_columns(columns, train)
-    if scores.shape[2] > scores.shape[1]:
-        scores = rotated(scores, train)
+    scores = rotated(columns, train) if columns.shape[2] > columns.shape[1] else columns
     inside = scores * train[:, :, None]
     residual = scores - factor @ (factor.mT @ inside)
     product = inside.mT @ residual
@@ -408,19 +434,22 @@ def skewness(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Return (cells, scalars): third moment over the cube of the spread; 0 without spread."""
     weights = train / train.sum(axis=1, keepdims=True)
     centred = values - (weights @ values)[:, None, :]
-    second = np.einsum("cns,cn->cs", centred**2, weights)
-    third = np.einsum("cns,cn->cs", centred**3, weights)
+    weighted = centred * centred
+    weighted *= weights[:, :, None]
+    second = weighted.sum(axis=1)
+    weighted *= centred
+    third = weighted.sum(axis=1)
     varies = second > CONSTANT_TOLERANCE**2 * np.max(np.abs(values), axis=0) ** 2
     return np.asarray(np.where(varies, third / np.where(varies, second, 1.0) ** 1.5, 0.0))
 
 
 def normal_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Return (networks,) normal scores; others than the training networks are interpolated."""
-    inside = values[train]
-    scores = ndtri((rankdata(inside) - 3 / 8) / (len(inside) + 1 / 4))
-    order = np.argsort(inside, kind="stable")
-    distinct, first = np.unique(inside[order], return_index=True)
-    return np.asarray(np.interp(values, distinct, scores[order][first]))
+    distinct, counts = np.unique(values[train], return_counts=True)
+    # Equal values share the average of their ranks.
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    scores = ndtri((ranks - 3 / 8) / (counts.sum() + 1 / 4))
+    return np.asarray(np.interp(values, distinct, scores))
 
 
 def within_range(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -466,31 +495,6 @@ def fold_scores(predictions: np.ndarray, gaps: np.ndarray, folds: Folds) -> np.n
     return np.asarray(1 - folds.count * np.einsum("...rn,rnk->...rk", error, inside))
 
 
-# ---- the 5x2 design ---
-
-REPEATS = 5
-"""Number of random halvings of the networks (Dietterich 1998)."""
-
-
-def halves(networks: int, rng: np.random.Generator) -> np.ndarray:
-    """Halve the networks at random, five times.
-
-    With an odd number of networks the first half is the smaller one. Fold 0 is tested on the first
-    half, fold 1 on the second; either is trained on the other.
-
-    Args:
-        networks: how many there are.
-        rng: draws the halvings.
-
-    Returns:
-        (5, networks) bool: whether a network is in the first half.
-    """
-    order = np.argsort(rng.random((REPEATS, networks)), axis=1)
-    first = np.zeros((REPEATS, networks), dtype=bool)
-    np.put_along_axis(first, order[:, : networks // 2], True, axis=1)
-    return first
-
-
 def principal_components(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Project both halves on the first principal components of the training half.
 
@@ -511,83 +515,3 @@ def principal_components(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarra
     enough = int(np.searchsorted(variance, EXPLAINED_VARIANCE * variance[-1])) + 1
     chosen = directions[: min(enough, most_principal_components(len(train)))]
     return (train - mean) @ chosen.T, (test - mean) @ chosen.T
-
-
-def held_out_r2(
-    train: np.ndarray, train_gaps: np.ndarray, test: np.ndarray, test_gaps: np.ndarray
-) -> float:
-    """Compute R2 on held-out networks of ordinary least squares with an intercept.
-
-    R2 = 1 - sum (y - prediction)^2 / sum (y - mean of the held-out y)^2, as scikit-learn's
-    ``r2_score``; where the held-out gaps are all equal it is 1 for a perfect prediction and 0
-    otherwise, as there.
-
-    The coefficients are those of minimum norm on columns standardised over the training networks
-    (scikit-learn's ``StandardScaler`` before ``LinearRegression``). Where the solution is unique,
-    that is ordinary least squares; where it is not, the result still does not depend on the units
-    of the columns. Constant columns have no influence.
-
-    Args:
-        train: (training networks, columns); zero columns predict the training mean.
-        train_gaps: (training networks,).
-        test: (held-out networks, columns).
-        test_gaps: (held-out networks,).
-
-    Returns:
-        R2, at most 1.
-    """
-    mean = train.mean(axis=0)
-    centred = train - mean
-    spread = np.sqrt(np.mean(centred**2, axis=0))
-    varies = spread > CONSTANT_TOLERANCE * np.abs(mean)
-    scale = np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
-    level = train_gaps.mean()
-    prediction = np.full(len(test), level)
-    if varies.any():
-        coefficients, *_ = np.linalg.lstsq(
-            centred * scale, train_gaps - level, rcond=RANK_TOLERANCE
-        )
-        prediction += ((test - mean) * scale) @ coefficients
-    error = float(np.sum((test_gaps - prediction) ** 2))
-    total = float(np.sum((test_gaps - test_gaps.mean()) ** 2))
-    if total == 0:
-        return 1.0 if error == 0 else 0.0
-    return 1.0 - error / total
-
-
-def cross_validate(
-    designs: Sequence[Design], base: Design, gaps: np.ndarray, first: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the held-out R2 of each design, alone and beside a base design, in each fold.
-
-    Args:
-        designs: what to regress on.
-        base: regressed on together with each design (the hyper-parameters); where it is one of
-            the designs, it adds nothing to itself.
-        gaps: (networks,).
-        first: (repeats, networks) bool from ``halves``, shared by all designs.
-
-    Returns:
-        Two (designs, repeats, 2) arrays: R2 alone, and R2 together with the base.
-    """
-    matrices = [span(design.values) if design.reduced else design.values for design in designs]
-    alone = np.empty((len(designs), len(first), 2))
-    together = np.empty_like(alone)
-    for repeat, half in enumerate(first):
-        for fold, test in enumerate((half, ~half)):
-            train = ~test
-            for index, (design, matrix) in enumerate(zip(designs, matrices, strict=True)):
-                inside, outside = matrix[train], matrix[test]
-                if design.reduced:
-                    inside, outside = principal_components(inside, outside)
-                alone[index, repeat, fold] = held_out_r2(inside, gaps[train], outside, gaps[test])
-                if design is base:
-                    together[index, repeat, fold] = alone[index, repeat, fold]
-                    continue
-                together[index, repeat, fold] = held_out_r2(
-                    np.hstack([base.values[train], inside]),
-                    gaps[train],
-                    np.hstack([base.values[test], outside]),
-                    gaps[test],
-                )
-    return alone, together

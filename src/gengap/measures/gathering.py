@@ -11,7 +11,7 @@ import pandas as pd
 from gengap.errors import GengapError
 from gengap.failures import Failure
 from gengap.files import writing
-from gengap.measures.results import COLUMNS, COVERAGE, NEED, REASON
+from gengap.measures.results import COLUMNS, COVERAGE, NEED, REASON, STANDARD_ERROR
 
 LEFT_OUT_COLUMNS = ["network", "family", "measure", REASON]
 """Columns of the table of measures that a network lacks."""
@@ -63,7 +63,7 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
     filled = [table for table in read if not table.empty]
     joined = pd.concat(filled) if filled else pd.DataFrame(columns=COLUMNS)
     joined = joined.sort_values("network", key=lambda ids: ids.astype(int), kind="stable")
-    for column in ("standard_error", REASON, NEED, COVERAGE):
+    for column in (STANDARD_ERROR, REASON, NEED, COVERAGE):
         if column not in joined:
             joined[column] = float("nan")
     left_out, values = _divided(joined)
@@ -77,7 +77,7 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
     ).sort_values("network", key=lambda ids: ids.astype(int), kind="stable")
     return {
         "measures": values[COLUMNS],
-        "errors": values.loc[values["standard_error"].notna(), [*COLUMNS, "standard_error"]],
+        "errors": values.loc[values[STANDARD_ERROR].notna(), [*COLUMNS, STANDARD_ERROR]],
         "failed": failed,
         "left_out": left_out[LEFT_OUT_COLUMNS],
         "coverage": values.loc[values[COVERAGE].notna(), COVERAGE_COLUMNS].drop_duplicates(),

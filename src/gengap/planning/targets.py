@@ -12,7 +12,9 @@ from gengap.planning.settings import Settings
 from gengap.planning.tasks import TaskPlan
 
 SHARDS = "results/{task}/shards/{shard}.json"
-EVALUATION_FILES = ("leaderboard", "folds", "tests", "correlations", "strata", "left_out")
+EVALUATION_FILES = (
+    "leaderboard", "repeats", "tests", "questions", "correlations", "environments", "left_out",
+)  # fmt: skip
 
 
 def figure_names(task: TaskPlan) -> list[str]:
@@ -125,7 +127,7 @@ def table_files(task: TaskPlan) -> list[str]:
     """Return the tables and texts of a task."""
     names = [f"evaluation/{name}.csv" for name in (*EVALUATION_FILES, *statistics_names(task))]
     files = ["measures.csv", "failed.csv", "left_out_measures.csv", "coverage.csv", *names]
-    files.append("evaluation/best_ols.txt")
+    files += ["evaluation/best_ols.txt", "evaluation/summary.txt"]
     return [f"results/{task.name}/{name}" for name in files]
 
 
