@@ -273,11 +273,11 @@ def pairwise_nuisance(designs: Designs, additive: np.ndarray) -> Nuisance:
         ``NETWORKS_PER_COMPONENT`` networks; ridge elsewhere.
     """
     products = interactions(designs.grid)
-    plain = Nuisance(orthonormal(np.hstack([additive, products])))
-    networks = len(designs.gaps)
-    if plain.freedom * NETWORKS_PER_COMPONENT >= networks:
+    plain, fixed = Nuisance(orthonormal(np.hstack([additive, products]))), orthonormal(additive)
+    networks, rank = fixed.shape
+    if plain.freedom * NETWORKS_PER_COMPONENT >= networks or rank == networks:
         return plain
-    whitening = shrinkage(designs.gaps, orthonormal(additive), products)
+    whitening = shrinkage(designs.gaps, fixed, products)
     return Nuisance(orthonormal(whitening @ additive), whitening)
 
 
