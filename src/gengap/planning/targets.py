@@ -137,6 +137,11 @@ def final_files(task: TaskPlan) -> list[str]:
     return [*table_files(task), *(f"results/{task.name}/{name}" for name in files)]
 
 
+def files_across_tasks(plan: Plan) -> list[str]:
+    """Return what a run of several tasks is for besides the files of each."""
+    return ["results/across_tasks.csv"] * (len(plan.config["tasks"]) > 1)
+
+
 def study_files(plan: Plan, study: str) -> list[str]:
     """Return what a run of a study is for."""
     if study in plan.experiment_studies:
