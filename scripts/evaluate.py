@@ -22,6 +22,12 @@ def main() -> None:
         task.gaps(),
         task.hyper_parameters(),
         training_accuracy=task.training_outcomes(),
+        draws=task.data_draws(),
+        gap_errors=task.gap_errors(),
+        standard_errors=pd.read_csv(
+            snakemake.input.errors, dtype={"network": str, "component": str}
+        ),
+        leave_out=task.unfit() if params.unfit == "leave_out" else {},
         correlate_within=params.correlate_within,
         rank_within=params.rank_within,
         resamples=params.bootstrap_resamples,

@@ -1,69 +1,101 @@
-"""Dietterich's test against a naive formula and a hand-worked case; Holm against statsmodels."""
+"""The corrected resampled t test by hand, Holm's correction, and groups of made-up scores."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 from statsmodels.stats.multitest import multipletests
 
-from gengap.evaluation.comparison import holm, paired_t_test
+from gengap.evaluation.comparison import COLUMNS, compare, comparisons, groups, holm
 
 
-def naive(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
-    """The formula of the paper with loops."""
-    lead, variances = None, 0.0
-    for i in range(5):
-        p1, p2 = first[i][0] - second[i][0], first[i][1] - second[i][1]
-        lead = p1 if lead is None else lead
-        mean = (p1 + p2) / 2.0
-        variances += (p1 - mean) ** 2 + (p2 - mean) ** 2
-    assert lead is not None
-    t = lead / math.sqrt(variances / 5.0)
-    return t, 2 * (1 - stats.t.cdf(abs(t), 5))
+def test_corrected_t_by_hand() -> None:
+    # Two repeats of two folds: differences .1, .3, .2, .2 have mean .2 and variance .02 / 3, and
+    # half of the networks are held out, so the factor is 1 / 4 + 1.
+    second = np.array([[0.5, 0.4], [0.1, 0.0]])
+    result = compare(second + np.array([[0.1, 0.3], [0.2, 0.2]]), second)
+    error = np.sqrt(0.02 / 3 * 1.25)
+    assert result.difference == pytest.approx(0.2)
+    assert result.p == pytest.approx(2 * stats.t.sf(0.2 / error, 3))
+    assert (result.low, result.high) == pytest.approx(stats.t.interval(0.95, 3, 0.2, error))
+    density = stats.t(3, 0.2, error).pdf
+    for region, probability in (
+        ((0.02, np.inf), result.probability_better),
+        ((-0.02, 0.02), result.probability_equal),
+        ((-np.inf, -0.02), result.probability_worse),
+    ):
+        assert probability == pytest.approx(integrate.quad(density, *region)[0], abs=1e-7)
 
 
-def test_paired_t_test_follows_the_paper() -> None:
+def test_p_and_interval_agree_and_order_reverses_the_sign() -> None:
     rng = np.random.default_rng(0)
-    for _ in range(20):
-        first, second = rng.random((5, 2)), rng.random((5, 2))
-        t, p = paired_t_test(first, second)
-        assert (t, p) == pytest.approx(naive(first, second), rel=1e-9)
-        assert paired_t_test(second, first) == pytest.approx((-t, p))
+    for shift in (0.0, 0.1, 0.4, -0.7):
+        first = rng.normal(size=(20, 8))
+        second = first + shift + 0.5 * rng.normal(size=(20, 8))
+        one, other = compare(first, second), compare(second, first)
+        assert (one.p < 0.05) == (one.low > 0 or one.high < 0)
+        assert other.difference == pytest.approx(-one.difference)
+        assert other.p == pytest.approx(one.p)
+        assert (other.low, other.high) == pytest.approx((-one.high, -one.low))
+        assert other.probability_better == pytest.approx(one.probability_worse)
 
 
-def test_paired_t_test_by_hand() -> None:
-    # Differences (0.3, 0.1), then (0.2, 0.2): s^2 = 0.02, 0, 0, 0, 0 and t = 0.3 / sqrt(0.004).
-    first = np.array([[0.8, 0.6], *[[0.7, 0.7]] * 4])
-    t, p = paired_t_test(first, np.full((5, 2), 0.5))
-    assert t == pytest.approx(0.3 / math.sqrt(0.004))
-    # The two-sided 1 % point of t with 5 degrees of freedom is 4.0321.
-    assert t == pytest.approx(4.7434, abs=1e-4)
-    assert 0.005 < p < 0.01
-
-
-def test_equal_scores_are_no_evidence_and_constant_leads_are_certain() -> None:
-    scores = np.random.default_rng(1).random((5, 2)) * 1e4
-    assert paired_t_test(scores, scores) == (0.0, 1.0)
-    assert paired_t_test(scores, scores * (1 + 1e-14)) == (0.0, 1.0)
-    halves = np.full((5, 2), 0.5)
-    assert paired_t_test(halves, halves - 0.25) == (math.inf, 0.0)
-    assert paired_t_test(halves, halves + 0.25) == (-math.inf, 0.0)
+def test_equal_scores_are_no_evidence_and_constant_differences_are_certain() -> None:
+    scores = np.random.default_rng(0).normal(size=(20, 8))
+    assert compare(scores, scores * (1 + 1e-14)) == (0, 0, 0, 1, 0, 1, 0)
+    assert compare(scores + 0.5, scores)[3:] == (0, 1, 0, 0)
+    assert compare(scores - 0.01, scores)[3:] == (0, 0, 1, 0)
 
 
 def test_holm_by_hand() -> None:
-    # Sorted 0.01, 0.02, 0.03, 0.4 times 4, 3, 2, 1: 0.04, 0.06, 0.06, 0.4.
-    adjusted = holm(np.array([0.03, 0.4, 0.01, 0.02]))
-    np.testing.assert_allclose(adjusted, [0.06, 0.4, 0.04, 0.06])
-    # 0.02 times 2 exceeds 0.03 times 1: the larger p may not end up smaller.
-    np.testing.assert_allclose(holm(np.array([0.03, 0.02])), [0.04, 0.04])
-    np.testing.assert_array_equal(holm(np.array([0.9, 0.8])), [1.0, 1.0])
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 40])
+@pytest.mark.parametrize("count", [1, 2, 9, 50])
 def test_holm_is_that_of_statsmodels(count: int) -> None:
     p = np.random.default_rng(count).random(count) ** 3
-    expected = multipletests(p, method="holm")[1] if count else p
-    np.testing.assert_allclose(holm(p), expected)
+    np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1])
+
+
+def noisy(mean: float, spread: float, seed: int) -> np.ndarray:
+    values = spread * np.random.default_rng(seed).normal(size=(20, 8))
+    return np.asarray(mean + values - values.mean())
+
+
+def test_groups_are_formed_from_the_best_row_down() -> None:
+    scores = {
+        "best": noisy(0.8, 0.1, 1),
+        "near": noisy(0.79, 0.1, 2),
+        "second": noisy(0.5, 0.1, 3),
+        "wild": noisy(0.45, 3.0, 4),
+        "third": noisy(0.48, 0.1, 5),
+        "last": noisy(0.0, 0.1, 6),
+    }
+    assert groups(scores) == {
+        "best": 1, "near": 1, "wild": 1, "second": 2, "third": 2, "last": 3,
+    }  # fmt: skip
+    assert groups({}) == {}
+
+
+def test_a_difference_within_the_region_of_equivalence_separates_nothing() -> None:
+    scores = {"best": noisy(0.8, 0.01, 1), "near": noisy(0.781, 0.01, 2)}
+    assert compare(scores["near"], scores["best"]).p < 1e-3
+    assert set(groups(scores).values()) == {1}
+
+
+def test_each_row_is_compared_with_each_other_and_holm_is_over_the_family() -> None:
+    scores = {name: noisy(0.1 * rank, 0.3, rank) for rank, name in enumerate("abcde")}
+    table = comparisons(scores, ["e", "a"], ["b", "c", "e"])
+    assert list(table.columns) == list(COLUMNS)
+    assert list(table["against"]) == ["e"] * 4 + ["a"] * 4
+    assert list(table["measure"]) == [*"abcd", *"bcde"]
+    for _, test in table.iterrows():
+        expected = compare(scores[test["measure"]], scores[test["against"]])
+        assert test["difference"] == expected.difference
+        assert test["p"] == expected.p
+    for against, family in (("e", "bc"), ("a", "bce")):
+        part = table[table["against"] == against].set_index("measure")
+        expected_p = multipletests(part.loc[list(family), "p"], method="holm")[1]
+        np.testing.assert_allclose(part.loc[list(family), "p_holm"], expected_p)
+        assert part.drop(index=list(family))["p_holm"].isna().all()

@@ -1,26 +1,42 @@
-"""Held-out R2 against scikit-learn, minimum norm against the pseudo-inverse, and the halvings."""
+"""Held-out predictions against a direct loop with scikit-learn, and transforms inside the folds."""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import r2_score
-from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gengap.evaluation.designs import Design
+from gengap.evaluation.folds import Folds, repeated_folds
 from gengap.evaluation.regression import (
-    cross_validate,
-    halves,
-    held_out_r2,
+    IDENTITY,
+    LOG,
+    PENALTIES,
+    RANK,
+    Basis,
+    extended,
+    fold_scores,
+    mean_basis,
+    pooled_r2,
+    predict,
+    predict_scalars,
+    predict_vector,
     principal_components,
+    ridge_basis,
     span,
+    transformed,
 )
+
+NETWORKS = 40
 
 
 def design(values: np.ndarray, *, reduced: bool = False) -> Design:
@@ -28,144 +44,244 @@ def design(values: np.ndarray, *, reduced: bool = False) -> Design:
     return Design("made", "made", names, values, reduced)
 
 
-def folds(first: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The halvings as scikit-learn takes them: indices to train and to test on."""
-    return [
-        (np.flatnonzero(~test), np.flatnonzero(test)) for half in first for test in (half, ~half)
-    ]
+@pytest.fixture(params=[False, True], ids=["one draw", "two draws"])
+def folds(request: pytest.FixtureRequest) -> Folds:
+    grid = pd.DataFrame({"width": np.repeat(np.arange(20), 2), "kind": [0, 0, 1, 1] * 10})
+    draws = np.tile(["a", "b"], 20) if request.param else None
+    folds = repeated_folds(grid, draws, np.random.default_rng(5))
+    return replace(folds, labels=folds.labels[:3])
 
 
-NOTHING = design(np.zeros((40, 0)))
+def looped(
+    folds: Folds, gaps: np.ndarray, fit: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """(repeats, networks): what ``fit(train, test)`` predicts, within the training gaps' range."""
+    predictions = np.full((folds.repeats, len(gaps)), np.nan)
+    for repeat, train, test in folds.cells():
+        inside = gaps[train]
+        predictions[repeat, test] = np.clip(fit(train, test), inside.min(), inside.max())
+    return predictions
 
 
-@pytest.mark.parametrize("networks", [8, 23, 40])
-def test_halves_are_fair_and_differ(networks: int) -> None:
-    first = halves(networks, np.random.default_rng(0))
-    assert first.shape == (5, networks)
-    assert (first.sum(axis=1) == networks // 2).all()
-    assert len({row.tobytes() for row in first}) == 5
-    often = np.mean([halves(8, np.random.default_rng(s)) for s in range(400)], axis=(0, 1))
-    # 2000 halvings: the standard error of each network's share is 0.011.
-    np.testing.assert_allclose(often, 0.5, atol=0.06)
-
-
-@pytest.mark.parametrize("columns", [1, 2, 7])
-def test_r2_is_that_of_scikit_learn_on_the_same_splits(columns: int) -> None:
-    rng = np.random.default_rng(columns)
-    values = rng.normal(5.0, 3.0, size=(40, columns)) * 10.0 ** rng.integers(-1, 2, columns)
-    gaps = 0.1 + values @ (rng.normal(size=columns) / values.std(axis=0)) + rng.normal(size=40)
-    first = halves(40, rng)
-    splits = folds(first)
-    expected = cross_val_score(LinearRegression(), values, gaps, cv=splits, scoring="r2")
-    alone, together = cross_validate([design(values)], NOTHING, gaps, first)
-    np.testing.assert_allclose(alone.ravel(), expected, rtol=1e-9, atol=1e-9)
-    np.testing.assert_array_equal(alone, together)
-
-
-def test_r2_is_that_of_scikit_learn_where_columns_depend_on_each_other() -> None:
-    rng = np.random.default_rng(9)
-    values = rng.normal(size=(40, 4)) * 10.0 ** np.array([-6, 0, 3, 8])
-    twin = 3 * values[:, :1] + 1e-14 * rng.normal(size=(40, 1))
-    values = np.hstack([values, twin, np.ones((40, 1)), rng.normal(size=(40, 20))])
-    gaps, first = rng.normal(size=40), halves(40, rng)
+def least_squares(
+    values: np.ndarray, gaps: np.ndarray
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     model = make_pipeline(StandardScaler(), LinearRegression())
-    expected = cross_val_score(model, values, gaps, cv=folds(first), scoring="r2")
-    alone, _ = cross_validate([design(values)], NOTHING, gaps, first)
-    np.testing.assert_allclose(alone.ravel(), expected, rtol=1e-6)
+    return lambda train, test: model.fit(values[train], gaps[train]).predict(values[test])
 
 
-def test_together_is_the_regression_on_both() -> None:
-    rng = np.random.default_rng(5)
-    base, values = rng.normal(size=(40, 2)), rng.normal(size=(40, 3))
-    gaps = rng.normal(size=40)
-    first = halves(40, rng)
-    _, together = cross_validate([design(values)], design(base), gaps, first)
-    whole, _ = cross_validate([design(np.hstack([base, values]))], NOTHING, gaps, first)
-    np.testing.assert_allclose(together, whole, rtol=1e-10)
+def alone(made: Design, gaps: np.ndarray, folds: Folds) -> np.ndarray:
+    return predict_vector(made, gaps, folds, [mean_basis(folds)])[0]
 
 
-def test_more_columns_than_networks_give_the_solution_of_minimum_norm() -> None:
+@pytest.mark.parametrize("columns", [2, 7])
+def test_predictions_are_those_of_scikit_learn(folds: Folds, columns: int) -> None:
+    rng = np.random.default_rng(columns)
+    values = rng.normal(5.0, 3.0, size=(NETWORKS, columns)) * 10.0 ** rng.integers(-1, 2, columns)
+    gaps = 0.1 + values @ (rng.normal(size=columns) / values.std(axis=0)) + rng.normal(size=40)
+    expected = looped(folds, gaps, least_squares(values, gaps))
+    np.testing.assert_allclose(alone(design(values), gaps, folds), expected, atol=1e-9)
+    # Columns that depend on each other, and one that does not vary.
+    values = np.column_stack([values, values @ rng.normal(size=columns), np.full(NETWORKS, 1e6)])
+    np.testing.assert_allclose(alone(design(values), gaps, folds), expected, atol=1e-6)
+
+
+def test_beside_others_is_the_regression_on_both(folds: Folds) -> None:
     rng = np.random.default_rng(1)
-    train, test = rng.normal(2.0, 4.0, size=(10, 30)), rng.normal(2.0, 4.0, size=(9, 30))
-    gaps, held = rng.normal(size=10), rng.normal(size=9)
-    mean, spread = train.mean(axis=0), train.std(axis=0)
-    solution = np.linalg.pinv((train - mean) / spread) @ (gaps - gaps.mean())
-    prediction = gaps.mean() + (test - mean) / spread @ solution
-    assert held_out_r2(train, gaps, test, held) == pytest.approx(r2_score(held, prediction))
+    known, values = rng.normal(size=(NETWORKS, 3)), rng.normal(size=(NETWORKS, 2))
+    gaps = known[:, 0] + 0.3 * values[:, 1] + rng.normal(size=NETWORKS)
+    base = extended(mean_basis(folds), design(known), folds)
+    both = least_squares(np.hstack([known, values]), gaps)
+    together = predict_vector(design(values), gaps, folds, [mean_basis(folds), base])
+    np.testing.assert_allclose(together[1], looped(folds, gaps, both), atol=1e-9)
+    np.testing.assert_allclose(
+        predict(base, gaps, folds), looped(folds, gaps, least_squares(known, gaps)), atol=1e-9
+    )
+    # What is known already adds nothing.
+    again = predict_vector(design(known[:, :2] @ rng.normal(size=(2, 2))), gaps, folds, [base])
+    np.testing.assert_allclose(again[0], predict(base, gaps, folds), atol=1e-6)
 
 
-def test_r2_does_not_depend_on_units_or_repeated_or_constant_columns() -> None:
+def test_all_scalars_at_once_are_each_scalar_by_itself(folds: Folds) -> None:
     rng = np.random.default_rng(2)
-    train, test = rng.normal(size=(12, 3)), rng.normal(size=(11, 3))
-    gaps, held = rng.normal(size=12), rng.normal(size=11)
-    plain = held_out_r2(train, gaps, test, held)
-    scale, shift = np.array([1e-6, -3.0, 1e5]), np.array([4.0, -1.0, 1e6])
-    moved = held_out_r2(train * scale + shift, gaps, test * scale + shift, held)
-    assert moved == pytest.approx(plain, rel=1e-7)
-
-    def widen(values: np.ndarray) -> np.ndarray:
-        return np.column_stack([values, 2 * values[:, 0] + 1, np.full(len(values), 0.1)])
-
-    # The second constant takes another value on held-out networks: nothing was learnt about it.
-    strange = np.column_stack([widen(test), np.ones(len(test))])
-    usual = np.column_stack([widen(train), np.zeros(len(train))])
-    assert held_out_r2(usual, gaps, strange, held) == pytest.approx(plain, rel=1e-9)
+    values = np.exp(np.array([0.1, 1.5, 3.0, 0.0]) * rng.normal(size=(NETWORKS, 4)))
+    gaps = np.log(values[:, 1]) + rng.normal(size=NETWORKS)
+    bases = [mean_basis(folds), extended(mean_basis(folds), design(values[:, :1]), folds)]
+    predictions, used = predict_scalars(values, gaps, folds, bases)
+    for scalar in range(4):
+        own = predict_vector(design(values[:, [scalar]]), gaps, folds, bases)
+        np.testing.assert_allclose(predictions[:, scalar], own, atol=1e-9)
+    cells = sum(1 for _ in folds.cells())
+    assert (used.sum(axis=1) == cells).all()
+    # The last one does not vary: its prediction is the training mean.
+    expected = looped(folds, gaps, lambda train, test: np.full(test.sum(), gaps[train].mean()))
+    np.testing.assert_allclose(predictions[0, 3], expected, atol=1e-12)
 
 
-def test_without_columns_the_training_mean_is_predicted() -> None:
-    gaps, held = np.array([1.0, 2.0, 6.0]), np.array([0.0, 1.0])
-    # Hand-worked: prediction 3, errors 9 + 4; about the held-out mean 0.5: 0.25 + 0.25.
-    assert held_out_r2(np.zeros((3, 0)), gaps, np.zeros((2, 0)), held) == pytest.approx(1 - 26.0)
+def test_more_columns_than_networks_give_the_solution_of_minimum_norm(folds: Folds) -> None:
+    rng = np.random.default_rng(3)
+    values, gaps = (
+        rng.normal(size=(NETWORKS, 90)) * 10.0 ** rng.integers(-2, 3, 90),
+        rng.normal(size=NETWORKS),
+    )
+
+    def pseudo_inverse(train: np.ndarray, test: np.ndarray) -> np.ndarray:
+        scaler = StandardScaler().fit(values[train])
+        level = gaps[train].mean()
+        solution = np.linalg.pinv(scaler.transform(values[train])) @ (gaps[train] - level)
+        return level + scaler.transform(values[test]) @ solution
+
+    expected = looped(folds, gaps, pseudo_inverse)
+    np.testing.assert_allclose(alone(design(values), gaps, folds), expected, atol=1e-8)
 
 
-def test_equal_held_out_gaps_follow_scikit_learn() -> None:
-    train, test = np.array([[0.0], [1.0], [2.0]]), np.array([[5.0], [6.0]])
-    constant = np.array([2.0, 2.0])
-    for gaps, prediction in ((np.full(3, 2.0), constant), (np.arange(3.0), np.array([5.0, 6.0]))):
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            found = held_out_r2(train, gaps, test, constant)
-        assert found == r2_score(constant, prediction)
+def test_reduced_designs_are_regressed_on_principal_components(folds: Folds) -> None:
+    rng = np.random.default_rng(4)
+    values = rng.normal(size=(NETWORKS, 6)) @ rng.normal(size=(6, 100)) * 3
+    values += 0.4 * rng.normal(size=(NETWORKS, 100))
+    gaps = values[:, 0] + rng.normal(size=NETWORKS)
+
+    def fit(train: np.ndarray, test: np.ndarray) -> np.ndarray:
+        full = PCA().fit(values[train])
+        enough = int(np.sum(np.cumsum(full.explained_variance_ratio_) < 0.95)) + 1
+        components = PCA(min(enough, max(1, train.sum() // 4)), svd_solver="full")
+        model = make_pipeline(components, LinearRegression())
+        return np.asarray(model.fit(values[train], gaps[train]).predict(values[test]))
+
+    expected = looped(folds, gaps, fit)
+    np.testing.assert_allclose(
+        alone(design(values, reduced=True), gaps, folds), expected, atol=1e-8
+    )
+
+
+def test_ridge_takes_the_penalty_of_least_generalised_cross_validation_error(
+    folds: Folds,
+) -> None:
+    rng = np.random.default_rng(6)
+    values = rng.normal(size=(NETWORKS, 12)) * 10.0 ** rng.integers(-1, 2, 12)
+    gaps = values[:, 0] / values[:, 0].std() + 2 * rng.normal(size=NETWORKS)
+    penalties = []
+
+    def fit(train: np.ndarray, test: np.ndarray) -> np.ndarray:
+        scaler = StandardScaler().fit(values[train])
+        inside = scaler.transform(values[train])
+        scores = []
+        for penalty in PENALTIES * len(inside):
+            hat = inside @ np.linalg.solve(inside.T @ inside + penalty * np.eye(12), inside.T)
+            hat += 1 / len(inside)
+            residual = gaps[train] - hat @ gaps[train]
+            scores.append(np.sum(residual**2) / (len(inside) - np.trace(hat)) ** 2)
+        penalties.append(PENALTIES[int(np.argmin(scores))] * len(inside))
+        model = Ridge(alpha=penalties[-1]).fit(inside, gaps[train])
+        return np.asarray(model.predict(scaler.transform(values[test])))
+
+    expected = looped(folds, gaps, fit)
+    actual = predict(ridge_basis(design(values), gaps, folds), gaps, folds)
+    np.testing.assert_allclose(actual, expected, atol=1e-9)
+    assert len({round(penalty, 6) for penalty in penalties}) > 3
+
+
+def test_held_out_gaps_have_no_part_in_their_prediction(folds: Folds) -> None:
+    rng = np.random.default_rng(7)
+    values, gaps = rng.normal(size=(NETWORKS, 3)), rng.normal(size=NETWORKS)
+    repeat, train, test = next(folds.cells())
+    changed = np.where(train, gaps, 1e3)
+
+    def all_of(known: np.ndarray) -> list[np.ndarray]:
+        bases: list[Basis] = [mean_basis(folds), ridge_basis(design(values), known, folds)]
+        scalars, _ = predict_scalars(values, known, folds, bases)
+        return [scalars[:, :, repeat, test], predict(bases[1], known, folds)[repeat, test]]
+
+    for first, second in zip(all_of(gaps), all_of(changed), strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-12)
+
+
+def test_skewed_scalars_are_transformed_by_their_training_values() -> None:
+    rng = np.random.default_rng(8)
+    train = np.ones((1, 200), dtype=bool)
+    train[0, ::7] = False
+    values = np.column_stack(
+        [
+            rng.normal(size=200),
+            np.exp(2 * rng.normal(size=200)),
+            -np.exp(2 * rng.normal(size=200)),
+            np.sinh(3 * np.abs(rng.normal(size=200))) - 1,
+            np.exp(np.exp(1.2 * rng.normal(size=200))),
+        ]
+    )
+    columns, kinds = transformed(values, train)
+    inside = train[0]
+    assert kinds[0].tolist() == [IDENTITY, LOG, LOG, RANK, RANK]
+    skews = np.abs(stats.skew(values[inside]))
+    assert skews[0] <= 1
+    assert (skews[1:] > 1).all()
+    for scalar, function in ((0, lambda x: x), (1, np.log), (2, lambda x: -np.log(-x))):
+        assert np.corrcoef(columns[0, inside, scalar], function(values[inside, scalar]))[
+            0, 1
+        ] == pytest.approx(1)
+    ranks = stats.rankdata(values[inside, 3])
+    expected = stats.norm.ppf((ranks - 0.375) / (inside.sum() + 0.25))
+    np.testing.assert_allclose(columns[0, inside, 3], expected)
+    # All of them keep the order of the networks, held out or not.
+    for scalar in range(5):
+        assert stats.spearmanr(columns[0, :, scalar], values[:, scalar]).statistic > 0.999
+
+
+def test_ties_share_their_normal_score() -> None:
+    values = np.array([1.0, 1, 1, 1, 1, 1, 1, 1, -3, 90])[:, None]
+    columns, kinds = transformed(values, np.ones((1, 10), dtype=bool))
+    assert kinds[0, 0] == RANK
+    assert len(set(columns[0, :8, 0])) == 1
+    np.testing.assert_allclose(columns[0, 0, 0], stats.norm.ppf((5.5 - 0.375) / 10.25))
+
+
+def test_a_wild_held_out_value_does_not_decide_the_score() -> None:
+    rng = np.random.default_rng(9)
+    grid = pd.DataFrame(index=range(NETWORKS))
+    folds = repeated_folds(grid, None, rng)
+    values = rng.normal(size=(NETWORKS, 1))
+    gaps = values[:, 0] + 0.3 * rng.normal(size=NETWORKS)
+    plain = pooled_r2(alone(design(values), gaps, folds), gaps).mean()
+    values[3] = 1e9
+    assert pooled_r2(alone(design(values), gaps, folds), gaps).mean() > plain - 0.25
+
+
+def test_scaling_and_reversing_a_scalar_changes_nothing(folds: Folds) -> None:
+    rng = np.random.default_rng(10)
+    values = np.exp(1.5 * rng.normal(size=(NETWORKS, 1)))
+    gaps = np.log(values[:, 0]) + rng.normal(size=NETWORKS)
+    expected = alone(design(values), gaps, folds)
+    for factor in (1e-200, -3.0, 1e250):
+        np.testing.assert_allclose(alone(design(factor * values), gaps, folds), expected)
+
+
+def test_pooled_r2_is_that_of_scikit_learn_and_the_mean_of_the_fold_scores(folds: Folds) -> None:
+    rng = np.random.default_rng(11)
+    gaps = rng.normal(size=NETWORKS)
+    predictions = gaps + rng.normal(size=(folds.repeats, NETWORKS))
+    r2 = pooled_r2(predictions, gaps)
+    np.testing.assert_allclose(r2, [r2_score(gaps, own) for own in predictions])
+    scores = fold_scores(predictions, gaps, folds)
+    assert scores.shape == (folds.repeats, folds.count)
+    np.testing.assert_allclose(scores.mean(axis=1), r2)
 
 
 def test_principal_components_are_those_of_scikit_learn_up_to_sign() -> None:
-    rng = np.random.default_rng(3)
-    train = rng.normal(size=(40, 3)) @ rng.normal(size=(3, 60)) + 0.05 * rng.normal(size=(40, 60))
-    test = rng.normal(size=(7, 60))
-    inside, outside = principal_components(train, test)
-    oracle = PCA(n_components=0.95, svd_solver="full").fit(train)
-    assert inside.shape[1] == oracle.n_components_ <= 3
-    np.testing.assert_allclose(np.abs(inside), np.abs(oracle.transform(train)), atol=1e-9)
-    np.testing.assert_allclose(np.abs(outside), np.abs(oracle.transform(test)), atol=1e-9)
-
-
-def test_principal_components_are_at_most_a_quarter_of_the_networks() -> None:
-    noise = np.random.default_rng(4).normal(size=(21, 200))
-    assert principal_components(noise, noise)[0].shape == (21, 5)
-    assert principal_components(noise[:3], noise)[0].shape == (3, 1)
-    flat = np.ones((8, 5))
-    np.testing.assert_array_equal(principal_components(flat, flat)[0], np.zeros((8, 1)))
-
-
-def test_rotating_long_vectors_first_changes_nothing() -> None:
     rng = np.random.default_rng(6)
-    values, gaps = rng.normal(size=(20, 300)), rng.normal(size=20)
-    short = span(values)
-    assert short.shape == (20, 20)
-    distances = [np.linalg.norm(v[:, None] - v[None], axis=2) for v in (values, short)]
-    np.testing.assert_allclose(distances[0], distances[1], atol=1e-10)
-    train, test = np.arange(20) % 2 == 0, np.arange(20) % 2 == 1
-    for_fold = [principal_components(v[train], v[test]) for v in (values, short)]
-    scores = [held_out_r2(a, gaps[train], b, gaps[test]) for a, b in for_fold]
-    assert scores[0] == pytest.approx(scores[1], rel=1e-9)
+    train, test = rng.normal(size=(40, 6)) * [9, 5, 2, 1, 0.1, 0.01], rng.normal(size=(12, 6))
+    inside, outside = principal_components(train, test)
+    expected = PCA(n_components=0.95, svd_solver="full").fit(train)
+    np.testing.assert_allclose(np.abs(inside), np.abs(expected.transform(train)), atol=1e-9)
+    np.testing.assert_allclose(np.abs(outside), np.abs(expected.transform(test)), atol=1e-9)
 
 
-def test_reduction_sees_the_training_half_only() -> None:
-    rng = np.random.default_rng(7)
-    values, gaps = rng.normal(size=(20, 12)), rng.normal(size=20)
-    first = halves(20, rng)
-    alone, _ = cross_validate([design(values, reduced=True)], design(values[:, :0]), gaps, first)
-    test = first[2]
-    inside, outside = principal_components(values[~test], values[test])
-    fitted = LinearRegression().fit(inside, gaps[~test])
-    assert alone[0, 2, 0] == pytest.approx(fitted.score(outside, gaps[test]), rel=1e-9)
+def test_rotating_long_vectors_first_changes_nothing(folds: Folds) -> None:
+    rng = np.random.default_rng(12)
+    values, gaps = rng.normal(size=(NETWORKS, 300)), rng.normal(size=NETWORKS)
+    rotated = span(values)
+    assert rotated.shape == (NETWORKS, NETWORKS)
+    np.testing.assert_allclose(
+        alone(design(values, reduced=True), gaps, folds),
+        alone(design(rotated, reduced=True), gaps, folds),
+        atol=1e-9,
+    )

@@ -5,6 +5,7 @@ rule evaluate:
     input:
         task="results/{task}/task.json",
         measures="results/{task}/measures.csv",
+        errors="results/{task}/standard_errors.csv",
     output:
         *[
             f"results/{{task}}/evaluation/{name}.csv"

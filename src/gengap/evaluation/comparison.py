@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 COLUMNS = (
     "measure", "against", "difference", "low", "high", "p", "p_holm",
@@ -72,11 +72,12 @@ def compare(first: np.ndarray, second: np.ndarray) -> Comparison:
         better, worse = float(mean > EQUIVALENCE), float(mean < -EQUIVALENCE)
         p = float(mean == 0)
         return Comparison(mean, mean, mean, p, better, 1 - better - worse, worse)
-    posterior = stats.t(df=count - 1, loc=mean, scale=np.sqrt(variance))
-    low, high = posterior.interval(CONFIDENCE)
-    better, worse = float(posterior.sf(EQUIVALENCE)), float(posterior.cdf(-EQUIVALENCE))
-    p = 2 * float(stats.t.sf(abs(mean) / np.sqrt(variance), df=count - 1))
-    return Comparison(mean, float(low), float(high), p, better, 1 - better - worse, worse)
+    scale, freedom = np.sqrt(variance), count - 1
+    half = scale * float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
+    better = float(stdtr(freedom, (mean - EQUIVALENCE) / scale))
+    worse = float(stdtr(freedom, (-EQUIVALENCE - mean) / scale))
+    p = 2 * float(stdtr(freedom, -abs(mean) / scale))
+    return Comparison(mean, mean - half, mean + half, p, better, 1 - better - worse, worse)
 
 
 def holm(p: np.ndarray) -> np.ndarray:

@@ -83,7 +83,7 @@ class Designs:
     Attributes:
         networks: ids in natural order ("2" before "10"), whatever the order of the tables.
         gaps: (networks,) float64.
-        grid: hyper-parameters, index ``networks``.
+        grid: hyper-parameters in natural order of their names, index ``networks``.
         training: (networks,) float64: training accuracies, losses or errors.
         gap_of: which of them, one of :data:`gengap.names.GAPS`.
         measures: one design per measure, in natural order of the names.
@@ -373,14 +373,15 @@ def prepare(
         for name, count in lacking.items()
     ]
     networks = [network for network, chosen in zip(candidates, compared, strict=True) if chosen]
-    places = [configured[network] for network in networks]
+    rows = grid.iloc[[configured[network] for network in networks]]
+    named_columns = sorted(grid.columns, key=lambda column: natural_key(str(column)))
     chosen_designs = tuple(
         design.rows(compared) for design in designs if design.name not in lacking
     )
     return Designs(
         networks=tuple(networks),
         gaps=np.array([known_gaps[network] for network in networks]),
-        grid=grid.iloc[places].set_axis(pd.Index(networks, name="network", dtype=object)),
+        grid=rows[named_columns].set_axis(pd.Index(networks, name="network", dtype=object)),
         training=np.array([known_training[network] for network in networks]),
         gap_of=gap_of,
         measures=chosen_designs,

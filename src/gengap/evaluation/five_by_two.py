@@ -219,7 +219,7 @@ def _table_row(row: Design, folds: np.ndarray, gaps: np.ndarray) -> tuple[object
     correlations = np.full(len(STATISTICS), np.nan)
     # The hyper-parameters may fill only one column, but are no measure with a sign.
     if len(row.components) == 1 and row.name != HYPER_PARAMETERS:
-        correlations = weighted(row.values[:, 0], gaps, np.ones((1, len(gaps))))[0]
+        correlations = weighted(row.values.T, gaps, np.ones((1, len(gaps))))[0, 0]
     return (
         row.name,
         row.family,

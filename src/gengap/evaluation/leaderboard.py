@@ -15,6 +15,7 @@ from gengap.evaluation.comparison import comparisons, groups
 from gengap.evaluation.correlations import ALL, correlation_tables
 from gengap.evaluation.designs import REFERENCE, Designs, natural_key, prepare
 from gengap.evaluation.duplicates import merged
+from gengap.evaluation.environments import partial_tau, robustness
 from gengap.evaluation.folds import repeated_folds
 from gengap.evaluation.linear_model import ordinary_least_squares
 from gengap.evaluation.questions import (
@@ -46,16 +47,18 @@ P_COLUMNS = {
     "p_within": WITHIN_ENVIRONMENTS,
 }
 """The question that each column of family-wise p values answers."""
+ENVIRONMENT_STATISTICS = ("psi", "sign_error_mean", "sign_error_worst")
 LEADERBOARD_COLUMNS = (
     "rank", "measure", "family", "kind", "components", "duplicates", "transform",
     "underdetermined", "eligible", "r2_mean", "r2_std", "increment_additive", "increment_pairwise",
     *P_COLUMNS,
     *(f"{name}{suffix}" for name in STATISTICS for suffix in ("", "_low", "_high", "_p")),
-    "reliability", "width_90", "mean_error", "networks", "left_out",
+    "partial_tau", *ENVIRONMENT_STATISTICS, "reliability", "width_90", "mean_error",
+    "networks", "left_out",
 )  # fmt: skip
 TYPES: Any = {
     "rank": "Int64", "name": str, "stratum": str, "measure": str, "family": str,
-    "duplicates": str, "transform": str, "against": str, "network": str,
+    "duplicates": str, "transform": str, "against": str, "network": str, "hyper_parameter": str,
 }  # fmt: skip
 
 
@@ -70,14 +73,17 @@ class Evaluation:
             rank, of scalars), underdetermined, eligible, r2_mean and r2_std (n - 1) over repeats,
             increment_additive, increment_pairwise (R2 with the hyper-parameters less theirs alone),
             p_mean, p_additive, p_pairwise, p_within (family-wise p of the questions), kendall,
-            kendall_low, kendall_high, kendall_p, the same for spearman and pearson, reliability,
-            width_90 (of a 90 % interval for one new network), mean_error (absolute, held out),
-            networks, left_out; by falling r2_mean.
+            kendall_low, kendall_high, kendall_p, the same for spearman and pearson, partial_tau,
+            psi, sign_error_mean, sign_error_worst (over all environments), reliability, width_90
+            (of a 90 % interval for one new network), mean_error (absolute, held out), networks,
+            left_out; by falling r2_mean.
         repeats: measure, repeat, r2.
         tests: measure, against (the best measure and each reference), difference of r2_mean, low,
             high (95 %), p, p_holm, probability_better, probability_equal, probability_worse.
         questions: measure, question, statistic, p, p_family, networks.
         correlations: measure, statistic, stratum, estimate, low, high, p, p_family, networks.
+        environments: measure, hyper_parameter ("all" for the mean over them), psi, sign_error_mean,
+            sign_error_worst, environments, pairs, pairs_left_out.
         left_out: what is not compared: kind (network or measure), name, reason.
         best_ols: statsmodels' summary of the best measure.
     """
@@ -87,6 +93,7 @@ class Evaluation:
     tests: pd.DataFrame
     questions: pd.DataFrame
     correlations: pd.DataFrame
+    environments: pd.DataFrame
     left_out: pd.DataFrame
     best_ols: str
 
@@ -216,10 +223,10 @@ def evaluate(
     )  # fmt: skip
     require_enough(everything)
     designs, duplicates = merged(everything)
-    environments = list(
+    within = list(
         dict.fromkeys(name for name in (correlate_within, rank_within) if name is not None)
     )
-    return tables(designs, duplicates, environments, Sampling(resamples, permutations, seed))
+    return tables(designs, duplicates, within, Sampling(resamples, permutations, seed))
 
 
 def require_enough(designs: Designs) -> None:
@@ -261,7 +268,7 @@ class Sampling(NamedTuple):
 def tables(
     designs: Designs,
     duplicates: Mapping[str, Sequence[str]],
-    environments: Sequence[str],
+    within: Sequence[str],
     sampling: Sampling,
 ) -> Evaluation:
     """Make all tables of an evaluation from checked input.
@@ -269,7 +276,7 @@ def tables(
     Args:
         designs: the measures of a task, without duplicates.
         duplicates: names of the duplicates of the measures that have some.
-        environments: hyper-parameters within whose values measures are judged again.
+        within: hyper-parameters within whose values measures are judged again.
         sampling: how random numbers are drawn.
 
     Returns:
@@ -280,18 +287,19 @@ def tables(
     eligible = [row.design for row in rows if row.eligible]
     questions = ask(
         replace(designs, measures=tuple(sorted(eligible, key=lambda d: natural_key(d.name)))),
-        environments=environments,
+        environments=within,
         permutations=sampling.permutations,
         rng=sampling.generator("questions"),
     )
     correlations = correlation_tables(
         designs,
-        environments,
+        within,
         resamples=sampling.resamples,
         permutations=sampling.permutations,
         seed=sampling.seed,
     )
     scores = {row.design.name: fold_scores(row.predictions, designs.gaps, folds) for row in rows}
+    environments = robustness(designs)
     names = [design.name for design in eligible]
     leaderboard = score_table(rows, designs, duplicates)
     ranks = groups({name: scores[name] for name in names})
@@ -299,6 +307,8 @@ def tables(
     for part in (
         question_columns(questions),
         correlation_columns(correlations),
+        partial_tau(designs).rename("partial_tau").rename_axis("measure").reset_index(),
+        environment_columns(environments),
     ):
         leaderboard = leaderboard.merge(part, on="measure", how="left")
     references = sorted(row.design.name for row in rows if row.design.kind == REFERENCE)
@@ -308,6 +318,7 @@ def tables(
         tests=comparisons(scores, [*names[:1], *references], names),
         questions=questions,
         correlations=correlations,
+        environments=environments,
         left_out=designs.left_out,
         best_ols=(
             ordinary_least_squares(eligible[0], designs.gaps)
@@ -392,6 +403,12 @@ def correlation_columns(correlations: pd.DataFrame) -> pd.DataFrame:
         for suffix in ("low", "high", "p"):
             columns[f"{statistic}_{suffix}"] = chosen[suffix].to_numpy()
     return pd.DataFrame(columns)
+
+
+def environment_columns(environments: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per measure: its statistics over all environments."""
+    everywhere = environments[environments["hyper_parameter"] == ALL]
+    return everywhere[["measure", *ENVIRONMENT_STATISTICS]]
 
 
 def repeat_table(rows: Sequence[Row], gaps: np.ndarray) -> pd.DataFrame:

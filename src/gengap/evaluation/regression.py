@@ -1,4 +1,4 @@
-"""Held-out predictions of the gap by least squares: linear maps of the gaps, one for each repeat.
+"""Held-out predictions of the gap by least squares, for all cells of a cross-validation at once.
 
 The fit to the training networks of a cell (:class:`gengap.evaluation.folds.Folds`) maps their gaps
 to a prediction for every network, ``F F^T (train * gaps)`` with a matrix F of few columns, the
@@ -125,7 +125,7 @@ def ridge_basis(design: Design, gaps: np.ndarray, folds: Folds) -> Basis:
     for constant, (columns, train, _) in zip(
         mean_basis(folds).factors, cell_columns(design, folds), strict=True
     ):
-        scores = rotated(standardised_columns(columns, train), train)
+        scores = rotated(columns, train)
         inside = scores * train[:, :, None]
         square = np.sum(inside**2, axis=1)
         size = train.sum(axis=1)[:, None]
@@ -145,27 +145,6 @@ def ridge_basis(design: Design, gaps: np.ndarray, folds: Folds) -> Basis:
     return Basis(tuple(factors))
 
 
-def held_out_operator(design: Design, folds: Folds, beside: Basis | None = None) -> np.ndarray:
-    """Return the linear map from gaps to held-out predictions, for each repeat.
-
-    Args:
-        design: what the gap is regressed on (see :func:`extended`).
-        folds: the cells.
-        beside: what is fitted beside the design; by default the constant alone.
-
-    Returns:
-        (repeats, networks, networks) float64; the predictions of a repeat are ``operator @ gaps``.
-        Row i is zero for the networks that are held out together with network i.
-    """
-    basis = extended(mean_basis(folds) if beside is None else beside, design, folds)
-    return np.array(
-        [
-            np.sum((factor * test[:, :, None]) @ (factor * train[:, :, None]).mT, axis=0)
-            for factor, (train, test) in zip(basis.factors, masks(folds), strict=True)
-        ]
-    )
-
-
 def predict(basis: Basis, gaps: np.ndarray, folds: Folds) -> np.ndarray:
     """Predict the gap of every network while it is held out.
 
@@ -179,7 +158,7 @@ def predict(basis: Basis, gaps: np.ndarray, folds: Folds) -> np.ndarray:
     """
     return np.array(
         [
-            np.sum(fitted(factor, train, gaps) * test, axis=0)
+            held_out(fitted(factor, train, gaps)[:, :, None], gaps, train, test)[:, 0]
             for factor, (train, test) in zip(basis.factors, masks(folds), strict=True)
         ]
     )
@@ -224,7 +203,7 @@ def predict_scalars(
             slope = np.einsum("cns,cn->cs", residual, train * gaps)
             slope = np.where(independent, slope / np.where(independent, square, 1.0), 0.0)
             prediction = fitted(factor, train, gaps)[:, :, None] + residual * slope[:, None, :]
-            predictions[index, :, repeat] = np.sum(prediction * test[:, :, None], axis=0).T
+            predictions[index, :, repeat] = held_out(prediction, gaps, train, test).T
     return predictions, used
 
 
@@ -248,16 +227,39 @@ def predict_vector(
     for repeat, (columns, train, test) in enumerate(cell_columns(design, folds)):
         for index, basis in enumerate(bases):
             factor = basis.factors[repeat]
-            prediction = fitted(factor, train, gaps)
-            prediction += fitted(added_factor(factor, columns, train), train, gaps)
-            predictions[index, repeat] = np.sum(prediction * test, axis=0)
+            both = np.concatenate([factor, added_factor(factor, columns, train)], axis=2)
+            prediction = fitted(both, train, gaps)[:, :, None]
+            predictions[index, repeat] = held_out(prediction, gaps, train, test)[:, 0]
     return predictions
+
+
+def held_out(
+    predictions: np.ndarray, gaps: np.ndarray, train: np.ndarray, test: np.ndarray
+) -> np.ndarray:
+    """Gather the predictions of all networks from the cells that hold them out.
+
+    A prediction is moved into the range of the gaps of the cell's training networks, as in the
+    truncated least squares estimate (Györfi et al., A Distribution-Free Theory of Nonparametric
+    Regression, 2002, chapter 11). So one wild extrapolation does not decide a score.
+
+    Args:
+        predictions: (cells, networks, rows) of every network in every cell.
+        gaps: (networks,).
+        train: (cells, networks) bool.
+        test: (cells, networks) bool; each network is in one cell.
+
+    Returns:
+        (networks, rows).
+    """
+    low = np.where(train, gaps, np.inf).min(axis=1)[:, None, None]
+    high = np.where(train, gaps, -np.inf).max(axis=1)[:, None, None]
+    return np.asarray(np.sum(np.clip(predictions, low, high) * test[:, :, None], axis=0))
 
 
 def cell_columns(
     design: Design, folds: Folds
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Iterate over the repeats: a design's columns in each cell, and the cells' masks.
+    """Iterate over the repeats: a design's standardised columns in each cell, and the masks.
 
     Args:
         design: its columns are replaced by principal components, or transformed, from the training
@@ -270,11 +272,12 @@ def cell_columns(
     values = span(design.values) if design.reduced else design.values
     for train, test in masks(folds):
         if design.reduced:
-            yield principal_component_scores(values, train), train, test
+            columns = principal_component_scores(values, train)
         elif design.kind == "scalar":
-            yield transformed(values, train)[0], train, test
+            columns = transformed(values, train)[0]
         else:
-            yield np.broadcast_to(values, (len(train), *values.shape)), train, test
+            columns = np.broadcast_to(values, (len(train), *values.shape))
+        yield standardised_columns(columns, train), train, test
 
 
 def standardised_columns(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -325,15 +328,13 @@ def added_factor(factor: np.ndarray, columns: np.ndarray, train: np.ndarray) -> 
 
     Args:
         factor: (cells, networks, columns of the factor).
-        columns: (cells, networks, columns).
+        columns: (cells, networks, columns), standardised over the training networks.
         train: (cells, networks) bool.
 
     Returns:
         (cells, networks, directions); zeros for directions that the factor expresses already.
     """
-    scores = standardised_columns(columns, train)
-    if scores.shape[2] > scores.shape[1]:
-        scores = rotated(scores, train)
+    scores = rotated(columns, train) if columns.shape[2] > columns.shape[1] else columns
     inside = scores * train[:, :, None]
     residual = scores - factor @ (factor.mT @ inside)
     product = inside.mT @ residual

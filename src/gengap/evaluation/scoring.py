@@ -73,6 +73,7 @@ class Models:
         folds: the cells.
         bases: the constant; the hyper-parameters by least squares (the constant again where there
             are none); and the hyper-parameters with their products by ridge, if several vary.
+        known: (bases, repeats): R2 of each of them.
         columns: number of columns of the additive model.
         least_training: training networks of the cell that has the fewest.
     """
@@ -80,6 +81,7 @@ class Models:
     gaps: np.ndarray
     folds: Folds
     bases: tuple[Basis, ...]
+    known: np.ndarray
     columns: int
     least_training: int
 
@@ -92,9 +94,8 @@ class Models:
         Returns:
             (2, rows) differences of the mean R2; NaN for a model that does not exist.
         """
-        known = np.array([predict(basis, self.gaps, self.folds) for basis in self.bases])
         gains = np.full((2, predictions.shape[1]), np.nan)
-        difference = pooled_r2(predictions, self.gaps) - pooled_r2(known[:, None], self.gaps)
+        difference = pooled_r2(predictions, self.gaps) - self.known[:, None]
         gains[: len(self.bases) - 1] = difference[1:].mean(axis=-1)
         return gains
 
@@ -119,7 +120,15 @@ def score(designs: Designs, folds: Folds, rng: np.random.Generator) -> list[Row]
     if pairwise is not None:
         bases.append(ridge_basis(pairwise, gaps, folds))
         models.append(pairwise)
-    beside = Models(gaps, folds, tuple(bases), len(additive.components), least_training(folds))
+    predictions = [predict(basis, gaps, folds) for basis in bases]
+    beside = Models(
+        gaps,
+        folds,
+        tuple(bases),
+        pooled_r2(np.array(predictions), gaps),
+        len(additive.components),
+        least_training(folds),
+    )
     references = [training_outcome(designs), random_design(len(gaps), rng)]
     replicates = has_replicates(designs.points)
     if replicates:
@@ -127,10 +136,7 @@ def score(designs: Designs, folds: Folds, rng: np.random.Generator) -> list[Row]
     regressed = [*designs.measures, *references]
     scalars = score_scalars([d for d in regressed if len(d.components) == 1], beside)
     rows = [scalars.get(design.name) or score_vector(design, beside) for design in regressed]
-    rows += [
-        Row(design, predict(basis, gaps, folds))
-        for design, basis in zip(models, bases, strict=False)
-    ]
+    rows += [Row(design, own) for design, own in zip(models, predictions, strict=False)]
     if replicates:
         ceiling = Design(REPLICATE_CEILING, REFERENCE, (), np.zeros((len(gaps), 0)))
         rows.append(Row(ceiling, np.tile(replicate_ceiling(designs), (folds.repeats, 1))))

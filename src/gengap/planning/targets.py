@@ -12,7 +12,9 @@ from gengap.planning.settings import Settings
 from gengap.planning.tasks import TaskPlan
 
 SHARDS = "results/{task}/shards/{shard}.json"
-EVALUATION_FILES = ("leaderboard", "folds", "tests", "correlations", "strata", "left_out")
+EVALUATION_FILES = (
+    "leaderboard", "repeats", "tests", "questions", "correlations", "environments", "left_out",
+)  # fmt: skip
 
 
 def figure_names(task: TaskPlan) -> list[str]:

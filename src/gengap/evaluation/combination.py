@@ -1,0 +1,408 @@
+"""How well all scalar measures together predict the gap, and what each family contributes.
+
+Everything that is chosen is chosen inside a cell of the cross-validation, from its training
+networks alone: transforms, penalties, learners, and the best single measure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from gengap.evaluation.designs import (
+    HYPER_PARAMETERS,
+    Designs,
+    hyper_parameter_design,
+)
+from gengap.evaluation.folds import Folds
+from gengap.evaluation.learners import Fitted, fit, fit_best_single, fit_ridge
+from gengap.evaluation.regression import (
+    added_factor,
+    fitted,
+    masks,
+    pooled_r2,
+    standardised_columns,
+    transformed,
+)
+
+COMBINATION = "combination"
+ALL = f"{COMBINATION}.all"
+ALL_AND_HYPER_PARAMETERS = f"{COMBINATION}.all_and_hyper_parameters"
+BEST_SINGLE = f"{COMBINATION}.best_single"
+COVERAGE = 0.9
+"""Of the interval for the gap of one new network, and of intervals over repeats."""
+PERMUTATIONS = 5
+"""Permutations of each family's columns in each repeat."""
+FRACTIONS = (0.25, 0.5, 0.75, 1.0)
+"""Fractions of the training grid points, for the learning curve."""
+LEAST_TRAINING = 4
+"""Fewest training networks of a cell in the learning curve."""
+
+COMBINATION_COLUMNS = (
+    "name", "learner", "measures", "r2_mean", "r2_std", "mean_error", "width_90"
+)  # fmt: skip
+IMPORTANCE_COLUMNS = ("family", "importance", "low", "high")
+LEARNING_CURVE_COLUMNS = ("name", "networks", "r2_mean", "low", "high", "width_90")
+HELD_OUT_COLUMNS = ("name", "network", "gap", "prediction")
+
+
+@dataclass(frozen=True)
+class Combination:
+    """What all scalar measures together reach.
+
+    Attributes:
+        combination: name, learner (the one that most cells chose), measures (how many there are to
+            use), r2_mean, r2_std (over repeats), mean_error (mean absolute error), width_90.
+        importance: family, importance (loss of R2 when the family's columns are permuted), low and
+            high (where the repeats lie, :data:`COVERAGE` of them).
+        learning_curve: name, networks (to learn from, mean over cells), r2_mean, low, high, the
+            same, width_90.
+        predictions: by name, (repeats, networks) predictions of the networks while held out.
+    """
+
+    combination: pd.DataFrame
+    importance: pd.DataFrame
+    learning_curve: pd.DataFrame
+    predictions: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What is combined.
+
+    Attributes:
+        values: (networks, measures) of the scalar measures that vary.
+        families: (measures,) the family of each.
+        hyper_parameters: (networks, columns) indicators; no columns where none varies.
+        gaps: (networks,).
+        points: (networks,) the grid point of each.
+    """
+
+    values: np.ndarray
+    families: np.ndarray
+    hyper_parameters: np.ndarray
+    gaps: np.ndarray
+    points: np.ndarray
+
+    def selections(self) -> dict[str, np.ndarray]:
+        """Return the (measures,) bool selection of each combination that is fitted by learners."""
+        everything = np.ones(len(self.families), dtype=bool)
+        names = {ALL: everything}
+        if self.hyper_parameters.shape[1]:
+            names[ALL_AND_HYPER_PARAMETERS] = everything
+        for family in sorted(set(self.families)):
+            names[f"{COMBINATION}.{family}"] = self.families == family
+        return names
+
+
+def combine(designs: Designs, folds: Folds, rng: np.random.Generator) -> Combination:
+    """Predict the gap from all scalar measures together, and from those of each family.
+
+    In each cell scalars are transformed and standardised over the training networks.
+    ``combination.all`` has all of them, fitted by the learner of
+    :data:`gengap.evaluation.learners.LEARNERS` with the least leave-one-out error on the training
+    networks. ``combination.all_and_hyper_parameters`` has the indicators of the hyper-parameters as
+    further columns. ``combination.<family>`` has the measures of one family, fitted by ridge
+    regression alone, since a choice of learners would double the cost of the whole.
+    ``combination.best_single`` is least squares on the one scalar with the least leave-one-out
+    error. Vectors take no part, and constants neither.
+
+    Args:
+        designs: the measures of a task, none the duplicate of another
+            (:func:`gengap.evaluation.duplicates.merged`): a duplicate would count twice.
+        folds: the cells of the cross-validation.
+        rng: draws the permutations and the grid points of the learning curve.
+
+    Returns:
+        The tables, with no rows where there is no scalar measure that varies.
+    """
+    scalars = [d for d in designs.measures if d.kind == "scalar" and not d.constant]
+    if not scalars:
+        return Combination(
+            pd.DataFrame(columns=list(COMBINATION_COLUMNS)),
+            pd.DataFrame(columns=list(IMPORTANCE_COLUMNS)),
+            pd.DataFrame(columns=list(LEARNING_CURVE_COLUMNS)),
+            {},
+        )
+    ingredients = Ingredients(
+        values=np.hstack([design.values for design in scalars]),
+        families=np.array([design.family for design in scalars], dtype=object),
+        hyper_parameters=hyper_parameter_design(designs.grid).values,
+        gaps=designs.gaps,
+        points=designs.points,
+    )
+    cells = masks(folds)
+    predictions, learners, importance = cross_validate(ingredients, cells, rng)
+    return Combination(
+        combination_table(ingredients, predictions, learners),
+        importance,
+        learning_curve(ingredients, cells, predictions[ALL], rng),
+        predictions,
+    )
+
+
+def cross_validate(
+    ingredients: Ingredients,
+    cells: Sequence[tuple[np.ndarray, np.ndarray]],
+    rng: np.random.Generator,
+) -> tuple[dict[str, np.ndarray], dict[str, str], pd.DataFrame]:
+    """Predict every network while it is held out, by every combination.
+
+    Args:
+        ingredients: what is combined.
+        cells: for each repeat two (cells, networks) bool arrays: to train on, and to predict.
+        rng: draws the permutations.
+
+    Returns:
+        (repeats, networks) predictions and the learner that most cells chose, by name; and the
+        importance of each family.
+    """
+    selections, gaps = ingredients.selections(), ingredients.gaps
+    names = [*selections, BEST_SINGLE]
+    predictions = {name: np.zeros((len(cells), len(gaps))) for name in names}
+    chosen: dict[str, Counter[str]] = {name: Counter() for name in names}
+    families = sorted(set(ingredients.families))
+    losses = np.zeros((len(cells), len(families)))
+    for repeat, (train, test) in enumerate(cells):
+        order = np.array([rng.permutation(len(gaps)) for _ in range(PERMUTATIONS)])
+        permuted = np.zeros((len(families), PERMUTATIONS, len(gaps)))
+        measures = prepared(ingredients.values, train)
+        beside = standardised_columns(per_cell(ingredients.hyper_parameters, train), train)
+        for cell, (inside, outside) in enumerate(zip(train, test, strict=True)):
+            columns = measures[cell]
+            for name, selected in selections.items():
+                used = columns[:, selected]
+                if name == ALL_AND_HYPER_PARAMETERS:
+                    used = np.hstack([used, beside[cell]])
+                learn = fit if selected.all() else fit_ridge
+                learner = learn(used[inside], gaps[inside])
+                chosen[name][learner.learner] += 1
+                predictions[name][repeat, outside] = learner.predict(used[outside])
+                if name == ALL:
+                    permuted[:, :, outside] = permuted_predictions(
+                        learner, columns, ingredients.families, outside, order
+                    )
+            best = fit_best_single(columns[inside], gaps[inside])
+            chosen[BEST_SINGLE][best.learner] += 1
+            predictions[BEST_SINGLE][repeat, outside] = best.predict(columns[outside])
+        whole = pooled_r2(predictions[ALL][repeat], gaps)
+        losses[repeat] = whole - pooled_r2(permuted, gaps).mean(axis=1)
+    low, high = over_repeats(losses)
+    importance = pd.DataFrame(
+        {"family": families, "importance": losses.mean(axis=0), "low": low, "high": high}
+    )
+    learners = {name: counts.most_common(1)[0][0] for name, counts in chosen.items()}
+    return predictions, learners, importance
+
+
+def prepared(values: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Transform scalars, and give them zero mean and unit spread over the training networks.
+
+    Args:
+        values: (networks, measures).
+        train: (cells, networks) bool.
+
+    Returns:
+        (cells, networks, measures).
+    """
+    return standardised_columns(transformed(values, train)[0], train)
+
+
+def per_cell(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Return (cells, networks, columns): the same columns in each cell."""
+    return np.broadcast_to(columns, (len(train), *columns.shape))
+
+
+def permuted_predictions(
+    learner: Fitted,
+    columns: np.ndarray,
+    families: np.ndarray,
+    held_out: np.ndarray,
+    order: np.ndarray,
+) -> np.ndarray:
+    """Predict held-out networks after the columns of each family are permuted over all networks.
+
+    The columns of a family are moved together (Breiman, "Random forests", Machine Learning 45,
+    2001, section 10). Each network is held out once in a repeat, so a permutation of all networks
+    is one of those that are held out.
+
+    Args:
+        learner: fitted to all measures of a cell's training networks.
+        columns: (networks, measures).
+        families: (measures,) the family of each measure.
+        held_out: (networks,) bool.
+        order: (permutations, networks) the network whose columns each one gets.
+
+    Returns:
+        (families in sorted order, permutations, held-out networks) predictions.
+    """
+    rows = np.broadcast_to(columns[held_out], (len(order), int(held_out.sum()), len(families)))
+    moved = columns[order[:, held_out]]
+    distinct = sorted(set(families))
+    mixed = np.array([np.where(families == family, moved, rows) for family in distinct])
+    predictions = learner.predict(mixed.reshape(-1, len(families)))
+    return predictions.reshape(len(distinct), len(order), -1)
+
+
+def learning_curve(
+    ingredients: Ingredients,
+    cells: Sequence[tuple[np.ndarray, np.ndarray]],
+    complete: np.ndarray,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Tell how the prediction improves with the number of networks to learn from.
+
+    Of the grid points of each cell's training networks a random part is used, with all replicates;
+    smaller parts are parts of the larger ones. A part that leaves a cell with fewer than
+    ``LEAST_TRAINING`` networks has no row.
+
+    Args:
+        ingredients: what is combined.
+        cells: for each repeat two (cells, networks) bool arrays: to train on, and to predict.
+        complete: (repeats, networks) predictions of all measures from all training networks.
+        rng: draws the grid points.
+
+    Returns:
+        ``LEARNING_CURVE_COLUMNS``, for all measures and for the additive hyper-parameters.
+    """
+    gaps, points = ingredients.gaps, ingredients.points
+    order = [rng.permutation(int(points.max()) + 1) for _ in cells]
+    rows = []
+    for fraction in FRACTIONS:
+        parts = [
+            np.array([part_of(inside, rank[points], fraction) for inside in train])
+            for (train, _), rank in zip(cells, order, strict=True)
+        ]
+        sizes = np.concatenate([part.sum(axis=1) for part in parts])
+        if sizes.min() < LEAST_TRAINING:
+            continue
+        measures, additive = np.zeros_like(complete), np.zeros_like(complete)
+        for repeat, (part, (_, test)) in enumerate(zip(parts, cells, strict=True)):
+            least_squares = additive_predictions(ingredients.hyper_parameters, gaps, part)
+            additive[repeat] = np.sum(least_squares * test, axis=0)
+            if fraction == 1:
+                continue
+            columns = prepared(ingredients.values, part)
+            for values, inside, outside in zip(columns, part, test, strict=True):
+                learner = fit(values[inside], gaps[inside])
+                measures[repeat, outside] = learner.predict(values[outside])
+        predictions = {ALL: complete if fraction == 1 else measures}
+        if ingredients.hyper_parameters.shape[1]:
+            predictions[HYPER_PARAMETERS] = additive
+        for name, values in predictions.items():
+            r2 = pooled_r2(values, gaps)
+            low, high = over_repeats(r2)
+            width = interval_width(values, gaps)
+            rows.append((name, round(sizes.mean()), r2.mean(), low, high, width))
+    table = pd.DataFrame(rows, columns=list(LEARNING_CURVE_COLUMNS))
+    return table.sort_values(["name", "networks"], ignore_index=True)
+
+
+def part_of(inside: np.ndarray, rank: np.ndarray, fraction: float) -> np.ndarray:
+    """Keep a fraction of the grid points, those of least rank, of the networks of a mask.
+
+    Args:
+        inside: (networks,) bool.
+        rank: (networks,) of each network's grid point.
+        fraction: of the grid points; at least one is kept.
+
+    Returns:
+        (networks,) bool.
+    """
+    ranks = np.unique(rank[inside])
+    return np.asarray(inside & (rank <= ranks[math.ceil(fraction * len(ranks)) - 1]))
+
+
+def additive_predictions(columns: np.ndarray, gaps: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Predict all networks by least squares in each cell, as the reference row does.
+
+    Args:
+        columns: (networks, columns).
+        gaps: (networks,).
+        train: (cells, networks) bool.
+
+    Returns:
+        (cells, networks).
+    """
+    constant = np.repeat(train.sum(axis=1)[:, None] ** -0.5, train.shape[1], axis=1)[:, :, None]
+    added = added_factor(constant, per_cell(columns, train), train)
+    factor = np.concatenate([constant, added], axis=2)
+    return fitted(factor, train, gaps)
+
+
+def combination_table(
+    ingredients: Ingredients, predictions: Mapping[str, np.ndarray], learners: Mapping[str, str]
+) -> pd.DataFrame:
+    """Return ``COMBINATION_COLUMNS`` of each combination, by falling mean R2."""
+    counts = {name: int(mask.sum()) for name, mask in ingredients.selections().items()}
+    counts[BEST_SINGLE] = len(ingredients.families)
+    gaps = ingredients.gaps
+    rows = []
+    for name, values in predictions.items():
+        r2 = pooled_r2(values, gaps)
+        rows.append(
+            (
+                name,
+                learners[name],
+                counts[name],
+                r2.mean(),
+                r2.std(ddof=1),
+                np.abs(values - gaps).mean(),
+                interval_width(values, gaps),
+            )
+        )
+    table = pd.DataFrame(rows, columns=list(COMBINATION_COLUMNS))
+    return table.sort_values("r2_mean", ascending=False, kind="stable", ignore_index=True)
+
+
+def held_out_table(
+    networks: Sequence[str], gaps: np.ndarray, predictions: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
+    """Return the mean prediction of each network while it was held out.
+
+    Args:
+        networks: their ids.
+        gaps: (networks,).
+        predictions: by name, (repeats, networks).
+
+    Returns:
+        ``HELD_OUT_COLUMNS``.
+    """
+    tables = [
+        pd.DataFrame(
+            {"name": name, "network": networks, "gap": gaps, "prediction": values.mean(axis=0)}
+        )
+        for name, values in predictions.items()
+    ]
+    columns = list(HELD_OUT_COLUMNS)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def interval_width(predictions: np.ndarray, gaps: np.ndarray) -> float:
+    """Return the width of a 90 % interval for the gap of one new network.
+
+    The interval is the prediction plus and minus the ceil(.9 (n + 1))-th smallest of the n absolute
+    errors on networks that were held out (Vovk, "Cross-conformal predictors", Ann. Math. Artif.
+    Intell. 74, 2015). The width is the mean over repeats.
+
+    Args:
+        predictions: (repeats, networks).
+        gaps: (networks,).
+
+    Returns:
+        The full width in units of the gap; infinite for fewer than nine networks.
+    """
+    errors = np.sort(np.abs(predictions - gaps), axis=1)
+    position = math.ceil(COVERAGE * (len(gaps) + 1))
+    return math.inf if position > len(gaps) else float(2 * errors[:, position - 1].mean())
+
+
+def over_repeats(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the quantiles between which ``COVERAGE`` of the repeats lie, along the first axis."""
+    low, high = np.quantile(values, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2], axis=0)
+    return low, high
