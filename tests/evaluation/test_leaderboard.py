@@ -96,9 +96,7 @@ def test_scores_are_those_of_a_direct_loop(zoo: Zoo) -> None:
     for repeat, train, test in folds.cells():
         model = LinearRegression().fit(signal[train], gaps[train])
         inside = gaps[train]
-        predictions[repeat, test] = np.clip(
-            model.predict(signal[test]), inside.min(), inside.max()
-        )
+        predictions[repeat, test] = np.clip(model.predict(signal[test]), inside.min(), inside.max())
     r2 = np.array([r2_score(gaps, own) for own in predictions])
     line = row(evaluation, "signal")
     own = evaluation.repeats[evaluation.repeats["measure"] == "signal"]
@@ -369,7 +367,7 @@ def test_written_tables_come_back_and_bytes_repeat(zoo: Zoo, tmp_path: Path) -> 
     found.write(str(tmp_path / "two"))
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert files == [
-        "best_ols.txt", *sorted(f"{name}.csv" for name in EVALUATION_FILES),
+        *sorted(["best_ols.txt", "summary.txt", *(f"{name}.csv" for name in EVALUATION_FILES)]),
     ]  # fmt: skip
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()

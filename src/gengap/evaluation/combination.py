@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from gengap.evaluation.designs import (
+    COMBINATION,
     HYPER_PARAMETERS,
     Designs,
     hyper_parameter_design,
@@ -29,13 +30,11 @@ from gengap.evaluation.regression import (
     standardised_columns,
     transformed,
 )
+from gengap.evaluation.scoring import COVERAGE, interval_width
 
-COMBINATION = "combination"
 ALL = f"{COMBINATION}.all"
 ALL_AND_HYPER_PARAMETERS = f"{COMBINATION}.all_and_hyper_parameters"
 BEST_SINGLE = f"{COMBINATION}.best_single"
-COVERAGE = 0.9
-"""Of the interval for the gap of one new network, and of intervals over repeats."""
 PERMUTATIONS = 5
 """Permutations of each family's columns in each repeat."""
 FRACTIONS = (0.25, 0.5, 0.75, 1.0)
@@ -330,7 +329,8 @@ def additive_predictions(columns: np.ndarray, gaps: np.ndarray, train: np.ndarra
         (cells, networks).
     """
     constant = np.repeat(train.sum(axis=1)[:, None] ** -0.5, train.shape[1], axis=1)[:, :, None]
-    added = added_factor(constant, per_cell(columns, train), train)
+    standardised = standardised_columns(per_cell(columns, train), train)
+    added = added_factor(constant, standardised, train)
     factor = np.concatenate([constant, added], axis=2)
     return fitted(factor, train, gaps)
 
@@ -381,25 +381,6 @@ def held_out_table(
     ]
     columns = list(HELD_OUT_COLUMNS)
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-
-
-def interval_width(predictions: np.ndarray, gaps: np.ndarray) -> float:
-    """Return the width of a 90 % interval for the gap of one new network.
-
-    The interval is the prediction plus and minus the ceil(.9 (n + 1))-th smallest of the n absolute
-    errors on networks that were held out (Vovk, "Cross-conformal predictors", Ann. Math. Artif.
-    Intell. 74, 2015). The width is the mean over repeats.
-
-    Args:
-        predictions: (repeats, networks).
-        gaps: (networks,).
-
-    Returns:
-        The full width in units of the gap; infinite for fewer than nine networks.
-    """
-    errors = np.sort(np.abs(predictions - gaps), axis=1)
-    position = math.ceil(COVERAGE * (len(gaps) + 1))
-    return math.inf if position > len(gaps) else float(2 * errors[:, position - 1].mean())
 
 
 def over_repeats(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

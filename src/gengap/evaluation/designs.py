@@ -14,6 +14,7 @@ from gengap.errors import GengapError
 
 COLUMNS = ("task", "network", "family", "measure", "component", "value")
 REFERENCE = "reference"
+COMBINATION = "combination"
 MEAN = f"{REFERENCE}.mean"
 HYPER_PARAMETERS = f"{REFERENCE}.hyper_parameters"
 MOST_INDICATED_VALUES = 5
@@ -181,7 +182,7 @@ def measure_designs(
 
     Raises:
         GengapError: columns or rows are missing, there are several tasks, a value is given twice,
-            or a measure is in two families or has the name of a reference row.
+            or a measure is in two families or has the name of a reference or combination row.
     """
     absent = [column for column in COLUMNS if column not in measures.columns]
     if absent:
@@ -216,11 +217,12 @@ def measure_designs(
                 f"Measure {name} occurs in the families {families[0]} and {families[1]}: "
                 "give one of them another name."
             )
-        if str(name).startswith(f"{REFERENCE}.") or families[0] == REFERENCE:
-            raise GengapError(
-                f"Measure {name} of the family {families[0]} looks like a reference row: choose "
-                f"another family than {REFERENCE!r}, and a name that does not start with it."
-            )
+        for kind in (REFERENCE, COMBINATION):
+            if str(name).startswith(f"{kind}.") or families[0] == kind:
+                raise GengapError(
+                    f"Measure {name} of the family {families[0]} looks like a {kind} row: choose "
+                    f"another family than {kind!r}, and a name that does not start with it."
+                )
         columns, positions = np.unique(component_codes[rows], return_inverse=True)
         order = sorted(range(len(columns)), key=lambda c: natural_key(components[columns[c]]))
         matrix = np.full((len(networks), len(columns)), np.nan)

@@ -13,7 +13,8 @@ from gengap.planning.tasks import TaskPlan
 
 SHARDS = "results/{task}/shards/{shard}.json"
 EVALUATION_FILES = (
-    "leaderboard", "repeats", "tests", "questions", "correlations", "environments", "left_out",
+    "leaderboard", "repeats", "tests", "questions", "correlations", "environments", "combination",
+    "importance", "learning_curve", "held_out", "left_out",
 )  # fmt: skip
 
 
