@@ -20,7 +20,7 @@ from gengap.evaluation.designs import (
     hyper_parameter_design,
 )
 from gengap.evaluation.folds import Folds
-from gengap.evaluation.learners import Fitted, fit, fit_best_single, fit_ridge
+from gengap.evaluation.learners import Fitted, fit, fit_best_single, fit_ridge, prepared
 from gengap.evaluation.regression import (
     added_factor,
     fitted,
@@ -28,7 +28,6 @@ from gengap.evaluation.regression import (
     masks,
     pooled_r2,
     standardised_columns,
-    transformed,
 )
 from gengap.evaluation.scoring import COVERAGE, interval_width
 
@@ -199,19 +198,6 @@ def cross_validate(
     )
     learners = {name: counts.most_common(1)[0][0] for name, counts in chosen.items()}
     return predictions, learners, importance
-
-
-def prepared(values: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Transform scalars, and give them zero mean and unit spread over the training networks.
-
-    Args:
-        values: (networks, measures).
-        train: (cells, networks) bool.
-
-    Returns:
-        (cells, networks, measures).
-    """
-    return standardised_columns(transformed(values, train)[0], train)
 
 
 def per_cell(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
