@@ -36,6 +36,7 @@ rule all:
             for task in plan.config["tasks"]
             for file in targets.final_files(plan.task(task["name"]))
         ],
+        targets.files_across_tasks(plan),
 
 
 # Predicting the generalization gap from the persistence diagrams of the neurons' activations.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import r2_score
+from tests.evaluation.conftest import tidy
 
 from gengap.errors import GengapError
-from gengap.evaluation import Evaluation, paired_t_test
-from gengap.evaluation.leaderboard import LEADERBOARD_COLUMNS
+from gengap.evaluation import Evaluation
+from gengap.evaluation.folds import repeated_folds
+from gengap.evaluation.leaderboard import LEADERBOARD_COLUMNS, P_COLUMNS
+from gengap.planning.targets import EVALUATION_FILES
+from gengap.seeding import generator
 
 if TYPE_CHECKING:
     from tests.evaluation.conftest import Zoo
@@ -40,155 +44,253 @@ def same(first: Evaluation, second: Evaluation) -> None:
 def test_the_right_measure_wins_and_the_references_are_there(zoo: Zoo) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = zoo.evaluate()
-    board = found.leaderboard
+        evaluation = zoo.evaluate()
+    board = evaluation.leaderboard
     assert list(board.columns) == list(LEADERBOARD_COLUMNS)
-    assert board["measure"].iloc[0] == "pair"
-    assert list(board["rank"]) == list(range(1, 11))
+    measures = board[board["kind"].isin(["scalar", "vector"])]
+    assert measures["measure"].iloc[0] == "pair"
+    assert measures["rank"].iloc[0] == 1
     assert board["r2_mean"].is_monotonic_decreasing
     assert set(board.loc[board["kind"] == "reference", "measure"]) == {
-        "reference.mean", "reference.hyper_parameters", "reference.training_accuracy",
+        "reference.mean", "reference.hyper_parameters", "reference.hyper_parameters_pairwise",
+        "reference.training_accuracy", "reference.random", "reference.gap_with_replicate_noise",
+        "reference.replicate_ceiling",
     }  # fmt: skip
-    assert row(found, "pair")["r2_mean"] > 0.95
-    assert row(found, "noise")["r2_mean"] < row(found, "corruption_detector")["r2_mean"]
+    assert row(evaluation, "pair")["r2_mean"] > 0.95
+    assert row(evaluation, "noise")["r2_mean"] < row(evaluation, "corruption_detector")["r2_mean"]
     # The signal explains what corruption leaves open, so it adds much to the hyper-parameters.
-    assert row(found, "signal")["r2_increment"] > 0.02
-    assert row(found, "corruption_detector")["r2_increment"] < 0.01
-    assert row(found, "reference.hyper_parameters")["r2_increment"] == 0
-    assert row(found, "reference.mean")["r2_increment"] == 0
-    assert row(found, "reference.mean")["r2_max"] <= 0
+    for increment in ("increment_additive", "increment_pairwise"):
+        assert row(evaluation, "signal")[increment] > 0.02
+        assert row(evaluation, "corruption_detector")[increment] < 0.01
+    assert -0.2 < row(evaluation, "reference.mean")["r2_mean"] <= 0
+    assert row(evaluation, "reference.random")["r2_mean"] < 0.1
+    ceiling = row(evaluation, "reference.replicate_ceiling")
+    assert ceiling["r2_mean"] == pytest.approx(
+        row(evaluation, "reference.hyper_parameters")["r2_mean"], abs=0.1
+    )
+    assert ceiling["r2_std"] == pytest.approx(0, abs=1e-12)
     assert (board["networks"] == 24).all()
     assert (board["left_out"] == 0).all()
 
 
-def test_summaries_are_of_the_ten_folds_alone(zoo: Zoo) -> None:
-    found = zoo.evaluate()
-    for measure, folds in found.folds.groupby("measure"):
-        summary, r2 = row(found, str(measure)), folds["r2"].to_numpy()
-        assert sorted(zip(folds["repeat"], folds["fold"], strict=True)) == [
-            (repeat, fold) for repeat in range(5) for fold in range(2)
-        ]
-        expected = [r2.mean(), r2.std(ddof=1), np.median(r2), r2.min(), r2.max()]
-        columns = ["r2_mean", "r2_std", "r2_median", "r2_min", "r2_max"]
-        np.testing.assert_allclose(summary[columns].astype(float), expected)
+def test_only_eligible_measures_have_ranks_and_questions(zoo: Zoo) -> None:
+    evaluation = zoo.evaluate()
+    board = evaluation.leaderboard
+    assert board["rank"].notna().tolist() == board["eligible"].tolist()
+    assert set(evaluation.questions["measure"]) == set(board.loc[board["eligible"], "measure"])
+    asked = evaluation.questions.set_index(["measure", "question"])["p_family"]
+    for measure in ("pair", "noise"):
+        assert row(evaluation, measure)["p_mean"] == asked[measure, "beats_mean"]
+        assert row(evaluation, measure)["p_pairwise"] == asked[measure, "adds_to_pairwise"]
+    # With 50 permutations, p is at least 1 / 51.
+    assert row(evaluation, "pair")["p_mean"] <= 2 / 51
+    assert row(evaluation, "noise")["p_mean"] > 0.05
 
 
-def test_underdetermined_and_constant_measures_cannot_be_best(zoo: Zoo) -> None:
-    found = zoo.evaluate()
-    wide, constant = row(found, "wide"), row(found, "constant")
+def test_scores_are_those_of_a_direct_loop(zoo: Zoo) -> None:
+    evaluation = zoo.evaluate()
+    signal = zoo.measures[zoo.measures["measure"] == "signal"]["value"].to_numpy()[:, None]
+    gaps = zoo.gaps.to_numpy()
+    folds = repeated_folds(zoo.grid, None, generator(1, "evaluation", "folds"))
+    predictions = np.empty((folds.repeats, 24))
+    for repeat, train, test in folds.cells():
+        model = LinearRegression().fit(signal[train], gaps[train])
+        inside = gaps[train]
+        predictions[repeat, test] = np.clip(model.predict(signal[test]), inside.min(), inside.max())
+    r2 = np.array([r2_score(gaps, own) for own in predictions])
+    line = row(evaluation, "signal")
+    own = evaluation.repeats[evaluation.repeats["measure"] == "signal"]
+    np.testing.assert_allclose(own["r2"], r2)
+    assert own["repeat"].tolist() == list(range(folds.repeats))
+    assert line["r2_mean"] == pytest.approx(r2.mean())
+    assert line["r2_std"] == pytest.approx(r2.std(ddof=1))
+    errors = np.abs(predictions - gaps)
+    assert line["mean_error"] == pytest.approx(errors.mean())
+    # 23 of 25 intervals that are so wide hold the gap of a new network.
+    assert line["width_90"] == pytest.approx(2 * np.sort(errors)[:, 22].mean())
+    assert line["transform"] == "identity"
+
+
+def test_tests_are_of_the_scores_of_the_folds(zoo: Zoo) -> None:
+    tests = zoo.evaluate().tests
+    board = zoo.evaluate().leaderboard
+    means = board.set_index("measure")["r2_mean"]
+    references = board.loc[board["kind"] == "reference", "measure"]
+    assert set(tests["against"]) == {"pair", *references}
+    assert (tests["measure"] != tests["against"]).all()
+    expected = means[tests["measure"]].to_numpy() - means[tests["against"]].to_numpy()
+    np.testing.assert_allclose(tests["difference"].astype(float), expected, atol=1e-12)
+    versus = tests[tests["against"] == "reference.mean"].set_index("measure")
+    eligible = board.loc[board["eligible"], "measure"]
+    assert versus.index[versus["p_holm"].notna()].tolist() == eligible.tolist()
+    assert versus.loc["pair", "p_holm"] < 0.05
+    assert versus.loc["pair", "probability_better"] > 0.95
+
+
+def test_groups_are_those_of_the_tests_against_the_best(zoo: Zoo) -> None:
+    evaluation = zoo.evaluate()
+    board = evaluation.leaderboard
+    versus = evaluation.tests[evaluation.tests["against"] == "pair"]
+    together = versus.loc[versus["probability_worse"] <= 0.95, "measure"]
+    eligible = board[board["eligible"]]
+    assert set(eligible.loc[eligible["rank"] == 1, "measure"]) == {
+        "pair", *set(together) & set(eligible["measure"]),
+    }  # fmt: skip
+
+
+def test_duplicates_are_one_row(zoo: Zoo) -> None:
+    table = zoo.measures
+    pair = table[table["measure"] == "pair"]
+    wide = pair.pivot_table(index="network", columns="component", values="value", sort=False)
+    turned = wide.to_numpy() @ np.array([[1.0, 2.0, 0.0], [0.5, -1.0, 3.0]]) + 7
+    signal = table[table["measure"] == "signal"]
+    copies = [
+        tidy("turned_pair", turned, list(wide.index)),
+        signal.assign(measure="a_reversed_signal", value=5 - 3 * signal["value"]),
+        signal.assign(measure="like_signal", value=signal["value"] + 0.05 * signal["value"] ** 2),
+    ]
+    evaluation = zoo.with_measures(pd.concat([table, *copies], ignore_index=True)).evaluate()
+    board = evaluation.leaderboard.set_index("measure")
+    assert board.loc["pair", "duplicates"] == "turned_pair"
+    assert board.loc["a_reversed_signal", "duplicates"] == "signal"
+    assert board.loc["like_signal", "duplicates"] == ""
+    assert not {"turned_pair", "signal"} & set(board.index)
+    plain = zoo.evaluate().leaderboard.set_index("measure")
+    for column in ("r2_mean", "r2_std", "increment_pairwise"):
+        assert board.loc["a_reversed_signal", column] == pytest.approx(plain.loc["signal", column])
+
+
+def test_underdetermined_and_constant_measures_are_not_ranked(zoo: Zoo) -> None:
+    evaluation = zoo.evaluate()
+    wide, constant = row(evaluation, "wide"), row(evaluation, "constant")
     assert wide["underdetermined"]
     assert not wide["eligible"]
     assert not constant["underdetermined"]
     assert not constant["eligible"]
-    assert constant["r2_mean"] == row(found, "reference.mean")["r2_mean"]
-    image = row(found, "persistence_image.H0")
+    assert constant["r2_mean"] == pytest.approx(row(evaluation, "reference.mean")["r2_mean"])
+    image = row(evaluation, "persistence_image.H0")
     assert image["eligible"]
     assert image["components"] == 30
     assert not row(zoo.evaluate(reduce=()), "persistence_image.H0")["eligible"]
     keep = zoo.measures["measure"].isin(["wide", "constant"])
     none = zoo.with_measures(zoo.measures[keep]).evaluate()
-    assert none.leaderboard["t_vs_best"].isna().all()
+    assert none.leaderboard["rank"].isna().all()
+    assert none.questions.empty
+    assert set(none.tests["against"]) == set(
+        none.leaderboard.loc[none.leaderboard["kind"] == "reference", "measure"]
+    )
     assert "No measure is eligible" in none.best_ols
 
 
-@pytest.mark.parametrize(("components", "flagged"), [(11, False), (12, True)])
+@pytest.mark.parametrize(("components", "flagged"), [(15, False), (16, True)])
 def test_underdetermined_begins_where_coefficients_outnumber_networks(
     zoo: Zoo, components: int, flagged: bool
 ) -> None:
+    # Of 24 networks in three folds of two grid points, 16 are trained on.
     wide = zoo.measures[zoo.measures["measure"] == "wide"]
     chosen = wide[wide["component"] < components]
-    assert row(zoo.with_measures(chosen).evaluate(), "wide")["underdetermined"] == flagged
+    line = row(zoo.with_measures(chosen).evaluate(), "wide")
+    assert line["underdetermined"] == flagged
+    assert np.isnan(line["increment_additive"])
 
 
-def test_tests_are_dietterichs_on_the_folds(zoo: Zoo) -> None:
-    found = zoo.evaluate()
-    scores = {
-        name: folds.sort_values(["repeat", "fold"])["r2"].to_numpy().reshape(5, 2)
-        for name, folds in found.folds.groupby("measure")
-    }
-    assert set(found.tests["against"]) == {
-        "pair", "reference.mean", "reference.hyper_parameters", "reference.training_accuracy",
-    }  # fmt: skip
-    for _, test in found.tests.iterrows():
-        expected = paired_t_test(scores[test["measure"]], scores[test["against"]])
-        assert (test["t"], test["p"]) == pytest.approx(expected)
-        assert test["measure"] != test["against"]
-    versus = found.tests[found.tests["against"] == "pair"].set_index("measure")
-    smallest = versus.loc[str(versus["p"].idxmin())]
-    assert smallest["p_holm"] == pytest.approx(min(1.0, 9 * smallest["p"]))
-    noise = row(found, "noise")
-    assert noise["p_vs_best_holm"] == versus.loc["noise", "p_holm"]
-    assert noise["t_vs_best"] < 0
-    best = row(found, "pair")
-    assert (best["t_vs_best"], best["p_vs_best"], best["p_vs_best_holm"]) == (0, 1, 1)
+def test_correlations_are_repeated_within_values(zoo: Zoo) -> None:
+    evaluation = zoo.evaluate(correlate_within="corruption", rank_within="width")
+    assert evaluation.correlations["stratum"].unique().tolist() == [
+        "all", "corruption=0.0", "corruption=0.2", "corruption=0.4", "width=8", "width=16",
+    ]  # fmt: skip
+    everywhere = evaluation.correlations[evaluation.correlations["stratum"] == "all"]
+    signal = everywhere[everywhere["measure"] == "signal"].set_index("statistic")
+    line = row(evaluation, "signal")
+    for statistic in ("kendall", "spearman", "pearson"):
+        for suffix, column in (("", "estimate"), ("_low", "low"), ("_high", "high"), ("_p", "p")):
+            assert line[statistic + suffix] == signal.loc[statistic, column]
+    assert np.isnan(row(evaluation, "pair")["kendall"])
 
 
-def test_correlations_are_scipys_over_all_and_within_values(zoo: Zoo) -> None:
-    found = zoo.evaluate(correlate_within="corruption").correlations
-    signal = zoo.measures[zoo.measures["measure"] == "signal"].set_index("network")["value"]
-    strata = {"all": zoo.gaps.index} | {
-        f"corruption={value}": zoo.grid.index[zoo.grid["corruption"] == value]
-        for value in (0.0, 0.2, 0.4)
-    }
-    assert list(found["stratum"].unique()) == list(strata)
-    functions: dict[str, Callable[..., Any]] = {
-        "kendall": stats.kendalltau,
-        "spearman": stats.spearmanr,
-        "pearson": stats.pearsonr,
-    }
-    for stratum, networks in strata.items():
-        for name, function in functions.items():
-            chosen = found[(found["measure"] == "signal") & (found["statistic"] == name)]
-            line = chosen[chosen["stratum"] == stratum].iloc[0]
-            expected = function(signal[networks], zoo.gaps[networks]).statistic
-            assert line["estimate"] == pytest.approx(expected)
-            assert line["networks"] == len(networks)
-            assert line["low"] <= line["high"]
-    flat = found[found["measure"] == "constant"]
-    assert flat["estimate"].isna().all()
-    assert (flat["p"] == 1).all()
-    assert not set(found["measure"]) & {"pair", "wide", "reference.mean"}
+def test_what_only_detects_a_hyper_parameter_does_not_hold_within_it(zoo: Zoo) -> None:
+    evaluation = zoo.evaluate(rank_within="corruption", permutations=200)
+    assert row(evaluation, "corruption_detector")["p_mean"] < 0.05
+    assert row(evaluation, "corruption_detector")["p_within"] > 0.05
+    assert row(evaluation, "signal")["p_within"] < 0.05
+    assert row(evaluation, "signal")["partial_tau"] > 0.6
+    for column in ("psi", "sign_error_mean", "sign_error_worst"):
+        assert np.isfinite(row(evaluation, "signal")[column])
 
 
-def test_strata_unmask_what_only_detects_the_hyper_parameter(zoo: Zoo) -> None:
-    found = zoo.evaluate(rank_within="corruption")
-    whole = found.leaderboard.set_index("measure")["r2_mean"]
-    assert whole["corruption_detector"] > 0.8
-    assert whole["corruption_detector"] > whole["signal"]
-    for _, table in found.strata.groupby("stratum"):
-        inside = table.set_index("measure")
-        assert inside["r2_mean"]["signal"] > 0.5
-        assert inside["r2_mean"]["corruption_detector"] < 0.3
-        assert (inside["networks"] == 8).all()
-        assert sorted(inside["rank"]) == list(range(1, 11))
+def test_draws_of_the_data_are_held_out_too(zoo: Zoo) -> None:
+    # A measure that knows the draw explains its shift of the gap only where the draw was seen.
+    shift = pd.Series(np.tile([0.0, 0.3, -0.2, 0.1], 6), index=zoo.gaps.index)
+    shifted = replace(zoo, gaps=zoo.gaps + shift)
+    detector = tidy("draw_detector", shift, list(zoo.gaps.index))
+    shifted = shifted.with_measures(pd.concat([zoo.measures, detector], ignore_index=True))
+    names = pd.Series(list("abcd") * 6, index=zoo.gaps.index)
+    seen = row(shifted.evaluate(), "draw_detector")["r2_mean"]
+    assert row(shifted.evaluate(draws=names), "draw_detector")["r2_mean"] < seen - 0.02
+    same(shifted.evaluate(draws=names), shifted.evaluate(draws=names.iloc[::-1]))
 
 
-@pytest.mark.parametrize("hyper_parameters", [1, 2, 3])
-def test_increments_within_small_strata_need_a_training_network_for_each_coefficient(
-    zoo: Zoo, hyper_parameters: int
-) -> None:
-    # Each stratum has 8 networks, so 4 to train on: room for one principal component of the image.
-    places = np.arange(24)
-    added = {f"added{bit}": places >> bit & 1 for bit in range(hyper_parameters - 1)}
-    found = replace(zoo, grid=zoo.grid.assign(**added)).evaluate(rank_within="corruption").strata
-    increments = found.set_index(["measure", "stratum"])["r2_increment"]
-    columns = {"signal": 1, "pair": 2, "wide": 20, "persistence_image.H0": 1, "reference.mean": 0}
-    for measure, count in columns.items():
-        lacking = 1 + hyper_parameters + count > 4
-        assert increments[measure].isna().tolist() == [lacking] * 3, measure
+def test_reliability_is_the_part_of_the_variance_that_is_not_noise(zoo: Zoo) -> None:
+    signal = zoo.measures[zoo.measures["measure"] == "signal"]
+    errors = signal.assign(standard_error=0.5)
+    evaluation = zoo.evaluate(standard_errors=errors)
+    expected = 1 - 0.25 / signal["value"].var()
+    assert row(evaluation, "signal")["reliability"] == pytest.approx(expected)
+    assert np.isnan(row(evaluation, "noise")["reliability"])
+    loud = zoo.evaluate(standard_errors=errors.assign(standard_error=9.0))
+    assert row(loud, "signal")["reliability"] == 0
 
 
-def test_a_stratum_too_small_for_folds_has_correlations_only(zoo: Zoo) -> None:
-    grid = zoo.grid.assign(part=["few"] * 5 + ["many"] * 19)
-    found = replace(zoo, grid=grid).evaluate(rank_within="part").strata
-    few = found[found["stratum"] == "part=few"].set_index("measure")
-    assert few["rank"].isna().all()
-    assert few["r2_mean"].isna().all()
-    assert (few["networks"] == 5).all()
-    signal = zoo.measures[zoo.measures["measure"] == "signal"]["value"]
-    expected = stats.kendalltau(signal[:5], zoo.gaps.iloc[:5]).statistic
-    assert few.loc["signal", "kendall"] == pytest.approx(expected)
-    assert found[found["stratum"] == "part=many"]["rank"].notna().all()
+def test_networks_that_never_trained_are_left_out_with_their_reason(zoo: Zoo) -> None:
+    reasons = {"3": "the target loss was not reached", "17": "it guesses"}
+    evaluation = zoo.evaluate(leave_out=reasons)
+    assert evaluation.left_out.to_dict("records") == [
+        {"kind": "network", "name": name, "reason": reason} for name, reason in reasons.items()
+    ]
+    rest = zoo.measures[~zoo.measures["network"].isin(reasons)]
+    without = zoo.with_measures(rest).evaluate(leave_out=reasons)
+    pd.testing.assert_frame_equal(evaluation.repeats, without.repeats)
+    assert (evaluation.leaderboard["networks"] == 22).all()
+    assert (evaluation.leaderboard["left_out"] == 2).all()
+
+
+def test_null_measures_do_not_beat_the_mean_and_the_best_row_is_not_the_seeds(zoo: Zoo) -> None:
+    rng = np.random.default_rng(3)
+    networks = list(zoo.gaps.index)
+    nothing = [tidy(f"null{index}", rng.normal(size=24), networks) for index in range(30)]
+    chosen = zoo.measures[zoo.measures["measure"].isin(["signal", "corruption_detector"])]
+    whole = zoo.with_measures(pd.concat([chosen, *nothing], ignore_index=True))
+    groups = []
+    for seed in range(4):
+        evaluation = whole.evaluate(seed=seed)
+        versus = evaluation.tests[evaluation.tests["against"] == "reference.mean"]
+        nulls = versus[versus["measure"].str.startswith("null")]
+        better = (nulls["p"] <= 0.05) & (nulls["difference"] > 0)
+        assert better.mean() <= 0.05
+        board = evaluation.leaderboard
+        assert board.loc[board["eligible"], "measure"].iloc[0] == "corruption_detector"
+        groups.append(set(board.loc[board["rank"] == 1, "measure"]))
+    assert groups[1:] == groups[:-1]
+
+
+def test_the_names_of_networks_change_nothing(zoo: Zoo) -> None:
+    order = np.random.default_rng(0).permutation(24)
+    renamed = {name: f"model_{order[index]}" for index, name in enumerate(zoo.gaps.index)}
+    other = replace(
+        zoo,
+        measures=zoo.measures.assign(network=zoo.measures["network"].map(renamed)),
+        gaps=zoo.gaps.rename(renamed),
+        grid=zoo.grid.rename(renamed),
+        training_accuracy=zoo.training_accuracy.rename(renamed),
+    )
+    columns = ["rank", "r2_mean", "r2_std", "increment_additive", "increment_pairwise", "width_90"]
+    first, second = (
+        made.evaluate().leaderboard.set_index("measure")[columns].astype(float)
+        for made in (zoo, other)
+    )
+    # Random references are drawn for the networks in the order of their names.
+    drawn = ["reference.random", "reference.gap_with_replicate_noise"]
+    pd.testing.assert_frame_equal(first.drop(drawn), second.drop(drawn), check_like=True, atol=1e-9)
 
 
 def test_order_of_rows_changes_nothing(zoo: Zoo) -> None:
@@ -216,7 +318,7 @@ def test_network_ids_may_be_numbers(zoo: Zoo) -> None:
 def test_units_of_a_measure_change_nothing(zoo: Zoo) -> None:
     moved = zoo.measures.assign(value=1e-3 * zoo.measures["value"] + 7)
     plain, other = zoo.evaluate(), zoo.with_measures(moved).evaluate()
-    for name in ("leaderboard", "folds", "tests", "correlations"):
+    for name in ("leaderboard", "repeats", "tests", "correlations"):
         pd.testing.assert_frame_equal(
             getattr(plain, name), getattr(other, name), rtol=1e-6, atol=1e-9
         )
@@ -225,14 +327,14 @@ def test_units_of_a_measure_change_nothing(zoo: Zoo) -> None:
 def test_a_measure_does_not_depend_on_its_neighbours(zoo: Zoo) -> None:
     alone = zoo.with_measures(zoo.measures[zoo.measures["measure"] == "signal"]).evaluate()
     whole = zoo.evaluate()
-    own = [c for c in LEADERBOARD_COLUMNS if c != "rank" and "best" not in c]
-    first, second = (row(result, "signal")[own[1:]] for result in (alone, whole))
+    own = [c for c in LEADERBOARD_COLUMNS if c not in {"rank", "measure", *P_COLUMNS}]
+    first, second = (row(result, "signal")[own] for result in (alone, whole))
     pd.testing.assert_series_equal(first, second, check_names=False)
 
 
 def test_seed_decides_all(zoo: Zoo) -> None:
     same(zoo.evaluate(rank_within="width"), zoo.evaluate(rank_within="width"))
-    assert not zoo.evaluate().folds.equals(zoo.evaluate(seed=2).folds)
+    assert not zoo.evaluate().repeats.equals(zoo.evaluate(seed=2).repeats)
 
 
 def test_best_ols_is_the_regression_over_all_networks_and_has_no_date(zoo: Zoo) -> None:
@@ -265,8 +367,7 @@ def test_written_tables_come_back_and_bytes_repeat(zoo: Zoo, tmp_path: Path) -> 
     found.write(str(tmp_path / "two"))
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert files == [
-        "best_ols.txt", "correlations.csv", "folds.csv", "leaderboard.csv", "left_out.csv",
-        "strata.csv", "tests.csv",
+        *sorted(["best_ols.txt", "summary.txt", *(f"{name}.csv" for name in EVALUATION_FILES)]),
     ]  # fmt: skip
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
@@ -277,11 +378,11 @@ def test_written_tables_come_back_and_bytes_repeat(zoo: Zoo, tmp_path: Path) -> 
             assert one == other
         elif len(one):
             pd.testing.assert_frame_equal(one, other, check_exact=True, check_dtype=False)
-    (tmp_path / "two" / "folds.csv").write_bytes(b"\xff\xfe,\0\n1")
+    (tmp_path / "two" / "repeats.csv").write_bytes(b"\xff\xfe,\0\n1")
     with pytest.raises(GengapError, match=r"A file in .*two cannot be read .*run the evaluation"):
         Evaluation.read(tmp_path / "two")
-    (tmp_path / "one" / "folds.csv").unlink()
-    with pytest.raises(GengapError, match=r"folds\.csv is missing: run the evaluation"):
+    (tmp_path / "one" / "repeats.csv").unlink()
+    with pytest.raises(GengapError, match=r"repeats\.csv is missing: run the evaluation"):
         Evaluation.read(tmp_path / "one")
 
 
@@ -292,7 +393,7 @@ def test_networks_without_a_family_or_a_gap_are_left_out_by_name(zoo: Zoo) -> No
     table = measures[~failed].copy()
     table.loc[holed & (measures["component"] == 0), "value"] = np.nan
     partial = replace(zoo, measures=table, gaps=zoo.gaps.drop("20"))
-    found = partial.evaluate(rank_within="corruption")
+    found = partial.evaluate()
     assert (found.leaderboard["networks"] == 21).all()
     assert (found.leaderboard["left_out"] == 3).all()
     assert found.left_out.to_dict("records") == [
@@ -308,11 +409,9 @@ def test_networks_without_a_family_or_a_gap_are_left_out_by_name(zoo: Zoo) -> No
         },
         {"kind": "network", "name": "20", "reason": "no finite gap"},
     ]
-    dropped = found.strata.groupby("stratum")["left_out"].first()
-    assert dropped.to_dict() == {"corruption=0.0": 1, "corruption=0.2": 0, "corruption=0.4": 2}
     rest = ~measures["network"].isin(["3", "10", "20"])
     without = zoo.with_measures(measures[rest]).evaluate()
-    pd.testing.assert_frame_equal(found.folds, without.folds)
+    pd.testing.assert_frame_equal(found.repeats, without.repeats)
 
 
 def test_a_measure_that_some_networks_lack_is_not_ranked_and_costs_nothing_else(
@@ -409,14 +508,12 @@ def test_without_hyper_parameters_increments_are_over_the_mean(zoo: Zoo) -> None
     evaluation = replace(zoo, grid=zoo.grid[[]]).evaluate(gap_of="loss")
     board = evaluation.leaderboard.set_index("measure")
     references = [name for name in board.index if name.startswith("reference.")]
-    assert sorted(references) == ["reference.mean", "reference.training_loss"]
-    # The folds are shared, so the means of differences are differences of means.
+    assert sorted(references) == ["reference.mean", "reference.random", "reference.training_loss"]
+    # The partitions are shared, so the means of differences are differences of means.
     expected = board["r2_mean"] - board["r2_mean"]["reference.mean"]
     chosen = ["pair", "signal", "noise", "reference.training_loss"]
     np.testing.assert_allclose(
-        board.loc[chosen, "r2_increment"].astype(float), expected[chosen], atol=1e-12
+        board.loc[chosen, "increment_additive"].astype(float), expected[chosen], atol=1e-12
     )
-    assert board.loc["reference.mean", "r2_increment"] == 0
-    # What a fold says of a measure alone does not depend on the hyper-parameters.
-    alone = zoo.evaluate().leaderboard.set_index("measure")["r2_mean"]
-    np.testing.assert_array_equal(board.loc[chosen[:3], "r2_mean"], alone[chosen[:3]])
+    assert board["increment_pairwise"].isna().all()
+    assert board["p_additive"].isna().all()

@@ -38,3 +38,27 @@ def test_a_claim_is_named_once_with_its_verdict(
     assert "agrees  One" in text
     assert "undecided  Two" in text
     assert "results/maddox2020/claims.md" in text
+
+
+def test_several_tasks_end_with_what_carries_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("results").mkdir()
+    header = "measure,kind,task,level_error,centred_error,kendall,kendall_low,kendall_high"
+    rows = [
+        "reference.mean,reference,all,0.1,0.05,,,",
+        "reference.mean,reference,a,0.3,0.05,,,",
+        "combination.all,combination,all,0.08,0.03,0.5,0.25,0.75",
+        "first,scalar,all,0.09,0.04,0.4,0.2,0.6",
+        "second,scalar,all,0.09,0.05,0.3,0.1,0.5",
+    ]
+    Path("results", "across_tasks.csv").write_text("\n".join([header, *rows]))
+    text = summary(["a", "b"], [])
+    lines = [line.split() for line in text.splitlines()]
+    assert ["reference.mean", "0.1000", "0.0500"] in lines
+    assert ["combination.all", "0.0800", "0.0300", "0.50", "[0.25,", "0.75]"] in lines
+    assert "first" in text
+    assert "second" not in text
+    assert "best of 2 measures" in text
+    assert summary(["a"], []) == ""

@@ -35,3 +35,33 @@ rule evaluate:
         "{wildcards.task}: evaluating the measures"
     script:
         "../../scripts/evaluate.py"
+
+
+# Planned where the config has several tasks.
+rule across_tasks:
+    input:
+        tasks=[f"results/{task['name']}/task.json" for task in plan.config["tasks"]],
+        measures=[
+            f"results/{task['name']}/measures.csv" for task in plan.config["tasks"]
+        ],
+    output:
+        table="results/across_tasks.csv",
+    log:
+        "results/logs/across_tasks.log",
+    benchmark:
+        "results/benchmarks/across_tasks.tsv"
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=look.memory(2000),
+        runtime=30,
+    params:
+        bootstrap_resamples=plan.config["evaluation"]["bootstrap_resamples"],
+        unfit=plan.config["evaluation"]["unfit"],
+        seed=plan.config["seed"],
+        code=look.code("across_tasks"),
+    message:
+        "what carries over from task to task"
+    script:
+        "../../scripts/across_tasks.py"

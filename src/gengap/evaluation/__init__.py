@@ -2,11 +2,12 @@
 
 ``evaluate`` makes the leaderboard of a task with its cross-validation, tests and correlations.
 ``conditional_mutual_information`` is the score of the competition on Predicting Generalization in
-Deep Learning; ``gengap score`` gives it for a folder of predictions. ``cluster`` groups networks by
-one summary and the gap. ``compare_feature_sets`` and ``correlate_summaries`` make the tables of a
-study.
+Deep Learning; ``gengap score`` gives it for a folder of predictions. ``across_tasks`` predicts each
+task from the others. ``cluster`` groups networks by one summary and the gap.
+``compare_feature_sets`` and ``correlate_summaries`` make the tables of a study.
 """
 
+from gengap.evaluation.across_tasks import across_tasks
 from gengap.evaluation.clusters import cluster
 from gengap.evaluation.comparison import holm
 from gengap.evaluation.competition import score_folder
@@ -31,6 +32,7 @@ __all__ = [
     "SUMMARIES",
     "Component",
     "Evaluation",
+    "across_tasks",
     "cluster",
     "compare_feature_sets",
     "competition_reference",

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from gengap.evaluation.designs import (
+    COMBINATION,
     HYPER_PARAMETERS,
     Designs,
     hyper_parameter_design,
@@ -31,7 +32,6 @@ from gengap.evaluation.regression import (
 )
 from gengap.evaluation.scoring import COVERAGE, interval_width
 
-COMBINATION = "combination"
 ALL = f"{COMBINATION}.all"
 ALL_AND_HYPER_PARAMETERS = f"{COMBINATION}.all_and_hyper_parameters"
 BEST_SINGLE = f"{COMBINATION}.best_single"

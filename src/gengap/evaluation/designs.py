@@ -14,6 +14,7 @@ from gengap.errors import GengapError
 
 COLUMNS = ("task", "network", "family", "measure", "component", "value")
 REFERENCE = "reference"
+COMBINATION = "combination"
 MEAN = f"{REFERENCE}.mean"
 HYPER_PARAMETERS = f"{REFERENCE}.hyper_parameters"
 MOST_INDICATED_VALUES = 5
@@ -83,7 +84,7 @@ class Designs:
     Attributes:
         networks: ids in natural order ("2" before "10"), whatever the order of the tables.
         gaps: (networks,) float64.
-        grid: hyper-parameters, index ``networks``.
+        grid: hyper-parameters in natural order of their names, index ``networks``.
         training: (networks,) float64: training accuracies, losses or errors.
         gap_of: which of them, one of :data:`gengap.names.GAPS`.
         measures: one design per measure, in natural order of the names.
@@ -181,7 +182,7 @@ def measure_designs(
 
     Raises:
         GengapError: columns or rows are missing, there are several tasks, a value is given twice,
-            or a measure is in two families or has the name of a reference row.
+            or a measure is in two families or has the name of a reference or combination row.
     """
     absent = [column for column in COLUMNS if column not in measures.columns]
     if absent:
@@ -216,11 +217,12 @@ def measure_designs(
                 f"Measure {name} occurs in the families {families[0]} and {families[1]}: "
                 "give one of them another name."
             )
-        if str(name).startswith(f"{REFERENCE}.") or families[0] == REFERENCE:
-            raise GengapError(
-                f"Measure {name} of the family {families[0]} looks like a reference row: choose "
-                f"another family than {REFERENCE!r}, and a name that does not start with it."
-            )
+        for kind in (REFERENCE, COMBINATION):
+            if str(name).startswith(f"{kind}.") or families[0] == kind:
+                raise GengapError(
+                    f"Measure {name} of the family {families[0]} looks like a {kind} row: choose "
+                    f"another family than {kind!r}, and a name that does not start with it."
+                )
         columns, positions = np.unique(component_codes[rows], return_inverse=True)
         order = sorted(range(len(columns)), key=lambda c: natural_key(components[columns[c]]))
         matrix = np.full((len(networks), len(columns)), np.nan)
@@ -373,14 +375,15 @@ def prepare(
         for name, count in lacking.items()
     ]
     networks = [network for network, chosen in zip(candidates, compared, strict=True) if chosen]
-    places = [configured[network] for network in networks]
+    rows = grid.iloc[[configured[network] for network in networks]]
+    named_columns = sorted(grid.columns, key=lambda column: natural_key(str(column)))
     chosen_designs = tuple(
         design.rows(compared) for design in designs if design.name not in lacking
     )
     return Designs(
         networks=tuple(networks),
         gaps=np.array([known_gaps[network] for network in networks]),
-        grid=grid.iloc[places].set_axis(pd.Index(networks, name="network", dtype=object)),
+        grid=rows[named_columns].set_axis(pd.Index(networks, name="network", dtype=object)),
         training=np.array([known_training[network] for network in networks]),
         gap_of=gap_of,
         measures=chosen_designs,

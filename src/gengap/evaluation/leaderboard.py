@@ -11,9 +11,24 @@ import numpy as np
 import pandas as pd
 
 from gengap.errors import GengapError
+from gengap.evaluation.combination import ALL as COMBINED
+from gengap.evaluation.combination import (
+    BEST_SINGLE,
+    Combination,
+    combine,
+    held_out_table,
+)
 from gengap.evaluation.comparison import comparisons, groups
 from gengap.evaluation.correlations import ALL, correlation_tables
-from gengap.evaluation.designs import REFERENCE, Designs, natural_key, prepare
+from gengap.evaluation.designs import (
+    COMBINATION,
+    HYPER_PARAMETERS,
+    MEAN,
+    REFERENCE,
+    Designs,
+    natural_key,
+    prepare,
+)
 from gengap.evaluation.duplicates import merged
 from gengap.evaluation.environments import partial_tau, robustness
 from gengap.evaluation.folds import repeated_folds
@@ -26,8 +41,10 @@ from gengap.evaluation.questions import (
     ask,
 )
 from gengap.evaluation.rank_statistics import STATISTICS
+from gengap.evaluation.references import HYPER_PARAMETERS_PAIRWISE
 from gengap.evaluation.regression import fold_scores, pooled_r2
 from gengap.evaluation.scoring import Row, interval_width, score
+from gengap.evaluation.verdict import verdict
 from gengap.files import writing
 from gengap.limits import LEAST_NETWORKS
 from gengap.seeding import generator
@@ -67,14 +84,14 @@ class Evaluation:
     """The tables of one task.
 
     Attributes:
-        leaderboard: rank (the group of measures that cannot be told apart; missing for references
-            and for measures that are not eligible), measure, family, kind (scalar, vector,
-            reference), components, duplicates (names joined by spaces), transform (identity, log or
-            rank, of scalars), underdetermined, eligible, r2_mean and r2_std (n - 1) over repeats,
-            increment_additive, increment_pairwise (R2 with the hyper-parameters less theirs alone),
-            p_mean, p_additive, p_pairwise, p_within (family-wise p of the questions), kendall,
-            kendall_low, kendall_high, kendall_p, the same for spearman and pearson, partial_tau,
-            psi, sign_error_mean, sign_error_worst (over all environments), reliability, width_90
+        leaderboard: rank (the group of measures that cannot be told apart; missing for references,
+            combinations and measures that are not eligible), measure, family, kind (scalar, vector,
+            reference, combination), components, duplicates (names joined by spaces), transform
+            (identity, log or rank, of scalars), underdetermined, eligible, r2_mean and r2_std
+            (n - 1) over repeats, increment_additive, increment_pairwise (R2 with the
+            hyper-parameters less theirs alone), p_mean, p_additive, p_pairwise, p_within
+            (family-wise p of the questions), kendall, kendall_low, kendall_high, kendall_p, the
+            same for spearman and pearson, partial_tau, psi, sign_error_mean, sign_error_worst (over all environments), reliability, width_90
             (of a 90 % interval for one new network), mean_error (absolute, held out), networks,
             left_out; by falling r2_mean.
         repeats: measure, repeat, r2.
@@ -84,8 +101,14 @@ class Evaluation:
         correlations: measure, statistic, stratum, estimate, low, high, p, p_family, networks.
         environments: measure, hyper_parameter ("all" for the mean over them), psi, sign_error_mean,
             sign_error_worst, environments, pairs, pairs_left_out.
+        combination: name, learner, measures, r2_mean, r2_std, mean_error, width_90.
+        importance: family, importance (loss of R2 when its columns are permuted), low, high.
+        learning_curve: name, networks, r2_mean, low, high, width_90.
+        held_out: name, network, gap, prediction (mean over repeats) of the best rows and of what
+            they are compared with.
         left_out: what is not compared: kind (network or measure), name, reason.
         best_ols: statsmodels' summary of the best measure.
+        summary: what the tables say, in paragraphs (``verdict.verdict``).
     """
 
     leaderboard: pd.DataFrame
@@ -94,11 +117,16 @@ class Evaluation:
     questions: pd.DataFrame
     correlations: pd.DataFrame
     environments: pd.DataFrame
+    combination: pd.DataFrame
+    importance: pd.DataFrame
+    learning_curve: pd.DataFrame
+    held_out: pd.DataFrame
     left_out: pd.DataFrame
     best_ols: str
+    summary: str
 
     def write(self, folder: str | Path) -> None:
-        """Write each table to ``<folder>/<name>.csv`` and the summary to ``best_ols.txt``."""
+        """Write each table to ``<folder>/<name>.csv`` and each text to ``<folder>/<name>.txt``."""
         for field in fields(self):
             content = getattr(self, field.name)
             if isinstance(content, str):
@@ -118,20 +146,21 @@ class Evaluation:
         Raises:
             GengapError: a table is missing or damaged.
         """
-        names = [field.name for field in fields(cls) if field.name != "best_ols"]
+        texts = [field.name for field in fields(cls) if field.type == "str"]
+        names = [field.name for field in fields(cls) if field.name not in texts]
         paths = {name: Path(folder) / f"{name}.csv" for name in names}
-        summary = Path(folder) / "best_ols.txt"
-        for path in (*paths.values(), summary):
+        paths |= {name: Path(folder) / f"{name}.txt" for name in texts}
+        for path in paths.values():
             if not path.is_file():
                 raise GengapError(f"{path} is missing: run the evaluation of this task again.")
         try:
-            tables = {
-                name: pd.read_csv(path, dtype=TYPES, float_precision="round_trip")
-                for name, path in paths.items()
+            content: dict[str, Any] = {
+                name: pd.read_csv(paths[name], dtype=TYPES, float_precision="round_trip")
+                for name in names
             }
             for column in ("duplicates", "transform"):
-                tables["leaderboard"][column] = tables["leaderboard"][column].fillna("")
-            return cls(**tables, best_ols=summary.read_text(encoding="utf-8"))
+                content["leaderboard"][column] = content["leaderboard"][column].fillna("")
+            return cls(**content, **{name: paths[name].read_text("utf-8") for name in texts})
         except (OSError, ValueError, KeyError) as error:
             raise GengapError(
                 f"A file in {folder} cannot be read ({str(error).partition(chr(10))[0]}): run the "
@@ -283,10 +312,18 @@ def tables(
         The evaluation.
     """
     folds = repeated_folds(designs.grid, designs.draws, sampling.generator("folds"))
-    rows = by_falling_score(score(designs, folds, sampling.generator("references")), designs.gaps)
-    eligible = [row.design for row in rows if row.eligible]
+    together = combine(designs, folds, sampling.generator("combination"))
+    rows = by_falling_score(
+        [
+            *score(designs, folds, sampling.generator("references")),
+            *combination_rows(together),
+        ],
+        designs.gaps,
+    )
+    names = [row.name for row in rows if row.eligible]
+    measures = {design.name: design for design in designs.measures}
     questions = ask(
-        replace(designs, measures=tuple(sorted(eligible, key=lambda d: natural_key(d.name)))),
+        replace(designs, measures=tuple(d for d in designs.measures if d.name in set(names))),
         environments=within,
         permutations=sampling.permutations,
         rng=sampling.generator("questions"),
@@ -298,9 +335,8 @@ def tables(
         permutations=sampling.permutations,
         seed=sampling.seed,
     )
-    scores = {row.design.name: fold_scores(row.predictions, designs.gaps, folds) for row in rows}
+    scores = {row.name: fold_scores(row.predictions, designs.gaps, folds) for row in rows}
     environments = robustness(designs)
-    names = [design.name for design in eligible]
     leaderboard = score_table(rows, designs, duplicates)
     ranks = groups({name: scores[name] for name in names})
     leaderboard["rank"] = leaderboard["measure"].map(ranks).astype("Int64")
@@ -311,31 +347,49 @@ def tables(
         environment_columns(environments),
     ):
         leaderboard = leaderboard.merge(part, on="measure", how="left")
-    references = sorted(row.design.name for row in rows if row.design.kind == REFERENCE)
+    references = sorted(row.name for row in rows if row.kind == REFERENCE)
+    leaderboard = leaderboard[list(LEADERBOARD_COLUMNS)]
+    tests = comparisons(scores, [*names[:1], *references], names)
     return Evaluation(
-        leaderboard=leaderboard[list(LEADERBOARD_COLUMNS)],
+        leaderboard=leaderboard,
         repeats=repeat_table(rows, designs.gaps),
-        tests=comparisons(scores, [*names[:1], *references], names),
+        tests=tests,
         questions=questions,
         correlations=correlations,
         environments=environments,
+        combination=together.combination,
+        importance=together.importance,
+        learning_curve=together.learning_curve,
+        held_out=held_out_table(
+            designs.networks,
+            designs.gaps,
+            {row.name: row.predictions for row in held_out_rows(rows)},
+        ),
         left_out=designs.left_out,
         best_ols=(
-            ordinary_least_squares(eligible[0], designs.gaps)
-            if eligible
+            ordinary_least_squares(measures[names[0]], designs.gaps)
+            if names
             else "No measure is eligible for best: all are constant or underdetermined.\n"
+        ),
+        summary=verdict(
+            leaderboard,
+            tests,
+            together.combination,
+            designs.left_out,
+            draws=1 if designs.draws is None else len(set(designs.draws)),
+            gap_of=designs.gap_of,
         ),
     )
 
 
 def by_falling_score(rows: Sequence[Row], gaps: np.ndarray) -> list[Row]:
     """Sort rows by falling mean R2, ties by name."""
-    means = {row.design.name: pooled_r2(row.predictions, gaps).mean() for row in rows}
+    means = {row.name: pooled_r2(row.predictions, gaps).mean() for row in rows}
     return sorted(
         rows,
         key=lambda row: (
-            -round(float(means[row.design.name]), TIE_DIGITS),
-            natural_key(row.design.name),
+            -round(float(means[row.name]), TIE_DIGITS),
+            natural_key(row.name),
         ),
     )
 
@@ -350,11 +404,11 @@ def score_table(
         r2 = pooled_r2(row.predictions, designs.gaps)
         table.append(
             {
-                "measure": row.design.name,
-                "family": row.design.family,
-                "kind": row.design.kind,
-                "components": len(row.design.components),
-                "duplicates": " ".join(duplicates.get(row.design.name, ())),
+                "measure": row.name,
+                "family": row.family,
+                "kind": row.kind,
+                "components": row.components,
+                "duplicates": " ".join(duplicates.get(row.name, ())),
                 "transform": row.transform,
                 "underdetermined": row.underdetermined,
                 "eligible": row.eligible,
@@ -362,7 +416,7 @@ def score_table(
                 "r2_std": r2.std(ddof=1),
                 "increment_additive": row.increment_additive,
                 "increment_pairwise": row.increment_pairwise,
-                "reliability": reliability(row, designs),
+                "reliability": reliability(row.name, designs),
                 "width_90": interval_width(row.predictions, designs.gaps),
                 "mean_error": np.abs(row.predictions - designs.gaps).mean(),
                 "networks": len(designs.gaps),
@@ -372,18 +426,39 @@ def score_table(
     return pd.DataFrame(table)
 
 
-def reliability(row: Row, designs: Designs) -> float:
+def reliability(measure: str, designs: Designs) -> float:
     """Return the part of a measure's variance over networks that is not its own noise.
 
     It is 1 - mean squared standard error / variance, as in classical test theory (Lord and Novick,
     Statistical Theories of Mental Test Scores, 1968, section 3.3), and at least 0; NaN for a
     measure without standard errors or variance.
     """
-    errors = designs.standard_errors.get(row.design.name)
-    if errors is None or row.design.constant:
+    errors = designs.standard_errors.get(measure)
+    if errors is None:
         return float("nan")
-    variance = float(np.var(row.design.values[:, 0], ddof=1))
-    return max(0.0, 1 - float(np.mean(errors**2)) / variance)
+    values = next(d.values[:, 0] for d in designs.measures if d.name == measure)
+    variance = float(np.var(values, ddof=1))
+    return max(0.0, 1 - float(np.mean(errors**2)) / variance) if variance else float("nan")
+
+
+def combination_rows(together: Combination) -> list[Row]:
+    """Return the rows of the combinations of measures."""
+    counts = together.combination.set_index("name")["measures"]
+    return [
+        Row(name, COMBINATION, COMBINATION, int(counts[name]), predictions)
+        for name, predictions in together.predictions.items()
+    ]
+
+
+def held_out_rows(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows whose predictions of single networks are of interest, best first.
+
+    They are the references that need no outcome of replicates, what all measures reach together,
+    the best single measure chosen inside the folds, and the best measure.
+    """
+    best = next((row.name for row in rows if row.eligible), None)
+    chosen = {MEAN, HYPER_PARAMETERS, HYPER_PARAMETERS_PAIRWISE, COMBINED, BEST_SINGLE, best}
+    return [row for row in rows if row.name in chosen]
 
 
 def question_columns(questions: pd.DataFrame) -> pd.DataFrame:
@@ -415,7 +490,7 @@ def repeat_table(rows: Sequence[Row], gaps: np.ndarray) -> pd.DataFrame:
     """Return one row per measure and repeat: measure, repeat, r2."""
     return pd.DataFrame(
         [
-            (row.design.name, repeat, r2)
+            (row.name, repeat, r2)
             for row in rows
             for repeat, r2 in enumerate(pooled_r2(row.predictions, gaps))
         ],

@@ -31,8 +31,10 @@ networks in each draw.
   measure, add them to its fit, and compute the statistic from that (Freedman and Lane, "A
   nonstochastic interpretation of reported significance levels", J. Bus. Econ. Statist. 1, 1983; the
   best of the known ways in Winkler et al., "Permutation inference for the general linear model",
-  NeuroImage 92, 2014). Errors are assumed exchangeable between points, but residuals are not quite,
-  so the level is nominal only as the number of points grows.
+  NeuroImage 92, 2014). Errors are assumed exchangeable between points, but residuals are not quite:
+  they vary less than errors, and their means over the replicates of a point much less where the
+  model has many coefficients. So their covariance within a point is restored first
+  (:func:`leverage_adjusted`); the level is nominal as the number of points grows.
 - Where products of hyper-parameters leave fewer than a quarter of the networks as degrees of
   freedom, their coefficients are penalised. This ridge regression is the model of normally
   distributed coefficients (:func:`shrinkage`). The level is then nominal on average over such
@@ -65,6 +67,8 @@ from gengap.evaluation.regression import (
     EXPLAINED_VARIANCE,
     RANK_TOLERANCE,
     span,
+    standardised_columns,
+    transformed,
 )
 
 BEATS_MEAN = "beats_mean"
@@ -94,7 +98,8 @@ class Nuisance:
     @property
     def freedom(self) -> int:
         """Degrees of freedom that the nuisance columns leave."""
-        return len(self.basis) - self.basis.shape[1]
+        networks, rank = self.basis.shape
+        return int(networks - rank)
 
     def residuals(self, columns: np.ndarray) -> np.ndarray:
         """Return what is left of (networks, ...) columns beside the nuisance columns."""
@@ -146,20 +151,22 @@ def ask(
     points = designs.points
     anywhere = np.zeros(len(points), dtype=np.int64)
     free = permuted_networks(points, draws, anywhere, permutations, rng)
-    asked = [(BEATS_MEAN, Nuisance(orthonormal(indicators(draws))), free)]
+    asked: list[tuple[str, Nuisance, np.ndarray, np.ndarray | None]] = [
+        (BEATS_MEAN, Nuisance(orthonormal(indicators(draws))), free, None)
+    ]
     if level_indices(designs.grid).shape[1]:
         strata = environment_indices(designs, environments)
         inside = permuted_networks(points, draws, strata, permutations, rng)
         additive = additive_columns(designs.grid, draws)
         asked += [
-            (ADDS_TO_ADDITIVE, Nuisance(orthonormal(additive)), free),
-            (ADDS_TO_PAIRWISE, pairwise_nuisance(designs, additive), free),
-            (WITHIN_ENVIRONMENTS, cell_means(strata, draws), inside),
+            (ADDS_TO_ADDITIVE, Nuisance(orthonormal(additive)), free, points),
+            (ADDS_TO_PAIRWISE, pairwise_nuisance(designs, additive), free, points),
+            (WITHIN_ENVIRONMENTS, cell_means(strata, draws), inside, None),
         ]
-    measures = [replace(m, values=unit_columns(m)) for m in designs.measures]
+    measures = [replace(measure, values=unit_columns(measure)) for measure in designs.measures]
     tables = [
-        answer(question, measures, designs.gaps, nuisance, sources)
-        for question, nuisance, sources in asked
+        answer(question, measures, designs.gaps, nuisance, sources, changing)
+        for question, nuisance, sources, changing in asked
         if nuisance.freedom > 0 and not np.array_equal(sources.min(axis=0), sources.max(axis=0))
     ]
     columns = list(COLUMNS)
@@ -176,6 +183,7 @@ def answer(
     gaps: np.ndarray,
     nuisance: Nuisance,
     sources: np.ndarray,
+    points: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Answer one question for every measure.
 
@@ -186,13 +194,19 @@ def answer(
         nuisance: what the gap may depend on besides the measure.
         sources: (1 + permutations, networks) from
             :func:`gengap.evaluation.permutations.permuted_networks`.
+        points: (networks,) the grid point of each network, where the nuisance columns change under
+            the permutations; None where they do not, so that residuals need no adjustment.
 
     Returns:
         The rows of ``COLUMNS``.
     """
-    statistics = partial_r2(
-        [directions(measure, nuisance) for measure in measures], gaps, nuisance, sources
-    )
+    residuals = nuisance.residuals(gaps)
+    errors = residuals if points is None else leverage_adjusted(residuals, nuisance, points)
+    permuted = np.vstack([residuals, errors[sources[1:]]])
+    # Where the hyper-parameters determine the gap, only rounding is left of it.
+    if np.linalg.norm(residuals) <= ROUNDING * np.linalg.norm(gaps - gaps.mean()):
+        permuted = np.zeros_like(permuted)
+    statistics = partial_r2([directions(m, nuisance) for m in measures], permuted, nuisance)
     return pd.DataFrame(
         {
             "measure": [measure.name for measure in measures],
@@ -259,11 +273,11 @@ def pairwise_nuisance(designs: Designs, additive: np.ndarray) -> Nuisance:
         ``NETWORKS_PER_COMPONENT`` networks; ridge elsewhere.
     """
     products = interactions(designs.grid)
-    plain = Nuisance(orthonormal(np.hstack([additive, products])))
-    networks = len(designs.gaps)
-    if plain.freedom * NETWORKS_PER_COMPONENT >= networks:
+    plain, fixed = Nuisance(orthonormal(np.hstack([additive, products]))), orthonormal(additive)
+    networks, rank = fixed.shape
+    if plain.freedom * NETWORKS_PER_COMPONENT >= networks or rank == networks:
         return plain
-    whitening = shrinkage(designs.gaps, orthonormal(additive), products)
+    whitening = shrinkage(designs.gaps, fixed, products)
     return Nuisance(orthonormal(whitening @ additive), whitening)
 
 
@@ -323,7 +337,7 @@ def strongest_hyper_parameter(designs: Designs) -> str:
             continue
         rest = designs.gaps - basis @ (basis.T @ designs.gaps)
         shares[str(name)] = -float(rest @ rest) / freedom
-    return max(shares, key=shares.__getitem__) if shares else str(designs.grid.columns[0])
+    return max(shares, key=lambda name: shares[name]) if shares else str(designs.grid.columns[0])
 
 
 def cell_means(strata: np.ndarray, draws: np.ndarray) -> Nuisance:
@@ -334,25 +348,30 @@ def cell_means(strata: np.ndarray, draws: np.ndarray) -> Nuisance:
 def unit_columns(design: Design) -> np.ndarray:
     """Return a measure's columns in units that make them comparable.
 
-    Columns are standardised, but those of a reduced measure keep their common unit. Many columns
-    are rotated into as many as there are networks.
+    A heavy-tailed scalar is transformed as in cross-validation, from its values alone
+    (:func:`gengap.evaluation.regression.transformed`). Columns are standardised, but those of a
+    reduced measure keep their common unit. Many columns are rotated into as many as there are
+    networks.
 
     Returns:
         (networks, at most networks), with largest singular value 1; without columns where the
         measure does not vary.
     """
-    largest = np.abs(design.values).max(axis=0)
-    scaled = design.values / (
-        largest.max() or 1.0 if design.reduced else np.where(largest, largest, 1)
-    )
-    centred = scaled - scaled.mean(axis=0)
-    spread = centred.std(axis=0)
-    varies = spread > CONSTANT_TOLERANCE * np.abs(scaled).max(axis=0)
-    if not varies.any():
-        return np.zeros((len(centred), 0))
-    columns = centred[:, varies]
-    columns = span(columns if design.reduced else columns / spread[varies])
-    return np.asarray(columns / np.linalg.norm(columns, 2))
+    everyone = np.ones((1, len(design.values)), dtype=bool)
+    if design.reduced:
+        # Divided by the largest first, since squares of very large values would overflow.
+        columns = design.values / (np.abs(design.values).max(initial=0.0) or 1.0)
+        columns = columns - columns.mean(axis=0)
+    else:
+        values = design.values[None]
+        if design.kind == "scalar":
+            values = transformed(design.values, everyone)[0]
+        columns = standardised_columns(values, everyone)[0]
+    columns = span(columns)
+    size = np.linalg.norm(columns, 2)
+    if size <= CONSTANT_TOLERANCE:
+        return np.zeros((len(columns), 0))
+    return np.asarray(columns / size)
 
 
 def directions(measure: Design, nuisance: Nuisance) -> np.ndarray:
@@ -382,31 +401,53 @@ def directions(measure: Design, nuisance: Nuisance) -> np.ndarray:
     return np.asarray(left[:, :count])
 
 
+def leverage_adjusted(residuals: np.ndarray, nuisance: Nuisance, points: np.ndarray) -> np.ndarray:
+    """Give the residuals of each grid point the covariance of its errors.
+
+    With H the projection on the nuisance columns, uncorrelated errors of one point have residuals
+    of covariance proportional to 1 - H_pp, the point's block. They are multiplied by
+    (1 - H_pp)^(-1/2) (Bell and McCaffrey, "Bias reduction in standard errors for linear regression
+    with multi-stage samples", Survey Methodology 28, 2002).
+
+    Args:
+        residuals: (networks,).
+        nuisance: whose residuals they are.
+        points: (networks,) the grid point of each network.
+
+    Returns:
+        (networks,); 0 in directions in which the nuisance columns leave nothing.
+    """
+    adjusted = np.zeros_like(residuals)
+    for point in range(int(points.max()) + 1):
+        rows = points == point
+        basis = nuisance.basis[rows]
+        values, vectors = np.linalg.eigh(np.eye(len(basis)) - basis @ basis.T)
+        scale = np.where(
+            values > RANK_TOLERANCE, 1 / np.sqrt(np.maximum(values, RANK_TOLERANCE)), 0
+        )
+        adjusted[rows] = vectors @ (scale * (vectors.T @ residuals[rows]))
+    return adjusted
+
+
 def partial_r2(
-    bases: Sequence[np.ndarray], gaps: np.ndarray, nuisance: Nuisance, sources: np.ndarray
+    bases: Sequence[np.ndarray], residuals: np.ndarray, nuisance: Nuisance
 ) -> np.ndarray:
     """Compute the partial R2 of each measure for each permutation of the gap's residuals.
 
     Args:
         bases: (networks, directions) of each measure from :func:`directions`.
-        gaps: (networks,).
+        residuals: (permutations, networks).
         nuisance: what the gap may depend on besides the measure.
-        sources: (permutations, networks), the identity first.
 
     Returns:
         (permutations, measures); 0 where a measure has no direction or the gap no residual.
     """
-    statistics = np.zeros((len(sources), len(bases)))
-    residuals = nuisance.residuals(gaps)
-    # Where the hyper-parameters determine the gap, only rounding is left of it.
-    if np.linalg.norm(residuals) <= ROUNDING * np.linalg.norm(gaps - gaps.mean()):
-        return statistics
-    permuted = residuals[sources]
-    total = np.sum(permuted**2, axis=1) - np.sum((permuted @ nuisance.basis) ** 2, axis=1)
+    statistics = np.zeros((len(residuals), len(bases)))
+    total = np.sum(residuals**2, axis=1) - np.sum((residuals @ nuisance.basis) ** 2, axis=1)
     varying = [index for index, basis in enumerate(bases) if basis.shape[1]]
-    if varying:
+    if varying and np.all(total > 0):
         counts = [bases[index].shape[1] for index in varying]
-        squares = (permuted @ np.hstack([bases[index] for index in varying])) ** 2
+        squares = (residuals @ np.hstack([bases[index] for index in varying])) ** 2
         explained = np.add.reduceat(squares, np.cumsum([0, *counts[:-1]]), axis=1)
         statistics[:, varying] = explained / total[:, None]
     return statistics
@@ -449,10 +490,8 @@ def beta_p(statistics: np.ndarray) -> np.ndarray:
         (permutations, measures): upper tails of the beta distribution with the mean and variance of
         the column without its largest value; 1 where the column does not vary.
     """
-    count = max(len(statistics) - 1, 1)
-    largest = statistics.max(axis=0)
-    mean = (statistics.sum(axis=0) - largest) / count
-    variance = (np.sum((statistics - mean) ** 2, axis=0) - (largest - mean) ** 2) / count
+    ordered = np.sort(statistics, axis=0)[: max(len(statistics) - 1, 1)]
+    mean, variance = ordered.mean(axis=0), ordered.var(axis=0)
     varies = (variance > ROUNDING**2) & (mean > 0) & (mean < 1)
     mean, variance = np.where(varies, mean, 0.5), np.where(varies, variance, 0.125)
     size = np.maximum(mean * (1 - mean) / variance - 1, ROUNDING)

@@ -273,6 +273,23 @@ def quantiles(samples: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return np.asarray(lower + (upper - lower) * (places - below))
 
 
+def point_weights(points: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw bootstrap samples of whole grid points.
+
+    Args:
+        points: (networks,) int: the grid point of each network.
+        resamples: number of samples.
+        rng: draws them.
+
+    Returns:
+        (resamples, networks) float64: how often each network is in the sample.
+    """
+    distinct, index = np.unique(points, return_inverse=True)
+    count = len(distinct)
+    drawn = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
+    return np.asarray(drawn[:, index], dtype=np.float64)
+
+
 def correlate(
     measures: np.ndarray,
     gaps: np.ndarray,
@@ -312,7 +329,7 @@ def correlate(
     count, n = measures.shape
     clusters, cluster = np.unique(points, return_inverse=True)
     size = len(clusters)
-    drawn = rng.multinomial(size, np.full(size, 1 / size), size=resamples)
+    drawn = point_weights(points, resamples, rng)
     index = np.zeros(n, dtype=np.int64)
     if draws is not None:
         index = np.unique(np.asarray(draws, dtype=str), return_inverse=True)[1]
@@ -322,7 +339,7 @@ def correlate(
     if not count:
         return Correlations(none, none, none, none, none)
     left_out = 1 - np.eye(size)[:, cluster] if size > 1 else np.empty((0, n))
-    weights = np.vstack([np.ones((1, n)), left_out, drawn[:, cluster]])
+    weights = np.vstack([np.ones((1, n)), left_out, drawn])
     statistics = weighted(measures, gaps, weights)
     estimate, jackknife = statistics[0], statistics[1 : 1 + len(left_out)]
     samples = statistics[1 + len(left_out) :]

@@ -40,28 +40,27 @@ def random_design(networks: int, rng: np.random.Generator) -> Design:
 
 
 def pairwise_design(grid: pd.DataFrame) -> Design | None:
-    """Make the reference row of hyper-parameters that may act together.
+    """Make the products of hyper-parameters, by which they may act together.
 
-    Its columns are those of the additive model (:func:`hyper_parameter_design`) and their products
-    for each pair of hyper-parameters.
+    They are those of the additive model's columns (:func:`hyper_parameter_design`), for each pair
+    of hyper-parameters.
 
     Args:
         grid: hyper-parameters, one row for each network.
 
     Returns:
-        (networks, columns), or None where fewer than two hyper-parameters vary.
+        (networks, products), or None where fewer than two hyper-parameters vary.
     """
     names = sorted(grid.columns, key=lambda column: natural_key(str(column)))
     singles = [hyper_parameter_design(grid[[name]]) for name in names]
-    singles = [single for single in singles if single.components]
-    if len(singles) < 2:
-        return None
-    components = [name for single in singles for name in single.components]
-    columns = [single.values for single in singles]
+    components: list[str] = []
+    columns: list[np.ndarray] = []
     for first, second in itertools.combinations(singles, 2):
         products = first.values[:, :, None] * second.values[:, None, :]
         columns.append(products.reshape(len(grid), -1))
         components += [f"{a}, {b}" for a in first.components for b in second.components]
+    if not components:
+        return None
     return Design(HYPER_PARAMETERS_PAIRWISE, REFERENCE, tuple(components), np.hstack(columns))
 
 

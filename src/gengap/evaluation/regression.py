@@ -105,43 +105,53 @@ def extended(basis: Basis, design: Design, folds: Folds) -> Basis:
     )
 
 
-def ridge_basis(design: Design, gaps: np.ndarray, folds: Folds) -> Basis:
-    """Return the basis of a design's columns with a ridge penalty, beside a free intercept.
+def ridge_extended(basis: Basis, design: Design, gaps: np.ndarray, folds: Folds) -> Basis:
+    """Add a design's columns to a basis, by ridge regression that does not shrink the basis.
 
     In each cell the penalty is the one of ``PENALTIES`` with the least generalised cross-validation
-    score on the training networks, n RSS / (n - degrees of freedom)^2 (Golub, Heath and Wahba,
+    score on the training networks, RSS / (n - degrees of freedom)^2 (Golub, Heath and Wahba,
     "Generalized cross-validation as a method for choosing a good ridge parameter", Technometrics
-    21, 1979). Columns are standardised over the training networks.
+    21, 1979). Networks with equal columns, i.e. replicates, count as one of n, with the mean of
+    their gaps: they would predict each other, but whole grid points are held out. Columns are
+    standardised over the training networks.
 
     Args:
+        basis: what is fitted by least squares beside the columns.
         design: (networks, columns).
         gaps: (networks,); only those of a cell's training networks choose its penalty.
         folds: the cells.
 
     Returns:
-        The basis, with the penalties fixed.
+        The basis of both together, with the penalties fixed.
     """
+    _, points = np.unique(design.values, axis=0, return_inverse=True)
+    membership = np.eye(int(points.max()) + 1)[points.reshape(-1)]
     factors = []
-    for constant, (columns, train, _) in zip(
-        mean_basis(folds).factors, cell_columns(design, folds), strict=True
-    ):
+    for factor, (columns, train, _) in zip(basis.factors, cell_columns(design, folds), strict=True):
+        size = train.sum(axis=1)[:, None]
         scores = rotated(columns, train)
         inside = scores * train[:, :, None]
-        square = np.sum(inside**2, axis=1)
-        size = train.sum(axis=1)[:, None]
-        positive = square > RANK_TOLERANCE**2 * size
-        root = np.sqrt(np.where(positive, square, 1.0))
-        centred = (gaps - (train @ gaps / size[:, 0])[:, None]) * train
-        along = np.where(positive, np.einsum("cnk,cn->ck", inside, centred) / root, 0.0)
-        shrinkage = square[None] / (square[None] + PENALTIES[:, None, None] * size[None])
-        residual = np.sum(centred**2, axis=1) - np.sum(
+        residual = scores - factor @ (factor.mT @ inside)
+        product = inside.mT @ residual
+        square, vectors = np.linalg.eigh((product + product.mT) / 2)
+        positive = square > RANK_TOLERANCE**2 * np.sum(inside**2, axis=(1, 2))[:, None]
+        square = np.where(positive, square, 1.0)
+        directions = np.where(positive[:, None, :], residual @ vectors, 0.0)
+        unexplained = (gaps - fitted(factor, train, gaps)) * train
+        along = np.einsum("cnk,cn->ck", directions, unexplained) / np.sqrt(square)
+        counts = train @ membership
+        means = (unexplained @ membership) / np.maximum(counts, 1)
+        shrinkage = square / (square + PENALTIES[:, None, None] * size)
+        error = np.sum(counts * means**2, axis=1) - np.sum(
             along**2 * (1 - (1 - shrinkage) ** 2), axis=2
         )
-        freedom = 1 + np.sum(np.where(positive, shrinkage, 0.0), axis=2)
-        score = residual / np.maximum(size[:, 0] - freedom, np.finfo(float).tiny) ** 2
+        known = np.sum((factor * train[:, :, None]) ** 2, axis=(1, 2))
+        freedom = (counts > 0).sum(axis=1) - known - np.sum(shrinkage * positive, axis=2)
+        enough = freedom > RANK_TOLERANCE * size[:, 0]
+        score = np.where(enough, error / np.where(enough, freedom, 1.0) ** 2, np.inf)
         penalty = PENALTIES[np.argmin(score, axis=0)][:, None] * size
-        shrunk = np.where(positive, 1 / np.sqrt(square + penalty), 0.0)
-        factors.append(np.concatenate([constant, scores * shrunk[:, None, :]], axis=2))
+        shrunk = directions / np.sqrt(square + penalty)[:, None, :]
+        factors.append(np.concatenate([factor, shrunk], axis=2))
     return Basis(tuple(factors))
 
 

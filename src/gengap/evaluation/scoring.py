@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from gengap.evaluation.regression import (
     predict,
     predict_scalars,
     predict_vector,
-    ridge_basis,
+    ridge_extended,
 )
 
 COVERAGE = 0.9
@@ -38,11 +38,15 @@ COVERAGE = 0.9
 
 @dataclass(frozen=True)
 class Row:
-    """The held-out predictions of a measure or a reference.
+    """The held-out predictions of a measure, a reference or a combination of measures.
 
     Attributes:
-        design: what the gap is regressed on.
+        name: the measure, ``reference.<what>`` or ``combination.<what>``.
+        family: the measure's family, or ``reference`` or ``combination``.
+        kind: ``scalar``, ``vector``, ``reference`` or ``combination``.
+        components: how many columns the gap is regressed on.
         predictions: (repeats, networks) of the row alone.
+        eligible: whether it is a measure that can be ranked.
         underdetermined: whether its fit has more coefficients than the fewest training networks.
         transform: of a scalar, the one of ``TRANSFORMS`` that most cells use; else empty.
         increment_additive: R2 with the hyper-parameters, less theirs alone (the mean's, where there
@@ -50,18 +54,39 @@ class Row:
         increment_pairwise: the same with the pairwise products of the hyper-parameters.
     """
 
-    design: Design
+    name: str
+    family: str
+    kind: str
+    components: int
     predictions: np.ndarray
+    eligible: bool = False
     underdetermined: bool = False
     transform: str = ""
     increment_additive: float = np.nan
     increment_pairwise: float = np.nan
 
-    @property
-    def eligible(self) -> bool:
-        """Whether the row is a measure that can be ranked."""
-        measure = self.design.kind != REFERENCE
-        return measure and not self.underdetermined and not self.design.constant
+
+def row_of(
+    design: Design,
+    predictions: np.ndarray,
+    *,
+    underdetermined: bool = False,
+    transform: str = "",
+    increments: Sequence[float] = (np.nan, np.nan),
+) -> Row:
+    """Make the row of a measure or a reference; see :class:`Row` for the arguments."""
+    return Row(
+        design.name,
+        design.family,
+        design.kind,
+        len(design.components),
+        predictions,
+        eligible=design.kind != REFERENCE and not underdetermined and not design.constant,
+        underdetermined=underdetermined,
+        transform=transform,
+        increment_additive=float(increments[0]),
+        increment_pairwise=float(increments[1]),
+    )
 
 
 @dataclass(frozen=True)
@@ -114,12 +139,14 @@ def score(designs: Designs, folds: Folds, rng: np.random.Generator) -> list[Row]
     gaps = designs.gaps
     constant, additive = constant_design(len(gaps)), hyper_parameter_design(designs.grid)
     pairwise = pairwise_design(designs.grid)
-    mean = mean_basis(folds)
-    bases = [mean, extended(mean, additive, folds) if additive.components else mean]
-    models = [constant, *([additive] if additive.components else [])]
+    bases = [mean_basis(folds)] * 2
+    models = [constant]
+    if additive.components:
+        bases[1] = extended(bases[0], additive, folds)
+        models.append(additive)
     if pairwise is not None:
-        bases.append(ridge_basis(pairwise, gaps, folds))
-        models.append(pairwise)
+        bases.append(ridge_extended(bases[1], pairwise, gaps, folds))
+        models.append(replace(pairwise, components=(*additive.components, *pairwise.components)))
     predictions = [predict(basis, gaps, folds) for basis in bases]
     beside = Models(
         gaps,
@@ -136,10 +163,10 @@ def score(designs: Designs, folds: Folds, rng: np.random.Generator) -> list[Row]
     regressed = [*designs.measures, *references]
     scalars = score_scalars([d for d in regressed if len(d.components) == 1], beside)
     rows = [scalars.get(design.name) or score_vector(design, beside) for design in regressed]
-    rows += [Row(design, own) for design, own in zip(models, predictions, strict=False)]
+    rows += [row_of(design, own) for design, own in zip(models, predictions, strict=False)]
     if replicates:
         ceiling = Design(REPLICATE_CEILING, REFERENCE, (), np.zeros((len(gaps), 0)))
-        rows.append(Row(ceiling, np.tile(replicate_ceiling(designs), (folds.repeats, 1))))
+        rows.append(row_of(ceiling, np.tile(replicate_ceiling(designs), (folds.repeats, 1))))
     return rows
 
 
@@ -149,12 +176,11 @@ def score_scalars(designs: Sequence[Design], models: Models) -> dict[str, Row]:
     predictions, used = predict_scalars(values, models.gaps, models.folds, models.bases)
     gains = models.increments(predictions)
     return {
-        design.name: Row(
+        design.name: row_of(
             design,
             predictions[0, index],
             transform=TRANSFORMS[int(used[index].argmax())],
-            increment_additive=float(gains[0, index]),
-            increment_pairwise=float(gains[1, index]),
+            increments=gains[:, index],
         )
         for index, design in enumerate(designs)
     }
@@ -173,12 +199,11 @@ def score_vector(design: Design, models: Models) -> Row:
     gains = models.increments(predictions[:, None])[:, 0]
     if design.underdetermined(models.least_training, models.columns):
         gains = np.full(2, np.nan)
-    return Row(
+    return row_of(
         design,
         predictions[0],
         underdetermined=design.underdetermined(models.least_training),
-        increment_additive=float(gains[0]),
-        increment_pairwise=float(gains[1]),
+        increments=gains,
     )
 
 
@@ -194,10 +219,10 @@ def interval_width(predictions: np.ndarray, gaps: np.ndarray) -> float:
         gaps: (networks,).
 
     Returns:
-        The width, in the unit of the gap; NaN where there are too few networks for it.
+        The width, in the unit of the gap; infinite for fewer than nine networks.
     """
     rank = int(np.ceil(COVERAGE * (len(gaps) + 1)))
     if rank > len(gaps):
-        return float("nan")
+        return float("inf")
     errors = np.sort(np.abs(predictions - gaps), axis=1)
     return float(2 * errors[:, rank - 1].mean())

@@ -18,10 +18,14 @@ def summary(tasks: Iterable[str], studies: Iterable[str]) -> str:
         studies: names of studies; one without claims is passed over.
     """
     lines = []
+    tasks = list(tasks)
     for task in tasks:
         path = Path("results", task, "evaluation", "summary.txt")
         if path.is_file():
             lines += summary_of_task(task, path)
+    path = Path("results", "across_tasks.csv")
+    if len(tasks) > 1 and (rows := _rows(path)):
+        lines += summary_across_tasks(path, rows)
     for study in studies:
         path = Path("results", study, "claims.csv")
         if rows := _rows(path):
@@ -42,6 +46,37 @@ def summary_of_task(task: str, path: Path) -> list[str]:
         f"  leaderboard: {path.with_name('leaderboard.csv')}",
         f"  figures:     {path.parents[1] / 'figures'}/",
     ]
+
+
+def summary_across_tasks(path: Path, rows: Sequence[Row]) -> list[str]:
+    """Return what carries over from task to task: references, all measures, and the best measure.
+
+    Args:
+        path: the table of tasks that were predicted from the others.
+        rows: its rows, the best measure first among the measures.
+    """
+    means = [row for row in rows if row["task"] == "all"]
+    measures = [row for row in means if row["kind"] == "scalar"]
+    shown = [row for row in means if row["kind"] != "scalar"] + measures[:1]
+    best = f"  The last is the best of {len(measures)} measures, chosen on the same tasks."
+    return [
+        "\nacross tasks: each task's gaps predicted from the other tasks",
+        "  error of the gap; the same with the task's mean known; tau with its 95 % interval",
+        *map(_carried_over, shown),
+        *[best] * bool(measures),
+        f"  table: {path}",
+    ]
+
+
+def _carried_over(row: Row) -> str:
+    errors = [float(row[name]) for name in ("level_error", "centred_error")]
+    tau = (
+        [float(row[name]) for name in ("kendall", "kendall_low", "kendall_high")]
+        if (row["kendall"])
+        else []
+    )
+    interval = "{:6.2f} [{:.2f}, {:.2f}]".format(*tau) if tau else ""
+    return f"  {row['measure']:<50} {errors[0]:.4f}  {errors[1]:.4f} {interval}".rstrip()
 
 
 def summary_of_claims(study: str, path: Path, rows: Sequence[Row]) -> list[str]:

@@ -13,7 +13,8 @@ from gengap.planning.tasks import TaskPlan
 
 SHARDS = "results/{task}/shards/{shard}.json"
 EVALUATION_FILES = (
-    "leaderboard", "repeats", "tests", "questions", "correlations", "environments", "left_out",
+    "leaderboard", "repeats", "tests", "questions", "correlations", "environments", "combination",
+    "importance", "learning_curve", "held_out", "left_out",
 )  # fmt: skip
 
 
@@ -135,6 +136,11 @@ def final_files(task: TaskPlan) -> list[str]:
     """Return what a run of one task is for."""
     files = ["dashboard.html", *(f"figures/{name}.png" for name in figure_names(task))]
     return [*table_files(task), *(f"results/{task.name}/{name}" for name in files)]
+
+
+def files_across_tasks(plan: Plan) -> list[str]:
+    """Return what a run of several tasks is for besides the files of each."""
+    return ["results/across_tasks.csv"] * (len(plan.config["tasks"]) > 1)
 
 
 def study_files(plan: Plan, study: str) -> list[str]:
