@@ -129,8 +129,8 @@ def test_tests_are_of_the_scores_of_the_folds(zoo: Zoo) -> None:
     versus = tests[tests["against"] == "reference.mean"].set_index("measure")
     eligible = board.loc[board["eligible"], "measure"]
     assert versus.index[versus["p_holm"].notna()].tolist() == eligible.tolist()
-    assert versus.loc["pair", "p_holm"] < 0.05
-    assert versus.loc["pair", "probability_better"] > 0.95
+    assert versus["p_holm"]["pair"] < 0.05
+    assert versus["probability_better"]["pair"] > 0.95
 
 
 def test_groups_are_those_of_the_tests_against_the_best(zoo: Zoo) -> None:

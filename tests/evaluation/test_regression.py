@@ -66,7 +66,9 @@ def least_squares(
     values: np.ndarray, gaps: np.ndarray
 ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     model = make_pipeline(StandardScaler(), LinearRegression())
-    return lambda train, test: model.fit(values[train], gaps[train]).predict(values[test])
+    return lambda train, test: np.asarray(
+        model.fit(values[train], gaps[train]).predict(values[test])
+    )
 
 
 def alone(made: Design, gaps: np.ndarray, folds: Folds) -> np.ndarray:
@@ -128,7 +130,7 @@ def test_more_columns_than_networks_give_the_solution_of_minimum_norm(folds: Fol
         scaler = StandardScaler().fit(values[train])
         level = gaps[train].mean()
         solution = np.linalg.pinv(scaler.transform(values[train])) @ (gaps[train] - level)
-        return level + scaler.transform(values[test]) @ solution
+        return np.asarray(level + scaler.transform(values[test]) @ solution)
 
     expected = looped(folds, gaps, pseudo_inverse)
     np.testing.assert_allclose(alone(design(values), gaps, folds), expected, atol=1e-8)

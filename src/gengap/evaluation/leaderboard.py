@@ -159,7 +159,8 @@ class Evaluation:
             }
             for column in ("duplicates", "transform"):
                 content["leaderboard"][column] = content["leaderboard"][column].fillna("")
-            return cls(**content, **{name: paths[name].read_text("utf-8") for name in texts})
+            content |= {name: paths[name].read_text("utf-8") for name in texts}
+            return cls(**content)
         except (OSError, ValueError, KeyError) as error:
             raise GengapError(
                 f"A file in {folder} cannot be read ({str(error).partition(chr(10))[0]}): run the "

@@ -177,7 +177,7 @@ def predict(basis: Basis, gaps: np.ndarray, folds: Folds) -> np.ndarray:
 def fitted(factor: np.ndarray, train: np.ndarray, gaps: np.ndarray) -> np.ndarray:
     """Return (cells, networks): the prediction of each network in each cell."""
     coefficients = np.einsum("cnk,cn->ck", factor, train * gaps)
-    return np.einsum("cnk,ck->cn", factor, coefficients)
+    return np.asarray(np.einsum("cnk,ck->cn", factor, coefficients))
 
 
 def predict_scalars(
