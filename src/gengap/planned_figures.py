@@ -20,13 +20,13 @@ class PlannedFigure(NamedTuple):
         plot: ``module:function`` that returns the figure. The keywords of the function are those
             of ``inputs`` (paths, or lists of paths) and ``params``.
         category: heading of the figure in the report.
-        inputs: by keyword, a file of a task, as a path below ``results/<task>``. ``{example}``
-            stands for the shard of the network whose diagrams the task shows. A study's figure
-            takes the file of each task that it compares.
+        inputs: by keyword, a file of a task, as a path below ``results/<task>``. ``{shard}``
+            stands for every shard of the task, and makes a list of files. A study's figure takes
+            the file of each task that it compares.
         params: keywords that come from the settings.
         needs: what a task must have for the figure to be drawn: ``zoo`` (networks trained here),
-            ``hyper_parameters``, ``rank_within`` (one of them) or ``topology`` (the family of
-            measures). None where every task has it.
+            ``hyper_parameters`` or ``topology`` (the family of measures). None where every task has
+            it.
     """
 
     plot: str
@@ -54,18 +54,41 @@ FIGURES = {
             },
             ("colour",),
         ),
-        "strata": PlannedFigure(
-            "gengap.figures.from_tables:plot_strata",
-            "Measures",
-            {"leaderboard": "evaluation/leaderboard.csv", "strata": "evaluation/strata.csv"},
-            ("top",),
-            needs="rank_within",
-        ),
         "correlations": PlannedFigure(
             "gengap.figures.from_tables:plot_correlations",
             "Measures",
             {"correlations": "evaluation/correlations.csv"},
             ("top",),
+        ),
+        "environments": PlannedFigure(
+            "gengap.figures.from_tables:plot_environments",
+            "Measures",
+            {"environments": "evaluation/environments.csv"},
+            ("top",),
+            needs="hyper_parameters",
+        ),
+        "held_out": PlannedFigure(
+            "gengap.figures.from_task:plot_held_out",
+            "All measures together",
+            {
+                "task": "task.json",
+                "held_out": "evaluation/held_out.csv",
+                "leaderboard": "evaluation/leaderboard.csv",
+            },
+            ("colour",),
+        ),
+        "learning_curve": PlannedFigure(
+            "gengap.figures.from_tables:plot_learning_curve",
+            "All measures together",
+            {"learning_curve": "evaluation/learning_curve.csv"},
+        ),
+        "families": PlannedFigure(
+            "gengap.figures.from_tables:plot_families",
+            "All measures together",
+            {
+                "combination": "evaluation/combination.csv",
+                "importance": "evaluation/importance.csv",
+            },
         ),
         "r2_heatmap": PlannedFigure(
             "gengap.figures.from_tables:plot_r2_heatmap",
@@ -78,20 +101,22 @@ FIGURES = {
             "gengap.figures.from_diagrams:plot_persistence_diagrams",
             "Topology",
             {
-                "diagrams": "topology/diagrams/{example}.npz",
-                "failed": "topology/diagrams/{example}.failed.json",
+                "task": "task.json",
+                "left_out": "evaluation/left_out.csv",
+                "diagrams": "topology/diagrams/{shard}.npz",
+                "failed": "topology/diagrams/{shard}.failed.json",
             },
-            ("network",),
             needs="topology",
         ),
         "barcodes": PlannedFigure(
             "gengap.figures.from_diagrams:plot_barcodes",
             "Topology",
             {
-                "diagrams": "topology/diagrams/{example}.npz",
-                "failed": "topology/diagrams/{example}.failed.json",
+                "task": "task.json",
+                "left_out": "evaluation/left_out.csv",
+                "diagrams": "topology/diagrams/{shard}.npz",
+                "failed": "topology/diagrams/{shard}.failed.json",
             },
-            ("network",),
             needs="topology",
         ),
         "training": PlannedFigure(

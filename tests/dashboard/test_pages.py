@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from tests.dashboard.conftest import FAILED, PREDICTORS
 
 from gengap.dashboard import View
 from gengap.figures import measure_label
@@ -21,8 +22,9 @@ VECTOR = "average_births_and_deaths.H1"
 
 
 def option(view: View, measure: str) -> str:
-    rank = view.leaderboard["rank"][measure]
-    return f"{measure_label(measure)} ({view.measures[measure].family}, rank {rank})"
+    rank = view.row(measure)["rank"]
+    place = "" if pd.isna(rank) else f", group {rank}"
+    return f"{measure_label(measure)} ({view.measures[measure].family}{place})"
 
 
 def drawn(page: Page) -> dict[str, float]:
@@ -63,15 +65,32 @@ def test_choosing_a_measure_draws_it_with_its_statistics(
     page: Page, view: View, measure: str, component: str
 ) -> None:
     show(page, view, measure, component)
-    row: dict[Any, Any] = view.leaderboard.loc[measure].to_dict()
+    row = view.row(measure)
     page.until(lambda: number(row["r2_mean"]) in page.text("statistics"))
     statistics = page.text("statistics")
-    assert f"rank {row['rank']} of {len(view.leaderboard)}" in statistics
+    assert f"group {row['rank']} of {view.leaderboard['rank'].max()}" in statistics
     if row["kind"] == "scalar":
         low, high = number(row["kendall_low"]), number(row["kendall_high"])
         assert f"{number(row['kendall'])}\n95 % interval [{low}, {high}]" in statistics
     else:
         assert number(view.kendall(measure, component)) in statistics
+
+
+def test_choosing_a_predictor_draws_the_networks_held_out(page: Page, view: View) -> None:
+    for name, shift in reversed(PREDICTORS.items()):  # the first is chosen already
+        page.choose("predictor", measure_label(name))
+        gaps = view.networks["gap"].drop(FAILED)
+
+        def shown() -> dict[str, float]:
+            return {
+                network: x
+                for trace in page.traces("held-out")
+                for network, x in zip(trace.get("customdata", []), trace["x"], strict=False)
+            }
+
+        page.until(lambda: shown() == pytest.approx(dict(gaps + shift)))  # noqa: B023
+    assert "One measure is shown to predict the gap." in page.text("verdict")
+    assert "hyper-parameters alone" in page.text("board")
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.dashboard.conftest import write_evaluation
+from tests.dashboard.conftest import FAILED, PREDICTORS, write_evaluation
 
 from gengap import tasks
 from gengap.dashboard import View, content, read_view
 from gengap.dashboard.view import CLUSTER, GAP
 from gengap.errors import GengapError
-from gengap.evaluation import evaluate
+from gengap.figures import measure_label
+from gengap.figures.labels import number
 from gengap.figures.tables import component_values
 from gengap.topology import read_diagrams
 
@@ -46,8 +47,8 @@ def test_values_are_those_of_the_tidy_table(view: View, measures: pd.DataFrame) 
 
 
 def test_measures_come_best_first(view: View) -> None:
-    ranks = [view.leaderboard["rank"][name] for name in view.measures]
-    assert ranks == sorted(ranks)
+    scores = [view.row(name)["r2_mean"] for name in view.measures]
+    assert scores == sorted(scores, reverse=True)
     best = view.default_measure()
     scalars = [name for name, design in view.measures.items() if len(design.components) == 1]
     assert best == scalars[0]
@@ -100,6 +101,51 @@ def test_a_measure_that_is_not_ranked_is_named_and_not_offered(copy: Path) -> No
     assert "measure noise (no finite value for 1 of 15 networks)" in notes
     assert "network 5 (no finite" in notes
     assert "left out for the whole task: distance from initialisation; left_out_mea" in notes
+
+
+def test_the_page_has_the_verdict_the_groups_and_what_needs_no_measure(view: View) -> None:
+    page = content.page(view)
+    assert page["verdict"] == ["One measure is shown to predict the gap.", "Nothing was left out."]
+    board = pd.DataFrame(page["board"], columns=page["board_columns"]).set_index("measure")
+    assert set(board.index) == {measure_label(name) for name in view.leaderboard.index}
+    groups = board["group"].dropna()
+    assert list(groups) == sorted(view.leaderboard["rank"].dropna())
+    assert list(board.index[: len(groups)]) == list(groups.index)
+    row = view.leaderboard.loc["signal"]
+    assert board["R²"]["signal"] == row["r2_mean"]
+    assert board["τ"]["signal"] == row["kendall"]
+    assert np.isnan(board["group"]["the mean gap"])
+
+
+def test_duplicates_share_a_row_and_name_each_other(view: View) -> None:
+    first, other = "average_births_and_deaths.H1", "average_lives_and_midlives.H1"
+    assert view.row_name(first) == view.row_name(other) == first
+    assert other not in view.leaderboard.index
+    for measure, same in ((first, other), (other, first)):
+        detail = content.column(view, measure, "0")["statistics"][0]["detail"]
+        assert f"the same over these networks: {measure_label(same)}" in detail
+
+
+def test_held_out_predictions_are_in_the_order_of_the_networks(view: View) -> None:
+    page = content.page(view)
+    assert [option["value"] for option in page["predictor_options"]] == list(PREDICTORS)
+    for name, shift in PREDICTORS.items():
+        shown = page["held_out"][name]
+        for network, value, gap in zip(
+            page["networks"], shown["values"], page["gaps"], strict=True
+        ):
+            assert (value is None) == (network == FAILED)
+            assert value is None or value == pytest.approx(gap + shift)
+        assert shown["half"] == pytest.approx(view.leaderboard["width_90"][name] / 2)
+
+
+def test_a_measure_says_its_group_and_what_it_adds(view: View) -> None:
+    row = view.row("signal")
+    cards = content.column(view, "signal", "0")["statistics"]
+    assert f"group {row['rank']} of {view.leaderboard['rank'].max()}" in cards[0]["detail"]
+    assert cards[1]["value"] == number(float(row["increment_pairwise"]))
+    assert f"family-wise p = {row['p_pairwise']:.2g}" in cards[1]["detail"]
+    assert cards[2]["value"] == f"{row['width_90']:.3f}"
 
 
 def test_kendall_counts_pairs(view: View) -> None:
@@ -227,16 +273,8 @@ def test_a_task_of_losses_without_hyper_parameters_is_shown_as_such(
     for position, (name, entry) in enumerate(written["networks"].items()):
         entry |= {"train_loss": 0.1, "test_loss": 0.1 + 0.01 * position, "source_id": f"run {name}"}
     path.write_text(json.dumps(written))
-    task = tasks.load(copy)
-    evaluate(
-        pd.read_csv(copy / "measures.csv", dtype={"network": str, "component": str}),
-        task.gaps(),
-        task.hyper_parameters(),
-        training_accuracy=task.training_outcomes(),
-        resamples=20,
-        permutations=20,
-        gap_of=task.gap_of,
-    ).write(copy / "evaluation")
+    measures = pd.read_csv(copy / "measures.csv", dtype={"network": str, "component": str})
+    write_evaluation(copy, measures)
     view = read_view(copy)
     page = content.page(view)
     assert page["gap_label"] == "gap in loss"

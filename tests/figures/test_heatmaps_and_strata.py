@@ -50,22 +50,22 @@ def test_every_cell_shows_its_own_number_in_its_own_colour() -> None:
     one, two, bar = figure.axes
     assert [axes.get_title() for axes in (one, two)] == ["task 1", "task 2"]
     assert [label.get_text() for label in one.get_xticklabels()] == ["H0", "H1", "H0, H1"]
-    # Means of values cut to [0, 1]: b (0.2, 0.75), a (0.5, 0, 0.9, 0.1).
+    # Means of values cut to [-1, 1]: b (0.2, 0.75), a (0.5, -1, 0.9, 0.1).
     assert labels(one) == ["b", "a"]
     assert texts(one, 3).tolist() == [["0.20", "–", "–"], ["0.50", "−30.0", "0.90†"]]
     assert texts(two, 3).tolist() == [["0.75", "–", "–"], ["0.10", "–", "–"]]
     assert bold(one) == ["0.50"]
     assert bold(two) == ["0.75"]
     for axes in (one, two):
-        assert axes.images[0].get_clim() == (0, 1)
+        assert axes.images[0].get_clim() == (-1, 1)
     colours = one.images[0].to_rgba(drawn.cells(one.images[0]))
     lowest = one.images[0].cmap(0.0)
     assert tuple(colours[1, 1]) == pytest.approx(lowest)
-    assert tuple(colours[1, 2]) == pytest.approx(one.images[0].cmap(0.9))
+    assert tuple(colours[1, 2]) == pytest.approx(one.images[0].cmap(0.95))
     notes = figure.get_supxlabel()
-    assert "colours end at 0" in notes
+    assert "colours end at −1" in notes
     assert "†" in notes
-    assert bar.get_ylabel() == "R²"
+    assert bar.get_ylabel() == "mean R²"
 
 
 def test_all_vectorisations_of_a_leaderboard_are_drawn() -> None:
@@ -103,9 +103,9 @@ def test_a_measure_that_only_detects_corruption_is_seen_to() -> None:
     overall = kendall.xs("all", level="stratum").abs().nlargest(5)
     assert labels(axes) == [figures.measure_label(name) for name in overall.index]
     assert [label.get_text() for label in axes.get_xticklabels()] == [
-        "all\n(32)", "0.0\n(8)", "0.2\n(8)", "0.3\n(1)"
+        "all\nn = 32", *(f"label\ncorruption\n= {value}\nn = {n}"
+                        for value, n in (("0.0", 8), ("0.2", 8), ("0.3", 1)))
     ]  # fmt: skip
-    assert axes.get_title() == "label corruption (number of networks)"
     values = drawn.cells(axes.images[0]).filled(np.nan)
     assert axes.images[0].get_clim() == (-1, 1)
     for row, measure in enumerate(overall.index):
@@ -118,62 +118,41 @@ def test_a_measure_that_only_detects_corruption_is_seen_to() -> None:
                 assert values[row, column] == value
 
 
-def test_bold_correlations_exclude_zero() -> None:
+def test_correlations_show_their_interval_and_are_bold_where_p_is_small() -> None:
     table = pd.DataFrame(
         [
-            ("a", "kendall", "all", 0.5, 0.2, 0.7, 8), ("a", "kendall", "d=1", 0.4, -0.1, 0.7, 4),
-            ("b", "kendall", "all", -0.3, -0.6, -0.1, 8), ("b", "kendall", "d=1", -0.2, -1, 1, 4),
+            ("a", "kendall", "all", 0.5, 0.2, 0.7, 0.05, 8),
+            ("a", "kendall", "d=1", 0.4, -0.1, 0.7, 0.2, 4),
+            ("b", "kendall", "all", -0.3, -0.6, -0.1, 0.01, 8),
+            ("b", "kendall", "d=1", -0.2, np.nan, np.nan, np.nan, 4),
         ],
-        columns=["measure", "statistic", "stratum", "estimate", "low", "high", "networks"],
+        columns=["measure", "statistic", "stratum", "estimate", "low", "high", "p_family",
+                 "networks"],
     )  # fmt: skip
-    assert bold(figures.kendall_by_stratum(table).axes[0]) == ["0.50", "−0.30"]
-
-
-def test_r2_within_strata_keeps_the_references_below() -> None:
-    table = synthetic.leaderboard(synthetic.OTHERS)
-    inside = pd.concat(
-        [synthetic.leaderboard(synthetic.OTHERS, i).assign(stratum=name, networks=8)
-         for i, name in enumerate(("depth=1", "depth=2"), start=1)]
-    )  # fmt: skip
-    axes = figures.r2_by_stratum(table, inside, top=4).axes[0]
-    best = table[table["kind"] != "reference"].nsmallest(4, "rank")
-    references = table[table["kind"] == "reference"]
-    rows = [*best["measure"], *references["measure"]]
-    assert labels(axes) == [figures.measure_label(name) for name in rows]
-    values = drawn.cells(axes.images[0])
-    expected = [
-        source.set_index("measure").loc[rows, "r2_mean"]
-        for source in (table, inside[inside["stratum"] == "depth=1"],
-                       inside[inside["stratum"] == "depth=2"])
-    ]  # fmt: skip
-    np.testing.assert_array_equal(values, np.stack(expected, axis=1))
-
-
-def test_r2_within_strata_marks_what_is_underdetermined_there() -> None:
-    def ranking(values: dict[str, float], underdetermined: tuple[str, ...]) -> pd.DataFrame:
-        table = board(values, underdetermined).assign(rank=range(1, 5), networks=8)
-        kind = np.where(table["measure"].str.startswith("reference."), "reference", "scalar")
-        return table.assign(kind=kind, eligible=table["eligible"] & (kind == "scalar"))
-
-    whole = ranking({"a": 0.9, "b": 0.5, "c": 0.2, "reference.mean": 0.95}, ())
-    small = {"a": 0.8, "b": 0.4, "c": 0.6, "reference.mean": -0.1}
-    strata = [
-        ranking(small, ("a",)).assign(stratum="depth=1"),
-        ranking(small, ("a", "b", "c")).assign(stratum="depth=2"),
-        ranking(dict.fromkeys(small, np.nan), ()).assign(stratum="depth=3"),
+    axes = figures.kendall_by_stratum(table).axes[0]
+    assert texts(axes, 2).tolist() == [
+        ["0.50\n[0.20, 0.70]", "0.40\n[−0.10, 0.70]"],
+        ["−0.30\n[−0.60, −0.10]", "−0.20"],
     ]
-    figure = figures.r2_by_stratum(whole, pd.concat(strata))
-    axes = figure.axes[0]
-    assert texts(axes, 4).tolist() == [
-        ["0.90", "0.80†", "0.80†", "–"],
-        ["0.50", "0.40", "0.40†", "–"],
-        ["0.20", "0.60", "0.60†", "–"],
-        ["0.95", "−0.10", "−0.10", "–"],
-    ]
-    assert bold(axes) == ["0.90", "0.60"]
-    assert "† underdetermined" in figure.get_supxlabel()
-    unmarked = figures.r2_by_stratum(whole, strata[2])
-    assert "†" not in unmarked.get_supxlabel()
+    assert bold(axes) == ["0.50\n[0.20, 0.70]", "−0.30\n[−0.60, −0.10]"]
+
+
+def test_psi_is_drawn_by_hyper_parameter_beside_the_sign_errors() -> None:
+    table = synthetic.environments(list(synthetic.OTHERS))
+    left, right = figures.psi_by_hyper_parameter(table, top=5).axes[:2]
+    psi = table.pivot(index="measure", columns="hyper_parameter", values="psi")
+    rows = list(psi["all"].abs().nlargest(5).index)
+    assert labels(left) == [figures.measure_label(name) for name in rows]
+    shown = drawn.cells(left.images[0]).filled(np.nan)
+    columns = ["all", *synthetic.HYPER_PARAMETERS]
+    np.testing.assert_array_equal(shown, psi.loc[rows, columns])
+    overall = table[table["hyper_parameter"] == "all"].set_index("measure").loc[rows]
+    errors = overall[["sign_error_mean", "sign_error_worst"]]
+    np.testing.assert_array_equal(drawn.cells(right.images[0]), errors)
+    # White is chance, and purple is good, in both panels.
+    assert left.images[0].get_clim() == (-1, 1)
+    assert right.images[0].get_clim() == (0, 1)
+    assert left.images[0].cmap(1.0) == right.images[0].cmap(0.0)
 
 
 def test_tables_without_an_overall_correlation_are_refused() -> None:
@@ -182,6 +161,3 @@ def test_tables_without_an_overall_correlation_are_refused() -> None:
         figures.kendall_by_stratum(table[table["stratum"] != "all"])
     with pytest.raises(GengapError, match=r"correlations table lacks the column\(s\) low"):
         figures.kendall_by_stratum(table.drop(columns="low"))
-    table = synthetic.leaderboard(synthetic.OTHERS)
-    with pytest.raises(GengapError, match="strata table has no rows"):
-        figures.r2_by_stratum(table, table.assign(stratum="x")[:0])

@@ -19,7 +19,7 @@ from gengap.figures.style import PALETTE, new_figure
         ("persistent_entropy.H0H1", "persistent entropy, H0 and H1"),
         ("persistent_entropy.H1", "persistent entropy, H1"),
         ("persistence_pooling.H0H1H2", "persistence pooling, H0, H1 and H2"),
-        ("reference.mean", "predicting the mean"),
+        ("reference.mean", "the mean gap"),
         ("reference.hyper_parameters", "hyper-parameters alone"),
         ("reference.training_accuracy", "training accuracy alone"),
         ("ntk_alignment", "NTK alignment"),

@@ -16,7 +16,7 @@ H1 = np.array([[0.4, 0.8], [0.3, 0.5]], dtype=np.float32)
 
 
 def test_every_bar_of_every_draw_is_a_point_above_the_diagonal() -> None:
-    figure = figures.persistence_diagram([[H0, H1], [H0[:1], H1[:1]]], title="network 3")
+    figure = figures.persistence_diagrams({"network 3": [[H0, H1], [H0[:1], H1[:1]]]})
     axes = figure.axes[0]
     zero, one = axes.collections
     assert len(drawn.offsets(zero)) == 4
@@ -40,13 +40,13 @@ def test_every_bar_of_every_draw_is_a_point_above_the_diagonal() -> None:
 
 
 def test_without_infinite_bars_there_is_no_line_at_infinity() -> None:
-    axes = figures.persistence_diagram([[H0[[0, 2]], H1]]).axes[0]
+    axes = figures.persistence_diagrams({"3": [[H0[[0, 2]], H1]]}).axes[0]
     assert len(axes.lines) == 1
     assert not axes.texts
 
 
 def test_bars_are_sorted_by_birth_then_death() -> None:
-    zero, one = figures.barcodes([H0, H1], title="network 3, draw 0").axes
+    zero, one = figures.barcodes({"network 3": [H0, H1]}).axes
     segments = drawn.segments(zero.collections[0])
     assert segments[:, 0, 0].tolist() == [0, 0, 0]
     assert segments[:2, 1, 0] == pytest.approx([0.2, 0.6])
@@ -60,40 +60,43 @@ def test_bars_are_sorted_by_birth_then_death() -> None:
     low, high = sorted(one.get_ylim())
     assert low < 0 < 1 < high
     assert one.get_title(loc="right") == "2 bars"
+    assert zero.get_title(loc="left") == "network 3"
 
 
 def test_an_empty_dimension_keeps_its_panel() -> None:
-    figure = figures.barcodes([H0, np.zeros((0, 2))])
+    figure = figures.barcodes({"3": [H0, np.zeros((0, 2))]})
     assert len(figure.axes) == 2
     assert [text.get_text() for text in figure.axes[1].texts] == ["no bars"]
 
 
 def test_only_infinite_bars_can_be_drawn() -> None:
-    axes = figures.persistence_diagram([[H0[1:2]]]).axes[0]
+    axes = figures.persistence_diagrams({"3": [[H0[1:2]]]}).axes[0]
     assert len(drawn.offsets(axes.collections[0])) == 1
-    assert len(figures.barcodes([H0[1:2]]).axes[0].lines) == 1
+    assert len(figures.barcodes({"3": [H0[1:2]]}).axes[0].lines) == 1
 
 
 def test_many_marks_are_not_written_one_by_one(tmp_path: Path) -> None:
-    figure = figures.persistence_diagram([synthetic.draw(3000, i) for i in range(4)])
+    figure = figures.persistence_diagrams({"3": [synthetic.draw(3000, i) for i in range(4)]})
     figures.save(figure, tmp_path / "diagram.pdf")
     assert (tmp_path / "diagram.pdf").stat().st_size < 300_000
 
 
 def test_bad_diagrams_are_refused() -> None:
     with pytest.raises(GengapError, match="no bars"):
-        figures.persistence_diagram([])
+        figures.persistence_diagrams({"3": []})
     with pytest.raises(GengapError, match="no bars"):
-        figures.barcodes([np.zeros((0, 2))])
+        figures.barcodes({"3": [np.zeros((0, 2))]})
     with pytest.raises(GengapError, match=r"draw 1, H0 has shape \(2, 3\)"):
-        figures.persistence_diagram([[H0], [np.zeros((2, 3))]])
+        figures.persistence_diagrams({"3": [[H0], [np.zeros((2, 3))]]})
 
 
-def test_a_network_without_diagrams_is_said_to_be_left_out(tmp_path: Path) -> None:
-    reason = "The weights of networks/3/weights.safetensors are not finite: train it again."
-    figure = figures.left_out(reason, title="network 3")
-    (axes,) = figure.axes
-    assert axes.get_title() == "network 3"
-    assert axes.texts[0].get_text().replace("\n", " ") == f"left out: {reason}"
-    figures.save(figure, tmp_path / "left_out.png")
-    assert (tmp_path / "left_out.png").stat().st_size > 0
+def test_networks_side_by_side_have_equal_axes() -> None:
+    small, large = figures.persistence_diagrams({"small": [[H0, H1]], "large": [[H0 * 3, H1]]}).axes
+    assert [axes.get_title() for axes in (small, large)] == ["small", "large"]
+    assert small.get_xlim() == large.get_xlim()
+    assert small.get_ylim() == large.get_ylim()
+    assert drawn.offsets(large.collections[0])[:, 1].max() <= large.get_ylim()[1]
+    panels = figures.barcodes({"small": [H0], "large": [H0 * 3, H1]}).axes
+    assert len(panels) == 4
+    assert len({axes.get_xlim() for axes in panels}) == 1
+    assert [text.get_text() for text in panels[2].texts] == ["no bars"]

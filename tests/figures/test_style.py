@@ -22,7 +22,7 @@ import sys, numpy as np
 from gengap import figures
 bars = np.array([[0.0, 0.5], [0.0, np.inf]])
 for suffix in ("png", "svg", "pdf"):
-    figure = figures.persistence_diagram([[bars, bars[:1] + 0.1]], title="τ and R²")
+    figure = figures.persistence_diagrams({"τ and R²": [[bars, bars[:1] + 0.1]]})
     figures.save(figure, f"{sys.argv[1]}/figure.{suffix}")
 print("matplotlib.pyplot" in sys.modules, "torch" in sys.modules)
 """

@@ -265,7 +265,6 @@ def test_an_edit_of_the_factory_or_of_what_it_imports_is_another_code(
             "has a column 'labels', but the data of task 'mine' are put in an order of their own",
         ),
         (lambda c, r: c["tasks"][0].update(rank_within="depth"), "'rank_within' of task 'mine' is"),
-        (lambda c, r: c["tasks"][0].update(example=9), "numbered 0 to 8: choose one of them"),
     ],
 )
 def test_faults_are_found_before_anything_is_run(

@@ -48,7 +48,6 @@ def zoo(config: Config) -> Config:
             lambda c: c["tasks"][0].update(rank_within="depth"),
             "'rank_within' of task 'reduced' is 'depth'",
         ),
-        (lambda c: c["tasks"][0].update(example=8), "numbered 0 to 7: choose one of them"),
         (
             lambda c: c["tasks"][0].update(unlabelled={"from": "more.csv"}),
             "takes its unlabelled inputs from 'more.csv', which is no file of arrays: give one",

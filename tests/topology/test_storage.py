@@ -47,7 +47,7 @@ def test_networks_are_found_in_the_files_of_their_shards(tmp_path: Path) -> None
     write_diagrams({"0": (random_draws(), METADATA), "1": ([], {})}, tmp_path / "0.npz")
     write_diagrams({"2": ([], {})}, tmp_path / "1.npz")
     write_diagrams({}, tmp_path / "2.npz")
-    files = find_diagrams(tmp_path)
+    files = find_diagrams(sorted(tmp_path.glob("*.npz")))
     assert files == {
         name: tmp_path / f"{shard}.npz" for name, shard in (("0", 0), ("1", 0), ("2", 1))
     }
@@ -55,7 +55,7 @@ def test_networks_are_found_in_the_files_of_their_shards(tmp_path: Path) -> None
         read_diagrams(tmp_path / "1.npz", "1")
     (tmp_path / "1.npz").write_text("no archive")
     with pytest.raises(GengapError, match=r"1\.npz is damaged"):
-        find_diagrams(tmp_path)
+        find_diagrams(sorted(tmp_path.glob("*.npz")))
 
 
 def test_same_diagrams_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

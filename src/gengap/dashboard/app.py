@@ -84,6 +84,7 @@ def _layout(page: content.Content) -> html.Div:
             dcc.Store("chosen"),
             dcc.Download("file"),
             html.Header([html.H1(page["task"], id="title"), html.P(page["heading"], id="heading")]),
+            html.Div(id="verdict", className="panel"),
             html.Div(id="notes", className="notes"),
             html.Div(
                 className="choosers",
@@ -103,6 +104,18 @@ def _layout(page: content.Content) -> html.Div:
                         _chooser("draw", label="draw of neurons"),
                         html.Div(_graph("diagrams"), id="diagrams-frame"),
                         html.P(id="diagrams-note"),
+                    ),
+                    _panel(html.H2("Leaderboard"), html.Div(id="board", className="scrolled")),
+                    _panel(
+                        html.H2("Predictions of networks held out"),
+                        _chooser(
+                            "predictor",
+                            page["predictor_options"],
+                            next((option["value"] for option in page["predictor_options"]), None),
+                            label="predicted from",
+                        ),
+                        _graph("held-out"),
+                        name="held-out-frame",
                     ),
                     _panel(
                         html.H2(["Networks ", html.Button("Download as CSV", id="download")]),
@@ -140,8 +153,9 @@ def _graph(name: str) -> dcc.Graph:
     return dcc.Graph(id=name, config=cast(Any, content.CONFIG))
 
 
-def _panel(*children: Any) -> html.Section:
-    return html.Section(list(children), className="panel")
+def _panel(*children: Any, name: str | None = None) -> html.Section:
+    named: Any = {} if name is None else {"id": name}
+    return html.Section(list(children), className="panel", **named)
 
 
 def _answer_from_tables(app: Dash, view: View) -> None:
@@ -166,7 +180,8 @@ def _draw_in_browser(app: Dash) -> None:
         )
 
     page, column, chosen = State("page", "data"), Input("column", "data"), Input("chosen", "data")
-    bind("notes", Output("notes", "children"), Input("page", "data"))
+    for name in ("verdict", "notes", "board"):
+        bind(name, Output(name, "children"), Input("page", "data"))
     bind("components", _choices("component"), Input("measure", "value"), page)
     bind("statistics", Output("statistics", "children"), column)
     bind("table", Output("table", "children"), column, page)
@@ -174,6 +189,14 @@ def _draw_in_browser(app: Dash) -> None:
         "scatter",
         Output("scatter", "figure"),
         column,
+        Input("colour", "value"),
+        Input("network", "value"),
+        page,
+    )
+    bind(
+        "heldOut",
+        [Output("held-out", "figure"), Output("held-out-frame", "style")],
+        Input("predictor", "value"),
         Input("colour", "value"),
         Input("network", "value"),
         page,

@@ -30,6 +30,11 @@ MOST_LISTED = 100
 """A vector with more components than this is only named in a network's table."""
 DECIMALS = 5
 """Births and deaths are drawn, not computed with, so that a pixel's accuracy will do."""
+BOARD_COLUMNS = (
+    "group", "measure", "family", "R²", "p: beats the mean", "p: adds to hyper-parameters",
+    "p: adds to their products", "τ", "width of a 90 % interval",
+)  # fmt: skip
+"""The heads of the leaderboard's table; p values are family-wise."""
 _SYMBOLS = dict(
     zip(
         MARKERS,
@@ -76,6 +81,14 @@ def page(view: View) -> Content:
         "colour": _colour_names(view, colours)[0],
         "heading": f"{len(view.networks)} networks, {len(view.measures)} measures of the gap",
         "notes": _notes(view, colours),
+        "verdict": [" ".join(part.split()) for part in view.verdict.split("\n\n")],
+        "board_columns": list(BOARD_COLUMNS),
+        "board": _board(view),
+        "held_out": _held_out(view),
+        "predictor_options": [
+            {"value": name, "label": measure_label(str(name))}
+            for name in view.held_out["name"].unique()
+        ],
         "config": CONFIG,
     }
 
@@ -167,8 +180,8 @@ def _hover(view: View, network: str) -> str:
 
 
 def _measure_option(view: View, name: str) -> str:
-    rank = view.leaderboard["rank"][name]
-    place = "" if pd.isna(rank) else f", rank {rank}"
+    rank = view.row(name)["rank"]
+    place = "" if pd.isna(rank) else f", group {rank}"
     return f"{measure_label(name)} ({view.measures[name].family}{place})"
 
 
@@ -224,25 +237,18 @@ def _line(x: np.ndarray, y: np.ndarray) -> list[list[float]] | None:
 
 def _statistics(view: View, measure: str, component: str) -> list[Content]:
     """List what the leaderboard says about a measure: label, value, explanation."""
-    row: dict[Any, Any] = view.leaderboard.loc[measure].to_dict()
-    scored = len(view.leaderboard)
-    place = "not ranked" if pd.isna(row["rank"]) else f"rank {row['rank']} of {scored}"
-    if row["underdetermined"]:
-        place += "; underdetermined: as many coefficients as networks to fit them"
-    elif not row["eligible"]:
-        place += "; constant over the networks"
-    base = HYPER_PARAMETERS if HYPER_PARAMETERS in view.leaderboard.index else MEAN
-    alone = view.leaderboard["r2_mean"][base]
+    row, plain = view.row(measure), view.leaderboard["width_90"][MEAN]
     cards = [
         {
             "label": "R² on networks held out",
             "value": f"{_number(row['r2_mean'])} ± {_number(row['r2_std'])}",
-            "detail": f"5×2 cross-validation; {place}",
+            "detail": f"± over repeats of the cross-validation; {_place(view, measure)}",
         },
+        _gain(view, row),
         {
-            "label": f"gain over {'hyper-parameters' if base == HYPER_PARAMETERS else 'the mean'}",
-            "value": _number(row["r2_increment"]),
-            "detail": f"in R², which is {_number(alone)} for {measure_label(base)}",
+            "label": "90 % interval of one network",
+            "value": _decimals(row["width_90"]),
+            "detail": f"its width; {_decimals(plain)} without a measure",
         },
     ]
     if row["kind"] != "scalar":
@@ -263,6 +269,75 @@ def _statistics(view: View, measure: str, component: str) -> list[Content]:
             }
         )
     return cards
+
+
+def _place(view: View, measure: str) -> str:
+    """Say which group a measure is in, or why in none, and which measures are its duplicates."""
+    row = view.row(measure)
+    if not pd.isna(row["rank"]):
+        place = f"group {row['rank']} of {view.leaderboard['rank'].max()}"
+    elif row["underdetermined"]:
+        place = "underdetermined: as many coefficients as networks to fit them"
+    else:
+        place = "not ranked: constant over the networks"
+    alike = (view.row_name(measure), *row["duplicates"].split())
+    same = ", ".join(measure_label(name) for name in alike if name != measure)
+    return f"{place}; the same over these networks: {same}" if same else place
+
+
+def _gain(view: View, row: dict[Any, Any]) -> Content:
+    """Say what a measure adds to what is known without it, with its family-wise p."""
+    if HYPER_PARAMETERS not in view.leaderboard.index:
+        return {
+            "label": "gain over the mean",
+            "value": _number(row["r2_mean"] - view.leaderboard["r2_mean"][MEAN]),
+            "detail": f"in R²; {_p(row['p_mean'])}",
+        }
+    additive, pairwise = _number(row["increment_additive"]), _number(row["increment_pairwise"])
+    return {
+        "label": "gain over hyper-parameters",
+        "value": pairwise,
+        "detail": f"in R², over them and their products ({_p(row['p_pairwise'])}); {additive} over "
+        f"them alone ({_p(row['p_additive'])})",
+    }
+
+
+def _p(value: float) -> str:
+    return f"family-wise p = {value:.2g}" if math.isfinite(value) else "not tested"
+
+
+def _decimals(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else "not defined"
+
+
+def _board(view: View) -> list[list[Any]]:
+    """List the rows of the leaderboard as ``BOARD_COLUMNS``, groups of measures first."""
+    board = view.leaderboard
+    order = board.sort_values(["rank", "r2_mean"], ascending=[True, False], kind="stable").index
+    columns = ["r2_mean", "p_mean", "p_additive", "p_pairwise", "kendall", "width_90"]
+    return [
+        [
+            None if pd.isna(board["rank"][name]) else int(board["rank"][name]),
+            measure_label(str(name)),
+            str(board["family"][name]),
+            *(_plain(board[column][name]) for column in columns),
+        ]
+        for name in order
+    ]
+
+
+def _held_out(view: View) -> dict[str, Content]:
+    """Return held-out predictions by predictor, in the order of the networks of the page."""
+    found = {}
+    for name, rows in view.held_out.groupby("name", sort=False):
+        predictions = rows.set_index("network")["prediction"].reindex(view.networks.index)
+        found[str(name)] = {
+            "label": measure_label(str(name)),
+            "values": [_plain(value) for value in predictions],
+            "half": _plain(view.leaderboard["width_90"][name] / 2),
+            "title": f"R² {_number(view.leaderboard['r2_mean'][name])}",
+        }
+    return found
 
 
 def _number(value: float) -> str:

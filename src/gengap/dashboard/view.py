@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,6 @@ from gengap.errors import GengapError
 from gengap.evaluation import SUMMARIES, Component, Evaluation
 from gengap.evaluation.designs import (
     MEASURE,
-    REFERENCE,
     Design,
     measure_designs,
     over_networks,
@@ -28,6 +28,8 @@ from gengap.topology import find_diagrams, read_diagrams
 GAP = "gap"
 CLUSTER = "cluster"
 TOPOLOGY_STAGES = ("activations", "diagrams", "summaries")
+MEASURES = ("scalar", "vector")
+"""The kinds of rows of a leaderboard that are measures."""
 BAR_COLUMNS = ("dimension", "draw", "birth", "death")
 _SUMMARY_NAMES = {component: name for name, component in SUMMARIES.items()}
 
@@ -43,9 +45,11 @@ class View:
         outcomes: names of the others: training and test accuracy (or loss, or error), then the gap.
         sources: what networks are called where they come from, if that is not their id.
         gap_of: what the gap is of, one of :data:`gengap.names.GAPS`.
-        measures: by name, best first; their rows are those of ``networks``, NaN where one is
-            missing.
-        leaderboard: as the evaluation wrote it, reference rows too, index measure.
+        verdict: what the evaluation says, in paragraphs.
+        measures: by name, best first, each followed by its duplicates; their rows are those of
+            ``networks``, NaN where one is missing.
+        leaderboard: as the evaluation wrote it, references and combinations too, index measure.
+        held_out: name, network, gap, prediction: of the networks while they were held out.
         failed: network, stage, reason.
         left_out: what the leaderboard leaves out: kind (network or measure), name, reason.
         not_computed: measures that are left out for all networks.
@@ -60,13 +64,24 @@ class View:
     outcomes: tuple[str, ...]
     sources: dict[str, str]
     gap_of: str
+    verdict: str
     measures: dict[str, Design]
     leaderboard: pd.DataFrame
+    held_out: pd.DataFrame
     failed: pd.DataFrame
     left_out: pd.DataFrame
     not_computed: tuple[str, ...]
     clusters: pd.DataFrame
     diagrams: Path | None
+
+    def row_name(self, measure: str) -> str:
+        """Return the measure under whose name the leaderboard has this one and its duplicates."""
+        shared = self.leaderboard["duplicates"].map(lambda names: measure in names.split())
+        return str(self.leaderboard.index[shared][0]) if shared.any() else measure
+
+    def row(self, measure: str) -> dict[Any, Any]:
+        """Return the row of the leaderboard that stands for a measure."""
+        return self.leaderboard.loc[self.row_name(measure)].to_dict()
 
     def column_name(self, measure: str, component: str) -> str:
         """Return ``measure``, or ``measure[component]`` where it has several components."""
@@ -133,7 +148,7 @@ class View:
 
     @cached_property
     def _files_of_diagrams(self) -> dict[str, Path]:
-        return find_diagrams(self.diagrams) if self.diagrams else {}
+        return find_diagrams(sorted(self.diagrams.glob("*.npz"))) if self.diagrams else {}
 
     @cached_property
     def _failures_of_diagrams(self) -> dict[str, Failure]:
@@ -218,8 +233,10 @@ def read_view(folder: str | Path) -> View:
             if network.metrics.source_id is not None
         },
         gap_of=task.gap_of,
+        verdict=_read_text(folder / "evaluation" / "summary.txt"),
         measures=_ranked(measures, networks.index, evaluation, folder),
         leaderboard=leaderboard,
+        held_out=_read_table(folder / "evaluation" / "held_out.csv"),
         failed=failed,
         left_out=evaluation.left_out,
         not_computed=tuple(missing.loc[missing["network"] == ALL_NETWORKS, "measure"]),
@@ -239,13 +256,27 @@ def _read_table(path: Path) -> pd.DataFrame:
         raise GengapError(f"{path} is not a readable table: remove it and run again.") from error
 
 
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        raise GengapError(
+            f"{path} is missing, so the task is not finished: run the workflow."
+        ) from None
+
+
 def _ranked(
     measures: pd.DataFrame, networks: pd.Index, evaluation: Evaluation, folder: Path
 ) -> dict[str, Design]:
-    """Return the designs of the ranked measures, best first, over exactly these networks."""
+    """Return the designs of the leaderboard's measures, best first, over exactly these networks."""
     known, designs = measure_designs(measures, reduce=())
     leaderboard, left_out = evaluation.leaderboard, evaluation.left_out
-    ranked = leaderboard.loc[leaderboard["kind"] != REFERENCE, "measure"]
+    rows = leaderboard[leaderboard["kind"].isin(MEASURES)]
+    ranked = [
+        name
+        for first, duplicates in zip(rows["measure"], rows["duplicates"], strict=True)
+        for name in (first, *duplicates.split())
+    ]
     unranked = left_out.loc[left_out["kind"] == MEASURE, "name"]
     by_name = {design.name: design for design in over_networks(designs, known, list(networks))}
     if set(by_name) != {*ranked, *unranked}:

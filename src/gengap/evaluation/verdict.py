@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from gengap.evaluation.combination import ALL, ALL_AND_HYPER_PARAMETERS, BEST_SINGLE
 from gengap.evaluation.designs import HYPER_PARAMETERS, MEAN, MEASURE, NETWORK, REFERENCE
+from gengap.evaluation.references import HYPER_PARAMETERS_PAIRWISE, REPLICATE_CEILING
 
 LEVEL = 0.05
 """Family-wise level at which a measure counts as shown."""
@@ -17,12 +19,8 @@ FEW_NETWORKS = 48
 MOST_NAMED = 6
 """A list names this many and counts the others."""
 WIDTH = 88  # characters of a line
-PAIRWISE = f"{HYPER_PARAMETERS}_pairwise"
-CEILING = f"{REFERENCE}.replicate_ceiling"
-ALL_MEASURES = "combination.all"
-WITH_HYPER_PARAMETERS = "combination.all_and_hyper_parameters"
-BEST_SINGLE = "combination.best_single"
 
+_LEARNERS = {"ridge": "ridge regression", "gaussian_process": "an additive Gaussian process"}
 _GAPS = {
     "accuracy": "training less test accuracy",
     "loss": "test less training loss",
@@ -136,8 +134,8 @@ def _without_measures(rows: pd.DataFrame) -> str:
     scores = []
     if _has_score(rows, HYPER_PARAMETERS):
         text = f"the hyper-parameters reach R2 {_score(rows, HYPER_PARAMETERS)}"
-        if _has_score(rows, PAIRWISE):
-            text += f" ({_score(rows, PAIRWISE)} with their pairwise products)"
+        if _has_score(rows, HYPER_PARAMETERS_PAIRWISE):
+            text += f" ({_score(rows, HYPER_PARAMETERS_PAIRWISE)} with their pairwise products)"
         scores.append(text)
     for outcome in ("accuracy", "loss", "error"):
         name = f"{REFERENCE}.training_{outcome}"
@@ -146,10 +144,10 @@ def _without_measures(rows: pd.DataFrame) -> str:
     text = f"Without a measure: {'; '.join(scores)}." if scores else ""
     if HYPER_PARAMETERS not in rows.index:
         text += " The networks have no hyper-parameters to predict from."
-    if _has_score(rows, CEILING):
+    if _has_score(rows, REPLICATE_CEILING):
         text += (
             " Networks that differ in nothing but their seed or their draw predict each other with "
-            f"R2 {_score(rows, CEILING)}."
+            f"R2 {_score(rows, REPLICATE_CEILING)}."
         )
     return text.strip()
 
@@ -165,21 +163,21 @@ def _with_one(rows: pd.DataFrame, eligible: pd.DataFrame, tests: pd.DataFrame) -
     if reference is not None:
         text += _difference(tests, best, reference)
     text += "."
-    questions = [
-        (f"{_shown(eligible, 'p_mean')} predict the gap better than its mean", "p_mean"),
-        (f"{_shown(eligible, 'p_additive')} add to the hyper-parameters", "p_additive"),
-        (
-            f"{_shown(eligible, 'p_pairwise', named=True)} add to the hyper-parameters with their "
-            "pairwise products",
-            "p_pairwise",
+    questions = {
+        "p_mean": ("predict", "the gap better than its mean"),
+        "p_additive": ("add", "to the hyper-parameters"),
+        "p_pairwise": ("add", "to the hyper-parameters with their pairwise products"),
+        "p_within": (
+            "predict",
+            "the gap among networks of one environment (with equal values of the hyper-parameters "
+            "that the config compares within)",
         ),
-        (
-            f"{_shown(eligible, 'p_within')} still predict it among networks of one environment "
-            "(with equal values of the hyper-parameters that the config compares within)",
-            "p_within",
-        ),
+    }
+    answers = [
+        f"{_shown(eligible, column, verb, named=column == 'p_pairwise')} {rest}"
+        for column, (verb, rest) in questions.items()
+        if eligible[column].notna().any()
     ]
-    answers = [answer for answer, column in questions if eligible[column].notna().any()]
     if answers:
         asked = int(eligible["p_mean"].notna().sum())
         text += (
@@ -190,14 +188,14 @@ def _with_one(rows: pd.DataFrame, eligible: pd.DataFrame, tests: pd.DataFrame) -
     return text
 
 
-def _shown(eligible: pd.DataFrame, column: str, *, named: bool = False) -> str:
+def _shown(eligible: pd.DataFrame, column: str, verb: str, *, named: bool) -> str:
+    """Say how many measures pass: ``none add``, ``one (its name) adds``, ``3 add``."""
     passing = eligible[eligible[column] <= LEVEL]
     if passing.empty:
-        return "none"
-    if not named:
-        return str(len(passing))
-    names = passing.sort_values("r2_mean", ascending=False, kind="stable").index
-    return f"{len(passing)} ({_names(list(names))})"
+        return f"none {verb}"
+    ordered = passing.sort_values("r2_mean", ascending=False, kind="stable").index
+    names = f" ({_names(list(ordered))})" if named else ""
+    return f"one{names} {verb}s" if len(passing) == 1 else f"{len(passing)}{names} {verb}"
 
 
 def _first_group(eligible: pd.DataFrame) -> str:
@@ -213,20 +211,20 @@ def _first_group(eligible: pd.DataFrame) -> str:
 
 
 def _with_all(rows: pd.DataFrame, together: pd.DataFrame, tests: pd.DataFrame) -> str:
-    if not _has_score(together, ALL_MEASURES):
+    if not _has_score(together, ALL):
         return ""
-    count = int(together["measures"][ALL_MEASURES])
+    count = int(together["measures"][ALL])
     text = (
-        f"With all {count} scalar measures together ({together['learner'][ALL_MEASURES]} "
-        f"regression), R2 is {_score(together, ALL_MEASURES)}"
+        f"With all {count} scalar measures together ({_LEARNERS[together['learner'][ALL]]}), R2 is "
+        f"{_score(together, ALL)}"
     )
     reference = _better_hyper_parameters(rows)
     if reference is not None:
-        text += _difference(tests, ALL_MEASURES, reference)
-    if _has_score(together, WITH_HYPER_PARAMETERS):
+        text += _difference(tests, ALL, reference)
+    if _has_score(together, ALL_AND_HYPER_PARAMETERS):
         text += (
             f"; with the hyper-parameters beside them it is "
-            f"{_score(together, WITH_HYPER_PARAMETERS)}"
+            f"{_score(together, ALL_AND_HYPER_PARAMETERS)}"
         )
     text += "."
     if _has_score(together, BEST_SINGLE):
@@ -245,7 +243,7 @@ def _widths(rows: pd.DataFrame, eligible: pd.DataFrame, together: pd.DataFrame) 
     if len(eligible):
         best = str(eligible["r2_mean"].idxmax())
         widths.append((f"the best measure ({best})", _width(rows, best)))
-    widths.append(("all measures together", _width(together, ALL_MEASURES)))
+    widths.append(("all measures together", _width(together, ALL)))
     known = [f"{width:.3f} from {source}" for source, width in widths if np.isfinite(width)]
     if not known:
         return ""
@@ -269,7 +267,9 @@ def _left_out(left_out: pd.DataFrame) -> str:
 
 def _better_hyper_parameters(rows: pd.DataFrame) -> str | None:
     """Return the reference of hyper-parameters that scores higher, if there is one."""
-    names = [name for name in (HYPER_PARAMETERS, PAIRWISE) if _has_score(rows, name)]
+    names = [
+        name for name in (HYPER_PARAMETERS, HYPER_PARAMETERS_PAIRWISE) if _has_score(rows, name)
+    ]
     return max(names, key=lambda name: float(rows["r2_mean"][name]), default=None)
 
 
@@ -280,7 +280,7 @@ def _difference(tests: pd.DataFrame, name: str, reference: str) -> str:
         return ""
     row = rows.iloc[0]
     sign = "more" if row["difference"] >= 0 else "less"
-    beside = " with their pairwise products" if reference == PAIRWISE else ""
+    beside = " with their pairwise products" if reference == HYPER_PARAMETERS_PAIRWISE else ""
     size = _number(abs(row["difference"]))
     return (
         f", {size} {sign} than the hyper-parameters{beside} (95 % interval of the difference "

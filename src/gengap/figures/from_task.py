@@ -32,12 +32,26 @@ def plot_scatter(*, task: str, measures: str, leaderboard: str, colour: str | No
     )
 
 
+def plot_held_out(*, task: str, held_out: str, leaderboard: str, colour: str | None) -> Figure:
+    """Plot the measured gap against its held-out predictions."""
+    predictions = pd.read_csv(held_out, dtype={"network": str})
+    if predictions.empty:
+        return figures.nothing_to_draw("Too few networks to predict any that is held out.")
+    loaded = tasks.load(Path(task).parent)
+    return figures.held_out_predictions(
+        predictions,
+        pd.read_csv(leaderboard),
+        colours(loaded, colour),
+        gap_of=loaded.gap_of,
+    )
+
+
 def plot_training(*, task: str, colour: str | None) -> Figure:
     """Plot how the networks of a zoo were trained."""
     loaded = tasks.load(Path(task).parent)
     return figures.training_overview(
         {name: network.history() for name, network in loaded.networks.items()},
-        loaded.outcomes(),
+        loaded.gaps(),
         colours(loaded, colour),
         gap_of=loaded.gap_of,
     )

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from gengap.errors import GengapError
 from gengap.figures.cells import BAR_WIDTH, CELL_WIDTH, cells_height, plot_cells
 from gengap.figures.labels import dimensions_label, measure_label, split_dimensions, wrapped
-from gengap.figures.style import ORDERED, new_figure, notes_below, styled
+from gengap.figures.style import DIVERGING, new_figure, notes_below, styled
 from gengap.figures.tables import require
 
-R2_RANGE = (0.0, 1.0)  # colours; R² below 0 is worse than predicting the mean
-R2_NOTE = "mean R² over the ten folds; colours end at 0, numbers do not"
+R2_RANGE = (-1.0, 1.0)  # of colours
+R2_NOTE = "R² below 0 is worse than the mean gap; colours end at −1, numbers do not"
 UNDERDETERMINED = "†"
 UNDERDETERMINED_NOTE = (
     f"{UNDERDETERMINED} underdetermined (too few training networks), not eligible"
@@ -30,8 +30,9 @@ def r2_heatmap(leaderboards: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw mean R² by vectorisation (rows) and dimensions (columns), one block per task.
 
     ``leaderboards`` maps a task's name to evaluation's leaderboard, of which the measures named
-    ``<vectorisation>.<dims>`` are drawn, best vectorisation first. Colours go from 0 to 1; the
-    numbers in the cells are not clipped. The best eligible cell of each task is bold.
+    ``<vectorisation>.<dims>`` are drawn, best vectorisation first. Colours are clipped to -1
+    and 1, white at 0; the numbers in the cells are not clipped. The best eligible cell of each task
+    is bold.
 
     Returns:
         The figure.
@@ -44,7 +45,7 @@ def r2_heatmap(leaderboards: Mapping[str, pd.DataFrame]) -> Figure:
     tables = {task: _cells(table, task) for task, table in leaderboards.items()}
     everything = pd.concat(tables.values())
     columns = sorted(everything["dimensions"].unique(), key=lambda name: (len(name), name))
-    # Averages of clipped values: one wild fold must not send a vectorisation to the bottom.
+    # Averages of clipped values: one wild score must not send a vectorisation to the bottom.
     order = everything.assign(score=everything["r2_mean"].clip(*R2_RANGE))
     means = order.groupby("vectorisation")["score"].mean()
     rows = sorted(means.index, key=lambda name: (-float(np.nan_to_num(means[name])), name))
@@ -62,7 +63,7 @@ def r2_heatmap(leaderboards: Mapping[str, pd.DataFrame]) -> Figure:
             rows=labels,
             columns=[dimensions_label(name).replace(" and ", ", ") for name in columns],
             scale=R2_RANGE,
-            colormap=ORDERED,
+            colormap=DIVERGING,
             bold=_best(table, rows, columns),
             suffixes=np.where(
                 _grid(table, "underdetermined", rows, columns).fillna(False).astype(bool),
@@ -72,7 +73,7 @@ def r2_heatmap(leaderboards: Mapping[str, pd.DataFrame]) -> Figure:
         )
         axes.set_title(task)
     figure.colorbar(
-        image, ax=list(panels), extend="min", pad=0.02, aspect=height / BAR_WIDTH, label="R²"
+        image, ax=list(panels), extend="min", pad=0.02, aspect=height / BAR_WIDTH, label="mean R²"
     )
     notes = [R2_NOTE, "bold: the task's best eligible"]
     if everything["underdetermined"].astype(bool).any():

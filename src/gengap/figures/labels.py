@@ -10,12 +10,19 @@ from typing import Any
 
 import numpy as np
 
-_REFERENCES = {
-    "reference.mean": "predicting the mean",
+_ROWS = {
+    "reference.mean": "the mean gap",
     "reference.hyper_parameters": "hyper-parameters alone",
+    "reference.hyper_parameters_pairwise": "hyper-parameters and their products",
     "reference.training_accuracy": "training accuracy alone",
     "reference.training_loss": "training loss alone",
     "reference.training_error": "training error alone",
+    "reference.random": "a random measure",
+    "reference.gap_with_replicate_noise": "the gap with replicates' noise",
+    "reference.replicate_ceiling": "replicates of the network",
+    "combination.all": "all measures",
+    "combination.all_and_hyper_parameters": "all measures and hyper-parameters",
+    "combination.best_single": "best measure of the training folds",
 }
 _GAPS = {
     "accuracy": "generalisation gap",
@@ -23,9 +30,9 @@ _GAPS = {
     "error": "gap in root-mean-square error",
 }
 _PROPER_WORDS = {
-    "betti": "Betti", "brain": "BrAIn", "dbi": "DBI", "frobenius": "Frobenius",
+    "bayes": "Bayes", "betti": "Betti", "brain": "BrAIn", "dbi": "DBI", "frobenius": "Frobenius",
     "hessian": "Hessian", "interpex": "Interpex", "jacobian": "Jacobian", "l1": "L1", "l2": "L2",
-    "ntk": "NTK", "vc": "VC", "vpm": "VPM",
+    "ntk": "NTK", "pac": "PAC", "vc": "VC", "vpm": "VPM",
 }  # fmt: skip
 _DIMENSIONS = re.compile(r"(?:H\d+)+")
 _LABEL_WIDTH = 36  # characters: about 2 inches at the size of tick labels
@@ -54,13 +61,13 @@ def measure_label(name: str) -> str:
     """Write a measure's name for a reader, on one line.
 
     ``"persistent_entropy.H0H1"`` -> ``"persistent entropy, H0 and H1"``;
-    ``"reference.mean"`` -> ``"predicting the mean"``.
+    ``"reference.mean"`` -> ``"the mean gap"``.
 
     Returns:
         The label.
     """
-    if name in _REFERENCES:
-        return _REFERENCES[name]
+    if name in _ROWS:
+        return _ROWS[name]
     split = split_dimensions(name)
     if split is not None:
         return f"{measure_label(split[0])}, {dimensions_label(split[1])}"

@@ -1,9 +1,8 @@
-"""Persistence diagrams and barcodes of one network."""
+"""Persistence diagrams and barcodes of a few networks side by side."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 
 from gengap.errors import GengapError
 from gengap.figures.style import (
+    DOUBLE_COLUMN,
     GREY,
     MARKERS,
     PALETTE,
@@ -24,29 +24,38 @@ from gengap.figures.style import (
 INFINITE = "∞"
 _MOST_VECTOR_MARKS = 2000  # more would make an SVG or PDF that no reader opens
 _MARGIN = 0.04
-_REASON_WIDTH = 56  # characters in a single column
 _LARGE_MARK, _SMALL_MARK = 9.0, 3.0  # square points
 _MARKS_UNTIL_PALE = 300  # from here on the density of marks shows by transparency
 
 
 @styled
-def persistence_diagram(draws: Sequence[Sequence[np.ndarray]], *, title: str = "") -> Figure:
-    """Draw births against deaths, the draws of one network on top of each other.
+def persistence_diagrams(networks: Mapping[str, Sequence[Sequence[np.ndarray]]]) -> Figure:
+    """Draw births against deaths of a few networks side by side, on equal axes.
 
-    ``draws`` holds, per draw of neurons, one (bars, 2) array per dimension. Each dimension has
-    its own colour and mark; infinite bars lie on the dashed line at the top.
+    ``networks`` holds, by the title of a panel, per draw of neurons, one (bars, 2) array per
+    dimension; the draws of one network lie on top of each other. Each dimension has its own colour
+    and mark; infinite bars lie on the dashed line at the top.
 
     Returns:
         The figure.
 
     Raises:
-        GengapError: there is no draw, no bar, or an array has another shape.
+        GengapError: a network has no draw or no bar, or an array has another shape.
     """
-    dimensions = _dimensions(draws)
-    largest = _largest(dimensions)
+    dimensions = {title: _dimensions(draws) for title, draws in networks.items()}
+    largest = max(map(_largest, dimensions.values()))
+    width = SINGLE_COLUMN if len(networks) == 1 else DOUBLE_COLUMN * len(networks) / 2
+    figure = new_figure(width, SINGLE_COLUMN + 0.2)
+    panels = figure.subplots(1, len(networks), squeeze=False, sharey=True)[0]
+    for axes, (title, bars) in zip(panels, dimensions.items(), strict=True):
+        _plot_diagram(axes, bars, largest)
+        axes.set_title("\n".join(filter(None, [title, _count(len(networks[title]))])))
+    panels[0].set_ylabel("death")
+    return figure
+
+
+def _plot_diagram(axes: Axes, dimensions: list[np.ndarray], largest: float) -> None:
     at_infinity = largest * (1 + 2.5 * _MARGIN)
-    figure = new_figure(SINGLE_COLUMN, SINGLE_COLUMN)
-    axes = figure.subplots()
     axes.plot([0, largest], [0, largest], color=GREY, linewidth=0.6, zorder=0)
     for dimension, bars in enumerate(dimensions):
         if not len(bars):
@@ -79,54 +88,44 @@ def persistence_diagram(draws: Sequence[Sequence[np.ndarray]], *, title: str = "
     axes.set_ylim(-_MARGIN * largest, largest * (1 + 4 * _MARGIN))
     axes.set_aspect("equal")
     axes.set_xlabel("birth")
-    axes.set_ylabel("death")
-    axes.set_title("\n".join(filter(None, [title, _count(len(draws))])))
     # The area under the diagonal is empty by definition: no bar dies before it is born.
     legend = axes.legend(loc="lower right", handletextpad=0.3)
     for handle in legend.legend_handles:
         if isinstance(handle, PathCollection):
             handle.set_alpha(1)
             handle.set_sizes([_LARGE_MARK])
-    return figure
 
 
 @styled
-def barcodes(diagrams: Sequence[np.ndarray], *, title: str = "") -> Figure:
-    """Draw the bars of one draw, one panel per dimension, sorted by birth, then death.
+def barcodes(networks: Mapping[str, Sequence[np.ndarray]]) -> Figure:
+    """Draw the bars of one draw of a few networks side by side, sorted by birth, then death.
 
-    ``diagrams`` holds one (bars, 2) array per dimension. Infinite bars go to the right edge and
-    end in an arrow.
+    ``networks`` holds, by the title of a column, one (bars, 2) array per dimension, each a panel.
+    Infinite bars go to the right edge and end in an arrow.
 
     Returns:
         The figure.
 
     Raises:
-        GengapError: there is no bar, or an array has another shape.
+        GengapError: a network has no bar, or an array has another shape.
     """
-    dimensions = _dimensions([diagrams])
-    largest = _largest(dimensions)
+    columns = {title: _dimensions([diagrams]) for title, diagrams in networks.items()}
+    largest = max(map(_largest, columns.values()))
     edge = largest * (1 + 2 * _MARGIN)
-    figure = new_figure(SINGLE_COLUMN, 0.6 + 1.5 * len(dimensions))
-    panels = figure.subplots(len(dimensions), 1, sharex=True, squeeze=False)[:, 0]
-    for dimension, (axes, bars) in enumerate(zip(panels, dimensions, strict=True)):
-        _plot_bars(axes, bars, edge, PALETTE[dimension])
-        axes.set_ylabel(f"H{dimension}")
-        axes.set_title(f"{len(bars)} bars", loc="right", fontsize=SMALL_SIZE)
-        axes.set_xlim(0, largest * (1 + 3 * _MARGIN))
-    panels[-1].set_xlabel("dissimilarity")
-    figure.suptitle(title)
-    return figure
-
-
-@styled
-def left_out(reason: str, *, title: str = "") -> Figure:
-    """Draw, in place of a network's diagrams, the reason why there are none."""
-    figure = new_figure(SINGLE_COLUMN, SINGLE_COLUMN / 2)
-    axes = figure.subplots()
-    axes.set_axis_off()
-    axes.set_title(title)
-    text = textwrap.fill(f"left out: {reason}", _REASON_WIDTH, break_long_words=True)
-    axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=SMALL_SIZE, color=GREY)
+    rows = max(map(len, columns.values()))
+    width = SINGLE_COLUMN if len(columns) == 1 else DOUBLE_COLUMN * len(columns) / 2
+    figure = new_figure(width, 0.8 + 1.5 * rows)
+    panels = figure.subplots(rows, len(columns), sharex=True, squeeze=False)
+    for column, (title, dimensions) in enumerate(columns.items()):
+        for dimension in range(rows):
+            axes = panels[dimension, column]
+            bars = dimensions[dimension] if dimension < len(dimensions) else np.zeros((0, 2))
+            _plot_bars(axes, bars, edge, PALETTE[dimension])
+            axes.set_ylabel(f"H{dimension}" if column == 0 else "")
+            axes.set_title(f"{len(bars)} bars", loc="right", fontsize=SMALL_SIZE)
+            axes.set_xlim(0, largest * (1 + 3 * _MARGIN))
+        panels[0, column].set_title(title, loc="left")
+        panels[-1, column].set_xlabel("dissimilarity")
     return figure
 
 

@@ -28,18 +28,16 @@ _TURNED_LETTERS = 14
 @styled
 def training_overview(
     histories: Mapping[str, pd.DataFrame],
-    outcomes: pd.DataFrame,
+    gaps: pd.Series,
     colour: pd.Series,
     *,
     gap_of: str = "accuracy",
 ) -> Figure:
-    """Draw losses and accuracies while training, final outcomes, and the spread of the gap.
+    """Draw losses and accuracies while training, and the spread of the gap.
 
     ``histories`` maps a network to its history (columns epoch, train_loss, train_accuracy, which is
-    NaN where the targets are numbers, and is then left out); ``outcomes`` and ``colour`` (a
-    hyper-parameter) are indexed by network. ``gap_of`` is one of :data:`gengap.names.GAPS`, and
-    ``outcomes`` has the columns train_<gap_of> and test_<gap_of>. The gap is train - test of
-    accuracies, test - train of losses and errors.
+    NaN where the targets are numbers, and is then left out); ``gaps`` and ``colour`` (a
+    hyper-parameter) are indexed by network. ``gap_of`` is one of :data:`gengap.names.GAPS`.
 
     Returns:
         The figure.
@@ -47,38 +45,29 @@ def training_overview(
     Raises:
         GengapError: a table is empty or lacks a column, or networks do not match.
     """
-    require(outcomes, (f"train_{gap_of}", f"test_{gap_of}"), "outcomes")
-    train = by_network(outcomes[f"train_{gap_of}"])
-    test = by_network(outcomes[f"test_{gap_of}"])
-    unknown = sorted(set(map(str, histories)) - set(train.index))
+    gaps = by_network(gaps)
+    unknown = sorted(set(map(str, histories)) - set(gaps.index))
     if not histories or unknown:
         raise GengapError(
             f"The training histories do not match the networks (unknown: {unknown[:5]}): "
             "give one history for networks of the same task."
         )
-    colouring = colour_by(matching(colour, train.index, f"Hyper-parameter {colour.name!r}"))
-    figure = new_figure(DOUBLE_COLUMN, 5.2)
-    (loss, accuracy), (final, spread) = figure.subplots(2, 2)
-    curves = {"train_loss": loss, "train_accuracy": accuracy}
+    colouring = colour_by(matching(colour, gaps.index, f"Hyper-parameter {colour.name!r}"))
     for network, history in histories.items():
-        require(history, ("epoch", *curves), f"history of network {network}")
-        for column, axes in curves.items():
+        require(history, ("epoch", "train_loss", "train_accuracy"), f"history of network {network}")
+    curves = {"train_loss": "training loss", "train_accuracy": "training accuracy"}
+    if all(history["train_accuracy"].isna().all() for history in histories.values()):
+        del curves["train_accuracy"]
+    figure = new_figure(DOUBLE_COLUMN * (len(curves) + 1) / 3, 2.9)
+    *panels, spread = figure.subplots(1, len(curves) + 1)
+    for axes, (column, label) in zip(panels, curves.items(), strict=True):
+        for network, history in histories.items():
             _curve(axes, history, column, colouring.colours[str(network)])
-    if all((history["train_loss"] > 0).all() for history in histories.values()):
-        loss.set_yscale("log")
-    for axes, label in ((loss, "training loss"), (accuracy, "training accuracy")):
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
-    if all(history["train_accuracy"].isna().all() for history in histories.values()):
-        accuracy.remove()
-    gaps = train - test if gap_of == "accuracy" else test - train
-    colouring.scatter(final, gaps, train)
-    colouring.scatter(final, gaps, test, hollow=True)
-    final.set_xlabel(gap_label(gap_of))
-    final.set_ylabel(f"final {gap_of}")
-    final.set_title("filled: training; hollow: test")
+    if all((history["train_loss"] > 0).all() for history in histories.values()):
+        panels[0].set_yscale("log")
     _histogram(spread, gaps, colouring, gap_of)
-    figure.align_ylabels()
     colouring.explain(figure)
     return figure
 
@@ -109,7 +98,7 @@ def _histogram(axes: Axes, gaps: pd.Series, colouring: Colouring, gap_of: str) -
     axes.set_xlabel(gap_label(gap_of))
     axes.set_ylabel("networks")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_title(f"{len(finite)} networks, standard deviation {finite.std(ddof=0):.3f}")
+    axes.set_title(f"{len(finite)} networks, deviation {finite.std(ddof=0):.3f}")
 
 
 @styled

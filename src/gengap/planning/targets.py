@@ -25,7 +25,6 @@ def figure_names(task: TaskPlan) -> list[str]:
         "zoo": task.kind == "zoo",
         # Of files that are not here yet nobody knows the grid; a task of PGDL has one.
         "hyper_parameters": task.grid is None or len(task.grid) > 0,
-        "rank_within": task.own["rank_within"] is not None,
         "topology": task.staged,
     }
     return [name for name, figure in FIGURES["task"].items() if met[figure.needs]]
@@ -40,13 +39,15 @@ def figure_files(plan: Plan, name: str, pattern: str) -> str | list[str]:
         pattern: a path below a task's folder, as in :class:`gengap.planned_figures.PlannedFigure`.
 
     Returns:
-        One path; a list where a study compares tasks.
+        One path; a list where a study compares tasks, or where each shard has a file.
     """
     if name in plan.studies:
         return [f"results/{task}/{pattern}" for task in plan.compared_tasks(name)]
     task = plan.task(name)
     path = f"results/{name}/{pattern}"
-    return path.format(example=task.shard_of(task.own["example"]))
+    if "{shard}" not in pattern:
+        return path
+    return [path.format(shard=shard) for shard in task.shards]
 
 
 def figure_param(plan: Plan, of: str, name: str) -> Any:
@@ -62,7 +63,6 @@ def figure_param(plan: Plan, of: str, name: str) -> Any:
     task = plan.task(of)
     values = {
         "colour": task.colour,
-        "network": task.own["example"],
         "task_name": task.name,
         "top": task.run["figures"]["measures"],
     }

@@ -304,11 +304,6 @@ class TaskPlan:
         # Of files that are not here yet nobody knows the grid; the download checks it.
         if self.grid is not None:
             check_roles(self.own["name"], self.roles, self.grid)
-        if self.own["example"] >= self.count:
-            raise GengapError(
-                f"'example' of task '{self.own['name']}' is {self.own['example']}, but its "
-                f"networks are numbered 0 to {self.count - 1}: choose one of them."
-            )
 
     def _check_exported(self) -> None:
         name, exported = self.own["name"], self.own["pgdl"]["exported"]

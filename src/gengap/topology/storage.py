@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,11 @@ def write_diagrams(networks: Mapping[str, Diagrams], path: str | Path) -> None:
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def find_diagrams(folder: str | Path) -> dict[str, Path]:
+def find_diagrams(paths: Iterable[str | Path]) -> dict[str, Path]:
     """Return the file that holds each network's diagrams, by the network's id.
 
     Args:
-        folder: ``topology/diagrams``, with the files of a task's shards.
+        paths: the npz files of a task's shards.
 
     Returns:
         A file for each network whose diagrams were computed.
@@ -56,7 +56,7 @@ def find_diagrams(folder: str | Path) -> dict[str, Path]:
         GengapError: a file is damaged.
     """
     files: dict[str, Path] = {}
-    for path in sorted(Path(folder).glob("*.npz")):
+    for path in map(Path, paths):
         try:
             with zipfile.ZipFile(path) as archive:
                 names = archive.namelist()

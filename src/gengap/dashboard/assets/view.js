@@ -108,6 +108,57 @@
     };
   }
 
+  // Each network's gap against its prediction while it was held out.
+  function heldOut(predictor, colour, network, page) {
+    const found = page.held_out[predictor];
+    if (!found) return [{ data: [], layout: {} }, hidden(true)];
+    const colouring = page.colours[colour];
+    const drawn = points({ values: found.values, label: "predicted" }, page);
+    const both = [...drawn.values()].flatMap(([x, y]) => [x, y]);
+    const margin = 0.04 * (Math.max(...both) - Math.min(...both) || 1);
+    const ends = [Math.min(...both) - margin, Math.max(...both) + margin];
+    const guide = (shift, more) => ({
+      type: "scatter", mode: "lines", x: ends, y: ends.map((end) => end + shift), hoverinfo: "skip",
+      showlegend: false, line: { color: INK, width: shift ? 0 : 1.2 }, ...more,
+    });
+    const data = found.half === null ? [] : [
+      guide(-found.half, {}),
+      guide(found.half, { fill: "tonexty", fillcolor: "rgba(140, 140, 140, 0.18)" }),
+    ];
+    data.push(guide(0, {}));
+    if (colouring && colouring.numbers) {
+      data.push(trace(page.networks, drawn, (kept) => ({
+        color: kept.map((name) => colouring.numbers[name]), colorscale: colouring.scale,
+      }), ""));
+    } else if (colouring) {
+      colouring.groups.forEach((group) => data.push(trace(group.networks, drawn,
+        () => ({ color: group.colour, symbol: group.symbol }), group.label)));
+    } else {
+      data.push(trace(page.networks, drawn, () => ({ color: GREY }), ""));
+    }
+    data.filter((part) => part.mode === "markers").forEach((part) => { part.showlegend = false; });
+    if (drawn.has(network)) {
+      const [x, y] = drawn.get(network);
+      data.push({
+        type: "scatter", mode: "markers", x: [x], y: [y], hoverinfo: "skip", showlegend: false,
+        marker: { size: 19, symbol: "circle-open", color: INK, line: { width: 2 } },
+      });
+    }
+    return [{
+      data,
+      layout: {
+        font: FONT, height: HEIGHT, margin: { l: 60, r: 12, t: 26, b: 50 }, hovermode: "closest", hoverlabel: HOVER,
+        plot_bgcolor: "white", paper_bgcolor: "white", clickmode: "event",
+        title: {
+          text: `${found.title}; grey: the 90 % interval of one network`,
+          font: { size: 12 }, x: 0.02, y: 0.99, yanchor: "top",
+        },
+        xaxis: { ...AXIS, range: ends, title: title(`predicted from ${found.label}, held out`) },
+        yaxis: { ...AXIS, range: ends, title: title(`measured ${page.gap_label}`) },
+      },
+    }, hidden(false)];
+  }
+
   function diagrams(network, draw) {
     const found = network.diagrams;
     if (found.missing) return [{ data: [], layout: {} }, found.missing, hidden(true)];
@@ -176,6 +227,12 @@
     h("Div", entry.label, "label"), h("Div", entry.value, "value"), h("Div", entry.detail, "detail"),
   ], "card")), "cards");
 
+  const verdict = (page) => page.verdict.map((paragraph) => h("P", paragraph));
+
+  const board = (page) =>
+    h("Table", [heads(page.board_columns), h("Tbody", page.board.map((row) =>
+      cells(row.map((value) => value ?? ""))))]);
+
   const notes = (page) => page.notes.map((note) => h("P", note));
 
   const facts = (network) => [
@@ -227,7 +284,8 @@
 
   window.dash_clientside = Object.assign(window.dash_clientside ?? {}, {
     gengap: {
-      clicked, components, csv, diagrams, draws, facts, measures, notes, scatter, statistics, table,
+      board, clicked, components, csv, diagrams, draws, facts, heldOut, measures, notes, scatter,
+      statistics, table, verdict,
     },
   });
 })();

@@ -33,6 +33,18 @@
     plot("scatter", draw.scatter(column(), at("colour").value, at("network").value, page));
   }
 
+  function showHeldOut() {
+    const [figure, style] = draw.heldOut(
+      at("predictor").value, at("colour").value, at("network").value, page);
+    Object.assign(at("held-out-frame").style, style);
+    if (style.display !== "none") plot("held-out", figure);
+  }
+
+  function showPoints() {
+    showScatter();
+    showHeldOut();
+  }
+
   function showColumn() {
     show("statistics", draw.statistics(column()));
     show("table", draw.table(column(), page));
@@ -66,7 +78,7 @@
   function chooseNetwork(name) {
     at("network").value = name;
     showNetwork();
-    showScatter();
+    showPoints();
   }
 
   function save({ content, filename, type }) {
@@ -79,20 +91,25 @@
 
   at("title").textContent = page.task;
   at("heading").textContent = page.heading;
+  show("verdict", draw.verdict(page));
   show("notes", draw.notes(page));
+  show("board", draw.board(page));
   offer("measure", page.measure_options, page.measure);
   offer("colour", page.colour_options, page.colour);
   offer("network", page.network_options, page.networks[0]);
+  offer("predictor", page.predictor_options, page.predictor_options[0]?.value);
   at("measure").onchange = showMeasure;
   at("component").onchange = showColumn;
-  at("colour").onchange = showScatter;
+  at("colour").onchange = showPoints;
+  at("predictor").onchange = showHeldOut;
   at("network").onchange = () => chooseNetwork(at("network").value);
   at("draw").onchange = showDraw;
   at("download").onclick = () => save(draw.csv(1, column(), page));
   showMeasure();
   showNetwork();
-  at("scatter").on("plotly_click", (click) => {
+  showHeldOut();
+  ["scatter", "held-out"].forEach((id) => at(id).on?.("plotly_click", (click) => {
     const name = draw.clicked(click);
     if (name !== undefined) chooseNetwork(name);
-  });
+  }));
 })();
