@@ -254,10 +254,10 @@ def measured(folder: Path) -> pd.DataFrame:
     correlations = pd.read_csv(folder / "evaluation" / "correlations.csv")
     overall = correlations.query("statistic == 'kendall' and stratum == 'all'")
     overall = overall.set_index("measure")[["estimate", "low", "high"]]
-    strata = pd.read_csv(folder / "evaluation" / "strata.csv")
+    strata = correlations.query("statistic == 'kendall' and stratum != 'all'")
     table = pd.DataFrame(costs(tasks.load(folder)))
     return table.join(overall.rename(columns={"estimate": "tau"}), on="measure").join(
-        strata.groupby("measure")["kendall"].mean().rename("within"), on="measure"
+        strata.groupby("measure")["estimate"].mean().rename("within"), on="measure"
     )[["family", "measure", *STATISTICS]]
 
 

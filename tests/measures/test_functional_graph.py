@@ -58,7 +58,7 @@ def test_the_leaderboard_cross_validates_the_law() -> None:
     ).leaderboard.set_index("measure")
     law = board.loc["life_and_midlife.H1"]
     assert (law["kind"], law["components"], law["rank"]) == ("vector", 2, 1)
-    assert law["r2_min"] == pytest.approx(1)
+    assert law["r2_mean"] == pytest.approx(1)
     assert (board.loc[["life.H1", "midlife.H1"], "r2_mean"] < 0.9).all()
 
 

@@ -126,14 +126,14 @@ def folder(tmp_path: Path) -> Path:
         [
             ("a", "kendall", "all", 0.5, 0.25, 0.75),
             ("a", "spearman", "all", 0.9, 0.9, 0.9),
-            ("a", "kendall", "depth=1", 0.9, 0.9, 0.9),
+            ("a", "spearman", "x=1", 0.9, 0.9, 0.9),
+            ("a", "kendall", "x=1", 0.5, 0.4, 0.6),
+            ("a", "kendall", "x=2", -0.25, -0.3, -0.2),
+            ("a", "kendall", "x=3", math.nan, math.nan, math.nan),
+            ("b", "kendall", "x=1", math.nan, math.nan, math.nan),
         ],
         columns=["measure", "statistic", "stratum", "estimate", "low", "high"],
     ).to_csv(tmp_path / "evaluation" / "correlations.csv")
-    pd.DataFrame(
-        [("x=1", "a", 0.5), ("x=2", "a", -0.25), ("x=3", "a", math.nan), ("x=1", "b", math.nan)],
-        columns=["stratum", "measure", "kendall"],
-    ).to_csv(tmp_path / "evaluation" / "strata.csv")
     return tmp_path
 
 

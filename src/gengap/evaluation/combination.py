@@ -21,14 +21,14 @@ from gengap.evaluation.designs import (
     hyper_parameter_design,
 )
 from gengap.evaluation.folds import Folds
-from gengap.evaluation.learners import Fitted, fit, fit_best_single, fit_ridge
+from gengap.evaluation.learners import Fitted, fit, fit_best_single, fit_ridge, prepared
 from gengap.evaluation.regression import (
     added_factor,
     fitted,
+    held_out,
     masks,
     pooled_r2,
     standardised_columns,
-    transformed,
 )
 from gengap.evaluation.scoring import COVERAGE, interval_width
 
@@ -181,14 +181,15 @@ def cross_validate(
                 learn = fit if selected.all() else fit_ridge
                 learner = learn(used[inside], gaps[inside])
                 chosen[name][learner.learner] += 1
-                predictions[name][repeat, outside] = learner.predict(used[outside])
+                predictions[name][repeat, outside] = truncated(learner, used[outside], gaps[inside])
                 if name == ALL:
-                    permuted[:, :, outside] = permuted_predictions(
-                        learner, columns, ingredients.families, outside, order
-                    )
+                    mixed = permuted_columns(columns, ingredients.families, outside, order)
+                    permuted[:, :, outside] = truncated(learner, mixed, gaps[inside])
             best = fit_best_single(columns[inside], gaps[inside])
             chosen[BEST_SINGLE][best.learner] += 1
-            predictions[BEST_SINGLE][repeat, outside] = best.predict(columns[outside])
+            predictions[BEST_SINGLE][repeat, outside] = truncated(
+                best, columns[outside], gaps[inside]
+            )
         whole = pooled_r2(predictions[ALL][repeat], gaps)
         losses[repeat] = whole - pooled_r2(permuted, gaps).mean(axis=1)
     low, high = over_repeats(losses)
@@ -199,53 +200,47 @@ def cross_validate(
     return predictions, learners, importance
 
 
-def prepared(values: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Transform scalars, and give them zero mean and unit spread over the training networks.
-
-    Args:
-        values: (networks, measures).
-        train: (cells, networks) bool.
-
-    Returns:
-        (cells, networks, measures).
-    """
-    return standardised_columns(transformed(values, train)[0], train)
-
-
 def per_cell(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Return (cells, networks, columns): the same columns in each cell."""
     return np.broadcast_to(columns, (len(train), *columns.shape))
 
 
-def permuted_predictions(
-    learner: Fitted,
-    columns: np.ndarray,
-    families: np.ndarray,
-    held_out: np.ndarray,
-    order: np.ndarray,
+def truncated(learner: Fitted, columns: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """Predict networks, within the range of the gaps that a learner was fitted to.
+
+    Args:
+        learner: what predicts.
+        columns: (..., columns).
+        gaps: (training networks,).
+
+    Returns:
+        (...), as :func:`gengap.evaluation.regression.held_out` has them.
+    """
+    predictions = learner.predict(columns.reshape(-1, columns.shape[-1]))
+    return np.asarray(np.clip(predictions, gaps.min(), gaps.max()).reshape(columns.shape[:-1]))
+
+
+def permuted_columns(
+    columns: np.ndarray, families: np.ndarray, outside: np.ndarray, order: np.ndarray
 ) -> np.ndarray:
-    """Predict held-out networks after the columns of each family are permuted over all networks.
+    """Permute the columns of each family over all networks, for those that are held out.
 
     The columns of a family are moved together (Breiman, "Random forests", Machine Learning 45,
     2001, section 10). Each network is held out once in a repeat, so a permutation of all networks
     is one of those that are held out.
 
     Args:
-        learner: fitted to all measures of a cell's training networks.
         columns: (networks, measures).
         families: (measures,) the family of each measure.
-        held_out: (networks,) bool.
+        outside: (networks,) bool, those that a cell holds out.
         order: (permutations, networks) the network whose columns each one gets.
 
     Returns:
-        (families in sorted order, permutations, held-out networks) predictions.
+        (families in sorted order, permutations, held-out networks, measures).
     """
-    rows = np.broadcast_to(columns[held_out], (len(order), int(held_out.sum()), len(families)))
-    moved = columns[order[:, held_out]]
-    distinct = sorted(set(families))
-    mixed = np.array([np.where(families == family, moved, rows) for family in distinct])
-    predictions = learner.predict(mixed.reshape(-1, len(families)))
-    return predictions.reshape(len(distinct), len(order), -1)
+    moved = columns[order[:, outside]]
+    chosen = [families == family for family in sorted(set(families))]
+    return np.array([np.where(mask, moved, columns[outside]) for mask in chosen])
 
 
 def learning_curve(
@@ -282,14 +277,13 @@ def learning_curve(
             continue
         measures, additive = np.zeros_like(complete), np.zeros_like(complete)
         for repeat, (part, (_, test)) in enumerate(zip(parts, cells, strict=True)):
-            least_squares = additive_predictions(ingredients.hyper_parameters, gaps, part)
-            additive[repeat] = np.sum(least_squares * test, axis=0)
+            additive[repeat] = additive_predictions(ingredients.hyper_parameters, gaps, part, test)
             if fraction == 1:
                 continue
             columns = prepared(ingredients.values, part)
             for values, inside, outside in zip(columns, part, test, strict=True):
                 learner = fit(values[inside], gaps[inside])
-                measures[repeat, outside] = learner.predict(values[outside])
+                measures[repeat, outside] = truncated(learner, values[outside], gaps[inside])
         predictions = {ALL: complete if fraction == 1 else measures}
         if ingredients.hyper_parameters.shape[1]:
             predictions[HYPER_PARAMETERS] = additive
@@ -317,22 +311,24 @@ def part_of(inside: np.ndarray, rank: np.ndarray, fraction: float) -> np.ndarray
     return np.asarray(inside & (rank <= ranks[math.ceil(fraction * len(ranks)) - 1]))
 
 
-def additive_predictions(columns: np.ndarray, gaps: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Predict all networks by least squares in each cell, as the reference row does.
+def additive_predictions(
+    columns: np.ndarray, gaps: np.ndarray, train: np.ndarray, test: np.ndarray
+) -> np.ndarray:
+    """Predict the networks by least squares in each cell, as the reference row does.
 
     Args:
         columns: (networks, columns).
         gaps: (networks,).
         train: (cells, networks) bool.
+        test: (cells, networks) bool.
 
     Returns:
-        (cells, networks).
+        (networks,).
     """
     constant = np.repeat(train.sum(axis=1)[:, None] ** -0.5, train.shape[1], axis=1)[:, :, None]
     standardised = standardised_columns(per_cell(columns, train), train)
-    added = added_factor(constant, standardised, train)
-    factor = np.concatenate([constant, added], axis=2)
-    return fitted(factor, train, gaps)
+    factor = np.concatenate([constant, added_factor(constant, standardised, train)], axis=2)
+    return held_out(fitted(factor, train, gaps)[:, :, None], gaps, train, test)[:, 0]
 
 
 def combination_table(

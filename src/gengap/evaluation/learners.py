@@ -9,46 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from gengap.evaluation.regression import standardised_columns, transformed
+
 RIDGE, GAUSSIAN_PROCESS = "ridge", "gaussian_process"
-BEST_SINGLE = "least_squares_on_one"
+LEAST_SQUARES = "least_squares"
 """Names of what is fitted."""
 PENALTIES = 10.0 ** np.arange(-4.0, 3.01, 0.5)
 """Candidates, as multiples of the mean variance of a training network's centred columns."""
 LEAST_INFLUENCE = 1e-9
 """Smallest factor by which a residual of the fit may fall short of the leave-one-out error."""
-
-
-class Fitted(Protocol):
-    """A learner that was fitted to the networks of a training part.
-
-    Attributes:
-        learner: its name.
-        penalty: the chosen penalty, ``inf`` where the mean gap is predicted.
-        left_out: (training networks,) prediction of each from all the others, under that penalty.
-    """
-
-    @property
-    def learner(self) -> str: ...  # noqa: D102
-    @property
-    def penalty(self) -> float: ...  # noqa: D102
-    @property
-    def left_out(self) -> np.ndarray: ...  # noqa: D102
-
-    def predict(self, values: np.ndarray) -> np.ndarray:
-        """Predict the gaps of networks.
-
-        Args:
-            values: (networks, columns), the columns of the training part.
-
-        Returns:
-            (networks,) predicted gaps.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -58,7 +31,8 @@ class Linear:
     Attributes:
         coefficients: (columns,).
         intercept: the prediction where all columns are zero.
-        penalty: a multiple of the mean variance of a network's centred columns.
+        penalty: a multiple of the mean variance of a network's centred columns; ``inf`` where the
+            mean gap is predicted.
         left_out: (training networks,) prediction of each from all the others.
         learner: what was fitted.
     """
@@ -82,7 +56,8 @@ class GaussianProcess:
         values: (training networks, columns).
         weights: (training networks,) weight of the covariance with each; they add up to zero.
         intercept: what the weighted covariances are added to.
-        penalty: variance of the noise, as a multiple of the mean centred prior variance.
+        penalty: variance of the noise, as a multiple of the mean centred prior variance; ``inf``
+            where the mean gap is predicted.
         left_out: (training networks,) prediction of each from all the others.
     """
 
@@ -96,6 +71,26 @@ class GaussianProcess:
     def predict(self, values: np.ndarray) -> np.ndarray:
         """Predict the gaps of networks from (networks, columns)."""
         return np.asarray(self.intercept + covariances(values, self.values) @ self.weights)
+
+
+Fitted = Linear | GaussianProcess
+"""A learner that was fitted to training networks, and predicts others."""
+
+
+def prepared(values: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Transform scalars, and give them zero mean and unit spread over the training networks.
+
+    Both are decided by the training networks, so further rows are prepared as learners need them:
+    those that a cell holds out, or networks that were not there before.
+
+    Args:
+        values: (networks, measures).
+        train: (cells, networks) bool.
+
+    Returns:
+        (cells, networks, measures).
+    """
+    return standardised_columns(transformed(values, train)[0], train)
 
 
 def fit_ridge(values: np.ndarray, gaps: np.ndarray) -> Linear:
@@ -210,7 +205,7 @@ def fit_best_single(values: np.ndarray, gaps: np.ndarray) -> Linear:
         intercept=float(level - mean @ coefficients),
         penalty=0.0 if coefficients[best] else np.inf,
         left_out=left_out,
-        learner=BEST_SINGLE,
+        learner=LEAST_SQUARES,
     )
 
 

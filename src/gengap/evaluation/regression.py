@@ -33,8 +33,8 @@ MOST_SKEWNESS = 1.0
 """A sample whose skewness exceeds this is "highly skewed" (Bulmer, Principles of Statistics, 1979,
 chapter 4)."""
 MARGIN = 1.0
-"""A scalar outside the range of the training networks by more than this many of their standard
-deviations counts as that far outside."""
+"""A scalar, or a predicted gap, that is outside the range of the training networks by more than
+this many of their standard deviations counts as that far outside."""
 PENALTIES = np.logspace(-4, 2, 25)
 """Ridge penalties to choose from, for each training network and standardised column."""
 IDENTITY, LOG, RANK = range(3)
@@ -177,7 +177,7 @@ def predict(basis: Basis, gaps: np.ndarray, folds: Folds) -> np.ndarray:
 def fitted(factor: np.ndarray, train: np.ndarray, gaps: np.ndarray) -> np.ndarray:
     """Return (cells, networks): the prediction of each network in each cell."""
     coefficients = np.einsum("cnk,cn->ck", factor, train * gaps)
-    return np.einsum("cnk,ck->cn", factor, coefficients)
+    return np.asarray(np.einsum("cnk,ck->cn", factor, coefficients))
 
 
 def predict_scalars(
@@ -248,9 +248,10 @@ def held_out(
 ) -> np.ndarray:
     """Gather the predictions of all networks from the cells that hold them out.
 
-    A prediction is moved into the range of the gaps of the cell's training networks, as in the
-    truncated least squares estimate (Györfi et al., A Distribution-Free Theory of Nonparametric
-    Regression, 2002, chapter 11). So one wild extrapolation does not decide a score.
+    A prediction far outside the range of the gaps of the cell's training networks is moved towards
+    it (``MARGIN``), as in the truncated least squares estimate (Györfi et al., A Distribution-Free
+    Theory of Nonparametric Regression, 2002, chapter 11). So one wild extrapolation does not decide
+    a score.
 
     Args:
         predictions: (cells, networks, rows) of every network in every cell.
@@ -261,8 +262,8 @@ def held_out(
     Returns:
         (networks, rows).
     """
-    low = np.where(train, gaps, np.inf).min(axis=1)[:, None, None]
-    high = np.where(train, gaps, -np.inf).max(axis=1)[:, None, None]
+    known = np.broadcast_to(gaps[:, None], (*train.shape, 1))
+    low, high = bounds(known, train)
     return np.asarray(np.sum(np.clip(predictions, low, high) * test[:, :, None], axis=0))
 
 
@@ -437,7 +438,8 @@ def transformed(values: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.n
     columns = np.where((kinds == LOG)[:, None, :], logarithms, values)
     for cell, scalar in np.argwhere(kinds == RANK):
         columns[cell, :, scalar] = normal_scores(values[:, scalar], train[cell])
-    return within_range(columns, train), kinds
+    low, high = bounds(columns, train)
+    return np.clip(columns, low, high), kinds
 
 
 def skewness(values: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -462,15 +464,23 @@ def normal_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     return np.asarray(np.interp(values, distinct, scores))
 
 
-def within_range(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Move values that are far outside the range of the training networks towards it."""
+def bounds(columns: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the range of the training networks, widened by ``MARGIN`` standard deviations.
+
+    Args:
+        columns: (cells, networks, columns).
+        train: (cells, networks) bool.
+
+    Returns:
+        Two (cells, 1, columns) arrays.
+    """
     inside = train[:, :, None]
     low = np.min(np.where(inside, columns, np.inf), axis=1, keepdims=True)
     high = np.max(np.where(inside, columns, -np.inf), axis=1, keepdims=True)
     weights = inside / inside.sum(axis=1, keepdims=True)
     mean = np.sum(columns * weights, axis=1, keepdims=True)
     spread = MARGIN * np.sqrt(np.sum((columns - mean) ** 2 * weights, axis=1, keepdims=True))
-    return np.asarray(np.clip(columns, low - spread, high + spread))
+    return low - spread, high + spread
 
 
 def pooled_r2(predictions: np.ndarray, gaps: np.ndarray) -> np.ndarray:

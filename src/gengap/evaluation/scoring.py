@@ -72,7 +72,7 @@ def row_of(
     *,
     underdetermined: bool = False,
     transform: str = "",
-    increments: Sequence[float] = (np.nan, np.nan),
+    increments: Sequence[float] | np.ndarray = (np.nan, np.nan),
 ) -> Row:
     """Make the row of a measure or a reference; see :class:`Row` for the arguments."""
     return Row(
