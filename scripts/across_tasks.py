@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def designs_of(task: tasks.Task, measures: str, *, keep_unfit: bool) -> Designs:
+def designs_of(task: tasks.Task, measures: str) -> Designs:
     return prepare(
         pd.read_csv(measures, dtype={"network": str, "component": str}),
         task.gaps(),
@@ -24,7 +24,7 @@ def designs_of(task: tasks.Task, measures: str, *, keep_unfit: bool) -> Designs:
         task.training_outcomes(),
         (),
         task.gap_of,
-        leave_out={} if keep_unfit else task.unfit(),
+        leave_out=task.unfit() if snakemake.params.unfit == "leave_out" else {},
     )
 
 
@@ -33,7 +33,7 @@ def main() -> None:
     designs = {}
     for path, measures in zip(snakemake.input.tasks, snakemake.input.measures, strict=True):
         task = tasks.load(Path(path).parent)
-        designs[task.name] = designs_of(task, measures, keep_unfit=params.unfit == "keep")
+        designs[task.name] = designs_of(task, measures)
     table = across_tasks(
         designs,
         resamples=params.bootstrap_resamples,

@@ -28,6 +28,8 @@ def main() -> None:
         permutations=params.permutations,
         seed=derive(params.seed, task.name, "evaluation"),
         gap_of=task.gap_of,
+        draws=task.data_draws(),
+        leave_out=task.unfit() if params.unfit == "leave_out" else {},
     )
     with writing(snakemake.output.correlations) as part:
         table.to_csv(part, index=False)

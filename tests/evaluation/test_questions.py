@@ -93,7 +93,7 @@ def answers(designs: Designs, permutations: int = 99, seed: int = 0) -> Any:
 
 
 def dummies(*columns: np.ndarray | pd.Series) -> np.ndarray:
-    """An intercept and indicators of the values of each column, by pandas."""
+    """A basis of an intercept and the indicators of the values of each column."""
     tables = [pd.get_dummies(pd.Series(c).reset_index(drop=True), drop_first=True) for c in columns]
     table = pd.concat(tables, axis=1).astype(float).to_numpy()
     return np.asarray(orth(np.column_stack([np.ones(len(table)), table])))
@@ -111,9 +111,8 @@ def nuisance_columns(designs: Designs, question: str) -> np.ndarray:
     if question == ADDS_TO_ADDITIVE:
         return main
     pairs = itertools.combinations(grid, 2)
-    return np.hstack(
-        [main, *(dummies(grid[a].astype(str) + grid[b].astype(str)) for a, b in pairs)]
-    )
+    cells = [dummies(grid[a].astype(str) + grid[b].astype(str)) for a, b in pairs]
+    return np.asarray(orth(np.hstack([main, *cells])))
 
 
 def test_the_statistic_is_the_partial_r2_of_statsmodels(designs: Designs) -> None:
@@ -322,7 +321,7 @@ def test_level_and_power_by_simulation() -> None:
     draws = np.tile([0, 1, 2], 12)
     labels = draws.astype(str).astype(object)
     p, family = [], []
-    for seed in range(150):
+    for seed in range(100):
         rng = np.random.default_rng(seed)
         interaction = rng.normal(size=12)[points]
         noise = rng.normal(size=36)
@@ -340,13 +339,13 @@ def test_level_and_power_by_simulation() -> None:
         nulls = replace(made, measures=made.measures[:3])
         table = ask(nulls, environments=["depth"], permutations=99, rng=rng)
         family.append(table.groupby("question")["p_family"].min())
-    rejected = pd.concat(p).le(0.05).groupby(level="measure").mean()
-    # Of 150, at most 15 are rejected with a probability of 0.995 where the level is 0.05.
-    assert rejected.loc[["null", "null of points", "null vector"]].to_numpy().max() <= 0.1
+    rejected: Any = pd.concat(p).le(0.05).groupby(level="measure").mean()
+    # Of 100, at most 11 are rejected with a probability of 0.995 where the level is 0.05.
+    assert rejected.loc[["null", "null of points", "null vector"]].to_numpy().max() <= 0.11
     assert rejected.loc["detector", BEATS_MEAN] > 0.95
-    assert rejected.loc["detector"].drop(BEATS_MEAN).max() <= 0.1
+    assert rejected.loc["detector"].drop(BEATS_MEAN).max() <= 0.11
     assert rejected.loc["good"].drop(BEATS_MEAN).min() > 0.8
-    assert (pd.concat(family) <= 0.05).groupby(level="question").mean().max() <= 0.1
+    assert (pd.concat(family) <= 0.05).groupby(level="question").mean().max() <= 0.11
 
 
 def test_one_measure_alone_keeps_its_permutation_p(designs: Designs) -> None:
@@ -356,7 +355,7 @@ def test_one_measure_alone_keeps_its_permutation_p(designs: Designs) -> None:
         np.random.default_rng(5),
     )  # fmt: skip
     nuisance = Nuisance(orthonormal(np.ones((36, 1))))
-    table = answer(BEATS_MEAN, designs.measures[:1], designs.gaps, nuisance, sources)
+    table: Any = answer(BEATS_MEAN, designs.measures[:1], designs.gaps, nuisance, sources)
     assert table.loc[0, "p"] == table.loc[0, "p_family"]
     correlation = stats.pearsonr(designs.measures[0].values[:, 0], designs.gaps).statistic
     # `answer` takes columns as they are; centred ones give the squared correlation.

@@ -22,7 +22,6 @@ from gengap.evaluation.regression import (
     LOG,
     PENALTIES,
     RANK,
-    Basis,
     extended,
     fold_scores,
     mean_basis,
@@ -222,7 +221,7 @@ def test_held_out_gaps_have_no_part_in_their_prediction(folds: Folds) -> None:
     changed = np.where(train, gaps, 1e3)
 
     def all_of(known: np.ndarray) -> list[np.ndarray]:
-        bases: list[Basis] = [
+        bases = [
             mean_basis(folds),
             ridge_extended(mean_basis(folds), design(values), known, folds),
         ]

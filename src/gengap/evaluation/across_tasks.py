@@ -77,7 +77,9 @@ def across_tasks(tasks: Mapping[str, Designs], *, resamples: int, seed: int) -> 
         for group in alike.values()
         if len(group) > 1
     ]
-    return pd.concat([pd.DataFrame(columns=list(ACROSS_COLUMNS)), *tables], ignore_index=True)
+    if not tables:
+        return pd.DataFrame(columns=list(ACROSS_COLUMNS))
+    return pd.concat(tables, ignore_index=True)
 
 
 def table_of(tasks: Mapping[str, Designs], *, resamples: int, seed: int) -> pd.DataFrame:

@@ -13,7 +13,8 @@ conditions on pairs of hyper-parameters, is a table of its own beside this one
   generalization", NeurIPS 2020): half the mean of 1 - sign(difference of the measure) x
   sign(difference of the gap). An environment is a pair of settings of all hyper-parameters that
   differ in one of them, and the mean is over its replicates. The worst environment is the robust
-  sign error. A coin has 1/2 in the mean.
+  sign error. A coin has 1/2 in the mean. With few replicates an environment has few pairs, and the
+  worst of many environments is 1 for nearly every measure, as in that paper.
 - Kendall's tau given the hyper-parameters (:func:`partial_tau`).
 
 **Pairs.** All pairs are of two networks that saw the same draw of the training data. Without draws,

@@ -91,9 +91,9 @@ class Evaluation:
             (n - 1) over repeats, increment_additive, increment_pairwise (R2 with the
             hyper-parameters less theirs alone), p_mean, p_additive, p_pairwise, p_within
             (family-wise p of the questions), kendall, kendall_low, kendall_high, kendall_p, the
-            same for spearman and pearson, partial_tau, psi, sign_error_mean, sign_error_worst (over all environments), reliability, width_90
-            (of a 90 % interval for one new network), mean_error (absolute, held out), networks,
-            left_out; by falling r2_mean.
+            same for spearman and pearson, partial_tau, psi, sign_error_mean, sign_error_worst
+            (over all environments), reliability, width_90 (of a 90 % interval for one new network),
+            mean_error (absolute, held out), networks, left_out; by falling r2_mean.
         repeats: measure, repeat, r2.
         tests: measure, against (the best measure and each reference), difference of r2_mean, low,
             high (95 %), p, p_holm, probability_better, probability_equal, probability_worse.
@@ -155,8 +155,7 @@ class Evaluation:
                 raise GengapError(f"{path} is missing: run the evaluation of this task again.")
         try:
             content: dict[str, Any] = {
-                name: pd.read_csv(paths[name], dtype=TYPES, float_precision="round_trip")
-                for name in names
+                name: pd.read_csv(paths[name], dtype=TYPES) for name in names
             }
             for column in ("duplicates", "transform"):
                 content["leaderboard"][column] = content["leaderboard"][column].fillna("")

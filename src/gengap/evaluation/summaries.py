@@ -75,6 +75,8 @@ def correlate_summaries(
     permutations: int,
     seed: int,
     gap_of: str = "accuracy",
+    draws: pd.Series | None = None,
+    leave_out: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Correlate every scalar measure with the gap, over all networks and within strata.
 
@@ -89,6 +91,9 @@ def correlate_summaries(
         permutations: permutations of the p values.
         seed: seed of both.
         gap_of: what the gaps are of, one of :data:`gengap.names.GAPS`.
+        draws: label of the draw of training data that a network saw, index network; None where all
+            saw the same data.
+        leave_out: networks that are not compared, with the reason.
 
     Returns:
         measure, family, statistic, stratum ("all" or "<hyper-parameter>=<value>"), estimate, low,
@@ -98,7 +103,9 @@ def correlate_summaries(
         GengapError: the tables contradict each other.
     """
     scalars = scalar_measures(measures)
-    designs = prepare(scalars, gaps, grid, training_accuracy, (), gap_of)
+    designs = prepare(
+        scalars, gaps, grid, training_accuracy, (), gap_of, draws=draws, leave_out=leave_out
+    )
     table = correlation_tables(
         designs,
         (correlate_within,),
