@@ -425,7 +425,7 @@ def table_of(shares: Shares, stable: Sequence[str]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, help="folder of a task that was run")
-    parser.add_argument("--zoos", type=int, default=200, help="number of made-up zoos")
+    parser.add_argument("--zoos", type=int, default=100, help="number of made-up zoos")
     arguments = parser.parse_args()
     shares = Shares()
     for seed in range(arguments.zoos):
