@@ -223,6 +223,14 @@ def test_the_learning_curve_ends_with_all_networks(
     assert additive["r2_mean"].iloc[-1] == pytest.approx(expected)
 
 
+def test_no_part_of_few_grid_points_counts_twice(designs: Designs) -> None:
+    few = replace(designs, grid=designs.grid[["depth", "template"]], draws=None)
+    folds = repeated_folds(few.grid, None, np.random.default_rng(1))
+    curve = combined(few, replace(folds, labels=folds.labels[:2])).learning_curve
+    # Four points in two folds: a cell trains on one or two of twelve networks each.
+    assert list(curve.loc[curve["name"] == ALL, "networks"]) == [12, 24]
+
+
 def test_units_duplicates_and_the_order_of_measures_change_nothing(
     designs: Designs, folds: Folds, combination: Combination
 ) -> None:

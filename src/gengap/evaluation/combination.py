@@ -37,8 +37,8 @@ ALL_AND_HYPER_PARAMETERS = f"{COMBINATION}.all_and_hyper_parameters"
 BEST_SINGLE = f"{COMBINATION}.best_single"
 PERMUTATIONS = 5
 """Permutations of each family's columns in each repeat."""
-FRACTIONS = (0.25, 0.5, 0.75, 1.0)
-"""Fractions of the training grid points, for the learning curve."""
+FRACTIONS = (1.0, 0.75, 0.5, 0.25)
+"""Fractions of the training grid points, for the learning curve, falling."""
 LEAST_TRAINING = 4
 """Fewest training networks of a cell in the learning curve."""
 
@@ -252,8 +252,8 @@ def learning_curve(
     """Tell how the prediction improves with the number of networks to learn from.
 
     Of the grid points of each cell's training networks a random part is used, with all replicates;
-    smaller parts are parts of the larger ones. A part that leaves a cell with fewer than
-    ``LEAST_TRAINING`` networks has no row.
+    smaller parts are parts of the larger ones. A fraction that leaves a cell with fewer than
+    ``LEAST_TRAINING`` networks has no row, nor has one that keeps what a larger one keeps.
 
     Args:
         ingredients: what is combined.
@@ -267,14 +267,16 @@ def learning_curve(
     gaps, points = ingredients.gaps, ingredients.points
     order = [rng.permutation(int(points.max()) + 1) for _ in cells]
     rows = []
+    larger = 0
     for fraction in FRACTIONS:
         parts = [
             np.array([part_of(inside, rank[points], fraction) for inside in train])
             for (train, _), rank in zip(cells, order, strict=True)
         ]
         sizes = np.concatenate([part.sum(axis=1) for part in parts])
-        if sizes.min() < LEAST_TRAINING:
+        if sizes.min() < LEAST_TRAINING or sizes.sum() == larger:
             continue
+        larger = sizes.sum()
         measures, additive = np.zeros_like(complete), np.zeros_like(complete)
         for repeat, (part, (_, test)) in enumerate(zip(parts, cells, strict=True)):
             additive[repeat] = additive_predictions(ingredients.hyper_parameters, gaps, part, test)
