@@ -134,3 +134,4 @@ def test_the_leaderboard_shows_as_many_measures_as_asked_for(tmp_path: Path) -> 
     table.to_csv(tmp_path / "leaderboard.csv", index=False)
     figure = from_tables.plot_leaderboard(leaderboard=str(tmp_path / "leaderboard.csv"), top=1)
     assert figure.get_suptitle() == "1 of 2 ranked measures"
+    assert "group 1" in [text.get_text() for text in figure.axes[1].texts]

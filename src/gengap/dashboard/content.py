@@ -320,7 +320,7 @@ def _board(view: View) -> list[list[Any]]:
             None if pd.isna(board["rank"][name]) else int(board["rank"][name]),
             measure_label(str(name)),
             str(board["family"][name]),
-            *(_plain(board[column][name]) for column in columns),
+            *(_plain(round(float(board[column][name]), 3)) for column in columns),
         ]
         for name in order
     ]

@@ -178,7 +178,7 @@ def _shade(left: Axes, right: Axes, groups: pd.Series, positions: list[float]) -
             for axes in (left, right):
                 axes.axhspan(top, bottom, color=PALE, linewidth=0, zorder=-1)
         right.annotate(
-            f"group {group}",
+            f"group {int(group)}",
             (1, (inside[0] + inside[-1]) / 2),
             xycoords=("axes fraction", "data"),
             xytext=(4, 0),
