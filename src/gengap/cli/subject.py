@@ -220,12 +220,12 @@ def read_training_data(path: Path, keys: Mapping[str, Any] | None, labels: Path 
         GengapError: there is no such file, or it holds no data.
     """
     from gengap.datasets import read_data
-    from gengap.tasks.folder import with_labels
+    from gengap.tasks.folder import trained_on
 
     if not path.exists():
         raise GengapError(f"{path} does not exist: correct the path of the data.")
     data = read_data(path, **(keys or {}))
-    return data if labels is None else with_labels(data, labels)
+    return data if labels is None else trained_on(data, labels)
 
 
 def network_of_spec(options: Namespace, weights: Path | None, example: Split | None) -> Network:
