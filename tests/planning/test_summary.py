@@ -15,7 +15,9 @@ def test_the_summary_is_the_text_that_the_evaluation_wrote(
     monkeypatch.chdir(tmp_path)
     folder = Path("results", "digits", "evaluation")
     folder.mkdir(parents=True)
-    (folder / "summary.txt").write_text("One measure is shown.\n\nLeft out: nothing – τ.\n", "utf-8")
+    (folder / "summary.txt").write_text(
+        "One measure is shown.\n\nLeft out: nothing – τ.\n", "utf-8"
+    )
     text = summary(["digits", "absent"], [])
     assert "  One measure is shown.\n\n  Left out: nothing – τ.\n" in text
     assert text.startswith("\ndigits: ")

@@ -26,6 +26,7 @@ from gengap.evaluation.questions import (
 )
 from gengap.evaluation.rank_statistics import STATISTICS
 from gengap.evaluation.regression import fold_scores, pooled_r2
+from gengap.evaluation.reliability import reliability
 from gengap.evaluation.scoring import Row, interval_width, score
 from gengap.files import writing
 from gengap.limits import LEAST_NETWORKS
@@ -334,7 +335,7 @@ def score_table(
 ) -> pd.DataFrame:
     """Return the columns of a leaderboard that each row gives by itself."""
     left_out = len(designs.left_out_networks())
-    table = []
+    table, reliable = [], reliability(designs)
     for row in rows:
         r2 = pooled_r2(row.predictions, designs.gaps)
         table.append(
@@ -351,7 +352,7 @@ def score_table(
                 "r2_std": r2.std(ddof=1),
                 "increment_additive": row.increment_additive,
                 "increment_pairwise": row.increment_pairwise,
-                "reliability": reliability(row, designs),
+                "reliability": reliable.get(row.design.name, np.nan),
                 "width_90": interval_width(row.predictions, designs.gaps),
                 "mean_error": np.abs(row.predictions - designs.gaps).mean(),
                 "networks": len(designs.gaps),
@@ -359,20 +360,6 @@ def score_table(
             }
         )
     return pd.DataFrame(table)
-
-
-def reliability(row: Row, designs: Designs) -> float:
-    """Return the part of a measure's variance over networks that is not its own noise.
-
-    It is 1 - mean squared standard error / variance, as in classical test theory (Lord and Novick,
-    Statistical Theories of Mental Test Scores, 1968, section 3.3), and at least 0; NaN for a
-    measure without standard errors or variance.
-    """
-    errors = designs.standard_errors.get(row.design.name)
-    if errors is None or row.design.constant:
-        return float("nan")
-    variance = float(np.var(row.design.values[:, 0], ddof=1))
-    return max(0.0, 1 - float(np.mean(errors**2)) / variance)
 
 
 def question_columns(questions: pd.DataFrame) -> pd.DataFrame:

@@ -160,8 +160,8 @@ def measure(
             (so of logarithms where it returns logarithms), and its standard error is their
             deviation over the root of their number. A function that draws nothing from
             ``subject.rng``, for instance since it takes all of a few training inputs, is computed
-            once, and its standard error is 0. A function that knows its Monte Carlo error may have one draw, and return
-            :class:`Estimate` in the place of a value.
+            once, and its standard error is 0. A function that knows its Monte Carlo error may have
+            one draw, and return :class:`Estimate` in the place of a value.
 
     Returns:
         A decorator that leaves the function as it is.

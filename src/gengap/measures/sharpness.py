@@ -351,9 +351,7 @@ def worst_rise(loss: MovableLoss, gradient: Weights, radius: float, steps: int) 
     return best
 
 
-def average_rise(
-    loss: MovableLoss, radius: float, draws: int, rng: np.random.Generator
-) -> float:
+def average_rise(loss: MovableLoss, radius: float, draws: int, rng: np.random.Generator) -> float:
     """Estimate the mean rise of the loss on a sphere around the trained weights.
 
     Args:
