@@ -14,11 +14,11 @@ import math
 import numpy as np
 
 from gengap.errors import GengapError
-from gengap.measures.plain import first_input, plain_initial, plain_network
+from gengap.measures.plain import plain_initial, plain_network, plain_norms
 from gengap.measures.registry import measure
 from gengap.measures.results import LeftOut
 from gengap.measures.subject import Subject
-from gengap.networks import batched_outputs, class_logits, kernel_norms
+from gengap.networks import batched_outputs, class_logits
 from gengap.networks.differentiation import counted_parameters
 from gengap.training import loss_and_accuracy, mean_loss
 
@@ -132,15 +132,8 @@ def log_spectral_norm_product(subject: Subject) -> float:
     Raises:
         GengapError: the network calls no kernel.
     """
-    network = plain_network(subject)
-    example = first_input(network, subject.train)
-    norms = kernel_norms(network, example, subject.rng)
-    if not norms:
-        raise GengapError(
-            "The network calls no layer that owns a kernel, so there is no operator norm: use "
-            "layers of torch.nn, or do without this measure."
-        )
-    return float(sum(math.log(max(norm, np.finfo(float).tiny)) for norm in norms.values()))
+    norms = plain_norms(subject).values()
+    return float(sum(math.log(max(norm, np.finfo(float).tiny)) for norm in norms))
 
 
 @measure(needs={"classes"})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from gengap.errors import GengapError
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
+
+Result = TypeVar("Result")
 
 CountedParameters = Literal["trainable", "all"]
 """Which parameters of a network count: see :class:`Subject`."""
@@ -51,6 +53,8 @@ class Subject:
         diagrams: persistence diagrams of the network's activations as
             :func:`gengap.topology.draw_diagrams` returns them: per draw and per dimension births
             and deaths (bars, 2); None where they were not computed.
+        shared: results that the functions of a family share while it is computed, by name; None
+            where a function is called by itself.
 
     Raises:
         GengapError: ``parameters`` is neither word, or ``rng`` is no generator.
@@ -68,6 +72,7 @@ class Subject:
     siblings: tuple[nn.Module, ...] = ()
     unlabelled: NDArray[np.float32] | None = None
     diagrams: Sequence[Sequence[NDArray[np.floating]]] | None = None
+    shared: dict[str, Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.rng, np.random.Generator):
@@ -78,6 +83,24 @@ class Subject:
             raise GengapError(f"'parameters' is {self.parameters!r}: choose 'trainable' or 'all'.")
         if not self.loss:
             object.__setattr__(self, "loss", "mse" if self.train.has_numbers else "cross_entropy")
+
+    def once(self, name: str, compute: Callable[[], Result]) -> Result:
+        """Compute a result that several functions of a family need, once for all of them.
+
+        Args:
+            name: the result's name, the same in all functions.
+            compute: computes it, of the subject without its ``rng``, so that a measure has the same
+                value alone and within its family.
+
+        Returns:
+            The result, which nobody changes.
+        """
+        if self.shared is None:
+            return compute()
+        if name not in self.shared:
+            self.shared[name] = compute()
+        result: Result = self.shared[name]
+        return result
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
