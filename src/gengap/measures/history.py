@@ -130,8 +130,10 @@ def final_gradient_norm(subject: Subject) -> float:
 def trajectory(subject: Subject) -> dict[str, float]:
     """Compute dimension, lifetime sum and magnitude of the weights' way through training.
 
-    The points are the snapshots of the trainable parameters, with Euclidean distances. They should
-    be taken after convergence, as in the papers.
+    The points are the snapshots of the trainable parameters, with Euclidean distances. The papers
+    take them step by step from a training that goes on after convergence. The networks of a task
+    stop there and keep none, so the measures are for snapshots of your own, such as those of
+    :func:`gengap.training.train`.
 
     Equation:
         With E_1 the sum of the edges of a minimum spanning tree of the snapshots, which are at

@@ -17,7 +17,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,12 +28,13 @@ from torch import Tensor, nn
 from gengap.bisection import bisect
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.limits import NOISE_BYTES
 from gengap.measures.needs import NEEDS
 from gengap.measures.plain import plain_initial, plain_network
 from gengap.measures.registry import measure
 from gengap.measures.results import Estimate, LeftOut
 from gengap.measures.subject import CountedParameters, Subject
-from gengap.networks import device_of, tensor_of
+from gengap.networks import device_of, input_batches, tensor_of
 from gengap.networks.differentiation import counted_parameters
 from gengap.training.losses import check_fit, loss_and_accuracy_of
 
@@ -254,9 +255,10 @@ def noise_scale(
     centres = [weight.detach().clone() for weight in weights]
     seeds = [int(seed) for seed in rng.integers(2**63, size=draws)]
     labels = tensor_of(data.labels, device_of(network))
+    _, inputs = next(input_batches(network, data.inputs, len(labels)))
 
     def cost() -> float:
-        mean_loss, accuracy = loss_and_accuracy_of(noisy, data.inputs, labels, loss)
+        mean_loss, accuracy = loss_and_accuracy_of(noisy, inputs, labels, loss)
         return mean_loss if criterion == "loss" else -accuracy
 
     before = cost()
@@ -266,11 +268,14 @@ def noise_scale(
             "network's weights and at its targets."
         )
     tried: dict[float, np.ndarray] = {}
+    few = 4 * draws * sum(centre.numel() for centre in centres) <= NOISE_BYTES
+    held = [list(_noise(centres, seed)) for seed in seeds] if few else None
 
     def may_be_larger(log_size: float) -> bool | None:
         lost = []
-        for seed in seeds:
-            _move(weights, centres, seed, math.exp(log_size), magnitude_aware)
+        deviations = _deviations(centres, math.exp(log_size), magnitude_aware)
+        for noise in held or (_noise(centres, seed) for seed in seeds):
+            _move(weights, centres, deviations, noise)
             lost.append(cost() - before)
         tried[log_size] = np.array(lost)
         left = LOST - float(np.mean(lost))
@@ -288,20 +293,32 @@ def noise_scale(
     return scale
 
 
+def _noise(centres: list[Tensor], seed: int) -> Iterator[Tensor]:
+    """Draw standard normal noise on all weights."""
+    rng = np.random.default_rng(seed)
+    for centre in centres:
+        yield tensor_of(rng.standard_normal(tuple(centre.shape), np.float32), centre.device)
+
+
+def _deviations(
+    centres: list[Tensor], size: float, magnitude_aware: bool
+) -> Sequence[Tensor | float]:
+    """Return the standard deviation of the noise on each weight, or on all of a tensor."""
+    if not magnitude_aware:
+        return [size] * len(centres)
+    return [(size**2 * centre.square() + EPSILON**2).sqrt() for centre in centres]
+
+
 @torch.no_grad()
 def _move(
     weights: list[nn.Parameter],
     centres: list[Tensor],
-    seed: int,
-    size: float,
-    magnitude_aware: bool,
+    deviations: Sequence[Tensor | float],
+    noise: Iterable[Tensor],
 ) -> None:
-    """Set the weights to their centres with noise of a size; it is drawn anew, to hold one draw."""
-    rng = np.random.default_rng(seed)
-    for weight, centre in zip(weights, centres, strict=True):
-        noise = tensor_of(rng.standard_normal(tuple(centre.shape), np.float32), centre.device)
-        deviation = (size**2 * centre.square() + EPSILON**2).sqrt() if magnitude_aware else size
-        weight.copy_(centre + deviation * noise)
+    """Set the weights to their centres with noise of these standard deviations."""
+    for weight, centre, deviation, drawn in zip(weights, centres, deviations, noise, strict=True):
+        weight.copy_(centre + deviation * drawn)
 
 
 def _standard_error(tried: dict[float, np.ndarray], log_size: float) -> float:

@@ -365,6 +365,7 @@ def _measurable(subject: Subject) -> Subject:
         initial=None if subject.initial is None else taken(subject.initial),
         snapshots=snapshots and {epoch: taken(network) for epoch, network in snapshots.items()},
         siblings=tuple(map(taken, subject.siblings)),
+        shared={},
     )
 
 

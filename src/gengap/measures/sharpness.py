@@ -304,7 +304,7 @@ class MovableLoss:
     def _moved(self, step: Weights) -> Iterator[None]:
         with torch.no_grad():
             for weight, centre, move in zip(self._weights, self.centres, step, strict=True):
-                weight.copy_(centre + move)
+                torch.add(centre, move, out=weight)
         yield
         with torch.no_grad():
             for weight, centre in zip(self._weights, self.centres, strict=True):
@@ -405,12 +405,18 @@ def learning_coefficient(
             "The training data are a single input, so there is no temperature: give more of them."
         )
     temperature = loss.count / math.log(loss.count)
-    position = [torch.zeros_like(centre) for centre in loss.centres]
+    sizes = [centre.numel() for centre in loss.centres]
+    position = torch.cat([torch.zeros_like(centre).flatten() for centre in loss.centres])
+    # The parts are views, which move with the whole.
+    parts = [
+        part.view_as(centre)
+        for part, centre in zip(torch.split(position, sizes), loss.centres, strict=True)
+    ]
     reference, rises = loss.all_losses(), []
     for index in range(burn_in + samples):
         chosen = rng.permutation(loss.count)[: min(batch, loss.batch_size)]
         rows = tensor_of(np.sort(chosen), reference.device)
-        losses, gradient = loss.batch_gradient(position, rows)
+        losses, gradient = loss.batch_gradient(parts, rows)
         rise = float((losses - reference[rows]).double().mean())
         if not math.isfinite(rise):
             raise GengapError(
@@ -419,13 +425,10 @@ def learning_coefficient(
             )
         if index >= burn_in:
             rises.append(rise)
-        noise = _noise(loss.centres, rng)
-        position = [
-            place
-            - step / 2 * (temperature * slope + localisation * place)
-            + math.sqrt(step) * drawn
-            for place, slope, drawn in zip(position, gradient, noise, strict=True)
-        ]
+        drift = torch.cat([slope.flatten() for slope in gradient]).mul_(temperature)
+        drift.add_(position, alpha=localisation)
+        (noise,) = _noise([position], rng)
+        position.sub_(drift, alpha=step / 2).add_(noise, alpha=math.sqrt(step))
     return temperature * float(np.mean(rises))
 
 

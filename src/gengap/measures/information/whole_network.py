@@ -12,7 +12,12 @@ from torch import Tensor, nn
 from gengap.curvature import CurvatureOperator, SpectralDensity, ggn
 from gengap.curvature.gauss_newton import FACTORS
 from gengap.curvature.lanczos import KrylovBasis
-from gengap.curvature.per_sample import batch_size, per_sample_gradients, pull_back
+from gengap.curvature.per_sample import (
+    batch_size,
+    per_sample_gradients,
+    pull_back,
+    squared_lengths,
+)
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures.information.evidence import best_precision, check_loss, occam_factor
@@ -73,7 +78,7 @@ def takeuchi_trace_ratio(subject: Subject) -> float:
     network, train = plain_network(subject), subject.train.sample(RATIO_INPUTS, subject.rng)
     parameters = subject.parameters
     gradients = per_sample_gradients(network, train, subject.loss, parameters=parameters)
-    noise = sum(float(part.double().square().sum()) for _, part in gradients) / len(train.labels)
+    noise = sum(float(squared_lengths(part).sum()) for _, part in gradients) / len(train.labels)
     curvature = gauss_newton_trace(network, train, subject.loss, subject.rng, parameters)
     if curvature == 0:
         raise GengapError(
@@ -116,7 +121,7 @@ def gauss_newton_trace(
             signs = tensor_of(rng.choice([-1.0, 1.0], outputs.shape), outputs.device)
             cotangents = torch.einsum("nab,nb->na", factors, signs).to(outputs.dtype)
             pulled = pull_back(network, inputs, cotangents, loss, parameters=parameters)
-            total += float(pulled.double().square().sum())
+            total += float(squared_lengths(pulled).sum())
     return total / draws / len(data.labels)
 
 
