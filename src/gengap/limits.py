@@ -105,5 +105,8 @@ G_THETA_BYTES = GIB
 SAMPLE_GRADIENT_BYTES = GIB // 2
 """Most bytes of the gradients of single inputs that a measure holds together."""
 
+NOISE_BYTES = GIB // 8
+"""Most bytes of the noise on all weights that is held between its sizes; more is drawn anew."""
+
 KERNEL_BYTES = 2 * GIB
 """Default budget of a tangent kernel, or of a mixed derivative, with its intermediate arrays."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
 from gengap.datasets import Split
 from gengap.measures import Subject, compute
@@ -135,3 +137,26 @@ def test_without_the_initial_weights_the_distance_alone_is_left_out(
         for name, value in values(network, network, train).items()
         if name != "distance_from_initialisation"
     }
+
+
+@pytest.mark.parametrize("wrap", [parametrizations.weight_norm, prune.identity])
+def test_weights_count_as_the_network_uses_them(wrap: Callable[..., nn.Module]) -> None:
+    inputs = np.random.default_rng(0).standard_normal((20, 4)).astype(np.float32)
+    train = Split(inputs, np.arange(20) % 3, 3)
+    torch.manual_seed(0)
+    plain, initial = nn.Linear(4, 3), nn.Linear(4, 3)
+    wrapped, first = (wrap(copy.deepcopy(layer), "weight") for layer in (plain, initial))
+    if wrap is prune.identity:
+        mask = torch.zeros(3, 4)
+        mask[:, :2] = 1.0
+        prune.custom_from_mask(wrapped, "weight", mask)  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            plain.weight.mul_(mask)
+    else:  # the direction's length says nothing
+        with torch.no_grad():
+            wrapped.parametrizations.weight.original1.mul_(10.0)  # type: ignore[union-attr]
+    expected, found = values(plain, initial, train), values(wrapped, first, train)
+    for name in ("sum_of_squared_weights", "distance_from_initialisation"):
+        assert found[name] == pytest.approx(expected[name], rel=1e-6)
+    square = float(sum(p.detach().double().square().sum() for p in plain.parameters()))
+    assert found["sum_of_squared_weights"] == pytest.approx(square, rel=1e-6)

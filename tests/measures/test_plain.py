@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,7 @@ from torch import nn
 
 from gengap.datasets import Split
 from gengap.measures import Subject, compute
-from gengap.networks import build, weight_layers
+from gengap.networks import build, kernel_norms, weight_layers
 
 CONVOLUTION = {"layer_name": "Conv2D", "filters": 4, "kernel_size": 3, "padding": "same"}
 HEAD: list[dict[str, object]] = [
@@ -95,3 +98,29 @@ def test_norms_distances_and_sharpness_depend_on_the_function_alone(name: str) -
         for pair in (networks, written)
     )
     assert first == pytest.approx(second, rel=1e-5 if name in EXACT else 1e-2)
+
+
+def test_norms_are_computed_once_for_a_family_and_anew_for_changed_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[nn.Module] = []
+
+    def counted(network: nn.Module, *arguments: Any) -> dict[str, float]:
+        calls.append(network)
+        return kernel_norms(network, *arguments)
+
+    monkeypatch.setattr("gengap.measures.plain.kernel_norms", counted)
+    inputs = np.random.default_rng(0).standard_normal((20, 4)).astype(np.float32)
+    network = nn.Sequential(nn.Linear(4, 3))
+    train = Split(inputs, np.arange(20) % 3, 3)
+    with torch.no_grad():  # all inputs are right
+        train = train.with_labels(network(torch.from_numpy(inputs)).argmax(1).numpy())
+    subject = Subject(network, None, train, np.random.default_rng(0))
+    before = compute("norms", subject)
+    assert len(calls) == 1
+    alone = compute("norms:log_prod_of_spec_over_margin", subject)
+    assert alone["log_prod_of_spec_over_margin"] == before["log_prod_of_spec_over_margin"]
+    with torch.no_grad():
+        network[0].weight.mul_(2.0)
+    after = compute("norms:log_sum_of_spec", subject)["log_sum_of_spec"]
+    assert after == pytest.approx(float(before["log_sum_of_spec"]) + 2 * math.log(2))  # type: ignore[arg-type]

@@ -39,6 +39,18 @@ def test_the_copy_computes_the_same_with_weights_of_its_own(name: str) -> None:
     torch.testing.assert_close(network(inputs), before, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_a_weight_that_is_made_of_frozen_parameters_is_frozen(name: str) -> None:
+    network = nn.Sequential(WRAPPERS[name](nn.Linear(4, 4)), nn.Linear(4, 2))
+    network[0].requires_grad_(False)
+    network[1].bias.requires_grad_(False)
+    flags = {key: value.requires_grad for key, value in effective_copy(network).named_parameters()}
+    assert flags == {"0.weight": False, "0.bias": False, "1.weight": True, "1.bias": False}
+    network[0].requires_grad_()
+    flags = {key: value.requires_grad for key, value in effective_copy(network).named_parameters()}
+    assert flags == {"0.weight": True, "0.bias": True, "1.weight": True, "1.bias": False}
+
+
 def test_a_difference_is_that_of_the_weights_in_use() -> None:
     torch.manual_seed(0)
     last, first = (parametrizations.weight_norm(nn.Linear(3, 2)) for _ in range(2))

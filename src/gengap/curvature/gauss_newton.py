@@ -87,7 +87,7 @@ def gauss_newton_g_theta(
         )
     scaled = factors @ vectors[:, significant] / (len(outputs) * values[significant]).sqrt()
     aligned = (directions / lengths).T @ kernel @ scaled
-    reached = directions.T @ (jacobian.double() @ torch.from_numpy(random).to(kernel))
+    reached = directions.T @ (jacobian @ torch.from_numpy(random).to(jacobian)).double()
     limit = float((reached / lengths[:, None]).abs().amax(0).mean())
     largest = aligned.abs().amax(0).clamp_max(1.0).flip(0).numpy(force=True)
     count = int((largest > limit).sum())
@@ -101,15 +101,12 @@ def _jacobian(
     repeated = inputs.repeat_interleave(outputs, dim=0)
     kind = next(network.parameters()).dtype
     units = torch.eye(outputs, dtype=kind, device=inputs.device).repeat(len(inputs), 1)
-    step = batch_size(network, parameters)
-    return torch.cat(
-        [
-            pull_back(network, some, unit, loss, parameters=parameters).detach()
-            for some, unit in zip(
-                torch.split(repeated, step), torch.split(units, step), strict=True
-            )
-        ]
-    )
+    jacobian = units.new_empty(len(units), gradient_size(network, parameters))
+    for rows in torch.split(torch.arange(len(units)), batch_size(network, parameters)):
+        some = slice(int(rows[0]), int(rows[-1]) + 1)
+        pulled = pull_back(network, repeated[some], units[some], loss, parameters=parameters)
+        jacobian[some] = pulled.detach()
+    return jacobian
 
 
 def _blocks(parts: Tensor) -> Tensor:

@@ -23,6 +23,9 @@ from gengap.networks.differentiation import (
 from gengap.training import loss_inputs, sample_losses
 from gengap.training.losses import check_fit, final_activation_of
 
+ROUNDED_NUMBERS = 2**17
+"""Numbers that are taken to float64 at a time: as many as a processor's cache holds."""
+
 
 class _Outputs(nn.Module):
     """What a loss is a function of, as a module: ``functional_call`` knows only ``forward``."""
@@ -96,6 +99,13 @@ def batch_size(network: nn.Module, parameters: CountedParameters = "trainable") 
 def gradient_size(network: nn.Module, parameters: CountedParameters = "trainable") -> int:
     """Return p, the number of all parameters that count."""
     return sum(value.numel() for value in counted_parameters(network, parameters).values())
+
+
+def squared_lengths(gradients: Tensor) -> Tensor:
+    """Return the squared Euclidean length (n,) of gradients (n, p), in float64."""
+    rows = max(1, ROUNDED_NUMBERS // gradients.shape[1])
+    parts = [part.double().square().sum(1) for part in torch.split(gradients, rows)]
+    return torch.cat(parts)
 
 
 def per_sample_gradients(

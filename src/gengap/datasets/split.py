@@ -83,11 +83,14 @@ class Split:
 
         Args:
             count: how many; all of them if there are fewer.
-            rng: draws one permutation of the samples, whatever ``count`` is.
+            rng: draws one permutation of the samples, whatever ``count`` is; nothing where all
+                samples are taken.
 
         Returns:
             A split of the same classes.
         """
+        if count >= len(self.labels):
+            return self
         return self.take(np.sort(rng.permutation(len(self.labels))[:count]))
 
 

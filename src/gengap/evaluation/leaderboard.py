@@ -43,6 +43,7 @@ from gengap.evaluation.questions import (
 from gengap.evaluation.rank_statistics import STATISTICS
 from gengap.evaluation.references import HYPER_PARAMETERS_PAIRWISE
 from gengap.evaluation.regression import fold_scores, pooled_r2
+from gengap.evaluation.reliability import reliability
 from gengap.evaluation.scoring import Row, interval_width, score
 from gengap.evaluation.verdict import verdict
 from gengap.files import writing
@@ -399,7 +400,7 @@ def score_table(
 ) -> pd.DataFrame:
     """Return the columns of a leaderboard that each row gives by itself."""
     left_out = len(designs.left_out_networks())
-    table = []
+    table, reliable = [], reliability(designs)
     for row in rows:
         r2 = pooled_r2(row.predictions, designs.gaps)
         table.append(
@@ -416,7 +417,7 @@ def score_table(
                 "r2_std": r2.std(ddof=1),
                 "increment_additive": row.increment_additive,
                 "increment_pairwise": row.increment_pairwise,
-                "reliability": reliability(row.name, designs),
+                "reliability": reliable.get(row.name, np.nan),
                 "width_90": interval_width(row.predictions, designs.gaps),
                 "mean_error": np.abs(row.predictions - designs.gaps).mean(),
                 "networks": len(designs.gaps),
@@ -424,21 +425,6 @@ def score_table(
             }
         )
     return pd.DataFrame(table)
-
-
-def reliability(measure: str, designs: Designs) -> float:
-    """Return the part of a measure's variance over networks that is not its own noise.
-
-    It is 1 - mean squared standard error / variance, as in classical test theory (Lord and Novick,
-    Statistical Theories of Mental Test Scores, 1968, section 3.3), and at least 0; NaN for a
-    measure without standard errors or variance.
-    """
-    errors = designs.standard_errors.get(measure)
-    if errors is None:
-        return float("nan")
-    values = next(d.values[:, 0] for d in designs.measures if d.name == measure)
-    variance = float(np.var(values, ddof=1))
-    return max(0.0, 1 - float(np.mean(errors**2)) / variance) if variance else float("nan")
 
 
 def combination_rows(together: Combination) -> list[Row]:

@@ -12,14 +12,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from torch import nn
 
-from gengap.errors import GengapError
-from gengap.measures.plain import first_input, plain_initial, plain_network
+from gengap.measures.plain import plain_initial, plain_network, plain_norms
 from gengap.measures.registry import measure
 from gengap.measures.results import LeftOut
 from gengap.measures.subject import Subject
-from gengap.networks import batched_outputs, class_logits, kernel_norms
+from gengap.networks import batched_outputs, class_logits, difference
 from gengap.networks.differentiation import counted_parameters
+from gengap.networks.effective_weights import effective_copy
 from gengap.training import loss_and_accuracy, mean_loss
 
 MARGIN_PERCENTILE = 10.0
@@ -49,7 +50,8 @@ def parameter_count(subject: Subject) -> float:
 def sum_of_squared_weights(subject: Subject) -> float:
     """Compute the squared Euclidean norm of all trainable parameters, biases among them.
 
-    Batch normalisation is folded into the kernel before it.
+    Batch normalisation is folded into the kernel before it, and a weight that is pruned or
+    normalised counts as the network uses it.
 
     Equation:
         ||w||^2, with w all trainable parameters.
@@ -61,9 +63,7 @@ def sum_of_squared_weights(subject: Subject) -> float:
     Returns:
         The sum, at least 0.
     """
-    counted = counted_parameters(plain_network(subject), subject.parameters)
-    squares = (p.detach().double().square().sum() for p in counted.values())
-    return float(sum(squares))
+    return _sum_of_squares(effective_copy(plain_network(subject)), subject)
 
 
 @measure(needs={"initial"})
@@ -71,7 +71,7 @@ def distance_from_initialisation(subject: Subject) -> float:
     """Compute the Euclidean distance of all trainable parameters from their initial values.
 
     Biases are among them. Batch normalisation is folded into the kernel before it, in both
-    networks.
+    networks, and a weight that is pruned or normalised counts as the network uses it.
 
     Equation:
         ||w - w_0||, with w all trainable parameters and w_0 their initial values.
@@ -86,23 +86,13 @@ def distance_from_initialisation(subject: Subject) -> float:
     Raises:
         GengapError: the initial weights are those of another network.
     """
-    counted = counted_parameters(plain_network(subject), subject.parameters)
-    initial = dict(plain_initial(subject).named_parameters())
-    strange = [
-        name
-        for name, last in counted.items()
-        if name not in initial or initial[name].shape != last.shape
-    ]
-    if strange:
-        raise GengapError(
-            f"The initial weights have no parameter {strange[0]} of the trained one's shape: give "
-            "those of the same network."
-        )
-    squares = [
-        (last.detach().double() - initial[name].detach().double()).square().sum()
-        for name, last in counted.items()
-    ]
-    return math.sqrt(float(sum(squares)))
+    moved = difference(plain_network(subject), plain_initial(subject))
+    return math.sqrt(_sum_of_squares(moved, subject))
+
+
+def _sum_of_squares(network: nn.Module, subject: Subject) -> float:
+    counted = counted_parameters(network, subject.parameters).values()
+    return float(sum(parameter.detach().square().sum() for parameter in counted))
 
 
 @measure(sees="kernels")
@@ -132,15 +122,8 @@ def log_spectral_norm_product(subject: Subject) -> float:
     Raises:
         GengapError: the network calls no kernel.
     """
-    network = plain_network(subject)
-    example = first_input(network, subject.train)
-    norms = kernel_norms(network, example, subject.rng)
-    if not norms:
-        raise GengapError(
-            "The network calls no layer that owns a kernel, so there is no operator norm: use "
-            "layers of torch.nn, or do without this measure."
-        )
-    return float(sum(math.log(max(norm, np.finfo(float).tiny)) for norm in norms.values()))
+    norms = plain_norms(subject).values()
+    return float(sum(math.log(max(norm, np.finfo(float).tiny)) for norm in norms))
 
 
 @measure(needs={"classes"})

@@ -27,9 +27,9 @@ from gengap.limits import G_THETA_BYTES
 from gengap.measures.plain import plain_network
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
-from gengap.networks import tensor_of
+from gengap.networks import device_of, input_batches, tensor_of
 from gengap.networks.differentiation import counted_parameters
-from gengap.training import mean_loss
+from gengap.training.losses import check_fit, loss_and_accuracy_of
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ BISECTIONS = 14
     needs={"fitting_outputs", "twice_differentiable"},
     sign={"hessian_negatives": "?", "hessian_negative_mass": "?"},
     slow=True,
+    draws=2,
 )
 def hessian_spectrum(subject: Subject) -> dict[str, float]:
     """Compute sums over the spectrum of the Hessian of the mean loss.
@@ -134,7 +135,7 @@ def hessian_spectrum(subject: Subject) -> dict[str, float]:
     return values
 
 
-@measure(needs={"fitting_outputs"})
+@measure(needs={"fitting_outputs"}, draws=2)
 def loss_sharpness(subject: Subject) -> float:
     """Compute how little Gaussian noise on all trainable weights raises the loss by 0.1.
 
@@ -171,7 +172,10 @@ def loss_sharpness(subject: Subject) -> float:
         ]
         for _ in range(DRAWS)
     ]
-    target = mean_loss(network, data, subject.loss) + LOSS_INCREASE
+    check_fit(network, data, subject.loss)
+    labels = tensor_of(data.labels, device_of(network))
+    _, inputs = next(input_batches(network, data.inputs, len(labels)))
+    target = loss_and_accuracy_of(network, inputs, labels, subject.loss)[0] + LOSS_INCREASE
     if not math.isfinite(target):
         raise GengapError(
             f"The training loss is {target - LOSS_INCREASE}, so it cannot be perturbed: look at "
@@ -182,7 +186,7 @@ def loss_sharpness(subject: Subject) -> float:
         total = 0.0
         for draw in draws:
             _move(weights, centres, draw, sigma)
-            total += mean_loss(noisy, data, subject.loss)
+            total += loss_and_accuracy_of(noisy, inputs, labels, subject.loss)[0]
         return total / DRAWS
 
     # A loss that overflowed compares as false, and is too large.
@@ -195,7 +199,7 @@ def loss_sharpness(subject: Subject) -> float:
     return -(low + high) / 2
 
 
-@measure(needs={"classes"})
+@measure(needs={"classes"}, slow=True, draws=2)
 def g_theta(subject: Subject) -> float:
     """Count the eigenvectors that the gradients of training inputs reach.
 

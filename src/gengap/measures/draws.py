@@ -53,8 +53,8 @@ def mean_of_draws(values: Sequence[Value]) -> Estimate:
         values: of each of k >= 2 draws a number, a vector, or numbers by the same names.
 
     Returns:
-        The mean, and the standard deviation of the draws over sqrt(k), of the form of a value.
-        Equal draws have themselves as their mean, without rounding, and the error 0.
+        The mean, and the standard deviation of the draws over sqrt(k), of the form of a value,
+        with the draws. Equal draws have themselves as their mean, without rounding, and error 0.
 
     Raises:
         GengapError: the draws have different components.
@@ -64,6 +64,7 @@ def mean_of_draws(values: Sequence[Value]) -> Estimate:
     arrays = [_array(value, names) for value in values]
     if len({array.shape for array in arrays}) != 1:
         raise GengapError(DIFFERENT_COMPONENTS)
+    draws = np.stack([np.ravel(array) for array in arrays])
     differences = np.stack(arrays) - arrays[0]
     mean = arrays[0] + differences.mean(axis=0)
     error = differences.std(axis=0, ddof=1) / math.sqrt(len(values))
@@ -71,8 +72,19 @@ def mean_of_draws(values: Sequence[Value]) -> Estimate:
         return Estimate(
             dict(zip(names, mean.tolist(), strict=True)),
             dict(zip(names, error.tolist(), strict=True)),
+            draws,
         )
-    return Estimate(mean, error) if mean.ndim else Estimate(float(mean), float(error))
+    if mean.ndim:
+        return Estimate(mean, error, draws)
+    return Estimate(float(mean), float(error), draws)
+
+
+def exact(value: Value) -> Estimate:
+    """Give a value that rests on no random draw the standard error 0."""
+    if isinstance(value, Mapping):
+        return Estimate(value, dict.fromkeys(value, 0.0))
+    error = np.zeros(np.shape(value))
+    return Estimate(value, error if error.ndim else 0.0)
 
 
 def _array(value: Value, names: list[str] | None) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ INPUTS = 200
 """Number of training inputs whose gradients are taken; all, if there are fewer."""
 LEAST_INPUTS = 2
 
-COLUMNS = 2**14
+COLUMNS = 2**11
 """Parameters whose gradients are taken in float64 at a time."""
 
 ROUNDING = 1e-5
@@ -46,6 +46,7 @@ EQUAL = LeftOut(
 @measure(
     "log_gradient_noise", "negative_gradient_coherence", "negative_gradient_signal_to_noise",
     *WITHIN, *BETWEEN, needs={"fitting_outputs"}, sign=dict.fromkeys(BETWEEN, "?"),
+    draws=2,
 )  # fmt: skip
 def gradient_agreement(subject: Subject) -> dict[str, float | LeftOut]:
     """Compute noise, coherence, signal-to-noise ratio and stiffness of single inputs' gradients.
@@ -144,7 +145,8 @@ def moments_of(gradients: Tensor) -> Moments:
     for part in torch.split(gradients, COLUMNS, dim=1):
         columns = part.double()
         products += columns @ columns.T
-        variance, mean = torch.var_mean(columns, dim=0, correction=0)
+        mean = columns.mean(0)
+        variance = (columns - mean).square().mean(0)
         squares = mean.square()
         varies = variance > ROUNDING**2 * (squares + variance)
         noise += float(variance.sum())

@@ -28,7 +28,13 @@ from torch import Tensor, nn
 
 from gengap.curvature.operators import gradient_second_moment
 from gengap.errors import GengapError
-from gengap.measures.plain import first_input, plain_initial, plain_network
+from gengap.measures.plain import (
+    first_input,
+    plain_initial,
+    plain_network,
+    plain_norms,
+    starts,
+)
 from gengap.measures.registry import measure
 from gengap.measures.results import LeftOut
 from gengap.measures.subject import Subject
@@ -159,8 +165,7 @@ def norms_of_kernels(subject: Subject) -> dict[str, float | LeftOut]:
     Raises:
         GengapError: the network calls no kernel.
     """
-    network = plain_network(subject)
-    norms = _norms(network, subject)
+    network, norms = plain_network(subject), _norms(subject)
 
     def mean_stable_rank(rows: list[Tensor]) -> float:
         squares = np.array([float(norms_of_rows.square().sum()) for norms_of_rows in rows])
@@ -204,7 +209,7 @@ def norms_over_margin(subject: Subject) -> dict[str, float]:
     Raises:
         GengapError: the network calls no kernel, or the margin is not positive.
     """
-    norms = _norms(plain_network(subject), subject)
+    norms = _norms(subject)
     margin = training_margin(subject)
     product = norms.log_prod_of_spec(margin)
     return {
@@ -235,8 +240,10 @@ def dist_spec_init(subject: Subject) -> float:
     Raises:
         GengapError: the initial weights are those of another network, or there is no kernel.
     """
-    moved = difference(plain_network(subject), plain_initial(subject))
-    return float((_norms(moved, subject).spectral ** 2).sum())
+    plain_norms(subject)  # refuses a network without kernels
+    moved = _moved(subject)
+    norms = kernel_norms(moved, first_input(moved, subject.train), starts())
+    return float(sum(norm**2 for norm in norms.values()))
 
 
 @measure(
@@ -270,9 +277,7 @@ def spectral_bounds(subject: Subject) -> dict[str, float | LeftOut]:
         GengapError: the initial weights are those of another network, there is no kernel, or the
             margin is not positive.
     """
-    network, train = plain_network(subject), subject.train
-    moved = difference(network, plain_initial(subject))
-    norms = _norms(network, subject)
+    moved, norms, train = _moved(subject), _norms(subject), subject.train
     changes = _frobenius_norms(moved, norms.names)
     margin = training_margin(subject)
     # One-hot tokens have the norm 1 each.
@@ -292,7 +297,7 @@ def spectral_bounds(subject: Subject) -> dict[str, float | LeftOut]:
     }
 
 
-@measure(needs={"fitting_outputs"})
+@measure(needs={"fitting_outputs"}, draws=2)
 def fisher_rao(subject: Subject) -> float:
     """Compute the Fisher-Rao norm of the parameters.
 
@@ -338,11 +343,7 @@ def training_margin(subject: Subject) -> float:
     Raises:
         GengapError: it is not positive, so that nothing can be divided by it.
     """
-    logits = class_logits(batched_outputs(subject.network, subject.train)).double()
-    labels = tensor_of(subject.train.labels, logits.device)[:, None]
-    correct = logits.gather(1, labels)[:, 0]
-    others = logits.scatter(1, labels, -math.inf).amax(1)
-    margin = float(np.percentile((correct - others).numpy(force=True), MARGIN_PERCENTILE))
+    margin = subject.once("training margin", lambda: _training_margin(subject))
     if not margin > 0:
         raise GengapError(
             f"The 10th percentile of the training margins is {margin:.3g}, so nothing can be "
@@ -350,6 +351,14 @@ def training_margin(subject: Subject) -> float:
             "measure."
         )
     return margin
+
+
+def _training_margin(subject: Subject) -> float:
+    logits = class_logits(batched_outputs(subject.network, subject.train)).double()
+    labels = tensor_of(subject.train.labels, logits.device)[:, None]
+    correct = logits.gather(1, labels)[:, 0]
+    others = logits.scatter(1, labels, -math.inf).amax(1)
+    return float(np.percentile((correct - others).numpy(force=True), MARGIN_PERCENTILE))
 
 
 class _Norms(NamedTuple):
@@ -375,17 +384,18 @@ class _Norms(NamedTuple):
         return float(((self.frobenius / self.spectral) ** 2).sum())
 
 
-def _norms(network: nn.Module, subject: Subject) -> _Norms:
-    """Compute the norms of the kernels of a network without batch normalisation."""
-    train = subject.train
-    spectral = kernel_norms(network, first_input(network, train), subject.rng)
-    if not spectral:
-        raise GengapError(
-            "The network calls no layer that owns a kernel, so there is no norm: use layers of "
-            "torch.nn, or do without this measure."
-        )
-    names = list(spectral)
-    return _Norms(names, np.array(list(spectral.values())), _frobenius_norms(network, names))
+def _norms(subject: Subject) -> _Norms:
+    """Compute the norms of the kernels of the network without batch normalisation."""
+    spectral = plain_norms(subject)
+    names, values = list(spectral), np.array(list(spectral.values()))
+    return _Norms(names, values, _frobenius_norms(plain_network(subject), names))
+
+
+def _moved(subject: Subject) -> nn.Module:
+    """Return the network whose weights are the trained ones less the initial ones."""
+    return subject.once(
+        "moved network", lambda: difference(plain_network(subject), plain_initial(subject))
+    )
 
 
 def _frobenius_norms(network: nn.Module, names: list[str]) -> np.ndarray:
@@ -410,7 +420,9 @@ def _of_rows(
 
 def _sum_over_paths(subject: Subject) -> float:
     network = plain_network(subject)
-    return sum_over_paths(network, first_input(network, subject.train))
+    return subject.once(
+        "sum over paths", lambda: sum_over_paths(network, first_input(network, subject.train))
+    )
 
 
 def _log_product(norms: np.ndarray, margin: float) -> float:

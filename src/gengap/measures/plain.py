@@ -6,24 +6,60 @@ as the one kernel that computes the same, see :func:`gengap.networks.folded`.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from gengap.datasets import Split
+from gengap.errors import GengapError
 from gengap.measures.subject import Subject
-from gengap.networks import Network, evaluating, folded, input_batches
+from gengap.networks import Network, evaluating, folded, input_batches, kernel_norms
 from gengap.networks.inference import stating_inputs
+from gengap.seeding import salted
 
 
 def plain_network(subject: Subject) -> nn.Module:
     """Return the trained network with batch normalisation folded; itself if it has none."""
-    return folded(subject.network, first_input(subject.network, subject.train))
+    return subject.once("plain network", lambda: _plain(subject.network, subject.train))
 
 
 def plain_initial(subject: Subject) -> nn.Module:
     """Return the network at its initial weights, likewise; they are known."""
-    assert subject.initial is not None
-    return folded(subject.initial, first_input(subject.initial, subject.train))
+    initial = subject.initial
+    assert initial is not None
+    return subject.once("plain initial network", lambda: _plain(initial, subject.train))
+
+
+def plain_norms(subject: Subject) -> dict[str, float]:
+    """Compute the operator norms of the kernels of the plain network, by the kernels' names.
+
+    Returns:
+        See :func:`gengap.networks.kernel_norms`; at least one.
+
+    Raises:
+        GengapError: the network calls no kernel.
+    """
+
+    def compute() -> dict[str, float]:
+        network = plain_network(subject)
+        norms = kernel_norms(network, first_input(network, subject.train), starts())
+        if not norms:
+            raise GengapError(
+                "The network calls no layer that owns a kernel, so there is no operator norm: use "
+                "layers of torch.nn, or do without this measure."
+            )
+        return norms
+
+    return subject.once("operator norms", compute)
+
+
+def starts() -> np.random.Generator:
+    """Return the generator of the iterations' starting vectors, which the norms do not show."""
+    return salted(0, "operator norms")
+
+
+def _plain(network: nn.Module, train: Split) -> nn.Module:
+    return folded(network, first_input(network, train))
 
 
 def first_input(network: nn.Module, train: Split) -> Tensor:

@@ -34,7 +34,7 @@ import numpy as np
 from gengap.arguments import whole_number
 from gengap.errors import GengapError
 from gengap.failures import NETWORK_FAULTS, is_fault_of_network
-from gengap.measures.draws import WatchedGenerator, mean_of_draws
+from gengap.measures.draws import WatchedGenerator, exact, mean_of_draws
 from gengap.measures.needs import NEEDS
 from gengap.measures.results import SLOW, Estimate, LeftOut, MeasureResults, Value
 from gengap.measures.subject import Subject
@@ -160,8 +160,8 @@ def measure(
             (so of logarithms where it returns logarithms), and its standard error is their
             deviation over the root of their number. A function that draws nothing from
             ``subject.rng``, for instance since it takes all of a few training inputs, is computed
-            once. A function that knows its Monte Carlo error may have one draw, and return
-            :class:`Estimate` in the place of a value.
+            once, and its standard error is 0. A function that knows its Monte Carlo error may have
+            one draw, and return :class:`Estimate` in the place of a value.
 
     Returns:
         A decorator that leaves the function as it is.
@@ -314,6 +314,7 @@ def attempt(what: str | MeasureFunction, subject: Subject, *, slow: bool = True)
     unmet: dict[str, str] = {}
     shares: dict[str, float] = {}
     errors: dict[str, Value] = {}
+    draws: dict[str, np.ndarray] = {}
     for function in selected:
         if declaration(function).slow and not slow:
             results = _not_asked_for(function)
@@ -324,7 +325,8 @@ def attempt(what: str | MeasureFunction, subject: Subject, *, slow: bool = True)
         unmet |= {name: need for name, need in results.unmet.items() if name in names}
         shares |= {name: share for name, share in results.coverage.items() if name in names}
         errors |= {name: error for name, error in results.standard_errors.items() if name in names}
-    return MeasureResults(values, left_out, shares, unmet, errors)
+        draws |= {name: drawn for name, drawn in results.draws.items() if name in names}
+    return MeasureResults(values, left_out, shares, unmet, errors, draws)
 
 
 def applicable(family: str, subject: Subject) -> dict[str, str | None]:
@@ -363,6 +365,7 @@ def _measurable(subject: Subject) -> Subject:
         initial=None if subject.initial is None else taken(subject.initial),
         snapshots=snapshots and {epoch: taken(network) for epoch, network in snapshots.items()},
         siblings=tuple(map(taken, subject.siblings)),
+        shared={},
     )
 
 
@@ -384,6 +387,7 @@ def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
     left_out: dict[str, str] = {}
     unmet: dict[str, str] = {}
     errors: dict[str, Value] = {}
+    draws: dict[str, np.ndarray] = {}
     for name, outcome in outcomes.items():
         if isinstance(outcome, LeftOut):
             left_out[name] = outcome.reason
@@ -400,25 +404,32 @@ def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
         values[name] = value
         if isinstance(outcome, Estimate):
             errors[name] = outcome.standard_error
+            if outcome.draws is not None:
+                draws[name] = outcome.draws
     shares = {} if share is None else dict.fromkeys(values, share)
-    return MeasureResults(values, left_out, shares, unmet, errors)
+    return MeasureResults(values, left_out, shares, unmet, errors, draws)
 
 
 def _drawn(function: MeasureFunction, subject: Subject) -> dict[str, Outcome]:
-    """Compute a function in as many draws as it declares, once where it draws nothing."""
+    """Compute a function in as many draws as it declares; once where it draws nothing."""
     further = subject.rng.spawn(declaration(function).draws - 1)
     watched = WatchedGenerator(subject.rng.bit_generator)
-    draws = [_once(function, replace(subject, rng=watched))]
-    if watched.is_used:
-        draws += [_once(function, replace(subject, rng=rng)) for rng in further]
-    if len(draws) == 1:
-        return draws[0]
-    return {name: _mean([draw[name] for draw in draws]) for name in draws[0]}
+    first = _once(function, replace(subject, rng=watched))
+    if not further:
+        return first
+    if not watched.is_used:
+        return {name: _exact(outcome) for name, outcome in first.items()}
+    draws = [first, *(_once(function, replace(subject, rng=rng)) for rng in further)]
+    return {name: _mean([draw[name] for draw in draws]) for name in first}
 
 
 def _once(function: MeasureFunction, subject: Subject) -> dict[str, Outcome]:
     with undisturbed(subject.networks):
         return _named(function, function(subject))
+
+
+def _exact(outcome: Outcome) -> Outcome:
+    return outcome if isinstance(outcome, LeftOut | Estimate) else exact(outcome)
 
 
 def _mean(outcomes: Sequence[Outcome]) -> Outcome:

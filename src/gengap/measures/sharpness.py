@@ -70,6 +70,7 @@ Weights = list[Tensor]
     "worst_case_sharpness",
     "average_sharpness",
     needs={"fitting_outputs"},
+    draws=2,
 )
 def sharpness_at_a_radius(subject: Subject) -> dict[str, float]:
     """Compute the rise of the loss at a fixed distance from the weights, in four directions.
@@ -81,7 +82,7 @@ def sharpness_at_a_radius(subject: Subject) -> dict[str, float]:
     T the diagonal matrix of |w|, so it is the same for each rescaling of ReLU layers.
     ``worst_case_sharpness`` is max L(w + e) - L(w) over ||e|| <= 0.5, sought by five steps of
     projected gradient ascent, and ``average_sharpness`` the mean of L(w + e) - L(w) over ||e|| =
-    0.5, estimated from five random directions and their opposites.
+    0.5, estimated from five random directions and their opposites in each of two draws.
 
     Source: Foret et al. 2021, "Sharpness-aware minimization for efficiently improving
     generalization" (one step); Kwon et al. 2021, "ASAM: adaptive sharpness-aware minimization for
@@ -117,17 +118,15 @@ def sharpness_at_a_radius(subject: Subject) -> dict[str, float]:
             for size, slope in zip(sizes, relative, strict=True)
         ]
     )
-    average, error = average_rise(loss, RADIUS, DRAWS, subject.rng)
-    log.info("average sharpness %.4g, standard error %.2g", average, error)
     return {
         "one_step_sharpness": one_step - start,
         "adaptive_sharpness": adaptive - start,
         "worst_case_sharpness": worst_rise(loss, gradient, RADIUS, ASCENTS),
-        "average_sharpness": average,
+        "average_sharpness": average_rise(loss, RADIUS, DRAWS, subject.rng),
     }
 
 
-@measure(needs={"fitting_outputs"})
+@measure(needs={"fitting_outputs"}, draws=2)
 def relative_flatness(subject: Subject) -> float:
     """Compute the trace of the loss's Hessian in the last layer, relative to the layer's weights.
 
@@ -194,7 +193,7 @@ def _relative_curvatures(network: nn.Module, inputs: Tensor, labels: Tensor, los
     return float((features.detach().double().square().sum(1) * curvatures).sum())
 
 
-@measure(needs={"fitting_outputs"}, slow=True)
+@measure(needs={"fitting_outputs"}, slow=True, draws=2)
 def local_learning_coefficient(subject: Subject) -> float:
     """Estimate the local learning coefficient: how many directions the loss determines, halved.
 
@@ -305,7 +304,7 @@ class MovableLoss:
     def _moved(self, step: Weights) -> Iterator[None]:
         with torch.no_grad():
             for weight, centre, move in zip(self._weights, self.centres, step, strict=True):
-                weight.copy_(centre + move)
+                torch.add(centre, move, out=weight)
         yield
         with torch.no_grad():
             for weight, centre in zip(self._weights, self.centres, strict=True):
@@ -352,9 +351,7 @@ def worst_rise(loss: MovableLoss, gradient: Weights, radius: float, steps: int) 
     return best
 
 
-def average_rise(
-    loss: MovableLoss, radius: float, draws: int, rng: np.random.Generator
-) -> tuple[float, float]:
+def average_rise(loss: MovableLoss, radius: float, draws: int, rng: np.random.Generator) -> float:
     """Estimate the mean rise of the loss on a sphere around the trained weights.
 
     Args:
@@ -365,7 +362,7 @@ def average_rise(
         rng: draws the directions.
 
     Returns:
-        The mean, and its standard error.
+        The mean.
     """
     start = loss.value()
     rises = []
@@ -373,7 +370,7 @@ def average_rise(
         direction = _noise(loss.centres, rng)
         step = scaled(direction, radius / norm(direction))
         rises.append((loss.at(step) + loss.at(scaled(step, -1.0))) / 2 - start)
-    return float(np.mean(rises)), float(np.std(rises, ddof=1) / math.sqrt(draws))
+    return float(np.mean(rises))
 
 
 def learning_coefficient(
@@ -408,12 +405,18 @@ def learning_coefficient(
             "The training data are a single input, so there is no temperature: give more of them."
         )
     temperature = loss.count / math.log(loss.count)
-    position = [torch.zeros_like(centre) for centre in loss.centres]
+    sizes = [centre.numel() for centre in loss.centres]
+    position = torch.cat([torch.zeros_like(centre).flatten() for centre in loss.centres])
+    # The parts are views, which move with the whole.
+    parts = [
+        part.view_as(centre)
+        for part, centre in zip(torch.split(position, sizes), loss.centres, strict=True)
+    ]
     reference, rises = loss.all_losses(), []
     for index in range(burn_in + samples):
         chosen = rng.permutation(loss.count)[: min(batch, loss.batch_size)]
         rows = tensor_of(np.sort(chosen), reference.device)
-        losses, gradient = loss.batch_gradient(position, rows)
+        losses, gradient = loss.batch_gradient(parts, rows)
         rise = float((losses - reference[rows]).double().mean())
         if not math.isfinite(rise):
             raise GengapError(
@@ -422,13 +425,10 @@ def learning_coefficient(
             )
         if index >= burn_in:
             rises.append(rise)
-        noise = _noise(loss.centres, rng)
-        position = [
-            place
-            - step / 2 * (temperature * slope + localisation * place)
-            + math.sqrt(step) * drawn
-            for place, slope, drawn in zip(position, gradient, noise, strict=True)
-        ]
+        drift = torch.cat([slope.flatten() for slope in gradient]).mul_(temperature)
+        drift.add_(position, alpha=localisation)
+        (noise,) = _noise([position], rng)
+        position.sub_(drift, alpha=step / 2).add_(noise, alpha=math.sqrt(step))
     return temperature * float(np.mean(rises))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from gengap.errors import GengapError
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
+
+Result = TypeVar("Result")
 
 CountedParameters = Literal["trainable", "all"]
 """Which parameters of a network count: see :class:`Subject`."""
@@ -33,8 +35,11 @@ class Subject:
         initial: the same network with its initial weights; None where they are not known.
         train: the training inputs (n, *input_shape), float32 or tokens, and the labels or numbers
             (n,) trained on.
-        rng: source of all randomness of a measure. :func:`~gengap.measures.compute` gives each
-            measure a stream of its own.
+        rng: source of all randomness of a measure. Networks that are to be compared are given
+            generators of one seed, so that all are measured on the same drawn inputs; the workflow
+            seeds by task and family, not by network. :func:`~gengap.measures.compute` gives each
+            function a stream of its own, and each of its draws another. A function draws inputs
+            first, before anything whose number depends on the network.
         loss: the loss that the network was trained on, one of :data:`gengap.names.LOSSES`; by
             default the cross-entropy, or the squared error where the targets are numbers.
         parameters: which parameters count, in sizes, norms, distances, curvature and tangent
@@ -51,6 +56,8 @@ class Subject:
         diagrams: persistence diagrams of the network's activations as
             :func:`gengap.topology.draw_diagrams` returns them: per draw and per dimension births
             and deaths (bars, 2); None where they were not computed.
+        shared: results that the functions of a family share while it is computed, by name; None
+            where a function is called by itself.
 
     Raises:
         GengapError: ``parameters`` is neither word, or ``rng`` is no generator.
@@ -68,6 +75,7 @@ class Subject:
     siblings: tuple[nn.Module, ...] = ()
     unlabelled: NDArray[np.float32] | None = None
     diagrams: Sequence[Sequence[NDArray[np.floating]]] | None = None
+    shared: dict[str, Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.rng, np.random.Generator):
@@ -78,6 +86,24 @@ class Subject:
             raise GengapError(f"'parameters' is {self.parameters!r}: choose 'trainable' or 'all'.")
         if not self.loss:
             object.__setattr__(self, "loss", "mse" if self.train.has_numbers else "cross_entropy")
+
+    def once(self, name: str, compute: Callable[[], Result]) -> Result:
+        """Compute a result that several functions of a family need, once for all of them.
+
+        Args:
+            name: the result's name, the same in all functions.
+            compute: computes it, of the subject without its ``rng``, so that a measure has the same
+                value alone and within its family.
+
+        Returns:
+            The result, which nobody changes.
+        """
+        if self.shared is None:
+            return compute()
+        if name not in self.shared:
+            self.shared[name] = compute()
+        result: Result = self.shared[name]
+        return result
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:

@@ -24,8 +24,10 @@ def effective_copy(network: nn.Module) -> nn.Module:
         network: any network; it is not changed.
 
     Returns:
-        A float64 copy in eval mode that computes the same function, up to rounding.
+        A float64 copy in eval mode that computes the same function, up to rounding. A weight may be
+        trained if one of the parameters that it was made of may be.
     """
+    trained = [name for name, value in network.named_parameters() if value.requires_grad]
     copied, _ = differentiable_copy(network, "all", torch.float64)
     for module in list(copied.modules()):
         if isinstance(module, MaskedLinear):
@@ -44,7 +46,17 @@ def effective_copy(network: nn.Module) -> nn.Module:
                 remove_spectral_norm(module, hook.name)
             elif isinstance(hook, prune.BasePruningMethod):
                 prune.remove(module, hook._tensor_name)  # type: ignore[no-untyped-call]
+    for name, weight in copied.named_parameters():
+        weight.requires_grad_(any(_makes(source, name) for source in trained))
     return copied
+
+
+def _makes(source: str, name: str) -> bool:
+    """Whether a parameter is a weight, or one of those that torch makes it of, by their names."""
+    owner, dot, own = name.rpartition(".")
+    former = {f"{owner}{dot}{own}_{part}" for part in ("orig", "g", "v")}
+    parametrised = f"{owner}{dot}parametrizations.{own}."
+    return source == name or source in former or source.startswith(parametrised)
 
 
 @torch.no_grad()

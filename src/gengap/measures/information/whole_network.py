@@ -12,7 +12,12 @@ from torch import Tensor, nn
 from gengap.curvature import CurvatureOperator, SpectralDensity, ggn
 from gengap.curvature.gauss_newton import FACTORS
 from gengap.curvature.lanczos import KrylovBasis
-from gengap.curvature.per_sample import batch_size, per_sample_gradients, pull_back
+from gengap.curvature.per_sample import (
+    batch_size,
+    per_sample_gradients,
+    pull_back,
+    squared_lengths,
+)
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures.information.evidence import best_precision, check_loss, occam_factor
@@ -33,8 +38,9 @@ log = logging.getLogger(__name__)
 
 RATIO_INPUTS = 200
 """Number of training inputs of the traces' ratio; all, if there are fewer."""
-DRAWS = 2
-"""Random vectors in each input's outputs that estimate the trace of the Gauss-Newton matrix."""
+DRAWS = 1
+"""Random vectors in each input's outputs that estimate the trace of the Gauss-Newton matrix; the
+measure has several draws of them."""
 
 INPUTS = 1000
 """Number of training inputs of the other two criteria; all, if there are fewer."""
@@ -44,13 +50,13 @@ ROUNDING = {"float32": 1e-6, "float64": 1e-12}
 """Eigenvalues below this, relative to the largest, are rounding errors of a matrix of this type."""
 
 
-@measure(needs={"fitting_outputs"}, estimates_gap=True)
+@measure(needs={"fitting_outputs"}, estimates_gap=True, draws=2)
 def takeuchi_trace_ratio(subject: Subject) -> float:
     """Compute the ratio of the traces of the gradients' second moment and of the curvature.
 
     It is Takeuchi's criterion where one matrix is a multiple of the other, and an estimate of the
     gap of losses. Both traces are over at most 200 training inputs. That of the curvature is
-    estimated from two random vectors in the outputs of each input.
+    estimated from a random vector in the outputs of each input, in each of two draws.
 
     Equation:
         tr(C) / tr(H) / n, with C the second moment of the gradients g_i of the inputs' losses
@@ -73,7 +79,7 @@ def takeuchi_trace_ratio(subject: Subject) -> float:
     network, train = plain_network(subject), subject.train.sample(RATIO_INPUTS, subject.rng)
     parameters = subject.parameters
     gradients = per_sample_gradients(network, train, subject.loss, parameters=parameters)
-    noise = sum(float(part.double().square().sum()) for _, part in gradients) / len(train.labels)
+    noise = sum(float(squared_lengths(part).sum()) for _, part in gradients) / len(train.labels)
     curvature = gauss_newton_trace(network, train, subject.loss, subject.rng, parameters)
     if curvature == 0:
         raise GengapError(
@@ -116,13 +122,14 @@ def gauss_newton_trace(
             signs = tensor_of(rng.choice([-1.0, 1.0], outputs.shape), outputs.device)
             cotangents = torch.einsum("nab,nb->na", factors, signs).to(outputs.dtype)
             pulled = pull_back(network, inputs, cotangents, loss, parameters=parameters)
-            total += float(pulled.double().square().sum())
+            total += float(squared_lengths(pulled).sum())
     return total / draws / len(data.labels)
 
 
 @measure(
     "laplace_marginal_likelihood", "takeuchi_full",
     needs={"fitting_outputs", "twice_differentiable"}, slow=True, estimates_gap=True,
+    draws=2,
 )  # fmt: skip
 def whole_network_criteria(subject: Subject) -> dict[str, float]:
     """Compute the cost of the parameters by the Laplace evidence, and Takeuchi's full criterion.

@@ -37,7 +37,7 @@ ASCENT_STEP = 0.1
 SHARPNESS_INPUTS = 10 * ASCENT_BATCH
 
 
-@measure(needs={"classes", "float_inputs"})
+@measure(needs={"classes", "float_inputs"}, draws=2)
 def jacobian_norm(subject: Subject) -> float:
     """Compute the mean squared entry of the Jacobian of the logits in the activations.
 
@@ -94,7 +94,7 @@ def _mean_squares(network: nn.Module, layers: dict[str, nn.Module], inputs: Tens
     return np.asarray(squares.mean(axis=0))
 
 
-@measure(needs={"classes"})
+@measure(needs={"classes"}, draws=2)
 def sharpness(subject: Subject) -> float:
     """Compute how small a perturbation of the weights loses a tenth of the training accuracy.
 
@@ -157,18 +157,21 @@ def _climb(
     """Set the weights of ``perturbed`` to the original ones, made worse within bounds."""
     centres = [parameter.detach() for parameter in originals]
     bounds = [size * centre.abs() for centre in centres]
+    lowest, steps = [-bound for bound in bounds], [ASCENT_STEP * bound for bound in bounds]
+    moves = [bound * share for bound, share in zip(bounds, noise, strict=True)]
     with torch.no_grad():
-        for weight, centre, bound, share in zip(weights, centres, bounds, noise, strict=True):
-            weight.requires_grad_().copy_(centre + bound * share)
+        for weight, centre, move in zip(weights, centres, moves, strict=True):
+            torch.add(centre, move, out=weight.requires_grad_())
     batches = zip(torch.split(inputs, ASCENT_BATCH), torch.split(labels, ASCENT_BATCH), strict=True)
     for batch, batch_labels in itertools.islice(itertools.cycle(batches), ASCENT_STEPS):
         with torch.enable_grad():
             loss = functional.cross_entropy(class_scores(perturbed, batch), batch_labels)
             slopes = torch.autograd.grad(loss, weights, materialize_grads=True)
         with torch.no_grad():
-            for weight, centre, bound, slope in zip(weights, centres, bounds, slopes, strict=True):
-                moved = weight - centre + ASCENT_STEP * bound * slope.sign()
-                weight.copy_(centre + torch.minimum(torch.maximum(moved, -bound), bound))
+            for place, slope in enumerate(slopes):
+                move = moves[place].addcmul_(steps[place], slope.sign())
+                move.clamp_(lowest[place], bounds[place])
+                torch.add(centres[place], move, out=weights[place])
 
 
 def _accuracy(network: nn.Module, inputs: Tensor, labels: Tensor) -> float:
