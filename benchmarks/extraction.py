@@ -29,7 +29,7 @@ from gengap.topology import draw_diagrams, read_diagrams, summarise, write_diagr
 from gengap.topology.engines.fast import warm
 
 FOLDER = Path("results/benchmarks/extraction")
-INPUTS, NEURONS, DRAWS, RESAMPLES = 2000, 3000, 20, 1000
+INPUTS, NEURONS, DRAWS = 2000, 3000, 20
 IMAGE = (32, 32, 3)
 CLASSES = 10
 WIDTHS = (64, 128, 256)
@@ -86,7 +86,7 @@ def diagrams(threads: int) -> None:
 def summaries() -> None:
     """Compute the summaries of the diagrams."""
     draws, _ = read_diagrams(FOLDER / "diagrams.npz", "0")
-    summarise(draws, RESAMPLES, generator(0, "summaries"))
+    summarise(draws)
 
 
 STAGES: dict[str, Callable[[], None]] = {

@@ -162,7 +162,7 @@ def topology(point: dict[str, int]) -> Iterator[tuple[str, float, float]]:
     yield "activations", *cost
     diagrams, cost = measured(lambda: draw_diagrams(sampled))
     yield "diagrams", *cost
-    _, cost = measured(lambda: summarise(diagrams, RESAMPLES, generator(0, "bootstrap")))
+    _, cost = measured(lambda: summarise(diagrams))
     yield "summaries", *cost
 
 

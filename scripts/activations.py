@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 def main() -> None:
     files, params, task = snakemake.input, snakemake.params, snakemake.wildcards.task
     split, receipt = read_split(files.train), ShardReceipt.read(files.receipt)
-    inputs = choose_inputs(split, params.inputs, generator(params.seed, task, "inputs"))
     device = resolve_device(params.device)
     samples = Path(snakemake.output.samples)
     samples.mkdir(parents=True)
     shard = jobs.Shard(snakemake)
     for network in shard:
         with shard.attempt(network):
+            # One seed for all: networks of the same training data are observed on the same inputs.
+            inputs = choose_inputs(
+                receipt.train(network, split),
+                params.inputs,
+                generator(params.seed, task, "inputs"),
+            )
             drawn = sample(
                 receipt.network(network).to(device),
                 inputs,
@@ -32,7 +37,8 @@ def main() -> None:
                 draws=params.draws,
                 sampling=params.sampling,
                 skip_layers=params.skip_layers,
-                rng=generator(params.seed, task, network, "activations"),
+                # Of no network: equal populations of neurons have equal draws.
+                rng=generator(params.seed, task, "activations"),
             )
             write_sample(drawn, samples / f"{network}.safetensors")
     shard.write_failures()

@@ -16,8 +16,12 @@ def main() -> None:
     else:
         data_dir = snakemake.params.data_dir
         data = datasets.load(keys.pop("name"), data_dir=data_dir, seed=seed, **keys)
-    datasets.write_split(data.train, snakemake.output.train)
-    datasets.write_split(data.test, snakemake.output.test)
+    draw = snakemake.params.draw
+    if draw:
+        # A pool that is too small for its draws is refused before anything is trained.
+        datasets.draw_rows(data.train, replicate=0, seed=seed, **draw)
+    datasets.write_split(data.train, snakemake.output.train, source=data.source)
+    datasets.write_split(data.test, snakemake.output.test, source=data.source)
 
 
 jobs.run(snakemake, main)

@@ -9,7 +9,6 @@ from gengap.datasets import read_split
 from gengap.limits import DENSE_LIMIT, LARGEST_EIGENVALUES
 from gengap.networks import parameter_count, resolve_device
 from gengap.seeding import sequence
-from gengap.tasks.folder import with_labels
 from gengap.tasks.outcomes import default_loss
 from gengap.tasks.shards import ShardReceipt
 
@@ -26,7 +25,7 @@ def main() -> None:
     curvature = report(
         network,
         params.loss or default_loss(split),
-        with_labels(split, receipt.file(names.network, "labels.npy")),
+        receipt.train(names.network, split),
         top=None if few else LARGEST_EIGENVALUES,
         seed=sequence(params.seed, names.task, names.network, "eigenvalues"),
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     table, tests = compare_feature_sets(
-        pd.read_csv(snakemake.input.leaderboard),
+        pd.read_csv(snakemake.input.scores),
         pd.read_csv(snakemake.input.folds),
         snakemake.params.feature_sets,
     )

@@ -13,7 +13,6 @@ from gengap.errors import GengapError
 from gengap.measures import NothingComputedError, Subject, compute, tidy, to_frame, write_tables
 from gengap.networks import resolve_device
 from gengap.seeding import generator
-from gengap.tasks.folder import with_labels
 from gengap.tasks.shards import ShardReceipt
 
 if TYPE_CHECKING:
@@ -42,8 +41,10 @@ def main() -> None:
             subject = Subject(
                 receipt.network(network).to(device),
                 None if initial is None else initial.to(device),
-                with_labels(split, receipt.file(network, "labels.npy")),
-                generator(params.seed, names.task, network, names.family),
+                receipt.train(network, split),
+                # Of no network: all networks of a task are measured on the same drawn inputs, or on
+                # those of the same places in their draws of the data.
+                generator(params.seed, names.task, names.family),
                 loss=losses[network],
                 siblings=tuple(sibling.to(device) for sibling in readable(siblings[network], made)),
                 unlabelled=unlabelled,

@@ -312,7 +312,7 @@ def computed_in_stages(subject: Subject) -> bool:
         rng=subject.rng,
     )
     diagrams = draw_diagrams(drawn, max_dim=topology["max_dim"])
-    return not summarise(diagrams, topology["bootstrap_resamples"], subject.rng).empty
+    return not summarise(diagrams).empty
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,11 +1,10 @@
-"""Vectorise the diagrams of a shard's networks: means over draws with bootstrap standard errors."""
+"""Vectorise the diagrams of a shard's networks: means over draws with standard errors."""
 
 from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
 from gengap.measures import tidy, write_tables
-from gengap.seeding import generator
 from gengap.topology import read_diagrams, summarise
 
 if TYPE_CHECKING:
@@ -13,13 +12,12 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    task, params, tables = snakemake.wildcards.task, snakemake.params, []
+    task, tables = snakemake.wildcards.task, []
     shard = jobs.Shard(snakemake)
     for network in shard:
         with shard.attempt(network):
             draws, _ = read_diagrams(snakemake.input.diagrams, network)
-            rng = generator(params.seed, task, network, "summaries")
-            tables.append(tidy(summarise(draws, params.resamples, rng), task, network, "topology"))
+            tables.append(tidy(summarise(draws), task, network, "topology"))
     write_tables(tables, snakemake.output.table)
     shard.write_failures()
 

@@ -391,6 +391,9 @@ LOSSES = ("cross_entropy", "mse", "hinge", "nll")
 GAPS = ("accuracy", "loss", "error")
 """What a gap may be of: training less test accuracy, or test less training loss or root-mean-square
 error."""
+TEST_LABELS = ("clean", "corrupted")
+"""Labels that a zoo's test accuracy may be of: the true ones, or ones corrupted like the training
+labels."""
 OPTIMISERS = ("sgd", "adam", "adamw")
 AUGMENTATIONS = ("crop", "flip")
 INITIALISATIONS = ("torch", "glorot", "lecun", "he")

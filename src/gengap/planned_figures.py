@@ -113,7 +113,7 @@ FIGURES = {
         "r2_heatmap": PlannedFigure(
             "gengap.figures.from_tables:plot_r2_heatmaps",
             "Figures",
-            {"leaderboards": "evaluation/leaderboard.csv"},
+            {"scores": "evaluation/five_by_two.csv"},
         ),
         "moments": PlannedFigure(
             "gengap.figures.from_study:plot_moments",

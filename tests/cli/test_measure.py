@@ -44,7 +44,7 @@ def test_a_network_of_a_task_has_the_values_of_the_workflow(
     """With the streams, the initial weights and the labels that the workflow gives it."""
     assert main(["measure", saved.folder, "--families", "tangent", "--seed", "7"]) == 0
     table = table_of(capsys.readouterr().out)
-    rng = generator(7, "small", "3", "tangent")
+    rng = generator(7, "small", "tangent")
     expected = compute("tangent", Subject(saved.network, saved.initial, saved.train, rng))
     assert dict(zip(table["measure"], table["value"], strict=True)) == pytest.approx(expected)
 

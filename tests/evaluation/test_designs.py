@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
+import pytest
 
-from gengap.evaluation.designs import hyper_parameter_design, levels, natural_key
+from gengap.errors import GengapError
+from gengap.evaluation.designs import (
+    grid_points,
+    hyper_parameter_design,
+    levels,
+    natural_key,
+    prepare,
+)
+
+if TYPE_CHECKING:
+    from tests.evaluation.conftest import Zoo
 
 
 def test_numbers_in_names_count_as_numbers() -> None:
@@ -39,3 +52,45 @@ def test_hyper_parameters_become_indicators_or_numbers() -> None:
     ]  # fmt: skip
     np.testing.assert_array_equal(design.values, expected)
     assert hyper_parameter_design(grid[["same"]]).values.shape == (6, 0)
+
+
+def test_replicates_share_a_grid_point_whatever_the_order() -> None:
+    grid = pd.DataFrame({"width": [16, 8, 16, 8], "same": 1, "rate": [0.1, 0.1, 0.1, 0.2]})
+    np.testing.assert_array_equal(grid_points(grid), [1, 0, 1, 2])
+    np.testing.assert_array_equal(grid_points(grid.iloc[::-1]), [2, 1, 0, 1])
+    np.testing.assert_array_equal(grid_points(grid[["same"]]), [0, 1, 2, 3])
+    np.testing.assert_array_equal(grid_points(pd.DataFrame(index=range(3))), [0, 1, 2])
+
+
+def test_draws_and_errors_are_of_the_compared_networks(zoo: Zoo) -> None:
+    networks = list(zoo.gaps.index)
+    numbered = pd.Series(np.arange(len(networks), dtype=float), index=networks)
+    errors = zoo.measures[zoo.measures["measure"].isin(["signal", "pair", "noise"])]
+    errors = errors.assign(standard_error=errors["network"].map(numbered))
+    # "noise" does not report the error of every network.
+    errors = errors[(errors["measure"] != "noise") | (errors["network"] != "5")]
+    designs = prepare(
+        zoo.measures, zoo.gaps, zoo.grid, zoo.training_accuracy, (), "accuracy",
+        draws=pd.Series(["a", "b"] * 12, index=networks).iloc[::-1],
+        gap_errors=numbered.iloc[::-1],
+        standard_errors=errors.iloc[::-1],
+        leave_out={"3": "training did not reach its target loss"},
+    )  # fmt: skip
+    expected = np.delete(np.arange(24.0), 3)
+    assert designs.draws is not None
+    np.testing.assert_array_equal(designs.draws, np.delete(np.array(["a", "b"] * 12), 3))
+    np.testing.assert_array_equal(designs.gap_errors, expected)
+    assert set(designs.standard_errors) == {"signal"}
+    np.testing.assert_array_equal(designs.standard_errors["signal"], expected)
+    assert designs.left_out.values.tolist() == [
+        ["network", "3", "training did not reach its target loss"]
+    ]
+    assert len(designs.points) == 23
+
+
+def test_one_draw_is_none_and_a_network_without_a_draw_is_refused(zoo: Zoo) -> None:
+    networks = list(zoo.gaps.index)
+    arguments = (zoo.measures, zoo.gaps, zoo.grid, zoo.training_accuracy, (), "accuracy")
+    assert prepare(*arguments, draws=pd.Series("a", index=networks)).draws is None
+    with pytest.raises(GengapError, match=r"Network 22 has no draw"):
+        prepare(*arguments, draws=pd.Series(["a", "b"] * 11, index=networks[:22]))

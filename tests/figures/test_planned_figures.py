@@ -54,11 +54,11 @@ def test_planning_a_figure_loads_no_library_that_draws() -> None:
 def test_tasks_of_a_study_stand_side_by_side_under_their_own_names(tmp_path: Path) -> None:
     paths = []
     for seed, task in enumerate(("first", "second")):
-        path = tmp_path / task / "evaluation" / "leaderboard.csv"
+        path = tmp_path / task / "evaluation" / "five_by_two.csv"
         path.parent.mkdir(parents=True)
         synthetic.leaderboard(synthetic.topological(), seed).to_csv(path, index=False)
         paths.append(str(path))
-    figure = from_tables.plot_r2_heatmaps(leaderboards=paths)
+    figure = from_tables.plot_r2_heatmaps(scores=paths)
     assert [axes.get_title() for axes in figure.axes[:2]] == ["first", "second"]
 
 

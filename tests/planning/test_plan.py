@@ -65,6 +65,18 @@ def zoo(config: Config) -> Config:
             lambda c: zoo(c)["dataset"].update(transforms=[{"name": "blur"}]),
             "'blur' is not one of ['resize'",
         ),
+        (lambda c: zoo(c)["dataset"].update(resample="network"), "'network' is not one of ['repl"),
+        (
+            lambda c: zoo(c)["dataset"].update(resample="replicate", train_size=None),
+            "draws its data anew for each replicate, but not how many: set 'train_size'",
+        ),
+        (
+            lambda c: (
+                zoo(c)["dataset"].update(resample="replicate"),
+                c["tasks"].append({"name": "copy", "pgdl": {"exported": "reduced"}}),
+            ),
+            "Task 'copy' exports 'reduced', whose replicates draw their own training data",
+        ),
         (lambda c: zoo(c)["grid"].update(replicates=[1]), "The grid names 'replicates'"),
         (lambda c: zoo(c).update(replicates=1), "at least 8 networks"),
         (
@@ -190,9 +202,9 @@ def test_a_config_that_cannot_work_is_refused_in_one_sentence(
     assert "\n" not in str(fault.value)
 
 
-def test_the_default_run_has_32_networks(root: Path, plan_of: PlanMaker) -> None:
+def test_the_default_run_has_96_networks(root: Path, plan_of: PlanMaker) -> None:
     plan = plan_of(yaml.safe_load((root / "config.yaml").read_text()))
-    assert [plan.task(task["name"]).count for task in plan.config["tasks"]] == [32]
+    assert [plan.task(task["name"]).count for task in plan.config["tasks"]] == [96]
 
 
 def test_a_published_task_says_how_many_networks_it_has(
@@ -265,10 +277,10 @@ def test_only_names_a_part_of_a_study(reduced: Config, plan_of: PlanMaker) -> No
 def test_a_study_follows_the_configs_data_and_changes(
     reduced: Config, plan_of: PlanMaker, tmp_path: Path
 ) -> None:
-    changes = {"ballester2023": {"topology": {"bootstrap_resamples": 33}}}
+    changes = {"ballester2023": {"topology": {"threshold": 0.75}}}
     plan = plan_of(reduced | {"data_dir": str(tmp_path), "studies": changes})
     settings = plan.settings("ballester2023")
-    assert settings["topology"]["bootstrap_resamples"] == 33
+    assert settings["topology"]["threshold"] == 0.75
     assert settings["data_dir"] == str(tmp_path)
 
 

@@ -85,6 +85,17 @@ def test_siblings_differ_in_their_replicate_alone(reduced: Config, plan_of: Plan
     ]
 
 
+def test_replicates_with_draws_of_their_own_are_no_siblings(
+    reduced: Config, plan_of: PlanMaker
+) -> None:
+    reduced["tasks"][0]["zoo"]["dataset"]["resample"] = "replicate"
+    task = plan_of(reduced).task("reduced")
+    assert task.siblings(3) == task.shards_of_siblings(0) == []
+    assert task.draw == {"train_size": 100, "balanced": True}
+    assert task.dataset["train_size"] is None
+    assert "resample" not in task.dataset
+
+
 def test_only_some_families_look_at_siblings(
     reduced: Config, plan_of: PlanMaker, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ import yaml
 
 from gengap.datasets import Split, load
 from gengap.errors import GengapError
+from gengap.names import TEST_LABELS
 from gengap.planning.grid import canonical_point
 from gengap.tasks import zoo
 from gengap.tasks.folder import Metrics, TrainedNetwork
@@ -80,6 +81,73 @@ def test_the_same_point_gives_the_same_bytes_and_another_seed_does_not(
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     for name in ("weights_init.safetensors", "weights.safetensors", "labels.npy"):
         assert (tmp_path / "a" / name).read_bytes() != (tmp_path / "c" / name).read_bytes()
+
+
+def test_a_network_with_a_draw_of_its_own_sees_only_its_rows(
+    data: tuple[Split, Split], tmp_path: Path
+) -> None:
+    rows = np.array([5, 150, 8, 33, 71, 90, 12, 140])
+    pool, test = data
+    network_keys, point = {"template": "dense", "width": 4, "depth": 1}, {"replicate": 0}
+    zoo.train_network(tmp_path / "drawn", network_keys, RECIPE, point, data, 0, rows=rows)
+    alone = pool.take(rows), test
+    zoo.train_network(tmp_path / "alone", network_keys, RECIPE, point, alone, 0)
+    files = {path.name for path in (tmp_path / "drawn").iterdir()}
+    assert files - {path.name for path in (tmp_path / "alone").iterdir()} == {"rows.npy"}
+    for path in (tmp_path / "alone").iterdir():
+        assert path.read_bytes() == (tmp_path / "drawn" / path.name).read_bytes()
+    network = TrainedNetwork(
+        "0", tmp_path / "drawn", Metrics.read(tmp_path / "drawn" / "metrics.json")
+    )
+    np.testing.assert_array_equal(network.train(pool).inputs, pool.inputs[rows])
+    np.testing.assert_array_equal(network.train(pool).labels, pool.labels[rows])
+
+
+def test_the_target_loss_is_recorded_where_there_is_one(
+    data: tuple[Split, Split], tmp_path: Path
+) -> None:
+    network = {"template": "dense", "width": 4, "depth": 1}
+    for target, reached in ((None, None), (100.0, True), (1e-6, False)):
+        training = RECIPE | {"epochs": 1, "stop_at_loss": target}
+        zoo.train_network(tmp_path, network, training, {"replicate": 0}, data, 0)
+        assert Metrics.read(tmp_path / "metrics.json").reached_target is reached
+
+
+def test_test_labels_are_corrupted_like_the_training_labels_if_asked_for(
+    data: tuple[Split, Split], tmp_path: Path
+) -> None:
+    _, test = data
+    network, point = {"template": "dense", "width": 8, "depth": 1}, {"replicate": 0}
+    for name, fraction in (("clean", 0.5), ("corrupted", 0.5), ("corrupted", 0.0)):
+        folder = tmp_path / f"{name} {fraction}"
+        training = RECIPE | {"label_corruption": fraction}
+        zoo.train_network(folder, network, training, point, data, 0, test_labels=name)
+    clean, corrupted, none = (
+        TrainedNetwork("0", tmp_path / name, Metrics.read(tmp_path / name / "metrics.json"))
+        for name in ("clean 0.5", "corrupted 0.5", "corrupted 0.0")
+    )
+    # What is learnt is the same, and so is what it is learnt from.
+    for name in ("weights.safetensors", "labels.npy"):
+        assert (clean.folder / name).read_bytes() == (corrupted.folder / name).read_bytes()
+    assert clean.metrics.train_accuracy == corrupted.metrics.train_accuracy
+    with torch.inference_mode():
+        classes = clean.network()(torch.from_numpy(test.inputs)).argmax(1).numpy()
+    assert clean.metrics.test_accuracy == np.mean(classes == test.labels)
+    # Half of the 200 labels are wrong; of those predictions hit one of nine wrong classes.
+    accuracy = corrupted.metrics.test_accuracy
+    assert accuracy is not None
+    hit = np.mean(classes == test.labels)
+    assert abs(accuracy - (0.5 * hit + 0.5 * (1 - hit) / 9)) < 4 * np.sqrt(0.25 / 200)
+    assert accuracy != clean.metrics.test_accuracy
+    with torch.inference_mode():
+        classes = none.network()(torch.from_numpy(test.inputs)).argmax(1).numpy()
+    assert none.metrics.test_accuracy == np.mean(classes == test.labels)
+
+
+def test_test_labels_are_those_of_the_schema(root: Path) -> None:
+    schema = yaml.safe_load((root / "workflow" / "schemas" / "config.schema.yaml").read_text())
+    assert tuple(schema["$defs"]["zoo"]["properties"]["test_labels"]["enum"]) == TEST_LABELS
+    assert zoo.CORRUPTED in TEST_LABELS
 
 
 def test_how_a_number_is_written_changes_no_network(

@@ -69,7 +69,7 @@ def test_of_large_diagrams_the_longest_bars_count() -> None:
 
 def test_distances_between_draws_are_in_the_table() -> None:
     draws = [[random_bars(seed, 9), random_bars(seed + 10, 4)] for seed in range(3)]
-    table = summarise(draws, 5, np.random.default_rng(0), grid_end=5.0)
+    table = summarise(draws, grid_end=5.0)
     values = table.set_index("measure")["value"]
     assert len(transport_between_draws(draws)) == 4
     for name, distances in transport_between_draws(draws).items():

@@ -293,7 +293,7 @@ def test_bars_outside_of_the_grid_are_refused_with_its_extent() -> None:
         np.testing.assert_allclose(
             vectors[f"{name}.H0H1"], death * scaled[f"{name}.H0H1"], rtol=1e-4, atol=1e-4
         )
-    table = summarise([diagrams], 2, np.random.default_rng(0), grid_end=death)
+    table = summarise([diagrams], grid_end=death)
     image = table.loc[table["measure"] == "persistence_image.H1", "value"]
     np.testing.assert_array_equal(image, vectors["persistence_image.H1"])
 

@@ -24,7 +24,7 @@ from statsmodels.stats.multitest import multipletests
 from tests.workflow.runs import Run
 
 from gengap import tasks
-from gengap.evaluation.regression import halves
+from gengap.evaluation.five_by_two import halves
 from gengap.seeding import derive, generator
 
 MINIATURE = Path(__file__).with_name("ballester2023.yaml")
@@ -164,7 +164,7 @@ def test_feature_sets_are_tested_pairwise(
 ) -> None:
     sets = table_of(study, "feature_sets")
     tests = table_of(study, "feature_set_tests").set_index(["first", "second"])
-    folds = pd.read_csv(study / "digits" / "evaluation" / "folds.csv")
+    folds = pd.read_csv(study / "digits" / "evaluation" / "five_by_two_folds.csv")
     assert list(sets["measure"]) == [
         f"{MOMENTS}_squared.H0H1", f"{MOMENTS}.H1", "always_generalize", "interpex", "brain",
     ]  # fmt: skip

@@ -39,7 +39,6 @@ class Net(nn.Module):
 SETTINGS: dict[str, Any] = {
     "device": "cpu",
     "activations": {"inputs": 40, "neurons": 16, "draws": 2},
-    "topology": {"bootstrap_resamples": 20},
     "evaluation": {"bootstrap_resamples": 20, "permutations": 20},
     "families": ["topology", "baseline", "mine.py"],
 }

@@ -20,7 +20,6 @@ from gengap.networks import batched_outputs, observed_layers
 SETTINGS: dict[str, Any] = {
     "seed": 0,
     "activations": {"inputs": 60, "neurons": 80, "draws": 2},
-    "topology": {"bootstrap_resamples": 20},
     "families": ["topology", "baseline", "competition", "curvature", "tangent"],
     "evaluation": {"bootstrap_resamples": 50, "permutations": 50},
 }

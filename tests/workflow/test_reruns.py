@@ -48,17 +48,17 @@ def test_the_summary_is_printed_where_nothing_is_to_be_done(finished: Path, snak
     assert output.count("reduced: the best measures of the gap") == 1
 
 
-def test_more_bootstrap_resamples_touch_the_summaries_alone(
+def test_another_threshold_touches_the_diagrams_and_what_follows(
     finished: Path, snakemake: Run, tmp_path: Path
 ) -> None:
-    config = changed(tmp_path, topology={"bootstrap_resamples": 30})
+    config = changed(tmp_path, topology={"threshold": 0.75})
     result = snakemake(finished, "-n", config=config)
     jobs = planned(result.stdout + result.stderr)
-    assert jobs["summaries"] == 2
+    assert jobs["diagrams"] == jobs["summaries"] == 2
     assert jobs["measures"] == jobs["evaluate"] == 1
-    before = {"dataset", "check_zoo", "train", "activations", "diagrams", "measure"}
+    before = {"dataset", "check_zoo", "train", "activations", "measure"}
     assert not before & set(jobs)
-    assert not {"task", "figure_training", "figure_barcodes"} & set(jobs)
+    assert not {"task", "figure_training"} & set(jobs)
 
 
 def test_other_permutations_touch_the_evaluation_alone(

@@ -11,6 +11,7 @@ rule evaluate:
             for name in targets.EVALUATION_FILES
         ],
         ols="results/{task}/evaluation/best_ols.txt",
+        summary="results/{task}/evaluation/summary.txt",
     log:
         "results/{task}/logs/evaluate.log",
     benchmark:

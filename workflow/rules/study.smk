@@ -84,10 +84,38 @@ rule summary_correlations:
         "../../scripts/summary_correlations.py"
 
 
+rule five_by_two:
+    input:
+        task="results/{task}/task.json",
+        measures="results/{task}/measures.csv",
+    output:
+        scores="results/{task}/evaluation/five_by_two.csv",
+        folds="results/{task}/evaluation/five_by_two_folds.csv",
+    log:
+        "results/{task}/logs/five_by_two.log",
+    benchmark:
+        "results/{task}/benchmarks/five_by_two.tsv"
+    group:
+        "statistics"
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=look.memory(1000),
+        runtime=30,
+    params:
+        seed=look.setting("seed"),
+        code=look.code("five_by_two"),
+    message:
+        "{wildcards.task}: 5x2 cross-validation of each measure, as in the paper"
+    script:
+        "../../scripts/five_by_two.py"
+
+
 rule feature_sets:
     input:
-        leaderboard="results/{task}/evaluation/leaderboard.csv",
-        folds="results/{task}/evaluation/folds.csv",
+        scores="results/{task}/evaluation/five_by_two.csv",
+        folds="results/{task}/evaluation/five_by_two_folds.csv",
     output:
         feature_sets="results/{task}/evaluation/feature_sets.csv",
         tests="results/{task}/evaluation/feature_set_tests.csv",

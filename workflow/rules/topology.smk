@@ -90,8 +90,6 @@ rule summaries:
         runtime=look.minutes(30, 5),
     params:
         networks=look.networks,
-        resamples=look.setting("topology", "bootstrap_resamples"),
-        seed=look.setting("seed"),
         failures=look.setting("failures"),
         code=look.code("summaries"),
     message:

@@ -22,6 +22,7 @@ rule dataset:
     params:
         dataset=look.task(lambda task: task.dataset),
         files=look.task(lambda task: data_version(task.dataset)),
+        draw=look.task(lambda task: task.draw),
         data_dir=look.setting("data_dir"),
         seed=look.setting("seed"),
         code=look.code("dataset"),
@@ -89,6 +90,8 @@ rule train:
     params:
         networks=look.networks,
         entries=look.entries,
+        draw=look.task(lambda task: task.draw),
+        test_labels=look.own("zoo", "test_labels"),
         device=look.device,
         seed=look.setting("seed"),
         failures=look.setting("failures"),

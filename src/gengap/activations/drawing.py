@@ -22,7 +22,8 @@ def choose_inputs(split: Split, count: int, rng: np.random.Generator) -> NDArray
     Args:
         split: the training split.
         count: how many; where the split has fewer, all of them (which is logged).
-        rng: draws the inputs. The same state gives every network of a task the same ones.
+        rng: draws the inputs, and nothing where all are taken. The same state gives every network
+            of a task the same ones.
 
     Returns:
         (count, *input_shape), as in the split: float32, or int64 tokens.
@@ -34,8 +35,9 @@ def choose_inputs(split: Split, count: int, rng: np.random.Generator) -> NDArray
     available = len(split.inputs)
     if available < count:
         logger.warning("The split has %d inputs, not the %d asked for.", available, count)
-    chosen = np.sort(rng.choice(available, min(count, available), replace=False))
-    return split.inputs[chosen]
+    if available <= count:
+        return split.inputs
+    return split.inputs[np.sort(rng.choice(available, count, replace=False))]
 
 
 def importance_probabilities(

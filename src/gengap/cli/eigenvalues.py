@@ -25,9 +25,7 @@ DTYPES = ("float32", "float64")
 
 EXAMPLES = """\
 gengap eigenvalues config.json weights.safetensors --dataset cifar10 --train-size 1000
-gengap eigenvalues results/digits/networks/0/config.json \\
-    results/digits/networks/0/weights.safetensors \\
-    --dataset results/digits/dataset/train.safetensors --top 20 --bottom 5"""
+gengap eigenvalues results/digits/networks/0 --top 20 --bottom 5"""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -116,7 +114,7 @@ def _data(options: Namespace) -> Split:
     """Read the data that are named, with the labels that are named."""
     from gengap.datasets import load
     from gengap.names import OWN_SUFFIXES
-    from gengap.tasks.folder import with_labels
+    from gengap.tasks.folder import trained_on
 
     path = Path(options.dataset)
     if path.suffix in OWN_SUFFIXES or path.is_dir():
@@ -129,7 +127,7 @@ def _data(options: Namespace) -> Split:
         test_size=options.test_size,
     )
     split = data.train if options.split == "train" else data.test
-    return split if options.labels is None else with_labels(split, options.labels)
+    return split if options.labels is None else trained_on(split, options.labels)
 
 
 COMMAND = Command(

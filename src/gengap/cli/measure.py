@@ -56,7 +56,7 @@ def run(options: Namespace) -> None:
         raise ArgumentError(None, "measures need the data that the network was trained on: --data")
     results = {}
     for family, source in chosen.items():
-        rng = generator(options.seed, *named.purpose, family)
+        rng = generator(options.seed, named.purpose, family)
         subject_of_family = named.subject(named.data, options.loss, rng)
         results[family] = attempt(source, subject_of_family, slow=slow)
     lines = [

@@ -123,8 +123,8 @@ class NamedNetwork:
         data: the training data with the labels trained on; None where none are named.
         is_trained: whether the network has trained weights, not those that its spec starts with.
         history: one row per epoch of its training; None where it was not recorded.
-        purpose: words that name the random streams of its measures: task and network, as in the
-            workflow, or one word for a network of no task.
+        purpose: the word that names the random streams of its measures: its task, as in the
+            workflow, or one word for all networks of no task.
     """
 
     network: Network
@@ -132,7 +132,7 @@ class NamedNetwork:
     data: Split | None
     is_trained: bool
     history: pd.DataFrame | None
-    purpose: tuple[str, ...]
+    purpose: str
 
     def subject(self, data: Split, loss: str | None, rng: np.random.Generator) -> Subject:
         """Return what measures take."""
@@ -220,12 +220,12 @@ def read_training_data(path: Path, keys: Mapping[str, Any] | None, labels: Path 
         GengapError: there is no such file, or it holds no data.
     """
     from gengap.datasets import read_data
-    from gengap.tasks.folder import with_labels
+    from gengap.tasks.folder import trained_on
 
     if not path.exists():
         raise GengapError(f"{path} does not exist: correct the path of the data.")
     data = read_data(path, **(keys or {}))
-    return data if labels is None else with_labels(data, labels)
+    return data if labels is None else trained_on(data, labels)
 
 
 def network_of_spec(options: Namespace, weights: Path | None, example: Split | None) -> Network:
@@ -262,7 +262,7 @@ def _of_task(trained: TrainedNetwork) -> NamedNetwork:
         data_of_task(trained),
         True,
         trained.history() if (trained.folder / HISTORY).is_file() else None,
-        (trained.folder.parents[1].name, trained.id),
+        trained.folder.parents[1].name,
     )
 
 
@@ -299,5 +299,5 @@ def _of_files(options: Namespace) -> NamedNetwork:
         data,
         options.weights is not None or _has_weights(_spec(options)[0]),
         None,
-        ("measure",),
+        "measure",
     )

@@ -3,18 +3,22 @@
 ``load(name)`` returns a ``Dataset`` of a train and a test ``Split``; ``NAMES`` lists the names.
 ``load_own`` loads images, arrays, tables or the result of a function of one's own. ``read_data``
 reads one file of them as one split, and ``read_unlabelled`` inputs without labels. ``write_split``
-and ``read_split`` store a split as safetensors.
+and ``read_split`` store a split as safetensors, whose samples ``count_samples`` counts.
+``draw_rows`` draws a training set of its own for each replicate of a zoo.
 """
 
 from gengap.datasets.arrays import read_unlabelled
+from gengap.datasets.draws import draw_rows
 from gengap.datasets.loading import NAMES, load
 from gengap.datasets.own import load_own, read_data
-from gengap.datasets.split import Dataset, Split, read_split, write_split
+from gengap.datasets.split import Dataset, Split, count_samples, read_split, write_split
 
 __all__ = [
     "NAMES",
     "Dataset",
     "Split",
+    "count_samples",
+    "draw_rows",
     "load",
     "load_own",
     "read_data",

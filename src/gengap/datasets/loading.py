@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,17 @@ def load(
         name,
         Split(inputs[0], train.labels, len(label_groups)),
         Split(inputs[1], test.labels, len(label_groups)),
+        source=_digest([samples] if isinstance(samples, Samples) else samples),
     )
+
+
+def _digest(parts: Iterable[Samples]) -> str:
+    """Return the SHA-256 of samples as they are stored."""
+    digest = hashlib.sha256()
+    for array in (array for part in parts for array in part):
+        digest.update(f"{array.dtype.str}{array.shape};".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _label_groups(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -36,7 +37,7 @@ from gengap.datasets.targets import (
 )
 from gengap.datasets.transforms import apply
 from gengap.errors import GengapError
-from gengap.planning.datasets import check_dataset, data_format, function_of
+from gengap.planning.datasets import check_dataset, data_format, data_version, function_of
 from gengap.seeding import generator
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,9 @@ def load_own(mapping: Mapping[str, Any], *, seed: int = 0, folder: str | Path = 
         Split(array, part.labels, classes, class_names=class_names, groups=part.groups)
         for array, part in zip(inputs, selected, strict=True)
     ]
-    data = Dataset(source, *splits)
+    versions = " ".join(data_version(keys, folder))
+    digest = hashlib.sha256(versions.encode()).hexdigest()
+    data = Dataset(source, splits[0], splits[1], source=digest)
     _report(data)
     return data
 

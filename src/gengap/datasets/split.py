@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -81,11 +83,14 @@ class Split:
 
         Args:
             count: how many; all of them if there are fewer.
-            rng: draws one permutation of the samples, whatever ``count`` is.
+            rng: draws one permutation of the samples, whatever ``count`` is; nothing where all
+                samples are taken.
 
         Returns:
             A split of the same classes.
         """
+        if count >= len(self.labels):
+            return self
         return self.take(np.sort(rng.permutation(len(self.labels))[:count]))
 
 
@@ -154,6 +159,12 @@ def _fault_of_classes(split: Split) -> str | None:
 class Dataset:
     """A train and a test split of the same kind of samples.
 
+    Attributes:
+        name: of the dataset, or where the user's own data come from.
+        train, test: the splits.
+        source: SHA-256 of what the samples were selected from, in hexadecimal digits; empty if
+            unknown.
+
     Raises:
         GengapError: they differ in the shape of their inputs or in their number of classes.
     """
@@ -161,6 +172,7 @@ class Dataset:
     name: str
     train: Split
     test: Split
+    source: str = ""
 
     def __post_init__(self) -> None:
         shapes = self.train.inputs.shape[1:], self.test.inputs.shape[1:]
@@ -193,7 +205,7 @@ def _remedy(train: tuple[int, ...], test: tuple[int, ...]) -> str:
     return "take both from the same source"
 
 
-def write_split(split: Split, path: str | Path) -> None:
+def write_split(split: Split, path: str | Path, *, source: str = "") -> None:
     """Write a split as safetensors: tensors ``inputs`` and ``labels``, metadata ``classes``.
 
     Where a split has them, a tensor ``groups`` and the metadata ``class_names`` (a JSON list) are
@@ -202,6 +214,7 @@ def write_split(split: Split, path: str | Path) -> None:
     Args:
         split: the split to write.
         path: the file.
+        source: see :class:`Dataset`; it becomes the metadata ``source`` unless it is empty.
 
     Raises:
         MachineError: the folder cannot be written to.
@@ -216,6 +229,8 @@ def write_split(split: Split, path: str | Path) -> None:
         tensors["groups"] = np.ascontiguousarray(split.groups)
     if split.class_names:
         metadata["class_names"] = json.dumps(split.class_names)
+    if source:
+        metadata["source"] = source
     with writing(path) as part:
         save_file(tensors, part, metadata=metadata)
 
@@ -232,16 +247,39 @@ def read_split(path: str | Path) -> Split:
     Raises:
         GengapError: the file is missing, is not such a file, or holds arrays that make no split.
     """
+    with _opened(path) as file:
+        metadata = file.metadata()
+        return Split(
+            file.get_tensor("inputs"),
+            file.get_tensor("labels"),
+            int(metadata["classes"]),
+            class_names=tuple(json.loads(metadata.get("class_names", "[]"))),
+            groups=file.get_tensor("groups") if "groups" in set(file.keys()) else None,
+        )
+
+
+def count_samples(path: str | Path) -> int:
+    """Count the samples of a split that ``write_split`` wrote, without reading them.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The number of samples.
+
+    Raises:
+        GengapError: the file is missing, or is not such a file.
+    """
+    with _opened(path) as file:
+        return int(file.get_slice("labels").get_shape()[0])
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path) -> Iterator[Any]:
+    """Open a file of a split; whatever is wrong with it becomes one sentence."""
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata()
-            return Split(
-                file.get_tensor("inputs"),
-                file.get_tensor("labels"),
-                int(metadata["classes"]),
-                class_names=tuple(json.loads(metadata.get("class_names", "[]"))),
-                groups=file.get_tensor("groups") if "groups" in set(file.keys()) else None,
-            )
+            yield file
     except FileNotFoundError as error:
         raise GengapError(f"{path} does not exist: run the stage that writes it.") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:

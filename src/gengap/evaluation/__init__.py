@@ -8,9 +8,10 @@ study.
 """
 
 from gengap.evaluation.clusters import cluster
-from gengap.evaluation.comparison import holm, paired_t_test
+from gengap.evaluation.comparison import holm
 from gengap.evaluation.competition import score_folder
 from gengap.evaluation.feature_sets import compare_feature_sets
+from gengap.evaluation.five_by_two import five_by_two, paired_t_test
 from gengap.evaluation.leaderboard import Evaluation, evaluate
 from gengap.evaluation.mutual_information import (
     competition_reference,
@@ -36,6 +37,7 @@ __all__ = [
     "conditional_mutual_information",
     "correlate_summaries",
     "evaluate",
+    "five_by_two",
     "holm",
     "mutual_information_table",
     "paired_t_test",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Hashable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -88,6 +88,11 @@ class Designs:
         gap_of: which of them, one of :data:`gengap.names.GAPS`.
         measures: one design per measure, in natural order of the names.
         left_out: what is not compared: kind (network or measure), name, reason.
+        draws: (networks,) object: the draw of training data that each network saw; None where all
+            networks saw the same data.
+        gap_errors: (networks,) float64: standard error of each gap, from the finite test set; None
+            where it is unknown.
+        standard_errors: (networks,) float64 of each scalar measure that reports them.
     """
 
     networks: tuple[str, ...]
@@ -97,6 +102,14 @@ class Designs:
     gap_of: str
     measures: tuple[Design, ...]
     left_out: pd.DataFrame
+    draws: np.ndarray | None = None
+    gap_errors: np.ndarray | None = None
+    standard_errors: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def points(self) -> np.ndarray:
+        """(networks,) int: the grid point of each network (:func:`grid_points`)."""
+        return grid_points(self.grid)
 
     def left_out_networks(self) -> list[str]:
         """Return the ids of the networks that are not compared."""
@@ -260,6 +273,37 @@ def lacking_sentence(lacking: int, networks: int) -> str:
     return f"no finite value for {lacking} of {networks} networks"
 
 
+def grid_points(grid: pd.DataFrame) -> np.ndarray:
+    """Number the distinct combinations of hyper-parameters.
+
+    Replicates, i.e. networks with equal hyper-parameters, have one number. Numbers follow the order
+    of the levels, so they do not depend on the order of the networks or on their names. Where no
+    hyper-parameter varies, every network is a point of its own.
+
+    Args:
+        grid: hyper-parameters, one row for each network.
+
+    Returns:
+        (networks,) int64, from 0 upwards without a hole.
+    """
+    indices = level_indices(grid)
+    if not indices.shape[1]:
+        return np.arange(len(grid))
+    _, points = np.unique(indices, axis=0, return_inverse=True)
+    return np.asarray(points.reshape(-1), dtype=np.int64)
+
+
+def level_indices(grid: pd.DataFrame) -> np.ndarray:
+    """Return (networks, varying hyper-parameters) int64: the index of each value's level.
+
+    Columns are in natural order of the hyper-parameters' names.
+    """
+    names = sorted(grid.columns, key=lambda column: natural_key(str(column)))
+    columns = [levels(grid[name])[1] for name in names]
+    columns = [column for column in columns if len(column) and np.ptp(column)]
+    return np.column_stack(columns) if columns else np.zeros((len(grid), 0), dtype=np.int64)
+
+
 def prepare(
     measures: pd.DataFrame,
     gaps: pd.Series,
@@ -267,6 +311,11 @@ def prepare(
     training: pd.Series,
     reduce: Collection[str],
     gap_of: str,
+    *,
+    draws: pd.Series | None = None,
+    gap_errors: pd.Series | None = None,
+    standard_errors: pd.DataFrame | None = None,
+    leave_out: Mapping[str, str] | None = None,
 ) -> Designs:
     """Prepare the measures of one task for a comparison on the same networks.
 
@@ -281,12 +330,18 @@ def prepare(
         training: training accuracies, losses or errors, index network.
         reduce: prefixes of the names of measures that are reduced inside the folds.
         gap_of: which of them the gap is of, one of :data:`gengap.names.GAPS`.
+        draws: label of the draw of training data that a network saw, index network; None where all
+            saw the same data.
+        gap_errors: standard errors of the gaps, index network.
+        standard_errors: tidy table of one task with the column standard_error.
+        leave_out: networks that are not compared, with the reason.
 
     Returns:
         The designs of the measures that are compared.
 
     Raises:
-        GengapError: the tables contradict themselves (see ``measure_designs``).
+        GengapError: the tables contradict themselves (see ``measure_designs``), or a network has no
+            draw.
     """
     known, designs = measure_designs(measures, reduce)
     known_gaps = by_network(gaps, "gaps")
@@ -295,17 +350,21 @@ def prepare(
     configured = {str(network): position for position, network in enumerate(grid.index)}
     if len(configured) < len(grid):
         raise GengapError("A network occurs more than once in the grid: keep one row per network.")
-    candidates = sorted({*known, *known_gaps}, key=natural_key)
+    unfit = {str(network): reason for network, reason in (leave_out or {}).items()}
+    # An unfit network is named, even where its measures failed too.
+    absent = sorted(set(configured) & set(unfit) - {*known, *known_gaps}, key=natural_key)
+    candidates = sorted({*known, *known_gaps, *absent}, key=natural_key)
     designs = over_networks(designs, known, candidates)
     has = {
         "gap": np.isfinite([known_gaps.get(network, np.nan) for network in candidates]),
         named: np.isfinite([known_training.get(network, np.nan) for network in candidates]),
         "hyper-parameters": np.array([network in configured for network in candidates]),
     }
-    compared, lacking = comparable(designs, np.all(list(has.values()), axis=0))
+    fit = np.array([network not in unfit for network in candidates])
+    compared, lacking = comparable(designs, np.all([fit, *has.values()], axis=0))
     has |= {design.name: np.isfinite(design.values).all(axis=1) for design in designs}
     left_out = [
-        (NETWORK, network, f"no finite {', '.join(name for name in has if not has[name][row])}")
+        (NETWORK, network, unfit.get(network) or missing_sentence(has, row))
         for row, network in enumerate(candidates)
         if not compared[row]
     ]
@@ -315,15 +374,78 @@ def prepare(
     ]
     networks = [network for network, chosen in zip(candidates, compared, strict=True) if chosen]
     places = [configured[network] for network in networks]
+    chosen_designs = tuple(
+        design.rows(compared) for design in designs if design.name not in lacking
+    )
     return Designs(
         networks=tuple(networks),
         gaps=np.array([known_gaps[network] for network in networks]),
         grid=grid.iloc[places].set_axis(pd.Index(networks, name="network", dtype=object)),
         training=np.array([known_training[network] for network in networks]),
         gap_of=gap_of,
-        measures=tuple(design.rows(compared) for design in designs if design.name not in lacking),
+        measures=chosen_designs,
         left_out=pd.DataFrame(left_out, columns=["kind", "name", "reason"]),
+        draws=draw_labels(draws, networks),
+        gap_errors=errors_of(gap_errors, networks),
+        standard_errors=scalar_errors(standard_errors, chosen_designs, networks),
     )
+
+
+def missing_sentence(has: Mapping[str, np.ndarray], row: int) -> str:
+    """Say what a network lacks, so that it is not compared."""
+    return f"no finite {', '.join(name for name in has if not has[name][row])}"
+
+
+def draw_labels(draws: pd.Series | None, networks: Sequence[str]) -> np.ndarray | None:
+    """Return (networks,) labels of the draws, or None where all networks saw the same data.
+
+    Raises:
+        GengapError: a network has no draw, or several.
+    """
+    if draws is None or not len(networks):
+        return None
+    index = pd.Index([str(network) for network in draws.index])
+    if index.has_duplicates:
+        raise GengapError(
+            f"Network {index[index.duplicated()][0]} occurs more than once in the draws of the "
+            "training data: keep one row per network."
+        )
+    known = dict(zip(index, draws, strict=True))
+    for network in networks:
+        if network not in known or pd.isna(known[network]):
+            raise GengapError(
+                f"Network {network} has no draw of the training data, but others have: "
+                "name the draw of every network."
+            )
+    labels = np.array([str(known[network]) for network in networks], dtype=object)
+    return labels if len(set(labels)) > 1 else None
+
+
+def errors_of(errors: pd.Series | None, networks: Sequence[str]) -> np.ndarray | None:
+    """Return (networks,) standard errors of the gaps, or None unless all are known."""
+    if errors is None:
+        return None
+    known = by_network(errors, "standard errors of the gaps")
+    values = np.array([known.get(network, np.nan) for network in networks])
+    return values if np.isfinite(values).all() else None
+
+
+def scalar_errors(
+    table: pd.DataFrame | None, designs: Sequence[Design], networks: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Return (networks,) standard errors of each scalar measure that reports all of them."""
+    if table is None or table.empty:
+        return {}
+    scalars = {design.name for design in designs if design.kind == "scalar"}
+    rows = table[table["measure"].isin(scalars)]
+    errors = {}
+    for name, own in rows.groupby("measure", sort=False):
+        series = pd.Series(own["standard_error"].to_numpy(), index=own["network"].astype(str))
+        known = by_network(series, f"standard errors of {name}")
+        values = np.array([known.get(network, np.nan) for network in networks])
+        if np.isfinite(values).all():
+            errors[str(name)] = values
+    return errors
 
 
 def over_networks(
@@ -387,27 +509,3 @@ def hyper_parameter_design(grid: pd.DataFrame) -> Design:
             columns += [(index == level).astype(np.float64) for level in range(1, len(distinct))]
     values = np.column_stack(columns) if columns else np.zeros((len(grid), 0))
     return Design(HYPER_PARAMETERS, REFERENCE, tuple(names), values)
-
-
-def reference_designs(grid: pd.DataFrame, training: np.ndarray, gap_of: str) -> tuple[Design, ...]:
-    """Make the reference rows: the mean, the hyper-parameters alone, training accuracy alone.
-
-    A task without hyper-parameters has no row of them. Where the gap is of losses or errors, the
-    last row is that of the training loss or error.
-
-    Args:
-        grid: hyper-parameters, one row for each network.
-        training: training accuracies, losses or errors (networks,).
-        gap_of: which of them, one of :data:`gengap.names.GAPS`.
-
-    Returns:
-        One design for each row.
-    """
-    name = f"training_{gap_of}"
-    rows = [
-        Design(MEAN, REFERENCE, (), np.zeros((len(grid), 0))),
-        Design(f"{REFERENCE}.{name}", REFERENCE, (name,), training[:, None]),
-    ]
-    if len(grid.columns):
-        rows.insert(1, hyper_parameter_design(grid))
-    return tuple(rows)

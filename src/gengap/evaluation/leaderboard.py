@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from gengap.errors import GengapError
-from gengap.evaluation.comparison import holm, paired_t_test
-from gengap.evaluation.designs import (
-    HYPER_PARAMETERS,
-    MEAN,
-    REFERENCE,
-    Design,
-    Designs,
-    levels,
-    natural_key,
-    prepare,
-    reference_designs,
-)
+from gengap.evaluation.comparison import comparisons, groups
+from gengap.evaluation.correlations import ALL, correlation_tables
+from gengap.evaluation.designs import REFERENCE, Designs, natural_key, prepare
+from gengap.evaluation.duplicates import merged
+from gengap.evaluation.folds import repeated_folds
 from gengap.evaluation.linear_model import ordinary_least_squares
-from gengap.evaluation.rank_statistics import STATISTICS, correlate
-from gengap.evaluation.regression import REPEATS, cross_validate, halves
+from gengap.evaluation.questions import (
+    ADDS_TO_ADDITIVE,
+    ADDS_TO_PAIRWISE,
+    BEATS_MEAN,
+    WITHIN_ENVIRONMENTS,
+    ask,
+)
+from gengap.evaluation.rank_statistics import STATISTICS
+from gengap.evaluation.regression import fold_scores, pooled_r2
+from gengap.evaluation.reliability import reliability
+from gengap.evaluation.scoring import Row, interval_width, score
 from gengap.files import writing
 from gengap.limits import LEAST_NETWORKS
 from gengap.seeding import generator
@@ -37,23 +39,25 @@ REDUCED = (
 """Measures that are sampled functions or statistics of each layer: principal components replace
 their many values."""
 TIE_DIGITS = 12
-"""Measures whose mean R2 agree to this many digits are ranked by name."""
-ALL = "all"
-
-R2_COLUMNS = ("r2_mean", "r2_std", "r2_median", "r2_min", "r2_max", "r2_increment")
-TEST_COLUMNS = ("t_vs_best", "p_vs_best", "p_vs_best_holm")
+"""Measures whose mean R2 agree to this many digits are sorted by name."""
+P_COLUMNS = {
+    "p_mean": BEATS_MEAN,
+    "p_additive": ADDS_TO_ADDITIVE,
+    "p_pairwise": ADDS_TO_PAIRWISE,
+    "p_within": WITHIN_ENVIRONMENTS,
+}
+"""The question that each column of family-wise p values answers."""
 LEADERBOARD_COLUMNS = (
-    "rank", "measure", "family", "kind", "components", "underdetermined", "eligible",
-    *R2_COLUMNS, *TEST_COLUMNS,
+    "rank", "measure", "family", "kind", "components", "duplicates", "transform",
+    "underdetermined", "eligible", "r2_mean", "r2_std", "increment_additive", "increment_pairwise",
+    *P_COLUMNS,
     *(f"{name}{suffix}" for name in STATISTICS for suffix in ("", "_low", "_high", "_p")),
-    "networks", "left_out",
+    "reliability", "width_90", "mean_error", "networks", "left_out",
 )  # fmt: skip
-FOLD_COLUMNS = ("measure", "repeat", "fold", "r2")
-COMPARISON_COLUMNS = ("measure", "against", "t", "p", "p_holm")
-CORRELATION_COLUMNS = (
-    "measure", "statistic", "stratum", "estimate", "low", "high", "p", "networks"
-)  # fmt: skip
-TYPES: Any = {"rank": "Int64", "name": str, "stratum": str, "measure": str, "family": str}
+TYPES: Any = {
+    "rank": "Int64", "name": str, "stratum": str, "measure": str, "family": str,
+    "duplicates": str, "transform": str, "against": str, "network": str,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,25 +65,29 @@ class Evaluation:
     """The tables of one task.
 
     Attributes:
-        leaderboard: rank, measure, family, kind (scalar, vector, reference), components,
-            underdetermined, eligible, r2_mean, r2_std (n - 1), r2_median, r2_min, r2_max,
-            r2_increment, t_vs_best, p_vs_best, p_vs_best_holm, kendall, kendall_low,
-            kendall_high, kendall_p, the same for spearman and pearson, networks, left_out;
-            by falling r2_mean.
-        folds: measure, repeat, fold, r2.
-        tests: measure, against, t, p, p_holm: Dietterich's test against the best measure and each
-            reference row; t < 0 where the measure scored lower in the first fold.
-        correlations: measure, statistic, stratum, estimate, low, high, p, networks.
-        strata: stratum, then the leaderboard's columns.
+        leaderboard: rank (the group of measures that cannot be told apart; missing for references
+            and for measures that are not eligible), measure, family, kind (scalar, vector,
+            reference), components, duplicates (names joined by spaces), transform (identity, log or
+            rank, of scalars), underdetermined, eligible, r2_mean and r2_std (n - 1) over repeats,
+            increment_additive, increment_pairwise (R2 with the hyper-parameters less theirs alone),
+            p_mean, p_additive, p_pairwise, p_within (family-wise p of the questions), kendall,
+            kendall_low, kendall_high, kendall_p, the same for spearman and pearson, reliability,
+            width_90 (of a 90 % interval for one new network), mean_error (absolute, held out),
+            networks, left_out; by falling r2_mean.
+        repeats: measure, repeat, r2.
+        tests: measure, against (the best measure and each reference), difference of r2_mean, low,
+            high (95 %), p, p_holm, probability_better, probability_equal, probability_worse.
+        questions: measure, question, statistic, p, p_family, networks.
+        correlations: measure, statistic, stratum, estimate, low, high, p, p_family, networks.
         left_out: what is not compared: kind (network or measure), name, reason.
         best_ols: statsmodels' summary of the best measure.
     """
 
     leaderboard: pd.DataFrame
-    folds: pd.DataFrame
+    repeats: pd.DataFrame
     tests: pd.DataFrame
+    questions: pd.DataFrame
     correlations: pd.DataFrame
-    strata: pd.DataFrame
     left_out: pd.DataFrame
     best_ols: str
 
@@ -111,26 +119,18 @@ class Evaluation:
             if not path.is_file():
                 raise GengapError(f"{path} is missing: run the evaluation of this task again.")
         try:
-            tables = {name: pd.read_csv(path, dtype=TYPES) for name, path in paths.items()}
+            tables = {
+                name: pd.read_csv(path, dtype=TYPES, float_precision="round_trip")
+                for name, path in paths.items()
+            }
+            for column in ("duplicates", "transform"):
+                tables["leaderboard"][column] = tables["leaderboard"][column].fillna("")
             return cls(**tables, best_ols=summary.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError) as error:
             raise GengapError(
                 f"A file in {folder} cannot be read ({str(error).partition(chr(10))[0]}): run the "
                 "evaluation of this task again."
             ) from error
-
-
-@dataclass(frozen=True)
-class Draws:
-    """How random numbers are drawn: counts, and the seed of the streams."""
-
-    seed: int
-    resamples: int
-    permutations: int
-
-    def generator(self, purpose: str, stratum: str) -> np.random.Generator:
-        """Return a separate random stream for each purpose and stratum."""
-        return generator(self.seed, "evaluation", purpose, stratum)
 
 
 def evaluate(
@@ -139,6 +139,10 @@ def evaluate(
     grid: pd.DataFrame,
     *,
     training_accuracy: pd.Series,
+    draws: pd.Series | None = None,
+    gap_errors: pd.Series | None = None,
+    standard_errors: pd.DataFrame | None = None,
+    leave_out: Mapping[str, str] | None = None,
     correlate_within: str | None = None,
     rank_within: str | None = None,
     reduce: Collection[str] = REDUCED,
@@ -149,23 +153,21 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate how well each measure predicts the gap over the networks of one task.
 
-    Each measure's components are regressed on by ordinary least squares with an intercept
-    (``regression.held_out_r2``) under 5x2 cross-validation whose seeded halvings all measures
-    share. A measure with more coefficients than training networks is ``underdetermined``: it is
-    scored by the solution of minimum norm, but cannot be best. Neither can a constant one. Three
-    reference rows are scored in the same way: predicting the mean, hyper-parameters alone, training
-    accuracy (or loss, or error) alone. ``r2_increment`` is the mean over folds of R2 of
-    hyper-parameters and measure together less R2 of the hyper-parameters alone, or NaN where both
-    together have more coefficients than training networks. A task without hyper-parameters has no
-    row of them, and increments are over predicting the mean.
+    Each measure's components are regressed on by ordinary least squares with an intercept. Scalars
+    are transformed where they are highly skewed (``regression.transformed``). Predictions are of
+    networks whose grid point, and whose draw of the training data, the fit did not see: repeated
+    K-fold cross-validation with partitions that all rows share (``folds.repeated_folds``). The
+    held-out predictions of a repeat are pooled into one R2. ``r2_std`` is the deviation of R2 over
+    the repeats; it says how far the score depends on the partition, and is no standard error.
 
-    Each row is compared with the best measure and with each reference by Dietterich's test on the
-    R2 of the folds; Holm's correction is over all rows that are compared with the same one. The
-    best measure against itself has t = 0 and p = 1. It is favoured, since it was chosen on the same
-    folds, so a large p against it means "not shown to be worse".
-
-    Scalar measures also have Kendall's tau-b, Spearman's rho and Pearson's r with bootstrap
-    intervals and permutation p values (``rank_statistics.correlate``).
+    Measures that are affine maps of each other are one row (``duplicates.merged``). A measure with
+    more coefficients than training networks is ``underdetermined``: it is scored by the solution of
+    minimum norm, but is not ranked. Neither is a constant one. Ranks are groups of measures that
+    cannot be told apart (``comparison.groups``). Reference rows are scored on the same networks
+    (``references``); a task without hyper-parameters has no row of them, and then increments are
+    over predicting the mean. ``tests`` compares every row with the best measure and with each
+    reference (``comparison.compare``). The best was chosen on the same networks, so it is favoured
+    there: a large p against it means "not shown to be worse".
 
     All measures are compared on the same networks. A network without any measure of some family is
     left out; a measure that another network lacks is not ranked (``designs.comparable``).
@@ -179,19 +181,22 @@ def evaluate(
         grid: hyper-parameters, index network, one column each. Columns that say nothing about
             training (a seed, a replicate's number) do not belong in it. There may be none.
         training_accuracy: index network; training losses or errors where the gaps are of them.
+        draws: label of the draw of training data that each network saw, index network; None where
+            all saw the same data.
+        gap_errors: standard error of each gap from the finite test set, index network.
+        standard_errors: tidy table like ``measures`` with the column standard_error.
+        leave_out: networks that are not compared, with the reason.
         correlate_within: hyper-parameter within whose values the correlations are given again.
-        rank_within: hyper-parameter within whose values the whole ranking is given again. A value
-            with fewer than ``LEAST_NETWORKS`` networks, or with equal gaps, has correlations but no
-            R2 or rank.
+        rank_within: another one. Networks that share the values of both are one environment.
         reduce: prefixes of the names of measures that are replaced, inside each fold, by
-            principal components (``regression.principal_components``).
+            principal components (``regression.principal_component_scores``).
         resamples: bootstrap resamples of the networks.
         permutations: permutations of the gaps.
-        seed: seed of the halvings, the bootstrap and the permutations.
+        seed: seed of the partitions, the bootstrap and the permutations.
         gap_of: what the gaps are of, one of :data:`gengap.names.GAPS`.
 
     Returns:
-        The ranking, and the tables that it is based on.
+        The leaderboard, and the tables that it is based on.
 
     Raises:
         GengapError: the tables contradict each other, a hyper-parameter is unknown, there are too
@@ -206,10 +211,16 @@ def evaluate(
     for label, count in (("resamples", resamples), ("permutations", permutations)):
         if not isinstance(count, int | np.integer) or count < 1:
             raise GengapError(f"{label} is {count!r}: give a whole number of at least 1.")
-    designs = prepare(measures, gaps, grid, training_accuracy, reduce, gap_of)
-    require_enough(designs)
-    draws = Draws(seed, resamples, permutations)
-    return tables(designs, grid, draws, correlate_within=correlate_within, rank_within=rank_within)
+    everything = prepare(
+        measures, gaps, grid, training_accuracy, reduce, gap_of,
+        draws=draws, gap_errors=gap_errors, standard_errors=standard_errors, leave_out=leave_out,
+    )  # fmt: skip
+    require_enough(everything)
+    designs, duplicates = merged(everything)
+    environments = list(
+        dict.fromkeys(name for name in (correlate_within, rank_within) if name is not None)
+    )
+    return tables(designs, duplicates, environments, Sampling(resamples, permutations, seed))
 
 
 def require_enough(designs: Designs) -> None:
@@ -236,274 +247,147 @@ def require_enough(designs: Designs) -> None:
         )
 
 
+class Sampling(NamedTuple):
+    """How often random numbers are drawn, and the seed of the streams."""
+
+    resamples: int
+    permutations: int
+    seed: int
+
+    def generator(self, purpose: str) -> np.random.Generator:
+        """Return a separate random stream for each purpose."""
+        return generator(self.seed, "evaluation", purpose)
+
+
 def tables(
     designs: Designs,
-    grid: pd.DataFrame,
-    draws: Draws,
-    *,
-    correlate_within: str | None,
-    rank_within: str | None,
+    duplicates: Mapping[str, Sequence[str]],
+    environments: Sequence[str],
+    sampling: Sampling,
 ) -> Evaluation:
-    """Make all tables of an evaluation from checked input."""
-    everyone = np.ones(len(designs.networks), dtype=bool)
-    overall = board(designs, everyone, ALL, draws, left_out=len(designs.left_out_networks()))
-    correlations = [overall.correlations]
-    for label, rows in strata_of(designs.grid, correlate_within):
-        correlations.append(correlation_table(designs, rows, label, draws))
-    leaderboards = []
-    unused = grid.loc[grid.index.astype(str).isin(designs.left_out_networks())]
-    dropped = {label: int(rows.sum()) for label, rows in strata_of(unused, rank_within)}
-    for label, rows in strata_of(designs.grid, rank_within):
-        within_stratum = board(designs, rows, label, draws, left_out=dropped.get(label, 0))
-        within_stratum.leaderboard.insert(0, "stratum", label)
-        leaderboards.append(within_stratum.leaderboard)
-    columns = ["stratum", *LEADERBOARD_COLUMNS]
-    winner = best_of(overall.leaderboard)
-    by_name = {design.name: design for design in designs.measures}
-    return Evaluation(
-        leaderboard=overall.leaderboard,
-        folds=overall.folds,
-        tests=overall.tests,
-        correlations=pd.concat(correlations, ignore_index=True),
-        strata=(
-            pd.concat(leaderboards, ignore_index=True)
-            if leaderboards
-            else pd.DataFrame(columns=columns)
-        ),
-        left_out=designs.left_out,
-        best_ols=(
-            "No measure is eligible for best: all are constant or underdetermined.\n"
-            if winner is None
-            else ordinary_least_squares(by_name[winner], designs.gaps)
-        ),
-    )
-
-
-def strata_of(grid: pd.DataFrame, name: str | None) -> list[tuple[str, np.ndarray]]:
-    """Return label ``<name>=<value>`` and mask of each value of a hyper-parameter, in order."""
-    if name is None or grid.empty:
-        return []
-    distinct, index = levels(grid[name])
-    return [(f"{name}={value}", index == level) for level, value in enumerate(distinct)]
-
-
-def best_of(leaderboard: pd.DataFrame) -> str | None:
-    """Return the eligible measure with the largest mean R2, if any."""
-    eligible = leaderboard.loc[leaderboard["eligible"], "measure"]
-    return None if eligible.empty else str(eligible.iloc[0])
-
-
-def rows_of(designs: Designs, chosen: np.ndarray) -> list[Design]:
-    """Return measures and reference rows for some of the networks."""
-    references = reference_designs(
-        designs.grid.loc[chosen], designs.training[chosen], designs.gap_of
-    )
-    return [*(design.rows(chosen) for design in designs.measures), *references]
-
-
-def correlation_table(
-    designs: Designs, chosen: np.ndarray, stratum: str, draws: Draws
-) -> pd.DataFrame:
-    """Correlate every scalar measure, and training accuracy, loss or error, with the gap."""
-    scalars = [row for row in rows_of(designs, chosen) if row.values.shape[1] == 1]
-    # The hyper-parameters may fill only one column, but are no measure with a sign.
-    scalars = [row for row in scalars if row.name != HYPER_PARAMETERS]
-    correlations = correlate(
-        np.array([row.values[:, 0] for row in scalars]),
-        designs.gaps[chosen],
-        resamples=draws.resamples,
-        permutations=draws.permutations,
-        rng=draws.generator("correlations", stratum),
-    )
-    return pd.DataFrame(
-        {
-            "measure": np.repeat([row.name for row in scalars], len(STATISTICS)),
-            "statistic": STATISTICS * len(scalars),
-            "stratum": stratum,
-            "estimate": correlations.estimate.ravel(),
-            "low": correlations.low.ravel(),
-            "high": correlations.high.ravel(),
-            "p": correlations.p.ravel(),
-            "networks": int(chosen.sum()),
-        },
-        columns=list(CORRELATION_COLUMNS),
-    )
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Held-out R2 of the rows of a leaderboard; NaN where networks do not suffice.
-
-    Attributes:
-        r2: (rows, 5, 2), by repeat and fold.
-        increments: (rows,) what each adds to the hyper-parameters, mean over folds.
-    """
-
-    r2: np.ndarray
-    increments: np.ndarray
-
-
-@dataclass(frozen=True)
-class Board:
-    """The ranking over some of the networks: four tables of :class:`Evaluation`."""
-
-    leaderboard: pd.DataFrame
-    folds: pd.DataFrame
-    tests: pd.DataFrame
-    correlations: pd.DataFrame
-
-
-def board(
-    designs: Designs, chosen: np.ndarray, stratum: str, draws: Draws, *, left_out: int
-) -> Board:
-    """Rank all measures and reference rows over some of the networks.
+    """Make all tables of an evaluation from checked input.
 
     Args:
-        designs: the measures of a task.
-        chosen: (networks,) bool, the networks to rank over.
-        stratum: label of these networks, which names the random streams too.
-        draws: how random numbers are drawn.
-        left_out: how many networks of the stratum are not compared.
+        designs: the measures of a task, without duplicates.
+        duplicates: names of the duplicates of the measures that have some.
+        environments: hyper-parameters within whose values measures are judged again.
+        sampling: how random numbers are drawn.
 
     Returns:
-        The tables. With fewer than ``LEAST_NETWORKS`` networks, or equal gaps, there are only
-        correlations: R2 and rank are missing and no test is made.
+        The evaluation.
     """
-    rows, gaps = rows_of(designs, chosen), designs.gaps[chosen]
-    scored = len(gaps) >= LEAST_NETWORKS and np.ptp(gaps) > 0
-    scores = score(rows, gaps, draws.generator("halves", stratum)) if scored else unscored(rows)
-    correlations = correlation_table(designs, chosen, stratum, draws)
-    table = summarise_scores(rows, scores, len(gaps))
-    table["networks"], table["left_out"] = len(gaps), left_out
-    table = table.merge(widened(correlations), on="measure", how="left")
-    table, order = ranked(table, scored)
-    by_name = dict(zip(table["measure"], scores.r2[order], strict=True))
-    tests = pd.DataFrame(columns=list(COMPARISON_COLUMNS))
-    if scored:
-        tests = comparisons(by_name, best_of(table))
-    leaderboard = with_tests(table, tests)[list(LEADERBOARD_COLUMNS)]
-    return Board(leaderboard, fold_table(by_name), tests, correlations)
-
-
-def score(rows: list[Design], gaps: np.ndarray, rng: np.random.Generator) -> Scores:
-    """Score each row by cross-validation, alone and beside the hyper-parameters, if any."""
-    names = [row.name for row in rows]
-    base = names.index(HYPER_PARAMETERS if HYPER_PARAMETERS in names else MEAN)
-    r2, together = cross_validate(rows, rows[base], gaps, halves(len(gaps), rng))
-    increments = (together - r2[base]).mean(axis=(1, 2))
-    # With the hyper-parameters beside it, a measure of many components leaves nothing to test.
-    beside = len(rows[base].components)
-    increments[[row.underdetermined(len(gaps) // 2, beside) for row in rows]] = np.nan
-    increments[base] = 0.0
-    return Scores(r2, increments)
-
-
-def unscored(rows: list[Design]) -> Scores:
-    """Return NaN for rows whose networks do not suffice for cross-validation."""
-    return Scores(np.full((len(rows), REPEATS, 2), np.nan), np.full(len(rows), np.nan))
-
-
-def fold_table(scores: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Return one row per fold of each measure, from (5, 2) held-out R2 by name."""
-    return pd.DataFrame(
-        [
-            (name, repeat, fold, value)
-            for name, r2 in scores.items()
-            for (repeat, fold), value in np.ndenumerate(r2)
-        ],
-        columns=list(FOLD_COLUMNS),
+    folds = repeated_folds(designs.grid, designs.draws, sampling.generator("folds"))
+    rows = by_falling_score(score(designs, folds, sampling.generator("references")), designs.gaps)
+    eligible = [row.design for row in rows if row.eligible]
+    questions = ask(
+        replace(designs, measures=tuple(sorted(eligible, key=lambda d: natural_key(d.name)))),
+        environments=environments,
+        permutations=sampling.permutations,
+        rng=sampling.generator("questions"),
+    )
+    correlations = correlation_tables(
+        designs,
+        environments,
+        resamples=sampling.resamples,
+        permutations=sampling.permutations,
+        seed=sampling.seed,
+    )
+    scores = {row.design.name: fold_scores(row.predictions, designs.gaps, folds) for row in rows}
+    names = [design.name for design in eligible]
+    leaderboard = score_table(rows, designs, duplicates)
+    ranks = groups({name: scores[name] for name in names})
+    leaderboard["rank"] = leaderboard["measure"].map(ranks).astype("Int64")
+    for part in (
+        question_columns(questions),
+        correlation_columns(correlations),
+    ):
+        leaderboard = leaderboard.merge(part, on="measure", how="left")
+    references = sorted(row.design.name for row in rows if row.design.kind == REFERENCE)
+    return Evaluation(
+        leaderboard=leaderboard[list(LEADERBOARD_COLUMNS)],
+        repeats=repeat_table(rows, designs.gaps),
+        tests=comparisons(scores, [*names[:1], *references], names),
+        questions=questions,
+        correlations=correlations,
+        left_out=designs.left_out,
+        best_ols=(
+            ordinary_least_squares(eligible[0], designs.gaps)
+            if eligible
+            else "No measure is eligible for best: all are constant or underdetermined.\n"
+        ),
     )
 
 
-def summarise_scores(rows: list[Design], scores: Scores, networks: int) -> pd.DataFrame:
-    """Summarise each row of the leaderboard by itself, from its ten folds alone."""
-    folds = scores.r2.reshape(len(rows), -1)
-    underdetermined = [row.underdetermined(networks // 2) for row in rows]
-    return pd.DataFrame(
-        {
-            "measure": [row.name for row in rows],
-            "family": [row.family for row in rows],
-            "kind": [row.kind for row in rows],
-            "components": [len(row.components) for row in rows],
-            "underdetermined": underdetermined,
-            "eligible": [
-                row.kind != REFERENCE and not flagged and not row.constant
-                for row, flagged in zip(rows, underdetermined, strict=True)
-            ],
-            "r2_mean": folds.mean(axis=1),
-            "r2_std": folds.std(axis=1, ddof=1),
-            "r2_median": np.median(folds, axis=1),
-            "r2_min": folds.min(axis=1),
-            "r2_max": folds.max(axis=1),
-            "r2_increment": scores.increments,
-        }
+def by_falling_score(rows: Sequence[Row], gaps: np.ndarray) -> list[Row]:
+    """Sort rows by falling mean R2, ties by name."""
+    means = {row.design.name: pooled_r2(row.predictions, gaps).mean() for row in rows}
+    return sorted(
+        rows,
+        key=lambda row: (
+            -round(float(means[row.design.name]), TIE_DIGITS),
+            natural_key(row.design.name),
+        ),
     )
 
 
-def widened(correlations: pd.DataFrame) -> pd.DataFrame:
+def score_table(
+    rows: Sequence[Row], designs: Designs, duplicates: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Return the columns of a leaderboard that each row gives by itself."""
+    left_out = len(designs.left_out_networks())
+    table, reliable = [], reliability(designs)
+    for row in rows:
+        r2 = pooled_r2(row.predictions, designs.gaps)
+        table.append(
+            {
+                "measure": row.design.name,
+                "family": row.design.family,
+                "kind": row.design.kind,
+                "components": len(row.design.components),
+                "duplicates": " ".join(duplicates.get(row.design.name, ())),
+                "transform": row.transform,
+                "underdetermined": row.underdetermined,
+                "eligible": row.eligible,
+                "r2_mean": r2.mean(),
+                "r2_std": r2.std(ddof=1),
+                "increment_additive": row.increment_additive,
+                "increment_pairwise": row.increment_pairwise,
+                "reliability": reliable.get(row.design.name, np.nan),
+                "width_90": interval_width(row.predictions, designs.gaps),
+                "mean_error": np.abs(row.predictions - designs.gaps).mean(),
+                "networks": len(designs.gaps),
+                "left_out": left_out,
+            }
+        )
+    return pd.DataFrame(table)
+
+
+def question_columns(questions: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per measure with the family-wise p of each question, NaN if not asked."""
+    table = questions.pivot(index="measure", columns="question", values="p_family")
+    table = table.reindex(columns=list(P_COLUMNS.values()))
+    return table.set_axis(list(P_COLUMNS), axis=1).reset_index()
+
+
+def correlation_columns(correlations: pd.DataFrame) -> pd.DataFrame:
     """Return one row per measure, columns ``kendall``, ``kendall_low``, ..., ``pearson_p``."""
-    columns: dict[str, object] = {"measure": correlations["measure"].unique()}
+    everywhere = correlations[correlations["stratum"] == ALL]
+    columns: dict[str, object] = {"measure": everywhere["measure"].unique()}
     for statistic in STATISTICS:
-        chosen = correlations[correlations["statistic"] == statistic]
+        chosen = everywhere[everywhere["statistic"] == statistic]
         columns[statistic] = chosen["estimate"].to_numpy()
         for suffix in ("low", "high", "p"):
             columns[f"{statistic}_{suffix}"] = chosen[suffix].to_numpy()
     return pd.DataFrame(columns)
 
 
-def ranked(table: pd.DataFrame, scored: bool) -> tuple[pd.DataFrame, np.ndarray]:
-    """Sort a table by falling mean R2, ties by name; also return the order that does it."""
-    keys = [
-        (-round(mean, TIE_DIGITS) if scored else 0.0, natural_key(name))
-        for mean, name in zip(table["r2_mean"], table["measure"], strict=True)
-    ]
-    order = np.array(sorted(range(len(table)), key=lambda row: keys[row]), dtype=np.int64)
-    table = table.iloc[order].reset_index(drop=True)
-    ranks = range(1, len(table) + 1) if scored else [pd.NA] * len(table)
-    table["rank"] = pd.array(list(ranks), dtype="Int64")
-    return table, order
-
-
-def comparisons(scores: Mapping[str, np.ndarray], best: str | None) -> pd.DataFrame:
-    """Test every row against the best one and against each reference row, by Dietterich's test.
-
-    Args:
-        scores: (5, 2) held-out R2 of each row, best first.
-        best: name of the best measure, if any.
-
-    Returns:
-        ``COMPARISON_COLUMNS``.
-    """
-    references = sorted(name for name in scores if name.startswith(f"{REFERENCE}."))
-    tables = []
-    for other in ([] if best is None else [best]) + references:
-        others = [name for name in scores if name != other]
-        results = np.array([paired_t_test(scores[name], scores[other]) for name in others])
-        tables.append(
-            pd.DataFrame(
-                {
-                    "measure": others,
-                    "against": other,
-                    "t": results[:, 0],
-                    "p": results[:, 1],
-                    "p_holm": holm(results[:, 1]),
-                },
-                columns=list(COMPARISON_COLUMNS),
-            )
-        )
-    return pd.concat(tables, ignore_index=True)
-
-
-def with_tests(table: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
-    """Add to a leaderboard the columns of the tests against its best measure."""
-    best = best_of(table)
-    table[list(TEST_COLUMNS)] = np.nan
-    if best is None or tests.empty:
-        return table
-    versus = tests[tests["against"] == best].set_index("measure")
-    names = table["measure"]
-    for column, source, own in zip(
-        TEST_COLUMNS, ("t", "p", "p_holm"), (0.0, 1.0, 1.0), strict=True
-    ):
-        table[column] = names.map(versus[source]).where(names != best, own)
-    return table
+def repeat_table(rows: Sequence[Row], gaps: np.ndarray) -> pd.DataFrame:
+    """Return one row per measure and repeat: measure, repeat, r2."""
+    return pd.DataFrame(
+        [
+            (row.design.name, repeat, r2)
+            for row in rows
+            for repeat, r2 in enumerate(pooled_r2(row.predictions, gaps))
+        ],
+        columns=["measure", "repeat", "r2"],
+    )

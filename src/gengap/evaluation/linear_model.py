@@ -9,15 +9,15 @@ import numpy as np
 from statsmodels.regression.linear_model import OLS
 
 from gengap.evaluation.designs import Design
-from gengap.evaluation.regression import principal_components
+from gengap.evaluation.regression import TRANSFORMS, principal_components, transformed
 
 
 def ordinary_least_squares(design: Design, gaps: np.ndarray) -> str:
     """Summarise the least-squares fit of the gap on a measure over all networks, by statsmodels.
 
     The date and time that statsmodels prints are blanked, so equal input gives equal text.
-    A measure that is reduced in cross-validation enters by its principal components, by the same
-    rule over all networks.
+    A measure that is reduced or transformed in cross-validation enters by its principal components,
+    or transformed, by the same rule over all networks.
 
     Args:
         design: the measure, (networks, components).
@@ -27,8 +27,10 @@ def ordinary_least_squares(design: Design, gaps: np.ndarray) -> str:
         The summary as text.
     """
     values, names = design.values, [f"{design.name}[{name}]" for name in design.components]
-    if len(names) == 1:
-        names = [design.name]
+    if design.kind == "scalar":
+        columns, kinds = transformed(values, np.ones((1, len(gaps)), dtype=bool))
+        values, transform = columns[0], TRANSFORMS[int(kinds[0, 0])]
+        names = [design.name if transform == "identity" else f"{transform}({design.name})"]
     if design.reduced:
         values, _ = principal_components(values, values)
         names = [f"{design.name}[PC{index + 1}]" for index in range(values.shape[1])]

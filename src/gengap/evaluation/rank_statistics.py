@@ -1,9 +1,10 @@
 """Kendall's tau-b, Spearman's rho and Pearson's r of measures against the gap.
 
-All three come from the matrices of signs, A of sign(x_i - x_j) and B of sign(y_i - y_j). With
-multiplicities w of the networks in a bootstrap sample, the numerator of tau-b is w' (A * B) w, and
-A w is twice the centred average ranks within the sample. So every resample is a row of a matrix
-product, with ties treated exactly.
+The rank statistics come from the signs of differences, a of x_i - x_j and b of y_i - y_j. With
+multiplicities w of the networks in a bootstrap sample, the numerator of tau-b is the sum of
+w_i w_j a b over pairs. Twice the centred average ranks are sums of w_j a, so the numerator of rho
+is a sum over pairs too. All measures and all resamples are therefore one matrix product, with ties
+treated exactly.
 """
 
 from __future__ import annotations
@@ -11,27 +12,47 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr, ndtri
+
+from gengap.evaluation.permutations import permuted_networks
 
 STATISTICS = ("kendall", "spearman", "pearson")
+PEARSON = STATISTICS.index("pearson")
 CONFIDENCE = 0.95
-SIGNS_HELD = 2**24
-"""Most entries of permuted sign matrices that are held at once (64 MiB)."""
+ENTRIES_HELD = 2**22
+"""Most entries of a matrix of samples by pairs of networks that are held at once (32 MiB)."""
 ROUNDING = 1e-12
+"""Statistics that differ by less are equal."""
 
 
 @dataclass(frozen=True)
 class Correlations:
-    """Arrays of shape (measures, 3), the statistics in the order of ``STATISTICS``."""
+    """Correlations of measures with the gap.
+
+    Attributes:
+        estimate: (measures, 3), the statistics in the order of ``STATISTICS``; likewise the others.
+        low: lower end of the 95 % interval.
+        high: upper end of the 95 % interval.
+        p: two-sided permutation p value of the measure alone.
+        p_family: p value by the largest statistic of all measures.
+    """
 
     estimate: np.ndarray
     low: np.ndarray
     high: np.ndarray
     p: np.ndarray
+    p_family: np.ndarray
 
 
 def signs(values: np.ndarray) -> np.ndarray:
     """Return (n, n) float64 of sign(x_i - x_j)."""
     return np.asarray(np.sign(values[:, None] - values[None, :]))
+
+
+def pair_signs(measures: np.ndarray) -> np.ndarray:
+    """Return sign(x_i - x_j) of the pairs i < j: (measures, pairs) float64, pairs by rows."""
+    first, second = np.triu_indices(measures.shape[1], 1)
+    return np.asarray(np.sign(measures[:, first] - measures[:, second]))
 
 
 def standardised(values: np.ndarray) -> np.ndarray:
@@ -51,48 +72,107 @@ def ratio(numerator: np.ndarray, square: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(defined, np.clip(numerator / root, -1.0, 1.0), np.nan))
 
 
-def weighted(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Compute the three statistics of x against y in samples given by multiplicities.
+def tie_sums(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Sum the squares and the cubes of the sizes of tie groups in each sample.
 
-    tau-b and the average ranks treat ties as scipy does (Kendall 1945; Spearman's rho is Pearson's
+    Args:
+        values: (n,).
+        weights: (samples, n) multiplicities.
+
+    Returns:
+        (2, samples).
+    """
+    distinct, group = np.unique(values, return_inverse=True)
+    sizes = weights
+    if len(distinct) < len(values):
+        sizes = weights @ np.eye(len(distinct))[group]
+    squares = sizes * sizes
+    return np.stack([squares.sum(axis=1), (squares * sizes).sum(axis=1)])
+
+
+def weighted(measures: np.ndarray, gaps: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Compute the three statistics of measures against the gap in samples of the networks.
+
+    tau-b and the average ranks treat ties as SciPy does (Kendall 1945; Spearman's rho is Pearson's
     r of average ranks).
 
     Args:
-        x: (n,) values.
-        y: (n,) values.
-        weights: (samples, n) how often each value is in the sample; rows sum to n.
+        measures: (measures, n) values.
+        gaps: (n,) values.
+        weights: (samples, n) how often each network is in the sample.
 
     Returns:
-        (samples, 3); NaN where x or y is constant in the sample.
+        (samples, measures, 3); NaN where the measure or the gap is constant in the sample.
     """
-    signs_x, signs_y = signs(x), signs(y)
+    count, n = measures.shape
+    statistics = np.empty((len(weights), count, 3))
+    of_measures = pair_signs(measures).T
+    step = max(1, ENTRIES_HELD // max(1, n * (n - 1) // 2))
+    for start in range(0, len(weights), step):
+        rows = slice(start, start + step)
+        statistics[rows, :, 0], statistics[rows, :, 1] = rank_numerators(
+            of_measures, gaps, weights[rows]
+        )
+    total = weights.sum(axis=1)
+    squares, cubes = tie_sums(gaps, weights)
+    untied_gaps, spread_gaps = total**2 - squares, (total**3 - cubes) / 3
+    scores = np.array([standardised(values) for values in measures]).reshape(count, n)
+    gap_scores = standardised(gaps)
+    gap_scores = gap_scores - (weights @ gap_scores / total)[:, None]
+    gap_square = np.sum(weights * gap_scores**2, axis=1)
+    weighted_gaps = weights * gap_scores
+    for index, values in enumerate(measures):
+        squares, cubes = tie_sums(values, weights)
+        untied, spread = total**2 - squares, (total**3 - cubes) / 3
+        varies = (untied > 0) & (untied_gaps > 0)
+        centred = scores[index] - (weights @ scores[index] / total)[:, None]
+        square = np.einsum("ij,ij,ij->i", weights, centred, centred) * gap_square
+        for statistic, numerator, denominator in (
+            (0, statistics[:, index, 0], untied * untied_gaps),
+            (1, statistics[:, index, 1], spread * spread_gaps),
+            (2, weighted_gaps @ scores[index], square),
+        ):
+            statistics[:, index, statistic] = ratio(numerator, np.where(varies, denominator, 0.0))
+    return statistics
 
-    def quadratic(matrix: np.ndarray) -> np.ndarray:
-        return np.asarray(np.sum((weights @ matrix) * weights, axis=1))
 
-    untied_x, untied_y = quadratic(np.abs(signs_x)), quadratic(np.abs(signs_y))
-    kendall = ratio(quadratic(signs_x * signs_y), untied_x * untied_y)
-    varies = (untied_x > 0) & (untied_y > 0)
+def rank_numerators(
+    of_measures: np.ndarray, gaps: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the numerators of tau-b and rho, both over ordered pairs.
 
-    def product_moment(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        total = weights.sum(axis=1, keepdims=True)
-        a = a - (weights * a).sum(axis=1, keepdims=True) / total
-        b = b - (weights * b).sum(axis=1, keepdims=True) / total
-        square = (weights * a**2).sum(axis=1) * (weights * b**2).sum(axis=1)
-        return ratio((weights * a * b).sum(axis=1), np.where(varies, square, 0.0))
+    With s the sums of w_j b, that of rho is the sum over pairs i < j of
+    a (w_i s_i w_j - w_j s_j w_i).
 
-    spearman = product_moment(weights @ signs_x.T, weights @ signs_y.T)
-    pearson = product_moment(standardised(x)[None, :], standardised(y)[None, :])
-    return np.column_stack([kendall, spearman, pearson])
+    Args:
+        of_measures: (pairs, measures) signs.
+        gaps: (n,).
+        weights: (samples, n).
+
+    Returns:
+        Two arrays (samples, measures).
+    """
+    gap_signs = signs(gaps)
+    first, second = np.triu_indices(len(gaps), 1)
+    # Columns are gathered from transposed arrays, whose rows lie together in memory.
+    columns = np.ascontiguousarray(weights.T)
+    sums = gap_signs @ columns
+    both = columns[first] * columns[second]
+    kendall = 2 * ((both * gap_signs[first, second][:, None]).T @ of_measures)
+    spearman = (both * (sums[first] - sums[second])).T @ of_measures
+    return kendall, spearman
 
 
-def permutation_p(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> np.ndarray:
+def permutation_p(
+    measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Compute two-sided permutation p values of the three statistics.
 
     p = (1 + count) / (1 + permutations), where count is the number of permutations of the gaps
-    whose statistic is at least as large in absolute value. Denominators do not change under
-    permutation, so numerators are compared: those of the rank statistics are whole numbers and
-    compared exactly.
+    whose statistic is at least as large in absolute value. For the family, the largest statistic of
+    all measures takes the place of the measure's own (single-step maximum, Westfall and Young
+    1993), so that the probability of any value below alpha is at most alpha where no measure goes
+    with the gap.
 
     Args:
         measures: (measures, n).
@@ -100,51 +180,128 @@ def permutation_p(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) ->
         orders: (permutations, n) indices.
 
     Returns:
-        (measures, 3).
+        p and p_family, (measures, 3) each.
     """
-    count, n = len(orders), len(gaps)
-    gap_signs = signs(gaps).astype(np.float32)
-    # float32 holds whole numbers exactly up to 2^24, and |numerator| < n^2.
-    exact = np.dtype(np.float32 if n * n < 2**24 else np.float64)
-    measure_signs = np.array([signs(values).ravel() for values in measures], dtype=exact)
+    measure_count, n = measures.shape
+    first, second = np.triu_indices(n, 1)
+    gap_signs = signs(gaps)
+    pairs = pair_signs(measures)
     ranks = np.array([signs(values).sum(axis=1) for values in measures])
     scores = np.array([standardised(values) for values in measures])
-    extreme = np.zeros((len(measures), 3))
+    gap_ranks, gap_scores = gap_signs.sum(axis=1), standardised(gaps)
+    gap_pairs = gap_signs[first, second]
+    # Denominators are the same for all permutations.
+    scale = [
+        ratio(np.ones(measure_count), np.sum(of_measure**2, axis=1) * np.sum(of_gap**2))
+        for of_measure, of_gap in ((pairs, gap_pairs), (ranks, gap_ranks), (scores, gap_scores))
+    ]
+    p, p_family = np.empty((measure_count, 3)), np.empty((measure_count, 3))
+    # float32 holds whole numbers up to 2^24 exactly, and a numerator is at most the pairs.
+    exact = np.dtype(np.float32 if len(first) < 2**24 else np.float64)
+    matrix, table = pairs.astype(exact).T, gap_signs.astype(exact)
+    step = max(1, ENTRIES_HELD // max(1, len(first)))
+    permuted = [
+        table[rows[:, first], rows[:, second]] @ matrix
+        for rows in (orders[start : start + step] for start in range(0, len(orders), step))
+    ]
+    for statistic, (numerators, observed) in enumerate(
+        (
+            (np.concatenate(permuted), gap_pairs @ pairs.T),
+            (gap_ranks[orders] @ ranks.T, gap_ranks @ ranks.T),
+            (gap_scores[orders] @ scores.T, gap_scores @ scores.T),
+        )
+    ):
+        sizes = np.nan_to_num(np.abs(numerators) * scale[statistic])
+        bound = np.nan_to_num(np.abs(observed) * scale[statistic]) - ROUNDING
+        largest = np.sort(sizes.max(axis=1))
+        p[:, statistic] = 1 + np.sum(sizes >= bound, axis=0)
+        p_family[:, statistic] = 1 + len(largest) - np.searchsorted(largest, bound)
+    return p / (1 + len(orders)), p_family / (1 + len(orders))
 
-    def add(statistic: int, numerators: np.ndarray, observed: np.ndarray, slack: float) -> None:
-        bound = np.abs(observed)[:, None] - slack * n
-        extreme[:, statistic] += np.sum(np.abs(numerators) >= bound, axis=1)
 
-    step = max(1, SIGNS_HELD // (n * n))
-    for start in range(0, count, step):
-        chosen = orders[start : start + step]
-        permuted = gap_signs[chosen[:, :, None], chosen[:, None, :]].reshape(len(chosen), -1)
-        add(0, measure_signs @ permuted.T.astype(exact), measure_signs @ gap_signs.ravel(), 0.0)
-    gap_ranks, gap_scores = gap_signs.sum(axis=1, dtype=np.float64), standardised(gaps)
-    add(1, ranks @ gap_ranks[orders].T, ranks @ gap_ranks, 0.0)
-    add(2, scores @ gap_scores[orders].T, scores @ gap_scores, ROUNDING)
-    return (1 + extreme) / (1 + count)
+def bca_levels(samples: np.ndarray, estimate: np.ndarray, jackknife: np.ndarray) -> np.ndarray:
+    """Compute the levels of the bias-corrected and accelerated bootstrap interval.
+
+    Efron, "Better bootstrap confidence intervals", Journal of the American Statistical Association
+    82 (1987). The interval is made of quantiles of the samples at these levels, so it stays within
+    the statistic's bounds.
+
+    Args:
+        samples: (samples, measures) statistics of bootstrap samples; NaN where there is none.
+        estimate: (measures,) statistics of the sample.
+        jackknife: (clusters, measures) statistics without one cluster; NaN where there is none.
+
+    Returns:
+        (measures, 2) levels of the lower and the upper end.
+    """
+    counted = np.maximum(np.sum(~np.isnan(samples), axis=0), 1)
+    below = np.sum(samples < estimate, axis=0) + np.sum(samples <= estimate, axis=0)
+    # A share of 0 or 1 has no normal score.
+    share = np.clip(below / (2 * counted), 0.5 / counted, 1 - 0.5 / counted)
+    bias = ndtri(share)
+    valid = ~np.isnan(jackknife)
+    filled = np.where(valid, jackknife, 0.0)
+    mean = filled.sum(axis=0) / np.maximum(valid.sum(axis=0), 1)
+    deviations = np.where(valid, mean - filled, 0.0)
+    square = np.sum(deviations**2, axis=0)
+    acceleration = np.where(
+        square > 0, np.sum(deviations**3, axis=0) / (6 * np.where(square > 0, square, 1) ** 1.5), 0
+    )
+    tail = (1 - CONFIDENCE) / 2
+    shifted = bias[:, None] + ndtri([tail, 1 - tail])
+    bend = np.maximum(1 - acceleration[:, None] * shifted, np.finfo(np.float64).tiny)
+    return np.asarray(ndtr(bias[:, None] + shifted / bend))
+
+
+def quantiles(samples: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Compute quantiles, by linear interpolation, of the samples that are not NaN.
+
+    Args:
+        samples: (samples, measures).
+        levels: (measures, levels) between 0 and 1.
+
+    Returns:
+        (measures, levels); NaN where a measure has no sample.
+    """
+    ordered = np.sort(samples, axis=0)  # NaN comes last
+    last = np.sum(~np.isnan(samples), axis=0)[:, None] - 1
+    places = levels * np.maximum(last, 0)
+    below = np.floor(places).astype(np.int64)
+    above = np.minimum(below + 1, np.maximum(last, 0))
+    measure = np.arange(len(levels))[:, None]
+    lower, upper = ordered[below, measure], ordered[above, measure]
+    return np.asarray(lower + (upper - lower) * (places - below))
 
 
 def correlate(
     measures: np.ndarray,
     gaps: np.ndarray,
     *,
+    points: np.ndarray,
+    draws: np.ndarray | None = None,
     resamples: int,
     permutations: int,
     rng: np.random.Generator,
 ) -> Correlations:
     """Correlate each measure with the gap: Kendall, Spearman and Pearson.
 
-    The interval is the 95 % percentile bootstrap over networks (samples in which the measure or the
-    gap is constant have no statistic and are skipped). All measures share the resamples and
-    permutations, so a measure's numbers do not depend on which others are in the table. A measure
-    or gaps without any variation, or fewer than two networks, have no statistic. Then the estimate
-    and the interval are NaN and p = 1, since there is no evidence.
+    Replicates of a grid point are no independent observations, so the bootstrap draws whole grid
+    points with replacement, and permutations move whole grid points
+    (:func:`gengap.evaluation.permutations.permuted_networks`). The 95 % interval is the
+    percentile interval for the rank statistics, and the bias-corrected and accelerated one
+    (:func:`bca_levels`) for Pearson's r. Samples in which the measure or the gap is constant have
+    no statistic and are skipped.
+
+    All measures share the resamples and permutations, so a measure's numbers, but for
+    ``p_family``, do not depend on which others are in the table. A measure or gaps without any
+    variation, or fewer than two networks, have no statistic. Then the estimate and the interval
+    are NaN and p = 1, since there is no evidence. With one grid point there is no interval.
 
     Args:
         measures: (measures, networks) scalars.
         gaps: (networks,).
+        points: (networks,) int: the grid point of each network.
+        draws: (networks,) label of the draw of training data, or None for one.
         resamples: bootstrap samples.
         permutations: random permutations of the gaps.
         rng: draws both.
@@ -153,18 +310,36 @@ def correlate(
         Estimates, intervals and p values.
     """
     count, n = measures.shape
-    weights = rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
-    orders = np.argsort(rng.random((permutations, n)), axis=1)
-    estimate = np.full((count, 3), np.nan)
-    low, high = estimate.copy(), estimate.copy()
-    tail = (1 - CONFIDENCE) / 2
-    for index, values in enumerate(measures):
-        estimate[index] = weighted(values, gaps, np.ones((1, n)))[0]
-        if np.isnan(estimate[index]).any():
-            continue
-        samples = weighted(values, gaps, weights)
-        samples = samples[~np.isnan(samples).any(axis=1)]
-        if len(samples):
-            low[index], high[index] = np.quantile(samples, [tail, 1 - tail], axis=0)
-    p = permutation_p(measures, gaps, orders) if count else np.ones((0, 3))
-    return Correlations(estimate, low, high, np.where(np.isnan(estimate), 1.0, p))
+    clusters, cluster = np.unique(points, return_inverse=True)
+    size = len(clusters)
+    drawn = rng.multinomial(size, np.full(size, 1 / size), size=resamples)
+    index = np.zeros(n, dtype=np.int64)
+    if draws is not None:
+        index = np.unique(np.asarray(draws, dtype=str), return_inverse=True)[1]
+    anywhere = np.zeros(n, dtype=np.int64)
+    orders = permuted_networks(cluster, index, anywhere, permutations, rng)[1:]
+    none = np.full((count, 3), np.nan)
+    if not count:
+        return Correlations(none, none, none, none, none)
+    left_out = 1 - np.eye(size)[:, cluster] if size > 1 else np.empty((0, n))
+    weights = np.vstack([np.ones((1, n)), left_out, drawn[:, cluster]])
+    statistics = weighted(measures, gaps, weights)
+    estimate, jackknife = statistics[0], statistics[1 : 1 + len(left_out)]
+    samples = statistics[1 + len(left_out) :]
+    low, high = none.copy(), none.copy()
+    if size > 1:
+        tail = (1 - CONFIDENCE) / 2
+        for statistic in range(3):
+            levels = np.tile([tail, 1 - tail], (count, 1))
+            if statistic == PEARSON:
+                levels = bca_levels(
+                    samples[..., statistic], estimate[:, statistic], jackknife[..., statistic]
+                )
+            ends = quantiles(samples[..., statistic], levels)
+            low[:, statistic], high[:, statistic] = ends.T
+    undefined = np.isnan(estimate)
+    low[undefined] = high[undefined] = np.nan
+    p, p_family = permutation_p(measures, gaps, orders)
+    return Correlations(
+        estimate, low, high, np.where(undefined, 1.0, p), np.where(undefined, 1.0, p_family)
+    )

@@ -1,15 +1,24 @@
-"""Least squares of the gap under 5x2 cross-validation."""
+"""Held-out predictions of the gap by least squares, for all cells of a cross-validation at once.
+
+The fit to the training networks of a cell (:class:`gengap.evaluation.folds.Folds`) maps their gaps
+to a prediction for every network, ``F F^T (train * gaps)`` with a matrix F of few columns, the
+*factor*. The mean has the factor 1 / sqrt(training networks). Columns beside others add the columns
+R G^(-1/2) to it, where R is what remains of them after the others' fit and G = X^T R over the
+training networks (Frisch and Waugh, "Partial time regressions as compared with individual trends",
+Econometrica 1, 1933). A ridge penalty shrinks the columns of F.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from gengap.evaluation.designs import Design, most_principal_components
+from gengap.evaluation.folds import Folds
 
-REPEATS = 5
-"""Number of random halvings of the networks (Dietterich 1998)."""
 EXPLAINED_VARIANCE = 0.95
 """Fraction of the training networks' variance that the principal components keep."""
 RANK_TOLERANCE = 1e-6
@@ -20,25 +29,470 @@ there too.
 """
 CONSTANT_TOLERANCE = 1e-12
 """A column whose spread is below this fraction of its size does not vary."""
+MOST_SKEWNESS = 1.0
+"""A sample whose skewness exceeds this is "highly skewed" (Bulmer, Principles of Statistics, 1979,
+chapter 4)."""
+MARGIN = 1.0
+"""A scalar outside the range of the training networks by more than this many of their standard
+deviations counts as that far outside."""
+PENALTIES = np.logspace(-4, 2, 25)
+"""Ridge penalties to choose from, for each training network and standardised column."""
+IDENTITY, LOG, RANK = range(3)
+TRANSFORMS = ("identity", "log", "rank")
+"""What a scalar is transformed by, in the order of the constants above."""
 
 
-def halves(networks: int, rng: np.random.Generator) -> np.ndarray:
-    """Halve the networks at random, five times.
+@dataclass(frozen=True)
+class Basis:
+    """What columns of numbers can express in the cells of a cross-validation.
 
-    With an odd number of networks the first half is the smaller one. Fold 0 is tested on the first
-    half, fold 1 on the second; either is trained on the other.
+    Attributes:
+        factors: for each repeat, (cells, networks, columns) float64: F in the prediction
+            ``F F^T (train * gaps)`` of every network.
+    """
+
+    factors: tuple[np.ndarray, ...]
+
+
+def masks(folds: Folds) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return for each repeat two (cells, networks) bool arrays: to train on, and to predict."""
+    cells: list[tuple[list[np.ndarray], list[np.ndarray]]] = [([], []) for _ in folds.labels]
+    for repeat, train, test in folds.cells():
+        cells[repeat][0].append(train)
+        cells[repeat][1].append(test)
+    return [(np.array(train), np.array(test)) for train, test in cells]
+
+
+def least_training(folds: Folds) -> int:
+    """Return the number of training networks of the cell that has the fewest."""
+    return min(int(train.sum(axis=1).min()) for train, _ in masks(folds))
+
+
+def mean_basis(folds: Folds) -> Basis:
+    """Return the basis of the constant, which predicts the mean of the training networks."""
+    return Basis(
+        tuple(
+            np.repeat(train.sum(axis=1)[:, None] ** -0.5, train.shape[1], axis=1)[:, :, None]
+            for train, _ in masks(folds)
+        )
+    )
+
+
+def extended(basis: Basis, design: Design, folds: Folds) -> Basis:
+    """Add a design's columns to a basis, by ordinary least squares.
+
+    The coefficients are those of minimum norm on columns standardised over the training networks
+    (scikit-learn's ``StandardScaler`` before ``LinearRegression``). Where the solution is unique,
+    that is ordinary least squares; where it is not, the result still does not depend on the units
+    of the columns. Constant columns have no influence, nor has what the basis expresses already.
 
     Args:
-        networks: how many there are.
-        rng: draws the halvings.
+        basis: what is fitted beside the columns, at least the constant.
+        design: its columns are replaced by principal components where it is ``reduced``, and
+            transformed where it is a scalar (:func:`transformed`).
+        folds: the cells.
 
     Returns:
-        (5, networks) bool: whether a network is in the first half.
+        The basis of both together.
     """
-    order = np.argsort(rng.random((REPEATS, networks)), axis=1)
-    first = np.zeros((REPEATS, networks), dtype=bool)
-    np.put_along_axis(first, order[:, : networks // 2], True, axis=1)
-    return first
+    return Basis(
+        tuple(
+            np.concatenate([factor, added_factor(factor, columns, train)], axis=2)
+            for factor, (columns, train, _) in zip(
+                basis.factors, cell_columns(design, folds), strict=True
+            )
+        )
+    )
+
+
+def ridge_basis(design: Design, gaps: np.ndarray, folds: Folds) -> Basis:
+    """Return the basis of a design's columns with a ridge penalty, beside a free intercept.
+
+    In each cell the penalty is the one of ``PENALTIES`` with the least generalised cross-validation
+    score on the training networks, n RSS / (n - degrees of freedom)^2 (Golub, Heath and Wahba,
+    "Generalized cross-validation as a method for choosing a good ridge parameter", Technometrics
+    21, 1979). Columns are standardised over the training networks.
+
+    Args:
+        design: (networks, columns).
+        gaps: (networks,); only those of a cell's training networks choose its penalty.
+        folds: the cells.
+
+    Returns:
+        The basis, with the penalties fixed.
+    """
+    factors = []
+    for constant, (columns, train, _) in zip(
+        mean_basis(folds).factors, cell_columns(design, folds), strict=True
+    ):
+        scores = rotated(columns, train)
+        inside = scores * train[:, :, None]
+        square = np.sum(inside**2, axis=1)
+        size = train.sum(axis=1)[:, None]
+        positive = square > RANK_TOLERANCE**2 * size
+        root = np.sqrt(np.where(positive, square, 1.0))
+        centred = (gaps - (train @ gaps / size[:, 0])[:, None]) * train
+        along = np.where(positive, np.einsum("cnk,cn->ck", inside, centred) / root, 0.0)
+        shrinkage = square[None] / (square[None] + PENALTIES[:, None, None] * size[None])
+        residual = np.sum(centred**2, axis=1) - np.sum(
+            along**2 * (1 - (1 - shrinkage) ** 2), axis=2
+        )
+        freedom = 1 + np.sum(np.where(positive, shrinkage, 0.0), axis=2)
+        score = residual / np.maximum(size[:, 0] - freedom, np.finfo(float).tiny) ** 2
+        penalty = PENALTIES[np.argmin(score, axis=0)][:, None] * size
+        shrunk = np.where(positive, 1 / np.sqrt(square + penalty), 0.0)
+        factors.append(np.concatenate([constant, scores * shrunk[:, None, :]], axis=2))
+    return Basis(tuple(factors))
+
+
+def predict(basis: Basis, gaps: np.ndarray, folds: Folds) -> np.ndarray:
+    """Predict the gap of every network while it is held out.
+
+    Args:
+        basis: what is fitted.
+        gaps: (networks,).
+        folds: the cells.
+
+    Returns:
+        (repeats, networks) float64.
+    """
+    return np.array(
+        [
+            held_out(fitted(factor, train, gaps)[:, :, None], gaps, train, test)[:, 0]
+            for factor, (train, test) in zip(basis.factors, masks(folds), strict=True)
+        ]
+    )
+
+
+def fitted(factor: np.ndarray, train: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """Return (cells, networks): the prediction of each network in each cell."""
+    coefficients = np.einsum("cnk,cn->ck", factor, train * gaps)
+    return np.einsum("cnk,ck->cn", factor, coefficients)
+
+
+def predict_scalars(
+    values: np.ndarray, gaps: np.ndarray, folds: Folds, bases: Sequence[Basis]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict the gap from each of many scalars, beside each of some bases.
+
+    What :func:`extended` and :func:`predict` do for one scalar, for all of them at once.
+
+    Args:
+        values: (networks, scalars).
+        gaps: (networks,).
+        folds: the cells.
+        bases: what each scalar is fitted beside.
+
+    Returns:
+        (bases, scalars, repeats, networks) predictions, and (scalars, 3) how many cells use each
+        of ``TRANSFORMS``.
+    """
+    count = values.shape[1]
+    predictions = np.zeros((len(bases), count, folds.repeats, len(gaps)))
+    used = np.zeros((count, len(TRANSFORMS)), dtype=np.int64)
+    for repeat, (train, test) in enumerate(masks(folds)):
+        columns, kinds = transformed(values, train)
+        columns = standardised_columns(columns, train)
+        used += (kinds[:, :, None] == np.arange(len(TRANSFORMS))).sum(axis=0)
+        inside = columns * train[:, :, None]
+        for index, basis in enumerate(bases):
+            factor = basis.factors[repeat]
+            residual = columns - factor @ (factor.mT @ inside)
+            square = np.sum(inside * residual, axis=1)
+            independent = square > RANK_TOLERANCE**2 * train.sum(axis=1)[:, None]
+            slope = np.einsum("cns,cn->cs", residual, train * gaps)
+            slope = np.where(independent, slope / np.where(independent, square, 1.0), 0.0)
+            prediction = fitted(factor, train, gaps)[:, :, None] + residual * slope[:, None, :]
+            predictions[index, :, repeat] = held_out(prediction, gaps, train, test).T
+    return predictions, used
+
+
+def predict_vector(
+    design: Design, gaps: np.ndarray, folds: Folds, bases: Sequence[Basis]
+) -> np.ndarray:
+    """Predict the gap from one design beside each of some bases.
+
+    What :func:`extended` and :func:`predict` do, with the design's columns computed once.
+
+    Args:
+        design: (networks, columns).
+        gaps: (networks,).
+        folds: the cells.
+        bases: what the design is fitted beside.
+
+    Returns:
+        (bases, repeats, networks).
+    """
+    predictions = np.zeros((len(bases), folds.repeats, len(gaps)))
+    for repeat, (columns, train, test) in enumerate(cell_columns(design, folds)):
+        for index, basis in enumerate(bases):
+            factor = basis.factors[repeat]
+            both = np.concatenate([factor, added_factor(factor, columns, train)], axis=2)
+            prediction = fitted(both, train, gaps)[:, :, None]
+            predictions[index, repeat] = held_out(prediction, gaps, train, test)[:, 0]
+    return predictions
+
+
+def held_out(
+    predictions: np.ndarray, gaps: np.ndarray, train: np.ndarray, test: np.ndarray
+) -> np.ndarray:
+    """Gather the predictions of all networks from the cells that hold them out.
+
+    A prediction is moved into the range of the gaps of the cell's training networks, as in the
+    truncated least squares estimate (Györfi et al., A Distribution-Free Theory of Nonparametric
+    Regression, 2002, chapter 11). So one wild extrapolation does not decide a score.
+
+    Args:
+        predictions: (cells, networks, rows) of every network in every cell.
+        gaps: (networks,).
+        train: (cells, networks) bool.
+        test: (cells, networks) bool; each network is in one cell.
+
+    Returns:
+        (networks, rows).
+    """
+    low = np.where(train, gaps, np.inf).min(axis=1)[:, None, None]
+    high = np.where(train, gaps, -np.inf).max(axis=1)[:, None, None]
+    return np.asarray(np.sum(np.clip(predictions, low, high) * test[:, :, None], axis=0))
+
+
+def cell_columns(
+    design: Design, folds: Folds
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Iterate over the repeats: a design's standardised columns in each cell, and the masks.
+
+    Args:
+        design: its columns are replaced by principal components, or transformed, from the training
+            networks of each cell alone.
+        folds: the cells.
+
+    Yields:
+        (cells, networks, columns) values, and (cells, networks) bool: train, test.
+    """
+    values = span(design.values) if design.reduced else design.values
+    for train, test in masks(folds):
+        if design.reduced:
+            columns = principal_component_scores(values, train)
+        elif design.kind == "scalar":
+            columns = transformed(values, train)[0]
+        else:
+            columns = np.broadcast_to(values, (len(train), *values.shape))
+        yield standardised_columns(columns, train), train, test
+
+
+def standardised_columns(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Give columns zero mean and unit spread over the training networks of each cell.
+
+    Args:
+        columns: (cells, networks, columns).
+        train: (cells, networks) bool.
+
+    Returns:
+        (cells, networks, columns); zeros where a column does not vary.
+    """
+    weights = (train / train.sum(axis=1, keepdims=True))[:, :, None]
+    mean = np.sum(columns * weights, axis=1, keepdims=True)
+    centred = columns - mean
+    # Divided by the largest first, since squares of very large or small values would overflow.
+    largest = np.max(np.abs(centred) * train[:, :, None], axis=1, keepdims=True, initial=0.0)
+    varies = largest > CONSTANT_TOLERANCE * np.abs(mean)
+    centred = centred / np.where(varies, largest, 1.0)
+    spread = np.sqrt(np.sum(centred**2 * weights, axis=1, keepdims=True))
+    return np.asarray(np.where(varies, centred / np.where(varies, spread, 1.0), 0.0))
+
+
+def rotated(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Rotate columns so that they are orthogonal over the training networks of each cell.
+
+    A rotation changes neither the norm of coefficients nor a ridge penalty. There are at most as
+    many columns afterwards as networks.
+
+    Args:
+        columns: (cells, networks, columns), of zero mean over the training networks.
+        train: (cells, networks) bool.
+
+    Returns:
+        (cells, networks, directions).
+    """
+    inside = columns * train[:, :, None]
+    if columns.shape[2] <= columns.shape[1]:
+        return np.asarray(columns @ np.linalg.eigh(inside.mT @ inside)[1])
+    square, vectors = np.linalg.eigh(inside @ inside.mT)
+    positive = square > RANK_TOLERANCE**2 * square[:, -1:]
+    scale = np.where(positive, 1 / np.sqrt(np.where(positive, square, 1.0)), 0.0)
+    return np.asarray(columns @ (inside.mT @ (vectors * scale[:, None, :])))
+
+
+def added_factor(factor: np.ndarray, columns: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Return the columns that join a factor when further columns are fitted beside it.
+
+    Args:
+        factor: (cells, networks, columns of the factor).
+        columns: (cells, networks, columns), standardised over the training networks.
+        train: (cells, networks) bool.
+
+    Returns:
+        (cells, networks, directions); zeros for directions that the factor expresses already.
+    """
+    scores = rotated(columns, train) if columns.shape[2] > columns.shape[1] else columns
+    inside = scores * train[:, :, None]
+    residual = scores - factor @ (factor.mT @ inside)
+    product = inside.mT @ residual
+    square, vectors = np.linalg.eigh((product + product.mT) / 2)
+    # The sum of all squares is at most as many times the largest as there are columns.
+    total = np.sum(inside**2, axis=(1, 2))[:, None]
+    independent = square > RANK_TOLERANCE**2 * total
+    scale = np.where(independent, 1 / np.sqrt(np.where(independent, square, 1.0)), 0.0)
+    return np.asarray(residual @ (vectors * scale[:, None, :]))
+
+
+def principal_component_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Project all networks on the first principal components of each cell's training networks.
+
+    As many components as explain 95 % of the training variance, at least one and at most a quarter
+    of the training networks. Columns keep their unit: they are pixels of one image, or values of
+    one landscape, and those that hardly vary should not count as much as the others.
+
+    Args:
+        values: (networks, columns).
+        train: (cells, networks) bool.
+
+    Returns:
+        (cells, networks, components); zeros beyond a cell's number of components.
+    """
+    size = train.sum(axis=1)
+    centred = values - (train / size[:, None] @ values)[:, None, :]
+    inside = centred * train[:, :, None]
+    square, vectors = np.linalg.eigh(inside @ inside.mT)
+    square, vectors = np.maximum(square[:, ::-1], 0.0), vectors[:, :, ::-1]
+    variance = np.cumsum(square, axis=1)
+    enough = 1 + np.sum(variance < EXPLAINED_VARIANCE * variance[:, -1:], axis=1)
+    most = np.array([most_principal_components(int(count)) for count in size])
+    used = np.arange(len(values)) < np.minimum(enough, most)[:, None]
+    used &= square > 0
+    scale = np.where(used, 1 / np.sqrt(np.where(used, square, 1.0)), 0.0)
+    directions = (vectors * scale[:, None, :])[:, :, : int(most.max())]
+    return np.asarray(centred @ (inside.mT @ directions))
+
+
+def span(values: np.ndarray) -> np.ndarray:
+    """Return the same points in at most as many coordinates as there are points.
+
+    Principal components of any subset do not change under a rotation, so long vectors are rotated
+    into the span of the networks once instead of in each fold.
+
+    Args:
+        values: (networks, columns).
+
+    Returns:
+        (networks, at most networks).
+    """
+    if values.shape[1] <= len(values):
+        return values
+    left, singular, _ = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)
+    return np.asarray(left * singular)
+
+
+def transformed(values: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Transform scalars so that those of the training networks are not highly skewed.
+
+    A scalar whose skewness over the training networks is at most ``MOST_SKEWNESS`` in size stays as
+    it is. Otherwise its logarithm is taken, if all training values have one sign and the skewness
+    of the logarithm is within that limit; and if not, its normal scores, Phi^-1((rank - 3/8) / (n +
+    1/4)) (Blom, Statistical Estimates and Transformed Beta-Variables, 1958), between which other
+    values are interpolated. The gaps have no part in the choice. A value far outside the range of
+    the training networks is moved towards it (``MARGIN``), so that one wild value does not decide
+    a score.
+
+    Args:
+        values: (networks, scalars).
+        train: (cells, networks) bool.
+
+    Returns:
+        (cells, networks, scalars) transformed values, and (cells, scalars) indices of
+        ``TRANSFORMS``.
+    """
+    # Squares and cubes of very large or small values would overflow.
+    largest = np.abs(values).max(axis=0)
+    values = values / np.where(largest > 0, largest, 1.0)
+    sign = np.sign(np.median(values, axis=0))
+    size = values * sign
+    logarithms = sign * np.log(np.maximum(size, np.finfo(float).tiny))
+    one_sign = np.all((size > 0)[None] | ~train[:, :, None], axis=1)
+    kinds = np.where(
+        np.abs(skewness(values, train)) <= MOST_SKEWNESS,
+        IDENTITY,
+        np.where(one_sign & (np.abs(skewness(logarithms, train)) <= MOST_SKEWNESS), LOG, RANK),
+    )
+    columns = np.where((kinds == LOG)[:, None, :], logarithms, values)
+    for cell, scalar in np.argwhere(kinds == RANK):
+        columns[cell, :, scalar] = normal_scores(values[:, scalar], train[cell])
+    return within_range(columns, train), kinds
+
+
+def skewness(values: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Return (cells, scalars): third moment over the cube of the spread; 0 without spread."""
+    weights = train / train.sum(axis=1, keepdims=True)
+    centred = values - (weights @ values)[:, None, :]
+    weighted = centred * centred
+    weighted *= weights[:, :, None]
+    second = weighted.sum(axis=1)
+    weighted *= centred
+    third = weighted.sum(axis=1)
+    varies = second > CONSTANT_TOLERANCE**2 * np.max(np.abs(values), axis=0) ** 2
+    return np.asarray(np.where(varies, third / np.where(varies, second, 1.0) ** 1.5, 0.0))
+
+
+def normal_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Return (networks,) normal scores; others than the training networks are interpolated."""
+    distinct, counts = np.unique(values[train], return_counts=True)
+    # Equal values share the average of their ranks.
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    scores = ndtri((ranks - 3 / 8) / (counts.sum() + 1 / 4))
+    return np.asarray(np.interp(values, distinct, scores))
+
+
+def within_range(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Move values that are far outside the range of the training networks towards it."""
+    inside = train[:, :, None]
+    low = np.min(np.where(inside, columns, np.inf), axis=1, keepdims=True)
+    high = np.max(np.where(inside, columns, -np.inf), axis=1, keepdims=True)
+    weights = inside / inside.sum(axis=1, keepdims=True)
+    mean = np.sum(columns * weights, axis=1, keepdims=True)
+    spread = MARGIN * np.sqrt(np.sum((columns - mean) ** 2 * weights, axis=1, keepdims=True))
+    return np.asarray(np.clip(columns, low - spread, high + spread))
+
+
+def pooled_r2(predictions: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """Compute one R2 from all held-out predictions of a repeat.
+
+    Args:
+        predictions: (..., networks).
+        gaps: (networks,), not all equal.
+
+    Returns:
+        (...) float64: 1 - sum (y - prediction)^2 / sum (y - mean y)^2, as scikit-learn's
+        ``r2_score`` of all networks.
+    """
+    error = np.sum((predictions - gaps) ** 2, axis=-1)
+    return np.asarray(1 - error / np.sum((gaps - gaps.mean()) ** 2))
+
+
+def fold_scores(predictions: np.ndarray, gaps: np.ndarray, folds: Folds) -> np.ndarray:
+    """Split the pooled R2 of each repeat into one score for each fold.
+
+    Args:
+        predictions: (..., repeats, networks).
+        gaps: (networks,), not all equal.
+        folds: the folds.
+
+    Returns:
+        (..., repeats, folds) float64: 1 less the number of folds times the fold's share of the
+        squared error, over sum (y - mean y)^2. Their mean is the pooled R2.
+    """
+    error = (predictions - gaps) ** 2 / np.sum((gaps - gaps.mean()) ** 2)
+    inside = np.eye(folds.count)[folds.labels]
+    return np.asarray(1 - folds.count * np.einsum("...rn,rnk->...rk", error, inside))
 
 
 def principal_components(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -61,101 +515,3 @@ def principal_components(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarra
     enough = int(np.searchsorted(variance, EXPLAINED_VARIANCE * variance[-1])) + 1
     chosen = directions[: min(enough, most_principal_components(len(train)))]
     return (train - mean) @ chosen.T, (test - mean) @ chosen.T
-
-
-def span(values: np.ndarray) -> np.ndarray:
-    """Return the same points in at most as many coordinates as there are points.
-
-    Principal components of any subset do not change under a rotation, so long vectors are rotated
-    into the span of the networks once instead of in each fold.
-
-    Args:
-        values: (networks, columns).
-
-    Returns:
-        (networks, at most networks).
-    """
-    if values.shape[1] <= len(values):
-        return values
-    left, singular, _ = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)
-    return np.asarray(left * singular)
-
-
-def held_out_r2(
-    train: np.ndarray, train_gaps: np.ndarray, test: np.ndarray, test_gaps: np.ndarray
-) -> float:
-    """Compute R2 on held-out networks of ordinary least squares with an intercept.
-
-    R2 = 1 - sum (y - prediction)^2 / sum (y - mean of the held-out y)^2, as scikit-learn's
-    ``r2_score``; where the held-out gaps are all equal it is 1 for a perfect prediction and 0
-    otherwise, as there.
-
-    The coefficients are those of minimum norm on columns standardised over the training networks
-    (scikit-learn's ``StandardScaler`` before ``LinearRegression``). Where the solution is unique,
-    that is ordinary least squares; where it is not, the result still does not depend on the units
-    of the columns. Constant columns have no influence.
-
-    Args:
-        train: (training networks, columns); zero columns predict the training mean.
-        train_gaps: (training networks,).
-        test: (held-out networks, columns).
-        test_gaps: (held-out networks,).
-
-    Returns:
-        R2, at most 1.
-    """
-    mean = train.mean(axis=0)
-    centred = train - mean
-    spread = np.sqrt(np.mean(centred**2, axis=0))
-    varies = spread > CONSTANT_TOLERANCE * np.abs(mean)
-    scale = np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
-    level = train_gaps.mean()
-    prediction = np.full(len(test), level)
-    if varies.any():
-        coefficients, *_ = np.linalg.lstsq(
-            centred * scale, train_gaps - level, rcond=RANK_TOLERANCE
-        )
-        prediction += ((test - mean) * scale) @ coefficients
-    error = float(np.sum((test_gaps - prediction) ** 2))
-    total = float(np.sum((test_gaps - test_gaps.mean()) ** 2))
-    if total == 0:
-        return 1.0 if error == 0 else 0.0
-    return 1.0 - error / total
-
-
-def cross_validate(
-    designs: Sequence[Design], base: Design, gaps: np.ndarray, first: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the held-out R2 of each design, alone and beside a base design, in each fold.
-
-    Args:
-        designs: what to regress on.
-        base: regressed on together with each design (the hyper-parameters); where it is one of
-            the designs, it adds nothing to itself.
-        gaps: (networks,).
-        first: (repeats, networks) bool from ``halves``, shared by all designs.
-
-    Returns:
-        Two (designs, repeats, 2) arrays: R2 alone, and R2 together with the base.
-    """
-    matrices = [span(design.values) if design.reduced else design.values for design in designs]
-    alone = np.empty((len(designs), len(first), 2))
-    together = np.empty_like(alone)
-    for repeat, half in enumerate(first):
-        for fold, test in enumerate((half, ~half)):
-            train = ~test
-            for index, (design, matrix) in enumerate(zip(designs, matrices, strict=True)):
-                inside, outside = matrix[train], matrix[test]
-                if design.reduced:
-                    inside, outside = principal_components(inside, outside)
-                alone[index, repeat, fold] = held_out_r2(inside, gaps[train], outside, gaps[test])
-                if design is base:
-                    together[index, repeat, fold] = alone[index, repeat, fold]
-                    continue
-                together[index, repeat, fold] = held_out_r2(
-                    np.hstack([base.values[train], inside]),
-                    gaps[train],
-                    np.hstack([base.values[test], outside]),
-                    gaps[test],
-                )
-    return alone, together

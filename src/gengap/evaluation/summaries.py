@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
+from gengap.evaluation.correlations import correlation_tables
 from gengap.evaluation.designs import REFERENCE, prepare
-from gengap.evaluation.leaderboard import ALL, Draws, correlation_table, strata_of
 
 _MOMENTS = "deviations_and_averages_of_births_and_deaths"
 _LIVES = "average_lives_and_midlives"
@@ -93,22 +92,19 @@ def correlate_summaries(
 
     Returns:
         measure, family, statistic, stratum ("all" or "<hyper-parameter>=<value>"), estimate, low,
-        high, p, networks.
+        high, p, p_family, networks.
 
     Raises:
         GengapError: the tables contradict each other.
     """
     scalars = scalar_measures(measures)
     designs = prepare(scalars, gaps, grid, training_accuracy, (), gap_of)
-    draws = Draws(seed, resamples, permutations)
-    strata = strata_of(designs.grid, correlate_within)
-    everyone = np.ones(len(designs.networks), dtype=bool)
-    table = pd.concat(
-        [
-            correlation_table(designs, rows, label, draws)
-            for label, rows in [(ALL, everyone), *strata]
-        ],
-        ignore_index=True,
+    table = correlation_tables(
+        designs,
+        (correlate_within,),
+        resamples=resamples,
+        permutations=permutations,
+        seed=seed,
     )
     families = {design.name: design.family for design in designs.measures}
     table.insert(1, "family", table["measure"].map(families).fillna(REFERENCE))

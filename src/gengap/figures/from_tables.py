@@ -34,8 +34,6 @@ def plot_r2_heatmap(*, leaderboard: str, task_name: str) -> Figure:
     return figures.r2_heatmap({task_name: pd.read_csv(leaderboard)})
 
 
-def plot_r2_heatmaps(*, leaderboards: Sequence[str]) -> Figure:
-    """Plot R2 of every vectorisation and set of dimensions, tasks side by side."""
-    return figures.r2_heatmap(
-        {Path(path).parents[1].name: pd.read_csv(path) for path in leaderboards}
-    )
+def plot_r2_heatmaps(*, scores: Sequence[str]) -> Figure:
+    """Plot R2 of every vectorisation and set of dimensions, tasks side by side, as the paper."""
+    return figures.r2_heatmap({Path(path).parents[1].name: pd.read_csv(path) for path in scores})

@@ -14,11 +14,12 @@ from gengap.measures.registry import (
     compute,
     measure,
 )
-from gengap.measures.results import LeftOut, MeasureResults, tidy, to_frame
+from gengap.measures.results import Estimate, LeftOut, MeasureResults, tidy, to_frame
 from gengap.measures.subject import Subject
 
 __all__ = [
     "FAMILIES",
+    "Estimate",
     "LeftOut",
     "MeasureResults",
     "NothingComputedError",

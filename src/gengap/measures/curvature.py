@@ -65,6 +65,7 @@ BISECTIONS = 14
     needs={"fitting_outputs", "twice_differentiable"},
     sign={"hessian_negatives": "?", "hessian_negative_mass": "?"},
     slow=True,
+    draws=2,
 )
 def hessian_spectrum(subject: Subject) -> dict[str, float]:
     """Compute sums over the spectrum of the Hessian of the mean loss.
@@ -134,7 +135,7 @@ def hessian_spectrum(subject: Subject) -> dict[str, float]:
     return values
 
 
-@measure(needs={"fitting_outputs"})
+@measure(needs={"fitting_outputs"}, draws=2)
 def loss_sharpness(subject: Subject) -> float:
     """Compute how little Gaussian noise on all trainable weights raises the loss by 0.1.
 
@@ -198,7 +199,7 @@ def loss_sharpness(subject: Subject) -> float:
     return -(low + high) / 2
 
 
-@measure(needs={"classes"})
+@measure(needs={"classes"}, draws=4)
 def g_theta(subject: Subject) -> float:
     """Count the eigenvectors that the gradients of training inputs reach.
 

@@ -19,7 +19,6 @@ from gengap.topology import graph_summaries
 INPUTS = 1000
 # Larger networks are sampled: a draw of 200 stays within seconds even as a complete graph.
 NODES = 200
-DRAWS = 5
 MAX_DIM = 2
 SUMMARIES = ("life", "midlife", "peak", "entropy")
 
@@ -30,7 +29,7 @@ NAMES = tuple(f"{name}.H{dim}" for name in SUMMARIES for dim in range(MAX_DIM + 
 UNSIGNED = (*(name for name in NAMES if not name.startswith("midlife")), LAW)
 
 
-@measure(*NAMES, LAW, sign=dict.fromkeys(UNSIGNED, "?"))
+@measure(*NAMES, LAW, sign=dict.fromkeys(UNSIGNED, "?"), draws=5)
 def summaries(subject: Subject) -> dict[str, Value]:
     """Compute average life and midlife, peak of the Betti curve per node, and persistent entropy.
 
@@ -66,10 +65,8 @@ def summaries(subject: Subject) -> dict[str, Value]:
     inputs = choose_inputs(subject.train, INPUTS, inputs_rng)
     activations = node_activations(subject.network, inputs).activations
     count = len(activations)
-    if count <= NODES:
-        draws = [np.arange(count)]
-    else:
-        draws = [np.sort(nodes_rng.choice(count, NODES, replace=False)) for _ in range(DRAWS)]
-    by_draw = [graph_summaries(activations[rows], MAX_DIM) for rows in draws]
-    means = {name: float(np.mean([values[name] for values in by_draw])) for name in NAMES}
-    return {**means, LAW: {name: means[f"{name}.H1"] for name in ("life", "midlife")}}
+    if count > NODES:
+        activations = activations[np.sort(nodes_rng.choice(count, NODES, replace=False))]
+    values = graph_summaries(activations, MAX_DIM)
+    law = {name: values[f"{name}.H1"] for name in ("life", "midlife")}
+    return {**{name: values[name] for name in NAMES}, LAW: law}

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from gengap.errors import GengapError
 from gengap.failures import Failure
 from gengap.files import writing
-from gengap.measures.results import COLUMNS, COVERAGE, NEED, REASON
+from gengap.measures.results import COLUMNS, COVERAGE, DRAW, NEED, REASON, STANDARD_ERROR
 
 LEFT_OUT_COLUMNS = ["network", "family", "measure", REASON]
 """Columns of the table of measures that a network lacks."""
@@ -41,13 +42,15 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
     """Join the tables of a task.
 
     Args:
-        tables: tidy tables, some with a column ``standard_error``; with the columns ``reason`` and
+        tables: tidy tables, some with a column ``standard_error``; with the draws of values
+            that are means, in columns ``draw_0``, ``draw_1``, ...; with the columns ``reason`` and
             ``need`` that are filled in the rows of measures without a value; or with a column
             ``coverage`` that is filled in the rows of measures that saw less than all parameters.
         failures: the records of networks without a table, possibly several times.
 
     Returns:
-        ``measures`` (the tidy table), ``errors`` (rows with a standard error), ``failed`` (network,
+        ``measures`` (the tidy table), ``errors`` (rows with a standard error, see
+        :func:`errors_between_networks`), ``failed`` (network,
         stage, reason), ``left_out`` (network, family, measure, reason: the measures without a
         value) and ``coverage`` (network, family, measure, coverage: the share of the parameters,
         below 1, that a measure saw), each in the order of network ids. What no network has for the
@@ -63,7 +66,7 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
     filled = [table for table in read if not table.empty]
     joined = pd.concat(filled) if filled else pd.DataFrame(columns=COLUMNS)
     joined = joined.sort_values("network", key=lambda ids: ids.astype(int), kind="stable")
-    for column in ("standard_error", REASON, NEED, COVERAGE):
+    for column in (STANDARD_ERROR, REASON, NEED, COVERAGE):
         if column not in joined:
             joined[column] = float("nan")
     left_out, values = _divided(joined)
@@ -71,17 +74,52 @@ def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[st
         reasons = [failure.reason for failure in failures] + list(left_out[REASON])
         reason = next(iter(reasons), "no family of measures is asked for")
         raise GengapError(f"No network has any measure; the first reason: {reason}")
+    values = values.assign(**{STANDARD_ERROR: errors_between_networks(values)})
     failed = pd.DataFrame(
         [asdict(failure) for failure in dict.fromkeys(failures)],
         columns=["network", "stage", "reason"],
     ).sort_values("network", key=lambda ids: ids.astype(int), kind="stable")
     return {
         "measures": values[COLUMNS],
-        "errors": values.loc[values["standard_error"].notna(), [*COLUMNS, "standard_error"]],
+        "errors": values.loc[values[STANDARD_ERROR].notna(), [*COLUMNS, STANDARD_ERROR]],
         "failed": failed,
         "left_out": left_out[LEFT_OUT_COLUMNS],
         "coverage": values.loc[values[COVERAGE].notna(), COVERAGE_COLUMNS].drop_duplicates(),
     }
+
+
+def errors_between_networks(values: pd.DataFrame) -> pd.Series:
+    """Compute standard errors of values that are to be compared with those of other networks.
+
+    All networks of a task are measured on the same draws of inputs. What a draw adds to the values
+    of all of them does not change how they compare, so it is no error: in the layout of networks
+    and draws, the error of a mean of k draws is that of the interaction, as in a two-way analysis
+    of variance. With the deviation r_nd of a value from its network's mean after the mean over all
+    N networks was subtracted from each draw, its square is N / (N - 1) sum_d r_nd^2 / (k - 1) / k.
+
+    Args:
+        values: tidy table of one task, with the columns ``standard_error`` and maybe ``draw_0``,
+            ``draw_1``, ...
+
+    Returns:
+        One number per row: of values without draws, or of a single network, the standard error that
+        the table has.
+    """
+    columns = [column for column in values if str(column).startswith(DRAW)]
+    if not columns:
+        return values[STANDARD_ERROR]
+    keys = [values[key] for key in ("family", "measure", "component")]
+    # From the first draw on, so that equal draws have an error of exactly 0.
+    draws = values[columns].sub(values[columns[0]], axis=0)
+    interaction = draws - draws.groupby(keys, sort=False).transform("mean")
+    count, networks = (
+        draws.count(axis=1),
+        draws[columns[0]].groupby(keys, sort=False).transform("count"),
+    )
+    several = (count > 1) & (networks > 1)
+    variance = interaction.var(axis=1) * networks / (networks - 1).where(several) / count
+    errors: pd.Series = np.sqrt(variance).where(several, values[STANDARD_ERROR])
+    return errors
 
 
 def _divided(joined: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

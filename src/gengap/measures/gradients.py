@@ -46,6 +46,7 @@ EQUAL = LeftOut(
 @measure(
     "log_gradient_noise", "negative_gradient_coherence", "negative_gradient_signal_to_noise",
     *WITHIN, *BETWEEN, needs={"fitting_outputs"}, sign=dict.fromkeys(BETWEEN, "?"),
+    draws=2,
 )  # fmt: skip
 def gradient_agreement(subject: Subject) -> dict[str, float | LeftOut]:
     """Compute noise, coherence, signal-to-noise ratio and stiffness of single inputs' gradients.

@@ -85,7 +85,7 @@ def sums_of_training_losses(subject: Subject) -> dict[str, float]:
     }
 
 
-@measure(needs={"fitting_outputs"})
+@measure(needs={"fitting_outputs"}, draws=2)
 def final_gradient_norm(subject: Subject) -> float:
     """Compute the norm of the gradient of the mean loss at the trained weights.
 
@@ -103,17 +103,13 @@ def final_gradient_norm(subject: Subject) -> float:
     Returns:
         The norm, at least 0.
     """
-    rows = subject.rng.permutation(len(subject.train.inputs))[:INPUTS]
-    rows.sort()
-    inputs = subject.train.inputs[rows]
-    network = plain_network(subject)
-    labels = subject.train.labels[rows]
+    train, network = subject.train.sample(INPUTS, subject.rng), plain_network(subject)
     gradients: list[Tensor] = []
     with evaluating(network), counting(network, subject.parameters), twice_differentiable(network):
         counted = list(counted_parameters(network, subject.parameters).values())
-        size = batch_size_for(network, inputs)
-        for batch_rows, batch in input_batches(network, inputs, size):
-            loss = _total_loss(network, batch, labels[batch_rows], subject.loss)
+        size = batch_size_for(network, train.inputs)
+        for rows, batch in input_batches(network, train.inputs, size):
+            loss = _total_loss(network, batch, train.labels[rows], subject.loss)
             parts = torch.autograd.grad(loss, counted, allow_unused=True, materialize_grads=True)
             gradients = (
                 [before + part for before, part in zip(gradients, parts, strict=True)]
@@ -121,11 +117,15 @@ def final_gradient_norm(subject: Subject) -> float:
                 else list(parts)
             )
     squares = sum(float(gradient.double().square().sum()) for gradient in gradients)
-    return math.sqrt(squares) / len(rows)
+    return math.sqrt(squares) / len(train.labels)
 
 
 @measure(
-    "trajectory_dimension", "trajectory_lifetime_sum", "trajectory_magnitude", needs={"snapshots"}
+    "trajectory_dimension",
+    "trajectory_lifetime_sum",
+    "trajectory_magnitude",
+    needs={"snapshots"},
+    draws=2,
 )
 def trajectory(subject: Subject) -> dict[str, float]:
     """Compute dimension, lifetime sum and magnitude of the weights' way through training.

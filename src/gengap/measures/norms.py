@@ -297,7 +297,7 @@ def spectral_bounds(subject: Subject) -> dict[str, float | LeftOut]:
     }
 
 
-@measure(needs={"fitting_outputs"})
+@measure(needs={"fitting_outputs"}, draws=2)
 def fisher_rao(subject: Subject) -> float:
     """Compute the Fisher-Rao norm of the parameters.
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,7 +32,7 @@ from gengap.limits import NOISE_BYTES
 from gengap.measures.needs import NEEDS
 from gengap.measures.plain import plain_initial, plain_network
 from gengap.measures.registry import measure
-from gengap.measures.results import LeftOut
+from gengap.measures.results import Estimate, LeftOut
 from gengap.measures.subject import CountedParameters, Subject
 from gengap.networks import device_of, input_batches, tensor_of
 from gengap.networks.differentiation import counted_parameters
@@ -72,13 +72,27 @@ class NoiseScale:
     value: float
     standard_error: float
 
+    def carried(self, bound: Callable[[float], float]) -> Estimate:
+        """Compute a bound from the size, and carry the error of the size over, to first order.
+
+        Args:
+            bound: a function of the size.
+
+        Returns:
+            Half the difference of the bounds at one error below and above, on a scale of
+            logarithms, is the bound's standard error.
+        """
+        factor = math.exp(self.standard_error / self.value)
+        error = abs(bound(self.value * factor) - bound(self.value / factor)) / 2
+        return Estimate(bound(self.value), error)
+
 
 @measure(
     "pac_bayes_init", "pac_bayes_orig", "pac_bayes_flatness",
     "pac_bayes_mag_init", "pac_bayes_mag_orig", "pac_bayes_mag_flatness",
     needs={"classes"},
 )  # fmt: skip
-def bounds_by_accuracy(subject: Subject) -> dict[str, float | LeftOut]:
+def bounds_by_accuracy(subject: Subject) -> dict[str, Estimate | LeftOut]:
     """Compute PAC-Bayesian bounds whose noise costs a tenth of the training accuracy.
 
     In ``orig``, weights are measured from the origin; in ``init``, from their initial values;
@@ -112,29 +126,29 @@ def bounds_by_accuracy(subject: Subject) -> dict[str, float | LeftOut]:
         noise_scale(
             network, data, subject.loss, subject.rng,
             magnitude_aware=magnitude_aware, parameters=subject.parameters,
-        ).value
+        )
         for magnitude_aware in (False, True)
     )  # fmt: skip
     weights, count = _weights(network, subject), len(train.labels)
-    flatness: dict[str, float | LeftOut] = {
-        "pac_bayes_orig": isotropic_bound(weights, sigma, count),
-        "pac_bayes_flatness": 1 / (sigma * math.sqrt(count)),
-        "pac_bayes_mag_flatness": 1 / (relative * math.sqrt(count)),
+    flatness: dict[str, Estimate | LeftOut] = {
+        "pac_bayes_orig": sigma.carried(lambda size: isotropic_bound(weights, size, count)),
+        "pac_bayes_flatness": sigma.carried(lambda size: 1 / (size * math.sqrt(count))),
+        "pac_bayes_mag_flatness": relative.carried(lambda size: 1 / (size * math.sqrt(count))),
     }
     names = ("pac_bayes_init", "pac_bayes_mag_init", "pac_bayes_mag_orig")
     if subject.initial is None:
         return flatness | {name: _without_initial(name) for name in names}
     moved = _moved(network, subject)
     bounds = (
-        isotropic_bound(moved, sigma, count),
-        magnitude_aware_bound(moved, moved, relative, count),
-        magnitude_aware_bound(weights, moved, relative, count),
+        sigma.carried(lambda size: isotropic_bound(moved, size, count)),
+        relative.carried(lambda size: magnitude_aware_bound(moved, moved, size, count)),
+        relative.carried(lambda size: magnitude_aware_bound(weights, moved, size, count)),
     )
     return flatness | dict(zip(names, bounds, strict=True))
 
 
 @measure("pac_bayes_loss_init", "pac_bayes_loss_orig", needs={"fitting_outputs"})
-def bounds_by_loss(subject: Subject) -> dict[str, float | LeftOut]:
+def bounds_by_loss(subject: Subject) -> dict[str, Estimate | LeftOut]:
     """Compute PAC-Bayesian bounds whose noise raises the training loss by 0.1.
 
     The loss is the one that the network was trained on, so numbers as targets have these bounds
@@ -158,15 +172,15 @@ def bounds_by_loss(subject: Subject) -> dict[str, float | LeftOut]:
     data = train.sample(INPUTS, subject.rng)
     sigma = noise_scale(
         network, data, subject.loss, subject.rng, criterion="loss", parameters=subject.parameters
-    ).value
+    )
     weights, count = _weights(network, subject), len(train.labels)
     name = "pac_bayes_loss_init"
-    initial: float | LeftOut = (
-        _without_initial(name)
-        if subject.initial is None
-        else isotropic_bound(_moved(network, subject), sigma, count)
-    )
-    return {name: initial, "pac_bayes_loss_orig": isotropic_bound(weights, sigma, count)}
+    origin = sigma.carried(lambda size: isotropic_bound(weights, size, count))
+    if subject.initial is None:
+        return {name: _without_initial(name), "pac_bayes_loss_orig": origin}
+    moved = _moved(network, subject)
+    initial = sigma.carried(lambda size: isotropic_bound(moved, size, count))
+    return {name: initial, "pac_bayes_loss_orig": origin}
 
 
 def isotropic_bound(vector: np.ndarray, sigma: float, count: int) -> float:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -31,10 +31,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 
+from gengap.arguments import whole_number
 from gengap.errors import GengapError
 from gengap.failures import NETWORK_FAULTS, is_fault_of_network
+from gengap.measures.draws import WatchedGenerator, exact, mean_of_draws
 from gengap.measures.needs import NEEDS
-from gengap.measures.results import SLOW, LeftOut, MeasureResults, Value
+from gengap.measures.results import SLOW, Estimate, LeftOut, MeasureResults, Value
 from gengap.measures.subject import Subject
 from gengap.measures.undisturbed import undisturbed
 from gengap.names import FAMILIES
@@ -57,7 +59,10 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-MeasureFunction = Callable[[Subject], Value | Mapping[str, Value | LeftOut]]
+Outcome = Value | Estimate | LeftOut
+"""What a function returns for one measure: a value, an estimate of it, or why there is none."""
+
+MeasureFunction = Callable[[Subject], Value | Estimate | Mapping[str, Outcome]]
 AnyMeasure = TypeVar("AnyMeasure", bound=MeasureFunction)
 
 Sight = Literal["all", "kernels"]
@@ -107,6 +112,7 @@ class Declaration:
         signs: the sign of each measure.
         slow: whether it takes over half a CPU second for a network of the default run.
         estimates_gap: whether its values estimate the gap itself, in the gap's own units.
+        draws: how many times it is computed where it is stochastic.
     """
 
     names: tuple[str, ...]
@@ -115,6 +121,7 @@ class Declaration:
     signs: Mapping[str, Sign]
     slow: bool
     estimates_gap: bool
+    draws: int = 1
 
 
 def measure(
@@ -124,6 +131,7 @@ def measure(
     sign: Sign | Mapping[str, Sign] = "+",
     slow: bool = False,
     estimates_gap: bool = False,
+    draws: int = 1,
 ) -> Callable[[AnyMeasure], AnyMeasure]:
     """Mark a function as a measure.
 
@@ -147,13 +155,22 @@ def measure(
         slow: whether the function takes over half a CPU second for a network of the default run.
             ``families: all`` computes it only with ``slow: true``.
         estimates_gap: whether the values estimate the gap itself, in the gap's own units.
+        draws: how many times a stochastic function is computed, with independent random streams.
+            Each measure is then the mean over the draws, on the scale that the function returns
+            (so of logarithms where it returns logarithms), and its standard error is their
+            deviation over the root of their number. A function that draws nothing from
+            ``subject.rng``, for instance since it takes all of a few training inputs, is computed
+            once, and its standard error is 0. A function that knows its Monte Carlo error may have
+            one draw, and return :class:`Estimate` in the place of a value.
 
     Returns:
         A decorator that leaves the function as it is.
 
     Raises:
-        GengapError: a need or a sign is unknown, or a sign is that of another measure.
+        GengapError: a need or a sign is unknown, a sign is that of another measure, or there is no
+            draw.
     """
+    draws = whole_number(draws, "draws", 1)
     unknown = sorted(set(needs) - set(NEEDS))
     if unknown:
         raise GengapError(
@@ -164,7 +181,7 @@ def measure(
     def mark(function: AnyMeasure) -> AnyMeasure:
         own = names or (_name(function),)
         signs = _signs(own, sign)
-        declared = Declaration(own, frozenset(needs), sees, signs, slow, estimates_gap)
+        declared = Declaration(own, frozenset(needs), sees, signs, slow, estimates_gap, draws)
         setattr(function, _MARK, declared)
         return function
 
@@ -270,8 +287,9 @@ def attempt(what: str | MeasureFunction, subject: Subject, *, slow: bool = True)
 
     Returns:
         A mapping from names to values (numbers, vectors, or mappings from component names to
-        numbers), with the attributes ``left_out``, the reason for each measure without a value, and
-        ``coverage``, the share of the parameters that each measure of kernels saw.
+        numbers), with the attributes ``left_out``, the reason for each measure without a value,
+        ``coverage``, the share of the parameters that each measure of kernels saw, and
+        ``standard_errors``, those of the measures that are estimates.
 
     Raises:
         GengapError: an unknown family or measure, or a network is TorchScript.
@@ -295,17 +313,20 @@ def attempt(what: str | MeasureFunction, subject: Subject, *, slow: bool = True)
     left_out: dict[str, str] = {}
     unmet: dict[str, str] = {}
     shares: dict[str, float] = {}
+    errors: dict[str, Value] = {}
+    draws: dict[str, np.ndarray] = {}
     for function in selected:
         if declaration(function).slow and not slow:
             results = _not_asked_for(function)
         else:
-            with undisturbed(subject.networks):
-                results = _results(function, replace(subject, rng=streams[function]))
+            results = _results(function, replace(subject, rng=streams[function]))
         values |= {name: value for name, value in results.items() if name in names}
         left_out |= {name: text for name, text in results.left_out.items() if name in names}
         unmet |= {name: need for name, need in results.unmet.items() if name in names}
         shares |= {name: share for name, share in results.coverage.items() if name in names}
-    return MeasureResults(values, left_out, shares, unmet)
+        errors |= {name: error for name, error in results.standard_errors.items() if name in names}
+        draws |= {name: drawn for name, drawn in results.draws.items() if name in names}
+    return MeasureResults(values, left_out, shares, unmet, errors, draws)
 
 
 def applicable(family: str, subject: Subject) -> dict[str, str | None]:
@@ -350,31 +371,75 @@ def _measurable(subject: Subject) -> Subject:
 
 def _results(function: MeasureFunction, subject: Subject) -> MeasureResults:
     """Return the values of one function, or the reasons why it has none."""
-    lacking = _lacking(function, subject)
-    if lacking.left_out:
-        return lacking
+    with undisturbed(subject.networks):
+        lacking = _lacking(function, subject)
+        if lacking.left_out:
+            return lacking
+        try:
+            share = _coverage(subject) if declaration(function).sees == "kernels" else None
+        except NETWORK_FAULTS as error:
+            return _failed(function, error)
     try:
-        share = _coverage(subject) if declaration(function).sees == "kernels" else None
-        results = _named(function, function(subject))
+        outcomes = _drawn(function, subject)
     except NETWORK_FAULTS as error:
         return _failed(function, error)
     values: dict[str, Value] = {}
     left_out: dict[str, str] = {}
     unmet: dict[str, str] = {}
-    for name, value in results.items():
-        if isinstance(value, LeftOut):
-            left_out[name] = value.reason
-            if value.need:
-                unmet[name] = value.need
-        elif _is_finite(value):
-            values[name] = value
-        else:
+    errors: dict[str, Value] = {}
+    draws: dict[str, np.ndarray] = {}
+    for name, outcome in outcomes.items():
+        if isinstance(outcome, LeftOut):
+            left_out[name] = outcome.reason
+            if outcome.need:
+                unmet[name] = outcome.need
+            continue
+        value = outcome.value if isinstance(outcome, Estimate) else outcome
+        if not _is_finite(value):
             left_out[name] = (
                 f"The measure '{name}' is not finite for this network: look at its weights and its "
                 "training loss."
             )
+            continue
+        values[name] = value
+        if isinstance(outcome, Estimate):
+            errors[name] = outcome.standard_error
+            if outcome.draws is not None:
+                draws[name] = outcome.draws
     shares = {} if share is None else dict.fromkeys(values, share)
-    return MeasureResults(values, left_out, shares, unmet)
+    return MeasureResults(values, left_out, shares, unmet, errors, draws)
+
+
+def _drawn(function: MeasureFunction, subject: Subject) -> dict[str, Outcome]:
+    """Compute a function in as many draws as it declares; once where it draws nothing."""
+    further = subject.rng.spawn(declaration(function).draws - 1)
+    watched = WatchedGenerator(subject.rng.bit_generator)
+    first = _once(function, replace(subject, rng=watched))
+    if not further:
+        return first
+    if not watched.is_used:
+        return {name: _exact(outcome) for name, outcome in first.items()}
+    draws = [first, *(_once(function, replace(subject, rng=rng)) for rng in further)]
+    return {name: _mean([draw[name] for draw in draws]) for name in first}
+
+
+def _once(function: MeasureFunction, subject: Subject) -> dict[str, Outcome]:
+    with undisturbed(subject.networks):
+        return _named(function, function(subject))
+
+
+def _exact(outcome: Outcome) -> Outcome:
+    return outcome if isinstance(outcome, LeftOut | Estimate) else exact(outcome)
+
+
+def _mean(outcomes: Sequence[Outcome]) -> Outcome:
+    """Average the draws of a measure; a reason where one of them has no value."""
+    values: list[Value] = []
+    for outcome in outcomes:
+        if isinstance(outcome, LeftOut):
+            return outcome
+        values.append(outcome.value if isinstance(outcome, Estimate) else outcome)
+    return mean_of_draws(values)
 
 
 def _lacking(function: MeasureFunction, subject: Subject) -> MeasureResults:
@@ -476,7 +541,7 @@ def _companions(function: MeasureFunction) -> list[MeasureFunction]:
     return functions if function in functions else [function]
 
 
-def _named(function: MeasureFunction, result: Any) -> dict[str, Value | LeftOut]:
+def _named(function: MeasureFunction, result: Any) -> dict[str, Outcome]:
     names = declaration(function).names
     if names == (_name(function),):
         return {names[0]: result}

@@ -56,6 +56,7 @@ class Representations(NamedTuple):
 @measure(
     "two_nn", "two_nn_maximum", "two_nn_by_layer",
     sign={"two_nn_maximum": "?", "two_nn_by_layer": "?"},
+    draws=2,
 )  # fmt: skip
 def intrinsic_dimension(subject: Subject) -> dict[str, Value | LeftOut]:
     """Estimate the intrinsic dimension of the last hidden layer, of each layer, and the maximum.
@@ -91,7 +92,7 @@ def intrinsic_dimension(subject: Subject) -> dict[str, Value | LeftOut]:
     }
 
 
-@measure(*_NAMES, sign=dict.fromkeys(_NAMES[1:], "?"))
+@measure(*_NAMES, sign=dict.fromkeys(_NAMES[1:], "?"), draws=2)
 def persistence_and_magnitude(subject: Subject) -> dict[str, Value | LeftOut]:
     """Compute dimension, lifetime sums and magnitude of the last hidden and of each layer.
 
@@ -156,7 +157,7 @@ def persistence_and_magnitude(subject: Subject) -> dict[str, Value | LeftOut]:
     return values
 
 
-@measure(sign="?")
+@measure(sign="?", draws=2)
 def layer_diagrams(subject: Subject) -> dict[str, float]:
     """Summarise the persistence diagrams of each layer's own neurons.
 

@@ -55,6 +55,7 @@ SCORES = ("gi_score", "negative_pal_score")
 @measure(
     *(f"{score}_{curve}" for score in SCORES for curve in CURVES),
     needs={"classes", "float_inputs"},
+    draws=2,
 )
 def perturbation_response(subject: Subject) -> dict[str, float | LeftOut]:
     """Compute the Gi- and Pal-scores of the accuracy on mixtures of two training inputs.
@@ -240,7 +241,7 @@ def _cumulative(
     return np.concatenate([[0.0], np.cumsum(areas)])
 
 
-@measure(needs={"classes", "float_inputs", "siblings"})
+@measure(needs={"classes", "float_inputs", "siblings"}, draws=4)
 def disagreement_of_replicates(subject: Subject) -> float:
     """Compute how often replicates disagree on augmented training inputs.
 

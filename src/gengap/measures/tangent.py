@@ -50,6 +50,7 @@ FITS = (
     "log_label_complexity",
     "kernel_drift",
     needs={"initial", "classes"},
+    draws=2,
 )
 def tangent(subject: Subject) -> dict[str, float | LeftOut]:
     """Compute alignment, size, spread and movement of the tangent kernel on training inputs.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gengap.activations import choose_inputs, sample
 from gengap.measures.registry import measure
-from gengap.measures.results import Value
+from gengap.measures.results import Estimate
 from gengap.measures.subject import Subject
 from gengap.networks import device_of
 from gengap.topology import COMPONENTS, draw_diagrams, summarise
@@ -17,7 +17,6 @@ from gengap.topology import COMPONENTS, draw_diagrams, summarise
 INPUTS = 2000
 NEURONS = 3000
 DRAWS = 20
-RESAMPLES = 1000
 
 STABILITY = tuple(
     f"{kind}_between_draws.H{dimension}"
@@ -27,7 +26,7 @@ STABILITY = tuple(
 
 
 @measure(*COMPONENTS, *STABILITY, sign="?", slow=True)
-def summaries(subject: Subject) -> dict[str, Value]:
+def summaries(subject: Subject) -> dict[str, Estimate]:
     """Vectorise the Vietoris-Rips diagrams (H0, H1) of d = 1 - |r| in every way, mean over draws.
 
     Ballester et al. give no sign: these are features for a regression, and a rank correlation may
@@ -98,9 +97,10 @@ def summaries(subject: Subject) -> dict[str, Value]:
           kernel for persistence diagrams" (the distance).
 
     Returns:
-        A vector for each vectorisation, and the distances between draws.
+        A vector for each vectorisation, and the distances between draws, with the standard errors
+        of the draws of neurons.
     """
-    inputs_rng, neurons_rng, bootstrap_rng = subject.rng.spawn(3)
+    inputs_rng, neurons_rng = subject.rng.spawn(2)
     drawn = sample(
         subject.network,
         choose_inputs(subject.train, INPUTS, inputs_rng),
@@ -110,7 +110,8 @@ def summaries(subject: Subject) -> dict[str, Value]:
     )
     device = device_of(subject.network)
     diagrams = draw_diagrams(drawn, gpu=device if device.type == "cuda" else None)
-    table = summarise(diagrams, RESAMPLES, bootstrap_rng)
+    table = summarise(diagrams)
     return {
-        str(name): rows["value"].to_numpy() for name, rows in table.groupby("measure", sort=False)
+        str(name): Estimate(rows["value"].to_numpy(), rows["standard_error"].to_numpy())
+        for name, rows in table.groupby("measure", sort=False)
     }

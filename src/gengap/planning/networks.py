@@ -145,6 +145,10 @@ def check_nested(value: Any, key: str, schema: Path, origin: str) -> None:
                 f"{origin}, '{key}', has the key 'from', but an experiment takes a dataset of the "
                 "library: give its 'name'."
             )
+        if key == "dataset" and value.get("resample"):
+            raise GengapError(
+                f"{origin}, '{key}', has the key 'resample', which is for zoos: leave it out."
+            )
         if key == "dataset" or value.get("name") in DATASETS:
             validated(value, f"{origin}, '{key}',", schema, "dataset")
         if key in RECIPES:

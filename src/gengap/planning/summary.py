@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,14 +14,14 @@ def summary(tasks: Iterable[str], studies: Iterable[str]) -> str:
     """Return what was found, in a few lines, and where the figures lie.
 
     Args:
-        tasks: full names of tasks; one without a leaderboard is passed over.
+        tasks: full names of tasks; one that is not evaluated is passed over.
         studies: names of studies; one without claims is passed over.
     """
     lines = []
     for task in tasks:
-        path = Path("results", task, "evaluation", "leaderboard.csv")
-        if rows := _rows(path):
-            lines += summary_of_task(task, path, rows)
+        path = Path("results", task, "evaluation", "summary.txt")
+        if path.is_file():
+            lines += summary_of_task(task, path)
     for study in studies:
         path = Path("results", study, "claims.csv")
         if rows := _rows(path):
@@ -28,21 +29,17 @@ def summary(tasks: Iterable[str], studies: Iterable[str]) -> str:
     return "\n".join(lines)
 
 
-def summary_of_task(task: str, path: Path, rows: Sequence[Row]) -> list[str]:
-    """Return the five best measures of a task, what needs none, and where the figures lie.
+def summary_of_task(task: str, path: Path) -> list[str]:
+    """Return what the evaluation of a task says, and where its tables and figures lie.
 
     Args:
         task: full name of the task.
-        path: the file of its leaderboard.
-        rows: the rows of the leaderboard.
+        path: the text that its evaluation wrote.
     """
-    best = [row for row in rows if row["eligible"] == "True"][:5]
     return [
-        f"\n{task}: the best measures of the gap (R2 under 5x2 cross-validation)",
-        *(_line(row, f"{place}.") for place, row in enumerate(best, start=1)),
-        "  and without any measure:",
-        *(_line(row) for row in rows if row["kind"] == "reference"),
-        f"  leaderboard: {path}",
+        f"\n{task}: what predicts the gap",
+        textwrap.indent(path.read_text(encoding="utf-8"), "  "),
+        f"  leaderboard: {path.with_name('leaderboard.csv')}",
         f"  figures:     {path.parents[1] / 'figures'}/",
     ]
 
@@ -62,11 +59,6 @@ def summary_of_claims(study: str, path: Path, rows: Sequence[Row]) -> list[str]:
         f"  claims:  {path.with_suffix('.md')}",
         f"  figures: {path.with_name('figures')}/",
     ]
-
-
-def _line(row: Row, place: str = "") -> str:
-    score = f"{float(row['r2_mean']):7.3f} +- {float(row['r2_std']):.3f}"
-    return f"  {place:>2} {row['measure']:<60} {score}"
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

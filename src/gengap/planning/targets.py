@@ -70,7 +70,7 @@ def statistics_names(task: TaskPlan) -> list[str]:
     """Return the names of the tables beside a task's leaderboard; a study's task has more."""
     names = ["clusters", "mutual_information"]
     if "/" in task.name:
-        names += ["summary_correlations", "strongest"]
+        names += ["five_by_two", "summary_correlations", "strongest"]
     if task.run["feature_sets"]:
         names += ["feature_sets", "feature_set_tests"]
     return names
@@ -125,7 +125,7 @@ def table_files(task: TaskPlan) -> list[str]:
     """Return the tables and texts of a task."""
     names = [f"evaluation/{name}.csv" for name in (*EVALUATION_FILES, *statistics_names(task))]
     files = ["measures.csv", "failed.csv", "left_out_measures.csv", "coverage.csv", *names]
-    files.append("evaluation/best_ols.txt")
+    files += ["evaluation/best_ols.txt", "evaluation/summary.txt"]
     return [f"results/{task.name}/{name}" for name in files]
 
 

@@ -57,9 +57,22 @@ class TaskPlan:
 
     @property
     def dataset(self) -> Settings:
-        """The data of a task that is no import."""
-        dataset: Settings = self.own[self.kind]["dataset"]
+        """The data of a task that is no import; the pool, where its replicates draw from one."""
+        dataset = dict(self.own[self.kind]["dataset"])
+        if dataset.pop("resample"):
+            dataset["train_size"] = None
         return dataset
+
+    @property
+    def draw(self) -> Settings | None:
+        """How a replicate's training data are drawn from the pool: ``train_size``, ``balanced``.
+
+        None where all networks are trained on the same data.
+        """
+        dataset = self.own[self.kind].get("dataset", {})
+        if not dataset.get("resample"):
+            return None
+        return {key: dataset[key] for key in ("train_size", "balanced")}
 
     @property
     def gap(self) -> str | None:
@@ -191,9 +204,10 @@ class TaskPlan:
     def siblings(self, network: int) -> list[int]:
         """Return the positions of a zoo's networks that differ from one in their seed alone.
 
-        Networks that were trained elsewhere have none, since nobody knows what else differs.
+        Networks that were trained elsewhere have none, since nobody knows what else differs; nor
+        have replicates with draws of their own, which differ in their training data too.
         """
-        if self.kind != "zoo":
+        if self.kind != "zoo" or self.draw:
             return []
         replicates: int = self.own["zoo"]["replicates"]
         first = network - network % replicates
@@ -260,10 +274,20 @@ class TaskPlan:
             self._check_exported()
         if self.kind == "checkpoints":
             check_dataset(self.dataset, f"Task '{self.own['name']}'")
+            if self.draw:
+                raise GengapError(
+                    f"Task '{self.own['name']}' sets 'resample', but its networks are there "
+                    "already, trained on data of their own: leave it out."
+                )
             self.checkpoints.check()
         if self.kind == "zoo":
             origin = f"The zoo of task '{self.own['name']}'"
             check_dataset(self.dataset, origin)
+            if self.draw and self.draw["train_size"] is None:
+                raise GengapError(
+                    f"{origin} draws its data anew for each replicate, but not how many: set "
+                    "'train_size' beside 'resample'."
+                )
             for entry in self.entries:
                 check_complete(entry["network"], origin)
                 check_network(entry["network"], origin)
@@ -292,6 +316,11 @@ class TaskPlan:
             raise GengapError(
                 f"'exported' of task '{name}' is '{exported}', which is no zoo and no task of "
                 "checkpoints of this config: name one."
+            )
+        if self._exported.draw:
+            raise GengapError(
+                f"Task '{name}' exports '{exported}', whose replicates draw their own training "
+                "data, but PGDL's format has one dataset a task: leave out 'resample'."
             )
         made = self._exported.own[self._exported.kind]
         for kind in ("architecture", "factory", "hub", "keras"):

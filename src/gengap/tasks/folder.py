@@ -8,10 +8,13 @@
     networks/<i>/config.json         the network's spec
     networks/<i>/weights.safetensors final weights; weights_init.safetensors: initial ones
     networks/<i>/labels.npy          (n,), the training labels this network was trained on
+    networks/<i>/rows.npy            (n,), its rows of the training data, where it has its own draw
     networks/<i>/history.csv         epoch, train_loss, train_accuracy, learning_rate
     networks/<i>/metrics.json        hyper-parameters, train and test accuracy, loss and error
 
 Only networks that were trained here have a history. Initial weights are there where they are known.
+Where each replicate has its own draw of the training data, ``dataset/train.safetensors`` is the
+pool that they are drawn from; a network saw nothing of it but its rows.
 """
 
 from __future__ import annotations
@@ -26,8 +29,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from gengap.datasets import Split, read_split
+from gengap.datasets import Split, count_samples, read_split
 from gengap.errors import GengapError
 from gengap.files import read_json, writing
 
@@ -36,10 +40,15 @@ if TYPE_CHECKING:
 
 TASK_FILE = "task.json"
 HISTORY = "history.csv"
+LABELS = "labels.npy"
+ROWS = "rows.npy"
 ACCURACY = "accuracy"
 """What the gap of a task is of whose ``task.json`` does not say so."""
-_OPTIONAL = ("train_error", "test_error")
+_OPTIONAL = ("train_error", "test_error", "reached_target")
 """Metrics that are written only where they are known."""
+STANDARD_ERRORS = 3
+"""Standard errors by which a training accuracy must exceed the share of the largest class, or the
+network counts as one that guesses."""
 MAKE_AGAIN = "remove what is left of it and run the workflow"
 
 
@@ -61,6 +70,7 @@ class Metrics:
         source_id: its name at the source, if that is not its position.
         train_error: on the labels that it was trained on, where these are numbers.
         test_error: on the test data, likewise.
+        reached_target: whether the training loss fell to ``stop_at_loss``; None if none was set.
     """
 
     hyper_parameters: dict[str, Any]
@@ -73,6 +83,7 @@ class Metrics:
     source_id: str | None = None
     train_error: float | None = None
     test_error: float | None = None
+    reached_target: bool | None = None
 
     def gap(self, of: str) -> float:
         """Return how much worse the network is on the test data than on its training data.
@@ -168,6 +179,41 @@ class TrainedNetwork:
         """Train minus test accuracy, or test minus train loss or error; NaN if not known."""
         return self.metrics.gap(self.gap_of)
 
+    def unfit(self) -> str | None:
+        """Say why the network says nothing about measures of its gap.
+
+        It guesses if its training accuracy is not above the share of the largest class among the n
+        labels that it was trained on, m, by :data:`STANDARD_ERRORS` binomial standard errors,
+        sqrt(m (1 - m) / n). Accuracies, losses and targets that are not known are not held against
+        it.
+
+        Returns:
+            The reason: a gap or a loss that is not finite, a target loss that was not reached, or a
+            training accuracy that is that of guessing. None for a network that is fit.
+        """
+        metrics = self.metrics
+        if not math.isfinite(self.gap):
+            return f"its gap is not finite ({self.gap})"
+        for part, loss in (("training", metrics.train_loss), ("test", metrics.test_loss)):
+            if loss is not None and not math.isfinite(loss):
+                return f"its {part} loss is not finite ({loss})"
+        if metrics.reached_target is False:
+            return (
+                f"it did not reach its target loss in {metrics.epochs} epochs (its training loss "
+                f"is {metrics.train_loss:.3g})"
+            )
+        if metrics.train_accuracy is None:
+            return None
+        labels = _read_array(self.folder / LABELS)
+        largest = np.unique(labels, return_counts=True)[1].max() / len(labels)
+        margin = STANDARD_ERRORS * math.sqrt(largest * (1 - largest) / len(labels))
+        if metrics.train_accuracy > largest + margin:
+            return None
+        return (
+            f"its training accuracy of {metrics.train_accuracy:.3g} is that of guessing (the "
+            f"largest class has a share of {largest:.3g})"
+        )
+
     def network(self) -> Network:
         """Read the trained network, in eval mode."""
         return read_network(self.folder / "config.json", self.folder / "weights.safetensors")
@@ -189,9 +235,22 @@ class TrainedNetwork:
             )
         return read_network(self.folder / "config.json", path)
 
-    def train(self, split: Split) -> Split:
-        """Return the training split with the labels that this network was trained on."""
-        return with_labels(split, self.folder / "labels.npy")
+    @property
+    def has_own_draw(self) -> bool:
+        """Whether its training data were drawn for its replicate, out of a pool."""
+        return (self.folder / ROWS).is_file()
+
+    def train(self, data: Split) -> Split:
+        """Return what this network was trained on.
+
+        Args:
+            data: the task's training data, or its pool.
+
+        Returns:
+            The network's rows, with the labels that it was trained on.
+        """
+        rows = self.folder / ROWS if self.has_own_draw else None
+        return trained_on(data, self.folder / LABELS, rows)
 
     def history(self) -> pd.DataFrame:
         """Read the history of the training.
@@ -231,7 +290,7 @@ class Task:
 
     @cached_property
     def train(self) -> Split:
-        """The training data, with the labels of the dataset itself."""
+        """The training data or the pool of all draws, with the labels of the dataset itself."""
         return read_split(self.folder / "dataset" / "train.safetensors")
 
     @cached_property
@@ -268,6 +327,49 @@ class Task:
         rows = {name: network.metrics.hyper_parameters for name, network in self.networks.items()}
         table = pd.DataFrame.from_dict(rows, orient="index", columns=list(self.grid))
         return table.rename_axis("network")
+
+    def gap_errors(self) -> pd.Series[float] | None:
+        """Return the standard error of each gap that the finite test set makes.
+
+        It is sqrt(a (1 - a) / n) of a test accuracy a of n inputs. The training accuracy adds
+        nothing to it: the gap is that of the network on its own training set, all of which is
+        known. Networks share the test set, so the difference of two gaps is known better than these
+        errors tell.
+
+        Returns:
+            Errors indexed by network id, NaN where an accuracy is unknown; None where the gap is of
+            losses or errors.
+        """
+        if self.gap_of != ACCURACY:
+            return None
+        tested = count_samples(self.folder / "dataset" / "test.safetensors")
+        accuracies = self.outcomes()[f"test_{ACCURACY}"]
+        return np.sqrt(accuracies * (1 - accuracies) / tested).rename("gap_error")
+
+    def unfit(self) -> dict[str, str]:
+        """Return why networks are not fit to judge measures by, see :meth:`TrainedNetwork.unfit`.
+
+        Returns:
+            The reason of each such network by its id.
+        """
+        reasons = {name: network.unfit() for name, network in self.networks.items()}
+        return {name: reason for name, reason in reasons.items() if reason is not None}
+
+    def data_draws(self) -> pd.Series[str] | None:
+        """Return which draw of the training data each network was trained on.
+
+        Returns:
+            ``replicate 0``, ``replicate 1``, ..., indexed by network id; None where all networks
+            were trained on the same data.
+        """
+        draws = {
+            name: f"replicate {network.metrics.replicate}"
+            for name, network in self.networks.items()
+            if network.has_own_draw
+        }
+        if len(set(draws.values())) < 2:
+            return None
+        return pd.Series(draws, name="draw").rename_axis("network")
 
     @staticmethod
     def _series(values: dict[str, float], name: str) -> pd.Series[float]:
@@ -397,26 +499,41 @@ def read_history(path: str | Path) -> pd.DataFrame:
     return history
 
 
-def with_labels(split: Split, labels: str | Path) -> Split:
-    """Return a split with the labels of a ``labels.npy``.
+def trained_on(data: Split, labels: str | Path, rows: str | Path | None = None) -> Split:
+    """Return the part of a task's training data that one network was trained on.
 
     Args:
-        split: the split whose labels are replaced.
-        labels: the file.
+        data: the task's training data, or its pool.
+        labels: the file ``labels.npy`` of the labels that the network was trained on (n,).
+        rows: the file ``rows.npy`` of its rows of the data (n,); None for all of them.
 
     Returns:
-        The same inputs with the other labels.
+        The inputs of these rows, in their order, with these labels.
 
     Raises:
-        GengapError: the file does not hold one label per input.
+        GengapError: a file does not hold such an array, or does not belong to the data.
     """
-    try:
-        values = np.load(labels, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise GengapError(f"{labels} is not a readable .npy file: make it again.") from error
-    if values.shape != split.labels.shape:
+    if rows is not None:
+        chosen = _read_array(rows)
+        is_rows = chosen.ndim == 1 and chosen.dtype.kind in "iu" and chosen.size
+        if not is_rows or chosen.min() < 0 or chosen.max() >= len(data.labels):
+            raise GengapError(
+                f"{rows} does not hold rows of the {len(data.labels)} training inputs: make it "
+                "again from the same dataset."
+            )
+        data = data.take(chosen)
+    values = _read_array(labels)
+    if values.shape != data.labels.shape:
         raise GengapError(
-            f"{labels} holds {values.shape} labels for {len(split.labels)} training inputs: "
-            "make it again from the same dataset."
+            f"{labels} holds {values.shape} labels for {len(data.labels)} training inputs: make it "
+            "again from the same dataset. A network with a draw of its own is named by its folder."
         )
-    return split.with_labels(values.astype(split.labels.dtype))
+    return data.with_labels(values.astype(data.labels.dtype))
+
+
+def _read_array(path: str | Path) -> NDArray[Any]:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise GengapError(f"{path} is not a readable .npy file: make it again.") from error
+    return np.asarray(values)

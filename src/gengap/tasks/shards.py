@@ -20,11 +20,21 @@ from typing import TYPE_CHECKING
 from gengap.errors import GengapError
 from gengap.files import read_json, writing
 from gengap.names import NETWORK_RECEIPT
-from gengap.tasks.folder import HISTORY, MAKE_AGAIN, Metrics, read_history, read_network
+from gengap.tasks.folder import (
+    HISTORY,
+    LABELS,
+    MAKE_AGAIN,
+    ROWS,
+    Metrics,
+    read_history,
+    read_network,
+    trained_on,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gengap.datasets import Split
     from gengap.networks import Network
 
 log = logging.getLogger(__name__)
@@ -103,6 +113,23 @@ class ShardReceipt:
         if network in self.networks and INITIAL not in self.networks[network]:
             return None
         return self.network(network, INITIAL)
+
+    def train(self, network: str, data: Split) -> Split:
+        """Return what a network was trained on.
+
+        Args:
+            network: its id.
+            data: the task's training data, or its pool.
+
+        Returns:
+            The network's rows, with the labels that it was trained on.
+
+        Raises:
+            GengapError: the network failed, or a file is missing or has changed since it was made.
+        """
+        labels = self.file(network, LABELS)
+        rows = self.file(network, ROWS) if ROWS in self.networks[network] else None
+        return trained_on(data, labels, rows)
 
     def history(self, network: str) -> pd.DataFrame | None:
         """Return the history of a network's training; None where it was not recorded.

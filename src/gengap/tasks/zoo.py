@@ -11,19 +11,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.files import writing
 from gengap.networks import TEMPLATES, build, resolve_device, write_weights
 from gengap.planning.grid import canonical_point
-from gengap.seeding import derive
-from gengap.tasks.folder import Metrics
+from gengap.seeding import derive, generator
+from gengap.tasks.folder import HISTORY, LABELS, ROWS, Metrics
 from gengap.tasks.outcomes import outcomes, output_count
 from gengap.training import Recipe, train
+from gengap.training.corruption import corrupt_labels
 from gengap.training.losses import check_fit
 
 log = logging.getLogger(__name__)
+
+CORRUPTED = "corrupted"
 
 
 def network_spec(
@@ -104,6 +108,9 @@ def train_network(
     data: tuple[Split, Split],
     seed: int,
     device: str = "cpu",
+    *,
+    rows: NDArray[np.int64] | None = None,
+    test_labels: str = "clean",
 ) -> None:
     """Train one network of a zoo and write its folder (see :mod:`gengap.tasks.folder`).
 
@@ -112,23 +119,32 @@ def train_network(
         network: see :func:`network_spec`.
         training: entries of a :class:`gengap.training.Recipe`, whose seed is derived here.
         hyper_parameters: the grid point, with ``replicate``.
-        data: training and test split; the test split only serves to measure the gap.
+        data: training data (or their pool) and test data, which only serve to measure the gap.
         seed: the config's seed. Initial weights, batches and corruption follow from it, the grid
             point and the replicate, so a network does not change when the grid grows, nor when 0
             is written for 0.0 (see :func:`gengap.planning.grid.canonical_point`).
         device: where to train, see :func:`gengap.networks.resolve_device`.
+        rows: rows of the pool that this network is trained on; None for all.
+        test_labels: one of :data:`gengap.names.TEST_LABELS`. With ``clean`` ones the gap is the
+            accuracy on the labels trained on, corrupted ones among them, less that on the true
+            labels of the test data. With ``corrupted`` ones the test labels are corrupted like the
+            training labels, by the same fraction and from a stream of their own, so that both are
+            of one distribution.
 
     Raises:
         GengapError: training diverged, or the network cannot be built.
     """
     folder = Path(folder)
-    train_split, test_split = data
+    pool, test_split = data
+    train_split = pool if rows is None else pool.take(rows)
     point = canonical_point(hyper_parameters)
     replicate = point.pop("replicate")
     words = [f"{name}={value!r}" for name, value in sorted(point.items())]
     recipe = Recipe.from_mapping(
         {**canonical_point(training), "seed": derive(seed, "train_network", *words, replicate)}
     )
+    if test_labels == CORRUPTED and recipe.label_corruption and not test_split.has_numbers:
+        test_split = _corrupted(test_split, recipe)
     spec = network_spec(network, train_split.inputs.shape[1:], output_count(train_split))
     module = build(spec).to(resolve_device(device))
     result = train(module, train_split, recipe)
@@ -145,14 +161,25 @@ def train_network(
         part.write_text(json.dumps(spec, indent=1) + "\n")
     write_weights(result.initial, folder / "weights_init.safetensors")
     write_weights(result.weights, folder / "weights.safetensors")
-    with writing(folder / "labels.npy") as part:
+    with writing(folder / LABELS) as part:
         np.save(part, result.labels, allow_pickle=False)
-    with writing(folder / "history.csv") as part:
+    if rows is not None:
+        with writing(folder / ROWS) as part:
+            np.save(part, rows, allow_pickle=False)
+    with writing(folder / HISTORY) as part:
         pd.DataFrame(result.history).to_csv(part, index=False)
     known: dict[str, Any] = {"train_accuracy": None, "test_accuracy": None, **reached}
     Metrics(
         hyper_parameters=point,
         replicate=replicate,
         epochs=result.epochs,
+        reached_target=None if recipe.stop_at_loss is None else result.reached_target,
         **known,
     ).write(folder / "metrics.json")
+
+
+def _corrupted(test: Split, recipe: Recipe) -> Split:
+    """Return test data whose labels are corrupted as the recipe corrupts those of training."""
+    chance = generator(recipe.seed, "corruption of test labels")
+    labels = corrupt_labels(test.labels, test.classes, recipe.label_corruption, chance)
+    return test.with_labels(labels)

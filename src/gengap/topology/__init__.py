@@ -14,7 +14,6 @@ correlations on a GPU (``gpu_named``) load torch.
 from __future__ import annotations
 
 from gengap.topology.betti import betti_curve, in_density, summarise_bars
-from gengap.topology.bootstrap import summarise
 from gengap.topology.budget import Budget, affordable_diagrams
 from gengap.topology.diagrams import persistence_diagrams
 from gengap.topology.dipha import dipha_bars
@@ -35,6 +34,7 @@ from gengap.topology.metric_spaces import (
 from gengap.topology.neural_persistence import neural_persistence
 from gengap.topology.stability import bottleneck_between_draws, transport_between_draws
 from gengap.topology.storage import find_diagrams, read_diagrams, write_diagrams
+from gengap.topology.summaries import summarise
 from gengap.topology.vectorisation import COMPONENTS, vectorise
 
 __all__ = [

@@ -436,6 +436,16 @@ def test_networks_trained_on_different_labels_are_not_exported(zoo: Path, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def test_draws_of_the_data_are_not_exported(zoo: Path, tmp_path: Path) -> None:
+    for name in "012":
+        np.save(zoo / "networks" / name / "rows.npy", np.arange(EXAMPLES))
+    with pytest.raises(
+        GengapError, match="'tiny' were trained on draws of their own, but PGDL has"
+    ):
+        export(zoo, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_labels_that_all_networks_share_are_exported(
     tensorflow: Any, zoo: Path, tmp_path: Path
 ) -> None:

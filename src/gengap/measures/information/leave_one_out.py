@@ -24,6 +24,7 @@ INPUTS = 1000
 @measure(
     "takeuchi_last_layer", "influence_leave_one_out", "approximate_leave_one_out_loss",
     "approximate_leave_one_out_accuracy", needs={"fitting_outputs"}, estimates_gap=True,
+    draws=2,
 )  # fmt: skip
 def last_layer_criteria(subject: Subject) -> dict[str, float | LeftOut]:
     """Compute four estimates of the gap from the last layer alone, all features being fixed.

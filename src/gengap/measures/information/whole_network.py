@@ -49,7 +49,7 @@ ROUNDING = {"float32": 1e-6, "float64": 1e-12}
 """Eigenvalues below this, relative to the largest, are rounding errors of a matrix of this type."""
 
 
-@measure(needs={"fitting_outputs"}, estimates_gap=True)
+@measure(needs={"fitting_outputs"}, estimates_gap=True, draws=4)
 def takeuchi_trace_ratio(subject: Subject) -> float:
     """Compute the ratio of the traces of the gradients' second moment and of the curvature.
 
@@ -128,6 +128,7 @@ def gauss_newton_trace(
 @measure(
     "laplace_marginal_likelihood", "takeuchi_full",
     needs={"fitting_outputs", "twice_differentiable"}, slow=True, estimates_gap=True,
+    draws=2,
 )  # fmt: skip
 def whole_network_criteria(subject: Subject) -> dict[str, float]:
     """Compute the cost of the parameters by the Laplace evidence, and Takeuchi's full criterion.

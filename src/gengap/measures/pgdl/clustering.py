@@ -29,7 +29,7 @@ ROUND = 120
 """Number of inputs of one round: the published code joins three batches of 40."""
 
 
-@measure("interpex", "davies_bouldin_index", "mixup_error", needs={"classes"})
+@measure("interpex", "davies_bouldin_index", "mixup_error", needs={"classes"}, draws=2)
 def interpex(subject: Subject) -> dict[str, float | LeftOut]:
     """Compute the Davies-Bouldin index, the label-wise mixup error, and their product.
 

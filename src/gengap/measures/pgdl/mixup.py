@@ -57,7 +57,7 @@ Scores = Callable[[Tensor, Tensor], Tensor]
 """Class scores (m, classes) of the mixtures of inputs ``left`` and ``right``, each (m,)."""
 
 
-@measure(needs={"classes"})
+@measure(needs={"classes"}, draws=2)
 def manifold_mixup_error(subject: Subject) -> float:
     """Compute the error where two inputs of one class are mixed after the first activation.
 

@@ -37,7 +37,7 @@ ASCENT_STEP = 0.1
 SHARPNESS_INPUTS = 10 * ASCENT_BATCH
 
 
-@measure(needs={"classes", "float_inputs"})
+@measure(needs={"classes", "float_inputs"}, draws=2)
 def jacobian_norm(subject: Subject) -> float:
     """Compute the mean squared entry of the Jacobian of the logits in the activations.
 
@@ -94,7 +94,7 @@ def _mean_squares(network: nn.Module, layers: dict[str, nn.Module], inputs: Tens
     return np.asarray(squares.mean(axis=0))
 
 
-@measure(needs={"classes"})
+@measure(needs={"classes"}, draws=2)
 def sharpness(subject: Subject) -> float:
     """Compute how small a perturbation of the weights loses a tenth of the training accuracy.
 

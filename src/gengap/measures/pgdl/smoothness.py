@@ -31,7 +31,7 @@ BLOCK = 4096
 """Number of features that are held in double precision at a time."""
 
 
-@measure("brain", "brain_80_neighbours", needs={"classes", "float_inputs"})
+@measure("brain", "brain_80_neighbours", needs={"classes", "float_inputs"}, draws=8)
 def brain(subject: Subject) -> dict[str, float]:
     """Compute how labels of mixed inputs vary on the graph of their penultimate features.
 
@@ -72,7 +72,7 @@ def brain(subject: Subject) -> dict[str, float]:
     }
 
 
-@measure(needs={"classes"})
+@measure(needs={"classes"}, draws=2)
 def label_variation(subject: Subject) -> float:
     """Compute how labels vary on the graphs of the last layers' features: the largest variation.
 

@@ -42,7 +42,8 @@ def export(folder: str | Path, out: str | Path) -> Tree:
     """Write a task in PGDL's format.
 
     PGDL has one dataset per task, and evaluates every network on it. So a task whose networks were
-    trained on different labels (a zoo with label corruption) is refused: whichever labels were
+    trained on different inputs (a zoo with draws of its data) or labels (one with label corruption)
+    is refused: whichever were
     written, some networks would not have their stated accuracies, and a measure would see data
     that a network was not trained on. If all networks share the same corrupted labels, these are
     the task's labels. Replicates become networks with the same hyper-parameters. Histories, and
@@ -57,7 +58,7 @@ def export(folder: str | Path, out: str | Path) -> Tree:
 
     Raises:
         GengapError: a network is not a plain list of the format's layers, the inputs are neither
-            images nor vectors, the networks were trained on different labels, the initial weights
+            images nor vectors, the networks were trained on different data, the initial weights
             of one are not known, the gap is not of accuracies, or the task folder is broken.
     """
     task = load(folder)
@@ -112,7 +113,12 @@ def _refuse_unknown_to_pgdl(network: TrainedNetwork) -> None:
 
 
 def _shared_split(task: Task) -> Split:
-    """Return the training data with the labels that all networks were trained on."""
+    """Return the inputs and labels that all networks were trained on."""
+    if task.data_draws() is not None:
+        raise GengapError(
+            f"The replicates of task '{task.name}' were trained on draws of their own, but PGDL "
+            "has one dataset a task: export a zoo without 'resample'."
+        )
     first, *others = task.networks.values()
     shared = first.train(task.train)
     for network in others:

@@ -1,0 +1,89 @@
+"""Measures that say the same about the networks of a task, so that they are one row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from gengap.evaluation.designs import Design, Designs, natural_key
+from gengap.evaluation.regression import CONSTANT_TOLERANCE
+
+TOLERANCE = 1e-6
+"""Fraction of a measure's variance that another may leave unexplained and be its duplicate. Values
+come from float32 networks, and their rounding may be a thousandth of their spread."""
+
+
+def merged(designs: Designs) -> tuple[Designs, dict[str, tuple[str, ...]]]:
+    """Keep one of each set of measures that are affine maps of each other over the networks.
+
+    Least squares with an intercept predicts the same from two such measures. Scalars are compared
+    with scalars and vectors with vectors, by the spaces that their columns span. Measures that are
+    reduced to principal components are compared by the distances that they give between networks,
+    up to a factor, since their columns keep their unit. A set is kept under the name of the measure
+    with the fewest components, the first of them in natural order. Constants, and vectors that can
+    express any gaps, are duplicates of nothing.
+
+    Args:
+        designs: the measures of a task.
+
+    Returns:
+        The designs without duplicates, and the names of the duplicates of each that has some.
+    """
+    ordered = sorted(
+        designs.measures, key=lambda design: (len(design.components), natural_key(design.name))
+    )
+    prints = {design.name: fingerprint(design) for design in ordered}
+    names: dict[str, list[str]] = {}
+    first: list[tuple[tuple[bool, bool, int], np.ndarray, str]] = []
+    for design in ordered:
+        values = prints[design.name]
+        alike = (design.kind == "scalar", design.reduced, values.shape[1])
+        for others, reference, name in first:
+            if values.shape[1] and alike == others and equal(values, reference, design.reduced):
+                names.setdefault(name, []).append(design.name)
+                break
+        else:
+            first.append((alike, values, design.name))
+    kept = {name for *_, name in first}
+    duplicates = {name: tuple(sorted(of, key=natural_key)) for name, of in names.items()}
+    measures = tuple(design for design in designs.measures if design.name in kept)
+    return replace(designs, measures=measures), duplicates
+
+
+def fingerprint(design: Design) -> np.ndarray:
+    """Return what is equal for duplicates: a basis of the columns, or inner products.
+
+    Args:
+        design: (networks, columns).
+
+    Returns:
+        An orthonormal basis (networks, rank) of the centred columns; or for a reduced design the
+        inner products of the centred networks, (networks, networks) of norm 1. Zero columns where
+        nothing varies, or the rank is as large as it can be.
+    """
+    networks = len(design.values)
+    none = np.zeros((networks, 0))
+    centred = design.values - design.values.mean(axis=0)
+    largest = np.abs(centred).max(axis=0)
+    varies = largest > CONSTANT_TOLERANCE * np.abs(design.values).max(axis=0)
+    if not varies.any():
+        return none
+    centred = centred[:, varies]
+    if design.reduced:
+        products = centred @ centred.T / np.max(largest) ** 2
+        return np.asarray(products / np.linalg.norm(products))
+    centred = centred / largest[varies]
+    left, singular, _ = np.linalg.svd(
+        centred / np.linalg.norm(centred, axis=0), full_matrices=False
+    )
+    rank = int(np.sum(singular**2 > TOLERANCE * singular[0] ** 2))
+    return none if rank >= networks - 1 else np.asarray(left[:, :rank])
+
+
+def equal(first: np.ndarray, second: np.ndarray, reduced: bool) -> bool:
+    """Tell whether two fingerprints of one shape are of the same space, or of equal distances."""
+    if reduced:
+        return bool(np.sum((first - second) ** 2) <= TOLERANCE)
+    remainder = first - second @ (second.T @ first)
+    return bool(np.sum(remainder**2, axis=0).max() <= TOLERANCE)

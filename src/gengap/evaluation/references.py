@@ -1,0 +1,117 @@
+"""What measures are compared with: predictions of the gap that need no measure, and its noise."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+
+from gengap.evaluation.designs import (
+    HYPER_PARAMETERS,
+    MEAN,
+    REFERENCE,
+    Design,
+    Designs,
+    hyper_parameter_design,
+    natural_key,
+)
+
+HYPER_PARAMETERS_PAIRWISE = f"{HYPER_PARAMETERS}_pairwise"
+RANDOM = f"{REFERENCE}.random"
+REPLICATE_NOISE = f"{REFERENCE}.gap_with_replicate_noise"
+REPLICATE_CEILING = f"{REFERENCE}.replicate_ceiling"
+
+
+def constant_design(networks: int) -> Design:
+    """Return the reference without columns, which predicts the mean gap."""
+    return Design(MEAN, REFERENCE, (), np.zeros((networks, 0)))
+
+
+def training_design(designs: Designs) -> Design:
+    """Return the training accuracies, losses or errors as a reference of one component."""
+    name = f"training_{designs.gap_of}"
+    return Design(f"{REFERENCE}.{name}", REFERENCE, (name,), designs.training[:, None])
+
+
+def random_design(networks: int, rng: np.random.Generator) -> Design:
+    """Return a measure that knows nothing: independent normal numbers."""
+    return Design(RANDOM, REFERENCE, ("random",), rng.normal(size=(networks, 1)))
+
+
+def pairwise_design(grid: pd.DataFrame) -> Design | None:
+    """Make the reference row of hyper-parameters that may act together.
+
+    Its columns are those of the additive model (:func:`hyper_parameter_design`) and their products
+    for each pair of hyper-parameters.
+
+    Args:
+        grid: hyper-parameters, one row for each network.
+
+    Returns:
+        (networks, columns), or None where fewer than two hyper-parameters vary.
+    """
+    names = sorted(grid.columns, key=lambda column: natural_key(str(column)))
+    singles = [hyper_parameter_design(grid[[name]]) for name in names]
+    singles = [single for single in singles if single.components]
+    if len(singles) < 2:
+        return None
+    components = [name for single in singles for name in single.components]
+    columns = [single.values for single in singles]
+    for first, second in itertools.combinations(singles, 2):
+        products = first.values[:, :, None] * second.values[:, None, :]
+        columns.append(products.reshape(len(grid), -1))
+        components += [f"{a}, {b}" for a in first.components for b in second.components]
+    return Design(HYPER_PARAMETERS_PAIRWISE, REFERENCE, tuple(components), np.hstack(columns))
+
+
+def has_replicates(points: np.ndarray) -> bool:
+    """Tell whether at least half of the networks share their grid point with another."""
+    return bool(np.mean(np.bincount(points)[points] > 1) >= 0.5)
+
+
+def replicate_noise_design(designs: Designs, rng: np.random.Generator) -> Design:
+    """Return the gap plus normal noise of the variance between replicates of one grid point.
+
+    It scores what a measure would that knows the gap as well as one replicate of a network knows
+    another.
+
+    Args:
+        designs: the networks, some of which are replicates.
+        rng: draws the noise.
+
+    Returns:
+        A reference of one component.
+    """
+    points = designs.points
+    residual = designs.gaps - point_means(points, designs.gaps)
+    freedom = len(points) - len(np.unique(points))
+    spread = np.sqrt(np.sum(residual**2) / freedom)
+    values = designs.gaps + spread * rng.normal(size=len(points))
+    return Design(REPLICATE_NOISE, REFERENCE, ("gap",), values[:, None])
+
+
+def replicate_ceiling(designs: Designs) -> np.ndarray:
+    """Predict the gap of each network by the mean gap of its grid point's other replicates.
+
+    No function of the hyper-parameters, and no measure that is equal for replicates, can be
+    expected to do much better. A network without a replicate is predicted by the mean of the other
+    networks.
+
+    Args:
+        designs: the networks, some of which are replicates.
+
+    Returns:
+        (networks,) predictions.
+    """
+    gaps, points = designs.gaps, designs.points
+    counts = np.bincount(points)[points]
+    others = (point_means(points, gaps) * counts - gaps) / np.maximum(counts - 1, 1)
+    rest = (gaps.sum() - gaps) / (len(gaps) - 1)
+    return np.asarray(np.where(counts > 1, others, rest))
+
+
+def point_means(points: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    """Return (networks,): the mean gap of each network's grid point."""
+    counts = np.bincount(points)
+    return np.asarray((np.bincount(points, weights=gaps) / np.maximum(counts, 1))[points])

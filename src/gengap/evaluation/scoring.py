@@ -1,0 +1,203 @@
+"""Held-out predictions of every row of a leaderboard, alone and beside the hyper-parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gengap.evaluation.correlations import training_outcome
+from gengap.evaluation.designs import REFERENCE, Design, Designs, hyper_parameter_design
+from gengap.evaluation.folds import Folds
+from gengap.evaluation.references import (
+    REPLICATE_CEILING,
+    constant_design,
+    has_replicates,
+    pairwise_design,
+    random_design,
+    replicate_ceiling,
+    replicate_noise_design,
+)
+from gengap.evaluation.regression import (
+    TRANSFORMS,
+    Basis,
+    extended,
+    least_training,
+    mean_basis,
+    pooled_r2,
+    predict,
+    predict_scalars,
+    predict_vector,
+    ridge_basis,
+)
+
+COVERAGE = 0.9
+"""Of the interval for the gap of one new network."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The held-out predictions of a measure or a reference.
+
+    Attributes:
+        design: what the gap is regressed on.
+        predictions: (repeats, networks) of the row alone.
+        underdetermined: whether its fit has more coefficients than the fewest training networks.
+        transform: of a scalar, the one of ``TRANSFORMS`` that most cells use; else empty.
+        increment_additive: R2 with the hyper-parameters, less theirs alone (the mean's, where there
+            are no hyper-parameters); NaN where it is not defined.
+        increment_pairwise: the same with the pairwise products of the hyper-parameters.
+    """
+
+    design: Design
+    predictions: np.ndarray
+    underdetermined: bool = False
+    transform: str = ""
+    increment_additive: float = np.nan
+    increment_pairwise: float = np.nan
+
+    @property
+    def eligible(self) -> bool:
+        """Whether the row is a measure that can be ranked."""
+        measure = self.design.kind != REFERENCE
+        return measure and not self.underdetermined and not self.design.constant
+
+
+@dataclass(frozen=True)
+class Models:
+    """What is known without a measure, and what measures are fitted beside.
+
+    Attributes:
+        gaps: (networks,).
+        folds: the cells.
+        bases: the constant; the hyper-parameters by least squares (the constant again where there
+            are none); and the hyper-parameters with their products by ridge, if several vary.
+        known: (bases, repeats): R2 of each of them.
+        columns: number of columns of the additive model.
+        least_training: training networks of the cell that has the fewest.
+    """
+
+    gaps: np.ndarray
+    folds: Folds
+    bases: tuple[Basis, ...]
+    known: np.ndarray
+    columns: int
+    least_training: int
+
+    def increments(self, predictions: np.ndarray) -> np.ndarray:
+        """Compute what rows add to the additive and to the pairwise model.
+
+        Args:
+            predictions: (bases, rows, repeats, networks) of each row beside each basis.
+
+        Returns:
+            (2, rows) differences of the mean R2; NaN for a model that does not exist.
+        """
+        gains = np.full((2, predictions.shape[1]), np.nan)
+        difference = pooled_r2(predictions, self.gaps) - self.known[:, None]
+        gains[: len(self.bases) - 1] = difference[1:].mean(axis=-1)
+        return gains
+
+
+def score(designs: Designs, folds: Folds, rng: np.random.Generator) -> list[Row]:
+    """Predict the gap from every measure and every reference, alone and beside others.
+
+    Args:
+        designs: the measures of a task.
+        folds: the cells of the cross-validation, which all rows share.
+        rng: draws the random references.
+
+    Returns:
+        The measures in their order, then the references.
+    """
+    gaps = designs.gaps
+    constant, additive = constant_design(len(gaps)), hyper_parameter_design(designs.grid)
+    pairwise = pairwise_design(designs.grid)
+    mean = mean_basis(folds)
+    bases = [mean, extended(mean, additive, folds) if additive.components else mean]
+    models = [constant, *([additive] if additive.components else [])]
+    if pairwise is not None:
+        bases.append(ridge_basis(pairwise, gaps, folds))
+        models.append(pairwise)
+    predictions = [predict(basis, gaps, folds) for basis in bases]
+    beside = Models(
+        gaps,
+        folds,
+        tuple(bases),
+        pooled_r2(np.array(predictions), gaps),
+        len(additive.components),
+        least_training(folds),
+    )
+    references = [training_outcome(designs), random_design(len(gaps), rng)]
+    replicates = has_replicates(designs.points)
+    if replicates:
+        references.append(replicate_noise_design(designs, rng))
+    regressed = [*designs.measures, *references]
+    scalars = score_scalars([d for d in regressed if len(d.components) == 1], beside)
+    rows = [scalars.get(design.name) or score_vector(design, beside) for design in regressed]
+    rows += [Row(design, own) for design, own in zip(models, predictions, strict=False)]
+    if replicates:
+        ceiling = Design(REPLICATE_CEILING, REFERENCE, (), np.zeros((len(gaps), 0)))
+        rows.append(Row(ceiling, np.tile(replicate_ceiling(designs), (folds.repeats, 1))))
+    return rows
+
+
+def score_scalars(designs: Sequence[Design], models: Models) -> dict[str, Row]:
+    """Score designs of one component, all at once, and return the rows by name."""
+    values = np.column_stack([design.values for design in designs])
+    predictions, used = predict_scalars(values, models.gaps, models.folds, models.bases)
+    gains = models.increments(predictions)
+    return {
+        design.name: Row(
+            design,
+            predictions[0, index],
+            transform=TRANSFORMS[int(used[index].argmax())],
+            increment_additive=float(gains[0, index]),
+            increment_pairwise=float(gains[1, index]),
+        )
+        for index, design in enumerate(designs)
+    }
+
+
+def score_vector(design: Design, models: Models) -> Row:
+    """Score a design of several components; its increments are NaN where nothing is left to test.
+
+    That is where the hyper-parameters and the measure together have more coefficients than the
+    fewest training networks.
+
+    Returns:
+        The row.
+    """
+    predictions = predict_vector(design, models.gaps, models.folds, models.bases)
+    gains = models.increments(predictions[:, None])[:, 0]
+    if design.underdetermined(models.least_training, models.columns):
+        gains = np.full(2, np.nan)
+    return Row(
+        design,
+        predictions[0],
+        underdetermined=design.underdetermined(models.least_training),
+        increment_additive=float(gains[0]),
+        increment_pairwise=float(gains[1]),
+    )
+
+
+def interval_width(predictions: np.ndarray, gaps: np.ndarray) -> float:
+    """Compute the full width of a 90 % interval for the gap of one new network.
+
+    In each repeat it is twice the ceil(.9 (n + 1))-th smallest of the n absolute held-out errors
+    (Lei et al., "Distribution-free predictive inference for regression", JASA 113, 2018, section
+    2.2), and the widths of the repeats are averaged.
+
+    Args:
+        predictions: (repeats, networks).
+        gaps: (networks,).
+
+    Returns:
+        The width, in the unit of the gap; NaN where there are too few networks for it.
+    """
+    rank = int(np.ceil(COVERAGE * (len(gaps) + 1)))
+    if rank > len(gaps):
+        return float("nan")
+    errors = np.sort(np.abs(predictions - gaps), axis=1)
+    return float(2 * errors[:, rank - 1].mean())
