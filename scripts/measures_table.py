@@ -76,9 +76,11 @@ page from docstrings and from [measures.csv](measures.csv); change those, not th
 - **Needs**: what a network and its task must have, or the measure is left out by name; *kernels*:
   half of the parameters in layers whose kernels are known.
 - **CPU s**: mean CPU seconds for a network of the default task, of all measures that one function
-  computes. *Slow* measures are computed where their family is named in the config, or with
-  `slow: true`. The seconds of `topology` are those of the workflow, whose config sets neurons and
-  draws; `gengap measure` takes more of both, and so leaves the family out without `--slow`.
+  computes, in all of its draws: a measure that rests on random draws is the mean of several, which
+  gives it a standard error. *Slow* measures are computed where their family is named in the config,
+  or with `slow: true`. The seconds of `topology` are those of the workflow, whose config sets
+  neurons and draws; `gengap measure` takes more of both, and so leaves the family out without
+  `--slow`.
 - **Tau**: Kendall's tau-b with the gap over the networks of the default task, with its 95%
   bootstrap interval; **within**: its mean within the degrees of label corruption. A measure of
   several components has none.

@@ -199,7 +199,7 @@ def loss_sharpness(subject: Subject) -> float:
     return -(low + high) / 2
 
 
-@measure(needs={"classes"}, draws=4)
+@measure(needs={"classes"}, slow=True, draws=2)
 def g_theta(subject: Subject) -> float:
     """Count the eigenvectors that the gradients of training inputs reach.
 

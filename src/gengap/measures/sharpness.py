@@ -82,7 +82,7 @@ def sharpness_at_a_radius(subject: Subject) -> dict[str, float]:
     T the diagonal matrix of |w|, so it is the same for each rescaling of ReLU layers.
     ``worst_case_sharpness`` is max L(w + e) - L(w) over ||e|| <= 0.5, sought by five steps of
     projected gradient ascent, and ``average_sharpness`` the mean of L(w + e) - L(w) over ||e|| =
-    0.5, estimated from five random directions and their opposites.
+    0.5, estimated from five random directions and their opposites in each of two draws.
 
     Source: Foret et al. 2021, "Sharpness-aware minimization for efficiently improving
     generalization" (one step); Kwon et al. 2021, "ASAM: adaptive sharpness-aware minimization for

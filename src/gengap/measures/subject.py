@@ -35,8 +35,11 @@ class Subject:
         initial: the same network with its initial weights; None where they are not known.
         train: the training inputs (n, *input_shape), float32 or tokens, and the labels or numbers
             (n,) trained on.
-        rng: source of all randomness of a measure. :func:`~gengap.measures.compute` gives each
-            measure a stream of its own.
+        rng: source of all randomness of a measure. Networks that are to be compared are given
+            generators of one seed, so that all are measured on the same drawn inputs; the workflow
+            seeds by task and family, not by network. :func:`~gengap.measures.compute` gives each
+            function a stream of its own, and each of its draws another. A function draws inputs
+            first, before anything whose number depends on the network.
         loss: the loss that the network was trained on, one of :data:`gengap.names.LOSSES`; by
             default the cross-entropy, or the squared error where the targets are numbers.
         parameters: which parameters count, in sizes, norms, distances, curvature and tangent

@@ -11,9 +11,9 @@ from tests.measures.pgdl.conftest import Builder, Data, value
 from torch import nn
 
 from gengap.datasets import Split
+from gengap.measures import Subject
 from gengap.measures.pgdl.drawing import draw_balanced
-from gengap.measures.pgdl.smoothness import neighbours, variation
-from gengap.measures.registry import members
+from gengap.measures.pgdl.smoothness import brain, neighbours, variation
 from gengap.networks import convolutional, penultimate
 
 

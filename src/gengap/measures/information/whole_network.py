@@ -38,8 +38,9 @@ log = logging.getLogger(__name__)
 
 RATIO_INPUTS = 200
 """Number of training inputs of the traces' ratio; all, if there are fewer."""
-DRAWS = 2
-"""Random vectors in each input's outputs that estimate the trace of the Gauss-Newton matrix."""
+DRAWS = 1
+"""Random vectors in each input's outputs that estimate the trace of the Gauss-Newton matrix; the
+measure has several draws of them."""
 
 INPUTS = 1000
 """Number of training inputs of the other two criteria; all, if there are fewer."""
@@ -49,13 +50,13 @@ ROUNDING = {"float32": 1e-6, "float64": 1e-12}
 """Eigenvalues below this, relative to the largest, are rounding errors of a matrix of this type."""
 
 
-@measure(needs={"fitting_outputs"}, estimates_gap=True, draws=4)
+@measure(needs={"fitting_outputs"}, estimates_gap=True, draws=2)
 def takeuchi_trace_ratio(subject: Subject) -> float:
     """Compute the ratio of the traces of the gradients' second moment and of the curvature.
 
     It is Takeuchi's criterion where one matrix is a multiple of the other, and an estimate of the
     gap of losses. Both traces are over at most 200 training inputs. That of the curvature is
-    estimated from two random vectors in the outputs of each input.
+    estimated from a random vector in the outputs of each input, in each of two draws.
 
     Equation:
         tr(C) / tr(H) / n, with C the second moment of the gradients g_i of the inputs' losses
