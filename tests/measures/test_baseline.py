@@ -154,7 +154,7 @@ def test_weights_count_as_the_network_uses_them(wrap: Callable[..., nn.Module]) 
             plain.weight.mul_(mask)
     else:  # the direction's length says nothing
         with torch.no_grad():
-            wrapped.parametrizations.weight.original1.mul_(10.0)  # type: ignore[union-attr]
+            wrapped.parametrizations.weight.original1.mul_(10.0)  # type: ignore[operator, union-attr]
     expected, found = values(plain, initial, train), values(wrapped, first, train)
     for name in ("sum_of_squared_weights", "distance_from_initialisation"):
         assert found[name] == pytest.approx(expected[name], rel=1e-6)

@@ -121,6 +121,6 @@ def test_norms_are_computed_once_for_a_family_and_anew_for_changed_weights(
     alone = compute("norms:log_prod_of_spec_over_margin", subject)
     assert alone["log_prod_of_spec_over_margin"] == before["log_prod_of_spec_over_margin"]
     with torch.no_grad():
-        network[0].weight.mul_(2.0)
+        next(network.parameters()).mul_(2.0)
     after = compute("norms:log_sum_of_spec", subject)["log_sum_of_spec"]
     assert after == pytest.approx(float(before["log_sum_of_spec"]) + 2 * math.log(2))  # type: ignore[arg-type]
