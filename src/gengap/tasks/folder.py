@@ -344,7 +344,8 @@ class Task:
             return None
         tested = count_samples(self.folder / "dataset" / "test.safetensors")
         accuracies = self.outcomes()[f"test_{ACCURACY}"]
-        return np.sqrt(accuracies * (1 - accuracies) / tested).rename("gap_error")
+        errors: pd.Series[float] = np.sqrt(accuracies * (1 - accuracies) / tested)
+        return errors.rename("gap_error")
 
     def unfit(self) -> dict[str, str]:
         """Return why networks are not fit to judge measures by, see :meth:`TrainedNetwork.unfit`.
