@@ -73,7 +73,7 @@ def least_squares(
 
 
 def alone(made: Design, gaps: np.ndarray, folds: Folds) -> np.ndarray:
-    return predict_vector(made, gaps, folds, [mean_basis(folds)])[0]
+    return np.asarray(predict_vector(made, gaps, folds, [mean_basis(folds)])[0])
 
 
 @pytest.mark.parametrize("columns", [2, 7])
