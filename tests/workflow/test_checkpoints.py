@@ -42,7 +42,7 @@ SETTINGS: dict[str, Any] = {
     "evaluation": {"bootstrap_resamples": 20, "permutations": 20},
     "families": ["topology", "baseline", "mine.py"],
 }
-# A family whose one measure cannot do without initial weights.
+# A measure that cannot do without initial weights, and one that is nothing but chance.
 FAMILY = """
 from gengap.measures import measure
 
@@ -51,6 +51,11 @@ from gengap.measures import measure
 def change_of_the_head(subject):
     pairs = zip(subject.network.parameters(), subject.initial.parameters())
     return float(max((a - b).abs().max() for a, b in pairs))
+
+
+@measure(draws=3)
+def drawn_number(subject):
+    return subject.rng.random()
 """
 ROWS = 60
 
@@ -184,6 +189,18 @@ def test_what_is_not_as_stated_is_listed(results: Path) -> None:
     (line,) = (results / "classes" / "disagreements.txt").read_text().splitlines()
     assert line.startswith("Network classes-40-10-1 has test accuracy 0.")
     assert (results / "numbers" / "disagreements.txt").read_text() == ""
+
+
+def test_all_networks_of_a_task_have_the_same_draws(results: Path) -> None:
+    """Whatever their shards; and what all draws add alike is no error between networks."""
+    folders = [folder.parent for folder in results.glob("*/standard_errors.csv")]
+    assert folders
+    for folder in folders:
+        measures = pd.read_csv(folder / "measures.csv").query("measure == 'drawn_number'")
+        errors = pd.read_csv(folder / "standard_errors.csv").query("measure == 'drawn_number'")
+        assert len(measures) == len(errors) > 1
+        assert measures["value"].nunique() == 1
+        assert (errors["standard_error"] == 0).all()
 
 
 @pytest.mark.parametrize("name", ["classes", "numbers"])
