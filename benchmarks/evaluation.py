@@ -167,6 +167,11 @@ def repeated_scores(designs: Designs, seed: int) -> dict[str, np.ndarray]:
     return dict(sorted(scores.items(), key=lambda item: (-float(item[1].mean()), item[0])))
 
 
+def held_out_ratio(designs: Designs) -> float:
+    """Return the ratio of networks held out to networks fitted, which no partition changes."""
+    return repeated_folds(designs.grid, designs.draws, np.random.default_rng(0)).held_out_ratio
+
+
 def halved_scores(designs: Designs, seed: int) -> dict[str, np.ndarray]:
     """Return the (5, 2) scores of the 5x2 design, eligible measures by falling mean."""
     networks = len(designs.gaps)
@@ -179,12 +184,12 @@ def halved_scores(designs: Designs, seed: int) -> dict[str, np.ndarray]:
     return dict(sorted(named.items(), key=lambda item: (-float(item[1].mean()), item[0])))
 
 
-def first_of_repeated(scores: Mapping[str, np.ndarray]) -> frozenset[str]:
-    """Return the first group of the new design."""
-    return frozenset(name for name, group in groups(scores).items() if group == 1)
+def first_of_repeated(scores: Mapping[str, np.ndarray], ratio: float) -> frozenset[str]:
+    """Return the first group of the new design, from the ratio of networks held out."""
+    return frozenset(name for name, group in groups(scores, ratio).items() if group == 1)
 
 
-def first_of_halved(scores: Mapping[str, np.ndarray]) -> frozenset[str]:
+def first_of_halved(scores: Mapping[str, np.ndarray], _ratio: float) -> frozenset[str]:
     """Return the measures that 5x2 tests, with Holm's correction, do not find worse than the best.
 
     Returns:
@@ -280,8 +285,9 @@ def compare_pairs(zoo: Zoo, rng: np.random.Generator, shares: Shares) -> None:
     designs = zoo.with_measures(measures)
     seed = int(rng.integers(2**31))
     repeated, halved = repeated_scores(designs, seed), halved_scores(designs, seed)
+    ratio = held_out_ratio(designs)
     tests: dict[str, Callable[[str, str], float]] = {
-        NEW: lambda first, second: compare(repeated[first], repeated[second]).p,
+        NEW: lambda first, second: compare(repeated[first], repeated[second], ratio).p,
         OLD: lambda first, second: paired_t_test(halved[first], halved[second])[1],
     }
     for design, test in tests.items():
@@ -332,14 +338,14 @@ def stability(designs: Designs) -> dict[str, tuple[int, float, float]]:
         For each design: in how many of ``SEEDS`` the most frequent best row is best, the mean
         Jaccard index of two first groups, and the mean size of the first group.
     """
-    results = {}
+    results, ratio = {}, held_out_ratio(designs)
     for design, scores_of, first_of in (
         (NEW, repeated_scores, first_of_repeated),
         (OLD, halved_scores, first_of_halved),
     ):
         scores = [scores_of(designs, seed) for seed in range(SEEDS)]
         best = Counter(next(iter(own)) for own in scores)
-        firsts = [first_of(own) for own in scores]
+        firsts = [first_of(own, ratio) for own in scores]
         jaccard = [len(a & b) / len(a | b) for a, b in itertools.combinations(firsts, 2)]
         results[design] = (
             best.most_common(1)[0][1],

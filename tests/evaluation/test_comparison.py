@@ -14,7 +14,7 @@ def test_corrected_t_by_hand() -> None:
     # Two repeats of two folds: differences .1, .3, .2, .2 have mean .2 and variance .02 / 3, and
     # half of the networks are held out, so the factor is 1 / 4 + 1.
     second = np.array([[0.5, 0.4], [0.1, 0.0]])
-    result = compare(second + np.array([[0.1, 0.3], [0.2, 0.2]]), second)
+    result = compare(second + np.array([[0.1, 0.3], [0.2, 0.2]]), second, 1)
     error = np.sqrt(0.02 / 3 * 1.25)
     assert result.difference == pytest.approx(0.2)
     assert result.p == pytest.approx(2 * stats.t.sf(0.2 / error, 3))
@@ -33,7 +33,7 @@ def test_p_and_interval_agree_and_order_reverses_the_sign() -> None:
     for shift in (0.0, 0.1, 0.4, -0.7):
         first = rng.normal(size=(20, 8))
         second = first + shift + 0.5 * rng.normal(size=(20, 8))
-        one, other = compare(first, second), compare(second, first)
+        one, other = compare(first, second, 0.2), compare(second, first, 0.2)
         assert (one.p < 0.05) == (one.low > 0 or one.high < 0)
         assert other.difference == pytest.approx(-one.difference)
         assert other.p == pytest.approx(one.p)
@@ -43,9 +43,9 @@ def test_p_and_interval_agree_and_order_reverses_the_sign() -> None:
 
 def test_equal_scores_are_no_evidence_and_constant_differences_are_certain() -> None:
     scores = np.random.default_rng(0).normal(size=(20, 8))
-    assert compare(scores, scores * (1 + 1e-14)) == (0, 0, 0, 1, 0, 1, 0)
-    assert compare(scores + 0.5, scores)[3:] == (0, 1, 0, 0)
-    assert compare(scores - 0.01, scores)[3:] == (0, 0, 1, 0)
+    assert compare(scores, scores * (1 + 1e-14), 0.2) == (0, 0, 0, 1, 0, 1, 0)
+    assert compare(scores + 0.5, scores, 0.2)[3:] == (0, 1, 0, 0)
+    assert compare(scores - 0.01, scores, 0.2)[3:] == (0, 0, 1, 0)
 
 
 def test_holm_by_hand() -> None:
@@ -72,26 +72,26 @@ def test_groups_are_formed_from_the_best_row_down() -> None:
         "third": noisy(0.48, 0.1, 5),
         "last": noisy(0.0, 0.1, 6),
     }
-    assert groups(scores) == {
+    assert groups(scores, 1 / 7) == {
         "best": 1, "near": 1, "wild": 1, "second": 2, "third": 2, "last": 3,
     }  # fmt: skip
-    assert groups({}) == {}
+    assert groups({}, 1 / 7) == {}
 
 
 def test_a_difference_within_the_region_of_equivalence_separates_nothing() -> None:
     scores = {"best": noisy(0.8, 0.01, 1), "near": noisy(0.781, 0.01, 2)}
-    assert compare(scores["near"], scores["best"]).p < 1e-3
-    assert set(groups(scores).values()) == {1}
+    assert compare(scores["near"], scores["best"], 1 / 7).p < 1e-3
+    assert set(groups(scores, 1 / 7).values()) == {1}
 
 
 def test_each_row_is_compared_with_each_other_and_holm_is_over_the_family() -> None:
     scores = {name: noisy(0.1 * rank, 0.3, rank) for rank, name in enumerate("abcde")}
-    table = comparisons(scores, ["e", "a"], ["b", "c", "e"])
+    table = comparisons(scores, ["e", "a"], ["b", "c", "e"], 0.3)
     assert list(table.columns) == list(COLUMNS)
     assert list(table["against"]) == ["e"] * 4 + ["a"] * 4
     assert list(table["measure"]) == [*"abcd", *"bcde"]
     for _, test in table.iterrows():
-        expected = compare(scores[test["measure"]], scores[test["against"]])
+        expected = compare(scores[test["measure"]], scores[test["against"]], 0.3)
         assert test["difference"] == expected.difference
         assert test["p"] == expected.p
     for against, family in (("e", "bc"), ("a", "bce")):

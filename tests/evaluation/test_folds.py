@@ -59,6 +59,14 @@ def test_a_cell_trains_on_other_draws_and_other_points() -> None:
     assert (times == 1).all()
 
 
+@pytest.mark.parametrize(("draws", "expected"), [(1, 1 / 7), (3, 3 / (7 * 2))])
+def test_the_ratio_held_out_counts_what_a_cell_trains_on(draws: int, expected: float) -> None:
+    grid = factorial(draws)  # 48 points, 6 in a fold
+    labels = np.repeat(np.arange(draws), len(grid) // draws)
+    folds = repeated_folds(grid, labels if draws > 1 else None, rng())
+    assert folds.held_out_ratio == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("levels", [(2, 2, 2, 2, 2), (2, 3, 4), (4, 8)])
 def test_every_level_occurs_equally_often_in_every_fold_where_it_can(
     levels: tuple[int, ...],

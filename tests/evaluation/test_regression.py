@@ -67,9 +67,12 @@ def least_squares(
     values: np.ndarray, gaps: np.ndarray
 ) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     model = make_pipeline(StandardScaler(), LinearRegression())
-    return lambda train, test: np.asarray(
-        model.fit(values[train], gaps[train]).predict(values[test])
-    )
+
+    def fit(train: np.ndarray, test: np.ndarray) -> np.ndarray:
+        predictions: np.ndarray = model.fit(values[train], gaps[train]).predict(values[test])
+        return predictions
+
+    return fit
 
 
 def alone(made: Design, gaps: np.ndarray, folds: Folds) -> np.ndarray:

@@ -43,20 +43,21 @@ class Comparison(NamedTuple):
     probability_worse: float
 
 
-def compare(first: np.ndarray, second: np.ndarray) -> Comparison:
+def compare(first: np.ndarray, second: np.ndarray, held_out_ratio: float) -> Comparison:
     """Compare two predictors' scores on the same folds by the corrected resampled t test.
 
     Folds of several repeats share their training networks, so the variance of the mean of J
     differences is (1 / J + n_test / n_train) times their sample variance (Nadeau and Bengio,
-    "Inference for the generalization error", Machine Learning 52, 2003, section 3.2). With K folds
-    that ratio is 1 / (K - 1), and t has J - 1 degrees of freedom. With a prior that says nothing,
-    the posterior of the difference is the same shifted and scaled t distribution (Corani and
+    "Inference for the generalization error", Machine Learning 52, 2003, section 3.2), and t has J - 1
+    degrees of freedom. With K folds that ratio is 1 / (K - 1); it is larger where a network's own
+    draw of the data is kept from training too. With a prior that says nothing, the posterior of the difference is the same shifted and scaled t distribution (Corani and
     Benavoli, "A Bayesian approach for comparing cross-validated algorithms on multiple data sets",
     Machine Learning 100, 2015; Benavoli et al., "Time for a change", JMLR 18, 2017, section 4).
 
     Args:
         first: (repeats, folds) scores whose mean is the R2 (``regression.fold_scores``).
         second: (repeats, folds) scores.
+        held_out_ratio: n_test / n_train, see :attr:`gengap.evaluation.folds.Folds.held_out_ratio`.
 
     Returns:
         The comparison. Scores that are equal everywhere are equal for certain, with p = 1; so is
@@ -66,8 +67,8 @@ def compare(first: np.ndarray, second: np.ndarray) -> Comparison:
     size = np.maximum(1.0, np.maximum(np.abs(first), np.abs(second)))
     difference = np.where(np.abs(difference) <= EQUAL_TOLERANCE * size, 0.0, difference)
     mean = float(difference.mean())
-    count, folds = difference.size, difference.shape[1]
-    variance = (1 / count + 1 / (folds - 1)) * float(difference.var(ddof=1))
+    count = difference.size
+    variance = (1 / count + held_out_ratio) * float(difference.var(ddof=1))
     if variance <= (EQUAL_TOLERANCE * mean) ** 2:
         better, worse = float(mean > EQUIVALENCE), float(mean < -EQUIVALENCE)
         p = float(mean == 0)
@@ -99,7 +100,10 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def comparisons(
-    scores: Mapping[str, np.ndarray], others: Sequence[str], family: Sequence[str]
+    scores: Mapping[str, np.ndarray],
+    others: Sequence[str],
+    family: Sequence[str],
+    held_out_ratio: float,
 ) -> pd.DataFrame:
     """Compare every row with each of some others.
 
@@ -108,6 +112,7 @@ def comparisons(
         others: the rows that all rows are compared with.
         family: the rows that Holm's correction is over, for each of the others; the remaining rows
             have no corrected p.
+        held_out_ratio: see :func:`compare`.
 
     Returns:
         ``COLUMNS``, ordered by ``others`` and then as ``scores`` are.
@@ -116,7 +121,8 @@ def comparisons(
     for other in others:
         rows = [name for name in scores if name != other]
         table = pd.DataFrame(
-            [compare(scores[name], scores[other]) for name in rows], columns=Comparison._fields
+            [compare(scores[name], scores[other], held_out_ratio) for name in rows],
+            columns=Comparison._fields,
         )
         table.insert(0, "measure", rows)
         table.insert(1, "against", other)
@@ -127,7 +133,7 @@ def comparisons(
     return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
 
 
-def groups(scores: Mapping[str, np.ndarray]) -> dict[str, int]:
+def groups(scores: Mapping[str, np.ndarray], held_out_ratio: float) -> dict[str, int]:
     """Group rows that cannot be told apart.
 
     The first group has the row with the best mean, and every row that is not worse than it beyond
@@ -136,6 +142,7 @@ def groups(scores: Mapping[str, np.ndarray]) -> dict[str, int]:
 
     Args:
         scores: (repeats, folds) scores of each row, by falling mean.
+        held_out_ratio: see :func:`compare`.
 
     Returns:
         The number of each row's group, from 1.
@@ -147,7 +154,7 @@ def groups(scores: Mapping[str, np.ndarray]) -> dict[str, int]:
         group += 1
         best = remaining[0]
         for name in remaining:
-            if compare(scores[name], scores[best]).probability_worse <= CONFIDENCE:
+            if compare(scores[name], scores[best], held_out_ratio).probability_worse <= CONFIDENCE:
                 numbers[name] = group
         remaining = [name for name in remaining if name not in numbers]
     return numbers

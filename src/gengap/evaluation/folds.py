@@ -41,6 +41,12 @@ class Folds:
         """How many partitions there are."""
         return len(self.labels)
 
+    @property
+    def held_out_ratio(self) -> float:
+        """Mean number of networks in a fold over the mean number that a cell trains on."""
+        fitted = np.mean([train.sum() for _, train, _ in self.cells()])
+        return float(self.labels.shape[1] / self.count / fitted)
+
     def cells(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Iterate over the cells of all repeats.
 

@@ -339,7 +339,8 @@ def tables(
     scores = {row.name: fold_scores(row.predictions, designs.gaps, folds) for row in rows}
     environments = robustness(designs)
     leaderboard = score_table(rows, designs, duplicates)
-    ranks = groups({name: scores[name] for name in names})
+    ratio = folds.held_out_ratio
+    ranks = groups({name: scores[name] for name in names}, ratio)
     leaderboard["rank"] = leaderboard["measure"].map(ranks).astype("Int64")
     for part in (
         question_columns(questions),
@@ -350,7 +351,7 @@ def tables(
         leaderboard = leaderboard.merge(part, on="measure", how="left")
     references = sorted(row.name for row in rows if row.kind == REFERENCE)
     leaderboard = leaderboard[list(LEADERBOARD_COLUMNS)]
-    tests = comparisons(scores, [*names[:1], *references], names)
+    tests = comparisons(scores, [*names[:1], *references], names, ratio)
     return Evaluation(
         leaderboard=leaderboard,
         repeats=repeat_table(rows, designs.gaps),
