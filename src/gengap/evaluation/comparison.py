@@ -48,11 +48,12 @@ def compare(first: np.ndarray, second: np.ndarray, held_out_ratio: float) -> Com
 
     Folds of several repeats share their training networks, so the variance of the mean of J
     differences is (1 / J + n_test / n_train) times their sample variance (Nadeau and Bengio,
-    "Inference for the generalization error", Machine Learning 52, 2003, section 3.2), and t has J - 1
-    degrees of freedom. With K folds that ratio is 1 / (K - 1); it is larger where a network's own
-    draw of the data is kept from training too. With a prior that says nothing, the posterior of the difference is the same shifted and scaled t distribution (Corani and
-    Benavoli, "A Bayesian approach for comparing cross-validated algorithms on multiple data sets",
-    Machine Learning 100, 2015; Benavoli et al., "Time for a change", JMLR 18, 2017, section 4).
+    "Inference for the generalization error", Machine Learning 52, 2003, section 3.2), and t has
+    J - 1 degrees of freedom. With K folds that ratio is 1 / (K - 1); it is larger where a network's
+    own draw of the data is kept from training, too. With a prior that says nothing, the posterior
+    of the difference is the same shifted and scaled t distribution (Corani and Benavoli, "A
+    Bayesian approach for comparing cross-validated algorithms on multiple data sets", Machine
+    Learning 100, 2015; Benavoli et al., "Time for a change", JMLR 18, 2017, section 4).
 
     Args:
         first: (repeats, folds) scores whose mean is the R2 (``regression.fold_scores``).
