@@ -24,7 +24,7 @@ dashboard: $(VENV)/.dashboard  ## show the results of one task in a browser (TAS
 	$(BIN)/gengap dashboard results/$(TASK) --port $(PORT)
 
 measures-table: $(VENV)/.run  ## docs/measures.md: every measure, from docstrings and a run of all of them
-	$(SNAKEMAKE) results/digits/evaluation/strata.csv --config families=all slow=True
+	$(SNAKEMAKE) results/digits/evaluation/correlations.csv --config families=all slow=True
 	$(BIN)/python scripts/measures_table.py results/digits
 
 test: $(VENV)/.test  ## run the tests, which include the workflow itself

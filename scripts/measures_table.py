@@ -28,11 +28,13 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
+from torch import nn
 
 import checkout  # noqa: F401
 from gengap import tasks
 from gengap.activations import choose_inputs, sample
 from gengap.errors import GengapError
+from gengap.evaluation.correlations import ALL
 from gengap.files import writing
 from gengap.measures import FAMILIES, Subject, attempt
 from gengap.measures.registry import Declaration, MeasureFunction, declaration, members
@@ -82,8 +84,8 @@ page from docstrings and from [measures.csv](measures.csv); change those, not th
   neurons and draws; `gengap measure` takes more of both, and so leaves the family out without
   `--slow`.
 - **Tau**: Kendall's tau-b with the gap over the networks of the default task, with its 95%
-  bootstrap interval; **within**: its mean within the degrees of label corruption. A measure of
-  several components has none.
+  bootstrap interval; **within**: its mean over the values of the two hyper-parameters within which
+  the config asks for it. A measure of several components has none.
 
 Ranks on one small task say little about others, and a measure that only detects corrupted labels
 ranks high over all networks: compare tau with the column beside it.
@@ -246,7 +248,7 @@ def measured(folder: Path) -> pd.DataFrame:
         GengapError: the task has no values of some family.
     """
     tables = [pd.read_csv(folder / f"{name}.csv") for name in ("measures", "left_out_measures")]
-    # The default task has neither replicates nor unlabelled inputs, so it leaves a family out.
+    # The default task has no unlabelled inputs, so it leaves a family out.
     missing = sorted(set(FAMILIES).difference(*(table["family"] for table in tables)))
     if missing:
         raise GengapError(
@@ -254,12 +256,13 @@ def measured(folder: Path) -> pd.DataFrame:
             "'--config families=all slow=True' first."
         )
     correlations = pd.read_csv(folder / "evaluation" / "correlations.csv")
-    overall = correlations.query("statistic == 'kendall' and stratum == 'all'")
-    overall = overall.set_index("measure")[["estimate", "low", "high"]]
-    strata = correlations.query("statistic == 'kendall' and stratum != 'all'")
+    kendall = correlations[correlations["statistic"] == "kendall"]
+    everywhere = kendall["stratum"] == ALL
+    overall = kendall[everywhere].set_index("measure")[["estimate", "low", "high"]]
+    within = kendall[~everywhere].groupby("measure")["estimate"].mean()
     table = pd.DataFrame(costs(tasks.load(folder)))
     return table.join(overall.rename(columns={"estimate": "tau"}), on="measure").join(
-        strata.groupby("measure")["estimate"].mean().rename("within"), on="measure"
+        within.rename("within"), on="measure"
     )[["family", "measure", *STATISTICS]]
 
 
@@ -290,12 +293,23 @@ def seconds(
             network.train(task.train),
             np.random.default_rng(0),
             history=network.history(),
+            siblings=replicates(task, network),
         )
         start = time.process_time()
         if not compute(subject):
             return float("nan")
         times.append(time.process_time() - start)
     return float(np.mean(times[1:]))
+
+
+def replicates(task: tasks.Task, network: tasks.TrainedNetwork) -> tuple[nn.Module, ...]:
+    """Return the task's other networks of the same hyper-parameters."""
+    return tuple(
+        other.network()
+        for other in task.networks.values()
+        if other.id != network.id
+        and other.metrics.hyper_parameters == network.metrics.hyper_parameters
+    )
 
 
 def _is_computed(function: MeasureFunction, subject: Subject) -> bool:

@@ -66,9 +66,10 @@ def family(network: nn.Module, data: Split, seed: int = 0) -> dict[str, Any]:
     spectrum, sharpness = (
         Subject(network, None, data, np.random.default_rng(seed)) for _ in range(2)
     )
-    return measures.hessian_spectrum(spectrum) | {
+    estimates = measures.hessian_spectrum(spectrum) | {
         "loss_sharpness": measures.loss_sharpness(sharpness)
     }
+    return {name: estimate.value for name, estimate in estimates.items()}
 
 
 def test_the_family_marks_its_measures() -> None:
@@ -135,7 +136,8 @@ def test_the_sharpness_is_where_the_loss_has_risen_by_a_tenth(
     seeded: Builder, random_split: DataMaker
 ) -> None:
     network, data = seeded(dense((4,), 3, width=6, depth=1)), random_split(30)
-    found = measures.loss_sharpness(Subject(network, None, data, np.random.default_rng(0)))
+    subject = Subject(network, None, data, np.random.default_rng(0))
+    found = float(np.asarray(measures.loss_sharpness(subject).value))
     sigma = math.exp(-found)
     generator = torch.Generator().manual_seed(1)
     start = [weight.detach().clone() for weight in network.parameters()]
@@ -160,7 +162,13 @@ def test_the_sharpness_grows_with_the_logarithm_of_the_inputs(random_split: Data
         next(network.parameters()).zero_()
     larger = Split(5 * data.inputs, data.labels, 3)
     first, second = (
-        measures.loss_sharpness(Subject(network, None, some, np.random.default_rng(0)))
+        float(
+            np.asarray(
+                measures.loss_sharpness(
+                    Subject(network, None, some, np.random.default_rng(0))
+                ).value
+            )
+        )
         for some in (data, larger)
     )
     step = math.log(measures.LARGEST / measures.SMALLEST) / 2**measures.BISECTIONS

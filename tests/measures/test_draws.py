@@ -242,7 +242,7 @@ def test_every_measure_that_draws_has_standard_errors(network: nn.Module, train:
             if watched.is_used:
                 stochastic.add(declared.names[0])
                 assert declared.draws > 1 or estimated, declared.names
-    assert {"brain", "sharpness", "pac_bayes_init", "gi_score_intra_class_input"} <= stochastic
+    assert {"brain", "loss_sharpness", "pac_bayes_init", "gi_score_intra_class_input"} <= stochastic
 
 
 @pytest.mark.parametrize("name", ["pac_bayes:pac_bayes_loss_orig", "competition:brain"])

@@ -126,11 +126,11 @@ def folder(tmp_path: Path) -> Path:
         [
             ("a", "kendall", "all", 0.5, 0.25, 0.75),
             ("a", "spearman", "all", 0.9, 0.9, 0.9),
-            ("a", "spearman", "x=1", 0.9, 0.9, 0.9),
-            ("a", "kendall", "x=1", 0.5, 0.4, 0.6),
-            ("a", "kendall", "x=2", -0.25, -0.3, -0.2),
-            ("a", "kendall", "x=3", math.nan, math.nan, math.nan),
-            ("b", "kendall", "x=1", math.nan, math.nan, math.nan),
+            ("a", "kendall", "depth=1", 0.5, 0.9, 0.9),
+            ("a", "kendall", "depth=3", -0.25, 0.9, 0.9),
+            ("a", "kendall", "width=16", math.nan, 0.9, 0.9),
+            ("a", "spearman", "depth=1", 0.9, 0.9, 0.9),
+            ("b", "kendall", "depth=1", math.nan, math.nan, math.nan),
         ],
         columns=["measure", "statistic", "stratum", "estimate", "low", "high"],
     ).to_csv(tmp_path / "evaluation" / "correlations.csv")
@@ -170,6 +170,8 @@ def test_a_function_is_timed_after_one_call(
             initial=lambda: None,
             train=lambda split: split,
             history=lambda: None,
+            id=name,
+            metrics=SimpleNamespace(hyper_parameters={"depth": 1}),
         )
 
     calls: list[str] = []
@@ -179,10 +181,12 @@ def test_a_function_is_timed_after_one_call(
         return True
 
     networks = [network("0"), network("1")]
-    assert script.seconds(compute, SimpleNamespace(train=None), networks) == 2.0
+    task = SimpleNamespace(train=None, networks={one.id: one for one in networks})
+    assert script.replicates(task, networks[0]) == ("1",)
+    assert script.seconds(compute, task, networks) == 2.0
     assert calls == ["0", "0", "1"]
     clock = iter([0.0])
-    assert math.isnan(script.seconds(lambda subject: False, SimpleNamespace(train=None), networks))
+    assert math.isnan(script.seconds(lambda subject: False, task, networks))
 
 
 def test_the_page_is_that_of_the_docstrings_and_of_the_committed_table(script: ModuleType) -> None:

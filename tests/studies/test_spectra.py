@@ -55,7 +55,7 @@ def test_the_quadrature_stands_for_the_eigenvalues_that_are_not_computed() -> No
     several = [spectrum_of(CONTEXT.derived(seed), operator, 5) for seed in range(4)]
     dimension = np.mean([spectrum.dimensions([0.01])[0] for spectrum, _ in several])
     assert dimension == pytest.approx(effective_dimensionality(VALUES, 0.01), rel=0.25)
-    mass = np.mean([density.negatives()[1] for _, density in several])
+    mass = np.mean([density.negatives()[1].value for _, density in several])
     assert mass == pytest.approx(-VALUES[VALUES < 0].sum(), rel=0.4)
     assert spectrum.dimensions([0.01])[0] > leading
     assert density.nodes.size == np.count_nonzero(spectrum.weights)

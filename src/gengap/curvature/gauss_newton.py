@@ -24,6 +24,9 @@ from gengap.training import loss_inputs
 NOISE = 1e-10
 """Eigenvalues below this, relative to the largest, are rounding errors."""
 
+GRAM_ROWS = 128
+"""Rows whose scalar products with those that follow are computed together."""
+
 
 def gauss_newton_g_theta(
     network: nn.Module,
@@ -73,7 +76,7 @@ def gauss_newton_g_theta(
     with torch.no_grad():
         outputs = loss_inputs(network, batch, loss).double()
     jacobian = _jacobian(network, batch, outputs.shape[1], loss, parameters)
-    kernel = (jacobian @ jacobian.T).double()
+    kernel = _gram(jacobian).double()
     directions = _blocks(loss_direction(network, outputs, loss)[:, :, None])
     lengths = torch.einsum("ij,ij->j", directions, kernel @ directions).clamp_min(0).sqrt()
     lengths = torch.where(lengths > 0, lengths, 1.0)
@@ -107,6 +110,16 @@ def _jacobian(
         pulled = pull_back(network, repeated[some], units[some], loss, parameters=parameters)
         jacobian[some] = pulled.detach()
     return jacobian
+
+
+def _gram(rows: Tensor) -> Tensor:
+    """Return the scalar products (m, m) of rows (m, p), of which only one half is computed."""
+    products = rows.new_empty(len(rows), len(rows))
+    for start in range(0, len(rows), GRAM_ROWS):
+        part = rows[start : start + GRAM_ROWS] @ rows[start:].T
+        products[start : start + GRAM_ROWS, start:] = part
+        products[start:, start : start + GRAM_ROWS] = part.T
+    return products
 
 
 def _blocks(parts: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ class SpectralDensity:
         runs = (self.weights * function(self.nodes)).sum(axis=1)
         return _estimate(runs, float(function(self.exact).sum()))
 
-    def negatives(self) -> tuple[float, float]:
+    def negatives(self) -> tuple[Estimate, Estimate]:
         """Estimate the number and the mass of the eigenvalues below zero.
 
         Returns:
@@ -54,7 +54,7 @@ class SpectralDensity:
         """
         limit = RESOLUTION * max(self.nodes.max(), self.exact.max(initial=0.0))
         number = self.total(lambda values: np.asarray(values < -limit, float))
-        return number.value, self.total(lambda values: np.maximum(-values, 0.0)).value
+        return number, self.total(lambda values: np.maximum(-values, 0.0))
 
     def density(self, grid: np.ndarray, width: float) -> np.ndarray:
         """Compute the density of the eigenvalues on a grid.

@@ -24,8 +24,10 @@ from gengap.curvature.operators import hessian
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.limits import G_THETA_BYTES
+from gengap.measures.pac_bayes import error_of_size
 from gengap.measures.plain import plain_network
 from gengap.measures.registry import measure
+from gengap.measures.results import Estimate
 from gengap.measures.subject import Subject
 from gengap.networks import device_of, input_batches, tensor_of
 from gengap.networks.differentiation import counted_parameters
@@ -65,9 +67,8 @@ BISECTIONS = 14
     needs={"fitting_outputs", "twice_differentiable"},
     sign={"hessian_negatives": "?", "hessian_negative_mass": "?"},
     slow=True,
-    draws=2,
 )
-def hessian_spectrum(subject: Subject) -> dict[str, float]:
+def hessian_spectrum(subject: Subject) -> dict[str, Estimate]:
     """Compute sums over the spectrum of the Hessian of the mean loss.
 
     Larger predicts a larger gap: of sharp minima, of many determined directions among networks that
@@ -118,25 +119,24 @@ def hessian_spectrum(subject: Subject) -> dict[str, float]:
     top = operator.eigsh(min(TOP, operator.size), seed=_seed(rng))
     density = operator.spectral_density(RUNS, STEPS, known=top, seed=_seed(rng))
     number, mass = density.negatives()
-    log.info("below zero: %.4g of %d eigenvalues, of mass %.3g", number, operator.size, mass)
-    values = {
-        "lambda_max": float(top.values[0]),
-        "hessian_trace": density.total(lambda nodes: nodes).value,
+    sums = {
+        "hessian_trace": density.total(lambda nodes: nodes),
         "hessian_negatives": number,
         "hessian_negative_mass": mass,
-        "hessian_outliers": float(outliers(top.values)),
+        **{
+            f"effective_dimensionality_{name}": density.total(partial(filter_factors, alpha=alpha))
+            for name, alpha in ALPHAS.items()
+        },
     }
-    for name, alpha in ALPHAS.items():
-        estimate = density.total(partial(filter_factors, alpha=alpha))
-        values[f"effective_dimensionality_{name}"] = estimate.value
-        log.info(
-            "N_eff(%g) = %.4g, standard error %.2g", alpha, estimate.value, estimate.standard_error
-        )
-    return values
+    return {
+        "lambda_max": Estimate(float(top.values[0]), 0.0),
+        "hessian_outliers": Estimate(float(outliers(top.values)), 0.0),
+        **{name: Estimate(total.value, total.standard_error) for name, total in sums.items()},
+    }
 
 
-@measure(needs={"fitting_outputs"}, draws=2)
-def loss_sharpness(subject: Subject) -> float:
+@measure(needs={"fitting_outputs"})
+def loss_sharpness(subject: Subject) -> Estimate:
     """Compute how little Gaussian noise on all trainable weights raises the loss by 0.1.
 
     The increase is the mean over five fixed directions of noise of standard deviation sigma, and
@@ -155,7 +155,8 @@ def loss_sharpness(subject: Subject) -> float:
         logarithm.
 
     Returns:
-        -log sigma.
+        -log sigma, and its standard error, see
+        :func:`gengap.measures.pac_bayes.error_of_size`.
 
     Raises:
         GengapError: the training loss is not finite.
@@ -182,21 +183,20 @@ def loss_sharpness(subject: Subject) -> float:
             "the network's weights."
         )
 
-    def loss(sigma: float) -> float:
-        total = 0.0
-        for draw in draws:
-            _move(weights, centres, draw, sigma)
-            total += loss_and_accuracy_of(noisy, inputs, labels, subject.loss)[0]
-        return total / DRAWS
+    tried: dict[float, np.ndarray] = {}
 
-    # A loss that overflowed compares as false, and is too large.
-    low, high = bisect(
-        lambda middle: loss(math.exp(middle)) <= target,
-        math.log(SMALLEST),
-        math.log(LARGEST),
-        BISECTIONS,
-    )
-    return -(low + high) / 2
+    def may_be_larger(log_sigma: float) -> bool:
+        losses = []
+        for draw in draws:
+            _move(weights, centres, draw, math.exp(log_sigma))
+            losses.append(loss_and_accuracy_of(noisy, inputs, labels, subject.loss)[0])
+        tried[log_sigma] = np.array(losses) - (target - LOSS_INCREASE)
+        # A loss that overflowed compares as false, and is too large.
+        return sum(losses) / DRAWS <= target
+
+    low, high = bisect(may_be_larger, math.log(SMALLEST), math.log(LARGEST), BISECTIONS)
+    log_sigma = (low + high) / 2
+    return Estimate(-log_sigma, error_of_size(tried, log_sigma))
 
 
 @measure(needs={"classes"}, slow=True, draws=2)

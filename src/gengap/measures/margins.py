@@ -76,7 +76,7 @@ class LayerMargins:
     "kv_margin",
     "kv_gn_margin",
     needs={"classes", "float_inputs"},
-    draws=4,
+    draws=2,
 )
 def margins(subject: Subject) -> dict[str, dict[str, float] | float | LeftOut]:
     """Compute the distribution of margins at four places, and the k-variance normalised margins.

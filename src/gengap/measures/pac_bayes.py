@@ -284,7 +284,7 @@ def noise_scale(
 
     low, high = bisect(may_be_larger, math.log(SMALLEST), math.log(LARGEST), BISECTIONS)
     log_size = (low + high) / 2
-    error = _standard_error(tried, log_size)
+    error = error_of_size(tried, log_size)
     scale = NoiseScale(math.exp(log_size), math.exp(log_size) * error)
     log.info(
         "noise by %s: %.4g, standard error %.2g, %d sizes tried",
@@ -321,7 +321,7 @@ def _move(
         weight.copy_(centre + deviation * drawn)
 
 
-def _standard_error(tried: dict[float, np.ndarray], log_size: float) -> float:
+def error_of_size(tried: dict[float, np.ndarray], log_size: float) -> float:
     """Estimate the standard error of the logarithm of the size that was found.
 
     Args:

@@ -22,6 +22,7 @@ from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures.plain import plain_network
 from gengap.measures.registry import measure
+from gengap.measures.results import Estimate
 from gengap.measures.subject import Subject
 from gengap.networks import (
     batch_size_for,
@@ -60,6 +61,8 @@ LOCALISATION = 100.0
 BURN_IN, SAMPLES = 150, 250
 """Steps of the chain that are dropped, and that count."""
 SAMPLING_BATCH = 32
+PARTS = 10
+"""Parts of the chain whose means tell the error of the whole."""
 
 Weights = list[Tensor]
 
@@ -193,8 +196,8 @@ def _relative_curvatures(network: nn.Module, inputs: Tensor, labels: Tensor, los
     return float((features.detach().double().square().sum(1) * curvatures).sum())
 
 
-@measure(needs={"fitting_outputs"}, slow=True, draws=2)
-def local_learning_coefficient(subject: Subject) -> float:
+@measure(needs={"fitting_outputs"}, slow=True)
+def local_learning_coefficient(subject: Subject) -> Estimate:
     """Estimate the local learning coefficient: how many directions the loss determines, halved.
 
     A chain of stochastic gradient Langevin dynamics runs from the trained weights: 150 steps, and
@@ -211,7 +214,7 @@ def local_learning_coefficient(subject: Subject) -> float:
     Scale: linear.
 
     Returns:
-        The estimate; it may be negative where training has not converged.
+        The estimate and its standard error; it may be negative where training has not converged.
 
     Raises:
         GengapError: the chain leaves the range of finite losses, or there is one training input.
@@ -382,7 +385,7 @@ def learning_coefficient(
     burn_in: int,
     samples: int,
     batch: int,
-) -> float:
+) -> Estimate:
     """Estimate the local learning coefficient from one chain of Langevin dynamics.
 
     Args:
@@ -395,7 +398,8 @@ def learning_coefficient(
         batch: most inputs of one gradient.
 
     Returns:
-        n beta times the mean rise of the loss.
+        n beta times the mean rise of the loss. Its standard error is from the means of ten parts of
+        the chain, since steps that are close to each other are alike (method of batch means).
 
     Raises:
         GengapError: a loss on the chain is not finite, or there is one input.
@@ -429,7 +433,9 @@ def learning_coefficient(
         drift.add_(position, alpha=localisation)
         (noise,) = _noise([position], rng)
         position.sub_(drift, alpha=step / 2).add_(noise, alpha=math.sqrt(step))
-    return temperature * float(np.mean(rises))
+    means = [float(np.mean(part)) for part in np.array_split(rises, PARTS)]
+    error = np.std(means, ddof=1) / math.sqrt(PARTS)
+    return Estimate(temperature * float(np.mean(rises)), temperature * float(error))
 
 
 def _noise(centres: Weights, rng: np.random.Generator) -> Weights:

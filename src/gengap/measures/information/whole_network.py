@@ -18,11 +18,14 @@ from gengap.curvature.per_sample import (
     pull_back,
     squared_lengths,
 )
+from gengap.curvature.stochastic import Estimate as SpectralSum
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.measures.draws import mean_of_draws
 from gengap.measures.information.evidence import best_precision, check_loss, occam_factor
 from gengap.measures.plain import plain_network
 from gengap.measures.registry import measure
+from gengap.measures.results import Estimate
 from gengap.measures.subject import Subject
 from gengap.networks import batch_size_for, device_of, input_batches, tensor_of
 from gengap.networks.differentiation import (
@@ -129,9 +132,8 @@ def gauss_newton_trace(
 @measure(
     "laplace_marginal_likelihood", "takeuchi_full",
     needs={"fitting_outputs", "twice_differentiable"}, slow=True, estimates_gap=True,
-    draws=2,
 )  # fmt: skip
-def whole_network_criteria(subject: Subject) -> dict[str, float]:
+def whole_network_criteria(subject: Subject) -> dict[str, Estimate]:
     """Compute the cost of the parameters by the Laplace evidence, and Takeuchi's full criterion.
 
     Both estimate the gap of losses, with the Gauss-Newton matrix of at most 1000 training inputs,
@@ -178,7 +180,7 @@ def whole_network_criteria(subject: Subject) -> dict[str, float]:
     squared_norm = sum(float(value.detach().double().square().sum()) for value in counted.values())
 
     def of_all(precision: float) -> float:
-        return log_determinant(density, precision / total)
+        return log_determinant(density, precision / total).value
 
     precision = best_precision(squared_norm, of_all)
     criteria = []
@@ -186,16 +188,21 @@ def whole_network_criteria(subject: Subject) -> dict[str, float]:
         signs = rng.choice([-1.0, 1.0], len(train.labels)) / math.sqrt(len(train.labels))
         combined = combined_gradient(network, train, subject.loss, signs, subject.parameters)
         criteria.append(inverse_form(operator, combined, precision / total, rng) / total)
-    log.info("prior precision %.4g; Takeuchi's criterion of each draw %s", precision, criteria)
+    log.info("prior precision %.4g", precision)
+    # At the best precision the evidence does not depend on the precision to first order.
+    evidence = Estimate(
+        occam_factor(precision, squared_norm, of_all) / total,
+        log_determinant(density, precision / total).standard_error / (2 * total),
+    )
     return {
-        "laplace_marginal_likelihood": occam_factor(precision, squared_norm, of_all) / total,
-        "takeuchi_full": float(np.mean(criteria)),
+        "laplace_marginal_likelihood": evidence,
+        "takeuchi_full": mean_of_draws(criteria),
     }
 
 
-def log_determinant(density: SpectralDensity, damping: float) -> float:
+def log_determinant(density: SpectralDensity, damping: float) -> SpectralSum:
     """Estimate log det(I + H / damping) from the spectral density of H."""
-    return density.total(lambda nodes: np.log1p(np.maximum(nodes, 0.0) / damping)).value
+    return density.total(lambda nodes: np.log1p(np.maximum(nodes, 0.0) / damping))
 
 
 def combined_gradient(

@@ -49,7 +49,7 @@ class Augmentation(NamedTuple):
     apply: Transform
 
 
-@measure(needs={"classes", "float_inputs"}, draws=4)
+@measure(needs={"classes", "float_inputs"}, draws=2)
 def always_generalize(subject: Subject) -> float:
     """Compute the penalty for answers that change under augmentation, mean over 2000 inputs.
 
@@ -186,7 +186,7 @@ VECTORS = (
 )
 
 
-@measure(needs={"classes", "float_inputs"}, draws=8)
+@measure(needs={"classes", "float_inputs"}, draws=4)
 def negative_augmented_margin(subject: Subject) -> float:
     """Compute minus the mean margin at the first layer, on augmented training inputs.
 

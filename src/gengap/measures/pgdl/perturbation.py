@@ -94,7 +94,7 @@ def _mean_squares(network: nn.Module, layers: dict[str, nn.Module], inputs: Tens
     return np.asarray(squares.mean(axis=0))
 
 
-@measure(needs={"classes"}, draws=2)
+@measure(needs={"classes"}, slow=True, draws=2)
 def sharpness(subject: Subject) -> float:
     """Compute how small a perturbation of the weights loses a tenth of the training accuracy.
 

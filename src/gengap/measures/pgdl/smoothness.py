@@ -31,7 +31,7 @@ BLOCK = 4096
 """Number of features that are held in double precision at a time."""
 
 
-@measure("brain", "brain_80_neighbours", needs={"classes", "float_inputs"}, draws=8)
+@measure("brain", "brain_80_neighbours", needs={"classes", "float_inputs"}, draws=4)
 def brain(subject: Subject) -> dict[str, float]:
     """Compute how labels of mixed inputs vary on the graph of their penultimate features.
 

@@ -78,7 +78,7 @@ def measure(context: Context, solution: Solution, eigenvalues: int) -> Measureme
     network = solution.network
     operator = hessian(network, solution.loss, solution.train)
     spectrum, density = spectrum_of(context, operator, eigenvalues)
-    negatives, negative_mass = density.negatives()
+    negatives, negative_mass = (estimate.value for estimate in density.negatives())
     train_loss, train_accuracy = solution.on_train()
     test_loss, test_accuracy = solution.on_test()
     subject = Subject(network, None, solution.train, context.generator("sharpness"))
