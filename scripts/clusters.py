@@ -9,7 +9,6 @@ import checkout  # noqa: F401
 from gengap import jobs, tasks
 from gengap.evaluation import cluster, scalar_measures
 from gengap.files import writing
-from gengap.seeding import derive
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -18,9 +17,8 @@ if TYPE_CHECKING:
 def main() -> None:
     task = tasks.load(Path(snakemake.input.task).parent)
     measures = pd.read_csv(snakemake.input.measures, dtype={"network": str, "component": str})
-    seed = derive(snakemake.params.seed, task.name, "clusters")
     with writing(snakemake.output.clusters) as part:
-        cluster(scalar_measures(measures), task.gaps(), seed=seed).to_csv(part, index=False)
+        cluster(scalar_measures(measures), task.gaps()).to_csv(part, index=False)
 
 
 jobs.run(snakemake, main)

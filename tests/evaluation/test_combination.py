@@ -154,9 +154,9 @@ def test_gaps_that_are_held_out_change_nothing_in_the_learning_curve(
     position = {gap: network for network, gap in enumerate(designs.gaps)}
     fits: list[set[int]] = []
 
-    def watched(values: np.ndarray, gaps: np.ndarray) -> Fitted:
+    def watched(values: np.ndarray, gaps: np.ndarray, draws: np.ndarray) -> Fitted:
         fits.append({position[gap] for gap in gaps})
-        return fit(values, gaps)
+        return fit(values, gaps, draws)
 
     monkeypatch.setattr("gengap.evaluation.combination.fit", watched)
     combined(designs, folds)
@@ -181,7 +181,7 @@ def test_importance_is_that_of_a_loop(
     permuted = np.zeros((REPEATS, PERMUTATIONS, 48))
     for repeat, train, test in folds.cells():
         scaler = StandardScaler().fit(values[train])
-        learner = fit(scaler.transform(values[train]), designs.gaps[train])
+        learner = fit(scaler.transform(values[train]), designs.gaps[train], folds.draws[train])
         low, high = designs.gaps[train].min(), designs.gaps[train].max()
         for permutation, order in enumerate(orders[repeat]):
             mixed = values.copy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,6 +93,57 @@ def test_leaving_one_out_is_kriging_from_the_others_under_every_penalty() -> Non
     np.testing.assert_allclose(learner.left_out, left_out[best], rtol=1e-7)
 
 
+@pytest.mark.parametrize("kind", ["ridge", "gaussian_process"])
+def test_draws_have_free_levels_and_new_ones_the_mean_of_these(kind: str) -> None:
+    """Against mixed-model equations in which one indicator for each draw is not penalised."""
+    values, gaps = networks(9, 15)
+    draws = np.array(["a"] * 4 + ["b"] * 6 + ["c"] * 5)
+    gaps = gaps + 0.2 * (draws == "b")
+    levels = (draws[:, None] == np.array(["a", "b", "c"])).astype(float)
+    prior = values @ values.T if kind == "ridge" else covariances(values, values)
+    projection = np.eye(15) - levels @ np.linalg.pinv(levels)
+    unit = np.trace(projection @ prior @ projection) / 15
+    new = np.random.default_rng(1).normal(size=(3, 6))
+    across = new @ values.T if kind == "ridge" else covariances(new, values)
+
+    def predicted(inside: np.ndarray, rows: np.ndarray, own: np.ndarray, noise: float) -> Any:
+        size, known = len(inside), levels[inside]
+        system = np.zeros((size + 3, size + 3))
+        system[:size, :size] = prior[np.ix_(inside, inside)] + noise * np.eye(size)
+        system[:size, size:], system[size:, :size] = known, known.T
+        solution = np.linalg.solve(system, [*gaps[inside], 0.0, 0.0, 0.0])
+        return rows[:, inside] @ solution[:size] + own @ solution[size:]
+
+    everyone = np.arange(15)
+    left_out = np.array(
+        [
+            [
+                predicted(np.delete(everyone, out), prior[[out]], levels[[out]], penalty * unit)[0]
+                for out in everyone
+            ]
+            for penalty in PENALTIES
+        ]
+    )
+    best = int(np.argmin(np.sum((left_out - gaps) ** 2, axis=1)))
+    learner = LEARNERS[kind](values, gaps, draws)
+    assert learner.penalty == PENALTIES[best]
+    np.testing.assert_allclose(learner.left_out, left_out[best], rtol=1e-6)
+    expected = predicted(everyone, across, np.full((3, 3), 1 / 3), PENALTIES[best] * unit)
+    np.testing.assert_allclose(learner.predict(new), expected, rtol=1e-6)
+
+
+def test_the_best_single_column_is_judged_within_draws() -> None:
+    rng = np.random.default_rng(2)
+    draws = np.repeat([0, 1], 12)
+    useful, shift = rng.normal(size=24), 3.0 * draws + 0.1 * rng.normal(size=24)
+    gaps = 0.1 + 0.02 * useful + 0.05 * draws + 0.005 * rng.normal(size=24)
+    learner = fit_best_single(np.column_stack([shift, useful]), gaps, draws)
+    assert list(np.flatnonzero(learner.coefficients)) == [1]
+    indicators = np.column_stack([useful, draws == 0, draws == 1]).astype(float)
+    slope, *levels = np.linalg.lstsq(indicators, gaps, rcond=None)[0]
+    assert learner.predict(np.array([[9.0, 1.0]])) == pytest.approx(slope + np.mean(levels))
+
+
 def test_the_gaussian_process_bends_and_goes_on_as_a_line() -> None:
     values = np.linspace(-2, 2, 41)[:, None]
     gaps = np.abs(values[:, 0])
@@ -106,7 +158,8 @@ def test_the_gaussian_process_bends_and_goes_on_as_a_line() -> None:
 def test_the_learner_with_the_least_leave_one_out_error_is_fitted(seed: int) -> None:
     values, gaps = networks(seed, 24, 10)
     errors = {
-        name: np.sum((gaps - learn(values, gaps).left_out) ** 2) for name, learn in LEARNERS.items()
+        name: np.sum((gaps - learn(values, gaps, None).left_out) ** 2)
+        for name, learn in LEARNERS.items()
     }
     assert fit(values, gaps).learner == min(errors, key=lambda name: errors[name])
 

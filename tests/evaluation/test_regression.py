@@ -30,6 +30,7 @@ from gengap.evaluation.regression import (
     predict_scalars,
     predict_vector,
     principal_components,
+    r2_within_draws,
     ridge_extended,
     span,
     transformed,
@@ -89,6 +90,44 @@ def test_predictions_are_those_of_scikit_learn(folds: Folds, columns: int) -> No
     # Columns that depend on each other, and one that does not vary.
     values = np.column_stack([values, values @ rng.normal(size=columns), np.full(NETWORKS, 1e6)])
     np.testing.assert_allclose(alone(design(values), gaps, folds), expected, atol=1e-6)
+
+
+def test_each_draw_has_a_level_and_a_new_one_their_mean() -> None:
+    rng = np.random.default_rng(3)
+    grid = pd.DataFrame({"width": np.repeat(np.arange(12), 3)})
+    draws = np.tile(["a", "b", "c"], 12)
+    folds = repeated_folds(grid, draws, np.random.default_rng(5))
+    values = rng.normal(size=(36, 2)) + (draws == "b")[:, None]
+    gaps = values[:, 0] + 2.0 * (draws == "c") + 0.3 * rng.normal(size=36)
+
+    def mean(train: np.ndarray, test: np.ndarray) -> np.ndarray:
+        levels = [gaps[train & (draws == draw)].mean() for draw in set(draws[train])]
+        return np.full(int(test.sum()), np.mean(levels))
+
+    def dummies(train: np.ndarray, test: np.ndarray) -> np.ndarray:
+        levels = (draws[train][:, None] == np.unique(draws[train])).astype(float)
+        columns = np.column_stack([values[train], levels])
+        slopes = np.linalg.lstsq(columns, gaps[train], rcond=None)[0]
+        predictions: np.ndarray = values[test] @ slopes[:2] + slopes[2:].mean()
+        return predictions
+
+    constant = predict(mean_basis(folds), gaps, folds)
+    np.testing.assert_allclose(constant, looped(folds, gaps, mean), atol=1e-12)
+    np.testing.assert_allclose(
+        alone(design(values), gaps, folds), looped(folds, gaps, dummies), atol=1e-9
+    )
+
+
+def test_r2_within_draws_takes_their_levels_as_known() -> None:
+    rng = np.random.default_rng(4)
+    gaps, draws = rng.normal(size=9), np.repeat(["a", "b", "c"], 3)
+    predictions = gaps + 0.1 * rng.normal(size=(2, 9)) + 5.0 * (draws == "b")
+    centred = [
+        np.concatenate([row[draws == draw] - row[draws == draw].mean() for draw in "abc"])
+        for row in (gaps, *predictions)
+    ]
+    expected = [r2_score(centred[0], row) for row in centred[1:]]
+    np.testing.assert_allclose(r2_within_draws(predictions, gaps, draws), expected)
 
 
 def test_beside_others_is_the_regression_on_both(folds: Folds) -> None:

@@ -58,11 +58,12 @@ def test_the_numbers_are_those_of_the_tables(board: pd.DataFrame) -> None:
     assert "With all 41 scalar measures together (ridge regression), R2 is 0.78" in said
     assert "beside them it is 0.81" in said
     assert "looking at the held-out networks gives R2 0.61" in said
-    for name in ("reference.mean", "reference.hyper_parameters_pairwise", best["measure"]):
-        assert f"{rows['width_90'][name]:.3f} from" in said
-    assert "0.070 from all measures together" in said
-    assert "1 network (7: Its training accuracy of 0.10 is that of chance)" in said
-    assert "1 measure (vc_dimension: 2 networks lack it, e.g. network 3)" in said
+    known = rows.loc["reference.mean", "r2_mean"]
+    assert f"only the mean gap of the other draws is known, which reaches R2 {known:.2f}" in said
+    within = rows["r2_within_draws"]
+    of_pairs, of_best = within["reference.hyper_parameters_pairwise"], within[best["measure"]]
+    assert f"draw were known, R2 would be {of_pairs:.2f} from the hyper-parameters" in said
+    assert f"{of_best:.2f} from the best measure ({best['measure']})" in said
 
 
 def test_the_headline_answers_the_strongest_question_that_is_shown(board: pd.DataFrame) -> None:

@@ -20,7 +20,6 @@ rule clusters:
         mem_mb=look.memory(1000),
         runtime=10,
     params:
-        seed=look.setting("seed"),
         code=look.code("clusters"),
     message:
         "{wildcards.task}: clusters of networks by each summary and the gap"

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
 from gengap.evaluation.designs import by_network, measure_designs, natural_key
 from gengap.evaluation.rank_statistics import standardised
-from gengap.seeding import derive
 
-CLUSTERS = 2
-STARTS = 500
-"""Number of K-means starts, each from two of the points; the smallest inertia counts.
-
-One start in thirty finds the best split of a dozen points without any structure.
-"""
+ANGLE_TOLERANCE = 1e-12
+"""Directions that differ by less, in radians, are one."""
 
 
-def cluster(measures: pd.DataFrame, gaps: pd.Series, *, seed: int = 0) -> pd.DataFrame:
-    """Group networks into two clusters by each scalar measure and the gap, with K-means.
+def cluster(measures: pd.DataFrame, gaps: pd.Series) -> pd.DataFrame:
+    """Group networks into two clusters by each scalar measure and the gap, with 2-means.
 
-    The measure and the gap are standardised.
+    The measure and the gap are standardised. The split is the best of all, see :func:`two_means`.
 
     Cluster 0 is the one with the smaller mean gap. A network without a finite value or gap is left
     out of that measure's rows; where fewer than two different points remain, all are in cluster 0.
@@ -30,7 +23,6 @@ def cluster(measures: pd.DataFrame, gaps: pd.Series, *, seed: int = 0) -> pd.Dat
     Args:
         measures: tidy table of one task; measures with several components are skipped.
         gaps: index network.
-        seed: seed of the starts.
 
     Returns:
         measure, network, value, gap, cluster; measures and networks in natural order.
@@ -56,7 +48,7 @@ def cluster(measures: pd.DataFrame, gaps: pd.Series, *, seed: int = 0) -> pd.Dat
                     "network": names[finite],
                     "value": values[finite],
                     "gap": gap[finite],
-                    "cluster": two_means(values[finite], gap[finite], seed),
+                    "cluster": two_means(values[finite], gap[finite]),
                 }
             )
         )
@@ -64,17 +56,53 @@ def cluster(measures: pd.DataFrame, gaps: pd.Series, *, seed: int = 0) -> pd.Dat
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 
-def two_means(values: np.ndarray, gap: np.ndarray, seed: int) -> np.ndarray:
-    """Return the cluster of each point, (n,) of 0 and 1; cluster 0 has the smaller mean gap."""
+def two_means(values: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """Split points in the plane so that the sum of squared distances to the two means is least.
+
+    A line separates the two groups of the best split (Inaba, Katoh and Imai, "Applications of
+    weighted Voronoi diagrams and randomization to variance-based k-clustering", SoCG 1994). It can
+    be turned until it touches a point of each, so the lines through each point and every other
+    point are tried, in order of their direction.
+
+    Args:
+        values: (n,) of a measure.
+        gap: (n,).
+
+    Returns:
+        (n,) int64 of 0 and 1, the cluster of each point; cluster 0 has the smaller mean gap. All
+        are in cluster 0 where fewer than two points differ.
+    """
     if len(values) == 0:
         return np.zeros(0, dtype=np.int64)
-    points = np.column_stack([standardised(values), standardised(gap)])
-    if len(np.unique(points, axis=0)) < CLUSTERS:
-        return np.zeros(len(points), dtype=np.int64)
-    state = derive(seed, "evaluation", "clusters") % 2**32
-    method = KMeans(CLUSTERS, init="random", n_init=STARTS, random_state=state)
-    # More threads would only make K-means on a few points slower, and its sums less sure.
-    with threadpool_limits(1):
-        labels = method.fit_predict(points)
-    swapped = gap[labels == 0].mean() > gap[labels == 1].mean()
-    return np.asarray(1 - labels if swapped else labels, dtype=np.int64)
+    columns = np.column_stack([standardised(values), standardised(gap)])
+    points, inverse, counts = np.unique(columns, axis=0, return_inverse=True, return_counts=True)
+    best, labels = -1.0, np.zeros(len(points), dtype=np.int64)
+    for index, point in enumerate(points):
+        others = np.delete(np.arange(len(points)), index)
+        angles = np.arctan2(*(points[others] - point).T[::-1])
+        order = np.argsort(angles, kind="stable")
+        others, angles = others[order], angles[order]
+        # Twice around, so that every half-plane is one run of points.
+        around = np.concatenate([angles - 2 * np.pi, angles, angles + 2 * np.pi])
+        weighted = np.column_stack([counts, counts[:, None] * points])
+        totals = np.vstack([np.zeros(3), np.cumsum(np.tile(weighted[others], (3, 1)), axis=0)])
+        for low, high in (
+            (angles - np.pi - ANGLE_TOLERANCE, angles - ANGLE_TOLERANCE),
+            (angles + ANGLE_TOLERANCE, angles + np.pi + ANGLE_TOLERANCE),
+        ):
+            first, last = np.searchsorted(around, low), np.searchsorted(around, high)
+            inside = totals[last] - totals[first] + weighted[index]
+            size = inside[:, 0]
+            rest = len(columns) - size
+            # The spread between the means, since the sum over all points is zero.
+            between = np.sum(inside[:, 1:] ** 2, axis=1) / np.where(rest > 0, size * rest, np.inf)
+            if len(between) and between.max() > best * (1 + ANGLE_TOLERANCE):
+                chosen = int(between.argmax())
+                best = float(between[chosen])
+                labels = np.zeros(len(points), dtype=np.int64)
+                labels[np.tile(others, 3)[first[chosen] : last[chosen]]] = 1
+                labels[index] = 1
+    clusters = labels[inverse.reshape(-1)]
+    if clusters.any() and gap[clusters == 0].mean() > gap[clusters == 1].mean():
+        clusters = 1 - clusters
+    return np.asarray(clusters, dtype=np.int64)

@@ -26,6 +26,7 @@ from gengap.evaluation.regression import (
     added_factor,
     fitted,
     held_out,
+    level_factor,
     masks,
     pooled_r2,
     standardised_columns,
@@ -80,6 +81,7 @@ class Ingredients:
         hyper_parameters: (networks, columns) indicators; no columns where none varies.
         gaps: (networks,).
         points: (networks,) the grid point of each.
+        draws: (networks,) the draw of training data of each.
     """
 
     values: np.ndarray
@@ -87,6 +89,7 @@ class Ingredients:
     hyper_parameters: np.ndarray
     gaps: np.ndarray
     points: np.ndarray
+    draws: np.ndarray
 
     def selections(self) -> dict[str, np.ndarray]:
         """Return the (measures,) bool selection of each combination that is fitted by learners."""
@@ -134,6 +137,7 @@ def combine(designs: Designs, folds: Folds, rng: np.random.Generator) -> Combina
         hyper_parameters=hyper_parameter_design(designs.grid).values,
         gaps=designs.gaps,
         points=designs.points,
+        draws=folds.draws,
     )
     cells = masks(folds)
     predictions, learners, importance = cross_validate(ingredients, cells, rng)
@@ -179,13 +183,13 @@ def cross_validate(
                 if name == ALL_AND_HYPER_PARAMETERS:
                     used = np.hstack([used, beside[cell]])
                 learn = fit if selected.all() else fit_ridge
-                learner = learn(used[inside], gaps[inside])
+                learner = learn(used[inside], gaps[inside], ingredients.draws[inside])
                 chosen[name][learner.learner] += 1
                 predictions[name][repeat, outside] = truncated(learner, used[outside], gaps[inside])
                 if name == ALL:
                     mixed = permuted_columns(columns, ingredients.families, outside, order)
                     permuted[:, :, outside] = truncated(learner, mixed, gaps[inside])
-            best = fit_best_single(columns[inside], gaps[inside])
+            best = fit_best_single(columns[inside], gaps[inside], ingredients.draws[inside])
             chosen[BEST_SINGLE][best.learner] += 1
             predictions[BEST_SINGLE][repeat, outside] = truncated(
                 best, columns[outside], gaps[inside]
@@ -279,12 +283,12 @@ def learning_curve(
         larger = sizes.sum()
         measures, additive = np.zeros_like(complete), np.zeros_like(complete)
         for repeat, (part, (_, test)) in enumerate(zip(parts, cells, strict=True)):
-            additive[repeat] = additive_predictions(ingredients.hyper_parameters, gaps, part, test)
+            additive[repeat] = additive_predictions(ingredients, part, test)
             if fraction == 1:
                 continue
             columns = prepared(ingredients.values, part)
             for values, inside, outside in zip(columns, part, test, strict=True):
-                learner = fit(values[inside], gaps[inside])
+                learner = fit(values[inside], gaps[inside], ingredients.draws[inside])
                 measures[repeat, outside] = truncated(learner, values[outside], gaps[inside])
         predictions = {ALL: complete if fraction == 1 else measures}
         if ingredients.hyper_parameters.shape[1]:
@@ -314,22 +318,21 @@ def part_of(inside: np.ndarray, rank: np.ndarray, fraction: float) -> np.ndarray
 
 
 def additive_predictions(
-    columns: np.ndarray, gaps: np.ndarray, train: np.ndarray, test: np.ndarray
+    ingredients: Ingredients, train: np.ndarray, test: np.ndarray
 ) -> np.ndarray:
-    """Predict the networks by least squares in each cell, as the reference row does.
+    """Predict the networks from the hyper-parameters, as the additive reference row does.
 
     Args:
-        columns: (networks, columns).
-        gaps: (networks,).
+        ingredients: with the hyper-parameters and the gaps.
         train: (cells, networks) bool.
         test: (cells, networks) bool.
 
     Returns:
         (networks,).
     """
-    constant = np.repeat(train.sum(axis=1)[:, None] ** -0.5, train.shape[1], axis=1)[:, :, None]
-    standardised = standardised_columns(per_cell(columns, train), train)
-    factor = np.concatenate([constant, added_factor(constant, standardised, train)], axis=2)
+    gaps, levels = ingredients.gaps, level_factor(train, ingredients.draws)
+    standardised = standardised_columns(per_cell(ingredients.hyper_parameters, train), train)
+    factor = np.concatenate([levels, added_factor(levels, standardised, train)], axis=2)
     return held_out(fitted(factor, train, gaps)[:, :, None], gaps, train, test)[:, 0]
 
 

@@ -42,7 +42,7 @@ from gengap.evaluation.questions import (
 )
 from gengap.evaluation.rank_statistics import STATISTICS
 from gengap.evaluation.references import HYPER_PARAMETERS_PAIRWISE
-from gengap.evaluation.regression import fold_scores, pooled_r2
+from gengap.evaluation.regression import fold_scores, pooled_r2, r2_within_draws
 from gengap.evaluation.reliability import reliability
 from gengap.evaluation.scoring import Row, interval_width, score
 from gengap.evaluation.verdict import verdict
@@ -68,7 +68,8 @@ P_COLUMNS = {
 ENVIRONMENT_STATISTICS = ("psi", "sign_error_mean", "sign_error_worst")
 LEADERBOARD_COLUMNS = (
     "rank", "measure", "family", "kind", "components", "duplicates", "transform",
-    "underdetermined", "eligible", "r2_mean", "r2_std", "increment_additive", "increment_pairwise",
+    "underdetermined", "eligible", "r2_mean", "r2_std", "r2_within_draws", "increment_additive",
+    "increment_pairwise",
     *P_COLUMNS,
     *(f"{name}{suffix}" for name in STATISTICS for suffix in ("", "_low", "_high", "_p")),
     "partial_tau", *ENVIRONMENT_STATISTICS, "reliability", "width_90", "mean_error",
@@ -89,7 +90,8 @@ class Evaluation:
             combinations and measures that are not eligible), measure, family, kind (scalar, vector,
             reference, combination), components, duplicates (names joined by spaces), transform
             (identity, log or rank, of scalars), underdetermined, eligible, r2_mean and r2_std
-            (n - 1) over repeats, increment_additive, increment_pairwise (R2 with the
+            (n - 1) over repeats, r2_within_draws (if the mean gap of each draw were known; missing
+            where there is one draw), increment_additive, increment_pairwise (R2 with the
             hyper-parameters less theirs alone), p_mean, p_additive, p_pairwise, p_within
             (family-wise p of the questions), kendall, kendall_low, kendall_high, kendall_p, the
             same for spearman and pearson, partial_tau, psi, sign_error_mean, sign_error_worst
@@ -416,6 +418,11 @@ def score_table(
                 "eligible": row.eligible,
                 "r2_mean": r2.mean(),
                 "r2_std": r2.std(ddof=1),
+                "r2_within_draws": (
+                    np.nan
+                    if designs.draws is None
+                    else r2_within_draws(row.predictions, designs.gaps, designs.draws).mean()
+                ),
                 "increment_additive": row.increment_additive,
                 "increment_pairwise": row.increment_pairwise,
                 "reliability": reliable.get(row.name, np.nan),

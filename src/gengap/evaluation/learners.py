@@ -93,70 +93,110 @@ def prepared(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     return standardised_columns(transformed(values, train)[0], train)
 
 
-def fit_ridge(values: np.ndarray, gaps: np.ndarray) -> Linear:
+@dataclass(frozen=True)
+class Groups:
+    """Groups of training networks, each with a free level: the draws of their training data.
+
+    Attributes:
+        codes: (networks,) number of each network's group.
+        sizes: (groups,) how many networks there are.
+    """
+
+    codes: np.ndarray
+    sizes: np.ndarray
+
+    @classmethod
+    def of(cls, draws: np.ndarray | None, networks: int) -> Groups:
+        """Return the groups of equal draws (networks,), or one group where there are none."""
+        labels = np.zeros(networks, dtype=np.int64) if draws is None else draws
+        _, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+        return cls(codes, sizes)
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """Return (groups, ...): the means of the groups over (networks, ...)."""
+        totals = np.zeros((len(self.sizes), *values.shape[1:]))
+        np.add.at(totals, self.codes, values)
+        return np.asarray((totals.T / self.sizes).T)
+
+    def centred(self, values: np.ndarray) -> np.ndarray:
+        """Return values (networks, ...) less the mean of their group."""
+        return np.asarray(values - self.means(values)[self.codes])
+
+    def level(self, values: np.ndarray) -> np.ndarray:
+        """Return (...): the mean of the groups' means over (networks, ...)."""
+        return np.asarray(self.means(values).mean(axis=0))
+
+
+def fit_ridge(values: np.ndarray, gaps: np.ndarray, draws: np.ndarray | None = None) -> Linear:
     """Fit ridge regression whose penalty has the least leave-one-out error.
 
-    The columns should have equal spreads. The intercept is not penalised. Leave-one-out errors
-    follow from one singular value decomposition (:func:`smooth`), as in scikit-learn's ``RidgeCV``.
+    The columns should have equal spreads. Each draw of the training data has a level of its own,
+    which is not penalised; the intercept is the mean of these levels. Leave-one-out errors follow
+    from one singular value decomposition (:func:`smooth`), as in scikit-learn's ``RidgeCV``.
 
     Args:
         values: (networks, columns).
         gaps: (networks,).
+        draws: (networks,) label of the draw of training data that each network saw; None for one.
 
     Returns:
         The fitted learner; with no columns, it predicts the mean gap.
     """
-    mean = values.mean(axis=0)
-    left, singular, right = np.linalg.svd(values - mean, full_matrices=False)
-    smoother = smooth(left, singular**2, gaps, PENALTIES)
+    groups = Groups.of(draws, len(gaps))
+    left, singular, right = np.linalg.svd(groups.centred(values), full_matrices=False)
+    smoother = smooth(left, singular**2, gaps, groups, PENALTIES)
     inverse = np.divide(1.0, singular, out=np.zeros_like(singular), where=singular > 0)
     coefficients = right.T @ (inverse * smoother.coordinates)
     return Linear(
         coefficients=coefficients,
-        intercept=float(gaps.mean() - mean @ coefficients),
+        intercept=float(groups.level(gaps) - groups.level(values) @ coefficients),
         penalty=smoother.penalty,
         left_out=smoother.left_out,
         learner=RIDGE,
     )
 
 
-def fit_gaussian_process(values: np.ndarray, gaps: np.ndarray) -> GaussianProcess:
+def fit_gaussian_process(
+    values: np.ndarray, gaps: np.ndarray, draws: np.ndarray | None = None
+) -> GaussianProcess:
     """Fit an additive Gaussian process whose noise has the least leave-one-out error.
 
-    The gap is a constant with a flat prior, plus one function of each column: a line and a Brownian
-    motion (:func:`covariances`). So the fit bends where the networks say so, costs no more than
-    ridge regression, has no length scale, and beyond the training networks goes on as a line
+    The gap is a level with a flat prior, one for each draw of the training data, plus one function
+    of each column: a line and a Brownian motion (:func:`covariances`). So the fit bends where the
+    networks say so, costs no more than ridge regression, has no length scale, and beyond the
+    training networks goes on as a line
     (Wahba, "Spline Models for Observational Data", 1990, chapters 1 and 10; Rasmussen and Williams,
     "Gaussian Processes for Machine Learning", 2006, sections 2.7 and 5.4.2).
 
     Args:
         values: (networks, columns) of equal spreads.
         gaps: (networks,).
+        draws: (networks,) label of the draw of training data that each network saw; None for one.
 
     Returns:
         The fitted learner; with columns that do not vary, it predicts the mean gap.
     """
+    groups = Groups.of(draws, len(gaps))
     prior = covariances(values, values)
-    means = prior.mean(axis=0)
-    variances, modes = np.linalg.eigh(prior - means[:, None] - means + means.mean())
-    smoother = smooth(modes, np.maximum(variances, 0.0), gaps, PENALTIES)
+    variances, modes = np.linalg.eigh(groups.centred(groups.centred(prior).T))
+    smoother = smooth(modes, np.maximum(variances, 0.0), gaps, groups, PENALTIES)
     return GaussianProcess(
         values=values,
         weights=smoother.dual,
-        intercept=float(gaps.mean() - means @ smoother.dual),
+        intercept=float(groups.level(gaps) - groups.level(prior) @ smoother.dual),
         penalty=smoother.penalty,
         left_out=smoother.left_out,
     )
 
 
-LEARNERS: Mapping[str, Callable[[np.ndarray, np.ndarray], Fitted]] = {
+LEARNERS: Mapping[str, Callable[[np.ndarray, np.ndarray, np.ndarray | None], Fitted]] = {
     RIDGE: fit_ridge,
     GAUSSIAN_PROCESS: fit_gaussian_process,
 }
 """How each learner is fitted, by its name."""
 
 
-def fit(values: np.ndarray, gaps: np.ndarray) -> Fitted:
+def fit(values: np.ndarray, gaps: np.ndarray, draws: np.ndarray | None = None) -> Fitted:
     """Fit the learner of :data:`LEARNERS` with the least leave-one-out error.
 
     Where errors are equal, the first one is fitted.
@@ -164,37 +204,39 @@ def fit(values: np.ndarray, gaps: np.ndarray) -> Fitted:
     Args:
         values: (networks, columns) of equal spreads.
         gaps: (networks,).
+        draws: (networks,) label of the draw of training data that each network saw; None for one.
 
     Returns:
         The fitted learner.
     """
-    fits = [learner(values, gaps) for learner in LEARNERS.values()]
+    fits = [learner(values, gaps, draws) for learner in LEARNERS.values()]
     return min(fits, key=lambda fitted: float(np.sum((gaps - fitted.left_out) ** 2)))
 
 
-def fit_best_single(values: np.ndarray, gaps: np.ndarray) -> Linear:
+def fit_best_single(
+    values: np.ndarray, gaps: np.ndarray, draws: np.ndarray | None = None
+) -> Linear:
     """Fit least squares on the one column with the least leave-one-out error.
 
     Args:
         values: (networks, columns), at least one.
         gaps: (networks,).
+        draws: (networks,) label of the draw of training data that each network saw; None for one.
 
     Returns:
         The fitted learner; all coefficients but one are zero. It predicts the mean gap where no
         column does better.
     """
-    count, mean = len(gaps), values.mean(axis=0)
-    centred, level = values - mean, gaps.mean()
+    groups = Groups.of(draws, len(gaps))
+    centred, level = groups.centred(values), groups.centred(gaps)
     square = np.sum(centred**2, axis=0)
-    slopes = np.divide(
-        centred.T @ (gaps - level), square, out=np.zeros_like(square), where=square > 0
-    )
-    leverage = 1.0 / count + np.divide(
+    slopes = np.divide(centred.T @ level, square, out=np.zeros_like(square), where=square > 0)
+    leverage = 1.0 / groups.sizes[groups.codes][:, None] + np.divide(
         centred**2, square, out=np.zeros_like(centred), where=square > 0
     )
-    errors = (gaps - level)[:, None] - centred * slopes
+    errors = level[:, None] - centred * slopes
     errors /= np.maximum(1.0 - leverage, LEAST_INFLUENCE)
-    null = (gaps - level) * (count / max(1, count - 1))
+    null = without_own(level, groups)
     squared = np.sum(errors**2, axis=0)
     best = int(np.argmin(squared))
     coefficients, left_out = np.zeros(len(slopes)), gaps - null
@@ -202,7 +244,7 @@ def fit_best_single(values: np.ndarray, gaps: np.ndarray) -> Linear:
         coefficients[best], left_out = slopes[best], gaps - errors[:, best]
     return Linear(
         coefficients=coefficients,
-        intercept=float(level - mean @ coefficients),
+        intercept=float(groups.level(gaps) - groups.level(values) @ coefficients),
         penalty=0.0 if coefficients[best] else np.inf,
         left_out=left_out,
         learner=LEAST_SQUARES,
@@ -214,7 +256,7 @@ class Smoother:
     """The fit of :func:`smooth` under the chosen penalty.
 
     Attributes:
-        coordinates: (modes,) the fitted gaps less their mean, in the modes.
+        coordinates: (modes,) the fitted gaps less the mean of their group, in the modes.
         dual: (networks,) residuals over the penalty; zero where the mean gap is predicted.
         penalty: the chosen one, ``inf`` for the mean gap.
         left_out: (networks,) prediction of each from all the others.
@@ -228,31 +270,46 @@ class Smoother:
     squared_error: float
 
 
+def without_own(centred: np.ndarray, groups: Groups) -> np.ndarray:
+    """Return (networks,): each gap less the mean of the others of its group.
+
+    Args:
+        centred: (networks,) gaps less the mean of their group.
+        groups: of the networks.
+    """
+    sizes = groups.sizes[groups.codes]
+    return np.asarray(centred * (sizes / np.maximum(1, sizes - 1)))
+
+
 def smooth(
-    modes: np.ndarray, variances: np.ndarray, gaps: np.ndarray, penalties: np.ndarray
+    modes: np.ndarray,
+    variances: np.ndarray,
+    gaps: np.ndarray,
+    groups: Groups,
+    penalties: np.ndarray,
 ) -> Smoother:
     r"""Fit penalised least squares under the penalty that has the least leave-one-out error.
 
-    With centred covariances K = U diag(s) U^T the fitted gaps are H y, where
-    H = 1 1^T / n + U diag(s / (s + p)) U^T, and the error of a network that is left out is its
-    residual over 1 - H_ii (Allen, "The relationship between variable selection and data
-    augmentation and a method for prediction", Technometrics 16, 1974). The scale of the columns
-    and, for a Gaussian process, the prior stay those of all networks. Predicting the mean gap is a
-    candidate too, so a learner that finds nothing does no harm.
+    With covariances K = U diag(s) U^T that are centred in each group, and the projection P on the
+    groups' means, the fitted gaps are H y, where H = P + U diag(s / (s + p)) U^T. The error of a
+    network that is left out is its residual over 1 - H_ii (Allen, "The relationship between
+    variable selection and data augmentation and a method for prediction", Technometrics 16, 1974).
+    The scale of the columns and, for a Gaussian process, the prior stay those of all networks.
+    Predicting the mean gap is a candidate too, so a learner that finds nothing does no harm.
 
     Args:
         modes: (networks, modes) U, orthonormal columns.
         variances: (modes,) s, not negative.
         gaps: (networks,).
+        groups: of networks, each with a free level.
         penalties: candidates p, as multiples of the mean diagonal of K.
 
     Returns:
         The fit under the best penalty.
     """
     count = len(gaps)
-    mean = gaps.mean()
-    centred = gaps - mean
-    null = centred * (count / max(1, count - 1))
+    centred = groups.centred(gaps)
+    null = without_own(centred, groups)
     least = float(null @ null)
     unit = float(variances.sum()) / count
     nothing = Smoother(np.zeros(len(variances)), np.zeros(count), np.inf, gaps - null, least)
@@ -262,7 +319,7 @@ def smooth(
     coordinates = modes.T @ centred
     shrinkage = variances[:, None] / (variances[:, None] + absolute)
     residuals = centred[:, None] - modes @ (shrinkage * coordinates[:, None])
-    remaining = 1.0 - 1.0 / count - modes**2 @ shrinkage
+    remaining = 1.0 - 1.0 / groups.sizes[groups.codes][:, None] - modes**2 @ shrinkage
     errors = residuals / np.maximum(remaining, LEAST_INFLUENCE)
     squared = np.sum(errors**2, axis=0)
     best = int(np.argmin(squared))

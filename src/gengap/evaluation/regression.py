@@ -69,13 +69,35 @@ def least_training(folds: Folds) -> int:
 
 
 def mean_basis(folds: Folds) -> Basis:
-    """Return the basis of the constant, which predicts the mean of the training networks."""
-    return Basis(
-        tuple(
-            np.repeat(train.sum(axis=1)[:, None] ** -0.5, train.shape[1], axis=1)[:, :, None]
-            for train, _ in masks(folds)
-        )
-    )
+    """Return the basis of the means of the draws of training data.
+
+    Each draw that a cell trains on has a level of its own, and a network of another draw is
+    predicted by the mean of these levels. So what is fitted beside it rests on differences between
+    networks of one draw (a fixed-effects or within estimator; Mundlak, "On the pooling of time
+    series and cross section data", Econometrica 46, 1978): the few draws of a task cannot tell how
+    the levels of draws depend on a measure. With one draw it is the basis of the constant.
+    """
+    return Basis(tuple(level_factor(train, folds.draws) for train, _ in masks(folds)))
+
+
+def level_factor(train: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Return the factor of the levels of draws, as in :func:`mean_basis`.
+
+    Args:
+        train: (cells, networks) bool.
+        draws: (networks,) int64 number of each network's draw.
+
+    Returns:
+        (cells, networks, draws).
+    """
+    membership = np.eye(int(draws.max()) + 1)[draws]
+    counts = train @ membership
+    used = counts > 0
+    scale = np.where(used, 1 / np.sqrt(np.where(used, counts, 1.0)), 0.0)
+    # A network of a draw that the cell does not train on gets the mean of all levels.
+    levels = used / used.sum(axis=1, keepdims=True)
+    shares = np.where(used[:, draws][:, :, None], membership, levels[:, None, :])
+    return np.asarray(shares * scale[:, None, :])
 
 
 def extended(basis: Basis, design: Design, folds: Folds) -> Basis:
@@ -496,6 +518,25 @@ def pooled_r2(predictions: np.ndarray, gaps: np.ndarray) -> np.ndarray:
     """
     error = np.sum((predictions - gaps) ** 2, axis=-1)
     return np.asarray(1 - error / np.sum((gaps - gaps.mean()) ** 2))
+
+
+def r2_within_draws(predictions: np.ndarray, gaps: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Compute the R2 of held-out predictions if the mean gap of each draw were known.
+
+    Args:
+        predictions: (..., networks).
+        gaps: (networks,), not all equal within each draw.
+        draws: (networks,) label of the draw of training data of each network.
+
+    Returns:
+        (...) float64: the pooled R2 of predictions and gaps that are both centred in each draw.
+    """
+    membership = np.eye(len(np.unique(draws)))[np.unique(draws, return_inverse=True)[1]]
+    means = membership / membership.sum(axis=0)
+    errors = predictions - gaps
+    errors = errors - errors @ means @ membership.T
+    centred = gaps - gaps @ means @ membership.T
+    return np.asarray(1 - np.sum(errors**2, axis=-1) / np.sum(centred**2))
 
 
 def fold_scores(predictions: np.ndarray, gaps: np.ndarray, folds: Folds) -> np.ndarray:

@@ -68,6 +68,7 @@ def verdict(
         _with_one(rows, eligible, tests),
         _first_group(eligible),
         _with_all(rows, together, tests),
+        _within_draws(rows, eligible),
         _widths(rows, eligible, together),
         _left_out(left_out),
     ]
@@ -120,8 +121,14 @@ def _compared(
     text = (
         f"Compared: {networks} networks {data}, and {_count(len(measures), 'measure')}, of which "
         f"{len(eligible)} can be ranked. The gap is {_GAPS[gap_of]}. R2 is measured on networks "
-        f"held out{unseen}: 1 is a perfect prediction, 0 is no better than the mean gap."
+        f"held out{unseen}: 1 is a perfect prediction, 0 is as good as the mean gap of all "
+        "networks."
     )
+    if draws > 1 and _has_score(rows, MEAN):
+        text += (
+            " Of a new draw only the mean gap of the other draws is known, which reaches R2 "
+            f"{_score(rows, MEAN)}."
+        )
     if networks < FEW_NETWORKS:
         text += (
             f" With only {networks} networks, only strong relations can be shown: a measure that "
@@ -233,6 +240,25 @@ def _with_all(rows: pd.DataFrame, together: pd.DataFrame, tests: pd.DataFrame) -
             f"R2 {_score(together, BEST_SINGLE)}."
         )
     return text
+
+
+def _within_draws(rows: pd.DataFrame, eligible: pd.DataFrame) -> str:
+    names = [("the hyper-parameters", _better_hyper_parameters(rows))]
+    if len(eligible):
+        best = str(eligible["r2_mean"].idxmax())
+        names.append((f"the best measure ({best})", best))
+    names.append(("all measures together", ALL))
+    known = [
+        f"{_number(float(rows['r2_within_draws'][name]))} from {source}"
+        for source, name in names
+        if name in rows.index and np.isfinite(rows["r2_within_draws"][name])
+    ]
+    if not known:
+        return ""
+    return (
+        "Among networks of one draw, that is, if the mean gap of each draw were known, R2 would be "
+        f"{_listed(known)}."
+    )
 
 
 def _widths(rows: pd.DataFrame, eligible: pd.DataFrame, together: pd.DataFrame) -> str:
