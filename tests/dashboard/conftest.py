@@ -150,7 +150,7 @@ def task_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         columns=["network", "family", "measure", "reason"],
     ).to_csv(folder / "left_out_measures.csv", index=False)
     write_evaluation(folder, measures)
-    clusters = cluster(scalar_measures(measures), task.gaps(), seed=5)
+    clusters = cluster(scalar_measures(measures), task.gaps())
     clusters.to_csv(folder / "evaluation" / "clusters.csv", index=False)
     return folder
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from tests.figures import drawn, synthetic
@@ -62,6 +62,9 @@ def test_ranked_measures_then_combinations_then_references(table: pd.DataFrame) 
     markers = [marker for _, marker, _ in shown_marks[7:]]
     assert markers == ["*"] * 3 + ["D"] * len(synthetic.REFERENCES)
     assert [x for x, _, _ in points(right)] == list(rows["kendall"].dropna())
+    (ticks,) = (marks for marks in left.collections if isinstance(marks, PathCollection))
+    known = rows["r2_within_draws"].dropna()
+    np.testing.assert_allclose(np.asarray(ticks.get_offsets())[:, 0], known)
 
 
 def test_a_mark_is_filled_where_the_measure_adds_to_hyper_parameters(table: pd.DataFrame) -> None:

@@ -243,7 +243,10 @@ def _with_all(rows: pd.DataFrame, together: pd.DataFrame, tests: pd.DataFrame) -
 
 
 def _within_draws(rows: pd.DataFrame, eligible: pd.DataFrame) -> str:
-    names = [("the hyper-parameters", _better_hyper_parameters(rows))]
+    names = []
+    reference = _better_hyper_parameters(rows)
+    if reference is not None:
+        names.append(("the hyper-parameters", reference))
     if len(eligible):
         best = str(eligible["r2_mean"].idxmax())
         names.append((f"the best measure ({best})", best))

@@ -37,11 +37,12 @@ TOGETHER = (
 """The combinations that are drawn; those of single families are in the figure of families."""
 HYPER_PARAMETERS = ("reference.hyper_parameters", "reference.hyper_parameters_pairwise")
 _COLUMNS = (
-    "rank", "measure", "family", "kind", "eligible", "r2_mean", "r2_std", "p_mean", "p_additive",
-    "p_pairwise", "kendall", "kendall_low", "kendall_high",
+    "rank", "measure", "family", "kind", "eligible", "r2_mean", "r2_std", "r2_within_draws",
+    "p_mean", "p_additive", "p_pairwise", "kendall", "kendall_low", "kendall_high",
 )  # fmt: skip
 _OTHER_MARKERS = {"combination": "*", "reference": "D"}
 _OTHER_SIZES = {"combination": 7.0, "reference": 4.0}
+_TICK = 6.0
 _SIZE = 4.8  # points
 _THICK = 3.0
 _PALER = 0.45
@@ -211,12 +212,15 @@ def _plot_r2(
     marks: list[_Mark],
     limit: float | None,
 ) -> None:
-    mean, std = (rows[name].to_numpy(dtype=float) for name in ("r2_mean", "r2_std"))
+    mean, std, known = (
+        rows[name].to_numpy(dtype=float) for name in ("r2_mean", "r2_std", "r2_within_draws")
+    )
     finite = np.isfinite(mean)
     shown = finite & (mean >= LOWEST_R2)
     # A deviation may be longer than the axis, which the means alone determine.
     low = LOWEST_R2 if (finite & ~shown).any() else min(0.0, float(np.nanmin(mean)))
     high = max(0.1, float(np.max((mean + np.nan_to_num(std))[shown], initial=0.0)))
+    high = max(high, float(np.max(known[np.isfinite(known)], initial=0.0)))
     margin = 0.04 * (high - low)
     axes.set_xlim(low - margin, high + margin)
     for r2, spread, there, y, mark in zip(mean, std, finite, positions, marks, strict=True):
@@ -231,6 +235,10 @@ def _plot_r2(
                 y, r2 - spread, r2 + spread, color=mark.colour, linewidth=_THICK, alpha=_PALER
             )
             _point(axes, r2, y, mark)
+    inside = np.isfinite(known) & (known >= low)
+    axes.scatter(
+        known[inside], np.array(positions)[inside], marker="|", s=_TICK**2, color=GREY, zorder=2
+    )
     axes.axvline(0, color=GREY, linewidth=0.6, zorder=0)
     if limit is not None:
         axes.axvline(limit, color=BLACK, linewidth=0.8, linestyle="--", zorder=0)
@@ -307,6 +315,13 @@ def _handles(
                 [], [], color=BLACK, linewidth=0.8, linestyle="--", label="hyper-parameters alone"
             )
         )
+    if rows["r2_within_draws"].notna().any():
+        handles.append(
+            Line2D(
+                [], [], color=GREY, linestyle="", marker="|", markersize=_TICK,
+                label="R² within draws",
+            )
+        )  # fmt: skip
     label = "± std (R²), 95 % (τ)"
     handles.append(Line2D([], [], color=GREY, linewidth=_THICK, alpha=_PALER, label=label))
     if rows[["r2_mean", "kendall"]].isna().to_numpy().any():
