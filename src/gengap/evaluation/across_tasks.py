@@ -23,15 +23,14 @@ import pandas as pd
 from sklearn.linear_model import RidgeCV
 
 from gengap.errors import GengapError
+from gengap.evaluation.combination import ALL as EVERY_MEASURE
 from gengap.evaluation.correlations import ALL, training_outcome
-from gengap.evaluation.designs import MEAN, REFERENCE, Designs, natural_key
+from gengap.evaluation.designs import COMBINATION, MEAN, REFERENCE, Designs, natural_key
 from gengap.evaluation.environments import normal_scores
 from gengap.evaluation.rank_statistics import CONFIDENCE, point_weights, quantiles, weighted
 from gengap.evaluation.regression import CONSTANT_TOLERANCE, PENALTIES, transformed
 from gengap.seeding import generator
 
-COMBINATION = "combination"
-EVERY_MEASURE = f"{COMBINATION}.all"
 SCALAR = "scalar"
 ACROSS_COLUMNS = (
     "measure", "family", "kind", "gap_of", "task", "networks", "level_error", "centred_error",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import math
-import pickle
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,9 +41,9 @@ class WatchedGenerator(np.random.Generator):
             child.is_used for child in self._children if isinstance(child, WatchedGenerator)
         )
 
-    def _state(self) -> bytes:
+    def _state(self) -> str:
         # States of some bit generators hold arrays, which have no single truth of being equal.
-        return pickle.dumps(self.bit_generator.state)
+        return json.dumps(self.bit_generator.state, default=lambda part: part.tolist())
 
 
 def mean_of_draws(values: Sequence[Value]) -> Estimate:
