@@ -30,12 +30,14 @@ def test_a_network_of_files_has_the_values_of_the_library(
     printed = capsys.readouterr()
     assert printed.err == ""
     table = table_of(printed.out)
-    assert list(table.columns) == ["family", "measure", "component", "value"]
+    assert list(table.columns) == ["family", "measure", "component", "value", "standard_error"]
     assert list(table["family"].unique()) == ["baseline", "competition"]
     for family, rows in table.groupby("family"):
         rng = generator(5, "measure", str(family))
         expected = compute(str(family), Subject(saved.network, saved.initial, saved.train, rng))
         assert dict(zip(rows["measure"], rows["value"], strict=True)) == pytest.approx(expected)
+        errors = rows.dropna(subset="standard_error").set_index("measure")["standard_error"]
+        assert errors.to_dict() == pytest.approx(dict(expected.standard_errors))
 
 
 def test_a_network_of_a_task_has_the_values_of_the_workflow(

@@ -70,14 +70,19 @@ def run(options: Namespace) -> None:
 
 
 def _table(results: dict[str, MeasureResults]) -> pd.DataFrame:
-    """Return rows (family, measure, component, value, ...), with a reason where there is none."""
+    """Return rows (family, measure, component, value, ...), with a reason where there is none.
+
+    Single draws of a measure serve to compare networks, so they are left out.
+    """
     import pandas as pd
 
     from gengap.measures import to_frame
+    from gengap.measures.results import DRAW
 
     tables = [to_frame(values).assign(family=family) for family, values in results.items()]
     table = pd.concat(tables, ignore_index=True)
-    return table[["family", *(column for column in table if column != "family")]]
+    rest = [name for name in table if name != "family" and not str(name).startswith(DRAW)]
+    return table[["family", *rest]]
 
 
 def _write(table: pd.DataFrame, output: str) -> None:

@@ -120,7 +120,7 @@ NEEDS = {
     "siblings": Need(
         lambda subject: bool(subject.siblings),
         "The measure '{measure}' needs networks that differ from this one in their seed alone, and "
-        "there is none: add replicates on the same training data, or do without this measure.",
+        "there is none: add replicates that see the same data, or do without this measure.",
     ),
     "unlabelled": Need(
         lambda subject: subject.unlabelled is not None and len(subject.unlabelled) > 0,
