@@ -24,7 +24,7 @@ def designs_of(task: tasks.Task, measures: str) -> Designs:
         task.training_outcomes(),
         (),
         task.gap_of,
-        leave_out=task.unfit() if snakemake.params.unfit == "leave_out" else {},
+        leave_out=task.left_out(snakemake.params.unfit),
     )
 
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 def main() -> None:
     task = tasks.load(Path(snakemake.input.task).parent)
     measures = pd.read_csv(snakemake.input.measures, dtype={"network": str, "component": str})
+    gaps = task.gaps().drop(list(task.left_out(snakemake.params.unfit)))
     with writing(snakemake.output.clusters) as part:
-        cluster(scalar_measures(measures), task.gaps()).to_csv(part, index=False)
+        cluster(scalar_measures(measures), gaps).to_csv(part, index=False)
 
 
 jobs.run(snakemake, main)

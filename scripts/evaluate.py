@@ -27,7 +27,7 @@ def main() -> None:
         standard_errors=pd.read_csv(
             snakemake.input.errors, dtype={"network": str, "component": str}
         ),
-        leave_out=task.unfit() if params.unfit == "leave_out" else {},
+        leave_out=task.left_out(params.unfit),
         correlate_within=params.correlate_within,
         rank_within=params.rank_within,
         resamples=params.bootstrap_resamples,

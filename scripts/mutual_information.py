@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 def main() -> None:
     task = tasks.load(Path(snakemake.input.task).parent)
     measures = pd.read_csv(snakemake.input.measures, dtype={"network": str, "component": str})
-    table = score_measures(
-        scalar_measures(measures), task.gaps(), task.hyper_parameters(), task.grid
-    )
+    gaps = task.gaps().drop(list(task.left_out(snakemake.params.unfit)))
+    table = score_measures(scalar_measures(measures), gaps, task.hyper_parameters(), task.grid)
     for reason in table["reason"].unique():
         if reason:
             logging.getLogger("gengap").warning("no score: %s", reason)

@@ -29,7 +29,7 @@ def main() -> None:
         seed=derive(params.seed, task.name, "evaluation"),
         gap_of=task.gap_of,
         draws=task.data_draws(),
-        leave_out=task.unfit() if params.unfit == "leave_out" else {},
+        leave_out=task.left_out(params.unfit),
     )
     with writing(snakemake.output.correlations) as part:
         table.to_csv(part, index=False)

@@ -12,7 +12,8 @@ from sklearn.linear_model import LinearRegression
 
 from gengap.errors import GengapError
 from gengap.evaluation import across_tasks
-from gengap.evaluation.across_tasks import ACROSS_COLUMNS, EVERY_MEASURE, predictions
+from gengap.evaluation.across_tasks import ACROSS_COLUMNS, predictions
+from gengap.evaluation.combination import ALL as EVERY_MEASURE
 from gengap.evaluation.designs import MEAN, Design, Designs
 
 

@@ -220,7 +220,9 @@ def test_a_task_lists_its_unfit_networks(tmp_path: Path) -> None:
         (tmp_path / "networks" / name).mkdir(parents=True)
         np.save(tmp_path / "networks" / name / "labels.npy", np.arange(10))
     reason = "it did not reach its target loss in 3 epochs (its training loss is 1.5)"
-    assert tasks.load(tmp_path).unfit() == {"1": reason}
+    task = tasks.load(tmp_path)
+    assert task.unfit() == task.left_out("leave_out") == {"1": reason}
+    assert task.left_out("keep") == {}
 
 
 def test_errors_of_gaps_are_those_of_a_mean_over_the_test_set(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ rule clusters:
         mem_mb=look.memory(1000),
         runtime=10,
     params:
+        unfit=look.setting("evaluation", "unfit"),
         code=look.code("clusters"),
     message:
         "{wildcards.task}: clusters of networks by each summary and the gap"
@@ -46,6 +47,7 @@ rule mutual_information:
         mem_mb=look.memory(1000),
         runtime=30,
     params:
+        unfit=look.setting("evaluation", "unfit"),
         code=look.code("mutual_information"),
     message:
         "{wildcards.task}: the competition's score of each measure"

@@ -46,6 +46,7 @@ ACCURACY = "accuracy"
 """What the gap of a task is of whose ``task.json`` does not say so."""
 _OPTIONAL = ("train_error", "test_error", "reached_target")
 """Metrics that are written only where they are known."""
+LEAVE_OUT = "leave_out"
 STANDARD_ERRORS = 3
 """Standard errors by which a training accuracy must exceed the share of the largest class, or the
 network counts as one that guesses."""
@@ -355,6 +356,17 @@ class Task:
         """
         reasons = {name: network.unfit() for name, network in self.networks.items()}
         return {name: reason for name, reason in reasons.items() if reason is not None}
+
+    def left_out(self, unfit: str) -> dict[str, str]:
+        """Return why networks are left out of an evaluation.
+
+        Args:
+            unfit: what becomes of unfit networks: ``leave_out`` or ``keep``.
+
+        Returns:
+            The reason of each such network by its id.
+        """
+        return self.unfit() if unfit == LEAVE_OUT else {}
 
     def data_draws(self) -> pd.Series[str] | None:
         """Return which draw of the training data each network was trained on.
