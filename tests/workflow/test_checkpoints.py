@@ -211,7 +211,7 @@ def test_a_missing_value_costs_measures_but_no_network(name: str, results: Path)
         assert left_out.loc[measure, "network"] == "all"
         assert "needs the initial weights" in str(left_out.loc[measure, "reason"])
     measures = pd.read_csv(results / name / "measures.csv")
-    assert set(measures["family"]) == {"topology", "baseline"}
+    assert set(measures["family"]) == {"topology", "baseline", "mine"}
     assert measures.groupby("measure")["network"].nunique().eq(8).all()
     board = pd.read_csv(results / name / "evaluation" / "leaderboard.csv").set_index("measure")
     assert (board["networks"] == 8).all()
@@ -240,7 +240,9 @@ def test_gaps_of_numbers_are_differences_of_root_mean_square_errors(
     np.testing.assert_allclose(task.gaps(), gaps, rtol=1e-4)
     board = pd.read_csv(results / "numbers" / "evaluation" / "leaderboard.csv")
     references = board.loc[board["kind"] == "reference", "measure"]
-    assert sorted(references) == ["reference.mean", "reference.training_error"]
+    assert sorted(references) == [
+        "reference.mean", "reference.random", "reference.training_error",
+    ]  # fmt: skip
     figure = (results / "numbers" / "figures" / "scatter.svg").read_text()
     assert "gap in root-mean-square error" in figure
     assert not (results / "numbers" / "figures" / "gaps.png").exists()
