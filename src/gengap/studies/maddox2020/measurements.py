@@ -93,7 +93,7 @@ def measure(context: Context, solution: Solution, eigenvalues: int) -> Measureme
         "negatives": negatives,
         "negative_mass": negative_mass,
         "squared_norm": sum_of_squared_weights(subject),
-        "loss_sharpness": loss_sharpness(subject),
+        "loss_sharpness": loss_sharpness(subject).value,
         "eigenvalues": spectrum.values,
         "nodes": spectrum.nodes,
         "weights": spectrum.weights,
