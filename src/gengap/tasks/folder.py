@@ -47,7 +47,7 @@ ACCURACY = "accuracy"
 _OPTIONAL = ("train_error", "test_error", "reached_target")
 """Metrics that are written only where they are known."""
 LEAVE_OUT = "leave_out"
-STANDARD_ERRORS = 3
+STANDARD_ERRORS = 2
 """Standard errors by which a training accuracy must exceed the share of the largest class, or the
 network counts as one that guesses."""
 MAKE_AGAIN = "remove what is left of it and run the workflow"
