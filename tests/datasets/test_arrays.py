@@ -206,9 +206,9 @@ def test_tensors_of_types_that_numpy_lacks_are_named(tmp_path: Path) -> None:
 
 def test_a_file_of_another_tool_is_no_written_split(tmp_path: Path) -> None:
     path, arrays = tmp_path / "my.safetensors", {"inputs": np.ones((40, 2)), "labels": Y}
-    save_file(arrays, path, metadata={"classes": "ant,bee,cat,dog"})
+    save_file(arrays, path, metadata={"split": "train", "classes": "4"})
     assert read_data(path).classes == 4
-    save_file(arrays, path, metadata={"classes": "4"})
+    save_file(arrays, path, metadata={"gengap.split": '{"classes": 4}'})
     with pytest.raises(GengapError, match=r"float64.*write it again, or say 'inputs' and 'labels'"):
         read_data(path)
     assert read_data(path, inputs="inputs").classes == 4

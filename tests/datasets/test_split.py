@@ -123,14 +123,28 @@ def test_unusable_files_are_named(tmp_path: Path) -> None:
     save_file({"inputs": VECTORS, "labels": LABELS}, path)
     with pytest.raises(GengapError, match=r"train\.safetensors holds no usable split"):
         read_split(path)
-    save_file({"inputs": VECTORS}, path, metadata={"classes": "2"})
+    described = {"gengap.split": '{"classes": 2}'}
+    save_file({"inputs": VECTORS}, path, metadata=described)
     with pytest.raises(GengapError, match=r"train\.safetensors holds no usable split.*labels"):
         read_split(path)
-    save_file(
-        {"inputs": np.full_like(VECTORS, np.nan), "labels": LABELS}, path, metadata={"classes": "2"}
-    )
+    save_file({"inputs": np.full_like(VECTORS, np.nan), "labels": LABELS}, path, metadata=described)
     with pytest.raises(GengapError, match=r"train\.safetensors holds no usable split.*NaN"):
         read_split(path)
+
+
+def test_the_same_split_gives_the_same_bytes_in_every_process(tmp_path: Path) -> None:
+    """safetensors writes several keys of metadata in an order that changes from run to run."""
+    code = (
+        "import sys, numpy as np; from gengap.datasets import Split; "
+        "from gengap.datasets.split import write_split; "
+        "write_split(Split(np.ones((2, 3), np.float32), np.arange(2), 2, class_names=('a', 'b')), "
+        "sys.argv[1], source='made')"
+    )
+    paths = [tmp_path / f"{number}.safetensors" for number in range(4)]
+    for path in paths:
+        subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    assert len({path.read_bytes() for path in paths}) == 1
+    assert read_split(paths[0]).class_names == ("a", "b")
 
 
 def test_reading_needs_neither_torch_nor_scikit_learn(tmp_path: Path) -> None:

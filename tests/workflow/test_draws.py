@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def test_the_pool_names_its_source(task: tasks.Task) -> None:
     sources = set()
     for part in ("train", "test"):
         with safe_open(task.folder / "dataset" / f"{part}.safetensors", "numpy") as file:
-            sources.add(file.metadata()["source"])
+            sources.add(json.loads(file.metadata()["gengap.split"])["source"])
     assert [len(source) for source in sources] == [64]
 
 

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from gengap.datasets.layouts import channels_last
 from gengap.datasets.loading import as_floats
 from gengap.datasets.part import Part, listed
-from gengap.datasets.split import Split, read_split
+from gengap.datasets.split import SPLIT, Split, read_split
 from gengap.errors import GengapError
 
 DEFAULT_NAMES = {
@@ -130,7 +130,7 @@ def _is_split(path: Path) -> bool:
         return False
     with _opened_safetensors(path) as file:
         names = {"inputs", "labels"}
-        return names <= set(file.keys()) and (file.metadata() or {}).get("classes", "").isdecimal()
+        return names <= set(file.keys()) and SPLIT in (file.metadata() or {})
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from safetensors.numpy import save_file
 from gengap.errors import GengapError
 from gengap.files import writing
 
+SPLIT = "gengap.split"
+"""The metadata of a file: one key, since safetensors keeps no order among several."""
 KINDS = {2: "vector", 3: "series", 4: "image", 5: "volume"}
 """What a float32 input is, by the number of axes of an array of inputs."""
 
@@ -206,15 +208,16 @@ def _remedy(train: tuple[int, ...], test: tuple[int, ...]) -> str:
 
 
 def write_split(split: Split, path: str | Path, *, source: str = "") -> None:
-    """Write a split as safetensors: tensors ``inputs`` and ``labels``, metadata ``classes``.
+    """Write a split as safetensors, with tensors ``inputs`` and ``labels``.
 
-    Where a split has them, a tensor ``groups`` and the metadata ``class_names`` (a JSON list) are
-    there too. The same split gives the same bytes.
+    There is a tensor ``groups`` where the split has groups. The metadata :data:`SPLIT` is a JSON
+    object with the number of ``classes`` and, where there are any, the ``class_names`` and the
+    ``source``. The same split gives the same bytes.
 
     Args:
         split: the split to write.
         path: the file.
-        source: see :class:`Dataset`; it becomes the metadata ``source`` unless it is empty.
+        source: see :class:`Dataset`; it is written unless it is empty.
 
     Raises:
         MachineError: the folder cannot be written to.
@@ -224,15 +227,15 @@ def write_split(split: Split, path: str | Path, *, source: str = "") -> None:
         "inputs": np.ascontiguousarray(split.inputs),
         "labels": np.ascontiguousarray(split.labels),
     }
-    metadata = {"classes": str(split.classes)}
+    described: dict[str, Any] = {"classes": split.classes}
     if split.groups is not None:
         tensors["groups"] = np.ascontiguousarray(split.groups)
     if split.class_names:
-        metadata["class_names"] = json.dumps(split.class_names)
+        described["class_names"] = split.class_names
     if source:
-        metadata["source"] = source
+        described["source"] = source
     with writing(path) as part:
-        save_file(tensors, part, metadata=metadata)
+        save_file(tensors, part, metadata={SPLIT: json.dumps(described, sort_keys=True)})
 
 
 def read_split(path: str | Path) -> Split:
@@ -248,12 +251,12 @@ def read_split(path: str | Path) -> Split:
         GengapError: the file is missing, is not such a file, or holds arrays that make no split.
     """
     with _opened(path) as file:
-        metadata = file.metadata()
+        described = json.loads(file.metadata()[SPLIT])
         return Split(
             file.get_tensor("inputs"),
             file.get_tensor("labels"),
-            int(metadata["classes"]),
-            class_names=tuple(json.loads(metadata.get("class_names", "[]"))),
+            described["classes"],
+            class_names=tuple(described.get("class_names", ())),
             groups=file.get_tensor("groups") if "groups" in set(file.keys()) else None,
         )
 
