@@ -30,7 +30,6 @@ from gengap.evaluation.regression import (
     predict_scalars,
     predict_vector,
     principal_components,
-    r2_within_draws,
     ridge_extended,
     span,
     transformed,
@@ -118,7 +117,7 @@ def test_each_draw_has_a_level_and_a_new_one_their_mean() -> None:
     )
 
 
-def test_r2_within_draws_takes_their_levels_as_known() -> None:
+def test_r2_of_several_draws_takes_their_levels_as_known() -> None:
     rng = np.random.default_rng(4)
     gaps, draws = rng.normal(size=9), np.repeat(["a", "b", "c"], 3)
     predictions = gaps + 0.1 * rng.normal(size=(2, 9)) + 5.0 * (draws == "b")
@@ -127,7 +126,10 @@ def test_r2_within_draws_takes_their_levels_as_known() -> None:
         for row in (gaps, *predictions)
     ]
     expected = [r2_score(centred[0], row) for row in centred[1:]]
-    np.testing.assert_allclose(r2_within_draws(predictions, gaps, draws), expected)
+    np.testing.assert_allclose(pooled_r2(predictions, gaps, draws), expected)
+    assert (pooled_r2(predictions, gaps) < -1).all()
+    one_draw = pooled_r2(predictions, gaps, np.zeros(9))
+    np.testing.assert_array_equal(one_draw, pooled_r2(predictions, gaps))
 
 
 def test_beside_others_is_the_regression_on_both(folds: Folds) -> None:
@@ -340,8 +342,9 @@ def test_pooled_r2_is_that_of_scikit_learn_and_the_mean_of_the_fold_scores(folds
     rng = np.random.default_rng(11)
     gaps = rng.normal(size=NETWORKS)
     predictions = gaps + rng.normal(size=(folds.repeats, NETWORKS))
-    r2 = pooled_r2(predictions, gaps)
-    np.testing.assert_allclose(r2, [r2_score(gaps, own) for own in predictions])
+    plain = pooled_r2(predictions, gaps)
+    np.testing.assert_allclose(plain, [r2_score(gaps, own) for own in predictions])
+    r2 = pooled_r2(predictions, gaps, folds.draws)
     scores = fold_scores(predictions, gaps, folds)
     assert scores.shape == (folds.repeats, folds.count)
     np.testing.assert_allclose(scores.mean(axis=1), r2)

@@ -91,7 +91,7 @@ def leaderboard(measures: dict[str, str], seed: int = 0, networks: int = 96) -> 
                 "eligible": not underdetermined and not reference,
                 "r2_mean": r2,
                 "r2_std": float(rng.uniform(0.004, 0.03)),
-                "r2_within_draws": r2 + 0.1,
+                "r2_new_draw": r2 - 0.1,
                 "increment_additive": max(0.0, r2 - 0.45),
                 "increment_pairwise": max(0.0, r2 - 0.6),
                 "p_mean": p,

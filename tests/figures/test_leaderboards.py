@@ -63,8 +63,9 @@ def test_ranked_measures_then_combinations_then_references(table: pd.DataFrame) 
     assert markers == ["*"] * 3 + ["D"] * len(synthetic.REFERENCES)
     assert [x for x, _, _ in points(right)] == list(rows["kendall"].dropna())
     (ticks,) = (marks for marks in left.collections if isinstance(marks, PathCollection))
-    known = rows["r2_within_draws"].dropna()
-    np.testing.assert_allclose(np.asarray(ticks.get_offsets())[:, 0], known)
+    new = rows["r2_new_draw"].dropna()
+    np.testing.assert_allclose(np.asarray(ticks.get_offsets())[:, 0], new)
+    assert left.get_xlim()[0] < new.min()
 
 
 def test_a_mark_is_filled_where_the_measure_adds_to_hyper_parameters(table: pd.DataFrame) -> None:

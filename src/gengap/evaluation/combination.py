@@ -194,8 +194,8 @@ def cross_validate(
             predictions[BEST_SINGLE][repeat, outside] = truncated(
                 best, columns[outside], gaps[inside]
             )
-        whole = pooled_r2(predictions[ALL][repeat], gaps)
-        losses[repeat] = whole - pooled_r2(permuted, gaps).mean(axis=1)
+        whole = pooled_r2(predictions[ALL][repeat], gaps, ingredients.draws)
+        losses[repeat] = whole - pooled_r2(permuted, gaps, ingredients.draws).mean(axis=1)
     low, high = over_repeats(losses)
     importance = pd.DataFrame(
         {"family": families, "importance": losses.mean(axis=0), "low": low, "high": high}
@@ -294,7 +294,7 @@ def learning_curve(
         if ingredients.hyper_parameters.shape[1]:
             predictions[HYPER_PARAMETERS] = additive
         for name, values in predictions.items():
-            r2 = pooled_r2(values, gaps)
+            r2 = pooled_r2(values, gaps, ingredients.draws)
             low, high = over_repeats(r2)
             width = interval_width(values, gaps)
             rows.append((name, round(sizes.mean()), r2.mean(), low, high, width))
@@ -345,7 +345,7 @@ def combination_table(
     gaps = ingredients.gaps
     rows = []
     for name, values in predictions.items():
-        r2 = pooled_r2(values, gaps)
+        r2 = pooled_r2(values, gaps, ingredients.draws)
         rows.append(
             (
                 name,

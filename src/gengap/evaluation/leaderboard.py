@@ -42,7 +42,7 @@ from gengap.evaluation.questions import (
 )
 from gengap.evaluation.rank_statistics import STATISTICS
 from gengap.evaluation.references import HYPER_PARAMETERS_PAIRWISE
-from gengap.evaluation.regression import fold_scores, pooled_r2, r2_within_draws
+from gengap.evaluation.regression import fold_scores, pooled_r2
 from gengap.evaluation.reliability import reliability
 from gengap.evaluation.scoring import Row, interval_width, score
 from gengap.evaluation.verdict import verdict
@@ -68,7 +68,7 @@ P_COLUMNS = {
 ENVIRONMENT_STATISTICS = ("psi", "sign_error_mean", "sign_error_worst")
 LEADERBOARD_COLUMNS = (
     "rank", "measure", "family", "kind", "components", "duplicates", "transform",
-    "underdetermined", "eligible", "r2_mean", "r2_std", "r2_within_draws", "increment_additive",
+    "underdetermined", "eligible", "r2_mean", "r2_std", "r2_new_draw", "increment_additive",
     "increment_pairwise",
     *P_COLUMNS,
     *(f"{name}{suffix}" for name in STATISTICS for suffix in ("", "_low", "_high", "_p")),
@@ -90,7 +90,7 @@ class Evaluation:
             combinations and measures that are not eligible), measure, family, kind (scalar, vector,
             reference, combination), components, duplicates (names joined by spaces), transform
             (identity, log or rank, of scalars), underdetermined, eligible, r2_mean and r2_std
-            (n - 1) over repeats, r2_within_draws (if the mean gap of each draw were known; missing
+            (n - 1) over repeats, r2_new_draw (with the level of each draw predicted, too; missing
             where there is one draw), increment_additive, increment_pairwise (R2 with the
             hyper-parameters less theirs alone), p_mean, p_additive, p_pairwise, p_within
             (family-wise p of the questions), kendall, kendall_low, kendall_high, kendall_p, the
@@ -321,7 +321,7 @@ def tables(
             *score(designs, folds, sampling.generator("references")),
             *combination_rows(together),
         ],
-        designs.gaps,
+        designs,
     )
     names = [row.name for row in rows if row.eligible]
     measures = {design.name: design for design in designs.measures}
@@ -356,7 +356,7 @@ def tables(
     tests = comparisons(scores, [*names[:1], *references], names, ratio)
     return Evaluation(
         leaderboard=leaderboard,
-        repeats=repeat_table(rows, designs.gaps),
+        repeats=repeat_table(rows, designs),
         tests=tests,
         questions=questions,
         correlations=correlations,
@@ -386,9 +386,11 @@ def tables(
     )
 
 
-def by_falling_score(rows: Sequence[Row], gaps: np.ndarray) -> list[Row]:
+def by_falling_score(rows: Sequence[Row], designs: Designs) -> list[Row]:
     """Sort rows by falling mean R2, ties by name."""
-    means = {row.name: pooled_r2(row.predictions, gaps).mean() for row in rows}
+    means = {
+        row.name: pooled_r2(row.predictions, designs.gaps, designs.draws).mean() for row in rows
+    }
     return sorted(
         rows,
         key=lambda row: (
@@ -405,7 +407,7 @@ def score_table(
     left_out = len(designs.left_out_networks())
     table, reliable = [], reliability(designs)
     for row in rows:
-        r2 = pooled_r2(row.predictions, designs.gaps)
+        r2 = pooled_r2(row.predictions, designs.gaps, designs.draws)
         table.append(
             {
                 "measure": row.name,
@@ -418,10 +420,10 @@ def score_table(
                 "eligible": row.eligible,
                 "r2_mean": r2.mean(),
                 "r2_std": r2.std(ddof=1),
-                "r2_within_draws": (
+                "r2_new_draw": (
                     np.nan
                     if designs.draws is None
-                    else r2_within_draws(row.predictions, designs.gaps, designs.draws).mean()
+                    else pooled_r2(row.predictions, designs.gaps).mean()
                 ),
                 "increment_additive": row.increment_additive,
                 "increment_pairwise": row.increment_pairwise,
@@ -480,13 +482,13 @@ def environment_columns(environments: pd.DataFrame) -> pd.DataFrame:
     return everywhere[["measure", *ENVIRONMENT_STATISTICS]]
 
 
-def repeat_table(rows: Sequence[Row], gaps: np.ndarray) -> pd.DataFrame:
+def repeat_table(rows: Sequence[Row], designs: Designs) -> pd.DataFrame:
     """Return one row per measure and repeat: measure, repeat, r2."""
     return pd.DataFrame(
         [
             (row.name, repeat, r2)
             for row in rows
-            for repeat, r2 in enumerate(pooled_r2(row.predictions, gaps))
+            for repeat, r2 in enumerate(pooled_r2(row.predictions, designs.gaps, designs.draws))
         ],
         columns=["measure", "repeat", "r2"],
     )

@@ -505,38 +505,45 @@ def bounds(columns: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return low - spread, high + spread
 
 
-def pooled_r2(predictions: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+def without_levels(values: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Subtract from each value the mean of its draw of the training data, if there are several.
+
+    Args:
+        values: (..., networks).
+        draws: (networks,) number of each network's draw.
+
+    Returns:
+        (..., networks); the values themselves where all networks saw the same data.
+    """
+    labels, index = np.unique(draws, return_inverse=True)
+    if len(labels) < 2:
+        return values
+    membership = np.eye(len(labels))[index]
+    return np.asarray(values - values @ (membership / membership.sum(axis=0)) @ membership.T)
+
+
+def pooled_r2(
+    predictions: np.ndarray, gaps: np.ndarray, draws: np.ndarray | None = None
+) -> np.ndarray:
     """Compute one R2 from all held-out predictions of a repeat.
+
+    Where networks saw several draws of the training data, the mean gap of each draw is taken as
+    known: a few draws cannot tell which measure follows their levels, so a score with the levels
+    would depend on which draws there are.
 
     Args:
         predictions: (..., networks).
         gaps: (networks,), not all equal.
+        draws: (networks,) number of each network's draw; None to count the levels of draws, too.
 
     Returns:
         (...) float64: 1 - sum (y - prediction)^2 / sum (y - mean y)^2, as scikit-learn's
-        ``r2_score`` of all networks.
+        ``r2_score`` of all networks, of values less the means of their draws if there are several.
     """
+    if draws is not None:
+        predictions, gaps = without_levels(predictions, draws), without_levels(gaps, draws)
     error = np.sum((predictions - gaps) ** 2, axis=-1)
     return np.asarray(1 - error / np.sum((gaps - gaps.mean()) ** 2))
-
-
-def r2_within_draws(predictions: np.ndarray, gaps: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Compute the R2 of held-out predictions if the mean gap of each draw were known.
-
-    Args:
-        predictions: (..., networks).
-        gaps: (networks,), not all equal within each draw.
-        draws: (networks,) label of the draw of training data of each network.
-
-    Returns:
-        (...) float64: the pooled R2 of predictions and gaps that are both centred in each draw.
-    """
-    membership = np.eye(len(np.unique(draws)))[np.unique(draws, return_inverse=True)[1]]
-    means = membership / membership.sum(axis=0)
-    errors = predictions - gaps
-    errors = errors - errors @ means @ membership.T
-    centred = gaps - gaps @ means @ membership.T
-    return np.asarray(1 - np.sum(errors**2, axis=-1) / np.sum(centred**2))
 
 
 def fold_scores(predictions: np.ndarray, gaps: np.ndarray, folds: Folds) -> np.ndarray:
@@ -551,6 +558,8 @@ def fold_scores(predictions: np.ndarray, gaps: np.ndarray, folds: Folds) -> np.n
         (..., repeats, folds) float64: 1 less the number of folds times the fold's share of the
         squared error, over sum (y - mean y)^2. Their mean is the pooled R2.
     """
+    predictions = without_levels(predictions, folds.draws)
+    gaps = without_levels(gaps, folds.draws)
     error = (predictions - gaps) ** 2 / np.sum((gaps - gaps.mean()) ** 2)
     inside = np.eye(folds.count)[folds.labels]
     return np.asarray(1 - folds.count * np.einsum("...rn,rnk->...rk", error, inside))

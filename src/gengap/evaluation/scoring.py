@@ -120,7 +120,8 @@ class Models:
             (2, rows) differences of the mean R2; NaN for a model that does not exist.
         """
         gains = np.full((2, predictions.shape[1]), np.nan)
-        difference = pooled_r2(predictions, self.gaps) - self.known[:, None]
+        r2 = pooled_r2(predictions, self.gaps, self.folds.draws)
+        difference = r2 - self.known[:, None]
         gains[: len(self.bases) - 1] = difference[1:].mean(axis=-1)
         return gains
 
@@ -152,7 +153,7 @@ def score(designs: Designs, folds: Folds, rng: np.random.Generator) -> list[Row]
         gaps,
         folds,
         tuple(bases),
-        pooled_r2(np.array(predictions), gaps),
+        pooled_r2(np.array(predictions), gaps, folds.draws),
         len(additive.components),
         least_training(folds),
     )

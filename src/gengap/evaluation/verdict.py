@@ -68,7 +68,7 @@ def verdict(
         _with_one(rows, eligible, tests),
         _first_group(eligible),
         _with_all(rows, together, tests),
-        _within_draws(rows, eligible),
+        _new_draw(rows, eligible),
         _widths(rows, eligible, together),
         _left_out(left_out),
     ]
@@ -117,18 +117,16 @@ def _compared(
 ) -> str:
     networks = int(rows["networks"].max())
     data = "all on the same training data" if draws < 2 else f"on {draws} draws of training data"
-    unseen = "" if draws < 2 else ", of draws that the fit did not see"
+    unseen = (
+        ""
+        if draws < 2
+        else ", of draws that the fit did not see, with the mean gap of each draw taken as known"
+    )
     text = (
         f"Compared: {networks} networks {data}, and {_count(len(measures), 'measure')}, of which "
         f"{len(eligible)} can be ranked. The gap is {_GAPS[gap_of]}. R2 is measured on networks "
-        f"held out{unseen}: 1 is a perfect prediction, 0 is as good as the mean gap of all "
-        "networks."
+        f"held out{unseen}: 1 is a perfect prediction, 0 is no better than the mean gap."
     )
-    if draws > 1 and _has_score(rows, MEAN):
-        text += (
-            " Of a new draw only the mean gap of the other draws is known, which reaches R2 "
-            f"{_score(rows, MEAN)}."
-        )
     if networks < FEW_NETWORKS:
         text += (
             f" With only {networks} networks, only strong relations can be shown: a measure that "
@@ -242,8 +240,8 @@ def _with_all(rows: pd.DataFrame, together: pd.DataFrame, tests: pd.DataFrame) -
     return text
 
 
-def _within_draws(rows: pd.DataFrame, eligible: pd.DataFrame) -> str:
-    names = []
+def _new_draw(rows: pd.DataFrame, eligible: pd.DataFrame) -> str:
+    names = [("the mean gap of the other draws", MEAN)]
     reference = _better_hyper_parameters(rows)
     if reference is not None:
         names.append(("the hyper-parameters", reference))
@@ -252,15 +250,15 @@ def _within_draws(rows: pd.DataFrame, eligible: pd.DataFrame) -> str:
         names.append((f"the best measure ({best})", best))
     names.append(("all measures together", ALL))
     known = [
-        f"{_number(float(rows['r2_within_draws'][name]))} from {source}"
+        f"{_number(float(rows['r2_new_draw'][name]))} from {source}"
         for source, name in names
-        if name in rows.index and np.isfinite(rows["r2_within_draws"][name])
+        if name in rows.index and np.isfinite(rows["r2_new_draw"][name])
     ]
     if not known:
         return ""
     return (
-        "Among networks of one draw, that is, if the mean gap of each draw were known, R2 would be "
-        f"{_listed(known)}."
+        "The gap of a network of a new draw is harder to predict, since the level of that draw has "
+        f"to be predicted, too. With it, R2 is {_listed(known)}."
     )
 
 

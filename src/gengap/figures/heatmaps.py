@@ -15,7 +15,7 @@ from gengap.figures.style import DIVERGING, new_figure, notes_below, styled
 from gengap.figures.tables import require
 
 R2_RANGE = (-1.0, 1.0)  # of colours
-R2_NOTE = "R² below 0 is worse than the mean gap of all; colours end at −1, numbers do not"
+R2_NOTE = "R² below 0 is worse than the mean gap; colours end at −1, numbers do not"
 UNDERDETERMINED = "†"
 UNDERDETERMINED_NOTE = (
     f"{UNDERDETERMINED} underdetermined (too few training networks), not eligible"

@@ -37,7 +37,7 @@ TOGETHER = (
 """The combinations that are drawn; those of single families are in the figure of families."""
 HYPER_PARAMETERS = ("reference.hyper_parameters", "reference.hyper_parameters_pairwise")
 _COLUMNS = (
-    "rank", "measure", "family", "kind", "eligible", "r2_mean", "r2_std", "r2_within_draws",
+    "rank", "measure", "family", "kind", "eligible", "r2_mean", "r2_std", "r2_new_draw",
     "p_mean", "p_additive", "p_pairwise", "kendall", "kendall_low", "kendall_high",
 )  # fmt: skip
 _OTHER_MARKERS = {"combination": "*", "reference": "D"}
@@ -213,14 +213,16 @@ def _plot_r2(
     limit: float | None,
 ) -> None:
     mean, std, known = (
-        rows[name].to_numpy(dtype=float) for name in ("r2_mean", "r2_std", "r2_within_draws")
+        rows[name].to_numpy(dtype=float) for name in ("r2_mean", "r2_std", "r2_new_draw")
     )
     finite = np.isfinite(mean)
     shown = finite & (mean >= LOWEST_R2)
     # A deviation may be longer than the axis, which the means alone determine.
     low = LOWEST_R2 if (finite & ~shown).any() else min(0.0, float(np.nanmin(mean)))
     high = max(0.1, float(np.max((mean + np.nan_to_num(std))[shown], initial=0.0)))
-    high = max(high, float(np.max(known[np.isfinite(known)], initial=0.0)))
+    beside = known[known >= LOWEST_R2]
+    low = min(low, float(np.min(beside, initial=0.0)))
+    high = max(high, float(np.max(beside, initial=0.0)))
     margin = 0.04 * (high - low)
     axes.set_xlim(low - margin, high + margin)
     for r2, spread, there, y, mark in zip(mean, std, finite, positions, marks, strict=True):
@@ -315,11 +317,11 @@ def _handles(
                 [], [], color=BLACK, linewidth=0.8, linestyle="--", label="hyper-parameters alone"
             )
         )
-    if rows["r2_within_draws"].notna().any():
+    if rows["r2_new_draw"].notna().any():
         handles.append(
             Line2D(
                 [], [], color=GREY, linestyle="", marker="|", markersize=_TICK,
-                label="R² within draws",
+                label="R² for a new draw",
             )
         )  # fmt: skip
     label = "± std (R²), 95 % (τ)"

@@ -72,7 +72,7 @@ def held_out_predictions(
         GengapError: a table is empty or lacks a column, or networks do not match.
     """
     require(held_out, ("name", "network", "gap", "prediction"), "held-out predictions")
-    require(board, ("measure", "r2_mean", "width_90"), "leaderboard")
+    require(board, ("measure", "r2_mean", "r2_new_draw", "width_90"), "leaderboard")
     rows = board.set_index("measure")
     names = predictors(rows, held_out["name"])
     shown = held_out[held_out["name"].isin(names)]
@@ -88,7 +88,9 @@ def held_out_predictions(
         table = shown[shown["name"] == name].set_index("network")
         _panel(axes, table, colouring, limits, half=float(rows["width_90"][name]) / 2)
         score = number(float(rows["r2_mean"][name]))
-        axes.set_title(f"{wrapped(measure_label(name), _LETTERS)}\nR² {score}")
+        new = float(rows["r2_new_draw"][name])
+        beside = f", for a new draw {number(new)}" if np.isfinite(new) else ""
+        axes.set_title(f"{wrapped(measure_label(name), _LETTERS)}\nR² {score}{beside}")
         axes.set_xlabel("predicted, held out")
     panels[0].set_ylabel(f"measured {gap_label(gap_of)}")
     colouring.explain(figure)
