@@ -274,7 +274,8 @@ def _widths(rows: pd.DataFrame, eligible: pd.DataFrame, together: pd.DataFrame) 
     known = [f"{width:.3f} from {source}" for source, width in widths if np.isfinite(width)]
     if not known:
         return ""
-    return f"Width of a 90 % interval for the gap of one new network: {_listed(known)}."
+    new = "" if rows["r2_new_draw"].isna().all() else " of a new draw"
+    return f"Width of a 90 % interval for the gap of one new network{new}: {_listed(known)}."
 
 
 def _left_out(left_out: pd.DataFrame) -> str:
