@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,6 +55,15 @@ def test_noise_has_the_variance_between_replicates() -> None:
     values = replicate_noise_design(made(list(gaps), list(widths)), rng).values[:, 0]
     assert np.std(values - gaps) == pytest.approx(0.3, rel=0.03)
     assert abs(np.corrcoef(values - gaps, gaps - widths / 100)[0, 1]) < 0.03
+
+
+def test_levels_of_draws_are_no_noise_of_replicates() -> None:
+    rng = np.random.default_rng(5)
+    widths, draws = np.tile(np.arange(500), 3), np.repeat(np.array(list("abc"), dtype=object), 500)
+    gaps = widths / 100 + 4.0 * (draws == "b") + rng.normal(0, 0.3, 1500)
+    designs = replace(made(list(gaps), list(widths)), draws=draws)
+    values = replicate_noise_design(designs, rng).values[:, 0]
+    assert np.std(values - gaps) == pytest.approx(0.3, rel=0.1)
 
 
 def test_affine_maps_are_duplicates_and_nothing_else_is() -> None:

@@ -16,6 +16,7 @@ from gengap.evaluation.designs import (
     hyper_parameter_design,
     natural_key,
 )
+from gengap.evaluation.regression import without_levels
 
 HYPER_PARAMETERS_PAIRWISE = f"{HYPER_PARAMETERS}_pairwise"
 RANDOM = f"{REFERENCE}.random"
@@ -73,7 +74,8 @@ def replicate_noise_design(designs: Designs, rng: np.random.Generator) -> Design
     """Return the gap plus normal noise of the variance between replicates of one grid point.
 
     It scores what a measure would that knows the gap as well as one replicate of a network knows
-    another.
+    another. Where networks saw several draws of the training data, differences between the draws'
+    mean gaps are no noise, since the scores take these as known.
 
     Args:
         designs: the networks, some of which are replicates.
@@ -82,9 +84,11 @@ def replicate_noise_design(designs: Designs, rng: np.random.Generator) -> Design
     Returns:
         A reference of one component.
     """
-    points = designs.points
-    residual = designs.gaps - point_means(points, designs.gaps)
-    freedom = len(points) - len(np.unique(points))
+    points, gaps, draws = designs.points, designs.gaps, 1
+    if designs.draws is not None:
+        gaps, draws = without_levels(gaps, designs.draws), len(set(designs.draws))
+    residual = gaps - point_means(points, gaps)
+    freedom = max(len(points) - len(np.unique(points)) - (draws - 1), 1)
     spread = np.sqrt(np.sum(residual**2) / freedom)
     values = designs.gaps + spread * rng.normal(size=len(points))
     return Design(REPLICATE_NOISE, REFERENCE, ("gap",), values[:, None])
