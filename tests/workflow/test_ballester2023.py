@@ -27,6 +27,9 @@ from gengap import tasks
 from gengap.evaluation.five_by_two import halves
 from gengap.seeding import derive, generator
 
+# The study runs once for all tests, which takes longer than a test may on a busy machine.
+pytestmark = pytest.mark.timeout(3600)
+
 MINIATURE = Path(__file__).with_name("ballester2023.yaml")
 STUDY = Path("results", "ballester2023")
 # Where the tidy table has three of the fourteen summaries.
