@@ -118,6 +118,21 @@ class Designs:
         return list(table.loc[table["kind"] == NETWORK, "name"])
 
 
+def draw_indices(draws: np.ndarray | None, networks: int) -> np.ndarray:
+    """Number the draws of the training data.
+
+    Args:
+        draws: (networks,) label of each network's draw; None where all saw the same data.
+        networks: how many there are.
+
+    Returns:
+        (networks,) int64, in the order of the labels as text; all 0 where there is one draw.
+    """
+    if draws is None:
+        return np.zeros(networks, dtype=np.int64)
+    return np.unique(np.asarray(draws, dtype=str), return_inverse=True)[1].astype(np.int64)
+
+
 def most_principal_components(training: int) -> int:
     """Return the largest number of principal components that a reduced design may have."""
     return max(1, training // NETWORKS_PER_COMPONENT)

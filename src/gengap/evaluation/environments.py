@@ -37,7 +37,13 @@ import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import kendalltau, rankdata
 
-from gengap.evaluation.designs import Designs, hyper_parameter_design, level_indices, natural_key
+from gengap.evaluation.designs import (
+    Designs,
+    draw_indices,
+    hyper_parameter_design,
+    level_indices,
+    natural_key,
+)
 from gengap.evaluation.permutations import combined
 
 NOISE_MULTIPLE = 2.0
@@ -104,9 +110,7 @@ def robustness(designs: Designs) -> pd.DataFrame:
 def pairs_by_hyper_parameter(designs: Designs) -> dict[str, Pairs]:
     """Return the pairs of each hyper-parameter of which two networks differ in it alone."""
     count = len(designs.networks)
-    draws = np.zeros(count, dtype=np.int64)
-    if designs.draws is not None:
-        draws = np.unique(designs.draws.astype(str), return_inverse=True)[1]
+    draws = draw_indices(designs.draws, count)
     errors = np.zeros(count) if designs.gap_errors is None else designs.gap_errors
     first, second = np.triu_indices(count, 1)
     points = designs.points

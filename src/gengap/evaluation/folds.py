@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gengap.evaluation.designs import grid_points, level_indices
+from gengap.evaluation.designs import draw_indices, grid_points, level_indices
 
 FOLDS = 8
 """Number of folds, where there are at least ``2 * FOLDS`` grid points."""
@@ -93,10 +93,7 @@ def repeated_folds(grid: pd.DataFrame, draws: np.ndarray | None, rng: np.random.
     _, first = np.unique(points, return_index=True)
     indicators = indicator_columns(level_indices(grid)[first])
     labels = np.array([balanced_partition(indicators, count, rng) for _ in range(REPEATS)])
-    index = np.zeros(len(points), dtype=np.int64)
-    if draws is not None:
-        index = np.unique(np.asarray(draws, dtype=str), return_inverse=True)[1].astype(np.int64)
-    return Folds(labels[:, points], count, index)
+    return Folds(labels[:, points], count, draw_indices(draws, len(points)))
 
 
 def indicator_columns(indices: np.ndarray) -> np.ndarray:

@@ -57,6 +57,7 @@ from gengap.evaluation.designs import (
     NETWORKS_PER_COMPONENT,
     Design,
     Designs,
+    draw_indices,
     hyper_parameter_design,
     level_indices,
     levels,
@@ -147,7 +148,7 @@ def ask(
                 f"Unknown hyper-parameter {name!r} to make environments of: choose one of "
                 f"{', '.join(map(str, designs.grid.columns)) or 'none, since there are none'}."
             )
-    draws = draw_indices(designs)
+    draws = draw_indices(designs.draws, len(designs.gaps))
     points = designs.points
     anywhere = np.zeros(len(points), dtype=np.int64)
     free = permuted_networks(points, draws, anywhere, permutations, rng)
@@ -218,14 +219,6 @@ def answer(
         },
         columns=list(COLUMNS),
     )
-
-
-def draw_indices(designs: Designs) -> np.ndarray:
-    """Return (networks,) int64: the draw of each network, all 0 where there is one."""
-    if designs.draws is None:
-        return np.zeros(len(designs.gaps), dtype=np.int64)
-    _, index = np.unique(designs.draws.astype(str), return_inverse=True)
-    return index.astype(np.int64)
 
 
 def indicators(index: np.ndarray) -> np.ndarray:

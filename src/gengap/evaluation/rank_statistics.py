@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from gengap.evaluation.designs import draw_indices
 from gengap.evaluation.permutations import permuted_networks
 
 STATISTICS = ("kendall", "spearman", "pearson")
@@ -330,9 +331,7 @@ def correlate(
     clusters, cluster = np.unique(points, return_inverse=True)
     size = len(clusters)
     drawn = point_weights(points, resamples, rng)
-    index = np.zeros(n, dtype=np.int64)
-    if draws is not None:
-        index = np.unique(np.asarray(draws, dtype=str), return_inverse=True)[1]
+    index = draw_indices(draws, n)
     anywhere = np.zeros(n, dtype=np.int64)
     orders = permuted_networks(cluster, index, anywhere, permutations, rng)[1:]
     none = np.full((count, 3), np.nan)

@@ -29,12 +29,6 @@ def constant_design(networks: int) -> Design:
     return Design(MEAN, REFERENCE, (), np.zeros((networks, 0)))
 
 
-def training_design(designs: Designs) -> Design:
-    """Return the training accuracies, losses or errors as a reference of one component."""
-    name = f"training_{designs.gap_of}"
-    return Design(f"{REFERENCE}.{name}", REFERENCE, (name,), designs.training[:, None])
-
-
 def random_design(networks: int, rng: np.random.Generator) -> Design:
     """Return a measure that knows nothing: independent normal numbers."""
     return Design(RANDOM, REFERENCE, ("random",), rng.normal(size=(networks, 1)))
