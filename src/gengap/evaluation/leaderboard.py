@@ -316,13 +316,9 @@ def tables(
     """
     folds = repeated_folds(designs.grid, designs.draws, sampling.generator("folds"))
     together = combine(designs, folds, sampling.generator("combination"))
-    rows = by_falling_score(
-        [
-            *score(designs, folds, sampling.generator("references")),
-            *combination_rows(together),
-        ],
-        designs,
-    )
+    rows = [*score(designs, folds, sampling.generator("references")), *combination_rows(together)]
+    r2 = {row.name: pooled_r2(row.predictions, designs.gaps, designs.draws) for row in rows}
+    rows = by_falling_score(rows, r2)
     names = [row.name for row in rows if row.eligible]
     measures = {design.name: design for design in designs.measures}
     questions = ask(
@@ -340,7 +336,7 @@ def tables(
     )
     scores = {row.name: fold_scores(row.predictions, designs.gaps, folds) for row in rows}
     environments = robustness(designs)
-    leaderboard = score_table(rows, designs, duplicates)
+    leaderboard = score_table(rows, r2, designs, duplicates)
     ratio = folds.held_out_ratio
     ranks = groups({name: scores[name] for name in names}, ratio)
     leaderboard["rank"] = leaderboard["measure"].map(ranks).astype("Int64")
@@ -356,7 +352,7 @@ def tables(
     tests = comparisons(scores, [*names[:1], *references], names, ratio)
     return Evaluation(
         leaderboard=leaderboard,
-        repeats=repeat_table(rows, designs),
+        repeats=repeat_table(rows, r2),
         tests=tests,
         questions=questions,
         correlations=correlations,
@@ -386,28 +382,24 @@ def tables(
     )
 
 
-def by_falling_score(rows: Sequence[Row], designs: Designs) -> list[Row]:
-    """Sort rows by falling mean R2, ties by name."""
-    means = {
-        row.name: pooled_r2(row.predictions, designs.gaps, designs.draws).mean() for row in rows
-    }
+def by_falling_score(rows: Sequence[Row], r2: Mapping[str, np.ndarray]) -> list[Row]:
+    """Sort rows by falling mean R2 (repeats,) of each, ties by name."""
     return sorted(
         rows,
-        key=lambda row: (
-            -round(float(means[row.name]), TIE_DIGITS),
-            natural_key(row.name),
-        ),
+        key=lambda row: (-round(float(r2[row.name].mean()), TIE_DIGITS), natural_key(row.name)),
     )
 
 
 def score_table(
-    rows: Sequence[Row], designs: Designs, duplicates: Mapping[str, Sequence[str]]
+    rows: Sequence[Row],
+    r2: Mapping[str, np.ndarray],
+    designs: Designs,
+    duplicates: Mapping[str, Sequence[str]],
 ) -> pd.DataFrame:
     """Return the columns of a leaderboard that each row gives by itself."""
     left_out = len(designs.left_out_networks())
     table, reliable = [], reliability(designs)
     for row in rows:
-        r2 = pooled_r2(row.predictions, designs.gaps, designs.draws)
         table.append(
             {
                 "measure": row.name,
@@ -418,8 +410,8 @@ def score_table(
                 "transform": row.transform,
                 "underdetermined": row.underdetermined,
                 "eligible": row.eligible,
-                "r2_mean": r2.mean(),
-                "r2_std": r2.std(ddof=1),
+                "r2_mean": r2[row.name].mean(),
+                "r2_std": r2[row.name].std(ddof=1),
                 "r2_new_draw": (
                     np.nan
                     if designs.draws is None
@@ -482,13 +474,9 @@ def environment_columns(environments: pd.DataFrame) -> pd.DataFrame:
     return everywhere[["measure", *ENVIRONMENT_STATISTICS]]
 
 
-def repeat_table(rows: Sequence[Row], designs: Designs) -> pd.DataFrame:
+def repeat_table(rows: Sequence[Row], r2: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Return one row per measure and repeat: measure, repeat, r2."""
     return pd.DataFrame(
-        [
-            (row.name, repeat, r2)
-            for row in rows
-            for repeat, r2 in enumerate(pooled_r2(row.predictions, designs.gaps, designs.draws))
-        ],
+        [(row.name, repeat, value) for row in rows for repeat, value in enumerate(r2[row.name])],
         columns=["measure", "repeat", "r2"],
     )
