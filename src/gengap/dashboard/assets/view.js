@@ -54,6 +54,19 @@
     };
   }
 
+  // The networks as markers, in the colours of a hyper-parameter, of clusters, or all in grey.
+  function coloured(page, drawn, colouring, more) {
+    if (!colouring) return [trace(page.networks, drawn, () => ({ color: GREY }), "")];
+    if (!colouring.numbers) {
+      return colouring.groups.map((group) => trace(group.networks, drawn,
+        () => ({ color: group.colour, symbol: group.symbol }), group.label));
+    }
+    return [trace(page.networks, drawn, (kept) => ({
+      color: kept.map((name) => colouring.numbers[name]), colorscale: colouring.scale,
+      ...more(colouring),
+    }), "")];
+  }
+
   function scatter(column, colour, network, page) {
     const colouring = page.colours[colour] ?? column.colouring;
     const drawn = points(column, page);
@@ -64,17 +77,10 @@
         showlegend: false, line: { color: INK, width: 1.2 },
       });
     }
-    if (colouring && colouring.numbers) {
-      data.push(trace(page.networks, drawn, (kept) => ({
-        color: kept.map((name) => colouring.numbers[name]), colorscale: colouring.scale,
-        colorbar: { title: { text: colouring.title, side: "right" }, thickness: 12, outlinewidth: 0 },
-      }), ""));
-    } else if (colouring) {
-      colouring.groups.forEach((group) => data.push(trace(group.networks, drawn,
-        () => ({ color: group.colour, symbol: group.symbol }), group.label)));
-    } else {
-      data.push(trace(page.networks, drawn, () => ({ color: GREY }), ""));
-    }
+    const explained = ({ title: text }) => ({
+      colorbar: { title: { text, side: "right" }, thickness: 12, outlinewidth: 0 },
+    });
+    data.push(...coloured(page, drawn, colouring, explained));
     if (drawn.has(network)) {
       const [x, y] = drawn.get(network);
       data.push({
@@ -126,17 +132,8 @@
       guide(found.half, { fill: "tonexty", fillcolor: "rgba(140, 140, 140, 0.18)" }),
     ];
     data.push(guide(0, {}));
-    if (colouring && colouring.numbers) {
-      data.push(trace(page.networks, drawn, (kept) => ({
-        color: kept.map((name) => colouring.numbers[name]), colorscale: colouring.scale,
-      }), ""));
-    } else if (colouring) {
-      colouring.groups.forEach((group) => data.push(trace(group.networks, drawn,
-        () => ({ color: group.colour, symbol: group.symbol }), group.label)));
-    } else {
-      data.push(trace(page.networks, drawn, () => ({ color: GREY }), ""));
-    }
-    data.filter((part) => part.mode === "markers").forEach((part) => { part.showlegend = false; });
+    coloured(page, drawn, colouring, () => ({}))
+      .forEach((part) => data.push({ ...part, showlegend: false }));
     if (drawn.has(network)) {
       const [x, y] = drawn.get(network);
       data.push({
