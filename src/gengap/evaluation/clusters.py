@@ -60,9 +60,9 @@ def two_means(values: np.ndarray, gap: np.ndarray) -> np.ndarray:
     """Split points in the plane so that the sum of squared distances to the two means is least.
 
     A line separates the two groups of the best split (Inaba, Katoh and Imai, "Applications of
-    weighted Voronoi diagrams and randomization to variance-based k-clustering", SoCG 1994). It can
-    be turned until it touches a point of each, so the lines through each point and every other
-    point are tried, in order of their direction.
+    weighted Voronoi diagrams and randomization to variance-based k-clustering", SoCG 1994). That
+    line can be turned until it touches a point of each group. So it is enough to try the lines
+    through any two points.
 
     Args:
         values: (n,) of a measure.

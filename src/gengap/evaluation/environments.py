@@ -24,7 +24,7 @@ paired. Both directions of a pair count once.
 **Noise.** Sign errors leave out the pairs whose gaps differ by less than ``NOISE_MULTIPLE`` times
 the standard error of their difference, and those of equal gaps. Errors of two gaps are taken as
 independent. Networks share a test set, so their errors are usually correlated, and the true
-standard error of the difference is smaller: rather too many pairs are left out than too few. An
+standard error of the difference is smaller: too many pairs are left out rather than too few. An
 environment without any pair left is not counted. Psi, as it was defined, has all pairs.
 """
 

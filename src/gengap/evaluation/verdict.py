@@ -116,14 +116,14 @@ def _compared(
     rows: pd.DataFrame, measures: pd.DataFrame, eligible: pd.DataFrame, draws: int, gap_of: str
 ) -> str:
     networks = int(rows["networks"].max())
-    data = "all on the same training data" if draws < 2 else f"on {draws} draws of training data"
+    data = ", all on the same training data" if draws < 2 else f" on {draws} draws of training data"
     unseen = (
         ""
         if draws < 2
         else ", of draws that the fit did not see, with the mean gap of each draw taken as known"
     )
     text = (
-        f"Compared: {networks} networks {data}, and {_count(len(measures), 'measure')}, of which "
+        f"Compared: {networks} networks{data}, and {_count(len(measures), 'measure')}, of which "
         f"{len(eligible)} can be ranked. The gap is {_GAPS[gap_of]}. R2 is measured on networks "
         f"held out{unseen}: 1 is a perfect prediction, 0 is no better than the mean gap."
     )

@@ -47,6 +47,7 @@ ACCURACY = "accuracy"
 _OPTIONAL = ("train_error", "test_error", "reached_target")
 """Metrics that are written only where they are known."""
 LEAVE_OUT = "leave_out"
+"""What becomes of unfit networks in an evaluation, unless the config keeps them."""
 STANDARD_ERRORS = 2
 """Standard errors by which a training accuracy must exceed the share of the largest class, or the
 network counts as one that guesses."""
