@@ -26,9 +26,7 @@ and ``seeding``, which import no package.
 """
 
 import importlib
-from types import ModuleType
-
-__version__ = "0.1.0"
+from typing import Any
 
 _PACKAGES = (
     "planning", "datasets", "networks", "training", "tasks", "activations", "topology",
@@ -36,9 +34,20 @@ _PACKAGES = (
 )  # fmt: skip
 
 
-def __getattr__(name: str) -> ModuleType:
+__version__: str
+"""The version of the Git tag; ``unknown`` where the package is run without being installed."""
+
+
+def __getattr__(name: str) -> Any:
     if name in _PACKAGES:
         return importlib.import_module(f"gengap.{name}")
+    if name == "__version__":
+        from importlib import metadata
+
+        try:
+            return metadata.version("gengap")
+        except metadata.PackageNotFoundError:
+            return "unknown"
     raise AttributeError(f"module 'gengap' has no attribute '{name}'")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import re
 import shlex
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gengap import __version__
 from gengap.cli import eigenvalues, main
@@ -73,12 +76,22 @@ else:
     assert ran.returncode == 0, ran.stderr
 
 
-def test_the_version(capsys: pytest.CaptureFixture[str], root: Path) -> None:
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["--version"])
     assert stopped.value.code == 0
     assert capsys.readouterr().out == f"gengap {__version__}\n"
-    assert f"version: {__version__}\n" in (root / "CITATION.cff").read_text()
+    assert __version__ == importlib.metadata.version("gengap")
+
+
+def test_the_citation_is_of_the_last_release(root: Path) -> None:
+    changelog = (root / "CHANGELOG.md").read_text()
+    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)$", changelog, re.MULTILINE)
+    version, date = released[0]
+    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    assert (citation["version"], str(citation["date-released"])) == (version, date)
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    assert project["tool"]["setuptools_scm"]["fallback_version"] == version
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
