@@ -24,15 +24,20 @@ def small(width: int = 8) -> nn.Module:
     )
 PYTHON
 environment/bin/python - <<'PYTHON'
+import numpy as np
 import torch
+from sklearn.datasets import load_digits
 
 from mynets import small
 
+digits = load_digits()
+np.savez("digits.npz", inputs=digits.images[:100, None], labels=digits.target[:100])
 torch.save(small().state_dict(), "weights.pt")
 PYTHON
 
 environment/bin/gengap --version
 environment/bin/gengap describe mynets.py:small --input-shape 8,8,1
-environment/bin/gengap measure mynets.py:small weights.pt --data digits --families baseline --output measures.csv
+environment/bin/gengap measure mynets.py:small weights.pt --data digits.npz \
+    --data-keys '{"layout": "NCHW"}' --families baseline --output measures.csv
 grep -q '^.*sum_of_squared_weights' measures.csv
 environment/bin/python -c "from importlib.resources import files; assert list((files('gengap') / 'dashboard/assets').iterdir())"

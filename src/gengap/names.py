@@ -141,7 +141,7 @@ ARCHITECTURES: dict[str, tuple[str, ...]] = {
     "convnet": ("width", "depth"),
     "densenet121": ("growth",),
     "inception": ("width",),
-    "lenet": (),
+    "lenet": ("activation",),
     "lenet_300_100": (),
     "masked_dense": ("width", "depth", "kept", "mask_seed"),
     "mlp_mixer": ("width", "depth", "patch"),

@@ -73,6 +73,22 @@ CONVOLUTIONS = layers(
 )
 
 
+def test_a_hidden_layer_with_gelu_has_all_directions_at_the_origin() -> None:
+    """For f = a' g(W x + b) + c at b = 0 and x = 0, where g' is 1/2 and g'' is 2 / sqrt(2 pi).
+
+    The derivatives of the gradient W'(a g') are W'/2 by a, a_j e_k / 2 by W_jk, a_j g'' W_j by b_j.
+    """
+    hidden = {"layer_name": "Dense", "units": 3, "activation": "gelu"}
+    network = layers(hidden, {"layer_name": "Dense", "units": 1}, input_shape=(4,))
+    initialise(network, "lecun", torch_generator(0))
+    first, last = (m.weight.detach().double().numpy() for m in network.modules()
+                   if isinstance(m, nn.Linear))  # fmt: skip
+    bent = 2 / np.sqrt(2 * np.pi) * last[0][:, None] * first
+    expected = (first.T @ first + (last**2).sum() * np.eye(4)) / 4 + bent.T @ bent
+    found = anisotropy_directions(network, sigma=0.0, rng=rng())
+    np.testing.assert_allclose(found.values, np.sqrt(np.linalg.eigvalsh(expected)[::-1]), rtol=1e-5)
+
+
 def test_both_paths_agree_with_finite_differences_of_the_gradient() -> None:
     network = seeded(CONVOLUTIONS)
     dense = anisotropy_directions(network, sigma=0.7, samples=6, rng=rng(), of=1)

@@ -111,7 +111,8 @@ def anisotropy_directions(
         raise GengapError(
             f"The mixed derivative of the network vanishes for sigma={sigma}, so it has no "
             "anisotropy directions (ReLU networks with zero biases have none at the origin): "
-            "choose a sigma above 0, or an initialisation with biases such as 'torch'."
+            "choose a sigma above 0, a smooth activation such as 'gelu', or an initialisation "
+            "with biases such as 'torch'."
         )
     vectors = vectors * np.sign(vectors[np.arange(number), np.abs(vectors).argmax(1)])[:, None]
     return Directions(values, vectors.reshape(number, *network.input_shape))

@@ -39,10 +39,12 @@ class NetworkSettings:
         architecture: ``mlp`` (two hidden layers), ``lenet`` or ``resnet18``.
         width: hidden units of ``mlp`` (100 if None) or channels of ``resnet18`` (64 if None); None
             for ``lenet``.
+        activation: of ``mlp`` and ``lenet``; ``resnet18`` has ReLU.
     """
 
     architecture: Literal["mlp", "lenet", "resnet18"]
     width: int | None = None
+    activation: Literal["relu", "gelu", "sigmoid", "tanh", "softplus"] = "relu"
 
 
 LENET = NetworkSettings("lenet")
@@ -118,19 +120,31 @@ def initial_network(
         The network, on the context's device.
 
     Raises:
-        GengapError: a width that the architecture does not take, or layers that do not fit.
+        GengapError: a width or activation that the architecture does not take, or layers that do
+            not fit.
     """
-    architecture, width = network.architecture, network.width
+    architecture, width, activation = network.architecture, network.width, network.activation
     if architecture == "lenet" and width is not None:
         raise GengapError(
             f"The setting 'network.width' is {width}, but lenet has no width: leave it out, or "
             "choose mlp or resnet18."
         )
+    if architecture == "resnet18" and activation != "relu":
+        raise GengapError(
+            f"The setting 'network.activation' is {activation}, but resnet18 has ReLU: leave it "
+            "out, or choose mlp or lenet."
+        )
     if architecture == "mlp":
-        spec = dense(input_shape, 1, width=width or MLP_WIDTH, depth=MLP_DEPTH)
+        spec = dense(
+            input_shape, 1, width=width or MLP_WIDTH, depth=MLP_DEPTH, activation=activation
+        )
     else:
         named: dict[str, Any] = {"architecture": architecture, "input_shape": input_shape}
-        spec = named | {"classes": 1} | ({} if width is None else {"width": width})
+        spec = named | {"classes": 1}
+        if architecture == "lenet":
+            spec |= {"activation": activation}
+        elif width is not None:
+            spec |= {"width": width}
     module = build(spec)
     initialise(module, initialisation, context.torch_generator("initial weights"))
     return module.to(context.device)

@@ -31,8 +31,8 @@ from gengap.tangent.storage import weight_arrays
 class AveragingSettings:
     """The Gaussian inputs over which the mixed derivative is averaged, and how many.
 
-    The published code has ``sigma`` 0 and one input, the origin, where a ReLU network with zero
-    biases has no derivative.
+    The published configurations have ``sigma`` 0 and one input, the origin, and networks with
+    GeLU. A ReLU network with zero biases has no derivative there.
     """
 
     sigma: float
