@@ -14,7 +14,7 @@ from tests.tangent.conftest import layers, seeded
 from torch import nn
 
 from gengap.errors import GengapError
-from gengap.networks import Network, initialise, logits, weights_of
+from gengap.networks import Network, build, initialise, logits, weights_of
 from gengap.seeding import torch_generator
 from gengap.tangent import (
     anisotropy_directions,
@@ -79,7 +79,7 @@ def test_a_hidden_layer_with_gelu_has_all_directions_at_the_origin() -> None:
     The derivatives of the gradient W'(a g') are W'/2 by a, a_j e_k / 2 by W_jk, a_j g'' W_j by b_j.
     """
     hidden = {"layer_name": "Dense", "units": 3, "activation": "gelu"}
-    network = layers(hidden, {"layer_name": "Dense", "units": 1}, input_shape=(4,))
+    network = build(layers(hidden, {"layer_name": "Dense", "units": 1}, input_shape=(4,)))
     initialise(network, "lecun", torch_generator(0))
     first, last = (m.weight.detach().double().numpy() for m in network.modules()
                    if isinstance(m, nn.Linear))  # fmt: skip
