@@ -161,7 +161,7 @@ def test_a_further_family_and_an_edited_one_recompute_no_other(
     shutil.copytree(finished, tmp_path / "run")
     own = tmp_path / "own.py"
     own.write_text(
-        "from gengap.measures import measure\n\n\n@measure\ndef constant(subject):\n"
+        "from gengap.measures import measure\n\n\n@measure()\ndef constant(subject):\n"
         "    return 1.0\n"
     )
     config = yaml.safe_load(REDUCED.read_text())
