@@ -17,6 +17,8 @@ rule measure:
         "results/{task}/logs/measure/{shard}.log",
     benchmark:
         "results/{task}/benchmarks/measure/{shard}.tsv"
+    # The longest jobs go first; those of the topology are short, and fill in.
+    priority: 10
     group:
         "measuring"
     conda:
