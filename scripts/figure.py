@@ -1,4 +1,4 @@
-"""Draw one figure of a task or of a study."""
+"""Draw figures of a task or of a study."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    params = dict(snakemake.params.items())
-    planned = FIGURES[params["of"]][params["figure"]]
-    module, _, function = planned.plot.partition(":")
-    plot = getattr(import_module(module), function)
-    settings = {name: params[name] for name in planned.params}
-    figure = plot(**dict(snakemake.input.items()), **settings)
-    for path in snakemake.output:
-        save(figure, path)
+    params = snakemake.params
+    for name in params.figures:
+        planned = FIGURES[params.of][name]
+        module, _, function = planned.plot.partition(":")
+        plot = getattr(import_module(module), function)
+        files = {keyword: snakemake.input[f"{name}__{keyword}"] for keyword in planned.inputs}
+        figure = plot(**files, **{keyword: params[keyword] for keyword in planned.params})
+        for path in snakemake.output[name]:
+            save(figure, path)
 
 
 jobs.run(snakemake, main)

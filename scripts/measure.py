@@ -1,19 +1,24 @@
-"""Compute one family of measures for the networks of a shard."""
+"""Compute the families of measures for the networks of a shard; those there already are kept."""
 
+import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
 import checkout  # noqa: F401
 from gengap import jobs
-from gengap.datasets import read_split, read_unlabelled
+from gengap.datasets import Split, read_split, read_unlabelled
 from gengap.errors import GengapError
 from gengap.measures import NothingComputedError, Subject, compute, tidy, to_frame, write_tables
+from gengap.measures.shards import ShardMeasures, make_family
 from gengap.networks import resolve_device
 from gengap.seeding import generator
-from gengap.tasks.shards import ShardReceipt
+from gengap.tasks.shards import ShardReceipt, digest_of, sha256
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -21,55 +26,100 @@ if TYPE_CHECKING:
 log = logging.getLogger("gengap")
 
 
+class Known:
+    """What is known of a shard's networks, for whichever family is computed."""
+
+    def __init__(self) -> None:
+        files, params = snakemake.input, snakemake.params
+        self.train: Split = read_split(files.train)
+        self.receipt = ShardReceipt.read(files.receipt)
+        self.receipts = [self.receipt, *map(ShardReceipt.read, files.siblings)]
+        self.device: torch.device = resolve_device(params.device)
+        networks = list(map(str, params.networks))
+        self.losses = dict(zip(networks, params.losses, strict=True))
+        self.siblings = dict(zip(networks, params.siblings, strict=True))
+
+    @cached_property
+    def unlabelled(self) -> Any:
+        """The inputs without labels that the task has, if any."""
+        stated = snakemake.params.unlabelled
+        if not stated:
+            return None
+        (path,) = snakemake.input.unlabelled
+        array, layout = stated["inputs"], stated["layout"]
+        return read_unlabelled(path, self.train, inputs=array, layout=layout)
+
+    def subject(self, network: str, family: Mapping[str, Any]) -> Subject:
+        """Return what the measures of a family see of a network."""
+        initial = self.receipt.initial(network)
+        siblings = self.siblings[network] if family["compares"] else []
+        return Subject(
+            self.receipt.network(network).to(self.device),
+            None if initial is None else initial.to(self.device),
+            self.receipt.train(network, self.train),
+            # Of no network: all networks of a task are measured on the same drawn inputs, or on
+            # those of the same places in their draws of the data.
+            generator(snakemake.params.seed, snakemake.wildcards.task, family["name"]),
+            loss=self.losses[network],
+            siblings=tuple(self._readable(siblings)),
+            unlabelled=self.unlabelled if family["compares"] else None,
+            history=self.receipt.history(network),
+        )
+
+    def _readable(self, siblings: Iterable[int]) -> Iterator[nn.Module]:
+        """Read those of a network's siblings that were made and are as they were made."""
+        made = {network: one for one in self.receipts for network in one.networks}
+        for sibling in map(str, siblings):
+            if sibling in made:
+                try:
+                    yield made[sibling].network(sibling).to(self.device)
+                except GengapError as error:  # the sibling's own measures fail for it
+                    log.warning("sibling %s is left out: %s", sibling, error)
+
+
 def main() -> None:
-    files, params, names = snakemake.input, snakemake.params, snakemake.wildcards
-    split, receipt = read_split(files.train), ShardReceipt.read(files.receipt)
-    receipts = [receipt, *map(ShardReceipt.read, files.siblings)]
-    made = {network: one for one in receipts for network in one.networks}
-    siblings = dict(zip(map(str, params.networks), params.siblings, strict=True))
-    unlabelled = None
-    if params.unlabelled:
-        (path,) = files.unlabelled
-        array, layout = params.unlabelled["inputs"], params.unlabelled["layout"]
-        unlabelled = read_unlabelled(path, split, inputs=array, layout=layout)
-    device = resolve_device(params.device)
-    losses = dict(zip(map(str, params.networks), params.losses, strict=True))
-    shard, tables = jobs.Shard(snakemake), []
+    path = Path(snakemake.output.receipt)
+    known, families = Known(), {}
+    for family in snakemake.params.families:
+        families[family["name"]] = make_family(
+            path.parent / family["name"],
+            path.stem,
+            made_from(family),
+            partial(measure, known, family),
+        )
+    ShardMeasures(path, families).write()
+
+
+def made_from(family: Mapping[str, Any]) -> str:
+    """Return the digest of everything that the measures of a family depend on."""
+    files, params = snakemake.input, snakemake.params
+    paths = [files.train, files.receipt, files.failed]
+    common = ("networks", "losses", "slow", "device", "seed", "failures")
+    settings = {"family": family, "code": params.code} | {name: params[name] for name in common}
+    if family["compares"]:
+        paths += [*files.siblings, *files.unlabelled]
+        settings |= {name: params[name] for name in ("siblings", "unlabelled")}
+    return digest_of(json.dumps(settings, sort_keys=True), *map(sha256, paths))
+
+
+def measure(known: Known, family: Mapping[str, Any], table: Path, failed: Path) -> None:
+    """Compute one family for the networks of the shard."""
+    shard, tables = jobs.Shard(snakemake, failed), []
+    task = snakemake.wildcards.task
+    log.info("family %s", family["name"])
     for network in shard:
         with shard.attempt(network):
-            initial = receipt.initial(network)
-            subject = Subject(
-                receipt.network(network).to(device),
-                None if initial is None else initial.to(device),
-                receipt.train(network, split),
-                # Of no network: all networks of a task are measured on the same drawn inputs, or on
-                # those of the same places in their draws of the data.
-                generator(params.seed, names.task, names.family),
-                loss=losses[network],
-                siblings=tuple(sibling.to(device) for sibling in readable(siblings[network], made)),
-                unlabelled=unlabelled,
-                history=receipt.history(network),
-            )
+            subject = known.subject(network, family)
             try:
-                values = compute(params.family, subject, slow=params.slow)
+                values = compute(family["source"], subject, slow=snakemake.params.slow)
             except NothingComputedError as error:
                 # A network is no failure for what is not known of it.
                 if not error.is_for_need:
                     raise
                 values = error.results
-            tables.append(tidy(to_frame(values), names.task, network, names.family))
-    write_tables(tables, snakemake.output.table)
+            tables.append(tidy(to_frame(values), task, network, family["name"]))
+    write_tables(tables, table)
     shard.write_failures()
-
-
-def readable(siblings: Iterable[int], made: Mapping[str, ShardReceipt]) -> Iterator[nn.Module]:
-    """Read those of a network's siblings that were made and are as they were made."""
-    for sibling in map(str, siblings):
-        if sibling in made:
-            try:
-                yield made[sibling].network(sibling)
-            except GengapError as error:  # the sibling's own measures fail for it
-                log.warning("sibling %s is left out: %s", sibling, error)
 
 
 jobs.run(snakemake, main)

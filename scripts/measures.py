@@ -7,14 +7,19 @@ from gengap import jobs
 from gengap.failures import read_failures
 from gengap.files import writing
 from gengap.measures.gathering import gather
+from gengap.measures.shards import ShardMeasures
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
 def main() -> None:
-    failures = [failure for path in snakemake.input.failed for failure in read_failures(path)]
-    gathered = gather(snakemake.input.tables, failures)
+    files, families = snakemake.input, snakemake.params.families
+    shards = [ShardMeasures.read(path) for path in files.receipts]
+    tables = [*files.summaries, *(shard.table(name) for name in families for shard in shards)]
+    failures = [failure for path in files.failed for failure in read_failures(path)]
+    failures += [one for name in families for shard in shards for one in shard.failures(name)]
+    gathered = gather(tables, failures)
     for name, table in gathered.items():
         with writing(snakemake.output[name]) as part:
             table.to_csv(part, index=False)

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
@@ -39,15 +40,19 @@ class Shard:
     ``failed``, and, if a stage precedes it, the input ``failed``.
     """
 
-    def __init__(self, snakemake: Snakemake) -> None:
+    def __init__(self, snakemake: Snakemake, failed: str | Path | None = None) -> None:
         """Read what earlier stages recorded.
+
+        Args:
+            snakemake: the job.
+            failed: where the failures are written; by default, the rule's output ``failed``.
 
         Raises:
             GengapError: a network failed before, and the run is to stop.
         """
         self._stage = snakemake.rule
         self._recording = snakemake.params.failures == "record"
-        self._path = snakemake.output.failed
+        self._path = failed or snakemake.output.failed
         self._networks = [str(network) for network in snakemake.params.networks]
         before = snakemake.input.get("failed")
         self._failures = {entry.network: entry for entry in read_failures(before)} if before else {}

@@ -149,3 +149,18 @@ FIGURES = {
     },
 }
 """The figures of a task and those of a study that compares tasks, by name."""
+
+
+def figures_by_need(of: str) -> dict[str | None, dict[str, PlannedFigure]]:
+    """Divide figures by what a task must have for them; those of one part are drawn together.
+
+    Args:
+        of: ``task`` or ``study``.
+
+    Returns:
+        By need, the figures by name.
+    """
+    parts: dict[str | None, dict[str, PlannedFigure]] = {}
+    for name, planned in FIGURES[of].items():
+        parts.setdefault(planned.needs, {})[name] = planned
+    return parts

@@ -48,18 +48,17 @@ def test_a_network_or_shard_that_the_task_lacks_is_refused(
         task.networks(2)
 
 
-def test_tables_and_lists_of_failures_stand_beside_each_other(
+def test_each_shard_has_summaries_and_a_list_of_families(
     reduced: Config, plan_of: PlanMaker
 ) -> None:
     reduced["tasks"][0]["networks_per_job"] = 4
     task = plan_of(reduced).task("reduced")
-    tables = targets.measure_tables(task)
-    assert tables == [
-        f"results/reduced/{folder}/{shard}.csv"
-        for folder in ("topology/summaries", "measures/baseline")
-        for shard in (0, 1)
-    ]
-    assert [path.replace(".failed.json", ".csv") for path in targets.failure_lists(task)] == tables
+    for files, pattern in (
+        (targets.summary_tables(task), "topology/summaries/{}.csv"),
+        (targets.summary_failures(task), "topology/summaries/{}.failed.json"),
+        (targets.measure_receipts(task), "measures/{}.json"),
+    ):
+        assert files == [f"results/reduced/{pattern.format(shard)}" for shard in (0, 1)]
     assert targets.receipt_of(task, 5) == targets.receipts(task)[1]
 
 
@@ -103,13 +102,33 @@ def test_only_some_families_look_at_siblings(
     own["networks_per_job"], own["zoo"]["replicates"] = 2, 3
     np.savez(tmp_path / "more.npz", inputs=np.zeros((2, 3)))
     own["unlabelled"] = {"from": str(tmp_path / "more.npz")}
-    reduced["families"] = "all"
-    look = Lookup(plan_of(reduced))
-    for family, compares in (("response", True), ("unlabelled", True), ("baseline", False)):
-        wildcards = SimpleNamespace(task="reduced", shard="0", family=family)
-        assert look.siblings(wildcards) == ([[1, 2], [0, 2]] if compares else [[], []])
-        assert bool(look.sibling_receipts(wildcards)) == compares
-        assert bool(look.unlabelled_file(wildcards)) == compares
+    wildcards = SimpleNamespace(task="reduced", shard="0")
+    for families, compared in (
+        ("all", ["response", "unlabelled"]),
+        (["topology", "baseline"], []),
+        (["baseline", "response"], ["response"]),
+    ):
+        reduced["families"] = families
+        look = Lookup(plan_of(reduced))
+        named = look.families(wildcards)
+        assert [family["name"] for family in named if family["compares"]] == compared
+        assert "topology" not in [family["name"] for family in named]
+        assert look.siblings(wildcards) == ([[1, 2], [0, 2]] if compared else [[], []])
+        assert bool(look.sibling_receipts(wildcards)) == bool(compared)
+        assert bool(look.unlabelled_file(wildcards)) == bool(compared)
+
+
+def test_a_task_of_diagrams_alone_has_no_job_of_other_families(
+    reduced: Config, plan_of: PlanMaker
+) -> None:
+    reduced["families"] = ["topology"]
+    task = plan_of(reduced).task("reduced")
+    assert targets.measure_receipts(task) == []
+    assert len(targets.summary_tables(task)) == len(task.shards)
+    reduced["families"] = ["baseline"]
+    task = plan_of(reduced).task("reduced")
+    assert targets.summary_tables(task) == targets.summary_failures(task) == []
+    assert len(targets.measure_receipts(task)) == len(task.shards)
 
 
 def test_imported_networks_have_no_siblings(reduced: Config, plan_of: PlanMaker) -> None:

@@ -102,6 +102,7 @@ def write_receipts(task: TaskPlan, results: Path) -> Path:
         (folder / f"shards/{shard}.failed.json").write_text("[]")
         (folder / f"topology/diagrams/{shard}.npz").write_text("")
         (folder / f"measures/baseline/{shard}.csv").write_text("")
+        (folder / f"measures/{shard}.json").write_text("{}")
     (folder / "task.json").write_text("{}")
     return folder
 

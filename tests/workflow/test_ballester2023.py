@@ -345,7 +345,7 @@ def test_the_papers_setting_plans_every_published_network(snakemake: Run, tmp_pa
     for rule in ("import_networks", "activations", "diagrams", "summaries"):
         assert jobs[rule] == 550
     assert jobs["measure"] == 2 * 550
-    assert jobs["figure_study_moments"] == jobs["figure_study_r2_heatmap"] == 1
+    assert jobs["figures_study"] == 1
     assert "train" not in jobs
 
 
@@ -356,7 +356,7 @@ def test_the_small_setting_plans_two_zoos_and_their_imports(snakemake: Run, tmp_
     jobs = planned(result.stdout)
     assert jobs["train"] == jobs["import_networks"] == jobs["diagrams"] == 2 * 2
     assert jobs["export"] == jobs["import_task"] == jobs["evaluate"] == 2
-    assert jobs["figure_study_moments"] == jobs["figure_study_r2_heatmap"] == 1
+    assert jobs["figures_study"] == 1
 
 
 def test_some_tasks_of_the_paper_can_be_asked_for(snakemake: Run, tmp_path: Path) -> None:

@@ -57,5 +57,5 @@ def test_as_a_module_it_plans_what_it_plans_by_itself(root: Path, tmp_path: Path
         [*command, "--directory", str(tmp_path), "gengap_all"], capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
-    assert "gengap_figure_leaderboard" in result.stdout
+    assert "gengap_figures_topology" in result.stdout
     assert "gengap_dashboard" in result.stdout

@@ -58,7 +58,7 @@ def test_another_threshold_touches_the_diagrams_and_what_follows(
     assert jobs["measures"] == jobs["evaluate"] == 1
     # Activations are temporary files, so they are observed again.
     assert not {"dataset", "check_zoo", "train", "measure"} & set(jobs)
-    assert not {"task", "figure_training"} & set(jobs)
+    assert not {"task", "figures_zoo"} & set(jobs)
 
 
 def test_other_permutations_touch_the_evaluation_alone(
@@ -67,10 +67,11 @@ def test_other_permutations_touch_the_evaluation_alone(
     config = changed(tmp_path, evaluation={"permutations": 30})
     jobs = planned(snakemake(finished, "-n", config=config).stdout)
     assert jobs["evaluate"] == 1
-    drawn = {name for name in jobs if name.startswith("figure_")}
+    drawn = {name for name in jobs if name.startswith("figures")}
     assert set(jobs) == {"evaluate", "dashboard", "all", "total"} | drawn
     # The diagrams are those of the extreme networks that the evaluation did not leave out.
-    assert not {"figure_training", "figure_gaps"} & drawn
+    assert "figures_topology" in drawn
+    assert "figures_zoo" not in drawn
 
 
 def test_a_grid_that_grows_keeps_the_networks_that_it_had(
@@ -152,6 +153,32 @@ def test_an_edit_of_the_library_reruns_what_it_reaches(
     edited = planned(snakemake(finished, "-n", checkout=checkout).stdout)
     assert edited["summaries"] == 2
     assert not {"dataset", "train", "measure"} & set(edited)
+
+
+def test_a_further_family_and_an_edited_one_recompute_no_other(
+    root: Path, finished: Path, snakemake: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    own = tmp_path / "own.py"
+    own.write_text(
+        "from gengap.measures import measure\n\n\n@measure()\ndef constant(subject):\n"
+        "    return 1.0\n"
+    )
+    config = yaml.safe_load(REDUCED.read_text())
+    config["families"] = [*config["families"], str(own)]
+    path = tmp_path / "more.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    log = tmp_path / "run" / "results" / "reduced" / "logs" / "measure" / "0.log"
+    for value in (1.0, 2.0):
+        own.write_text(own.read_text().replace("1.0", str(value)))
+        result = snakemake(tmp_path / "run", "results/reduced/measures.csv", config=path)
+        assert result.returncode == 0, result.stderr
+        lines = log.read_text().splitlines()
+        computed = [line.split()[-1] for line in lines if "gengap INFO: family" in line]
+        assert computed == ["own"]
+        assert sum("family baseline is kept" in line for line in lines) == 1
+    table = (tmp_path / "run" / "results" / "reduced" / "measures.csv").read_text()
+    assert table.count("own,constant,0,2.0") == 8
 
 
 def test_a_killed_run_is_finished_by_the_next_to_the_same_bytes(

@@ -12,10 +12,9 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[
 sys.path.insert(0, str(ROOT / "src"))
 
 from gengap.errors import GengapError
-from gengap.planned_figures import FIGURES
+from gengap.planned_figures import FIGURES, figures_by_need
 from gengap.planning import paths, resources, starting, targets
 from gengap.planning.datasets import data_version
-from gengap.planning.families import family_source
 from gengap.planning.lookup import Lookup
 from gengap.planning.plan import Plan
 from gengap.planning.summary import summary
@@ -43,7 +42,6 @@ wildcard_constraints:
     study=one_of(plan.studies),
     network=r"\d+",
     shard=r"\d+",
-    family=r"\w+",
     experiment=r"\w+",
     run=r"\d+",
     table=r"\w+",

@@ -1,26 +1,33 @@
 # Figures: each a PNG and a vector file, drawn from tables alone.
 
 
-# One rule per figure, since a caption belongs to a rule. A new figure is one entry of FIGURES.
+# Figures that need the same of a task are drawn by one job, since drawing takes less than loading
+# what draws. A new figure is one entry of FIGURES.
 for of in FIGURES:
-    for figure, planned in FIGURES[of].items():
+    for needs, drawn in figures_by_need(of).items():
 
         rule:
             name:
-                f"figure_study_{figure}" if of == "study" else f"figure_{figure}"
+                "_".join(
+                    ["figures", *["study"] * (of == "study"), *[needs] * bool(needs)]
+                )
             input:
                 **{
-                    keyword: look.figure_input(of, pattern)
+                    f"{figure}__{keyword}": look.figure_input(of, pattern)
+                    for figure, planned in drawn.items()
                     for keyword, pattern in planned.inputs.items()
                 },
             output:
-                picture(figure, planned.category, of=of),
+                **{
+                    figure: picture(figure, planned.category, of=of)
+                    for figure, planned in drawn.items()
+                },
             log:
-                f"results/{{{of}}}/logs/figure_{figure}.log",
+                f"results/{{{of}}}/logs/figures_{needs or 'all'}.log",
             benchmark:
-                f"results/{{{of}}}/benchmarks/figure_{figure}.tsv"
+                f"results/{{{of}}}/benchmarks/figures_{needs or 'all'}.tsv"
             wildcard_constraints:
-                task=one_of(plan.names("zoo") if planned.needs == "zoo" else plan.kinds),
+                task=one_of(plan.names("zoo") if needs == "zoo" else plan.kinds),
             group:
                 "statistics"
             conda:
@@ -30,12 +37,19 @@ for of in FIGURES:
                 mem_mb=look.memory(1000),
                 runtime=10,
             params:
-                **{name: look.figure_param(of, name) for name in planned.params},
+                **{
+                    name: look.figure_param(of, name)
+                    for planned in drawn.values()
+                    for name in planned.params
+                },
                 of=of,
-                figure=figure,
-                code=look.code("figure", planned.plot.partition(":")[0]),
+                figures=list(drawn),
+                code=look.code(
+                    "figure",
+                    *(planned.plot.partition(":")[0] for planned in drawn.values()),
+                ),
             message:
-                f"{{wildcards.{of}}}: figure {figure.replace('_', ' ')}"
+                f"{{wildcards.{of}}}: figures {', '.join(drawn).replace('_', ' ')}"
             script:
                 "../../scripts/figure.py"
 

@@ -1,6 +1,9 @@
 # The families of measures that need no files of their own, and the table of all of them.
 
 
+# One job computes all families of a shard, which share the start of its process. Their files are no
+# outputs: a family that is there already is not computed again, so that an edit of one, or a
+# further one, recomputes no other. The next stage checks the tables against the shard's receipt.
 rule measure:
     input:
         train="results/{task}/dataset/train.safetensors",
@@ -9,12 +12,13 @@ rule measure:
         siblings=look.sibling_receipts,
         unlabelled=look.unlabelled_file,
     output:
-        table="results/{task}/measures/{family}/{shard}.csv",
-        failed="results/{task}/measures/{family}/{shard}.failed.json",
+        receipt="results/{task}/measures/{shard}.json",
     log:
-        "results/{task}/logs/measure/{family}/{shard}.log",
+        "results/{task}/logs/measure/{shard}.log",
     benchmark:
-        "results/{task}/benchmarks/measure/{family}/{shard}.tsv"
+        "results/{task}/benchmarks/measure/{shard}.tsv"
+    # The longest jobs go first; those of the topology are short, and fill in.
+    priority: 10
     group:
         "measuring"
     conda:
@@ -22,13 +26,13 @@ rule measure:
     threads: 1
     resources:
         mem_mb=look.memory_of(
-            resources.memory_of_measures, lambda wildcards: wildcards.family
+            resources.memory_of_measures, look.task(lambda task: task.measured)
         ),
-        runtime=look.minutes(60, 15),
+        runtime=look.minutes_of_measures,
         gpu=look.gpus,
     params:
         networks=look.networks,
-        family=look.family,
+        families=look.families,
         slow=look.task(lambda task: task.slow),
         losses=look.losses,
         siblings=look.siblings,
@@ -36,11 +40,9 @@ rule measure:
         device=look.device,
         seed=look.setting("seed"),
         failures=look.setting("failures"),
-        code=look.code(
-            "measure", lambda wildcards: family_source(look.family(wildcards))
-        ),
+        code=look.code("measure"),
     message:
-        "{wildcards.task}: measures of family {wildcards.family}, shard {wildcards.shard}"
+        "{wildcards.task}: measures of shard {wildcards.shard}"
     script:
         "../../scripts/measure.py"
 
@@ -49,8 +51,9 @@ rule measure:
 # is made, and there are as many as shards.
 rule measures:
     input:
-        tables=look.task(targets.measure_tables),
-        failed=look.task(targets.failure_lists),
+        summaries=look.task(targets.summary_tables),
+        failed=look.task(targets.summary_failures),
+        receipts=look.task(targets.measure_receipts),
         task="results/{task}/task.json",
     output:
         measures="results/{task}/measures.csv",
@@ -69,6 +72,7 @@ rule measures:
         mem_mb=look.memory(2000),
         runtime=30,
     params:
+        families=look.task(lambda task: list(task.measured)),
         code=look.code("measures"),
     message:
         "{wildcards.task}: gathering the measures"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gengap.errors import GengapError
-from gengap.names import FAMILIES
+from gengap.names import COMPARING_FAMILIES, FAMILIES
 
 
 def families(named: Sequence[str] | str) -> dict[str, str]:
@@ -53,3 +53,15 @@ def family_source(entry: str) -> str:
             f"{', '.join(FAMILIES)}, or give the path of a Python file with measures."
         )
     return entry
+
+
+def compares(entry: str) -> bool:
+    """Tell whether the measures of a family may need siblings or unlabelled inputs.
+
+    Args:
+        entry: how the settings name the family.
+
+    Returns:
+        True also for a family of a user's own, of which nothing is known.
+    """
+    return entry in COMPARING_FAMILIES or entry not in FAMILIES

@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gengap.names import COMPARING_FAMILIES, FAMILIES
 from gengap.planning import resources, targets
 from gengap.planning.experiments import ExperimentPlan
+from gengap.planning.families import compares, family_source
 from gengap.planning.plan import Plan
 from gengap.planning.settings import Settings
 from gengap.planning.sources import code_version
@@ -86,9 +86,22 @@ class Lookup:
         """Look up the files that a shard of checkpoints is made from."""
         return self._task(wildcards).checkpoints.files(self.networks(wildcards))
 
-    def family(self, wildcards: Wildcards) -> str:
-        """Look up how the settings name the family of measures."""
-        return self._task(wildcards).family_entry(wildcards.family)
+    def families(self, wildcards: Wildcards) -> list[Settings]:
+        """Look up the families of measures of the task.
+
+        Returns:
+            Of each its ``name``; how the settings name it (``source``); a digest of its ``code``;
+            and whether it ``compares`` networks with siblings, or with unlabelled inputs.
+        """
+        return [
+            {
+                "name": name,
+                "source": entry,
+                "code": self._digest(family_source(entry)),
+                "compares": compares(entry),
+            }
+            for name, entry in self._task(wildcards).measured.items()
+        ]
 
     def receipt(self, wildcards: Wildcards) -> str:
         """Look up the receipt of the shard that the network is in."""
@@ -104,25 +117,23 @@ class Lookup:
         return [task.loss(network) for network in self.networks(wildcards)]
 
     def siblings(self, wildcards: Wildcards) -> list[list[int]]:
-        """Look up the siblings of each of the shard's networks; none for most families."""
-        task, compares = self._task(wildcards), self._compares(wildcards)
-        return [task.siblings(network) * compares for network in self.networks(wildcards)]
+        """Look up the siblings of each of the shard's networks; none if no family needs them."""
+        task = self._task(wildcards)
+        needed = any(map(compares, task.measured.values()))
+        return [task.siblings(network) * needed for network in self.networks(wildcards)]
 
     def sibling_receipts(self, wildcards: Wildcards) -> list[str]:
         """Look up the receipts of the other shards that hold these siblings."""
-        if not self._compares(wildcards):
+        task = self._task(wildcards)
+        if not any(map(compares, task.measured.values())):
             return []
-        return targets.sibling_receipts(self._task(wildcards), int(wildcards.shard))
-
-    def _compares(self, wildcards: Wildcards) -> bool:
-        """Whether the measures of a family may need siblings or unlabelled inputs."""
-        family = self.family(wildcards)
-        return family in COMPARING_FAMILIES or family not in FAMILIES
+        return targets.sibling_receipts(task, int(wildcards.shard))
 
     def unlabelled(self, wildcards: Wildcards) -> Settings | None:
-        """Look up the task's unlabelled inputs, if it has any; none for most families."""
-        named: Settings | None = self._task(wildcards).own["unlabelled"]
-        return named if self._compares(wildcards) else None
+        """Look up the task's unlabelled inputs; None if it has none, or no family needs them."""
+        task = self._task(wildcards)
+        named: Settings | None = task.own["unlabelled"]
+        return named if any(map(compares, task.measured.values())) else None
 
     def unlabelled_file(self, wildcards: Wildcards) -> list[str]:
         """Look up the file of these inputs."""
@@ -191,6 +202,11 @@ class Lookup:
         """Give minutes of the diagrams of a shard."""
         networks = len(self.networks(wildcards))
         return resources.minutes_of_diagrams(self._task(wildcards).run, networks)
+
+    def minutes_of_measures(self, wildcards: Wildcards) -> int:
+        """Give minutes of all families of measures of a shard."""
+        families = len(self._task(wildcards).measured)
+        return resources.minutes_of_measures(len(self.networks(wildcards)), families)
 
     def _run(self, wildcards: Wildcards) -> tuple[int, Settings]:
         experiment = self.plan.experiment(wildcards.study, wildcards.experiment)

@@ -89,14 +89,28 @@ def diagram_threads(settings: Settings) -> int:
     return THREADS if large and _engine(settings) in limits.THREADED_ENGINES else 1
 
 
-def memory_of_measures(family: str, device: str) -> int:
-    """Return megabytes of a family of measures; some keep graphs between products, or gradients."""
+def memory_of_measures(families: Iterable[str], device: str) -> int:
+    """Return megabytes of families of measures, which are computed one after another.
+
+    Args:
+        families: their names. Some keep graphs between products, or gradients.
+        device: where networks are run.
+    """
     held = {
         "curvature": 2 * limits.CURVATURE_GRAPH_BYTES,
         "information": 2 * limits.CURVATURE_GRAPH_BYTES,
         "gradients": 2 * limits.SAMPLE_GRADIENT_BYTES,
     }
-    return memory(NETWORK + held.get(family, 0) // 1_000_000, device)
+    most = max((held.get(family, 0) for family in families), default=0)
+    return memory(NETWORK + most // 1_000_000, device)
+
+
+def minutes_of_measures(networks: int, families: int) -> int:
+    """Return minutes of all families of measures of a shard of networks.
+
+    A job that is stopped before its end keeps the families that it has computed.
+    """
+    return minutes(60, 15, networks) + 30 * (families - 1)
 
 
 def memory_of_eigenvalues(weights: Path, device: str) -> int:

@@ -141,7 +141,7 @@ def remove_outdated_shards(results: Path, tasks: Iterable[TaskPlan]) -> None:
             superseded = not networks or any(int(network) < task.count for network in networks)
             if int(receipt.stem) in task.shards or not superseded:
                 continue
-            for parent in ("topology/*", "measures/*", "shards"):
+            for parent in ("topology/*", "measures/*", "measures", "shards"):
                 # The receipt goes last: a killed run leaves it to the next.
                 for path in sorted(folder.glob(f"{parent}/{receipt.stem}.*")):
                     path.unlink()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gengap.names import STAGED_FAMILY
 from gengap.planned_figures import FIGURES
 from gengap.planning.plan import Plan
 from gengap.planning.settings import Settings
@@ -104,24 +103,21 @@ def export_receipt(task: TaskPlan) -> list[str]:
     return [f"results/{task.exported_from}/pgdl/exported.txt"] if task.exported_from else []
 
 
-def measure_folders(task: TaskPlan) -> list[str]:
-    """Return the folders that hold one table of measures a shard, topology's first."""
-    folders = [f"measures/{family}" for family in task.families if family != STAGED_FAMILY]
-    return ["topology/summaries"] * task.staged + folders
+def summary_tables(task: TaskPlan) -> list[str]:
+    """Return the summaries of every shard's persistence diagrams, if these are computed."""
+    folder = f"results/{task.name}/topology/summaries"
+    return [f"{folder}/{shard}.csv" for shard in task.shards] if task.staged else []
 
 
-def measure_tables(task: TaskPlan) -> list[str]:
-    """Return the tables of measures of every family and shard."""
-    return [
-        f"results/{task.name}/{folder}/{shard}.csv"
-        for folder in measure_folders(task)
-        for shard in task.shards
-    ]
+def summary_failures(task: TaskPlan) -> list[str]:
+    """Return the lists of failed networks beside the summaries."""
+    return [f"{table.removesuffix('.csv')}.failed.json" for table in summary_tables(task)]
 
 
-def failure_lists(task: TaskPlan) -> list[str]:
-    """Return the lists of failed networks beside the tables of measures."""
-    return [f"{table.removesuffix('.csv')}.failed.json" for table in measure_tables(task)]
+def measure_receipts(task: TaskPlan) -> list[str]:
+    """Return the lists of the families that were computed for each shard; none without families."""
+    receipts = [f"results/{task.name}/measures/{shard}.json" for shard in task.shards]
+    return receipts if task.measured else []
 
 
 def table_files(task: TaskPlan) -> list[str]:

@@ -120,18 +120,6 @@ class TaskPlan:
             for network in self.networks(shard)
         ]
 
-    def family_entry(self, family: str) -> str:
-        """Return how the settings name a family that a job computes.
-
-        Raises:
-            GengapError: the task has no such family, or its work is staged in files.
-        """
-        if family not in self.families or family == STAGED_FAMILY:
-            raise GengapError(
-                f"Task '{self.name}' has no measures of family '{family}': add it to 'families'."
-            )
-        return self.families[family]
-
     @cached_property
     def count(self) -> int:
         """How many networks the task has; they are planned by position, 0 and on.
@@ -158,6 +146,11 @@ class TaskPlan:
     def families(self) -> dict[str, str]:
         """The families of measures that are computed: by name, their entries in the settings."""
         return families(self.run["families"])
+
+    @property
+    def measured(self) -> dict[str, str]:
+        """The families whose work is not staged in files: by name, their entries."""
+        return {name: entry for name, entry in self.families.items() if name != STAGED_FAMILY}
 
     @property
     def slow(self) -> bool:
