@@ -27,7 +27,6 @@ from gengap.evaluation.regression import (
     fitted,
     held_out,
     level_factor,
-    masks,
     pooled_r2,
     standardised_columns,
 )
@@ -139,7 +138,7 @@ def combine(designs: Designs, folds: Folds, rng: np.random.Generator) -> Combina
         points=designs.points,
         draws=folds.draws,
     )
-    cells = masks(folds)
+    cells = folds.masks
     predictions, learners, importance = cross_validate(ingredients, cells, rng)
     return Combination(
         combination_table(ingredients, predictions, learners),

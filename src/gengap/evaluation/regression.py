@@ -54,18 +54,9 @@ class Basis:
     factors: tuple[np.ndarray, ...]
 
 
-def masks(folds: Folds) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return for each repeat two (cells, networks) bool arrays: to train on, and to predict."""
-    cells: list[tuple[list[np.ndarray], list[np.ndarray]]] = [([], []) for _ in folds.labels]
-    for repeat, train, test in folds.cells():
-        cells[repeat][0].append(train)
-        cells[repeat][1].append(test)
-    return [(np.array(train), np.array(test)) for train, test in cells]
-
-
 def least_training(folds: Folds) -> int:
     """Return the number of training networks of the cell that has the fewest."""
-    return min(int(train.sum(axis=1).min()) for train, _ in masks(folds))
+    return min(int(train.sum(axis=1).min()) for train, _ in folds.masks)
 
 
 def mean_basis(folds: Folds) -> Basis:
@@ -77,7 +68,7 @@ def mean_basis(folds: Folds) -> Basis:
     series and cross section data", Econometrica 46, 1978): the few draws of a task cannot tell how
     the levels of draws depend on a measure. With one draw it is the basis of the constant.
     """
-    return Basis(tuple(level_factor(train, folds.draws) for train, _ in masks(folds)))
+    return Basis(tuple(level_factor(train, folds.draws) for train, _ in folds.masks))
 
 
 def level_factor(train: np.ndarray, draws: np.ndarray) -> np.ndarray:
@@ -191,7 +182,7 @@ def predict(basis: Basis, gaps: np.ndarray, folds: Folds) -> np.ndarray:
     return np.array(
         [
             held_out(fitted(factor, train, gaps)[:, :, None], gaps, train, test)[:, 0]
-            for factor, (train, test) in zip(basis.factors, masks(folds), strict=True)
+            for factor, (train, test) in zip(basis.factors, folds.masks, strict=True)
         ]
     )
 
@@ -222,7 +213,7 @@ def predict_scalars(
     count = values.shape[1]
     predictions = np.zeros((len(bases), count, folds.repeats, len(gaps)))
     used = np.zeros((count, len(TRANSFORMS)), dtype=np.int64)
-    for repeat, (train, test) in enumerate(masks(folds)):
+    for repeat, (train, test) in enumerate(folds.masks):
         columns, kinds = transformed(values, train)
         columns = standardised_columns(columns, train)
         used += (kinds[:, :, None] == np.arange(len(TRANSFORMS))).sum(axis=0)
@@ -303,7 +294,7 @@ def cell_columns(
         (cells, networks, columns) values, and (cells, networks) bool: train, test.
     """
     values = span(design.values) if design.reduced else design.values
-    for train, test in masks(folds):
+    for train, test in folds.masks:
         if design.reduced:
             columns = principal_component_scores(values, train)
         elif design.kind == "scalar":
@@ -393,19 +384,39 @@ def principal_component_scores(values: np.ndarray, train: np.ndarray) -> np.ndar
     Returns:
         (cells, networks, components); zeros beyond a cell's number of components.
     """
-    size = train.sum(axis=1)
-    centred = values - (train / size[:, None] @ values)[:, None, :]
-    inside = centred * train[:, :, None]
-    square, vectors = np.linalg.eigh(inside @ inside.mT)
+    rows, present = training_rows(train)
+    weights = present / present.sum(axis=1, keepdims=True)
+    # Products of networks, less the means over the training networks in both directions.
+    products = (values @ values.T)[:, rows].transpose(1, 0, 2)
+    products = products - np.einsum("cnm,cm->cn", products, weights)[:, :, None]
+    inside = np.take_along_axis(products, rows[:, :, None], axis=1)
+    products -= np.einsum("cmk,cm->ck", inside, weights)[:, None, :]
+    products *= present[:, None, :]
+    inside = np.take_along_axis(products, rows[:, :, None], axis=1) * present[:, :, None]
+    square, vectors = np.linalg.eigh((inside + inside.mT) / 2)
     square, vectors = np.maximum(square[:, ::-1], 0.0), vectors[:, :, ::-1]
     variance = np.cumsum(square, axis=1)
     enough = 1 + np.sum(variance < EXPLAINED_VARIANCE * variance[:, -1:], axis=1)
-    most = np.array([most_principal_components(int(count)) for count in size])
-    used = np.arange(len(values)) < np.minimum(enough, most)[:, None]
-    used &= square > 0
+    most = np.array([most_principal_components(int(count)) for count in present.sum(axis=1)])
+    width = int(np.minimum(enough, most).max())
+    square, vectors = square[:, :width], vectors[:, :, :width]
+    used = (np.arange(width) < np.minimum(enough, most)[:, None]) & (square > 0)
     scale = np.where(used, 1 / np.sqrt(np.where(used, square, 1.0)), 0.0)
-    directions = (vectors * scale[:, None, :])[:, :, : int(most.max())]
-    return np.asarray(centred @ (inside.mT @ directions))
+    return np.asarray(products @ (vectors * scale[:, None, :]))
+
+
+def training_rows(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of each cell's training networks, padded to one length.
+
+    Args:
+        train: (cells, networks) bool.
+
+    Returns:
+        (cells, most training networks) int64, and bool: false where the index is padding.
+    """
+    counts = train.sum(axis=1)
+    rows = np.argsort(~train, axis=1, kind="stable")[:, : int(counts.max())]
+    return rows, np.arange(rows.shape[1]) < counts[:, None]
 
 
 def span(values: np.ndarray) -> np.ndarray:
