@@ -166,15 +166,15 @@ def cross_validate(
 ) -> tuple[dict[str, np.ndarray], dict[str, str], pd.DataFrame]:
     """Predict every network while it is held out, by every combination.
 
-    Args:
-        ingredients: what is combined.
-        cells: for each repeat two (cells, networks) bool arrays: to train on, and to predict.
-        rng: draws the permutations.
-
     Permuting the columns of one family over all networks, together (Breiman, "Random forests",
     Machine Learning 45, 2001, section 10), moves the family's contributions to the predictions, for
     all learners are sums of functions of one column. Each network is held out once in a repeat, so
     a permutation of all networks is one of those that are held out.
+
+    Args:
+        ingredients: what is combined.
+        cells: for each repeat two (cells, networks) bool arrays: to train on, and to predict.
+        rng: draws the permutations.
 
     Returns:
         (repeats, networks) predictions and the learner that most cells chose, by name; and the
@@ -329,7 +329,8 @@ def combination_table(
     everything = len(ingredients.families)
     # The indicators of the hyper-parameters, which come after the measures, do not count.
     counts = {
-        name: int(np.sum(columns < everything)) for name, columns in ingredients.selections().items()
+        name: int(np.sum(columns < everything))
+        for name, columns in ingredients.selections().items()
     }
     counts[BEST_SINGLE] = everything
     gaps = ingredients.gaps

@@ -25,6 +25,8 @@ FOLDS = 8
 """Number of folds, where there are at least ``2 * FOLDS`` grid points."""
 REPEATS = 80
 """Number of random partitions into folds; scores are averaged over them."""
+NESTED_REPEATS = 20
+"""Of these partitions, the first ones; for combinations, which choose inside each cell."""
 STARTS = 16
 """Most random partitions that are improved, of which the most balanced one is used."""
 CHOICES = 3

@@ -31,7 +31,7 @@ from gengap.evaluation.designs import (
 )
 from gengap.evaluation.duplicates import merged
 from gengap.evaluation.environments import partial_tau, robustness
-from gengap.evaluation.folds import repeated_folds
+from gengap.evaluation.folds import NESTED_REPEATS, repeated_folds
 from gengap.evaluation.linear_model import ordinary_least_squares
 from gengap.evaluation.questions import (
     ADDS_TO_ADDITIVE,
@@ -194,7 +194,8 @@ def evaluate(
     Each measure's components are regressed on by ordinary least squares with an intercept. Scalars
     are transformed where they are highly skewed (``regression.transformed``). Predictions are of
     networks whose grid point, and whose draw of the training data, the fit did not see: repeated
-    K-fold cross-validation with partitions that all rows share (``folds.repeated_folds``). The
+    K-fold cross-validation with partitions that all rows share (``folds.repeated_folds``); rows of
+    combinations, whose fits cost more, have the first of them only. The
     held-out predictions of a repeat are pooled into one R2. ``r2_std`` is the deviation of R2 over
     the repeats; it says how far the score depends on the partition, and is no standard error.
 
@@ -315,7 +316,7 @@ def tables(
         The evaluation.
     """
     folds = repeated_folds(designs.grid, designs.draws, sampling.generator("folds"))
-    together = combine(designs, folds, sampling.generator("combination"))
+    together = combine(designs, folds.first(NESTED_REPEATS), sampling.generator("combination"))
     rows = [*score(designs, folds, sampling.generator("references")), *combination_rows(together)]
     r2 = {row.name: pooled_r2(row.predictions, designs.gaps, designs.draws) for row in rows}
     rows = by_falling_score(rows, r2)

@@ -199,7 +199,7 @@ class Training:
         return self.centred(self.values)
 
     def means(self, values: np.ndarray) -> np.ndarray:
-        """Return (cells, draws, columns): the means of the draws over (cells, networks, columns)."""
+        """Return (cells, draws, columns): means of the draws over (cells, networks, columns)."""
         return np.asarray(self.membership.mT @ values / np.maximum(self.sizes, 1)[:, :, None])
 
     def centred(self, values: np.ndarray) -> np.ndarray:
@@ -208,9 +208,7 @@ class Training:
 
     def level(self, values: np.ndarray) -> np.ndarray:
         """Return (cells, columns): the mean of the means of the draws that a cell has."""
-        return np.asarray(
-            self.means(values).sum(axis=1) / np.sum(self.sizes > 0, axis=1)[:, None]
-        )
+        return np.asarray(self.means(values).sum(axis=1) / np.sum(self.sizes > 0, axis=1)[:, None])
 
     @cached_property
     def mean_level(self) -> np.ndarray:
@@ -219,9 +217,7 @@ class Training:
 
     def without_own(self) -> np.ndarray:
         """Return (cells, networks): each gap less the mean of the others of its draw."""
-        return np.asarray(
-            self.centred_gaps * (self.own_sizes / np.maximum(1, self.own_sizes - 1))
-        )
+        return np.asarray(self.centred_gaps * (self.own_sizes / np.maximum(1, self.own_sizes - 1)))
 
 
 def fit_ridge(training: Training) -> list[Linear]:

@@ -248,11 +248,12 @@ def predict_vector(
     """
     predictions = np.zeros((len(bases), folds.repeats, len(gaps)))
     for repeat, (columns, train, test) in enumerate(cell_columns(design, folds)):
-        for index, basis in enumerate(bases):
+        beside = []
+        for basis in bases:
             factor = basis.factors[repeat]
-            both = np.concatenate([factor, added_factor(factor, columns, train)], axis=2)
-            prediction = fitted(both, train, gaps)[:, :, None]
-            predictions[index, repeat] = held_out(prediction, gaps, train, test)[:, 0]
+            added = added_factor(factor, columns, train)
+            beside.append(fitted(factor, train, gaps) + fitted(added, train, gaps))
+        predictions[:, repeat] = held_out(np.stack(beside, axis=2), gaps, train, test).T
     return predictions
 
 
@@ -469,8 +470,9 @@ def transformed(values: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.n
         np.where(one_sign & (np.abs(skewness(logarithms, train)) <= MOST_SKEWNESS), LOG, RANK),
     )
     columns = np.where((kinds == LOG)[:, None, :], logarithms, values)
-    for cell, scalar in np.argwhere(kinds == RANK):
-        columns[cell, :, scalar] = normal_scores(values[:, scalar], train[cell])
+    for scalar in np.flatnonzero((kinds == RANK).any(axis=0)):
+        cells = kinds[:, scalar] == RANK
+        columns[cells, :, scalar] = normal_scores(values[:, scalar], train[cells])
     low, high = bounds(columns, train)
     return np.clip(columns, low, high), kinds
 
@@ -489,12 +491,31 @@ def skewness(values: np.ndarray, train: np.ndarray) -> np.ndarray:
 
 
 def normal_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Return (networks,) normal scores; others than the training networks are interpolated."""
-    distinct, counts = np.unique(values[train], return_counts=True)
+    """Return normal scores; others than those of training networks are interpolated.
+
+    Args:
+        values: (networks,).
+        train: (cells, networks) bool.
+
+    Returns:
+        (cells, networks).
+    """
+    distinct, index = np.unique(values, return_inverse=True)
+    counts = train @ np.eye(len(distinct))[index]
     # Equal values share the average of their ranks.
-    ranks = np.cumsum(counts) - (counts - 1) / 2
-    scores = ndtri((ranks - 3 / 8) / (counts.sum() + 1 / 4))
-    return np.asarray(np.interp(values, distinct, scores))
+    ranks = np.cumsum(counts, axis=1) - (counts - 1) / 2
+    scores = ndtri((ranks - 3 / 8) / (train.sum(axis=1, keepdims=True) + 1 / 4))
+    # The nearest training values on both sides, or the last one beyond the range.
+    present, place = counts > 0, np.arange(len(distinct))
+    below = np.maximum.accumulate(np.where(present, place, -1), axis=1)
+    above = np.minimum.accumulate(np.where(present, place, len(place))[:, ::-1], axis=1)[:, ::-1]
+    below = np.where(below < 0, above, below)
+    above = np.where(above == len(place), below, above)
+    low, high = np.take_along_axis(scores, below, 1), np.take_along_axis(scores, above, 1)
+    width = distinct[above] - distinct[below]
+    share = (distinct - distinct[below]) / np.where(width > 0, width, 1.0)
+    between = np.where(width > 0, low + share * (high - low), low)
+    return np.asarray(between[:, index])
 
 
 def bounds(columns: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
