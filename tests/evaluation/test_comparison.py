@@ -48,6 +48,19 @@ def test_equal_scores_are_no_evidence_and_constant_differences_are_certain() -> 
     assert compare(scores - 0.01, scores, 0.2)[3:] == (0, 0, 1, 0)
 
 
+def test_rows_of_unequal_repeats_are_compared_on_those_that_both_have() -> None:
+    rng = np.random.default_rng(3)
+    scores = {name: rng.normal(size=(repeats, 8)) for name, repeats in (("a", 6), ("b", 4))}
+    scores["c"] = rng.normal(size=(6, 8))
+    table = comparisons(scores, ["a", "b"], list("abc"), 0.2).set_index(["measure", "against"])
+    for (name, other), repeats in {("c", "a"): 6, ("b", "a"): 4, ("a", "b"): 4}.items():
+        by_hand = scores[name][:repeats] - scores[other][:repeats]
+        assert table.loc[(name, other), "difference"] == pytest.approx(by_hand.mean())
+        error = by_hand.std(ddof=1) * np.sqrt(1 / by_hand.size + 0.2)
+        expected = 2 * stats.t.sf(abs(by_hand.mean()) / error, by_hand.size - 1)
+        assert table.loc[(name, other), "p"] == pytest.approx(expected)
+
+
 def test_holm_by_hand() -> None:
     np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
 

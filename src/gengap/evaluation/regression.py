@@ -53,6 +53,10 @@ class Basis:
 
     factors: tuple[np.ndarray, ...]
 
+    def first(self, repeats: int) -> Basis:
+        """Return the basis in the first repeats alone."""
+        return Basis(self.factors[:repeats])
+
 
 def least_training(folds: Folds) -> int:
     """Return the number of training networks of the cell that has the fewest."""
@@ -195,7 +199,7 @@ def fitted(factor: np.ndarray, train: np.ndarray, gaps: np.ndarray) -> np.ndarra
 
 def predict_scalars(
     values: np.ndarray, gaps: np.ndarray, folds: Folds, bases: Sequence[Basis]
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[list[np.ndarray], np.ndarray]:
     """Predict the gap from each of many scalars, beside each of some bases.
 
     What :func:`extended` and :func:`predict` do for one scalar, for all of them at once.
@@ -204,35 +208,37 @@ def predict_scalars(
         values: (networks, scalars).
         gaps: (networks,).
         folds: the cells.
-        bases: what each scalar is fitted beside.
+        bases: what each scalar is fitted beside, in all repeats or in the first ones.
 
     Returns:
-        (bases, scalars, repeats, networks) predictions, and (scalars, 3) how many cells use each
-        of ``TRANSFORMS``.
+        For each basis, (scalars, its repeats, networks) predictions; and (scalars, 3) how many
+        cells use each of ``TRANSFORMS``.
     """
     count = values.shape[1]
-    predictions = np.zeros((len(bases), count, folds.repeats, len(gaps)))
+    predictions = [np.zeros((count, len(basis.factors), len(gaps))) for basis in bases]
     used = np.zeros((count, len(TRANSFORMS)), dtype=np.int64)
     for repeat, (train, test) in enumerate(folds.masks):
         columns, kinds = transformed(values, train)
         columns = standardised_columns(columns, train)
         used += (kinds[:, :, None] == np.arange(len(TRANSFORMS))).sum(axis=0)
         inside = columns * train[:, :, None]
-        for index, basis in enumerate(bases):
+        for own, basis in zip(predictions, bases, strict=True):
+            if repeat >= len(basis.factors):
+                continue
             factor = basis.factors[repeat]
             residual = columns - factor @ (factor.mT @ inside)
             square = np.sum(inside * residual, axis=1)
             independent = square > RANK_TOLERANCE**2 * train.sum(axis=1)[:, None]
-            slope = np.einsum("cns,cn->cs", residual, train * gaps)
+            slope = ((train * gaps)[:, None, :] @ residual)[:, 0]
             slope = np.where(independent, slope / np.where(independent, square, 1.0), 0.0)
             prediction = fitted(factor, train, gaps)[:, :, None] + residual * slope[:, None, :]
-            predictions[index, :, repeat] = held_out(prediction, gaps, train, test).T
+            own[:, repeat] = held_out(prediction, gaps, train, test).T
     return predictions, used
 
 
 def predict_vector(
     design: Design, gaps: np.ndarray, folds: Folds, bases: Sequence[Basis]
-) -> np.ndarray:
+) -> list[np.ndarray]:
     """Predict the gap from one design beside each of some bases.
 
     What :func:`extended` and :func:`predict` do, with the design's columns computed once.
@@ -241,19 +247,20 @@ def predict_vector(
         design: (networks, columns).
         gaps: (networks,).
         folds: the cells.
-        bases: what the design is fitted beside.
+        bases: what the design is fitted beside, in all repeats or in the first ones.
 
     Returns:
-        (bases, repeats, networks).
+        For each basis, (its repeats, networks).
     """
-    predictions = np.zeros((len(bases), folds.repeats, len(gaps)))
+    predictions = [np.zeros((len(basis.factors), len(gaps))) for basis in bases]
     for repeat, (columns, train, test) in enumerate(cell_columns(design, folds)):
-        beside = []
-        for basis in bases:
+        for own, basis in zip(predictions, bases, strict=True):
+            if repeat >= len(basis.factors):
+                continue
             factor = basis.factors[repeat]
             added = added_factor(factor, columns, train)
-            beside.append(fitted(factor, train, gaps) + fitted(added, train, gaps))
-        predictions[:, repeat] = held_out(np.stack(beside, axis=2), gaps, train, test).T
+            prediction = fitted(factor, train, gaps) + fitted(added, train, gaps)
+            own[repeat] = held_out(prediction[:, :, None], gaps, train, test)[:, 0]
     return predictions
 
 
@@ -582,7 +589,7 @@ def fold_scores(predictions: np.ndarray, gaps: np.ndarray, folds: Folds) -> np.n
     """Split the pooled R2 of each repeat into one score for each fold.
 
     Args:
-        predictions: (..., repeats, networks).
+        predictions: (..., repeats, networks), of all repeats or of the first ones.
         gaps: (networks,), not all equal.
         folds: the folds.
 
@@ -593,7 +600,7 @@ def fold_scores(predictions: np.ndarray, gaps: np.ndarray, folds: Folds) -> np.n
     predictions = without_levels(predictions, folds.draws)
     gaps = without_levels(gaps, folds.draws)
     error = (predictions - gaps) ** 2 / np.sum((gaps - gaps.mean()) ** 2)
-    inside = np.eye(folds.count)[folds.labels]
+    inside = np.eye(folds.count)[folds.labels[: error.shape[-2]]]
     return np.asarray(1 - folds.count * np.einsum("...rn,rnk->...rk", error, inside))
 
 
