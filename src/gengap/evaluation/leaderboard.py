@@ -194,10 +194,12 @@ def evaluate(
     Each measure's components are regressed on by ordinary least squares with an intercept. Scalars
     are transformed where they are highly skewed (``regression.transformed``). Predictions are of
     networks whose grid point, and whose draw of the training data, the fit did not see: repeated
-    K-fold cross-validation with partitions that all rows share (``folds.repeated_folds``); rows of
-    combinations, whose fits cost more, have the first of them only. The
+    K-fold cross-validation with partitions that all rows share (``folds.repeated_folds``). The
     held-out predictions of a repeat are pooled into one R2. ``r2_std`` is the deviation of R2 over
-    the repeats; it says how far the score depends on the partition, and is no standard error.
+    the repeats; it says how far the score depends on the partition, and is no standard error. What
+    costs most has the first ``folds.NESTED_REPEATS`` repeats only: combinations, measures that are
+    reduced to principal components, and increments. Two rows are compared in the repeats that both
+    have.
 
     Measures that are affine maps of each other are one row (``duplicates.merged``). A measure with
     more coefficients than training networks is ``underdetermined``: it is scored by the solution of

@@ -175,6 +175,15 @@ def score(designs: Designs, folds: Folds, rng: np.random.Generator) -> list[Row]
     return rows
 
 
+def own_folds(design: Design, folds: Folds) -> Folds:
+    """Return the repeats in which a measure alone predicts the gap.
+
+    Principal components are found anew in each cell, which costs more than all else together. So
+    reduced designs have the first repeats only, as combinations have.
+    """
+    return folds.first(NESTED_REPEATS) if design.reduced else folds
+
+
 def score_scalars(designs: Sequence[Design], models: Models) -> dict[str, Row]:
     """Score designs of one component, all at once, and return the rows by name."""
     values = np.column_stack([design.values for design in designs])
@@ -200,7 +209,9 @@ def score_vector(design: Design, models: Models) -> Row:
     Returns:
         The row.
     """
-    predictions = predict_vector(design, models.gaps, models.folds, models.bases)
+    folds = own_folds(design, models.folds)
+    bases = [basis.first(folds.repeats) for basis in models.bases]
+    predictions = predict_vector(design, models.gaps, folds, bases)
     gains = models.increments([own[None] for own in predictions])[:, 0]
     if design.underdetermined(models.least_training, models.columns):
         gains = np.full(2, np.nan)
