@@ -97,9 +97,10 @@ class Evaluation:
             same for spearman and pearson, partial_tau, psi, sign_error_mean, sign_error_worst
             (over all environments), reliability, width_90 (of a 90 % interval for one new network),
             mean_error (absolute, held out), networks, left_out; by falling r2_mean.
-        repeats: measure, repeat, r2.
-        tests: measure, against (the best measure and each reference), difference of r2_mean, low,
-            high (95 %), p, p_holm, probability_better, probability_equal, probability_worse.
+        repeats: measure, repeat, r2; as many repeats as the row has.
+        tests: measure, against (the best measure and each reference), difference of R2 in the
+            repeats that both have, low, high (95 %), p, p_holm, probability_better,
+            probability_equal, probability_worse.
         questions: measure, question, statistic, p, p_family, networks.
         correlations: measure, statistic, stratum, estimate, low, high, p, p_family, networks.
         environments: measure, hyper_parameter ("all" for the mean over them), psi, sign_error_mean,
