@@ -289,7 +289,7 @@ def compare_pairs(zoo: Zoo, rng: np.random.Generator, shares: Shares) -> None:
     repeated, halved = repeated_scores(designs, folds), halved_scores(designs, seed)
     ratio = folds.held_out_ratio
     tests: dict[str, Callable[[str, str], float]] = {
-        NEW: lambda first, second: compare(repeated[first], repeated[second], ratio).p,
+        NEW: lambda first, second: float(compare(repeated[first], repeated[second], ratio).p),
         OLD: lambda first, second: paired_t_test(halved[first], halved[second])[1],
     }
     for design, test in tests.items():
@@ -442,7 +442,8 @@ def main() -> None:
         rng = np.random.default_rng(seed)
         zoo = made_up_zoo(rng)
         ask_zoo(zoo, rng, shares)
-        compare_pairs(zoo, rng, shares)
+        compare_pairs(zoo, np.random.default_rng([seed, 2]), shares)
+        rng = np.random.default_rng([seed, 3])
         ask_saturated(made_up_zoo(rng, levels=(5, 5), draws=1), rng, shares)
     rngs = [np.random.default_rng([seed, 1]) for seed in range(STABILITY_ZOOS)]
     stable = stability_rows(

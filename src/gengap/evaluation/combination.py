@@ -216,8 +216,8 @@ def cross_validate(
     importance = pd.DataFrame(
         {"family": families, "importance": losses.mean(axis=0), "low": low, "high": high}
     )
-    learners = {name: counts.most_common(1)[0][0] for name, counts in chosen.items()}
-    return predictions, learners, importance
+    most = {name: counts.most_common(1)[0][0] for name, counts in chosen.items()}
+    return predictions, most, importance
 
 
 def per_cell(columns: np.ndarray, train: np.ndarray) -> np.ndarray:

@@ -186,7 +186,7 @@ class Training:
     @cached_property
     def own_sizes(self) -> np.ndarray:
         """(cells, networks) number of training networks of each network's draw, at least one."""
-        return np.maximum(np.einsum("cng,cg->cn", self.membership, self.sizes), 1.0)
+        return np.asarray(np.maximum(np.einsum("cng,cg->cn", self.membership, self.sizes), 1.0))
 
     @cached_property
     def centred_gaps(self) -> np.ndarray:
