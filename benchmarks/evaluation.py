@@ -28,7 +28,7 @@ from gengap.evaluation.comparison import compare, groups, holm
 from gengap.evaluation.designs import Design, Designs, hyper_parameter_design, prepare
 from gengap.evaluation.duplicates import merged
 from gengap.evaluation.five_by_two import cross_validate, halves, paired_t_test
-from gengap.evaluation.folds import repeated_folds
+from gengap.evaluation.folds import Folds, repeated_folds
 from gengap.evaluation.leaderboard import REDUCED
 from gengap.evaluation.questions import (
     ADDS_TO_ADDITIVE,
@@ -46,6 +46,7 @@ from gengap.evaluation.regression import (
     predict_scalars,
     predict_vector,
 )
+from gengap.evaluation.scoring import own_folds
 from gengap.files import writing
 
 FOLDER = Path("results/benchmarks/evaluation")
@@ -148,28 +149,28 @@ def made_up_zoo(
 # ---- the scores of both designs ------------------------------------------------------------------
 
 
-def repeated_scores(designs: Designs, seed: int) -> dict[str, np.ndarray]:
+def partitions(designs: Designs, seed: int) -> Folds:
+    """Return the folds that a seed draws."""
+    return repeated_folds(designs.grid, designs.draws, np.random.default_rng(seed))
+
+
+def repeated_scores(designs: Designs, folds: Folds) -> dict[str, np.ndarray]:
     """Return the (repeats, folds) scores of the new design, eligible measures by falling mean."""
-    folds = repeated_folds(designs.grid, designs.draws, np.random.default_rng(seed))
-    mean, most = [mean_basis(folds)], least_training(folds)
+    mean, most = mean_basis(folds), least_training(folds)
     eligible = [d for d in designs.measures if not d.constant and not d.underdetermined(most)]
     scalars = [design for design in eligible if len(design.components) == 1]
-    predictions = {
-        design.name: predict_vector(design, designs.gaps, folds, mean)[0]
-        for design in eligible
-        if len(design.components) > 1
-    }
+    predictions = {}
+    for design in eligible:
+        if len(design.components) > 1:
+            own = own_folds(design, folds)
+            [alone] = predict_vector(design, designs.gaps, own, [mean.first(own.repeats)])
+            predictions[design.name] = alone
     if scalars:
         values = np.column_stack([design.values for design in scalars])
-        of_scalars = predict_scalars(values, designs.gaps, folds, mean)[0][0]
+        of_scalars = predict_scalars(values, designs.gaps, folds, [mean])[0][0]
         predictions |= {d.name: own for d, own in zip(scalars, of_scalars, strict=True)}
-    scores = {name: fold_scores(own, designs.gaps, folds) for name, own in predictions.items()}
+    scores = {name: fold_scores(p, designs.gaps, folds) for name, p in predictions.items()}
     return dict(sorted(scores.items(), key=lambda item: (-float(item[1].mean()), item[0])))
-
-
-def held_out_ratio(designs: Designs) -> float:
-    """Return the ratio of networks held out to networks fitted, which no partition changes."""
-    return repeated_folds(designs.grid, designs.draws, np.random.default_rng(0)).held_out_ratio
 
 
 def halved_scores(designs: Designs, seed: int) -> dict[str, np.ndarray]:
@@ -284,10 +285,11 @@ def compare_pairs(zoo: Zoo, rng: np.random.Generator, shares: Shares) -> None:
     }
     designs = zoo.with_measures(measures)
     seed = int(rng.integers(2**31))
-    repeated, halved = repeated_scores(designs, seed), halved_scores(designs, seed)
-    ratio = held_out_ratio(designs)
+    folds = partitions(designs, seed)
+    repeated, halved = repeated_scores(designs, folds), halved_scores(designs, seed)
+    ratio = folds.held_out_ratio
     tests: dict[str, Callable[[str, str], float]] = {
-        NEW: lambda first, second: compare(repeated[first], repeated[second], ratio).p,
+        NEW: lambda first, second: float(compare(repeated[first], repeated[second], ratio).p),
         OLD: lambda first, second: paired_t_test(halved[first], halved[second])[1],
     }
     for design, test in tests.items():
@@ -338,12 +340,14 @@ def stability(designs: Designs) -> dict[str, tuple[int, float, float]]:
         For each design: in how many of ``SEEDS`` the most frequent best row is best, the mean
         Jaccard index of two first groups, and the mean size of the first group.
     """
-    results, ratio = {}, held_out_ratio(designs)
-    for design, scores_of, first_of in (
-        (NEW, repeated_scores, first_of_repeated),
-        (OLD, halved_scores, first_of_halved),
+    results, seeds = {}, range(SEEDS)
+    drawn = [partitions(designs, seed) for seed in seeds]
+    # No partition changes the ratio of networks held out to networks fitted.
+    ratio = drawn[0].held_out_ratio
+    for design, scores, first_of in (
+        (NEW, [repeated_scores(designs, folds) for folds in drawn], first_of_repeated),
+        (OLD, [halved_scores(designs, seed) for seed in seeds], first_of_halved),
     ):
-        scores = [scores_of(designs, seed) for seed in range(SEEDS)]
         best = Counter(next(iter(own)) for own in scores)
         firsts = [first_of(own, ratio) for own in scores]
         jaccard = [len(a & b) / len(a | b) for a, b in itertools.combinations(firsts, 2)]
@@ -438,7 +442,8 @@ def main() -> None:
         rng = np.random.default_rng(seed)
         zoo = made_up_zoo(rng)
         ask_zoo(zoo, rng, shares)
-        compare_pairs(zoo, rng, shares)
+        compare_pairs(zoo, np.random.default_rng([seed, 2]), shares)
+        rng = np.random.default_rng([seed, 3])
         ask_saturated(made_up_zoo(rng, levels=(5, 5), draws=1), rng, shares)
     rngs = [np.random.default_rng([seed, 1]) for seed in range(STABILITY_ZOOS)]
     stable = stability_rows(

@@ -28,7 +28,7 @@ from gengap.evaluation.combination import (
 from gengap.evaluation.designs import HYPER_PARAMETERS, Design, Designs, hyper_parameter_design
 from gengap.evaluation.duplicates import merged
 from gengap.evaluation.folds import Folds, repeated_folds
-from gengap.evaluation.learners import PENALTIES, Fitted, fit
+from gengap.evaluation.learners import PENALTIES, Fitted, Training, fit
 from gengap.evaluation.regression import extended, mean_basis, pooled_r2, predict
 
 REPEATS = 3
@@ -79,7 +79,7 @@ def designs() -> Designs:
 @pytest.fixture(scope="module")
 def folds(designs: Designs) -> Folds:
     folds = repeated_folds(designs.grid, designs.draws, np.random.default_rng(1))
-    return replace(folds, labels=folds.labels[:REPEATS])
+    return folds.first(REPEATS)
 
 
 def combined(designs: Designs, folds: Folds) -> Combination:
@@ -165,15 +165,19 @@ def test_gaps_that_are_held_out_change_nothing_in_the_learning_curve(
     position = {gap: network for network, gap in enumerate(designs.gaps)}
     fits: list[set[int]] = []
 
-    def watched(values: np.ndarray, gaps: np.ndarray, draws: np.ndarray) -> Fitted:
-        fits.append({position[gap] for gap in gaps})
-        return fit(values, gaps, draws)
+    def watched(training: Training) -> list[Fitted]:
+        for gaps, present in zip(training.gaps, training.present, strict=True):
+            fits.append({position[gap] for gap in gaps[present]})
+        return fit(training)
 
     monkeypatch.setattr("gengap.evaluation.combination.fit", watched)
     combined(designs, folds)
-    train = [set(np.flatnonzero(inside)) for _, inside, _ in folds.cells()]
+    repeats = [[set(np.flatnonzero(inside)) for inside in train] for train, _ in folds.masks]
+    train = list(itertools.chain(*repeats))
     # All measures, without and with hyper-parameters; then the parts of the learning curve.
-    assert fits[: 2 * len(train)] == [inside for inside in train for _ in range(2)]
+    assert fits[: 2 * len(train)] == [
+        inside for repeat in repeats for _ in range(2) for inside in repeat
+    ]
     parts = fits[2 * len(train) :]
     assert len(parts) == 3 * len(train)
     for index, part in enumerate(parts):
@@ -192,7 +196,8 @@ def test_importance_is_that_of_a_loop(
     permuted = np.zeros((REPEATS, PERMUTATIONS, 48))
     for repeat, train, test in folds.cells():
         scaler = StandardScaler().fit(values[train])
-        learner = fit(scaler.transform(values[train]), designs.gaps[train], folds.draws[train])
+        known = scaler.transform(values[train])[None]
+        [learner] = fit(Training.of(known, designs.gaps[train], draws=folds.draws[train]))
         low, high = designs.gaps[train].min(), designs.gaps[train].max()
         for permutation, order in enumerate(orders[repeat]):
             mixed = values.copy()

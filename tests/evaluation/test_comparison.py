@@ -43,9 +43,22 @@ def test_p_and_interval_agree_and_order_reverses_the_sign() -> None:
 
 def test_equal_scores_are_no_evidence_and_constant_differences_are_certain() -> None:
     scores = np.random.default_rng(0).normal(size=(20, 8))
-    assert compare(scores, scores * (1 + 1e-14), 0.2) == (0, 0, 0, 1, 0, 1, 0)
-    assert compare(scores + 0.5, scores, 0.2)[3:] == (0, 1, 0, 0)
-    assert compare(scores - 0.01, scores, 0.2)[3:] == (0, 0, 1, 0)
+    assert list(compare(scores, scores * (1 + 1e-14), 0.2)) == [0, 0, 0, 1, 0, 1, 0]
+    assert list(compare(scores + 0.5, scores, 0.2)[3:]) == [0, 1, 0, 0]
+    assert list(compare(scores - 0.01, scores, 0.2)[3:]) == [0, 0, 1, 0]
+
+
+def test_rows_of_unequal_repeats_are_compared_on_those_that_both_have() -> None:
+    rng = np.random.default_rng(3)
+    scores = {name: rng.normal(size=(repeats, 8)) for name, repeats in (("a", 6), ("b", 4))}
+    scores["c"] = rng.normal(size=(6, 8))
+    table = comparisons(scores, ["a", "b"], list("abc"), 0.2).set_index(["measure", "against"])
+    for (name, other), repeats in {("c", "a"): 6, ("b", "a"): 4, ("a", "b"): 4}.items():
+        by_hand = scores[name][:repeats] - scores[other][:repeats]
+        assert table.loc[(name, other), "difference"] == pytest.approx(by_hand.mean())
+        error = by_hand.std(ddof=1) * np.sqrt(1 / by_hand.size + 0.2)
+        expected = 2 * stats.t.sf(abs(by_hand.mean()) / error, by_hand.size - 1)
+        assert table.loc[(name, other), "p"] == pytest.approx(expected)
 
 
 def test_holm_by_hand() -> None:

@@ -1,4 +1,4 @@
-"""Balanced folds of grid points, and what each cell trains on and predicts."""
+"""Balanced folds of grid points, how often pairs share one, and what each cell predicts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gengap.evaluation.folds import FOLDS, REPEATS, repeated_folds
+from gengap.evaluation.folds import FOLDS, repeated_folds
+
+REPEATS = 20
+
+
+@pytest.fixture(autouse=True)
+def few_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gengap.evaluation.folds.REPEATS", REPEATS)
 
 
 def factorial(replicates: int = 1) -> pd.DataFrame:
@@ -86,6 +93,48 @@ def test_every_level_occurs_equally_often_in_every_fold_where_it_can(
     # Not one partition, written down many times.
     together = (folds.labels[:, :, None] == folds.labels[:, None, :]).mean(axis=0)
     assert together[np.triu_indices(len(grid), 1)].max() < 0.8
+
+
+def shared(labels: np.ndarray) -> np.ndarray:
+    """(points, points): in how many repeats two points share a fold."""
+    return np.asarray((labels[:, :, None] == labels[:, None, :]).sum(axis=0))
+
+
+def test_without_hyper_parameters_all_pairs_share_a_fold_equally_often() -> None:
+    labels = repeated_folds(pd.DataFrame(index=range(32)), None, rng()).labels
+    pairs = np.triu_indices(32, 1)
+    # Each point meets three of 31 others in each repeat.
+    mean = REPEATS * 3 / 31
+    counts = shared(labels)[pairs]
+    assert counts.mean() == pytest.approx(mean)
+    chance = mean * (1 - 3 / 31)
+    assert counts.var() < 0.25 * chance
+    independent = np.array([np.random.default_rng(seed).permutation(32) for seed in range(REPEATS)])
+    assert shared(independent % FOLDS)[pairs].var() > 0.7 * chance
+
+
+def test_pairs_that_levels_treat_alike_share_a_fold_equally_often() -> None:
+    cells = np.array(list(itertools.product(range(2), repeat=5)))
+    labels = repeated_folds(pd.DataFrame(cells), None, rng()).labels
+    differing = (cells[:, None] != cells[None]).sum(axis=2)
+    ratios = []
+    for distance in range(1, 6):
+        own = shared(labels)[np.triu(differing == distance)]
+        share = own.mean() / REPEATS
+        ratios.append(own.var() / (REPEATS * share * (1 - share)))
+    # One would be that of repeats that do not know of each other.
+    assert max(ratios) < 0.9
+    assert np.mean(ratios) < 0.6
+
+
+def test_the_first_repeats_are_those_of_all() -> None:
+    folds = repeated_folds(factorial(), None, rng())
+    first = folds.first(3)
+    assert first.repeats == 3
+    np.testing.assert_array_equal(first.labels, folds.labels[:3])
+    assert len(first.masks) == 3
+    for one, other in zip(first.masks, folds.masks, strict=False):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_folds_are_of_one_size_up_to_a_point() -> None:

@@ -17,7 +17,7 @@ from tests.evaluation.conftest import tidy
 
 from gengap.errors import GengapError
 from gengap.evaluation import Evaluation
-from gengap.evaluation.folds import repeated_folds
+from gengap.evaluation.folds import NESTED_REPEATS, repeated_folds
 from gengap.evaluation.leaderboard import LEADERBOARD_COLUMNS, P_COLUMNS
 from gengap.planning.targets import EVALUATION_FILES
 from gengap.seeding import generator
@@ -131,6 +131,23 @@ def test_tests_are_of_the_scores_of_the_folds(zoo: Zoo) -> None:
     assert versus.index[versus["p_holm"].notna()].tolist() == eligible.tolist()
     assert versus["p_holm"]["pair"] < 0.05
     assert versus["probability_better"]["pair"] > 0.95
+
+
+def test_what_costs_most_has_the_first_repeats_only(
+    zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gengap.evaluation.folds.REPEATS", NESTED_REPEATS + 3)
+    evaluation = zoo.evaluate()
+    r2 = evaluation.repeats.pivot(index="repeat", columns="measure", values="r2")
+    counts = r2.notna().sum()
+    few = counts.index.str.startswith(("combination.", "persistence_image"))
+    assert few.sum() == 5
+    assert (counts[few] == NESTED_REPEATS).all()
+    assert (counts[~few] == NESTED_REPEATS + 3).all()
+    tests = evaluation.tests.set_index(["measure", "against"])["difference"]
+    for name in ("combination.all", "persistence_image.H0", "signal"):
+        both = (r2[name] - r2["pair"]).dropna()
+        assert tests[name, "pair"] == pytest.approx(both.mean())
 
 
 def test_groups_are_those_of_the_tests_against_the_best(zoo: Zoo) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from gengap.evaluation.learners import (
     LEARNERS,
     PENALTIES,
     Fitted,
+    Training,
     covariances,
     fit,
     fit_best_single,
@@ -23,6 +24,17 @@ from gengap.evaluation.learners import (
     fit_ridge,
     prepared,
 )
+
+
+def fitted_by(
+    learn: Callable[[Training], Sequence[Fitted]],
+    values: np.ndarray,
+    gaps: np.ndarray,
+    draws: np.ndarray | None = None,
+) -> Any:
+    """What is fitted to a single cell, of which all networks are for training."""
+    [learner] = learn(Training.of(values[None], gaps, draws=draws))
+    return learner
 
 
 def networks(seed: int, count: int = 30, columns: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -39,7 +51,7 @@ def test_ridge_is_that_of_scikit_learn(count: int, columns: int) -> None:
     values, gaps = networks(count, count, columns)
     penalties = PENALTIES * np.sum(values**2) / count
     expected = RidgeCV(penalties, store_cv_results=True).fit(values, gaps)
-    learner = fit_ridge(values, gaps)
+    learner = fitted_by(fit_ridge, values, gaps)
     assert learner.penalty * np.sum(values**2) / count == pytest.approx(expected.alpha_)
     new = np.random.default_rng(1).normal(size=(5, columns))
     np.testing.assert_allclose(learner.predict(new), expected.predict(new), rtol=1e-9)
@@ -60,7 +72,7 @@ def test_the_gaussian_process_is_kernel_ridge_with_a_free_constant() -> None:
 
     centerer = KernelCenterer().fit(brownian(values, values))
     centred = centerer.transform(brownian(values, values))
-    learner = fit_gaussian_process(values, gaps)
+    learner = fitted_by(fit_gaussian_process, values, gaps)
     model = KernelRidge(alpha=learner.penalty * np.trace(centred) / 30, kernel="precomputed")
     model.fit(centred, gaps - gaps.mean())
     expected = gaps.mean() + model.predict(centerer.transform(brownian(new, values)))
@@ -88,7 +100,7 @@ def test_leaving_one_out_is_kriging_from_the_others_under_every_penalty() -> Non
         ]
     )
     best = int(np.argmin(np.sum((left_out - gaps) ** 2, axis=1)))
-    learner = fit_gaussian_process(values, gaps)
+    learner = fitted_by(fit_gaussian_process, values, gaps)
     assert learner.penalty == PENALTIES[best]
     np.testing.assert_allclose(learner.left_out, left_out[best], rtol=1e-7)
 
@@ -125,7 +137,7 @@ def test_draws_have_free_levels_and_new_ones_the_mean_of_these(kind: str) -> Non
         ]
     )
     best = int(np.argmin(np.sum((left_out - gaps) ** 2, axis=1)))
-    learner = LEARNERS[kind](values, gaps, draws)
+    learner = fitted_by(LEARNERS[kind], values, gaps, draws)
     assert learner.penalty == PENALTIES[best]
     np.testing.assert_allclose(learner.left_out, left_out[best], rtol=1e-6)
     expected = predicted(everyone, across, np.full((3, 3), 1 / 3), PENALTIES[best] * unit)
@@ -137,7 +149,7 @@ def test_the_best_single_column_is_judged_within_draws() -> None:
     draws = np.repeat([0, 1], 12)
     useful, shift = rng.normal(size=24), 3.0 * draws + 0.1 * rng.normal(size=24)
     gaps = 0.1 + 0.02 * useful + 0.05 * draws + 0.005 * rng.normal(size=24)
-    learner = fit_best_single(np.column_stack([shift, useful]), gaps, draws)
+    learner = fitted_by(fit_best_single, np.column_stack([shift, useful]), gaps, draws)
     assert list(np.flatnonzero(learner.coefficients)) == [1]
     indicators = np.column_stack([useful, draws == 0, draws == 1]).astype(float)
     slope, *levels = np.linalg.lstsq(indicators, gaps, rcond=None)[0]
@@ -147,7 +159,7 @@ def test_the_best_single_column_is_judged_within_draws() -> None:
 def test_the_gaussian_process_bends_and_goes_on_as_a_line() -> None:
     values = np.linspace(-2, 2, 41)[:, None]
     gaps = np.abs(values[:, 0])
-    learner = fit(values, gaps)
+    learner = fitted_by(fit, values, gaps)
     assert learner.learner == "gaussian_process"
     np.testing.assert_allclose(learner.predict(np.array([[-1.5], [0.05]])), [1.5, 0.05], atol=0.02)
     beyond = learner.predict(np.array([[3.0], [4.0], [5.0]]))
@@ -158,10 +170,10 @@ def test_the_gaussian_process_bends_and_goes_on_as_a_line() -> None:
 def test_the_learner_with_the_least_leave_one_out_error_is_fitted(seed: int) -> None:
     values, gaps = networks(seed, 24, 10)
     errors = {
-        name: np.sum((gaps - learn(values, gaps, None).left_out) ** 2)
+        name: np.sum((gaps - fitted_by(learn, values, gaps).left_out) ** 2)
         for name, learn in LEARNERS.items()
     }
-    assert fit(values, gaps).learner == min(errors, key=lambda name: errors[name])
+    assert fitted_by(fit, values, gaps).learner == min(errors, key=lambda name: errors[name])
 
 
 def test_the_best_single_column_is_that_of_scikit_learn() -> None:
@@ -174,7 +186,7 @@ def test_the_best_single_column_is_that_of_scikit_learn() -> None:
         ]
     )
     best = int(np.argmin(np.sum((left_out - gaps) ** 2, axis=1)))
-    learner = fit_best_single(values, gaps)
+    learner = fitted_by(fit_best_single, values, gaps)
     assert list(np.flatnonzero(learner.coefficients)) == [best]
     np.testing.assert_allclose(learner.left_out, left_out[best], rtol=1e-9)
     line = LinearRegression().fit(values[:, [best]], gaps)
@@ -184,10 +196,10 @@ def test_the_best_single_column_is_that_of_scikit_learn() -> None:
 @pytest.mark.parametrize("learn", [fit_ridge, fit_gaussian_process, fit_best_single])
 @pytest.mark.parametrize("level", [0.0, 2.0])
 def test_columns_that_do_not_vary_predict_the_mean(
-    learn: Callable[[np.ndarray, np.ndarray], Fitted], level: float
+    learn: Callable[[Training], Sequence[Fitted]], level: float
 ) -> None:
     _, gaps = networks(6, 12)
-    learner = learn(np.full((12, 3), level), gaps)
+    learner = fitted_by(learn, np.full((12, 3), level), gaps)
     assert learner.penalty == np.inf
     np.testing.assert_allclose(learner.left_out, [np.delete(gaps, out).mean() for out in range(12)])
     np.testing.assert_allclose(learner.predict(np.full((2, 3), 7.0)), gaps.mean())
@@ -195,13 +207,13 @@ def test_columns_that_do_not_vary_predict_the_mean(
 
 @pytest.mark.parametrize("learn", [fit_ridge, fit_gaussian_process])
 def test_noise_is_shrunk_to_the_mean(
-    learn: Callable[[np.ndarray, np.ndarray], Fitted],
+    learn: Callable[[Training], Sequence[Fitted]],
 ) -> None:
     rng = np.random.default_rng(7)
     excess = []
     for _ in range(50):
         values, gaps, new = rng.normal(size=(24, 8)), rng.normal(size=24), rng.normal(size=(24, 8))
-        excess.append(np.mean((learn(values, gaps).predict(new) - gaps.mean()) ** 2))
+        excess.append(np.mean((fitted_by(learn, values, gaps).predict(new) - gaps.mean()) ** 2))
     # Least squares would add 8 / (24 - 9), more than half of the variance.
     assert np.mean(excess) < 0.15
 
@@ -214,5 +226,40 @@ def test_a_new_network_is_predicted_from_its_raw_measures() -> None:
     logarithms = np.log(values)
     expected = (logarithms - logarithms[:40].mean(axis=0)) / logarithms[:40].std(axis=0)
     np.testing.assert_allclose(columns, expected, rtol=1e-9)
-    prediction = fit(columns[:40], gaps).predict(columns[40:])
+    prediction = fitted_by(fit, columns[:40], gaps).predict(columns[40:])
     assert prediction == pytest.approx(0.1 * logarithms[40:, 0], abs=0.02)
+
+
+@pytest.mark.parametrize("learn", [fit_ridge, fit_gaussian_process, fit_best_single, fit])
+def test_cells_of_unequal_size_are_fitted_as_each_by_itself(
+    learn: Callable[[Training], Sequence[Fitted]],
+) -> None:
+    rng = np.random.default_rng(11)
+    _, gaps = networks(11, 30, 8)
+    values = rng.normal(size=(5, 30, 8)) + gaps[:, None] * 20
+    draws = np.repeat(["a", "b", "c"], 10)
+    train = rng.random((5, 30)) < np.array([0.3, 0.5, 0.7, 0.9, 0.6])[:, None]
+    train[4, 10:20] = False
+    for learner, columns, inside in zip(
+        learn(Training.of(values, gaps, train, draws)), values, train, strict=True
+    ):
+        alone = fitted_by(learn, columns[inside], gaps[inside], draws[inside])
+        assert learner.penalty == alone.penalty
+        np.testing.assert_allclose(learner.left_out, alone.left_out, rtol=1e-8)
+        np.testing.assert_allclose(learner.predict(columns), alone.predict(columns), rtol=1e-8)
+
+
+@pytest.mark.parametrize("learn", [fit_ridge, fit_gaussian_process])
+def test_contributions_of_blocks_add_up_to_the_prediction(
+    learn: Callable[[Training], Sequence[Fitted]],
+) -> None:
+    values, gaps = networks(12)
+    learner = fitted_by(learn, values, gaps)
+    new = np.random.default_rng(13).normal(size=(5, 6))
+    parts = learner.contributions(new, [np.array([0, 3]), np.array([1, 2, 4, 5])])
+    np.testing.assert_allclose(learner.intercept + parts.sum(axis=0), learner.predict(new))
+    # A block alone: what the prediction changes by where only its columns change.
+    other = new.copy()
+    other[:, [0, 3]] = values[:5, [0, 3]]
+    moved = learner.contributions(other, [np.array([0, 3])])[0] - parts[0]
+    np.testing.assert_allclose(learner.predict(other), learner.predict(new) + moved)

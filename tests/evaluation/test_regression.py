@@ -44,11 +44,11 @@ def design(values: np.ndarray, *, reduced: bool = False) -> Design:
 
 
 @pytest.fixture(params=[False, True], ids=["one draw", "two draws"])
-def folds(request: pytest.FixtureRequest) -> Folds:
+def folds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Folds:
+    monkeypatch.setattr("gengap.evaluation.folds.REPEATS", 3)
     grid = pd.DataFrame({"width": np.repeat(np.arange(20), 2), "kind": [0, 0, 1, 1] * 10})
     draws = np.tile(["a", "b"], 20) if request.param else None
-    folds = repeated_folds(grid, draws, np.random.default_rng(5))
-    return replace(folds, labels=folds.labels[:3])
+    return repeated_folds(grid, draws, np.random.default_rng(5))
 
 
 def looped(
@@ -152,16 +152,21 @@ def test_all_scalars_at_once_are_each_scalar_by_itself(folds: Folds) -> None:
     rng = np.random.default_rng(2)
     values = np.exp(np.array([0.1, 1.5, 3.0, 0.0]) * rng.normal(size=(NETWORKS, 4)))
     gaps = np.log(values[:, 1]) + rng.normal(size=NETWORKS)
-    bases = [mean_basis(folds), extended(mean_basis(folds), design(values[:, :1]), folds)]
+    beside = extended(mean_basis(folds), design(values[:, :1]), folds)
+    bases = [mean_basis(folds), beside.first(2)]
     predictions, used = predict_scalars(values, gaps, folds, bases)
+    assert [own.shape for own in predictions] == [(4, 3, NETWORKS), (4, 2, NETWORKS)]
     for scalar in range(4):
-        own = predict_vector(design(values[:, [scalar]]), gaps, folds, bases)
-        np.testing.assert_allclose(predictions[:, scalar], own, atol=1e-9)
+        vector = predict_vector(design(values[:, [scalar]]), gaps, folds, bases)
+        for own, expected in zip(predictions, vector, strict=True):
+            np.testing.assert_allclose(own[scalar], expected, atol=1e-9)
+    everywhere = predict_scalars(values, gaps, folds, [beside])[0][0]
+    np.testing.assert_allclose(predictions[1], everywhere[:, :2], rtol=1e-12)
     cells = sum(1 for _ in folds.cells())
     assert (used.sum(axis=1) == cells).all()
     # The last one does not vary: its prediction is the training mean.
     expected = looped(folds, gaps, lambda train, test: np.full(test.sum(), gaps[train].mean()))
-    np.testing.assert_allclose(predictions[0, 3], expected, atol=1e-12)
+    np.testing.assert_allclose(predictions[0][3], expected, atol=1e-12)
 
 
 def test_more_columns_than_networks_give_the_solution_of_minimum_norm(folds: Folds) -> None:
@@ -273,7 +278,10 @@ def test_held_out_gaps_have_no_part_in_their_prediction(folds: Folds) -> None:
             ridge_extended(mean_basis(folds), design(values), known, folds),
         ]
         scalars, _ = predict_scalars(values, known, folds, bases)
-        return [scalars[:, :, repeat, test], predict(bases[1], known, folds)[repeat, test]]
+        return [
+            *(own[:, repeat, test] for own in scalars),
+            predict(bases[1], known, folds)[repeat, test],
+        ]
 
     for first, second in zip(all_of(gaps), all_of(changed), strict=True):
         np.testing.assert_allclose(first, second, atol=1e-12)
@@ -320,8 +328,7 @@ def test_ties_share_their_normal_score() -> None:
 
 def test_a_wild_held_out_value_does_not_decide_the_score() -> None:
     rng = np.random.default_rng(9)
-    grid = pd.DataFrame(index=range(NETWORKS))
-    folds = repeated_folds(grid, None, rng)
+    folds = repeated_folds(pd.DataFrame(index=range(NETWORKS)), None, np.random.default_rng(10))
     values = rng.normal(size=(NETWORKS, 1))
     gaps = values[:, 0] + 0.3 * rng.normal(size=NETWORKS)
     plain = pooled_r2(alone(design(values), gaps, folds), gaps).mean()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,13 +21,19 @@ from gengap.evaluation.designs import (
     hyper_parameter_design,
 )
 from gengap.evaluation.folds import Folds
-from gengap.evaluation.learners import Fitted, fit, fit_best_single, fit_ridge, prepared
+from gengap.evaluation.learners import (
+    Fitted,
+    Training,
+    fit,
+    fit_best_single,
+    fit_ridge,
+    prepared,
+)
 from gengap.evaluation.regression import (
     added_factor,
     fitted,
     held_out,
     level_factor,
-    masks,
     pooled_r2,
     standardised_columns,
 )
@@ -92,13 +98,17 @@ class Ingredients:
     draws: np.ndarray
 
     def selections(self) -> dict[str, np.ndarray]:
-        """Return the (measures,) bool selection of each combination that is fitted by learners."""
-        everything = np.ones(len(self.families), dtype=bool)
-        names = {ALL: everything}
+        """Return what each combination that is fitted by learners uses.
+
+        Returns:
+            By name, indices of columns: those of the measures, then those of the hyper-parameters.
+        """
+        count = len(self.families)
+        names = {ALL: np.arange(count)}
         if self.hyper_parameters.shape[1]:
-            names[ALL_AND_HYPER_PARAMETERS] = everything
+            names[ALL_AND_HYPER_PARAMETERS] = np.arange(count + self.hyper_parameters.shape[1])
         for family in sorted(set(self.families)):
-            names[f"{COMBINATION}.{family}"] = self.families == family
+            names[f"{COMBINATION}.{family}"] = np.flatnonzero(self.families == family)
         return names
 
 
@@ -139,7 +149,7 @@ def combine(designs: Designs, folds: Folds, rng: np.random.Generator) -> Combina
         points=designs.points,
         draws=folds.draws,
     )
-    cells = masks(folds)
+    cells = folds.masks
     predictions, learners, importance = cross_validate(ingredients, cells, rng)
     return Combination(
         combination_table(ingredients, predictions, learners),
@@ -156,6 +166,11 @@ def cross_validate(
 ) -> tuple[dict[str, np.ndarray], dict[str, str], pd.DataFrame]:
     """Predict every network while it is held out, by every combination.
 
+    Permuting the columns of one family over all networks, together (Breiman, "Random forests",
+    Machine Learning 45, 2001, section 10), moves the family's contributions to the predictions, for
+    all learners are sums of functions of one column. Each network is held out once in a repeat, so
+    a permutation of all networks is one of those that are held out.
+
     Args:
         ingredients: what is combined.
         cells: for each repeat two (cells, networks) bool arrays: to train on, and to predict.
@@ -170,38 +185,39 @@ def cross_validate(
     predictions = {name: np.zeros((len(cells), len(gaps))) for name in names}
     chosen: dict[str, Counter[str]] = {name: Counter() for name in names}
     families = sorted(set(ingredients.families))
+    blocks = [np.flatnonzero(ingredients.families == family) for family in families]
     losses = np.zeros((len(cells), len(families)))
     for repeat, (train, test) in enumerate(cells):
         order = np.array([rng.permutation(len(gaps)) for _ in range(PERMUTATIONS)])
         permuted = np.zeros((len(families), PERMUTATIONS, len(gaps)))
         measures = prepared(ingredients.values, train)
         beside = standardised_columns(per_cell(ingredients.hyper_parameters, train), train)
-        for cell, (inside, outside) in enumerate(zip(train, test, strict=True)):
-            columns = measures[cell]
-            for name, selected in selections.items():
-                used = columns[:, selected]
-                if name == ALL_AND_HYPER_PARAMETERS:
-                    used = np.hstack([used, beside[cell]])
-                learn = fit if selected.all() else fit_ridge
-                learner = learn(used[inside], gaps[inside], ingredients.draws[inside])
-                chosen[name][learner.learner] += 1
-                predictions[name][repeat, outside] = truncated(learner, used[outside], gaps[inside])
-                if name == ALL:
-                    mixed = permuted_columns(columns, ingredients.families, outside, order)
-                    permuted[:, :, outside] = truncated(learner, mixed, gaps[inside])
-            best = fit_best_single(columns[inside], gaps[inside], ingredients.draws[inside])
-            chosen[BEST_SINGLE][best.learner] += 1
-            predictions[BEST_SINGLE][repeat, outside] = truncated(
-                best, columns[outside], gaps[inside]
-            )
+        everything = np.concatenate([measures, beside], axis=2)
+        training = Training.of(everything, gaps, train, ingredients.draws)
+        for name, columns in [*selections.items(), (BEST_SINGLE, selections[ALL])]:
+            learners = learner_of(name)(training.chosen(columns))
+            chosen[name].update(learner.learner for learner in learners)
+            for cell, (learner, inside, outside) in enumerate(
+                zip(learners, train, test, strict=True)
+            ):
+                used, known = everything[cell][:, columns], gaps[inside]
+                if name != ALL:
+                    predicted = learner.predict(used[outside])
+                else:
+                    parts = learner.contributions(used, blocks)
+                    whole = learner.intercept + parts.sum(axis=0)
+                    predicted = whole[outside]
+                    moved = predicted + parts[:, order[:, outside]] - parts[:, None, outside]
+                    permuted[:, :, outside] = np.clip(moved, known.min(), known.max())
+                predictions[name][repeat, outside] = np.clip(predicted, known.min(), known.max())
         whole = pooled_r2(predictions[ALL][repeat], gaps, ingredients.draws)
         losses[repeat] = whole - pooled_r2(permuted, gaps, ingredients.draws).mean(axis=1)
     low, high = over_repeats(losses)
     importance = pd.DataFrame(
         {"family": families, "importance": losses.mean(axis=0), "low": low, "high": high}
     )
-    learners = {name: counts.most_common(1)[0][0] for name, counts in chosen.items()}
-    return predictions, learners, importance
+    most = {name: counts.most_common(1)[0][0] for name, counts in chosen.items()}
+    return predictions, most, importance
 
 
 def per_cell(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -209,42 +225,11 @@ def per_cell(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
     return np.broadcast_to(columns, (len(train), *columns.shape))
 
 
-def truncated(learner: Fitted, columns: np.ndarray, gaps: np.ndarray) -> np.ndarray:
-    """Predict networks, within the range of the gaps that a learner was fitted to.
-
-    Args:
-        learner: what predicts.
-        columns: (..., columns).
-        gaps: (training networks,).
-
-    Returns:
-        (...), as :func:`gengap.evaluation.regression.held_out` has them.
-    """
-    predictions = learner.predict(columns.reshape(-1, columns.shape[-1]))
-    return np.asarray(np.clip(predictions, gaps.min(), gaps.max()).reshape(columns.shape[:-1]))
-
-
-def permuted_columns(
-    columns: np.ndarray, families: np.ndarray, outside: np.ndarray, order: np.ndarray
-) -> np.ndarray:
-    """Permute the columns of each family over all networks, for those that are held out.
-
-    The columns of a family are moved together (Breiman, "Random forests", Machine Learning 45,
-    2001, section 10). Each network is held out once in a repeat, so a permutation of all networks
-    is one of those that are held out.
-
-    Args:
-        columns: (networks, measures).
-        families: (measures,) the family of each measure.
-        outside: (networks,) bool, those that a cell holds out.
-        order: (permutations, networks) the network whose columns each one gets.
-
-    Returns:
-        (families in sorted order, permutations, held-out networks, measures).
-    """
-    moved = columns[order[:, outside]]
-    chosen = [families == family for family in sorted(set(families))]
-    return np.array([np.where(mask, moved, columns[outside]) for mask in chosen])
+def learner_of(name: str) -> Callable[[Training], Sequence[Fitted]]:
+    """Return what fits a combination."""
+    if name == BEST_SINGLE:
+        return fit_best_single
+    return fit if name in (ALL, ALL_AND_HYPER_PARAMETERS) else fit_ridge
 
 
 def learning_curve(
@@ -287,9 +272,10 @@ def learning_curve(
             if fraction == 1:
                 continue
             columns = prepared(ingredients.values, part)
-            for values, inside, outside in zip(columns, part, test, strict=True):
-                learner = fit(values[inside], gaps[inside], ingredients.draws[inside])
-                measures[repeat, outside] = truncated(learner, values[outside], gaps[inside])
+            learners = fit(Training.of(columns, gaps, part, ingredients.draws))
+            for learner, values, inside, outside in zip(learners, columns, part, test, strict=True):
+                predicted, known = learner.predict(values[outside]), gaps[inside]
+                measures[repeat, outside] = np.clip(predicted, known.min(), known.max())
         predictions = {ALL: complete if fraction == 1 else measures}
         if ingredients.hyper_parameters.shape[1]:
             predictions[HYPER_PARAMETERS] = additive
@@ -340,8 +326,13 @@ def combination_table(
     ingredients: Ingredients, predictions: Mapping[str, np.ndarray], learners: Mapping[str, str]
 ) -> pd.DataFrame:
     """Return ``COMBINATION_COLUMNS`` of each combination, by falling mean R2."""
-    counts = {name: int(mask.sum()) for name, mask in ingredients.selections().items()}
-    counts[BEST_SINGLE] = len(ingredients.families)
+    everything = len(ingredients.families)
+    # The indicators of the hyper-parameters, which come after the measures, do not count.
+    counts = {
+        name: int(np.sum(columns < everything))
+        for name, columns in ingredients.selections().items()
+    }
+    counts[BEST_SINGLE] = everything
     gaps = ingredients.gaps
     rows = []
     for name, values in predictions.items():

@@ -22,7 +22,7 @@ EQUAL_TOLERANCE = 1e-10
 
 
 class Comparison(NamedTuple):
-    """How a predictor's R2 differs from another's.
+    """How the R2 of predictors differs from that of another one, (...) float64 each.
 
     Attributes:
         difference: mean difference of the scores.
@@ -34,17 +34,17 @@ class Comparison(NamedTuple):
         probability_worse: posterior probability of one below minus ``EQUIVALENCE``.
     """
 
-    difference: float
-    low: float
-    high: float
-    p: float
-    probability_better: float
-    probability_equal: float
-    probability_worse: float
+    difference: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p: np.ndarray
+    probability_better: np.ndarray
+    probability_equal: np.ndarray
+    probability_worse: np.ndarray
 
 
 def compare(first: np.ndarray, second: np.ndarray, held_out_ratio: float) -> Comparison:
-    """Compare two predictors' scores on the same folds by the corrected resampled t test.
+    """Compare predictors' scores on the same folds by the corrected resampled t test.
 
     Folds of several repeats share their training networks, so the variance of the mean of J
     differences is (1 / J + n_test / n_train) times their sample variance (Nadeau and Bengio,
@@ -56,30 +56,53 @@ def compare(first: np.ndarray, second: np.ndarray, held_out_ratio: float) -> Com
     Learning 100, 2015; Benavoli et al., "Time for a change", JMLR 18, 2017, section 4).
 
     Args:
-        first: (repeats, folds) scores whose mean is the R2 (``regression.fold_scores``).
-        second: (repeats, folds) scores.
+        first: (..., repeats, folds) scores whose mean is the R2 (``regression.fold_scores``).
+        second: (repeats, folds) scores. Where one has more repeats, the first ones are compared,
+            which both have.
         held_out_ratio: n_test / n_train, see :attr:`gengap.evaluation.folds.Folds.held_out_ratio`.
 
     Returns:
-        The comparison. Scores that are equal everywhere are equal for certain, with p = 1; so is
+        The comparisons. Scores that are equal everywhere are equal for certain, with p = 1; so is
         the difference where it is the same in all folds, with p = 0.
     """
+    repeats = min(first.shape[-2], len(second))
+    first, second = first[..., :repeats, :], second[:repeats]
     difference = first - second
     size = np.maximum(1.0, np.maximum(np.abs(first), np.abs(second)))
     difference = np.where(np.abs(difference) <= EQUAL_TOLERANCE * size, 0.0, difference)
-    mean = float(difference.mean())
-    count = difference.size
-    variance = (1 / count + held_out_ratio) * float(difference.var(ddof=1))
-    if variance <= (EQUAL_TOLERANCE * mean) ** 2:
-        better, worse = float(mean > EQUIVALENCE), float(mean < -EQUIVALENCE)
-        p = float(mean == 0)
-        return Comparison(mean, mean, mean, p, better, 1 - better - worse, worse)
-    scale, freedom = np.sqrt(variance), count - 1
-    half = scale * float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
-    better = float(stdtr(freedom, (mean - EQUIVALENCE) / scale))
-    worse = float(stdtr(freedom, (-EQUIVALENCE - mean) / scale))
-    p = 2 * float(stdtr(freedom, -abs(mean) / scale))
+    count = second.size
+    mean = difference.mean(axis=(-2, -1))
+    variance = (1 / count + held_out_ratio) * difference.var(axis=(-2, -1), ddof=1)
+    certain = variance <= (EQUAL_TOLERANCE * mean) ** 2
+    scale, freedom = np.sqrt(np.where(certain, 1.0, variance)), count - 1
+    half = np.where(certain, 0.0, scale * stdtrit(freedom, (1 + CONFIDENCE) / 2))
+    better = stdtr(freedom, (mean - EQUIVALENCE) / scale)
+    better = np.where(certain, mean > EQUIVALENCE, better)
+    worse = stdtr(freedom, (-EQUIVALENCE - mean) / scale)
+    worse = np.where(certain, mean < -EQUIVALENCE, worse)
+    p = np.where(certain, mean == 0, 2 * stdtr(freedom, -np.abs(mean) / scale))
     return Comparison(mean, mean - half, mean + half, p, better, 1 - better - worse, worse)
+
+
+def compare_all(
+    scores: Mapping[str, np.ndarray], other: np.ndarray, held_out_ratio: float
+) -> pd.DataFrame:
+    """Compare rows with one other.
+
+    Args:
+        scores: (repeats, folds) scores of each row.
+        other: (repeats, folds) scores.
+        held_out_ratio: see :func:`compare`.
+
+    Returns:
+        The fields of :class:`Comparison`, by row.
+    """
+    parts = []
+    for repeats in {len(own) for own in scores.values()}:
+        alike = [name for name, own in scores.items() if len(own) == repeats]
+        compared = compare(np.array([scores[name] for name in alike]), other, held_out_ratio)
+        parts.append(pd.DataFrame(compared._asdict(), index=alike))
+    return pd.concat(parts).loc[list(scores)]
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -108,6 +131,8 @@ def comparisons(
 ) -> pd.DataFrame:
     """Compare every row with each of some others.
 
+    Rows may have unequally many repeats, see :func:`compare`.
+
     Args:
         scores: (repeats, folds) scores of each row.
         others: the rows that all rows are compared with.
@@ -120,13 +145,12 @@ def comparisons(
     """
     tables = [pd.DataFrame(columns=list(COLUMNS))]
     for other in others:
-        rows = [name for name in scores if name != other]
-        table = pd.DataFrame(
-            [compare(scores[name], scores[other], held_out_ratio) for name in rows],
-            columns=Comparison._fields,
-        )
-        table.insert(0, "measure", rows)
-        table.insert(1, "against", other)
+        rows = {name: own for name, own in scores.items() if name != other}
+        if not rows:
+            continue
+        table = compare_all(rows, scores[other], held_out_ratio)
+        table = table.rename_axis("measure").reset_index()
+        table["against"] = other
         inside = table["measure"].isin(family)
         table["p_holm"] = np.nan
         table.loc[inside, "p_holm"] = holm(table.loc[inside, "p"].to_numpy())
@@ -153,9 +177,8 @@ def groups(scores: Mapping[str, np.ndarray], held_out_ratio: float) -> dict[str,
     group = 0
     while remaining:
         group += 1
-        best = remaining[0]
-        for name in remaining:
-            if compare(scores[name], scores[best], held_out_ratio).probability_worse <= CONFIDENCE:
-                numbers[name] = group
+        rows = {name: scores[name] for name in remaining}
+        worse = compare_all(rows, scores[remaining[0]], held_out_ratio)["probability_worse"]
+        numbers |= dict.fromkeys(worse.index[worse <= CONFIDENCE], group)
         remaining = [name for name in remaining if name not in numbers]
     return numbers

@@ -31,7 +31,7 @@ from gengap.evaluation.designs import (
 )
 from gengap.evaluation.duplicates import merged
 from gengap.evaluation.environments import partial_tau, robustness
-from gengap.evaluation.folds import repeated_folds
+from gengap.evaluation.folds import NESTED_REPEATS, repeated_folds
 from gengap.evaluation.linear_model import ordinary_least_squares
 from gengap.evaluation.questions import (
     ADDS_TO_ADDITIVE,
@@ -97,9 +97,10 @@ class Evaluation:
             same for spearman and pearson, partial_tau, psi, sign_error_mean, sign_error_worst
             (over all environments), reliability, width_90 (of a 90 % interval for one new network),
             mean_error (absolute, held out), networks, left_out; by falling r2_mean.
-        repeats: measure, repeat, r2.
-        tests: measure, against (the best measure and each reference), difference of r2_mean, low,
-            high (95 %), p, p_holm, probability_better, probability_equal, probability_worse.
+        repeats: measure, repeat, r2; as many repeats as the row has.
+        tests: measure, against (the best measure and each reference), difference of R2 in the
+            repeats that both have, low, high (95 %), p, p_holm, probability_better,
+            probability_equal, probability_worse.
         questions: measure, question, statistic, p, p_family, networks.
         correlations: measure, statistic, stratum, estimate, low, high, p, p_family, networks.
         environments: measure, hyper_parameter ("all" for the mean over them), psi, sign_error_mean,
@@ -196,7 +197,10 @@ def evaluate(
     networks whose grid point, and whose draw of the training data, the fit did not see: repeated
     K-fold cross-validation with partitions that all rows share (``folds.repeated_folds``). The
     held-out predictions of a repeat are pooled into one R2. ``r2_std`` is the deviation of R2 over
-    the repeats; it says how far the score depends on the partition, and is no standard error.
+    the repeats; it says how far the score depends on the partition, and is no standard error. What
+    costs most has the first ``folds.NESTED_REPEATS`` repeats only: combinations, measures that are
+    reduced to principal components, and increments. Two rows are compared in the repeats that both
+    have.
 
     Measures that are affine maps of each other are one row (``duplicates.merged``). A measure with
     more coefficients than training networks is ``underdetermined``: it is scored by the solution of
@@ -315,7 +319,7 @@ def tables(
         The evaluation.
     """
     folds = repeated_folds(designs.grid, designs.draws, sampling.generator("folds"))
-    together = combine(designs, folds, sampling.generator("combination"))
+    together = combine(designs, folds.first(NESTED_REPEATS), sampling.generator("combination"))
     rows = [*score(designs, folds, sampling.generator("references")), *combination_rows(together)]
     r2 = {row.name: pooled_r2(row.predictions, designs.gaps, designs.draws) for row in rows}
     rows = by_falling_score(rows, r2)

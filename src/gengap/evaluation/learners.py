@@ -7,13 +7,14 @@ beyond one decomposition of the training networks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from gengap.evaluation.regression import standardised_columns, transformed
+from gengap.evaluation.regression import standardised_columns, training_rows, transformed
 
 RIDGE, GAUSSIAN_PROCESS = "ridge", "gaussian_process"
 LEAST_SQUARES = "least_squares"
@@ -22,11 +23,13 @@ PENALTIES = 10.0 ** np.arange(-4.0, 3.01, 0.5)
 """Candidates, as multiples of the mean variance of a training network's centred columns."""
 LEAST_INFLUENCE = 1e-9
 """Smallest factor by which a residual of the fit may fall short of the leave-one-out error."""
+LEAST_VARIANCE = 1e-13
+"""Eigenvalues below this fraction of the largest are rounding; the least penalty is far larger."""
 
 
 @dataclass(frozen=True)
 class Linear:
-    """A linear function that was fitted to training networks.
+    """A linear function that was fitted to the training networks of a cell.
 
     Attributes:
         coefficients: (columns,).
@@ -46,6 +49,19 @@ class Linear:
     def predict(self, values: np.ndarray) -> np.ndarray:
         """Predict the gaps of networks from (networks, columns)."""
         return np.asarray(self.intercept + values @ self.coefficients)
+
+    def contributions(self, values: np.ndarray, blocks: Sequence[np.ndarray]) -> np.ndarray:
+        """Return what each block of columns contributes to the predictions.
+
+        Args:
+            values: (networks, columns).
+            blocks: indices of the columns of each block.
+
+        Returns:
+            (blocks, networks). If each column is in one block, the contributions and the intercept
+            add up to the predictions.
+        """
+        return np.array([values[:, block] @ self.coefficients[block] for block in blocks])
 
 
 @dataclass(frozen=True)
@@ -72,6 +88,15 @@ class GaussianProcess:
         """Predict the gaps of networks from (networks, columns)."""
         return np.asarray(self.intercept + covariances(values, self.values) @ self.weights)
 
+    def contributions(self, values: np.ndarray, blocks: Sequence[np.ndarray]) -> np.ndarray:
+        """Return what each block of columns contributes, as :meth:`Linear.contributions` does."""
+        return np.array(
+            [
+                covariances(values[:, block], self.values[:, block]) @ self.weights
+                for block in blocks
+            ]
+        )
+
 
 Fitted = Linear | GaussianProcess
 """A learner that was fitted to training networks, and predicts others."""
@@ -94,71 +119,143 @@ def prepared(values: np.ndarray, train: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Groups:
-    """Groups of training networks, each with a free level: the draws of their training data.
+class Training:
+    """The training networks of several cells, whose learners are fitted at once.
+
+    Cells may have unequally many networks: rows beyond those of a cell are padding, and zero.
 
     Attributes:
-        codes: (networks,) number of each network's group.
-        sizes: (groups,) how many networks there are.
+        values: (cells, networks, columns) of equal spreads.
+        gaps: (cells, networks).
+        present: (cells, networks) bool; false for padding.
+        membership: (cells, networks, draws) float64: one where a network saw a draw of the training
+            data. Each draw has a free level.
     """
 
-    codes: np.ndarray
-    sizes: np.ndarray
+    values: np.ndarray
+    gaps: np.ndarray
+    present: np.ndarray
+    membership: np.ndarray
 
     @classmethod
-    def of(cls, draws: np.ndarray | None, networks: int) -> Groups:
-        """Return the groups of equal draws (networks,), or one group where there are none."""
-        labels = np.zeros(networks, dtype=np.int64) if draws is None else draws
-        _, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-        return cls(codes, sizes)
+    def of(
+        cls,
+        values: np.ndarray,
+        gaps: np.ndarray,
+        train: np.ndarray | None = None,
+        draws: np.ndarray | None = None,
+    ) -> Training:
+        """Gather the training networks of cells.
+
+        Args:
+            values: (cells, all networks, columns).
+            gaps: (all networks,).
+            train: (cells, all networks) bool; None for all of them.
+            draws: (all networks,) label of the draw of training data that each network saw; None
+                for one.
+
+        Returns:
+            The training networks, in their order.
+        """
+        everyone = np.ones(values.shape[:2], dtype=bool) if train is None else train
+        labels = np.zeros(len(gaps), dtype=np.int64) if draws is None else draws
+        _, codes = np.unique(labels, return_inverse=True)
+        rows, present = training_rows(everyone)
+        weight = present[:, :, None]
+        return cls(
+            np.take_along_axis(values, rows[:, :, None], axis=1) * weight,
+            gaps[rows] * present,
+            present,
+            np.eye(int(codes.max()) + 1)[codes[rows]] * weight,
+        )
+
+    def chosen(self, columns: np.ndarray) -> Training:
+        """Return the same networks with some of the columns."""
+        return replace(self, values=self.values[:, :, columns])
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """(cells,) number of training networks."""
+        return np.asarray(self.present.sum(axis=1))
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """(cells, draws) number of training networks of each draw."""
+        return np.asarray(self.membership.sum(axis=1))
+
+    @cached_property
+    def own_sizes(self) -> np.ndarray:
+        """(cells, networks) number of training networks of each network's draw, at least one."""
+        return np.asarray(np.maximum(np.einsum("cng,cg->cn", self.membership, self.sizes), 1.0))
+
+    @cached_property
+    def centred_gaps(self) -> np.ndarray:
+        """(cells, networks) gaps less the mean of their draw."""
+        return self.centred(self.gaps[:, :, None])[:, :, 0]
+
+    @cached_property
+    def centred_values(self) -> np.ndarray:
+        """(cells, networks, columns) values less the mean of their draw."""
+        return self.centred(self.values)
 
     def means(self, values: np.ndarray) -> np.ndarray:
-        """Return (groups, ...): the means of the groups over (networks, ...)."""
-        totals = np.zeros((len(self.sizes), *values.shape[1:]))
-        np.add.at(totals, self.codes, values)
-        return np.asarray((totals.T / self.sizes).T)
+        """Return (cells, draws, columns): means of the draws over (cells, networks, columns)."""
+        return np.asarray(self.membership.mT @ values / np.maximum(self.sizes, 1)[:, :, None])
 
     def centred(self, values: np.ndarray) -> np.ndarray:
-        """Return values (networks, ...) less the mean of their group."""
-        return np.asarray(values - self.means(values)[self.codes])
+        """Return values (cells, networks, columns) less the mean of their draw."""
+        return np.asarray(values - self.membership @ self.means(values))
 
     def level(self, values: np.ndarray) -> np.ndarray:
-        """Return (...): the mean of the groups' means over (networks, ...)."""
-        return np.asarray(self.means(values).mean(axis=0))
+        """Return (cells, columns): the mean of the means of the draws that a cell has."""
+        return np.asarray(self.means(values).sum(axis=1) / np.sum(self.sizes > 0, axis=1)[:, None])
+
+    @cached_property
+    def mean_level(self) -> np.ndarray:
+        """(cells,) :meth:`level` of the gaps."""
+        return self.level(self.gaps[:, :, None])[:, 0]
+
+    def without_own(self) -> np.ndarray:
+        """Return (cells, networks): each gap less the mean of the others of its draw."""
+        return np.asarray(self.centred_gaps * (self.own_sizes / np.maximum(1, self.own_sizes - 1)))
 
 
-def fit_ridge(values: np.ndarray, gaps: np.ndarray, draws: np.ndarray | None = None) -> Linear:
+def fit_ridge(training: Training) -> list[Linear]:
     """Fit ridge regression whose penalty has the least leave-one-out error.
 
     The columns should have equal spreads. Each draw of the training data has a level of its own,
     which is not penalised; the intercept is the mean of these levels. Leave-one-out errors follow
-    from one singular value decomposition (:func:`smooth`), as in scikit-learn's ``RidgeCV``.
-
-    Args:
-        values: (networks, columns).
-        gaps: (networks,).
-        draws: (networks,) label of the draw of training data that each network saw; None for one.
+    from one eigendecomposition (:func:`smooth`), of the smaller one of the products of columns and
+    the products of networks, as in scikit-learn's ``RidgeCV``.
 
     Returns:
-        The fitted learner; with no columns, it predicts the mean gap.
+        The learner of each cell; with no columns, it predicts the mean gap.
     """
-    groups = Groups.of(draws, len(gaps))
-    left, singular, right = np.linalg.svd(groups.centred(values), full_matrices=False)
-    smoother = smooth(left, singular**2, gaps, groups, PENALTIES)
-    inverse = np.divide(1.0, singular, out=np.zeros_like(singular), where=singular > 0)
-    coefficients = right.T @ (inverse * smoother.coordinates)
-    return Linear(
-        coefficients=coefficients,
-        intercept=float(groups.level(gaps) - groups.level(values) @ coefficients),
-        penalty=smoother.penalty,
-        left_out=smoother.left_out,
-        learner=RIDGE,
-    )
+    centred = training.centred_values
+    if centred.shape[2] < centred.shape[1]:
+        variances, axes = np.linalg.eigh(centred.mT @ centred)
+        variances = without_rounding(variances)
+        modes = centred @ (axes * inverse_roots(variances)[:, None, :])
+    else:
+        variances, modes = np.linalg.eigh(centred @ centred.mT)
+        variances = without_rounding(variances)
+    smoother = smooth(modes, variances, training)
+    coefficients = np.einsum("cnk,cn->ck", centred, smoother.dual)
+    level = training.level(training.values)
+    intercepts = training.mean_level - np.sum(level * coefficients, axis=1)
+    return [
+        Linear(
+            coefficients=coefficients[cell],
+            intercept=float(intercepts[cell]),
+            penalty=float(smoother.penalty[cell]),
+            left_out=smoother.left_out[cell, : training.counts[cell]],
+            learner=RIDGE,
+        )
+        for cell in range(len(centred))
+    ]
 
 
-def fit_gaussian_process(
-    values: np.ndarray, gaps: np.ndarray, draws: np.ndarray | None = None
-) -> GaussianProcess:
+def fit_gaussian_process(training: Training) -> list[GaussianProcess]:
     """Fit an additive Gaussian process whose noise has the least leave-one-out error.
 
     The gap is a level with a flat prior, one for each draw of the training data, plus one function
@@ -168,170 +265,154 @@ def fit_gaussian_process(
     (Wahba, "Spline Models for Observational Data", 1990, chapters 1 and 10; Rasmussen and Williams,
     "Gaussian Processes for Machine Learning", 2006, sections 2.7 and 5.4.2).
 
-    Args:
-        values: (networks, columns) of equal spreads.
-        gaps: (networks,).
-        draws: (networks,) label of the draw of training data that each network saw; None for one.
-
     Returns:
-        The fitted learner; with columns that do not vary, it predicts the mean gap.
+        The learner of each cell; with columns that do not vary, it predicts the mean gap.
     """
-    groups = Groups.of(draws, len(gaps))
-    prior = covariances(values, values)
-    variances, modes = np.linalg.eigh(groups.centred(groups.centred(prior).T))
-    smoother = smooth(modes, np.maximum(variances, 0.0), gaps, groups, PENALTIES)
-    return GaussianProcess(
-        values=values,
-        weights=smoother.dual,
-        intercept=float(groups.level(gaps) - groups.level(prior) @ smoother.dual),
-        penalty=smoother.penalty,
-        left_out=smoother.left_out,
-    )
+    weight = training.present[:, :, None] * training.present[:, None, :]
+    prior = np.array([covariances(own, own) for own in training.values]) * weight
+    variances, modes = np.linalg.eigh(training.centred(training.centred(prior).mT))
+    smoother = smooth(modes, without_rounding(variances), training)
+    level = training.level(prior)
+    intercepts = training.mean_level - np.sum(level * smoother.dual, axis=1)
+    return [
+        GaussianProcess(
+            values=training.values[cell, :count],
+            weights=smoother.dual[cell, :count],
+            intercept=float(intercepts[cell]),
+            penalty=float(smoother.penalty[cell]),
+            left_out=smoother.left_out[cell, :count],
+        )
+        for cell, count in enumerate(training.counts)
+    ]
 
 
-LEARNERS: Mapping[str, Callable[[np.ndarray, np.ndarray, np.ndarray | None], Fitted]] = {
+LEARNERS: Mapping[str, Callable[[Training], Sequence[Fitted]]] = {
     RIDGE: fit_ridge,
     GAUSSIAN_PROCESS: fit_gaussian_process,
 }
 """How each learner is fitted, by its name."""
 
 
-def fit(values: np.ndarray, gaps: np.ndarray, draws: np.ndarray | None = None) -> Fitted:
+def fit(training: Training) -> list[Fitted]:
     """Fit the learner of :data:`LEARNERS` with the least leave-one-out error.
 
-    Where errors are equal, the first one is fitted.
-
-    Args:
-        values: (networks, columns) of equal spreads.
-        gaps: (networks,).
-        draws: (networks,) label of the draw of training data that each network saw; None for one.
-
     Returns:
-        The fitted learner.
+        The learner of each cell; where errors are equal, the first one.
     """
-    fits = [learner(values, gaps, draws) for learner in LEARNERS.values()]
-    return min(fits, key=lambda fitted: float(np.sum((gaps - fitted.left_out) ** 2)))
+    fits = [learn(training) for learn in LEARNERS.values()]
+    return [
+        min(
+            candidates,
+            key=lambda fitted: float(np.sum((gaps[: len(fitted.left_out)] - fitted.left_out) ** 2)),
+        )
+        for gaps, *candidates in zip(training.gaps, *fits, strict=True)
+    ]
 
 
-def fit_best_single(
-    values: np.ndarray, gaps: np.ndarray, draws: np.ndarray | None = None
-) -> Linear:
+def fit_best_single(training: Training) -> list[Linear]:
     """Fit least squares on the one column with the least leave-one-out error.
 
     Args:
-        values: (networks, columns), at least one.
-        gaps: (networks,).
-        draws: (networks,) label of the draw of training data that each network saw; None for one.
+        training: with at least one column.
 
     Returns:
-        The fitted learner; all coefficients but one are zero. It predicts the mean gap where no
-        column does better.
+        The learner of each cell; all coefficients but one are zero. It predicts the mean gap where
+        no column does better.
     """
-    groups = Groups.of(draws, len(gaps))
-    centred, level = groups.centred(values), groups.centred(gaps)
-    square = np.sum(centred**2, axis=0)
-    slopes = np.divide(centred.T @ level, square, out=np.zeros_like(square), where=square > 0)
-    leverage = 1.0 / groups.sizes[groups.codes][:, None] + np.divide(
-        centred**2, square, out=np.zeros_like(centred), where=square > 0
-    )
-    errors = level[:, None] - centred * slopes
+    centred, level = training.centred_values, training.centred_gaps[:, :, None]
+    square = np.sum(centred**2, axis=1, keepdims=True)
+    varies = square > 0
+    slopes = np.where(varies, (level.mT @ centred) / np.where(varies, square, 1.0), 0.0)
+    leverage = 1.0 / training.own_sizes[:, :, None]
+    leverage = leverage + centred**2 / np.where(varies, square, 1.0)
+    errors = level - centred * slopes
     errors /= np.maximum(1.0 - leverage, LEAST_INFLUENCE)
-    null = without_own(level, groups)
-    squared = np.sum(errors**2, axis=0)
-    best = int(np.argmin(squared))
-    coefficients, left_out = np.zeros(len(slopes)), gaps - null
-    if squared[best] < null @ null:
-        coefficients[best], left_out = slopes[best], gaps - errors[:, best]
-    return Linear(
-        coefficients=coefficients,
-        intercept=float(groups.level(gaps) - groups.level(values) @ coefficients),
-        penalty=0.0 if coefficients[best] else np.inf,
-        left_out=left_out,
-        learner=LEAST_SQUARES,
-    )
+    null = training.without_own()
+    squared = np.sum(errors**2, axis=1)
+    means = training.level(training.values)
+    learners = []
+    for cell, count in enumerate(training.counts):
+        best = int(np.argmin(squared[cell]))
+        coefficients, error = np.zeros(centred.shape[2]), null[cell, :count]
+        if squared[cell, best] < null[cell] @ null[cell]:
+            coefficients[best] = slopes[cell, 0, best]
+            error = errors[cell, :count, best]
+        learners.append(
+            Linear(
+                coefficients=coefficients,
+                intercept=float(training.mean_level[cell] - means[cell] @ coefficients),
+                penalty=0.0 if coefficients[best] else np.inf,
+                left_out=training.gaps[cell, :count] - error,
+                learner=LEAST_SQUARES,
+            )
+        )
+    return learners
 
 
 @dataclass(frozen=True)
 class Smoother:
-    """The fit of :func:`smooth` under the chosen penalty.
+    """The fits of :func:`smooth` under the chosen penalties.
 
     Attributes:
-        coordinates: (modes,) the fitted gaps less the mean of their group, in the modes.
-        dual: (networks,) residuals over the penalty; zero where the mean gap is predicted.
-        penalty: the chosen one, ``inf`` for the mean gap.
-        left_out: (networks,) prediction of each from all the others.
-        squared_error: sum of the squared leave-one-out errors.
+        dual: (cells, networks) residuals over the penalty; zero where the mean gap is predicted.
+        penalty: (cells,) the chosen ones, ``inf`` for the mean gap.
+        left_out: (cells, networks) prediction of each from all the others.
     """
 
-    coordinates: np.ndarray
     dual: np.ndarray
-    penalty: float
+    penalty: np.ndarray
     left_out: np.ndarray
-    squared_error: float
 
 
-def without_own(centred: np.ndarray, groups: Groups) -> np.ndarray:
-    """Return (networks,): each gap less the mean of the others of its group.
-
-    Args:
-        centred: (networks,) gaps less the mean of their group.
-        groups: of the networks.
-    """
-    sizes = groups.sizes[groups.codes]
-    return np.asarray(centred * (sizes / np.maximum(1, sizes - 1)))
-
-
-def smooth(
-    modes: np.ndarray,
-    variances: np.ndarray,
-    gaps: np.ndarray,
-    groups: Groups,
-    penalties: np.ndarray,
-) -> Smoother:
+def smooth(modes: np.ndarray, variances: np.ndarray, training: Training) -> Smoother:
     r"""Fit penalised least squares under the penalty that has the least leave-one-out error.
 
-    With covariances K = U diag(s) U^T that are centred in each group, and the projection P on the
-    groups' means, the fitted gaps are H y, where H = P + U diag(s / (s + p)) U^T. The error of a
+    With covariances K = U diag(s) U^T that are centred in each draw, and the projection P on the
+    draws' means, the fitted gaps are H y, where H = P + U diag(s / (s + p)) U^T. The error of a
     network that is left out is its residual over 1 - H_ii (Allen, "The relationship between
     variable selection and data augmentation and a method for prediction", Technometrics 16, 1974).
     The scale of the columns and, for a Gaussian process, the prior stay those of all networks.
     Predicting the mean gap is a candidate too, so a learner that finds nothing does no harm.
 
     Args:
-        modes: (networks, modes) U, orthonormal columns.
-        variances: (modes,) s, not negative.
-        gaps: (networks,).
-        groups: of networks, each with a free level.
-        penalties: candidates p, as multiples of the mean diagonal of K.
+        modes: (cells, networks, modes) U, orthonormal columns; any where s is zero.
+        variances: (cells, modes) s, not negative.
+        training: with the gaps. The candidates p are :data:`PENALTIES`, as multiples of the mean
+            diagonal of K.
 
     Returns:
-        The fit under the best penalty.
+        The fit of each cell under the best penalty.
     """
-    count = len(gaps)
-    centred = groups.centred(gaps)
-    null = without_own(centred, groups)
-    least = float(null @ null)
-    unit = float(variances.sum()) / count
-    nothing = Smoother(np.zeros(len(variances)), np.zeros(count), np.inf, gaps - null, least)
-    if unit == 0:
-        return nothing
-    absolute = unit * penalties
-    coordinates = modes.T @ centred
-    shrinkage = variances[:, None] / (variances[:, None] + absolute)
-    residuals = centred[:, None] - modes @ (shrinkage * coordinates[:, None])
-    remaining = 1.0 - 1.0 / groups.sizes[groups.codes][:, None] - modes**2 @ shrinkage
-    errors = residuals / np.maximum(remaining, LEAST_INFLUENCE)
-    squared = np.sum(errors**2, axis=0)
-    best = int(np.argmin(squared))
-    if not squared[best] < least:
-        return nothing
+    centred, null = training.centred_gaps, training.without_own()
+    unit = variances.sum(axis=1) / training.counts
+    absolute = np.where(unit > 0, unit, 1.0)[:, None] * PENALTIES
+    coordinates = np.einsum("cnk,cn->ck", modes, centred)
+    shrinkage = variances[:, :, None] / (variances[:, :, None] + absolute[:, None, :])
+    residuals = centred[:, :, None] - modes @ (shrinkage * coordinates[:, :, None])
+    remaining = 1.0 - 1.0 / training.own_sizes[:, :, None] - modes**2 @ shrinkage
+    errors = residuals / np.maximum(remaining, LEAST_INFLUENCE) * training.present[:, :, None]
+    squared = np.sum(errors**2, axis=1)
+    best = np.argmin(squared, axis=1)
+    cells = np.arange(len(best))
+    better = (squared[cells, best] < np.sum(null**2, axis=1)) & (unit > 0)
+    dual = residuals[cells, :, best] / absolute[cells, best][:, None]
     return Smoother(
-        coordinates=shrinkage[:, best] * coordinates,
-        dual=residuals[:, best] / absolute[best],
-        penalty=float(penalties[best]),
-        left_out=gaps - errors[:, best],
-        squared_error=float(squared[best]),
+        dual=np.where(better[:, None], dual, 0.0) * training.present,
+        penalty=np.where(better, PENALTIES[best], np.inf),
+        left_out=training.gaps - np.where(better[:, None], errors[cells, :, best], null),
     )
+
+
+def without_rounding(variances: np.ndarray) -> np.ndarray:
+    """Return (cells, modes) eigenvalues; zero where rounding may have made them."""
+    largest = variances.max(axis=1, keepdims=True, initial=0.0)
+    return np.where(variances > LEAST_VARIANCE * largest, variances, 0.0)
+
+
+def inverse_roots(variances: np.ndarray) -> np.ndarray:
+    """Return one over the square roots of (cells, modes) variances; zero for zero."""
+    positive = variances > 0
+    return np.where(positive, 1 / np.sqrt(np.where(positive, variances, 1.0)), 0.0)
 
 
 def covariances(first: np.ndarray, second: np.ndarray) -> np.ndarray:

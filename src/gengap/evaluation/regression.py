@@ -53,19 +53,14 @@ class Basis:
 
     factors: tuple[np.ndarray, ...]
 
-
-def masks(folds: Folds) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return for each repeat two (cells, networks) bool arrays: to train on, and to predict."""
-    cells: list[tuple[list[np.ndarray], list[np.ndarray]]] = [([], []) for _ in folds.labels]
-    for repeat, train, test in folds.cells():
-        cells[repeat][0].append(train)
-        cells[repeat][1].append(test)
-    return [(np.array(train), np.array(test)) for train, test in cells]
+    def first(self, repeats: int) -> Basis:
+        """Return the basis in the first repeats alone."""
+        return Basis(self.factors[:repeats])
 
 
 def least_training(folds: Folds) -> int:
     """Return the number of training networks of the cell that has the fewest."""
-    return min(int(train.sum(axis=1).min()) for train, _ in masks(folds))
+    return min(int(train.sum(axis=1).min()) for train, _ in folds.masks)
 
 
 def mean_basis(folds: Folds) -> Basis:
@@ -77,7 +72,7 @@ def mean_basis(folds: Folds) -> Basis:
     series and cross section data", Econometrica 46, 1978): the few draws of a task cannot tell how
     the levels of draws depend on a measure. With one draw it is the basis of the constant.
     """
-    return Basis(tuple(level_factor(train, folds.draws) for train, _ in masks(folds)))
+    return Basis(tuple(level_factor(train, folds.draws) for train, _ in folds.masks))
 
 
 def level_factor(train: np.ndarray, draws: np.ndarray) -> np.ndarray:
@@ -191,7 +186,7 @@ def predict(basis: Basis, gaps: np.ndarray, folds: Folds) -> np.ndarray:
     return np.array(
         [
             held_out(fitted(factor, train, gaps)[:, :, None], gaps, train, test)[:, 0]
-            for factor, (train, test) in zip(basis.factors, masks(folds), strict=True)
+            for factor, (train, test) in zip(basis.factors, folds.masks, strict=True)
         ]
     )
 
@@ -204,7 +199,7 @@ def fitted(factor: np.ndarray, train: np.ndarray, gaps: np.ndarray) -> np.ndarra
 
 def predict_scalars(
     values: np.ndarray, gaps: np.ndarray, folds: Folds, bases: Sequence[Basis]
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[list[np.ndarray], np.ndarray]:
     """Predict the gap from each of many scalars, beside each of some bases.
 
     What :func:`extended` and :func:`predict` do for one scalar, for all of them at once.
@@ -213,35 +208,37 @@ def predict_scalars(
         values: (networks, scalars).
         gaps: (networks,).
         folds: the cells.
-        bases: what each scalar is fitted beside.
+        bases: what each scalar is fitted beside, in all repeats or in the first ones.
 
     Returns:
-        (bases, scalars, repeats, networks) predictions, and (scalars, 3) how many cells use each
-        of ``TRANSFORMS``.
+        For each basis, (scalars, its repeats, networks) predictions; and (scalars, 3) how many
+        cells use each of ``TRANSFORMS``.
     """
     count = values.shape[1]
-    predictions = np.zeros((len(bases), count, folds.repeats, len(gaps)))
+    predictions = [np.zeros((count, len(basis.factors), len(gaps))) for basis in bases]
     used = np.zeros((count, len(TRANSFORMS)), dtype=np.int64)
-    for repeat, (train, test) in enumerate(masks(folds)):
+    for repeat, (train, test) in enumerate(folds.masks):
         columns, kinds = transformed(values, train)
         columns = standardised_columns(columns, train)
         used += (kinds[:, :, None] == np.arange(len(TRANSFORMS))).sum(axis=0)
         inside = columns * train[:, :, None]
-        for index, basis in enumerate(bases):
+        for own, basis in zip(predictions, bases, strict=True):
+            if repeat >= len(basis.factors):
+                continue
             factor = basis.factors[repeat]
             residual = columns - factor @ (factor.mT @ inside)
             square = np.sum(inside * residual, axis=1)
             independent = square > RANK_TOLERANCE**2 * train.sum(axis=1)[:, None]
-            slope = np.einsum("cns,cn->cs", residual, train * gaps)
+            slope = ((train * gaps)[:, None, :] @ residual)[:, 0]
             slope = np.where(independent, slope / np.where(independent, square, 1.0), 0.0)
             prediction = fitted(factor, train, gaps)[:, :, None] + residual * slope[:, None, :]
-            predictions[index, :, repeat] = held_out(prediction, gaps, train, test).T
+            own[:, repeat] = held_out(prediction, gaps, train, test).T
     return predictions, used
 
 
 def predict_vector(
     design: Design, gaps: np.ndarray, folds: Folds, bases: Sequence[Basis]
-) -> np.ndarray:
+) -> list[np.ndarray]:
     """Predict the gap from one design beside each of some bases.
 
     What :func:`extended` and :func:`predict` do, with the design's columns computed once.
@@ -250,18 +247,20 @@ def predict_vector(
         design: (networks, columns).
         gaps: (networks,).
         folds: the cells.
-        bases: what the design is fitted beside.
+        bases: what the design is fitted beside, in all repeats or in the first ones.
 
     Returns:
-        (bases, repeats, networks).
+        For each basis, (its repeats, networks).
     """
-    predictions = np.zeros((len(bases), folds.repeats, len(gaps)))
+    predictions = [np.zeros((len(basis.factors), len(gaps))) for basis in bases]
     for repeat, (columns, train, test) in enumerate(cell_columns(design, folds)):
-        for index, basis in enumerate(bases):
+        for own, basis in zip(predictions, bases, strict=True):
+            if repeat >= len(basis.factors):
+                continue
             factor = basis.factors[repeat]
-            both = np.concatenate([factor, added_factor(factor, columns, train)], axis=2)
-            prediction = fitted(both, train, gaps)[:, :, None]
-            predictions[index, repeat] = held_out(prediction, gaps, train, test)[:, 0]
+            added = added_factor(factor, columns, train)
+            prediction = fitted(factor, train, gaps) + fitted(added, train, gaps)
+            own[repeat] = held_out(prediction[:, :, None], gaps, train, test)[:, 0]
     return predictions
 
 
@@ -303,7 +302,7 @@ def cell_columns(
         (cells, networks, columns) values, and (cells, networks) bool: train, test.
     """
     values = span(design.values) if design.reduced else design.values
-    for train, test in masks(folds):
+    for train, test in folds.masks:
         if design.reduced:
             columns = principal_component_scores(values, train)
         elif design.kind == "scalar":
@@ -393,19 +392,39 @@ def principal_component_scores(values: np.ndarray, train: np.ndarray) -> np.ndar
     Returns:
         (cells, networks, components); zeros beyond a cell's number of components.
     """
-    size = train.sum(axis=1)
-    centred = values - (train / size[:, None] @ values)[:, None, :]
-    inside = centred * train[:, :, None]
-    square, vectors = np.linalg.eigh(inside @ inside.mT)
+    rows, present = training_rows(train)
+    weights = present / present.sum(axis=1, keepdims=True)
+    # Products of networks, less the means over the training networks in both directions.
+    products = (values @ values.T)[:, rows].transpose(1, 0, 2)
+    products = products - np.einsum("cnm,cm->cn", products, weights)[:, :, None]
+    inside = np.take_along_axis(products, rows[:, :, None], axis=1)
+    products -= np.einsum("cmk,cm->ck", inside, weights)[:, None, :]
+    products *= present[:, None, :]
+    inside = np.take_along_axis(products, rows[:, :, None], axis=1) * present[:, :, None]
+    square, vectors = np.linalg.eigh((inside + inside.mT) / 2)
     square, vectors = np.maximum(square[:, ::-1], 0.0), vectors[:, :, ::-1]
     variance = np.cumsum(square, axis=1)
     enough = 1 + np.sum(variance < EXPLAINED_VARIANCE * variance[:, -1:], axis=1)
-    most = np.array([most_principal_components(int(count)) for count in size])
-    used = np.arange(len(values)) < np.minimum(enough, most)[:, None]
-    used &= square > 0
+    most = np.array([most_principal_components(int(count)) for count in present.sum(axis=1)])
+    width = int(np.minimum(enough, most).max())
+    square, vectors = square[:, :width], vectors[:, :, :width]
+    used = (np.arange(width) < np.minimum(enough, most)[:, None]) & (square > 0)
     scale = np.where(used, 1 / np.sqrt(np.where(used, square, 1.0)), 0.0)
-    directions = (vectors * scale[:, None, :])[:, :, : int(most.max())]
-    return np.asarray(centred @ (inside.mT @ directions))
+    return np.asarray(products @ (vectors * scale[:, None, :]))
+
+
+def training_rows(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of each cell's training networks, padded to one length.
+
+    Args:
+        train: (cells, networks) bool.
+
+    Returns:
+        (cells, most training networks) int64, and bool: false where the index is padding.
+    """
+    counts = train.sum(axis=1)
+    rows = np.argsort(~train, axis=1, kind="stable")[:, : int(counts.max())]
+    return rows, np.arange(rows.shape[1]) < counts[:, None]
 
 
 def span(values: np.ndarray) -> np.ndarray:
@@ -458,8 +477,9 @@ def transformed(values: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.n
         np.where(one_sign & (np.abs(skewness(logarithms, train)) <= MOST_SKEWNESS), LOG, RANK),
     )
     columns = np.where((kinds == LOG)[:, None, :], logarithms, values)
-    for cell, scalar in np.argwhere(kinds == RANK):
-        columns[cell, :, scalar] = normal_scores(values[:, scalar], train[cell])
+    for scalar in np.flatnonzero((kinds == RANK).any(axis=0)):
+        cells = kinds[:, scalar] == RANK
+        columns[cells, :, scalar] = normal_scores(values[:, scalar], train[cells])
     low, high = bounds(columns, train)
     return np.clip(columns, low, high), kinds
 
@@ -478,12 +498,31 @@ def skewness(values: np.ndarray, train: np.ndarray) -> np.ndarray:
 
 
 def normal_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Return (networks,) normal scores; others than the training networks are interpolated."""
-    distinct, counts = np.unique(values[train], return_counts=True)
+    """Return normal scores; others than those of training networks are interpolated.
+
+    Args:
+        values: (networks,).
+        train: (cells, networks) bool.
+
+    Returns:
+        (cells, networks).
+    """
+    distinct, index = np.unique(values, return_inverse=True)
+    counts = train @ np.eye(len(distinct))[index]
     # Equal values share the average of their ranks.
-    ranks = np.cumsum(counts) - (counts - 1) / 2
-    scores = ndtri((ranks - 3 / 8) / (counts.sum() + 1 / 4))
-    return np.asarray(np.interp(values, distinct, scores))
+    ranks = np.cumsum(counts, axis=1) - (counts - 1) / 2
+    scores = ndtri((ranks - 3 / 8) / (train.sum(axis=1, keepdims=True) + 1 / 4))
+    # The nearest training values on both sides, or the last one beyond the range.
+    present, place = counts > 0, np.arange(len(distinct))
+    below = np.maximum.accumulate(np.where(present, place, -1), axis=1)
+    above = np.minimum.accumulate(np.where(present, place, len(place))[:, ::-1], axis=1)[:, ::-1]
+    below = np.where(below < 0, above, below)
+    above = np.where(above == len(place), below, above)
+    low, high = np.take_along_axis(scores, below, 1), np.take_along_axis(scores, above, 1)
+    width = distinct[above] - distinct[below]
+    share = (distinct - distinct[below]) / np.where(width > 0, width, 1.0)
+    between = np.where(width > 0, low + share * (high - low), low)
+    return np.asarray(between[:, index])
 
 
 def bounds(columns: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -550,7 +589,7 @@ def fold_scores(predictions: np.ndarray, gaps: np.ndarray, folds: Folds) -> np.n
     """Split the pooled R2 of each repeat into one score for each fold.
 
     Args:
-        predictions: (..., repeats, networks).
+        predictions: (..., repeats, networks), of all repeats or of the first ones.
         gaps: (networks,), not all equal.
         folds: the folds.
 
@@ -561,7 +600,7 @@ def fold_scores(predictions: np.ndarray, gaps: np.ndarray, folds: Folds) -> np.n
     predictions = without_levels(predictions, folds.draws)
     gaps = without_levels(gaps, folds.draws)
     error = (predictions - gaps) ** 2 / np.sum((gaps - gaps.mean()) ** 2)
-    inside = np.eye(folds.count)[folds.labels]
+    inside = np.eye(folds.count)[folds.labels[: error.shape[-2]]]
     return np.asarray(1 - folds.count * np.einsum("...rn,rnk->...rk", error, inside))
 
 

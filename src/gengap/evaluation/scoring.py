@@ -9,7 +9,7 @@ import numpy as np
 
 from gengap.evaluation.correlations import training_outcome
 from gengap.evaluation.designs import REFERENCE, Design, Designs, hyper_parameter_design
-from gengap.evaluation.folds import Folds
+from gengap.evaluation.folds import NESTED_REPEATS, Folds
 from gengap.evaluation.references import (
     REPLICATE_CEILING,
     constant_design,
@@ -97,8 +97,10 @@ class Models:
         gaps: (networks,).
         folds: the cells.
         bases: the constant; the hyper-parameters by least squares (the constant again where there
-            are none); and the hyper-parameters with their products by ridge, if several vary.
-        known: (bases, repeats): R2 of each of them.
+            are none); and the hyper-parameters with their products by ridge, if several vary. All
+            but the constant are in the first ``NESTED_REPEATS`` repeats only: measures are ranked
+            by themselves.
+        known: mean R2 of each of them in its repeats.
         columns: number of columns of the additive model.
         least_training: training networks of the cell that has the fewest.
     """
@@ -106,23 +108,23 @@ class Models:
     gaps: np.ndarray
     folds: Folds
     bases: tuple[Basis, ...]
-    known: np.ndarray
+    known: tuple[float, ...]
     columns: int
     least_training: int
 
-    def increments(self, predictions: np.ndarray) -> np.ndarray:
+    def increments(self, predictions: Sequence[np.ndarray]) -> np.ndarray:
         """Compute what rows add to the additive and to the pairwise model.
 
         Args:
-            predictions: (bases, rows, repeats, networks) of each row beside each basis.
+            predictions: for each basis, (rows, repeats, networks) of each row beside it.
 
         Returns:
             (2, rows) differences of the mean R2; NaN for a model that does not exist.
         """
-        gains = np.full((2, predictions.shape[1]), np.nan)
-        r2 = pooled_r2(predictions, self.gaps, self.folds.draws)
-        difference = r2 - self.known[:, None]
-        gains[: len(self.bases) - 1] = difference[1:].mean(axis=-1)
+        gains = np.full((2, len(predictions[0])), np.nan)
+        for index in range(1, len(self.bases)):
+            r2 = pooled_r2(predictions[index], self.gaps, self.folds.draws)
+            gains[index - 1] = r2.mean(axis=-1) - self.known[index]
         return gains
 
 
@@ -149,11 +151,13 @@ def score(designs: Designs, folds: Folds, rng: np.random.Generator) -> list[Row]
         bases.append(ridge_extended(bases[1], pairwise, gaps, folds))
         models.append(replace(pairwise, components=(*additive.components, *pairwise.components)))
     predictions = [predict(basis, gaps, folds) for basis in bases]
+    few = [basis.first(NESTED_REPEATS) for basis in bases[1:]]
+    r2 = pooled_r2(np.array(predictions), gaps, folds.draws)[:, :NESTED_REPEATS]
     beside = Models(
         gaps,
         folds,
-        tuple(bases),
-        pooled_r2(np.array(predictions), gaps, folds.draws),
+        (bases[0], *few),
+        tuple(r2.mean(axis=1)),
         len(additive.components),
         least_training(folds),
     )
@@ -171,6 +175,15 @@ def score(designs: Designs, folds: Folds, rng: np.random.Generator) -> list[Row]
     return rows
 
 
+def own_folds(design: Design, folds: Folds) -> Folds:
+    """Return the repeats in which a measure alone predicts the gap.
+
+    Principal components are found anew in each cell, which costs more than all else together. So
+    reduced designs have the first repeats only, as combinations have.
+    """
+    return folds.first(NESTED_REPEATS) if design.reduced else folds
+
+
 def score_scalars(designs: Sequence[Design], models: Models) -> dict[str, Row]:
     """Score designs of one component, all at once, and return the rows by name."""
     values = np.column_stack([design.values for design in designs])
@@ -179,7 +192,7 @@ def score_scalars(designs: Sequence[Design], models: Models) -> dict[str, Row]:
     return {
         design.name: row_of(
             design,
-            predictions[0, index],
+            predictions[0][index],
             transform=TRANSFORMS[int(used[index].argmax())],
             increments=gains[:, index],
         )
@@ -196,8 +209,10 @@ def score_vector(design: Design, models: Models) -> Row:
     Returns:
         The row.
     """
-    predictions = predict_vector(design, models.gaps, models.folds, models.bases)
-    gains = models.increments(predictions[:, None])[:, 0]
+    folds = own_folds(design, models.folds)
+    bases = [basis.first(folds.repeats) for basis in models.bases]
+    predictions = predict_vector(design, models.gaps, folds, bases)
+    gains = models.increments([own[None] for own in predictions])[:, 0]
     if design.underdetermined(models.least_training, models.columns):
         gains = np.full(2, np.nan)
     return row_of(
