@@ -35,6 +35,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from gengap.curvature import spectra, stochastic
+from gengap.curvature.convolutions import let_gradients_be_linear
 from gengap.curvature.spectra import EigenPairs, End, SolverOptions
 from gengap.curvature.stochastic import Estimate, SpectralDensity
 from gengap.datasets import Split
@@ -159,6 +160,8 @@ class CurvatureOperator(LinearOperator):
         self._loss = loss
         # A copy, so that the operator keeps these weights whatever happens to the network.
         self._network, self._parameters = differentiable_copy(network, parameters, DTYPES[dtype])
+        if kind != "hessian":
+            let_gradients_be_linear(self._network)
         self._device = device_of(self._network)
         self._inputs = next(input_batches(self._network, data.inputs, self.count))[1]
         self._labels = tensor_of(data.labels, self._device)

@@ -12,7 +12,7 @@ import copy
 import logging
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -103,8 +103,8 @@ def sharpness_at_a_radius(subject: Subject) -> dict[str, float]:
         GengapError: the training loss or its gradient is not finite.
     """
     loss = MovableLoss(subject)
-    gradient = loss.gradient()
-    start = loss.value()
+    start = loss.start
+    _, gradient = loss.with_gradient()
     length = norm(gradient)
     if not math.isfinite(start + length):
         raise GengapError(
@@ -233,7 +233,8 @@ def local_learning_coefficient(subject: Subject) -> Estimate:
 class MovableLoss:
     """The mean loss on training inputs as a function of steps from the trained weights.
 
-    It draws the inputs and holds a copy of the network without batch normalisation.
+    It draws the inputs and holds a copy of the network without batch normalisation. The copy stays
+    at the weights of the last call.
 
     Attributes:
         centres: the trained weights that count, by tensor.
@@ -245,6 +246,7 @@ class MovableLoss:
         self._network = copy.deepcopy(plain_network(subject)).eval()
         self._data: Split = subject.train.sample(INPUTS, subject.rng)
         self._loss = subject.loss
+        self._final_activation = final_activation_of(self._network)
         check_fit(self._network, self._data, self._loss)
         self._weights = list(counted_parameters(self._network, subject.parameters).values())
         for weight in self._weights:
@@ -256,44 +258,49 @@ class MovableLoss:
         (_, self._inputs), *_ = input_batches(self._network, self._data.inputs, self.count)
         self.batch_size = batch_size_for(self._network, self._data.inputs, BATCH)
 
-    def value(self) -> float:
-        """Return the loss at the trained weights."""
-        return self.at([torch.zeros_like(centre) for centre in self.centres])
+    @cached_property
+    def start(self) -> float:
+        """The loss at the trained weights."""
+        return self.at(self._nowhere())
 
     def at(self, step: Weights) -> float:
         """Return the loss a step away from the trained weights."""
-        with self._moved(step):
-            return float(self.all_losses().double().mean())
+        return float(self.each(step).double().mean())
 
-    def all_losses(self) -> Tensor:
-        """Return the loss of each input (count,), at the weights as they are now."""
+    def each(self, step: Weights | None = None) -> Tensor:
+        """Return the loss of each input (count,), at the trained weights or a step away."""
+        self._move(step or self._nowhere())
         with torch.no_grad():
-            return torch.cat([self.losses(rows) for rows in self._batches()])
+            return torch.cat([self._losses(rows) for rows in self._batches()])
 
-    def gradient(self, step: Weights | None = None) -> Weights:
-        """Return the gradient at the trained weights, or a step away from them."""
-        step = step or [torch.zeros_like(centre) for centre in self.centres]
-        totals = [torch.zeros_like(centre) for centre in self.centres]
-        with self._moved(step), torch.enable_grad():
+    def with_gradient(self, step: Weights | None = None) -> tuple[float, Weights]:
+        """Return the loss and its gradient, at the trained weights or a step away."""
+        totals, parts = self._nowhere(), []
+        self._move(step or totals)
+        with torch.enable_grad():
             for rows in self._batches():
-                for total, slope in zip(totals, self._slopes(self.losses(rows).sum()), strict=True):
+                losses = self._losses(rows)
+                parts.append(losses.detach())
+                for total, slope in zip(totals, self._slopes(losses.sum()), strict=True):
                     total += slope / self.count
-        return totals
+        return float(torch.cat(parts).double().mean()), totals
 
     def batch_gradient(self, step: Weights, rows: Tensor) -> tuple[Tensor, Weights]:
         """Return the losses of some inputs a step away, and the gradient of their mean."""
-        with self._moved(step), torch.enable_grad():
-            losses = self.losses(rows)
+        self._move(step)
+        with torch.enable_grad():
+            losses = self._losses(rows)
             return losses.detach(), list(self._slopes(losses.mean()))
 
-    def losses(self, rows: slice | Tensor) -> Tensor:
-        """Return the loss of each of some inputs, at the weights as they are now."""
-        network = self._network
+    def _nowhere(self) -> Weights:
+        return [torch.zeros_like(centre) for centre in self.centres]
+
+    def _losses(self, rows: slice | Tensor) -> Tensor:
         return sample_losses(
-            loss_inputs(network, self._inputs[rows], self._loss),
+            loss_inputs(self._network, self._inputs[rows], self._loss),
             self._labels[rows],
             self._loss,
-            final_activation=final_activation_of(network),
+            final_activation=self._final_activation,
         )
 
     def _slopes(self, loss: Tensor) -> tuple[Tensor, ...]:
@@ -303,15 +310,10 @@ class MovableLoss:
         size = self.batch_size
         return (slice(start, start + size) for start in range(0, self.count, size))
 
-    @contextmanager
-    def _moved(self, step: Weights) -> Iterator[None]:
-        with torch.no_grad():
-            for weight, centre, move in zip(self._weights, self.centres, step, strict=True):
-                torch.add(centre, move, out=weight)
-        yield
-        with torch.no_grad():
-            for weight, centre in zip(self._weights, self.centres, strict=True):
-                weight.copy_(centre)
+    @torch.no_grad()
+    def _move(self, step: Weights) -> None:
+        for weight, centre, move in zip(self._weights, self.centres, step, strict=True):
+            torch.add(centre, move, out=weight)
 
 
 def norm(step: Weights) -> float:
@@ -338,9 +340,9 @@ def worst_rise(loss: MovableLoss, gradient: Weights, radius: float, steps: int) 
     Returns:
         The largest rise on the way, at least 0.
     """
-    start, best = loss.value(), 0.0
+    best = 0.0
     step = [torch.zeros_like(centre) for centre in loss.centres]
-    for _ in range(steps):
+    for left in reversed(range(steps)):
         length = norm(gradient)
         if not 0 < length < math.inf:
             break
@@ -348,9 +350,11 @@ def worst_rise(loss: MovableLoss, gradient: Weights, radius: float, steps: int) 
             part + slope * (radius / length) for part, slope in zip(step, gradient, strict=True)
         ]
         step = scaled(moved, min(1.0, radius / norm(moved)))
-        rise = loss.at(step) - start
-        best = max(best, rise)
-        gradient = loss.gradient(step)
+        if left:
+            value, gradient = loss.with_gradient(step)
+        else:
+            value = loss.at(step)
+        best = max(best, value - loss.start)
     return best
 
 
@@ -367,12 +371,11 @@ def average_rise(loss: MovableLoss, radius: float, draws: int, rng: np.random.Ge
     Returns:
         The mean.
     """
-    start = loss.value()
     rises = []
     for _ in range(draws):
         direction = _noise(loss.centres, rng)
         step = scaled(direction, radius / norm(direction))
-        rises.append((loss.at(step) + loss.at(scaled(step, -1.0))) / 2 - start)
+        rises.append((loss.at(step) + loss.at(scaled(step, -1.0))) / 2 - loss.start)
     return float(np.mean(rises))
 
 
@@ -416,7 +419,7 @@ def learning_coefficient(
         part.view_as(centre)
         for part, centre in zip(torch.split(position, sizes), loss.centres, strict=True)
     ]
-    reference, rises = loss.all_losses(), []
+    reference, rises = loss.each(), []
     for index in range(burn_in + samples):
         chosen = rng.permutation(loss.count)[: min(batch, loss.batch_size)]
         rows = tensor_of(np.sort(chosen), reference.device)
