@@ -10,9 +10,10 @@ import checkout  # noqa: F401
 from gengap import jobs
 from gengap.datasets import read_split, read_unlabelled
 from gengap.errors import GengapError
-from gengap.measures import NothingComputedError, Subject, compute, tidy, to_frame, write_tables
+from gengap.measures import Subject, tidy, to_frame, write_tables
+from gengap.measures.registry import known_measures
+from gengap.measures.streams import common_stream
 from gengap.networks import resolve_device
-from gengap.seeding import generator
 from gengap.tasks.shards import ShardReceipt
 
 if TYPE_CHECKING:
@@ -42,21 +43,13 @@ def main() -> None:
                 receipt.network(network).to(device),
                 None if initial is None else initial.to(device),
                 receipt.train(network, split),
-                # Of no network: all networks of a task are measured on the same drawn inputs, or on
-                # those of the same places in their draws of the data.
-                generator(params.seed, names.task, names.family),
+                common_stream(params.seed, names.task, names.family),
                 loss=losses[network],
                 siblings=tuple(sibling.to(device) for sibling in readable(siblings[network], made)),
                 unlabelled=unlabelled,
                 history=receipt.history(network),
             )
-            try:
-                values = compute(params.family, subject, slow=params.slow)
-            except NothingComputedError as error:
-                # A network is no failure for what is not known of it.
-                if not error.is_for_need:
-                    raise
-                values = error.results
+            values = known_measures(params.family, subject, slow=params.slow)
             tables.append(tidy(to_frame(values), names.task, network, names.family))
     write_tables(tables, snakemake.output.table)
     shard.write_failures()

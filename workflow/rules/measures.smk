@@ -58,6 +58,7 @@ rule measures:
         failed="results/{task}/failed.csv",
         left_out="results/{task}/left_out_measures.csv",
         coverage="results/{task}/coverage.csv",
+        recipe="results/{task}/recipe.json",
     log:
         "results/{task}/logs/measures.log",
     benchmark:
@@ -69,6 +70,7 @@ rule measures:
         mem_mb=look.memory(2000),
         runtime=30,
     params:
+        recipe=look.task(lambda task: task.recipe),
         code=look.code("measures"),
     message:
         "{wildcards.task}: gathering the measures"

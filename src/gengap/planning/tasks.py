@@ -14,7 +14,7 @@ from gengap.limits import LEAST_NETWORKS
 from gengap.names import KINDS, PGDL_NETWORKS, STAGED_FAMILY
 from gengap.planning.checkpoints import CheckpointsPlan
 from gengap.planning.datasets import check_dataset, check_unlabelled
-from gengap.planning.families import families
+from gengap.planning.families import families, families_code
 from gengap.planning.grid import check_roles, grid_points, identity, split_grid_point
 from gengap.planning.networks import (
     check_complete,
@@ -164,6 +164,23 @@ class TaskPlan:
         """Whether measures marked slow are computed: asked for, or in families that are named."""
         slow: bool = self.run["slow"]
         return slow or self.run["families"] != "all"
+
+    @property
+    def recipe(self) -> Settings:
+        """How the measures are computed: what :class:`gengap.measures.recipe.Recipe` reads."""
+        losses = {self.loss(network) for network in range(self.count)}
+        return {
+            "task": self.name,
+            "seed": self.run["seed"],
+            "families": self.families,
+            "slow": self.slow,
+            "activations": self.run["activations"],
+            "topology": {
+                key: self.run["topology"][key] for key in ("max_dim", "threshold", "engine")
+            },
+            "losses": sorted(losses - {""}),
+            "code": families_code(self.families),
+        }
 
     @property
     def staged(self) -> bool:

@@ -242,6 +242,10 @@ class TrainedNetwork:
         """Whether its training data were drawn for its replicate, out of a pool."""
         return (self.folder / ROWS).is_file()
 
+    def rows(self) -> NDArray[np.int64] | None:
+        """Read its rows of the pool (n,); None where it was trained on all of the task's data."""
+        return _read_array(self.folder / ROWS) if self.has_own_draw else None
+
     def train(self, data: Split) -> Split:
         """Return what this network was trained on.
 
