@@ -12,7 +12,9 @@ from gengap.cli import subject
 from gengap.cli.command import Command
 
 if TYPE_CHECKING:
-    from gengap.prediction import Prediction, Reference
+    from gengap.cli.subject import NamedNetwork
+    from gengap.datasets import Split
+    from gengap.prediction import Prediction
 
 DECLINED_STATUS = 3
 """Exit status where no gap is predicted."""
@@ -54,45 +56,49 @@ def run(options: Namespace) -> int:
     Raises:
         ArgumentError: the trained weights or the training data are not named.
     """
-    from gengap.prediction import predict
-    from gengap.seeding import generator
-
     named = subject.read_named_network(options)
     if not named.is_trained:
         raise ArgumentError(None, "a prediction needs the trained weights: give WEIGHTS")
     if named.data is None:
         raise ArgumentError(None, "a prediction needs the training data of the network: --data")
-    reference = _reference(options.reference)
-    prediction = predict(
-        named.subject(named.data, options.loss, generator(0, "prediction")),
-        reference,
-        network=options.spec,
-        hyper_parameters=options.hyper_parameters,
-        force=options.force,
-    )
+    prediction, gap_of = _predicted(named, named.data, options)
     if options.json:
         print(json.dumps(prediction.row(), indent=1))
     else:
-        print(sentence(prediction, reference))
+        print(sentence(prediction, gap_of))
     if prediction.reason and not options.json:
         print(prediction.reason, file=sys.stderr if prediction.gap is not None else sys.stdout)
     return DECLINED_STATUS if prediction.gap is None else 0
 
 
-def _reference(path: Path) -> Reference:
-    from gengap.prediction import Reference, freeze
+def _predicted(named: NamedNetwork, data: Split, options: Namespace) -> tuple[Prediction, str]:
+    """Predict the network; return what the gap is of too."""
+    from gengap.prediction import Reference, TooFewNetworksError, declined, freeze, predict
+    from gengap.seeding import generator
 
-    return freeze([path]) if path.is_dir() else Reference.read(path)
+    path = options.reference
+    try:
+        reference = freeze([path]) if path.is_dir() else Reference.read(path)
+    except TooFewNetworksError as error:
+        return declined(options.spec, [str(error)]), ""
+    prediction = predict(
+        named.subject(data, options.loss, generator(0, "prediction")),
+        reference,
+        network=options.spec,
+        hyper_parameters=options.hyper_parameters,
+        force=options.force,
+    )
+    return prediction, reference.gap_of
 
 
-def sentence(prediction: Prediction, reference: Reference) -> str:
-    """Say what is predicted."""
+def sentence(prediction: Prediction, gap_of: str) -> str:
+    """Say what is predicted: a gap of accuracies, losses or errors."""
     if prediction.gap is None:
         return "declined: no gap is predicted"
     warning = "" if prediction.verdict == "predicted" else " (forced, in spite of what follows)"
     return (
-        f"gap of {reference.gap_of}: {prediction.gap:.3f}, 90 % interval {prediction.low:.3f} to "
-        f"{prediction.high:.3f}; predicted test {reference.gap_of}: "
+        f"gap of {gap_of}: {prediction.gap:.3f}, 90 % interval {prediction.low:.3f} to "
+        f"{prediction.high:.3f}; predicted test {gap_of}: "
         f"{prediction.predicted_test:.3f}{warning}"
     )
 

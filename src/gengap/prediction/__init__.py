@@ -4,7 +4,15 @@
 a network from it, with an interval whose coverage was measured, or declines and says why.
 """
 
-from gengap.prediction.predicting import PREDICTION_COLUMNS, Prediction, predict
-from gengap.prediction.reference import Reference, freeze
+from gengap.prediction.predicting import PREDICTION_COLUMNS, Prediction, declined, predict
+from gengap.prediction.reference import Reference, TooFewNetworksError, freeze
 
-__all__ = ["PREDICTION_COLUMNS", "Prediction", "Reference", "freeze", "predict"]
+__all__ = [
+    "PREDICTION_COLUMNS",
+    "Prediction",
+    "Reference",
+    "TooFewNetworksError",
+    "declined",
+    "freeze",
+    "predict",
+]

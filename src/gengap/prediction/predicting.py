@@ -107,16 +107,13 @@ def predict(
     """
     doubts: list[str] = []
     notes: list[str] = []
-    count = len(reference.gaps)
-    if count < LEAST_REFERENCE:
-        doubts.append(f"The reference has {count} networks, fewer than {LEAST_REFERENCE}.")
     difference = reference.data.difference(subject.train)
     if difference:
         doubts.append(f"Its training data are not the reference's: {difference}.")
         if subject.train.inputs.shape[1:] != reference.data.shape:
-            return _declined(network, doubts, None)
+            return declined(network, doubts)
         if subject.train.classes != reference.data.classes:
-            return _declined(network, doubts, None)
+            return declined(network, doubts)
     else:
         doubts += doubts_of_draw(subject, reference)
     training, outcomes = doubts_of_training(subject, reference)
@@ -124,7 +121,7 @@ def predict(
     measured = measured_values(subject, reference)
     has = np.isfinite(measured)
     if not has.any():
-        return _declined(network, [*doubts, "It has none of the reference's measures."], None)
+        return declined(network, [*doubts, "It has none of the reference's measures."])
     known, new_level = familiar(reference, hyper_parameters)
     evidence = collected(reference, measured, hyper_parameters if known and not new_level else None)
     lacking = [name for name, there in zip(reference.measures, has, strict=True) if not there]
@@ -147,7 +144,7 @@ def predict(
     if new_level:
         notes.append(f"The reference has no network with this {', '.join(new_level)}.")
     if doubts and not force:
-        return _declined(network, doubts, p)
+        return declined(network, doubts, p)
     gap, low, high = interval(
         reference, evidence, [name for name in map(str, reference.grid) if name not in known]
     )
@@ -163,7 +160,8 @@ def predict(
     )
 
 
-def _declined(network: str, doubts: Sequence[str], p: float | None) -> Prediction:
+def declined(network: str, doubts: Sequence[str], p: float | None = None) -> Prediction:
+    """Return that there is no prediction, and why."""
     return Prediction(network, None, None, None, None, p, DECLINED, " ".join(doubts))
 
 

@@ -50,6 +50,10 @@ ARRAYS = ("values", "gaps", "training", "losses", "sizes", "draws", "folds")
 PACKAGES = ("gengap", "numpy", "scipy", "torch")
 
 
+class TooFewNetworksError(GengapError):
+    """So few networks have gaps and measures that they support no interval."""
+
+
 @dataclass(frozen=True)
 class Predictor:
     """What a set of columns can predict.
@@ -275,8 +279,8 @@ def freeze(folders: Sequence[str | Path]) -> Reference:
         The reference.
 
     Raises:
-        GengapError: a file is missing, the tasks do not belong together, fewer than
-            :data:`LEAST_REFERENCE` networks have a gap and measures, or no measure varies.
+        GengapError: a file is missing, the tasks do not belong together, or no measure varies.
+        TooFewNetworksError: fewer than :data:`LEAST_REFERENCE` networks have a gap and measures.
     """
     tasks = [load(folder) for folder in folders]
     recipes = [Recipe.read(task.folder / RECIPE_FILE) for task in tasks]
@@ -284,7 +288,7 @@ def freeze(folders: Sequence[str | Path]) -> Reference:
     designs = joined_designs(tasks)
     where = ", ".join(str(task.folder) for task in tasks)
     if len(designs.networks) < LEAST_REFERENCE:
-        raise GengapError(
+        raise TooFewNetworksError(
             f"{where}: {len(designs.networks)} networks have a gap and measures, but a reference "
             f"needs at least {LEAST_REFERENCE}: add networks to the grid, or replicates, or tasks."
         )
