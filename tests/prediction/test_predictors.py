@@ -82,7 +82,7 @@ def test_distances_are_those_of_mahalanobis_within_the_range() -> None:
     model = LedoitWolf().fit(columns[:30])
     inverse = np.linalg.inv(model.covariance_)
     centre = columns[:30].mean(axis=0)
-    expected = [float(mahalanobis(row, centre, inverse)) ** 2 for row in columns]
+    expected = np.array([mahalanobis(row, centre, inverse) for row in columns]) ** 2
     np.testing.assert_allclose(squared_distances(values, train), expected, rtol=1e-8)
 
 

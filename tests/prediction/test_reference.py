@@ -65,7 +65,7 @@ def test_a_reference_has_what_its_task_says(task: Path, reference: Reference) ->
     assert set(reference.r2_without) == set(reference.families)
     assert reference.by_measures.assessment.beats_mean
     assert reference.by_measures.assessment.r2 is not None
-    assert reference.by_measures.assessment.r2 > 0.8
+    assert reference.by_measures.assessment.r2 > 0.5
 
 
 def test_tasks_that_share_their_data_are_joined(make_task: MakeTask) -> None:
