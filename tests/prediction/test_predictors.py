@@ -89,7 +89,8 @@ def test_distances_are_those_of_mahalanobis_within_the_range() -> None:
 def test_beyond_counts_ranges() -> None:
     values = np.array([[0.0, 2.0], [1.0, 2.0], [3.0, 2.0], [-0.5, 2.5], [90.0, 1.0]])
     known = np.array([True, True, False, False, False])
-    expected = [[0, 0], [0, 0], [2, 0], [-0.5, MOST_BEYOND], [MOST_BEYOND, -MOST_BEYOND]]
+    far = MOST_BEYOND
+    expected = np.array([[0, 0], [0, 0], [2, 0], [-0.5, far], [far, -far]])
     np.testing.assert_allclose(beyond(values, known), expected)
 
 
