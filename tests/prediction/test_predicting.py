@@ -83,6 +83,14 @@ def test_a_network_of_the_reference_is_predicted_from_the_others(
     assert predict(subject, replace(reference, gaps=gaps)).gap == prediction.gap
 
 
+def test_a_change_of_the_code_is_said(reference: Reference, new_subject: NewSubject) -> None:
+    assert predict(new_subject(), reference).reason == ""
+    other = replace(reference, recipe=replace(reference.recipe, code="0" * 16))
+    prediction = predict(new_subject(), other)
+    assert prediction.verdict == "predicted"
+    assert prediction.reason.startswith("The code of the measures is not that of the reference")
+
+
 def test_too_far(reference: Reference, new_subject: NewSubject) -> None:
     subject = new_subject(4.0)
     with torch.no_grad():

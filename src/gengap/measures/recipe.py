@@ -109,7 +109,7 @@ class Recipe:
             (family, str(name)): float(rows["value"].iloc[0])
             for family, chosen in names.items()
             for name, rows in self._table(family, chosen, subject).groupby("measure")
-            if name in chosen and len(rows) == 1
+            if name in chosen and len(rows) == 1 and rows["value"].notna().all()
         }
 
     def _table(self, family: str, chosen: Sequence[str], subject: Subject) -> pd.DataFrame:

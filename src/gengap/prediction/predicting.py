@@ -11,6 +11,7 @@ import numpy as np
 
 from gengap.evaluation.designs import levels
 from gengap.measures.subject import Subject
+from gengap.planning.families import families_code
 from gengap.prediction.assessment import DRAWS, FAR
 from gengap.prediction.data import digest_of_rows, row_digests
 from gengap.prediction.distance import distance_p, squared_distances
@@ -133,6 +134,11 @@ def predict(
         )
     elif lacking:
         notes.append(f"It lacks {_listed(lacking)}, so it is predicted without.")
+    if families_code(reference.recipe.families) != reference.recipe.code:
+        notes.append(
+            "The code of the measures is not that of the reference, so their values may differ: "
+            "run the workflow again."
+        )
     if not evidence.inside.all():
         notes.append("It is a network of the reference, and predicted from those of other folds.")
     p = distance(reference, evidence, int(has.sum()))
