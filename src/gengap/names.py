@@ -62,6 +62,18 @@ PGDL_ARCHIVES = {
 }
 """Name of the archive that holds each published task of PGDL."""
 
+PGDL_DATA = {
+    "task1_v4": "CIFAR-10",
+    "task2_v1": "SVHN",
+    "task4": "CINIC-10",
+    "task5": "CINIC-10",
+    "task6": "Oxford Flowers",
+    "task7": "Oxford Pets",
+    "task8": "Fashion-MNIST",
+    "task9": "CIFAR-10",
+}
+"""The data that the networks of each published task of PGDL were trained on."""
+
 NETWORK_RECEIPT = "receipt.json"
 """The file in a network's folder that tells what the network was made from."""
 DATASET_KEYS = ("train_size", "test_size", "balanced", "classes", "groups", "transforms")
@@ -396,7 +408,9 @@ TEST_LABELS = ("clean", "corrupted")
 labels."""
 OPTIMISERS = ("sgd", "adam", "adamw")
 AUGMENTATIONS = ("crop", "flip")
-INITIALISATIONS = ("torch", "glorot", "lecun", "he")
+OWN_INITIALISATION = "own"
+"""The initialisation that leaves a network the weights that its own code draws."""
+INITIALISATIONS = ("torch", "glorot", "lecun", "he", OWN_INITIALISATION)
 
 SCHEDULES: dict[str, dict[str, float]] = {
     "step": {"every": 30, "factor": 0.1},

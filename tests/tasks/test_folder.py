@@ -84,7 +84,7 @@ def test_gaps_of_losses_and_errors_are_test_less_train(
 
 
 def test_a_gap_that_no_network_has_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(GengapError, match="No network of task 'zoo' has a training and a test err"):
+    with pytest.raises(GengapError, match="No network of task 'zoo' has a training err"):
         tasks.write_task(tmp_path / "task.json", "zoo", {}, {"0": metrics(4)}, gap_of="error")
     assert np.isnan(metrics(4).gap("loss"))
 

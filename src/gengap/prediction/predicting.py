@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gengap.evaluation.designs import levels
+from gengap.limits import LEAST_REFERENCE
 from gengap.measures.subject import Subject
 from gengap.planning.families import families_code
 from gengap.prediction.assessment import DRAWS, FAR
@@ -17,7 +18,7 @@ from gengap.prediction.data import digest_of_rows, row_digests
 from gengap.prediction.distance import distance_p, squared_distances
 from gengap.prediction.intervals import LEVEL, cv_plus
 from gengap.prediction.predictors import CANDIDATES, KERNELS, predictions_from
-from gengap.prediction.reference import LEAST_REFERENCE, Predictor, Reference
+from gengap.prediction.reference import Predictor, Reference
 from gengap.training import loss_and_accuracy, mean_loss, root_mean_square_error
 
 PREDICTED, DECLINED, FORCED = "predicted", "declined", "forced"

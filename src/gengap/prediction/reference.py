@@ -23,6 +23,7 @@ from gengap.evaluation.designs import (
 )
 from gengap.evaluation.duplicates import merged
 from gengap.files import writing
+from gengap.limits import LEAST_REFERENCE
 from gengap.measures.recipe import RECIPE_FILE, Recipe
 from gengap.prediction.assessment import (
     DRAWS,
@@ -39,8 +40,6 @@ from gengap.prediction.predictors import CANDIDATES, cross_validate
 from gengap.seeding import generator
 from gengap.tasks import Task, load
 
-LEAST_REFERENCE = 20
-"""Fewest networks of a reference: fewer do not support intervals that hold 90 %."""
 FORMAT = 1
 """Version of the file."""
 MAKE_AGAIN = "make it again by 'gengap reference'"

@@ -457,10 +457,10 @@ def write_task(
                 )
     ordered = sorted(metrics, key=int)
     gap_of = gap_of or _gap_of(metrics.values())
-    if all(math.isnan(entry.gap(gap_of)) for entry in metrics.values()):
+    if all(math.isnan(entry.training(gap_of)) for entry in metrics.values()):
         raise GengapError(
-            f"No network of task '{name}' has a training and a test {gap_of}: set 'gap' to what "
-            "the networks have."
+            f"No network of task '{name}' has a training {gap_of}: set 'gap' to what the networks "
+            "have."
         )
     content: dict[str, Any] = {
         "name": name,
