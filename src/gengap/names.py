@@ -449,3 +449,14 @@ NEEDS = (
     "history", "snapshots", "siblings", "unlabelled", "diagrams",
 )  # fmt: skip
 """What a measure may need of a network and its task, in the order in which it is checked."""
+
+PREDICTED, DECLINED, FORCED = "predicted", "declined", "forced"
+"""Verdicts of a prediction: one that stands, none, and one in spite of reasons against it."""
+
+PREDICTION_COLUMNS = (
+    "network", "gap", "low", "high", "test_accuracy", "distance_p", "verdict", "reason", "rank",
+)  # fmt: skip
+"""Columns of ``predictions.csv``, and keys of a prediction that is printed as JSON."""
+
+REFERENCE_FILE = "reference.safetensors"
+"""The file of a frozen task, in the task's folder."""

@@ -11,8 +11,9 @@ from tests.prediction.conftest import MakeTask, fitted_network, make_task, pool
 
 from gengap.cli import main
 from gengap.datasets import Split, write_split
+from gengap.names import PREDICTION_COLUMNS
 from gengap.networks import write_weights
-from gengap.prediction import PREDICTION_COLUMNS, Reference
+from gengap.prediction import Reference
 
 __all__ = ["make_task"]
 
@@ -42,7 +43,7 @@ def test_a_reference_is_written_and_predicts(
     printed = capsys.readouterr().out
     assert "networks of small, on 3 draw(s) of the training data" in printed
     assert "coverage" in printed
-    assert Reference.read(file).tasks == ("small",)
+    assert Reference.load(file).tasks == ("small",)
     assert main(["predict", "--reference", str(file), *hand, "--json"]) == 0
     row = json.loads(capsys.readouterr().out)
     assert tuple(row) == PREDICTION_COLUMNS

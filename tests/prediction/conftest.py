@@ -142,7 +142,7 @@ def task(make_task: MakeTask) -> Path:
 @pytest.fixture(scope="session")
 def reference(make_task: MakeTask) -> Reference:
     """What these networks predict."""
-    return freeze([make_task()])
+    return freeze(make_task())
 
 
 @pytest.fixture

@@ -25,13 +25,13 @@ def declined(prediction: Prediction, *words: str) -> None:
     """Hold that nothing is predicted, and why."""
     assert prediction.verdict == "declined"
     assert (prediction.gap, prediction.low, prediction.high) == (None, None, None)
-    assert prediction.predicted_test is None
+    assert prediction.test_accuracy is None
     for word in words:
         assert word in prediction.reason
 
 
 def test_networks_of_the_task_have_the_values_of_its_table(task: Path) -> None:
-    reference, written = freeze([task]), pd.read_csv(task / "measures.csv")
+    reference, written = freeze(task), pd.read_csv(task / "measures.csv")
     by_name = written.set_index(["network", "measure"])["value"]
     trained = load(task)
     for network in ("0", "13", "26"):
@@ -60,7 +60,7 @@ def test_new_networks_are_predicted_within_their_intervals(
         assert prediction.low is not None
         assert prediction.high is not None
         assert prediction.low <= prediction.gap <= prediction.high
-        assert prediction.predicted_test == pytest.approx(1 - prediction.gap)
+        assert prediction.test_accuracy == pytest.approx(1 - prediction.gap)
         held.append(prediction.low <= gap_of_size(size, rng) <= prediction.high)
     assert len(held) >= 12
     assert np.mean(held) >= 0.75
@@ -154,7 +154,7 @@ def test_a_measure_that_is_needed_is_missing(task: Path, new_subject: NewSubject
     table.loc[useless, "value"] = np.random.default_rng(0).normal(size=useless.sum())
     chosen = useless | (table["measure"] == "distance_from_initialisation")
     table[chosen].to_csv(task / "measures.csv", index=False)
-    reference = freeze([task])
+    reference = freeze(task)
     assert reference.measures == ("distance_from_initialisation", "sum_of_squared_weights")
     declined(
         predict(replace(new_subject(), initial=None), reference),
@@ -167,22 +167,22 @@ def test_no_measure_at_all(task: Path, new_subject: NewSubject) -> None:
     chosen = table["measure"] == "distance_from_initialisation"
     table[chosen].to_csv(task / "measures.csv", index=False)
     subject = replace(new_subject(), initial=None)
-    declined(predict(subject, freeze([task])), "none of the reference's measures")
+    declined(predict(subject, freeze(task)), "none of the reference's measures")
 
 
 def test_no_predictor_beats_the_mean(make_task: MakeTask, new_subject: NewSubject) -> None:
     task = make_task(gaps=lambda size, rng: float(0.1 + 0.02 * rng.normal()))
-    prediction = predict(new_subject(), freeze([task]))
+    prediction = predict(new_subject(), freeze(task))
     declined(prediction, "No predictor beats the mean gap")
 
 
 def test_too_few_networks(make_task: MakeTask) -> None:
     with pytest.raises(TooFewNetworksError, match="15 networks have a gap and measures"):
-        freeze([make_task(points=6)])
+        freeze(make_task(points=6))
 
 
 def test_one_draw_says_nothing_of_another(make_task: MakeTask, new_subject: NewSubject) -> None:
-    reference = freeze([make_task(own_draws=False)])
+    reference = freeze(make_task(own_draws=False))
     assert reference.fold == "grid points"
     same = new_subject(data=pool().take(np.arange(DRAW)))
     assert predict(same, reference).verdict == "predicted"
@@ -210,10 +210,10 @@ def test_known_hyper_parameters_never_widen_the_interval(
 def test_the_order_and_the_scale_of_the_reference_do_not_matter(
     task: Path, new_subject: NewSubject
 ) -> None:
-    before = predict(new_subject(), freeze([task]))
+    before = predict(new_subject(), freeze(task))
     table = pd.read_csv(task / "measures.csv")
     table.sample(frac=1, random_state=0).to_csv(task / "measures.csv", index=False)
-    after = predict(new_subject(), freeze([task]))
+    after = predict(new_subject(), freeze(task))
     assert after.gap == pytest.approx(before.gap, rel=1e-9)
     assert after.low == pytest.approx(before.low, rel=1e-9)
     assert after.distance_p == before.distance_p

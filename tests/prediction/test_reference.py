@@ -41,10 +41,10 @@ def assert_equal(first: object, second: object) -> None:
 
 
 def test_a_file_holds_all_of_a_reference(reference: Reference, tmp_path: Path) -> None:
-    reference.write(tmp_path / "one.safetensors")
-    read = Reference.read(tmp_path / "one.safetensors")
+    reference.save(tmp_path / "one.safetensors")
+    read = Reference.load(tmp_path / "one.safetensors")
     assert_equal(reference, read)
-    read.write(tmp_path / "two.safetensors")
+    read.save(tmp_path / "two.safetensors")
     first, second = ((tmp_path / f"{name}.safetensors").read_bytes() for name in ("one", "two"))
     assert first == second
 
@@ -98,32 +98,32 @@ def test_tasks_that_do_not_belong_together(make_task: MakeTask) -> None:
 def test_a_task_without_measures_or_recipe(task: Path) -> None:
     (task / "measures.csv").unlink()
     with pytest.raises(GengapError, match=r"measures\.csv does not exist: run the workflow"):
-        freeze([task])
+        freeze(task)
     (task / "recipe.json").write_text('{"task": "small"}')
     with pytest.raises(GengapError, match="no recipe of measures"):
-        freeze([task])
+        freeze(task)
     (task / "recipe.json").unlink()
     with pytest.raises(GengapError, match="run the workflow again"):
-        freeze([task])
+        freeze(task)
 
 
 def test_nothing_that_varies(task: Path) -> None:
     table = pd.read_csv(task / "measures.csv")
     table[table["measure"] == "parameter_count"].to_csv(task / "measures.csv", index=False)
     with pytest.raises(GengapError, match="no measure with one component varies"):
-        freeze([task])
+        freeze(task)
 
 
 def test_files_that_are_no_reference(reference: Reference, tmp_path: Path) -> None:
     path = tmp_path / "r.safetensors"
     with pytest.raises(GengapError, match="does not exist: make it again by 'gengap reference'"):
-        Reference.read(path)
+        Reference.load(path)
     path.write_bytes(b"text")
     with pytest.raises(GengapError, match="is no reference"):
-        Reference.read(path)
+        Reference.load(path)
     save_file({"gaps": np.zeros(3)}, path, metadata={"reference": '{"format": 1}'})
     with pytest.raises(GengapError, match="damaged reference"):
-        Reference.read(path)
+        Reference.load(path)
     save_file({"gaps": np.zeros(3)}, path, metadata={"reference": '{"format": 0}'})
     with pytest.raises(GengapError, match="another version"):
-        Reference.read(path)
+        Reference.load(path)

@@ -78,7 +78,7 @@ def _predicted(named: NamedNetwork, data: Split, options: Namespace) -> tuple[Pr
 
     path = options.reference
     try:
-        reference = freeze([path]) if path.is_dir() else Reference.read(path)
+        reference = freeze(path) if path.is_dir() else Reference.load(path)
     except TooFewNetworksError as error:
         return declined(options.spec, [str(error)]), ""
     prediction = predict(
@@ -99,7 +99,7 @@ def sentence(prediction: Prediction, gap_of: str) -> str:
     return (
         f"gap of {gap_of}: {prediction.gap:.3f}, 90 % interval {prediction.low:.3f} to "
         f"{prediction.high:.3f}; predicted test {gap_of}: "
-        f"{prediction.predicted_test:.3f}{warning}"
+        f"{prediction.test_accuracy:.3f}{warning}"
     )
 
 

@@ -42,8 +42,8 @@ def run(options: Namespace) -> None:
     output = options.output or options.folders[0] / f"reference{SUFFIX}"
     if output.suffix != SUFFIX:
         raise GengapError(f"{output} does not end in {SUFFIX}: name such a file by --output.")
-    reference = freeze(options.folders)
-    reference.write(output)
+    reference = freeze(options.folders[0])
+    reference.save(output)
     print("\n".join(summary_lines(reference)))
     print(f"written: {output}")
 

@@ -4,15 +4,16 @@
 a network from it, with an interval whose coverage was measured, or declines and says why.
 """
 
-from gengap.prediction.predicting import PREDICTION_COLUMNS, Prediction, declined, predict
-from gengap.prediction.reference import Reference, TooFewNetworksError, freeze
+from gengap.prediction.predicting import Prediction, declined, predict, predict_task
+from gengap.prediction.reference import Reference, TooFewNetworksError, freeze, join
 
 __all__ = [
-    "PREDICTION_COLUMNS",
     "Prediction",
     "Reference",
     "TooFewNetworksError",
     "declined",
     "freeze",
+    "join",
     "predict",
+    "predict_task",
 ]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from gengap.evaluation.designs import levels
 from gengap.limits import LEAST_REFERENCE
 from gengap.measures.subject import Subject
+from gengap.names import DECLINED, FORCED, PREDICTED
 from gengap.planning.families import families_code
 from gengap.prediction.assessment import DRAWS, FAR
 from gengap.prediction.data import digest_of_rows, row_digests
@@ -21,8 +24,6 @@ from gengap.prediction.predictors import CANDIDATES, KERNELS, predictions_from
 from gengap.prediction.reference import Predictor, Reference
 from gengap.training import loss_and_accuracy, mean_loss, root_mean_square_error
 
-PREDICTED, DECLINED, FORCED = "predicted", "declined", "forced"
-"""Verdicts: a prediction, none, and one that was asked for in spite of reasons against it."""
 LOSS_FACTOR = 2.0
 """A training loss may be beyond those of the reference by this factor."""
 SIZE_FACTOR = 1.5
@@ -41,29 +42,28 @@ class Prediction:
         network: its name.
         gap: the predicted gap; None where it is declined.
         low, high: ends of the interval of :data:`gengap.prediction.intervals.LEVEL`.
-        predicted_test: the test accuracy, loss or error that the gap makes, with the training one.
+        test_accuracy: the test accuracy, loss or error that the gap makes, with the training one.
         distance_p: p value of the network's distance from those of the reference; None where it has
             none of their measures.
         verdict: ``predicted``, ``declined``, or ``forced``.
         reason: why it is declined, or what else is to be known; several sentences, or none.
+        rank: its place among the networks that were predicted with it, from the smallest predicted
+            gap (1) upwards; None for a network alone, and where measures are missing.
     """
 
     network: str
     gap: float | None
     low: float | None
     high: float | None
-    predicted_test: float | None
+    test_accuracy: float | None
     distance_p: float | None
     verdict: str
     reason: str
+    rank: int | None = None
 
     def row(self) -> dict[str, Any]:
         """Return the values by the names of the columns of ``predictions.csv``."""
         return asdict(self)
-
-
-PREDICTION_COLUMNS = tuple(Prediction.__dataclass_fields__)
-"""Columns of ``predictions.csv``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,11 +160,25 @@ def predict(
         gap=gap,
         low=low,
         high=high,
-        predicted_test=implied_test(training, gap, reference.gap_of),
+        test_accuracy=implied_test(training, gap, reference.gap_of),
         distance_p=p,
         verdict=FORCED if doubts else PREDICTED,
         reason=" ".join([*doubts, *notes]),
     )
+
+
+def predict_task(folder: str | Path, reference: Reference, *, force: bool = False) -> pd.DataFrame:
+    """Predict the networks of a task that is measured already, from its measures.
+
+    Args:
+        folder: the task's folder, with ``measures.csv`` and ``recipe.json``.
+        reference: networks whose gaps are known.
+        force: predict in spite of reasons against it, where there is anything to predict from.
+
+    Returns:
+        One row a network, with the columns :data:`gengap.names.PREDICTION_COLUMNS`.
+    """
+    raise NotImplementedError(folder, reference, force)
 
 
 def declined(network: str, doubts: Sequence[str], p: float | None = None) -> Prediction:

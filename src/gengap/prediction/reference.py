@@ -175,7 +175,7 @@ class Reference:
             grid = pd.concat([grid.astype(object), row], ignore_index=True)
         return hyper_parameter_design(grid).values
 
-    def write(self, path: str | Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write one safetensors file: arrays, and everything else as JSON in its metadata."""
         predictors = {"measures": self.by_measures}
         if self.by_measures_and_hyper_parameters:
@@ -207,8 +207,8 @@ class Reference:
             save_file(contiguous, part, metadata={"reference": text})
 
     @classmethod
-    def read(cls, path: str | Path) -> Reference:
-        """Read what :meth:`write` wrote.
+    def load(cls, path: str | Path) -> Reference:
+        """Read what :meth:`save` wrote.
 
         Args:
             path: the file.
@@ -265,14 +265,26 @@ class Reference:
         )
 
 
-def freeze(folders: Sequence[str | Path]) -> Reference:
+def join(references: Sequence[Reference]) -> Reference:
+    """Make one reference of several that share their data.
+
+    Args:
+        references: of tasks with other names, on the same data.
+
+    Returns:
+        The reference of all their networks, with the measures that all of them have.
+    """
+    raise NotImplementedError(references)
+
+
+def freeze(folder: str | Path) -> Reference:
     """Make a reference of evaluated tasks that share their data and their recipe of measures.
 
     Networks that are not fit to judge measures by are left out, as in the evaluation, and so are
     measures with several components, measures that some network lacks, and duplicates of others.
 
     Args:
-        folders: the tasks' folders, with measures.csv and recipe.json.
+        folder: the task's folder, with measures.csv and recipe.json.
 
     Returns:
         The reference.
@@ -281,7 +293,7 @@ def freeze(folders: Sequence[str | Path]) -> Reference:
         GengapError: a file is missing, the tasks do not belong together, or no measure varies.
         TooFewNetworksError: fewer than :data:`LEAST_REFERENCE` networks have a gap and measures.
     """
-    tasks = [load(folder) for folder in folders]
+    tasks = [load(folder)]
     recipes = [Recipe.read(task.folder / RECIPE_FILE) for task in tasks]
     check_together(tasks, recipes)
     designs = joined_designs(tasks)
