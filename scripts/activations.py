@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    files, params, task = snakemake.input, snakemake.params, snakemake.wildcards.task
+    files, params = snakemake.input, snakemake.params
     split, receipt = read_split(files.train), ShardReceipt.read(files.receipt)
     device = resolve_device(params.device)
     samples = Path(snakemake.output.samples)
@@ -28,7 +28,7 @@ def main() -> None:
                 receipt.network(network).to(device),
                 receipt.train(network, split),
                 params.seed,
-                task,
+                params.stream,
                 inputs=params.inputs,
                 neurons=params.neurons,
                 draws=params.draws,

@@ -43,7 +43,7 @@ def main() -> None:
                 receipt.network(network).to(device),
                 None if initial is None else initial.to(device),
                 receipt.train(network, split),
-                common_stream(params.seed, names.task, names.family),
+                common_stream(params.seed, params.stream, names.family),
                 loss=losses[network],
                 siblings=tuple(sibling.to(device) for sibling in readable(siblings[network], made)),
                 unlabelled=unlabelled,

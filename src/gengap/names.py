@@ -460,3 +460,30 @@ PREDICTION_COLUMNS = (
 
 REFERENCE_FILE = "reference.safetensors"
 """The file of a frozen task, in the task's folder."""
+
+REFERENCE_SUFFIX = ".safetensors"
+"""How the name of a file ends that holds a reference."""
+
+REASON_KINDS = {
+    "Its training data": "other data",
+    "It was trained on another draw": "another draw of the data",
+    "It was trained on": "trained otherwise",
+    "Its training": "trained otherwise",
+    "It has none": "measures missing",
+    "No predictor": "nothing to predict from",
+    "It is too far": "too far in its measures",
+}
+"""Kinds of reasons for which a prediction is declined, by the beginning of their sentence."""
+
+
+def reason_kind(reason: str) -> str:
+    """Return the kind of the first reason for which a prediction is declined.
+
+    Args:
+        reason: sentences, as in the column ``reason`` of ``predictions.csv``.
+
+    Returns:
+        One of the values of :data:`REASON_KINDS`, or ``other reasons``.
+    """
+    kinds = (kind for start, kind in REASON_KINDS.items() if reason.startswith(start))
+    return next(kinds, "other reasons")

@@ -28,6 +28,7 @@ rule measure:
         gpu=look.gpus,
     params:
         networks=look.networks,
+        stream=look.task(lambda task: task.stream),
         family=look.family,
         slow=look.task(lambda task: task.slow),
         losses=look.losses,

@@ -100,9 +100,7 @@ def load_own_training(
     return train, source
 
 
-def _splits(
-    mapping: Mapping[str, Any], seed: int, folder: Path
-) -> tuple[Split, Split | None, str]:
+def _splits(mapping: Mapping[str, Any], seed: int, folder: Path) -> tuple[Split, Split | None, str]:
     """Read the training and the test split, and digest what they were selected from."""
     keys: dict[str, Any] = {
         key: str(value) if isinstance(value, Path) else value

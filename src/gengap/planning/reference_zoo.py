@@ -42,7 +42,7 @@ def reference_task(reference: Mapping[str, Any]) -> Settings:
             "training": training,
             "grid": grid,
             "replicates": reference["draws"],
-            "gap": reference["gap"],
+            "gap": reference.get("gap"),
         },
         "networks_per_job": reference["networks_per_job"],
     }
@@ -57,9 +57,7 @@ def around(training: Mapping[str, Any]) -> dict[str, list[Any]]:
     Returns:
         Learning rates, batch sizes and weight decays, the recipe's own among them.
     """
-    rate, size, decay = (
-        training[name] for name in ("learning_rate", "batch_size", "weight_decay")
-    )
+    rate, size, decay = (training[name] for name in ("learning_rate", "batch_size", "weight_decay"))
     smaller = max(1, round(size / FACTOR))
     return {
         "learning_rate": [rate / FACTOR, rate, rate * FACTOR],

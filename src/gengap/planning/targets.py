@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gengap.errors import GengapError
-from gengap.names import REFERENCE_SUFFIX, STAGED_FAMILY
+from gengap.names import REFERENCE_FILE, STAGED_FAMILY
 from gengap.planned_figures import FIGURES
 from gengap.planning.plan import Plan
 from gengap.planning.settings import Settings
@@ -176,7 +176,7 @@ def reference_files(plan: Plan) -> list[str]:
     """Return what ``snakemake reference`` is for: the reference, and what is predicted from it."""
     names = reference_names(plan)
     files = [file for name in names for file in final_files(plan.task(name))]
-    return [f"results/{names[0]}/reference{REFERENCE_SUFFIX}", *files]
+    return [f"results/{names[0]}/{REFERENCE_FILE}", *files]
 
 
 def study_files(plan: Plan, study: str) -> list[str]:

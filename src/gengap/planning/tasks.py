@@ -11,7 +11,7 @@ from typing import Any
 from gengap import pgdl_layout
 from gengap.errors import GengapError
 from gengap.limits import LEAST_NETWORKS
-from gengap.names import KINDS, PGDL_NETWORKS, REFERENCE_SUFFIX, STAGED_FAMILY
+from gengap.names import KINDS, PGDL_NETWORKS, REFERENCE_FILE, STAGED_FAMILY
 from gengap.planning.checkpoints import CheckpointsPlan
 from gengap.planning.datasets import check_dataset, check_unlabelled
 from gengap.planning.families import families, families_code
@@ -95,7 +95,7 @@ class TaskPlan:
             )
         if self._names_file(self.reference):
             return self.reference
-        return f"results/{self._full(self.reference)}/reference{REFERENCE_SUFFIX}"
+        return f"results/{self._full(self.reference)}/{REFERENCE_FILE}"
 
     @cached_property
     def stream(self) -> str:
@@ -173,6 +173,11 @@ class TaskPlan:
             for point in grid_points(zoo["grid"], zoo["replicates"])
             for network, training in [split_grid_point(point, *shared)]
         ]
+
+    @property
+    def factory(self) -> str:
+        """A digest of the code of a zoo's factory; empty where its networks have none."""
+        return (self.foreign.code or "") if self.foreign else ""
 
     @cached_property
     def foreign(self) -> ForeignNetwork | None:

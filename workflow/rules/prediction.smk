@@ -1,0 +1,56 @@
+# A task that was evaluated, frozen, and the tasks that are predicted from it.
+
+
+rule freeze:
+    input:
+        task="results/{task}/task.json",
+        train="results/{task}/dataset/train.safetensors",
+        measures="results/{task}/measures.csv",
+        recipe="results/{task}/recipe.json",
+    output:
+        reference="results/{task}/reference.safetensors",
+    log:
+        "results/{task}/logs/freeze.log",
+    benchmark:
+        "results/{task}/benchmarks/freeze.tsv"
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=look.memory(2000),
+        runtime=60,
+    params:
+        code=look.code("freeze"),
+    message:
+        "{wildcards.task}: freezing the task into a reference"
+    script:
+        "../../scripts/freeze.py"
+
+
+rule predict:
+    input:
+        task="results/{task}/task.json",
+        train="results/{task}/dataset/train.safetensors",
+        measures="results/{task}/measures.csv",
+        recipe="results/{task}/recipe.json",
+        reference=look.task(lambda task: task.reference_file),
+    output:
+        table="results/{task}/predictions.csv",
+    log:
+        "results/{task}/logs/predict.log",
+    benchmark:
+        "results/{task}/benchmarks/predict.tsv"
+    wildcard_constraints:
+        task=one_of(plan.predicted),
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=look.memory(2000),
+        runtime=60,
+    params:
+        code=look.code("predict"),
+    message:
+        "{wildcards.task}: predicting from {input.reference}"
+    script:
+        "../../scripts/predict.py"
