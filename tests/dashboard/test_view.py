@@ -107,8 +107,9 @@ def test_the_page_has_the_verdict_the_groups_and_what_needs_no_measure(view: Vie
     page = content.page(view)
     *verdict, on_size = page["verdict"]
     assert verdict == ["One measure is shown to predict the gap.", "Nothing was left out."]
-    curve = view.learning_curve.set_index("name").loc["combination.all"].sort_values("networks")
-    widths = [f"{row.width_90:.3f} with {row.networks}" for row in curve.itertuples()]
+    curve = view.learning_curve.query("name == 'combination.all'").sort_values("networks")
+    pairs = zip(curve["networks"], curve["width_90"], strict=True)
+    widths = [f"{width:.3f} with {networks}" for networks, width in pairs]
     assert on_size.endswith(f"networks to learn from: {', '.join(widths)}.")
     board = pd.DataFrame(page["board"], columns=page["board_columns"]).set_index("measure")
     assert set(board.index) == {measure_label(name) for name in view.leaderboard.index}

@@ -167,7 +167,7 @@ def _facts(view: View, network: str) -> list[tuple[str, str]]:
     row = view.networks.loc[network]
     facts = [(words(name), value_label(row[name])) for name in view.hyper_parameters]
     return facts + [
-        (words(name), f"{row[name]:.4f}" if math.isfinite(row[name]) else "not known")
+        (words(name), "not known" if pd.isna(row[name]) else f"{row[name]:.4f}")
         for name in view.outcomes
     ]
 
@@ -370,15 +370,11 @@ def _on_size(view: View) -> list[str]:
 def _predictions(view: View, table: pd.DataFrame) -> Content:
     """Return the predictions from a reference: a table, and what is drawn in their order."""
     measured = view.networks[GAP]
-    table = table.assign(
-        kind=[
-            None if finite else reason_kind(str(reason))
-            for finite, reason in zip(table["gap"].notna(), table["reason"], strict=True)
-        ]
-    ).sort_values(["gap", "kind"], kind="stable")
+    kinds = table["reason"].fillna("").astype(str).map(reason_kind)
+    table = table.assign(kind=kinds.where(table["gap"].isna(), ""))
+    table = table.sort_values(["gap", "kind"], kind="stable")
     rows, declined = table[table["gap"].notna()], table[table["gap"].isna()]
     known = [name for name in rows["network"] if math.isfinite(measured.get(name, math.nan))]
-    kinds = list(dict.fromkeys(declined["kind"]))
     return {
         "columns": list(PREDICTION_COLUMNS),
         "rows": [
@@ -401,8 +397,7 @@ def _predictions(view: View, table: pd.DataFrame) -> Content:
                 "y": [_plain(measured.get(name, math.nan)) for name in group["network"]],
                 "reasons": [html.escape(str(reason)) for reason in group["reason"]],
             }
-            for position, kind in enumerate(kinds)
-            for group in [declined[declined["kind"] == kind]]
+            for position, (kind, group) in enumerate(declined.groupby("kind"))
         ],
     }
 

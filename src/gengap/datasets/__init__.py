@@ -2,10 +2,11 @@
 
 ``load(name)`` returns a ``Dataset`` of a train and a test ``Split``; ``NAMES`` lists the names.
 ``load_own`` loads images, arrays, tables or the result of a function of one's own.
-``load_training`` and ``load_own_training`` do without test data. ``read_data`` reads one file as one
-split, and ``read_unlabelled`` inputs without labels. ``write_split`` and ``read_split`` store a
+``load_training`` and ``load_own_training`` do without test data. ``read_data`` reads one file as
+one split, and ``read_unlabelled`` inputs without labels. ``write_split`` and ``read_split`` store a
 split as safetensors, whose samples ``count_samples`` counts; ``write_no_split`` and
-``read_split_or_none`` store that there is none. ``draw_rows`` draws a training set of its own for each replicate of a zoo.
+``read_split_or_none`` store that there is none. ``draw_rows`` draws a training set of its own for
+each replicate of a zoo.
 """
 
 from gengap.datasets.arrays import read_unlabelled

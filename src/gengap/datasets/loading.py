@@ -108,13 +108,18 @@ def load_training(
     train_size: int | None = None,
     balanced: bool = False,
     transforms: Sequence[Mapping[str, Any]] = (),
-    classes: Sequence[int] | None = None,
-    groups: Sequence[Sequence[int]] | None = None,
+    **labels: Any,
 ) -> tuple[Split, str]:
     """Load a dataset by name without test data: the official train set, or else all samples.
 
     Args:
-        name, data_dir, seed, train_size, balanced, transforms, classes, groups: see :func:`load`.
+        name: one of ``NAMES``.
+        data_dir: folder of official files, see :func:`load`.
+        seed: chooses the samples and their order.
+        train_size: number of samples; by default all of them.
+        balanced: whether class counts are equal.
+        transforms: see ``gengap.datasets.transforms.apply``.
+        labels: ``classes`` or ``groups`` to keep, see :func:`load`.
 
     Returns:
         The training split, and the SHA-256 of what the samples were selected from.
@@ -122,7 +127,7 @@ def load_training(
     Raises:
         GengapError: as :func:`load`.
     """
-    label_groups = _label_groups(name, classes, groups)
+    label_groups = _label_groups(name, labels.get("classes"), labels.get("groups"))
     check_size(name, "train_size", train_size)
     samples = DATASETS[name].samples(name, data_dir, seed)
     train = samples if isinstance(samples, Samples) else samples[0]

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -200,7 +199,7 @@ def predicted_gaps(
     places = pd.Series(np.arange(len(order), dtype=float), index=order)
     figure = new_figure(DOUBLE_COLUMN, _PANEL_HEIGHT + 0.4)
     axes = figure.subplots()
-    handles: list[Artist] = []
+    handles: list[Any] = []
     if len(rows):
         x, y = places[rows.index].to_numpy(), rows["gap"].to_numpy(dtype=float)
         errors = np.abs(np.vstack([rows["low"], rows["high"]]).astype(float) - y)

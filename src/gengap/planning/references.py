@@ -16,7 +16,7 @@ def recipe_of(path: Path) -> Settings:
     """Return the recipe of the measures in a reference file, by reading its header alone.
 
     Args:
-        path: a safetensors file that :meth:`gengap.prediction.Reference.write` wrote.
+        path: a safetensors file that :meth:`gengap.prediction.Reference.save` wrote.
 
     Returns:
         The recipe, and ``used``: the families that it needs.
@@ -32,11 +32,11 @@ def recipe_of(path: Path) -> Settings:
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(LENGTH_BYTES), "little")
-            if length > path.stat().st_size:
-                raise ValueError
-            content = json.loads(json.loads(file.read(length))["__metadata__"]["reference"])
+            header = file.read(min(length, path.stat().st_size))
+        content = json.loads(json.loads(header)["__metadata__"]["reference"])
         return {**content["recipe"], "used": sorted(set(content["families"]))}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise GengapError(
-            f"'predictions' names the reference {path}, which is none: make it again by 'gengap reference'."
+            f"'predictions' names the reference {path}, which is none: make it again by 'gengap "
+            "reference'."
         ) from error

@@ -70,7 +70,7 @@ class TaskPlan:
         """Whether the gaps of its networks can be known: whether there are test data."""
         if self.kind == "pgdl":
             return self._exported is not None or states_tests(self.own["pgdl"])
-        return self.own[self.kind]["dataset"]["test_size"] != 0
+        return bool(self.own[self.kind]["dataset"]["test_size"] != 0)
 
     @property
     def is_evaluated(self) -> bool:
@@ -474,10 +474,13 @@ class TaskPlan:
 
 
 def states_tests(pgdl: Settings) -> bool:
-    """Whether a PGDL task states test accuracies; True where its files are not here yet.
+    """Tell whether the files of a PGDL task state test accuracies.
 
     Args:
         pgdl: the settings of the import.
+
+    Returns:
+        True where its files are not here yet.
     """
     if not pgdl_layout.is_unpacked(pgdl["source"], pgdl["task"]):
         return True

@@ -148,6 +148,9 @@ def _tried(network: Mapping[str, Any], data: Split) -> tuple[Network, tuple[int,
 
     Returns:
         The network, and the shape of its outputs for two inputs.
+
+    Raises:
+        GengapError: it cannot be built, or does not take the inputs.
     """
     if any(kind in network for kind in (*FOREIGN_KINDS, "keras")):
         module = build(network, example=data)

@@ -49,7 +49,8 @@ class Recipe:
             class, uniformly: exactly round(f*n) of them. With one seed, those of a smaller fraction
             are among those of a larger one. For classes only.
         initialisation: ``torch``, ``glorot`` (Keras' default), ``lecun``, ``he``, or ``own`` for
-            the weights that the network has; see :func:`gengap.networks.initialise`. Frozen parameters keep the values that they have.
+            the weights that the network has; see :func:`gengap.networks.initialise`. Frozen
+            parameters keep the values that they have.
         seed: seed of the initial weights, the order of inputs, dropout, augmentation and
             corruption, each from its own generator.
 
