@@ -180,11 +180,11 @@ class Plan:
             task["name"]: TaskPlan(prefix + task["name"], task, filled, *self._grid_keys)
             for task in filled["tasks"]
         }
+        check_predictions(filled, plans)
         for plan in plans.values():
             plan.check()
             _ = plan.families
             self._tasks[plan.name] = plan
-        check_predictions(filled, plans)
         engine, max_dim = filled["topology"]["engine"], filled["topology"]["max_dim"]
         highest = ENGINE_MAX_DIM[resolve_engine(engine, max_dim)]
         if highest is not None and max_dim > highest:
