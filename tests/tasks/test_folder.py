@@ -252,3 +252,11 @@ def test_a_history_is_read_and_one_that_is_missing_or_broken_is_refused(tmp_path
         path.write_text(content)
         with pytest.raises(GengapError, match=r"history\.csv (is not a readable|does not hold)"):
             network.history()
+
+
+def test_gaps_need_not_be_known(tmp_path: Path) -> None:
+    metrics = {"0": Metrics({}, 0.9, None), "1": Metrics({}, 0.8, None)}
+    tasks.write_task(tmp_path / "task.json", "blind", {}, metrics)
+    task = tasks.load(tmp_path)
+    assert task.gaps().isna().all()
+    assert list(task.training_outcomes()) == [0.9, 0.8]
