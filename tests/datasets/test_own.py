@@ -263,11 +263,11 @@ def test_without_test_data_all_samples_are_for_training_in_their_order(folder: P
 
 
 def test_test_arrays_are_left_aside_where_there_are_to_be_no_test_data(tmp_path: Path) -> None:
-    arrays = {"inputs": np.eye(4, dtype=np.float32), "labels": np.arange(4) % 2}
-    others = {f"test_{name}": array for name, array in arrays.items()}
-    np.savez(tmp_path / "both.npz", **arrays, **others)
+    inputs, labels = np.eye(4, dtype=np.float32), np.arange(4) % 2
+    path = tmp_path / "both.npz"
+    np.savez(path, inputs=inputs, labels=labels, test_inputs=inputs, test_labels=labels)
     split, _ = load_own_training({"from": "both.npz"}, folder=tmp_path)
-    np.testing.assert_array_equal(split.inputs, arrays["inputs"])
+    np.testing.assert_array_equal(split.inputs, inputs)
 
 
 def test_a_file_says_that_there_is_no_split(folder: Path) -> None:

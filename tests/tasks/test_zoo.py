@@ -354,7 +354,7 @@ def test_networks_of_a_factory_are_trained_from_what_its_code_draws(
     network = {"factory": factory, "keywords": {"width": 16}, "layout": "channels_first"}
     recipe = {**RECIPE, "initialisation": "own", "epochs": 10}
     zoo.check(network, recipe, data[0])
-    starts = []
+    starts: list[dict[str, np.ndarray]] = []
     for replicate in (0, 1, 0):
         folder = tmp_path / "task" / "networks" / str(len(starts))
         point = {"width": 16, "replicate": replicate}
@@ -368,8 +368,9 @@ def test_networks_of_a_factory_are_trained_from_what_its_code_draws(
     trained = TrainedNetwork("0", folder, Metrics.read(folder / "metrics.json"))
     with torch.inference_mode():
         classes = trained.network()(torch.from_numpy(data[0].inputs)).argmax(1).numpy()
-    assert trained.metrics.train_accuracy == np.mean(classes == data[0].labels)
-    assert trained.metrics.train_accuracy > 0.5
+    accuracy = np.mean(classes == data[0].labels)
+    assert trained.metrics.train_accuracy == accuracy
+    assert accuracy > 0.5
     assert trained.network().state_dict()["scale"] != starts[0]["scale"]
 
 

@@ -1,0 +1,171 @@
+"""A reference around a user's own network, and networks without test data that it predicts."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from sklearn.datasets import load_digits
+from tests.workflow.runs import Run
+from torch import nn
+
+from gengap import tasks
+from gengap.names import PREDICTION_COLUMNS
+from gengap.prediction import Reference
+
+MYNETS = """
+from torch import nn
+
+
+class SmallNet(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 4))
+
+    def forward(self, inputs):
+        return self.layers(inputs)
+"""
+WIDTHS = (8, 16, 12)
+BROKEN = 2
+"""The network whose weights are scaled until it is like no other."""
+
+
+def trained(width: int, inputs: np.ndarray, labels: np.ndarray) -> nn.Module:
+    """A network that is trained by the user's own loop."""
+    torch.manual_seed(width)
+    namespace: dict[str, Any] = {}
+    exec(MYNETS, namespace)
+    network: nn.Module = namespace["SmallNet"](width)
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
+    for _ in range(40):
+        for batch in torch.randperm(len(labels)).split(10):
+            loss = nn.functional.cross_entropy(
+                network(torch.from_numpy(inputs)[batch]), torch.from_numpy(labels)[batch]
+            )
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+    return network
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's folder: code, 120 labelled inputs, three networks and a config."""
+    folder = tmp_path_factory.mktemp("mine")
+    images, digits = load_digits(n_class=4, return_X_y=True)
+    chosen = np.random.default_rng(0).permutation(len(digits))[:120]
+    inputs, labels = (images[chosen] / 16).astype(np.float32), digits[chosen].astype(np.int64)
+    np.savez(folder / "mine.npz", inputs=inputs, labels=labels)
+    (folder / "mynets.py").write_text(MYNETS)
+    lines = ["network,weights,width"]
+    for position, width in enumerate(WIDTHS):
+        weights = trained(width, inputs, labels).state_dict()
+        if position == BROKEN:
+            weights = {name: 40 * tensor for name, tensor in weights.items()}
+        torch.save(weights, folder / f"{position}.pt")
+        lines.append(f"net-{width},{position}.pt,{width}")
+    (folder / "runs.csv").write_text("\n".join(lines))
+    network, data = {"factory": "mynets.py:SmallNet"}, {"from": "mine.npz"}
+    config = {
+        "device": "cpu",
+        "families": ["baseline", "norms"],
+        "evaluation": {"bootstrap_resamples": 20, "permutations": 20},
+        "reference": {
+            "network": network,
+            "dataset": data,
+            "training": {"optimiser": "adam", "learning_rate": 0.01, "epochs": 40},
+            "grid": {
+                "width": [8, 16], "label_corruption": [0.0, 0.3],
+                "learning_rate": [0.01], "batch_size": [10], "weight_decay": [0.0],
+            },
+            "draws": 6,
+            "networks_per_job": 24,
+        },
+        "tasks": [
+            {
+                "name": "mine",
+                "checkpoints": {
+                    "table": "runs.csv", "network": network, "dataset": {**data, "test_size": 0},
+                },
+                "networks_per_job": 8,
+            }
+        ],
+        "predictions": [{"task": "mine", "reference": "reference"}],
+    }  # fmt: skip
+    (folder / "mine.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def planned(folder: Path, snakemake: Run, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What a dry run of the target says."""
+    empty = tmp_path_factory.mktemp("empty")
+    result = snakemake(empty, "reference", "--dry-run", config=folder / "mine.yaml")
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path, snakemake: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The results of a run up to the predictions, in another folder; and what it prints."""
+    place = tmp_path_factory.mktemp("run")
+    names = ("predictions.csv", "figures/predictions.png", "dashboard.html")
+    wanted = [f"results/mine/{name}" for name in names]
+    result = snakemake(place, *wanted, config=folder / "mine.yaml")
+    assert result.returncode == 0, result.stderr[-3000:]
+    return place / "results", result.stdout + result.stderr
+
+
+def test_a_dry_run_says_how_many_networks_and_hours_it_takes(planned: str) -> None:
+    (line,) = (line for line in planned.splitlines() if "networks (" in line)
+    assert "24 networks (4 settings x 6 draws of the data); training takes at most 0." in line
+    for rule in ("freeze", "predict", "evaluate", "figure_predictions"):
+        assert f"\n{rule} " in planned
+    # The three networks are predicted, not evaluated.
+    assert planned.count("results/mine/evaluation") == 0
+
+
+def test_the_zoo_is_the_users_network_on_draws_of_the_users_data(run: tuple[Path, str]) -> None:
+    task = tasks.load(run[0] / "reference")
+    assert len(task.networks) == 24
+    draws = [network.rows() for network in task.networks.values()]
+    # A fifth of 120 inputs is held out, and each draw has .85 of the others.
+    assert {len(rows) for rows in draws if rows is not None} == {82}
+    assert len({rows.tobytes() for rows in draws if rows is not None}) == 6
+    modules = [network.network().state_dict() for network in list(task.networks.values())[::6]]
+    assert all("layers.0.weight" in module for module in modules)
+    assert {len(module["layers.0.weight"]) for module in modules} == {8, 16}
+    reference = Reference.load(run[0] / "reference" / "reference.safetensors")
+    assert len(reference.gaps) > 20
+    assert reference.fold == "draws of the training data"
+
+
+def test_networks_without_test_data_are_predicted_or_declined(run: tuple[Path, str]) -> None:
+    table = pd.read_csv(run[0] / "mine" / "predictions.csv").set_index("network")
+    assert ["network", *table.columns] == list(PREDICTION_COLUMNS)
+    assert len(table) == len(WIDTHS)
+    declined = table[table["gap"].isna()]
+    assert list(declined["verdict"]) == ["declined"]
+    assert str(declined["reason"].iloc[0]).startswith(("Its training loss", "It is too far"))
+    predicted = table[table["verdict"] == "predicted"]
+    assert len(predicted) == 2
+    assert (predicted["low"] <= predicted["gap"]).all()
+    assert (predicted["gap"] <= predicted["high"]).all()
+    task = tasks.load(run[0] / "mine")
+    assert all(math.isnan(network.gap) for network in task.networks.values())
+    assert not (run[0] / "mine" / "evaluation").exists()
+
+
+def test_the_run_ends_with_what_is_predicted(run: tuple[Path, str]) -> None:
+    results, printed = run
+    assert "mine: 2 of 3 networks are predicted; gaps " in printed
+    assert "  1 declined: t" in printed
+    assert (results / "mine" / "figures" / "predictions.svg").is_file()
+    page = (results / "mine" / "dashboard.html").read_text()
+    assert "2 of 3 networks are predicted; bars are 90 % intervals." in page
