@@ -25,6 +25,9 @@ def test_the_summary_is_the_text_that_the_evaluation_wrote(
     assert "results/digits/evaluation/leaderboard.csv" in text
     assert "results/digits/figures/" in text
     assert "absent" not in text
+    assert "reference" not in text
+    Path("results", "digits", "reference.safetensors").touch()
+    assert "  reference:   results/digits/reference.safetensors" in summary(["digits"], [])
 
 
 def test_a_claim_is_named_once_with_its_verdict(

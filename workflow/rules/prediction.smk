@@ -14,7 +14,7 @@ rule freeze:
     benchmark:
         "results/{task}/benchmarks/freeze.tsv"
     conda:
-        "../../envs/evaluation.yaml"
+        "../../envs/networks.yaml"
     threads: 1
     resources:
         mem_mb=look.memory(2000),
@@ -43,7 +43,7 @@ rule predict:
     wildcard_constraints:
         task=one_of(plan.predicted),
     conda:
-        "../../envs/evaluation.yaml"
+        "../../envs/networks.yaml"
     threads: 1
     resources:
         mem_mb=look.memory(2000),

@@ -17,7 +17,7 @@ from gengap.planning.reference_zoo import reference_task
 from gengap.planning.settings import Settings, keys_of, merged, read_yaml, validated
 from gengap.planning.tasks import TaskPlan
 
-OF_THE_RUN = ("setting", "only", "studies", "data_dir", "device")
+OF_THE_RUN = ("setting", "only", "studies", "reference", "data_dir", "device")
 
 
 class Plan:

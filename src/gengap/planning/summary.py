@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from gengap.names import reason_kind
+from gengap.names import REFERENCE_FILE, reason_kind
 
 Row = Mapping[str, str]
 
@@ -46,11 +46,13 @@ def summary_of_task(task: str, path: Path) -> list[str]:
         task: full name of the task.
         path: the text that its evaluation wrote.
     """
+    reference = path.parents[1] / REFERENCE_FILE
     return [
         f"\n{task}: what predicts the gap",
         textwrap.indent(path.read_text(encoding="utf-8"), "  "),
         f"  leaderboard: {path.with_name('leaderboard.csv')}",
         f"  figures:     {path.parents[1] / 'figures'}/",
+        *[f"  reference:   {reference}"] * reference.is_file(),
     ]
 
 
