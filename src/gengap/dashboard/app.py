@@ -100,19 +100,19 @@ def _layout(page: content.Content) -> html.Div:
             html.Div(
                 className="panels",
                 children=[
-                    _panel(
-                        html.H2("Predictions from a reference"),
-                        html.P(id="predictions-note"),
-                        _graph("predictions"),
-                        html.Div(id="prediction-table", className="scrolled"),
-                        name="predictions-frame",
-                    ),
                     _panel(html.Div(id="statistics"), _graph("scatter"), name="scatter-frame"),
                     _panel(
                         html.Div(id="facts"),
                         _chooser("draw", label="draw of neurons"),
                         html.Div(_graph("diagrams"), id="diagrams-frame"),
                         html.P(id="diagrams-note"),
+                    ),
+                    _panel(
+                        html.H2("Predictions from a reference"),
+                        html.P(id="predictions-note"),
+                        _graph("predictions"),
+                        html.Div(id="prediction-table", className="scrolled"),
+                        name="predictions-frame",
                     ),
                     _panel(
                         html.H2("Leaderboard"),
