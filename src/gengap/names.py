@@ -469,9 +469,11 @@ REASON_KINDS = {
     "It was trained on another draw": "another draw of the data",
     "It was trained on": "trained otherwise",
     "Its training": "trained otherwise",
+    "Its measures were computed": "measured otherwise",
     "It has none": "measures missing",
     "No predictor": "nothing to predict from",
     "It is too far": "too far in its measures",
+    "The reference has": "too few networks in the reference",
 }
 """Kinds of reasons for which a prediction is declined, by the beginning of their sentence."""
 
