@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from torch import nn
 from gengap import tasks
 from gengap.names import PREDICTION_COLUMNS
 from gengap.prediction import Reference
+from gengap.tasks.folder import Metrics
 
 MYNETS = """
 from torch import nn
@@ -45,7 +47,7 @@ def trained(width: int, inputs: np.ndarray, labels: np.ndarray) -> nn.Module:
     network: nn.Module = namespace["SmallNet"](width)
     optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
     for _ in range(EPOCHS):
-        for batch in torch.randperm(len(labels)).split(BATCH):
+        for batch in torch.split(torch.randperm(len(labels)), BATCH):
             loss = nn.functional.cross_entropy(
                 network(torch.from_numpy(inputs)[batch]), torch.from_numpy(labels)[batch]
             )
@@ -172,3 +174,18 @@ def test_the_run_ends_with_what_is_predicted(run: tuple[Path, str]) -> None:
     assert (results / "mine" / "figures" / "predictions.svg").is_file()
     page = (results / "mine" / "dashboard.html").read_text()
     assert "2 of 3 networks are predicted; bars are 90 % intervals." in page
+
+
+def test_predictions_are_exported_as_the_competition_takes_them(
+    folder: Path, snakemake: Run, tmp_path: Path
+) -> None:
+    results = tmp_path / "results" / "mine"
+    results.mkdir(parents=True)
+    metrics = {name: Metrics({}, 0.9, None, source_id=f"model_{name}") for name in "01"}
+    tasks.write_task(results / "task.json", "mine", {}, metrics)
+    ranks = pd.DataFrame({"network": ["0", "1"], "rank": [2, 1]})
+    ranks.reindex(columns=list(PREDICTION_COLUMNS)).to_csv(results / "predictions.csv", index=False)
+    wanted = ("results/mine/mine.predict", "--allowed-rules", "export_predictions")
+    result = snakemake(tmp_path, *wanted, config=folder / "mine.yaml")
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert json.loads((results / "mine.predict").read_text()) == {"model_0": 2, "model_1": 1}

@@ -54,3 +54,32 @@ rule predict:
         "{wildcards.task}: predicting from {input.reference}"
     script:
         "../../scripts/predict.py"
+
+
+# snakemake results/<task>/<task>.predict: the predictions as the PGDL competition takes them, for
+# gengap score. PGDL's name of the task is the one to give it.
+rule export_predictions:
+    input:
+        task="results/{task}/task.json",
+        predictions="results/{task}/predictions.csv",
+    output:
+        file="results/{task}/{task}.predict",
+    log:
+        "results/{task}/logs/export_predictions.log",
+    benchmark:
+        "results/{task}/benchmarks/export_predictions.tsv"
+    wildcard_constraints:
+        task=one_of(plan.predicted),
+    localrule: True
+    conda:
+        "../../envs/networks.yaml"
+    threads: 1
+    resources:
+        mem_mb=look.memory(1000),
+        runtime=10,
+    params:
+        code=look.code("export_predictions"),
+    message:
+        "{wildcards.task}: exporting the predictions"
+    script:
+        "../../scripts/export_predictions.py"
