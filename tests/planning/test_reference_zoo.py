@@ -46,7 +46,7 @@ def test_a_section_stands_for_a_zoo_around_the_network(config: Config, plan_of: 
     plan = plan_of(config)
     task = plan.task("reference")
     assert (task.kind, task.count) == ("zoo", 2 * 3 * 2 * 3)
-    assert task.draw == {"train_size": 0.85, "balanced": False}
+    assert task.draw == {"train_size": 0.95, "balanced": False}
     assert task.dataset["train_size"] is None
     rates = {entry["training"]["learning_rate"] for entry in task.entries}
     assert rates == {0.05, 0.1, 0.2}

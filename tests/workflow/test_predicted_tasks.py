@@ -140,8 +140,8 @@ def test_the_zoo_is_the_users_network_on_draws_of_the_users_data(run: tuple[Path
     task = tasks.load(run[0] / "reference")
     assert len(task.networks) == 32
     draws = [network.rows() for network in task.networks.values()]
-    # A fifth is held out, and each draw has .85 of the others.
-    assert {len(rows) for rows in draws if rows is not None} == {272}
+    # A fifth is held out, and each draw has .95 of the others.
+    assert {len(rows) for rows in draws if rows is not None} == {304}
     assert len({rows.tobytes() for rows in draws if rows is not None}) == 4
     modules = [network.network().state_dict() for network in list(task.networks.values())[::6]]
     assert all("layers.0.weight" in module for module in modules)
