@@ -60,15 +60,16 @@ def make_reference_task(folder: Path, digits: Dataset) -> None:
     """Train 24 networks on three draws of the digits, and measure them."""
     write_split(digits.train, folder / "dataset" / "train.safetensors")
     write_split(digits.test, folder / "dataset" / "test.safetensors")
-    grid = {"width": [16, 32, 64, 128], "learning_rate": [0.005, 0.02]}
-    points = [(width, rate) for width in grid["width"] for rate in grid["learning_rate"]]
+    widths, rates = [16, 32, 64, 128], [0.005, 0.02]
+    points = [(width, rate) for width in widths for rate in rates]
+    grid = {"width": widths, "learning_rate": rates}
     metrics, tables = {}, []
     for number in range(3 * len(points)):
         (width, rate), draw = points[number // 3], number % 3
         own = folder / "networks" / str(number)
         own.mkdir(parents=True)
         rows = np.arange(DRAW) + DRAW * draw
-        data, spec = digits.train.take(rows), dense((8, 8, 1), 10, width=int(width), depth=1)
+        data, spec = digits.train.take(rows), dense((8, 8, 1), 10, width=width, depth=1)
         network = trained(spec, data, rate, number)
         np.save(own / "rows.npy", rows)
         np.save(own / "labels.npy", data.labels)
@@ -76,7 +77,14 @@ def make_reference_task(folder: Path, digits: Dataset) -> None:
         write_weights(network, own / "weights.safetensors")
         reached = outcomes(network, data, digits.test, "cross_entropy")
         given = {"width": width, "learning_rate": rate}
-        metrics[str(number)] = Metrics(given, replicate=draw, **reached)
+        metrics[str(number)] = Metrics(
+            given,
+            reached["train_accuracy"],
+            reached["test_accuracy"],
+            train_loss=reached["train_loss"],
+            test_loss=reached["test_loss"],
+            replicate=draw,
+        )
         for family in FAMILIES:
             subject = Subject(network, None, data, common_stream(0, "digits", family))
             table = to_frame(known_measures(family, subject, slow=False))
