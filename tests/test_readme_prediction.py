@@ -62,7 +62,7 @@ def make_reference_task(folder: Path, digits: Dataset) -> None:
     write_split(digits.test, folder / "dataset" / "test.safetensors")
     widths, rates = [16, 32, 64, 128], [0.005, 0.02]
     points = [(width, rate) for width in widths for rate in rates]
-    grid = {"width": widths, "learning_rate": rates}
+    grid: dict[str, list[int] | list[float]] = {"width": widths, "learning_rate": rates}
     metrics, tables = {}, []
     for number in range(3 * len(points)):
         (width, rate), draw = points[number // 3], number % 3
