@@ -9,7 +9,7 @@ from typing import Any
 
 from gengap.errors import GengapError
 from gengap.limits import LEAST_REFERENCE
-from gengap.names import PGDL_DATA, REFERENCE_SUFFIX, STAGED_FAMILY
+from gengap.names import PGDL_DATA, REFERENCE_SUFFIX
 from gengap.planning.references import recipe_of
 from gengap.planning.settings import Settings
 from gengap.planning.tasks import TaskPlan
@@ -93,10 +93,7 @@ def check_recipe(task: TaskPlan, recipe: Mapping[str, Any], path: str) -> None:
             f"{', '.join(lacking)} to 'families'."
         )
     own = task.recipe
-    shared = ["seed", "slow"]
-    if STAGED_FAMILY in recipe["used"]:
-        shared += ["activations", "topology"]
-    for key in shared:
+    for key in ("seed", "slow", "activations", "topology"):
         if recipe[key] != own[key] and not (key == "slow" and own[key]):
             raise GengapError(
                 f"{origin}, whose measures were computed with {key}: {json.dumps(recipe[key])}: "

@@ -8,8 +8,8 @@ from typing import Any
 from gengap.planning.settings import Settings
 
 TRAIN_FRACTION = 0.95
-"""Share of the pool that each draw has. With a fifth held out it is three quarters of all data: with
-fewer, the gap of a network that was trained on all of them is smaller than what is predicted."""
+"""Share of the pool that each draw has. With a fifth held out it is three quarters of all data:
+with fewer, the gap of a network that was trained on all is smaller than what is predicted."""
 FACTOR = 2.0
 """Between the values of a learning rate or batch size that vary."""
 WEIGHT_DECAY = 0.001

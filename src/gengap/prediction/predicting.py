@@ -16,7 +16,7 @@ from gengap.evaluation.designs import levels
 from gengap.limits import LEAST_REFERENCE
 from gengap.measures.recipe import RECIPE_FILE, Recipe
 from gengap.measures.subject import Subject
-from gengap.names import DECLINED, FORCED, PREDICTED, PREDICTION_COLUMNS, STAGED_FAMILY
+from gengap.names import DECLINED, FORCED, PREDICTED, PREDICTION_COLUMNS
 from gengap.planning.families import families_code
 from gengap.prediction.assessment import FAR
 from gengap.prediction.data import digest_of_rows, row_digests
@@ -412,7 +412,6 @@ def doubts_of_recipe(recipe: Recipe, reference: Reference) -> tuple[list[str], l
         Reasons against a prediction, and what else is to be known.
     """
     needed = sorted(set(reference.families))
-    staged = STAGED_FAMILY in needed
     other = [
         key
         for key, differs in {
@@ -421,8 +420,8 @@ def doubts_of_recipe(recipe: Recipe, reference: Reference) -> tuple[list[str], l
                 != reference.recipe.families[name]
                 for name in needed
             ),
-            "activations": staged and recipe.activations != reference.recipe.activations,
-            "topology": staged and recipe.topology != reference.recipe.topology,
+            "activations": recipe.activations != reference.recipe.activations,
+            "topology": recipe.topology != reference.recipe.topology,
         }.items()
         if differs
     ]
