@@ -4,6 +4,8 @@
 #   snakemake -n                     what would be done, and whether the config is valid
 #   snakemake ballester2023 --config setting=paper
 #                                    a study of studies/, at the paper's settings or at small ones
+#   snakemake reference --configfile mine.yaml
+#                                    networks around your own, from which it is predicted
 #   snakemake --rulegraph | dot -Tsvg > rules.svg
 
 
@@ -23,6 +25,7 @@ include: "workflow/rules/topology.smk"
 include: "workflow/rules/measures.smk"
 include: "workflow/rules/curvature.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/prediction.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/experiments.smk"
@@ -37,6 +40,16 @@ rule all:
             for file in targets.final_files(plan.task(task["name"]))
         ],
         targets.files_across_tasks(plan),
+
+
+# A zoo around the user's own network, frozen into a reference, and what is predicted from it.
+rule reference:
+    input:
+        lambda wildcards: targets.reference_files(plan),
+    params:
+        size=lambda wildcards: size_of_reference(plan),
+    message:
+        "{params.size}"
 
 
 # Predicting the generalization gap from the persistence diagrams of the neurons' activations.

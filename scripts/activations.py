@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
-from gengap.activations import choose_inputs, sample, write_sample
+from gengap.activations import write_sample
+from gengap.activations.observing import observed
 from gengap.datasets import read_split
 from gengap.networks import resolve_device
-from gengap.seeding import generator
 from gengap.tasks.shards import ShardReceipt
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    files, params, task = snakemake.input, snakemake.params, snakemake.wildcards.task
+    files, params = snakemake.input, snakemake.params
     split, receipt = read_split(files.train), ShardReceipt.read(files.receipt)
     device = resolve_device(params.device)
     samples = Path(snakemake.output.samples)
@@ -24,21 +24,16 @@ def main() -> None:
     shard = jobs.Shard(snakemake)
     for network in shard:
         with shard.attempt(network):
-            # One seed for all: networks of the same training data are observed on the same inputs.
-            inputs = choose_inputs(
-                receipt.train(network, split),
-                params.inputs,
-                generator(params.seed, task, "inputs"),
-            )
-            drawn = sample(
+            drawn = observed(
                 receipt.network(network).to(device),
-                inputs,
+                receipt.train(network, split),
+                params.seed,
+                params.stream,
+                inputs=params.inputs,
                 neurons=params.neurons,
                 draws=params.draws,
                 sampling=params.sampling,
                 skip_layers=params.skip_layers,
-                # Of no network: equal populations of neurons have equal draws.
-                rng=generator(params.seed, task, "activations"),
             )
             write_sample(drawn, samples / f"{network}.safetensors")
     shard.write_failures()

@@ -14,10 +14,11 @@ import checkout  # noqa: F401
 from gengap import jobs
 from gengap.datasets import Split, read_split, read_unlabelled
 from gengap.errors import GengapError
-from gengap.measures import NothingComputedError, Subject, compute, tidy, to_frame, write_tables
+from gengap.measures import Subject, tidy, to_frame, write_tables
+from gengap.measures.registry import known_measures
 from gengap.measures.shards import ShardMeasures, make_family
+from gengap.measures.streams import common_stream
 from gengap.networks import resolve_device
-from gengap.seeding import generator
 from gengap.tasks.shards import ShardReceipt, digest_of, sha256
 
 if TYPE_CHECKING:
@@ -57,9 +58,7 @@ class Known:
             self.receipt.network(network).to(self.device),
             None if initial is None else initial.to(self.device),
             self.receipt.train(network, self.train),
-            # Of no network: all networks of a task are measured on the same drawn inputs, or on
-            # those of the same places in their draws of the data.
-            generator(snakemake.params.seed, snakemake.wildcards.task, family["name"]),
+            common_stream(snakemake.params.seed, snakemake.params.stream, family["name"]),
             loss=self.losses[network],
             siblings=tuple(self._readable(siblings)),
             unlabelled=self.unlabelled if family["compares"] else None,
@@ -94,7 +93,7 @@ def made_from(family: Mapping[str, Any]) -> str:
     """Return the digest of everything that the measures of a family depend on."""
     files, params = snakemake.input, snakemake.params
     paths = [files.train, files.receipt, files.failed]
-    common = ("networks", "losses", "slow", "device", "seed", "failures")
+    common = ("networks", "stream", "losses", "slow", "device", "seed", "failures")
     settings = {"family": family, "code": params.code} | {name: params[name] for name in common}
     if family["compares"]:
         paths += [*files.siblings, *files.unlabelled]
@@ -110,13 +109,7 @@ def measure(known: Known, family: Mapping[str, Any], table: Path, failed: Path) 
     for network in shard:
         with shard.attempt(network):
             subject = known.subject(network, family)
-            try:
-                values = compute(family["source"], subject, slow=snakemake.params.slow)
-            except NothingComputedError as error:
-                # A network is no failure for what is not known of it.
-                if not error.is_for_need:
-                    raise
-                values = error.results
+            values = known_measures(family["source"], subject, slow=snakemake.params.slow)
             tables.append(tidy(to_frame(values), task, network, family["name"]))
     write_tables(tables, table)
     shard.write_failures()

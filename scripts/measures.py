@@ -1,5 +1,6 @@
-"""Gather the measures of all networks, and the list of networks that failed."""
+"""Gather the measures of all networks and the list of networks that failed; write the recipe."""
 
+import json
 from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
@@ -23,6 +24,8 @@ def main() -> None:
     for name, table in gathered.items():
         with writing(snakemake.output[name]) as part:
             table.to_csv(part, index=False)
+    with writing(snakemake.output.recipe) as part:
+        part.write_text(json.dumps(snakemake.params.recipe, indent=1) + "\n", encoding="utf-8")
 
 
 jobs.run(snakemake, main)

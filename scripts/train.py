@@ -19,7 +19,7 @@ def main() -> None:
     data = read_split(files.train), read_split(files.test)
     made_from = [shards.sha256(files.train), shards.sha256(files.test), params.code, params.device]
     draw = params.draw
-    made_from += [json.dumps(draw), params.test_labels]
+    made_from += [json.dumps(draw), params.test_labels, params.factory]
     task = Path(files.train).parents[1]
     entries = dict(zip(map(str, params.networks), params.entries, strict=True))
     shard, made = jobs.Shard(snakemake), {}

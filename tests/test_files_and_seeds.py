@@ -24,8 +24,8 @@ from gengap.seeding import derive, generator, salted, sequence, torch_generator
 
 PACKAGES = (
     "planning", "datasets", "networks", "training", "tasks", "activations", "topology",
-    "curvature", "tangent", "measures", "evaluation", "figures", "dashboard", "studies",
-    "cli",
+    "curvature", "tangent", "measures", "evaluation", "prediction", "figures", "dashboard",
+    "studies", "cli",
 )  # fmt: skip
 GROUND_FLOOR = {
     "arguments", "bisection", "errors", "failures", "files", "limits", "names", "pgdl_layout",

@@ -16,6 +16,7 @@ and ``seeding``, which import no package.
 - ``tangent``: empirical neural tangent kernels.
 - ``measures``: families of numbers that may predict the generalisation gap.
 - ``evaluation``: statistics of how well the measures predict the gap of a task's networks.
+- ``prediction``: the gap of a network in hand from networks whose gaps are known, or a refusal.
 - ``figures``: plots of a task's results.
 - ``dashboard``: the results of a task in a browser.
 - ``studies``: experiments that repeat published ones and judge their claims.
@@ -30,7 +31,8 @@ from typing import Any
 
 _PACKAGES = (
     "planning", "datasets", "networks", "training", "tasks", "activations", "topology",
-    "curvature", "tangent", "measures", "evaluation", "figures", "dashboard", "studies", "cli",
+    "curvature", "tangent", "measures", "evaluation", "prediction", "figures", "dashboard",
+    "studies", "cli",
 )  # fmt: skip
 
 

@@ -6,6 +6,9 @@ The memory and the time that a job requests depend on these constants, so they s
 LEAST_NETWORKS = 8
 """Smallest number of networks of a task: with fewer, a fold has fewer than four to train on."""
 
+LEAST_REFERENCE = 20
+"""Fewest networks of a reference: fewer do not support intervals that hold 90 %."""
+
 # ---- engines of persistence diagrams -----------------------------------------------------------
 
 ENGINE_MAX_DIM: dict[str, int | None] = {"fast": 1, "ripser": None, "gudhi": None}

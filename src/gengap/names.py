@@ -62,6 +62,18 @@ PGDL_ARCHIVES = {
 }
 """Name of the archive that holds each published task of PGDL."""
 
+PGDL_DATA = {
+    "task1_v4": "CIFAR-10",
+    "task2_v1": "SVHN",
+    "task4": "CINIC-10",
+    "task5": "CINIC-10",
+    "task6": "Oxford Flowers",
+    "task7": "Oxford Pets",
+    "task8": "Fashion-MNIST",
+    "task9": "CIFAR-10",
+}
+"""The data that the networks of each published task of PGDL were trained on."""
+
 NETWORK_RECEIPT = "receipt.json"
 """The file in a network's folder that tells what the network was made from."""
 DATASET_KEYS = ("train_size", "test_size", "balanced", "classes", "groups", "transforms")
@@ -396,7 +408,9 @@ TEST_LABELS = ("clean", "corrupted")
 labels."""
 OPTIMISERS = ("sgd", "adam", "adamw")
 AUGMENTATIONS = ("crop", "flip")
-INITIALISATIONS = ("torch", "glorot", "lecun", "he")
+OWN_INITIALISATION = "own"
+"""The initialisation that leaves a network the weights that its own code draws."""
+INITIALISATIONS = ("torch", "glorot", "lecun", "he", OWN_INITIALISATION)
 
 SCHEDULES: dict[str, dict[str, float]] = {
     "step": {"every": 30, "factor": 0.1},
@@ -435,3 +449,43 @@ NEEDS = (
     "history", "snapshots", "siblings", "unlabelled", "diagrams",
 )  # fmt: skip
 """What a measure may need of a network and its task, in the order in which it is checked."""
+
+PREDICTED, DECLINED, FORCED = "predicted", "declined", "forced"
+"""Verdicts of a prediction: one that stands, none, and one in spite of reasons against it."""
+
+PREDICTION_COLUMNS = (
+    "network", "gap", "low", "high", "test_accuracy", "distance_p", "verdict", "reason", "rank",
+)  # fmt: skip
+"""Columns of ``predictions.csv``, and keys of a prediction that is printed as JSON."""
+
+REFERENCE_FILE = "reference.safetensors"
+"""The file of a frozen task, in the task's folder."""
+
+REFERENCE_SUFFIX = ".safetensors"
+"""How the name of a file ends that holds a reference."""
+
+REASON_KINDS = {
+    "Its training data": "other data",
+    "It was trained on another draw": "another draw of the data",
+    "It was trained on": "trained otherwise",
+    "Its training": "trained otherwise",
+    "Its measures were computed": "measured otherwise",
+    "It has none": "measures missing",
+    "No predictor": "nothing to predict from",
+    "It is too far": "too far in its measures",
+    "The reference has": "too few networks in the reference",
+}
+"""Kinds of reasons for which a prediction is declined, by the beginning of their sentence."""
+
+
+def reason_kind(reason: str) -> str:
+    """Return the kind of the first reason for which a prediction is declined.
+
+    Args:
+        reason: sentences, as in the column ``reason`` of ``predictions.csv``.
+
+    Returns:
+        One of the values of :data:`REASON_KINDS`, or ``other reasons``.
+    """
+    kinds = (kind for start, kind in REASON_KINDS.items() if reason.startswith(start))
+    return next(kinds, "other reasons")

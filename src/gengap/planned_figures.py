@@ -25,8 +25,8 @@ class PlannedFigure(NamedTuple):
             the file of each task that it compares.
         params: keywords that come from the settings.
         needs: what a task must have for the figure to be drawn: ``zoo`` (networks trained here),
-            ``hyper_parameters`` or ``topology`` (the family of measures). None where every task has
-            it.
+            ``hyper_parameters``, ``topology`` (the family of measures) or ``prediction`` (from a
+            reference). None where every evaluated task has it.
     """
 
     plot: str
@@ -132,6 +132,12 @@ FIGURES = {
             {"task": "task.json"},
             ("colour",),
             needs="hyper_parameters",
+        ),
+        "predictions": PlannedFigure(
+            "gengap.figures.from_task:plot_predictions",
+            "Predictions",
+            {"task": "task.json", "predictions": "predictions.csv"},
+            needs="prediction",
         ),
     },
     "study": {

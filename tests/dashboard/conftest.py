@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from gengap import tasks
 from gengap.dashboard import View, read_view, write_static_page
 from gengap.evaluation import cluster, evaluate, scalar_measures
 from gengap.failures import Failure, write_failures
+from gengap.names import PREDICTION_COLUMNS
 from gengap.tasks.folder import Metrics
 from gengap.topology import (
     correlation_dissimilarity,
@@ -113,6 +114,22 @@ def write_evaluation(folder: Path, measures: pd.DataFrame) -> None:
     (folder / "evaluation" / "summary.txt").write_text(VERDICT, encoding="utf-8")
 
 
+def predictions() -> pd.DataFrame:
+    """Predictions of eight networks, of which three are declined for two kinds of reasons."""
+    rows: list[dict[str, Any]] = [
+        {
+            "network": str(i), "gap": 0.1 + 0.01 * i, "low": 0.05, "high": 0.3,
+            "test_accuracy": 0.8, "distance_p": 0.5, "verdict": "predicted", "reason": "",
+            "rank": i + 1,
+        }
+        for i in range(5)
+    ]  # fmt: skip
+    reasons = ["It is too far from the reference's networks </script>."] * 2
+    for i, reason in enumerate([*reasons, "Its training loss is 3, that of the reference's 0.1."]):
+        rows.append({"network": str(5 + i), "verdict": "declined", "reason": reason})
+    return pd.DataFrame(rows, columns=list(PREDICTION_COLUMNS))
+
+
 @pytest.fixture(scope="session")
 def task_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """16 networks, scalar and vector measures, the diagrams of all but one."""
@@ -152,6 +169,17 @@ def task_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_evaluation(folder, measures)
     clusters = cluster(scalar_measures(measures), task.gaps())
     clusters.to_csv(folder / "evaluation" / "clusters.csv", index=False)
+    predictions().to_csv(folder / "predictions.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def without_gaps(task_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same task without test data: it is predicted, and nothing is evaluated."""
+    folder = Path(shutil.copytree(task_folder, tmp_path_factory.mktemp("blind") / NAME))
+    shutil.rmtree(folder / "evaluation")
+    metrics = {name: replace(one, test_accuracy=None) for name, one in metrics_of_all().items()}
+    tasks.write_task(folder / "task.json", NAME, GRID, metrics)
     return folder
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
-from tests.dashboard.conftest import FAILED, PREDICTORS
+from tests.dashboard.conftest import FAILED, PREDICTORS, Page, predictions
 
-from gengap.dashboard import View
+from gengap.dashboard import View, write_static_page
 from gengap.figures import measure_label
 from gengap.figures.labels import number
 from gengap.figures.style import PALETTE
-
-if TYPE_CHECKING:
-    from tests.dashboard.conftest import Page
 
 VECTOR = "average_births_and_deaths.H1"
 
@@ -200,6 +198,45 @@ def test_figures_cannot_be_sent_away(page: Page) -> None:
     )
     assert "Download plot as a PNG" in buttons
     assert not [title for title in buttons if "Share" in title or "Cloud" in title]
+
+
+def test_predictions_are_drawn_with_their_intervals_and_reasons(page: Page, view: View) -> None:
+    table = predictions().set_index("network")
+    shown = {trace["name"]: trace for trace in page.traces("predictions")}
+    assert set(shown) == {
+        "predicted", "measured", "declined: too far in its measures", "declined: trained otherwise",
+    }  # fmt: skip
+    predicted = shown["predicted"]
+    assert predicted["x"] == ["0", "1", "2", "3", "4"]
+    assert predicted["y"] == pytest.approx(table["gap"].dropna().to_list())
+    highs = np.add(predicted["y"], predicted["error_y"]["array"])
+    lows = np.subtract(predicted["y"], predicted["error_y"]["arrayminus"])
+    assert (highs, lows) == (pytest.approx([0.3] * 5), pytest.approx([0.05] * 5))
+    measured = dict(zip(shown["measured"]["x"], shown["measured"]["y"], strict=True))
+    assert measured == pytest.approx(view.networks["gap"][list("01234")].to_dict())
+    assert shown["declined: trained otherwise"]["x"] == ["7"]
+    assert "5 of 8 networks are predicted" in page.text("predictions-note")
+    assert "It is too far from the reference's networks </script>." in page.text("prediction-table")
+
+
+def test_a_task_without_gaps_shows_predictions_networks_and_measures(
+    without_gaps: Path, browser: Any, downloads: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "dashboard.html"
+    write_static_page(without_gaps, path)
+    page = Page(browser, downloads, path.as_uri(), dash=False)
+    page.errors()
+    browser.get(page.origin)
+    page.until(lambda: page.traces("predictions"))
+    hidden = ("verdict", "measure-chooser", "scatter-frame", "board-frame", "held-out-frame")
+    for name in hidden:
+        assert not page.run(f"return document.getElementById('{name}').offsetParent"), name
+    names = {trace["name"] for trace in page.traces("predictions")}
+    assert "predicted" in names
+    assert "measured" not in names
+    assert "label_corruption" in page.text("table")
+    assert "signal" in page.text("measures")
+    assert [entry for entry in page.errors() if entry["level"] == "SEVERE"] == []
 
 
 def test_nothing_is_asked_of_anyone_else(page: Page) -> None:

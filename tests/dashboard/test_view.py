@@ -105,7 +105,12 @@ def test_a_measure_that_is_not_ranked_is_named_and_not_offered(copy: Path) -> No
 
 def test_the_page_has_the_verdict_the_groups_and_what_needs_no_measure(view: View) -> None:
     page = content.page(view)
-    assert page["verdict"] == ["One measure is shown to predict the gap.", "Nothing was left out."]
+    *verdict, on_size = page["verdict"]
+    assert verdict == ["One measure is shown to predict the gap.", "Nothing was left out."]
+    curve = view.learning_curve.query("name == 'combination.all'").sort_values("networks")
+    pairs = zip(curve["networks"], curve["width_90"], strict=True)
+    widths = [f"{width:.3f} with {networks}" for networks, width in pairs]
+    assert on_size.endswith(f"networks to learn from: {', '.join(widths)}.")
     board = pd.DataFrame(page["board"], columns=page["board_columns"]).set_index("measure")
     assert set(board.index) == {measure_label(name) for name in view.leaderboard.index}
     groups = board["group"].dropna()

@@ -61,3 +61,12 @@ def test_the_source_of_a_dataset_does_not_depend_on_what_is_selected() -> None:
     assert whole.source == part.source != load("iris").source
     drawn = {load("moons", train_size=9, test_size=5, seed=seed).source for seed in (0, 1)}
     assert len(drawn) == 2
+
+
+def test_a_draw_may_be_a_fraction_of_the_pool() -> None:
+    pool = Split(np.zeros((20, 1), np.float32), np.arange(20) % 2, 2)
+    for replicate in range(3):
+        rows = draw_rows(pool, 0.85, replicate, seed=3)
+        np.testing.assert_array_equal(rows, draw_rows(pool, 17, replicate, seed=3))
+    with pytest.raises(GengapError, match=r"train_size=0\.01 samples from a pool of 20"):
+        draw_rows(pool, 0.01, 0)

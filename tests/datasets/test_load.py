@@ -12,7 +12,7 @@ import yaml
 from sklearn.datasets import load_digits, load_iris
 
 from gengap import names
-from gengap.datasets import NAMES, load
+from gengap.datasets import NAMES, load, load_training
 from gengap.datasets.catalogue import DATASETS
 from gengap.datasets.transforms import FUNCTIONS
 from gengap.errors import GengapError
@@ -208,3 +208,13 @@ def test_every_name_leads_to_samples_or_to_the_folder_for_its_files(
         sizes = (4, 6) if name == "intro1d" else (10, 20)
         data = load(name, data_dir=tmp_path, train_size=sizes[0], test_size=sizes[1])
         assert (len(data.train.inputs), len(data.test.inputs)) == sizes
+
+
+def test_without_test_data_all_samples_are_for_training() -> None:
+    split, source = load_training("digits", classes=[0, 1])
+    whole = load("digits", classes=[0, 1])
+    assert source == whole.source
+    both = np.concatenate([whole.train.inputs, whole.test.inputs])
+    assert sorted(map(bytes, split.inputs)) == sorted(map(bytes, both))
+    some, _ = load_training("digits", train_size=50, balanced=True, seed=1)
+    assert np.bincount(some.labels).tolist() == [5] * 10

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gengap.datasets import Dataset, Split, load_own, read_data, read_split, write_split
+from gengap.datasets import (
+    Dataset,
+    Split,
+    load_own,
+    load_own_training,
+    read_data,
+    read_split,
+    read_split_or_none,
+    write_no_split,
+    write_split,
+)
 from gengap.errors import GengapError
 
 COUNT = 60
@@ -238,3 +248,35 @@ def test_too_few_samples_for_a_division(tmp_path: Path) -> None:
     for keys in ({}, {"groups": "g"}):
         with pytest.raises(GengapError, match="has 2 samples, of which a fifth is none: give more"):
             load_own({"from": "my.npz", **keys}, folder=tmp_path)
+
+
+def test_without_test_data_all_samples_are_for_training_in_their_order(folder: Path) -> None:
+    keys = {"from": "my.npz", "layout": "NHWC"}
+    split, source = load_own_training(keys, folder=folder)
+    np.testing.assert_array_equal(np.round(split.inputs[:, 0, 0, 0] * 255), np.arange(COUNT))
+    np.testing.assert_array_equal(split.labels, np.arange(COUNT) % 3)
+    assert source == loaded(folder).source
+    some, _ = load_own_training({**keys, "train_size": 7}, folder=folder)
+    assert len(some.labels) == 7
+    with pytest.raises(GengapError, match=r"my\.npz has no test data, since test_size is 0: leave"):
+        loaded(folder, test_size=0)
+
+
+def test_test_arrays_are_left_aside_where_there_are_to_be_no_test_data(tmp_path: Path) -> None:
+    inputs, labels = np.eye(4, dtype=np.float32), np.arange(4) % 2
+    path = tmp_path / "both.npz"
+    np.savez(path, inputs=inputs, labels=labels, test_inputs=inputs, test_labels=labels)
+    split, _ = load_own_training({"from": "both.npz"}, folder=tmp_path)
+    np.testing.assert_array_equal(split.inputs, inputs)
+
+
+def test_a_file_says_that_there_is_no_split(folder: Path) -> None:
+    write_no_split(folder / "none.safetensors")
+    assert read_split_or_none(folder / "none.safetensors") is None
+    with pytest.raises(GengapError, match="holds no usable split"):
+        read_split(folder / "none.safetensors")
+    split = loaded(folder).test
+    write_split(split, folder / "some.safetensors")
+    read = read_split_or_none(folder / "some.safetensors")
+    assert read is not None
+    np.testing.assert_array_equal(read.labels, split.labels)

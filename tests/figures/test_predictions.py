@@ -11,6 +11,7 @@ from tests.figures import drawn, synthetic
 from gengap import figures
 from gengap.errors import GengapError
 from gengap.figures.predictions import predictors
+from gengap.names import PREDICTION_COLUMNS
 
 NETWORKS = 96
 
@@ -89,3 +90,34 @@ def test_families_are_in_the_order_of_what_is_lost_without_them() -> None:
     np.testing.assert_array_equal(drawn.x_of(left.lines[0]), alone)
     dashed = [line for line in left.lines if line.get_linestyle() == "--"]
     assert [drawn.x_of(line)[0] for line in dashed] == [scores["combination.all"]]
+
+
+def test_predicted_gaps_have_their_intervals_and_declined_networks_their_kinds() -> None:
+    nan = float("nan")
+    rows = [
+        ("b", 0.2, 0.1, 0.4, "predicted", ""),
+        ("a", 0.1, 0.0, 0.15, "predicted", ""),
+        ("far", nan, nan, nan, "declined", "It is too far from the reference's networks."),
+        ("new", nan, nan, nan, "declined", "It was trained on another draw of the data."),
+    ]
+    names = ["network", "gap", "low", "high", "verdict", "reason"]
+    table = pd.DataFrame(rows, columns=names).reindex(columns=list(PREDICTION_COLUMNS))
+    measured = pd.Series({"a": 0.12, "b": nan, "far": 0.3, "new": nan})
+    (axes,) = figures.predicted_gaps(table, measured, gap_of="loss").axes
+    (intervals,) = (one for one in axes.collections if isinstance(one, LineCollection))
+    ends = np.array(intervals.get_segments())
+    np.testing.assert_allclose(ends, [[[0, 0.0], [0, 0.15]], [[1, 0.1], [1, 0.4]]])
+    lines = {line.get_marker(): line for line in axes.lines if line.get_marker() != "None"}
+    np.testing.assert_allclose(drawn.y_of(lines["o"]), [0.1, 0.2])
+    np.testing.assert_allclose(drawn.y_of(lines["_"]), [0.12, nan])
+    declined = [line for line in axes.lines if line.get_marker() == "x"]
+    # By kind: another draw of the data, at the bottom; too far, at its measured gap.
+    heights = [float(drawn.y_of(line)[0]) for line in declined]
+    assert heights[0] < min(0.0, heights[1])
+    assert heights[1] == 0.3
+    (legend,) = axes.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "predicted, with its 90 % interval", "measured",
+        "declined: another draw of the data", "declined: too far in its measures",
+    ]  # fmt: skip
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b", "new", "far"]

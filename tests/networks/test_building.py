@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gengap.errors import GengapError, MachineError
-from gengap.networks import build
+from gengap.networks import build, weights_of
 from gengap.networks.layers import LAYERS, ignored_keywords
 
 IMAGE = [8, 8, 1]
@@ -238,3 +238,11 @@ def test_a_network_larger_than_memory_is_one_sentence() -> None:
 def test_what_is_no_spec_is_refused(spec: Any) -> None:
     with pytest.raises(GengapError, match="with one of the keys model_config"):
         build(spec)
+
+
+def test_weights_follow_from_the_seed() -> None:
+    spec = {"model_config": [FLATTEN, DENSE], "input_shape": IMAGE}
+    networks = [build(spec, seed=seed) for seed in (1, 1, 2)]
+    first, again, other = (next(iter(weights_of(network).values())) for network in networks)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)

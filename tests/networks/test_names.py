@@ -49,7 +49,7 @@ def test_registries_have_the_known_names_and_keywords(
 
 def test_activations_and_initialisations_are_the_known_ones() -> None:
     assert tuple(ACTIVATIONS) == names.ACTIVATIONS
-    assert tuple(SCHEMES) == names.INITIALISATIONS
+    assert (*SCHEMES, names.OWN_INITIALISATION) == names.INITIALISATIONS
 
 
 def test_only_layers_ignore_keywords() -> None:

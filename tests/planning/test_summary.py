@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gengap.names import PREDICTION_COLUMNS
 from gengap.planning.summary import summary
 
 
@@ -24,6 +25,9 @@ def test_the_summary_is_the_text_that_the_evaluation_wrote(
     assert "results/digits/evaluation/leaderboard.csv" in text
     assert "results/digits/figures/" in text
     assert "absent" not in text
+    assert "reference" not in text
+    Path("results", "digits", "reference.safetensors").touch()
+    assert "  reference:   results/digits/reference.safetensors" in summary(["digits"], [])
 
 
 def test_a_claim_is_named_once_with_its_verdict(
@@ -62,3 +66,26 @@ def test_several_tasks_end_with_what_carries_over(
     assert "second" not in text
     assert "best of 2 measures" in text
     assert summary(["a"], []) == ""
+
+
+def test_predictions_end_with_how_many_and_why_others_are_declined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("results", "mine").mkdir(parents=True)
+    rows = [
+        ",".join(PREDICTION_COLUMNS),
+        "a,0.05,0.02,0.08,0.9,0.5,predicted,,1",
+        "b,0.07,0.04,0.12,0.9,0.5,predicted,,2",
+        "c,,,,,0.01,declined,It is too far from the reference's networks.,",
+        "d,,,,,,declined,Its training data are not the reference's: other shapes.,",
+        "e,,,,,0.01,declined,It is too far from the reference's networks.,",
+    ]
+    Path("results", "mine", "predictions.csv").write_text("\n".join(rows))
+    assert summary(["mine"], []).splitlines() == [
+        "",
+        "mine: 2 of 5 networks are predicted; gaps 0.050 to 0.070, 90 % intervals 0.070 wide",
+        "  2 declined: too far in its measures",
+        "  1 declined: other data",
+        "  predictions: results/mine/predictions.csv",
+    ]

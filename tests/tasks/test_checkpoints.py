@@ -297,3 +297,14 @@ def test_a_keras_file_needs_no_more_than_itself(data: tuple[Split, Split], tmp_p
     with torch.inference_mode():
         outputs = made.network()(torch.from_numpy(inputs)).numpy()
     np.testing.assert_allclose(outputs, model(inputs), atol=1e-6)
+
+
+def test_without_test_data_only_the_training_outcomes_are_known(
+    entry: dict[str, Any], data: tuple[Split, Split], tmp_path: Path
+) -> None:
+    known, blind = tmp_path / "a" / "networks" / "0", tmp_path / "b" / "networks" / "0"
+    adopt_network(known, entry, data)
+    adopt_network(blind, entry, (data[0], None))
+    before, after = (Metrics.read(folder / "metrics.json") for folder in (known, blind))
+    assert (after.test_accuracy, after.test_loss) == (None, None)
+    assert (after.train_accuracy, after.train_loss) == (before.train_accuracy, before.train_loss)

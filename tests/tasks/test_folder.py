@@ -84,7 +84,7 @@ def test_gaps_of_losses_and_errors_are_test_less_train(
 
 
 def test_a_gap_that_no_network_has_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(GengapError, match="No network of task 'zoo' has a training and a test err"):
+    with pytest.raises(GengapError, match="No network of task 'zoo' has a training err"):
         tasks.write_task(tmp_path / "task.json", "zoo", {}, {"0": metrics(4)}, gap_of="error")
     assert np.isnan(metrics(4).gap("loss"))
 
@@ -252,3 +252,11 @@ def test_a_history_is_read_and_one_that_is_missing_or_broken_is_refused(tmp_path
         path.write_text(content)
         with pytest.raises(GengapError, match=r"history\.csv (is not a readable|does not hold)"):
             network.history()
+
+
+def test_gaps_need_not_be_known(tmp_path: Path) -> None:
+    metrics = {"0": Metrics({}, 0.9, None), "1": Metrics({}, 0.8, None)}
+    tasks.write_task(tmp_path / "task.json", "blind", {}, metrics)
+    task = tasks.load(tmp_path)
+    assert task.gaps().isna().all()
+    assert list(task.training_outcomes()) == [0.9, 0.8]

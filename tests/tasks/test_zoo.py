@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.numpy import load_file
 
 from gengap.datasets import Split, load
 from gengap.errors import GengapError
@@ -17,6 +18,7 @@ from gengap.names import TEST_LABELS
 from gengap.planning.grid import canonical_point
 from gengap.tasks import zoo
 from gengap.tasks.folder import Metrics, TrainedNetwork
+from gengap.tasks.timing import mean_seconds
 
 RECIPE = {"optimiser": "adam", "learning_rate": 0.01, "batch_size": 32, "epochs": 4}
 POINT = {"width": 4, "label_corruption": 0.25, "replicate": 0}
@@ -324,3 +326,71 @@ def test_tokens_and_networks_of_numbers_do_not_go_together() -> None:
               layer("Dense", units=2)]  # fmt: skip
     with pytest.raises(GengapError, match="takes int64 inputs, but the data hold float32"):
         zoo.check({"model_config": layers}, RECIPE, vectors)
+
+
+OWN_NETWORK = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    # A parameter of its own beside its layers, which no scheme of the library draws.
+    def __init__(self, width=4):
+        super().__init__()
+        self.scale = nn.Parameter(torch.rand(1) + 0.5)
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.ReLU())
+        self.head = nn.Linear(width, 10)
+
+    def forward(self, images):
+        return self.head(self.scale * self.body(images))
+"""
+
+
+def test_networks_of_a_factory_are_trained_from_what_its_code_draws(
+    data: tuple[Split, Split], tmp_path: Path
+) -> None:
+    (tmp_path / "mynets.py").write_text(OWN_NETWORK)
+    factory = f"{tmp_path}/mynets.py:Net"
+    network = {"factory": factory, "keywords": {"width": 16}, "layout": "channels_first"}
+    recipe = {**RECIPE, "initialisation": "own", "epochs": 10}
+    zoo.check(network, recipe, data[0])
+    starts: list[dict[str, np.ndarray]] = []
+    for replicate in (0, 1, 0):
+        folder = tmp_path / "task" / "networks" / str(len(starts))
+        point = {"width": 16, "replicate": replicate}
+        zoo.train_network(folder, network, recipe, point, data, seed=0)
+        starts.append(load_file(folder / "weights_init.safetensors"))
+    assert np.array_equal(starts[0]["head.weight"], starts[2]["head.weight"])
+    assert not np.array_equal(starts[0]["head.weight"], starts[1]["head.weight"])
+    # As torch draws them: uniform, within 1/sqrt(fan_in).
+    assert 0.2 < np.abs(starts[0]["head.weight"]).max() <= 0.25
+    (tmp_path / "mynets.py").unlink()
+    trained = TrainedNetwork("0", folder, Metrics.read(folder / "metrics.json"))
+    with torch.inference_mode():
+        classes = trained.network()(torch.from_numpy(data[0].inputs)).argmax(1).numpy()
+    accuracy = np.mean(classes == data[0].labels)
+    assert trained.metrics.train_accuracy == accuracy
+    assert accuracy > 0.5
+    assert trained.network().state_dict()["scale"] != starts[0]["scale"]
+
+
+def test_a_factory_that_does_not_fit_the_data_is_refused(
+    data: tuple[Split, Split], tmp_path: Path
+) -> None:
+    (tmp_path / "mynets.py").write_text(OWN_NETWORK.replace("width, 10", "width, 7"))
+    network = {"factory": f"{tmp_path}/mynets.py:Net", "layout": "channels_first"}
+    with pytest.raises(GengapError, match=r"gives outputs of shape \(7,\) for 10 classes"):
+        zoo.check(network, RECIPE, data[0])
+    (tmp_path / "mynets.py").write_text(OWN_NETWORK)
+    with pytest.raises(GengapError, match="has parameters that cannot be initialised"):
+        zoo.train_network(
+            tmp_path / "t" / "networks" / "0", network, RECIPE, {"replicate": 0}, data, seed=0
+        )
+
+
+def test_training_is_timed_by_one_epoch(data: tuple[Split, Split]) -> None:
+    dataset = {"name": "digits", "train_size": 160, "test_size": 200}
+    entries = [{"network": {"template": "dense", "width": 4, "depth": 1}, "training": recipe}
+               for recipe in (RECIPE, {**RECIPE, "epochs": 400})]  # fmt: skip
+    short, long = (mean_seconds(dataset, None, [entry], data_dir=None, seed=0) for entry in entries)
+    assert 10 < long / short < 1000

@@ -15,6 +15,7 @@ from gengap.errors import GengapError
 from gengap.planned_figures import FIGURES, figures_by_need
 from gengap.planning import paths, resources, starting, targets
 from gengap.planning.datasets import data_version
+from gengap.planning.estimates import size_of_reference
 from gengap.planning.lookup import Lookup
 from gengap.planning.plan import Plan
 from gengap.planning.summary import summary

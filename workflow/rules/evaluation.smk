@@ -40,10 +40,8 @@ rule evaluate:
 # Planned where the config has several tasks.
 rule across_tasks:
     input:
-        tasks=[f"results/{task['name']}/task.json" for task in plan.config["tasks"]],
-        measures=[
-            f"results/{task['name']}/measures.csv" for task in plan.config["tasks"]
-        ],
+        tasks=[f"results/{name}/task.json" for name in targets.evaluated(plan)],
+        measures=[f"results/{name}/measures.csv" for name in targets.evaluated(plan)],
     output:
         table="results/across_tasks.csv",
     log:

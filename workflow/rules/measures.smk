@@ -32,6 +32,7 @@ rule measure:
         gpu=look.gpus,
     params:
         networks=look.networks,
+        stream=look.task(lambda task: task.stream),
         families=look.families,
         slow=look.task(lambda task: task.slow),
         losses=look.losses,
@@ -61,6 +62,7 @@ rule measures:
         failed="results/{task}/failed.csv",
         left_out="results/{task}/left_out_measures.csv",
         coverage="results/{task}/coverage.csv",
+        recipe="results/{task}/recipe.json",
     log:
         "results/{task}/logs/measures.log",
     benchmark:
@@ -73,6 +75,7 @@ rule measures:
         runtime=30,
     params:
         families=look.task(lambda task: list(task.measured)),
+        recipe=look.task(lambda task: task.recipe),
         code=look.code("measures"),
     message:
         "{wildcards.task}: gathering the measures"

@@ -24,6 +24,7 @@ rule activations:
         gpu=look.gpus,
     params:
         **look.section("activations"),
+        stream=look.task(lambda task: task.stream),
         networks=look.networks,
         device=look.device,
         seed=look.setting("seed"),

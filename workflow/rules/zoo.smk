@@ -92,6 +92,7 @@ rule train:
         entries=look.entries,
         draw=look.task(lambda task: task.draw),
         test_labels=look.own("zoo", "test_labels"),
+        factory=look.task(lambda task: task.factory),
         device=look.device,
         seed=look.setting("seed"),
         failures=look.setting("failures"),

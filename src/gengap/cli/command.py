@@ -16,13 +16,13 @@ class Command:
         summary: one line for the list of subcommands, and the first line of the own help.
         examples: command lines, one a line, for the end of the own help.
         add_arguments: adds the arguments to the subcommand's parser.
-        run: does the work. It raises an ``argparse.ArgumentError`` where the arguments do not go
-            together. Modules that take long to import are imported in it, so that help is printed
-            at once.
+        run: does the work, and returns the exit status, None for 0. It raises an
+            ``argparse.ArgumentError`` where the arguments do not go together. Modules
+            that take long to import are imported in it, so that help is printed at once.
     """
 
     name: str
     summary: str
     examples: str
     add_arguments: Callable[[ArgumentParser], None]
-    run: Callable[[Namespace], None]
+    run: Callable[[Namespace], int | None]

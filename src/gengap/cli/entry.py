@@ -9,12 +9,14 @@ import textwrap
 from collections.abc import Sequence
 
 from gengap import __version__
-from gengap.cli import dashboard, describe, eigenvalues, measure, score
+from gengap.cli import dashboard, describe, eigenvalues, measure, predict, reference, score
 from gengap.errors import GengapError
 
 COMMANDS = (
     describe.COMMAND,
     measure.COMMAND,
+    reference.COMMAND,
+    predict.COMMAND,
     score.COMMAND,
     eigenvalues.COMMAND,
     dashboard.COMMAND,
@@ -29,12 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after ``gengap``; by default those of the process.
 
     Returns:
-        The exit status: 0; or 1 where the input is bad, which one sentence on stderr explains.
-        A faulty command line exits with status 2 instead, after a line that names the fault.
+        The exit status: 0; 1 where the input is bad, which one sentence on stderr explains; or what
+        the subcommand returns. A faulty command line exits with status 2 instead, after a line
+        that names the fault.
     """
     options = command_parser().parse_args(arguments)
     try:
-        options.run(options)
+        status = options.run(options)
         sys.stdout.flush()
     except argparse.ArgumentError as error:
         options.parser.error(str(error))
@@ -45,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (``| head``, say) has left. Python would complain again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
+    return status or 0
 
 
 def command_parser() -> argparse.ArgumentParser:

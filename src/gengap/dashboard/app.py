@@ -17,6 +17,8 @@ from gengap.errors import GengapError
 
 MOST_BARS = 4000
 """Most bars of one dimension of one network; more would slow the browser down."""
+EVALUATED_ONLY = ("verdict", "measure-chooser", "colour-chooser", "scatter-frame", "board-frame")
+"""Parts of the page that a task without gaps does not have."""
 # The browser itself refuses all requests to other servers.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -98,14 +100,25 @@ def _layout(page: content.Content) -> html.Div:
             html.Div(
                 className="panels",
                 children=[
-                    _panel(html.Div(id="statistics"), _graph("scatter")),
+                    _panel(html.Div(id="statistics"), _graph("scatter"), name="scatter-frame"),
                     _panel(
                         html.Div(id="facts"),
                         _chooser("draw", label="draw of neurons"),
                         html.Div(_graph("diagrams"), id="diagrams-frame"),
                         html.P(id="diagrams-note"),
                     ),
-                    _panel(html.H2("Leaderboard"), html.Div(id="board", className="scrolled")),
+                    _panel(
+                        html.H2("Predictions from a reference"),
+                        html.P(id="predictions-note"),
+                        _graph("predictions"),
+                        html.Div(id="prediction-table", className="scrolled"),
+                        name="predictions-frame",
+                    ),
+                    _panel(
+                        html.H2("Leaderboard"),
+                        html.Div(id="board", className="scrolled"),
+                        name="board-frame",
+                    ),
                     _panel(
                         html.H2("Predictions of networks held out"),
                         _chooser(
@@ -160,8 +173,8 @@ def _panel(*children: Any, name: str | None = None) -> html.Section:
 
 def _answer_from_tables(app: Dash, view: View) -> None:
     @app.callback(Output("column", "data"), Input("measure", "value"), Input("component", "value"))
-    def column(measure: str, component: str) -> content.Content:
-        return content.column(view, measure, component)
+    def column(measure: str | None, component: str) -> content.Content | None:
+        return None if measure is None else content.column(view, measure, component)
 
     @app.callback(Output("chosen", "data"), Input("network", "value"))
     def network(name: str) -> content.Content:
@@ -182,6 +195,18 @@ def _draw_in_browser(app: Dash) -> None:
     page, column, chosen = State("page", "data"), Input("column", "data"), Input("chosen", "data")
     for name in ("verdict", "notes", "board"):
         bind(name, Output(name, "children"), Input("page", "data"))
+    bind("predictionTable", Output("prediction-table", "children"), Input("page", "data"))
+    bind(
+        "predictions",
+        [
+            Output("predictions", "figure"),
+            Output("predictions-note", "children"),
+            Output("predictions-frame", "style"),
+        ],
+        Input("page", "data"),
+    )
+    for name in EVALUATED_ONLY:
+        bind("evaluatedOnly", Output(name, "style"), Input("page", "data"))
     bind("components", _choices("component"), Input("measure", "value"), page)
     bind("statistics", Output("statistics", "children"), column)
     bind("table", Output("table", "children"), column, page)

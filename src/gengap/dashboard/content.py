@@ -21,8 +21,10 @@ from gengap.evaluation.designs import HYPER_PARAMETERS, MEAN
 from gengap.figures import measure_label
 from gengap.figures.colouring import colour_by
 from gengap.figures.labels import gap_label, number, value_label, words
+from gengap.figures.leaderboards import TOGETHER
 from gengap.figures.scatters import least_squares_line
 from gengap.figures.style import MARKERS, ORDERED, PALETTE
+from gengap.names import PREDICTION_COLUMNS, reason_kind
 
 Content = dict[str, Any]
 
@@ -56,7 +58,9 @@ CONFIG = {
 
 def page(view: View) -> Content:
     """Return networks, colourings, choices and notes: what does not depend on a choice."""
-    colours = _colourings(view)
+    colours = _colourings(view) if view.is_evaluated else {}
+    choices = _colour_names(view, colours) if view.is_evaluated else []
+    shown = view.measures if view.is_evaluated else {}
     return {
         "task": view.name,
         "networks": list(view.networks.index),
@@ -66,29 +70,28 @@ def page(view: View) -> Content:
         "gap_label": gap_label(view.gap_of),
         "hover": [_hover(view, network) for network in view.networks.index],
         "colours": colours,
-        "measures": {name: list(design.components) for name, design in view.measures.items()},
+        "measures": {name: list(design.components) for name, design in shown.items()},
         "measure_options": [
-            {"value": name, "label": _measure_option(view, name)} for name in view.measures
+            {"value": name, "label": _measure_option(view, name)} for name in shown
         ],
-        "colour_options": [
-            {"value": name, "label": words(name)} for name in _colour_names(view, colours)
-        ],
+        "colour_options": [{"value": name, "label": words(name)} for name in choices],
         "network_options": [
             {"value": network, "label": f"network {_named(view, network)}"}
             for network in view.networks.index
         ],
-        "measure": view.default_measure(),
-        "colour": _colour_names(view, colours)[0],
+        "measure": view.default_measure() if view.is_evaluated else None,
+        "colour": next(iter(choices), None),
         "heading": f"{len(view.networks)} networks, {len(view.measures)} measures of the gap",
         "notes": _notes(view, colours),
-        "verdict": [" ".join(part.split()) for part in view.verdict.split("\n\n")],
+        "verdict": [" ".join(part.split()) for part in view.verdict.split("\n\n")] + _on_size(view),
         "board_columns": list(BOARD_COLUMNS),
         "board": _board(view),
         "held_out": _held_out(view),
         "predictor_options": [
             {"value": name, "label": measure_label(str(name))}
-            for name in view.held_out["name"].unique()
+            for name in (view.held_out["name"].unique() if view.is_evaluated else ())
         ],
+        "predictions": None if view.predictions is None else _predictions(view, view.predictions),
         "config": CONFIG,
     }
 
@@ -163,7 +166,10 @@ def _plain(value: Any) -> Any:
 def _facts(view: View, network: str) -> list[tuple[str, str]]:
     row = view.networks.loc[network]
     facts = [(words(name), value_label(row[name])) for name in view.hyper_parameters]
-    return facts + [(words(name), f"{row[name]:.4f}") for name in view.outcomes]
+    return facts + [
+        (words(name), "not known" if pd.isna(row[name]) else f"{row[name]:.4f}")
+        for name in view.outcomes
+    ]
 
 
 def _named(view: View, network: str) -> str:
@@ -313,6 +319,8 @@ def _decimals(value: float) -> str:
 def _board(view: View) -> list[list[Any]]:
     """List the rows of the leaderboard as ``BOARD_COLUMNS``, groups of measures first."""
     board = view.leaderboard
+    if not view.is_evaluated:
+        return []
     order = board.sort_values(["rank", "r2_mean"], ascending=[True, False], kind="stable").index
     columns = ["r2_mean", "p_mean", "p_additive", "p_pairwise", "kendall", "width_90"]
     return [
@@ -328,7 +336,9 @@ def _board(view: View) -> list[list[Any]]:
 
 def _held_out(view: View) -> dict[str, Content]:
     """Return held-out predictions by predictor, in the order of the networks of the page."""
-    found = {}
+    found: dict[str, Content] = {}
+    if not view.is_evaluated:
+        return found
     for name, rows in view.held_out.groupby("name", sort=False):
         predictions = rows.set_index("network")["prediction"].reindex(view.networks.index)
         found[str(name)] = {
@@ -338,6 +348,58 @@ def _held_out(view: View) -> dict[str, Content]:
             "title": f"R² {_number(view.leaderboard['r2_mean'][name])}",
         }
     return found
+
+
+def _on_size(view: View) -> list[str]:
+    """Say how the interval of a network depends on the number of networks to learn from."""
+    if view.learning_curve.empty:
+        return []
+    curve = view.learning_curve[view.learning_curve["name"] == TOGETHER[0]].sort_values("networks")
+    if len(curve) < 2:
+        return []
+    widths = [
+        f"{width:.3f} with {networks}"
+        for networks, width in zip(curve["networks"], curve["width_90"], strict=True)
+    ]
+    return [
+        "Width of a 90 % interval of one network, from all measures together, by the number of "
+        f"networks to learn from: {', '.join(widths)}."
+    ]
+
+
+def _predictions(view: View, table: pd.DataFrame) -> Content:
+    """Return the predictions from a reference: a table, and what is drawn in their order."""
+    measured = view.networks[GAP]
+    kinds = table["reason"].fillna("").astype(str).map(reason_kind)
+    table = table.assign(kind=kinds.where(table["gap"].isna(), ""))
+    table = table.sort_values(["gap", "kind"], kind="stable")
+    rows, declined = table[table["gap"].notna()], table[table["gap"].isna()]
+    known = [name for name in rows["network"] if math.isfinite(measured.get(name, math.nan))]
+    return {
+        "columns": list(PREDICTION_COLUMNS),
+        "rows": [
+            [_plain(value) for value in row]
+            for row in table[list(PREDICTION_COLUMNS)].itertuples(index=False)
+        ],
+        "networks": list(table["network"]),
+        "said": f"{len(rows)} of {len(table)} networks are predicted; bars are 90 % intervals.",
+        "x": list(rows["network"]),
+        "y": [_plain(gap) for gap in rows["gap"]],
+        "above": [_plain(value) for value in rows["high"] - rows["gap"]],
+        "below": [_plain(value) for value in rows["gap"] - rows["low"]],
+        "colour": PALETTE[0],
+        "measured": {"x": known, "y": [_plain(measured[name]) for name in known]},
+        "declined": [
+            {
+                "kind": kind,
+                "colour": PALETTE[1:][position % (len(PALETTE) - 1)],
+                "x": list(group["network"]),
+                "y": [_plain(measured.get(name, math.nan)) for name in group["network"]],
+                "reasons": [html.escape(str(reason)) for reason in group["reason"]],
+            }
+            for position, (kind, group) in enumerate(declined.groupby("kind"))
+        ],
+    }
 
 
 def _number(value: float) -> str:
@@ -366,7 +428,7 @@ def _notes(view: View, colours: dict[str, Content]) -> list[str]:
     if view.diagrams is None:
         notes.append("No persistence diagrams: the family topology was not run for this task.")
     unused = [words(name) for name in view.hyper_parameters if name not in colours]
-    if unused:
+    if unused and view.is_evaluated:
         notes.append(f"Too many values to colour by: {', '.join(unused)}.")
     return notes
 

@@ -56,6 +56,10 @@ class View:
         clusters: measure, network, cluster: those of the scalar measures and of the summaries of
             diagrams, as the evaluation wrote them.
         diagrams: folder of the files of persistence diagrams, None where the task has none.
+        learning_curve: name, networks, width_90: how the interval of a network depends on the
+            number of networks to learn from.
+        predictions: columns :data:`gengap.names.PREDICTION_COLUMNS`, from a reference; None where
+            the task is not predicted.
     """
 
     name: str
@@ -73,6 +77,13 @@ class View:
     not_computed: tuple[str, ...]
     clusters: pd.DataFrame
     diagrams: Path | None
+    learning_curve: pd.DataFrame
+    predictions: pd.DataFrame | None
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether measures were held against gaps; a task that is only predicted may have none."""
+        return len(self.leaderboard) > 0
 
     def row_name(self, measure: str) -> str:
         """Return the measure under whose name the leaderboard has this one and its duplicates."""
@@ -212,8 +223,9 @@ def read_view(folder: str | Path) -> View:
         )
     task = tasks.load(folder)
     measures = _read_table(folder / "measures.csv")
-    evaluation = Evaluation.read(folder / "evaluation")
-    leaderboard = evaluation.leaderboard.set_index("measure")
+    predictions = folder / "predictions.csv"
+    evaluated = (folder / "evaluation" / "leaderboard.csv").is_file() or not predictions.is_file()
+    evaluation = Evaluation.read(folder / "evaluation") if evaluated else None
     outcomes = pd.concat([task.outcomes(), task.gaps()], axis=1)
     networks = pd.concat([task.hyper_parameters(), outcomes], axis=1).rename_axis("network")
     failed = _read_table(folder / "failed.csv")
@@ -233,16 +245,38 @@ def read_view(folder: str | Path) -> View:
             if network.metrics.source_id is not None
         },
         gap_of=task.gap_of,
-        verdict=_read_text(folder / "evaluation" / "summary.txt"),
-        measures=_ranked(measures, networks.index, evaluation, folder),
-        leaderboard=leaderboard,
-        held_out=_read_table(folder / "evaluation" / "held_out.csv"),
         failed=failed,
-        left_out=evaluation.left_out,
         not_computed=tuple(missing.loc[missing["network"] == ALL_NETWORKS, "measure"]),
-        clusters=_read_table(folder / "evaluation" / "clusters.csv"),
         diagrams=diagrams if with_topology and diagrams.is_dir() else None,
+        predictions=_read_table(predictions) if predictions.is_file() else None,
+        **_evaluated(folder, measures, networks.index, evaluation),
     )
+
+
+def _evaluated(
+    folder: Path, measures: pd.DataFrame, networks: pd.Index, evaluation: Evaluation | None
+) -> dict[str, Any]:
+    """Return what an evaluation says, by the attributes of a view; empty where there is none."""
+    if evaluation is None:
+        empty = pd.DataFrame()
+        known, designs = measure_designs(measures, reduce=())
+        aligned = over_networks(designs, known, list(networks))
+        return {
+            "verdict": "",
+            "measures": {design.name: design for design in aligned},
+            **dict.fromkeys(
+                ("leaderboard", "held_out", "left_out", "clusters", "learning_curve"), empty
+            ),
+        }
+    return {
+        "verdict": _read_text(folder / "evaluation" / "summary.txt"),
+        "measures": _ranked(measures, networks, evaluation, folder),
+        "leaderboard": evaluation.leaderboard.set_index("measure"),
+        "held_out": _read_table(folder / "evaluation" / "held_out.csv"),
+        "left_out": evaluation.left_out,
+        "clusters": _read_table(folder / "evaluation" / "clusters.csv"),
+        "learning_curve": evaluation.learning_curve,
+    }
 
 
 def _read_table(path: Path) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from gengap.seeding import generator
 
 
 def draw_rows(
-    pool: Split, train_size: int, replicate: int, *, balanced: bool = False, seed: int = 0
+    pool: Split, train_size: float, replicate: int, *, balanced: bool = False, seed: int = 0
 ) -> NDArray[np.int64]:
     """Draw the rows of a pool that the networks of one replicate are trained on.
 
@@ -22,7 +22,7 @@ def draw_rows(
 
     Args:
         pool: all training samples.
-        train_size: samples in a draw.
+        train_size: samples in a draw, or a fraction of the pool below 1.
         replicate: number of the replicate, from 0.
         balanced: whether class counts are equal, or differ by one where ``train_size`` is no
             multiple of the number of classes.
@@ -32,7 +32,7 @@ def draw_rows(
         (train_size,) rows of the pool, each once.
 
     Raises:
-        GengapError: the pool does not have more samples than one draw.
+        GengapError: the pool does not have more samples than one draw, or that has none.
 
     Example:
         >>> pool = Split(np.zeros((7, 1), np.float32), np.arange(7) % 2, 2)
@@ -46,12 +46,13 @@ def draw_rows(
         return seeded_order(pool.labels, pool.classes, balanced, rng)
 
     order = shuffled(0)
-    if train_size >= len(order):
+    count = round(train_size * len(order)) if train_size < 1 else int(train_size)
+    if not 1 <= count < len(order):
         raise GengapError(
             f"A replicate is to draw train_size={train_size} samples from a pool of {len(order)}"
             f"{' in balanced classes' if balanced else ''}, so that all draws would be alike: "
             "lower 'train_size' or 'test_size', or leave out 'resample'."
         )
-    dealing, place = divmod(replicate, len(order) // train_size)
+    dealing, place = divmod(replicate, len(order) // count)
     order = shuffled(dealing) if dealing else order
-    return order[place * train_size : (place + 1) * train_size].astype(np.int64)
+    return order[place * count : (place + 1) * count].astype(np.int64)

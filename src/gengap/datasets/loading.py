@@ -100,6 +100,45 @@ def load(
     )
 
 
+def load_training(
+    name: str,
+    *,
+    data_dir: str | Path | None = None,
+    seed: int = 0,
+    train_size: int | None = None,
+    balanced: bool = False,
+    transforms: Sequence[Mapping[str, Any]] = (),
+    **labels: Any,
+) -> tuple[Split, str]:
+    """Load a dataset by name without test data: the official train set, or else all samples.
+
+    Args:
+        name: one of ``NAMES``.
+        data_dir: folder of official files, see :func:`load`.
+        seed: chooses the samples and their order.
+        train_size: number of samples; by default all of them.
+        balanced: whether class counts are equal.
+        transforms: see ``gengap.datasets.transforms.apply``.
+        labels: ``classes`` or ``groups`` to keep, see :func:`load`.
+
+    Returns:
+        The training split, and the SHA-256 of what the samples were selected from.
+
+    Raises:
+        GengapError: as :func:`load`.
+    """
+    label_groups = _label_groups(name, labels.get("classes"), labels.get("groups"))
+    check_size(name, "train_size", train_size)
+    samples = DATASETS[name].samples(name, data_dir, seed)
+    train = samples if isinstance(samples, Samples) else samples[0]
+    pool = keep_groups(train, label_groups)
+    rng = generator(seed, "datasets", name, "train")
+    order = seeded_order(pool.labels, len(label_groups), balanced, rng)
+    chosen = subset(name, "train_size", pool, train_size, order)
+    inputs, _ = apply(transforms, *2 * [as_floats(chosen.inputs)])
+    return Split(inputs, chosen.labels, len(label_groups)), _digest([train])
+
+
 def _digest(parts: Iterable[Samples]) -> str:
     """Return the SHA-256 of samples as they are stored."""
     digest = hashlib.sha256()

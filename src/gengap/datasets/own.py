@@ -44,12 +44,14 @@ log = logging.getLogger(__name__)
 
 Rows = NDArray[np.intp]
 
+NO_TEST = 0
+"""The ``test_size`` of a dataset without test data."""
 OF_TWO_PARTS = ("test", "test_inputs", "test_labels", "train_size", "test_size", "balanced")
 """Keys of a dataset that choose training or test data."""
 
 
 def load_own(mapping: Mapping[str, Any], *, seed: int = 0, folder: str | Path = ".") -> Dataset:
-    """Load a dataset of a user's own.
+    """Load a dataset of a user's own, with its test data.
 
     Args:
         mapping: what a config says under ``dataset``. ``from`` is a folder of class folders with
@@ -67,6 +69,39 @@ def load_own(mapping: Mapping[str, Any], *, seed: int = 0, folder: str | Path = 
     Raises:
         GengapError: a key, a file or a value that makes no dataset, in one sentence.
     """
+    train, test, source = _splits(mapping, seed, Path(folder))
+    if test is None:
+        raise GengapError(
+            f"The dataset {mapping['from']} has no test data, since test_size is 0: leave it out, "
+            "or load the training data alone."
+        )
+    data = Dataset(str(mapping["from"]), train, test, source=source)
+    _report(data)
+    return data
+
+
+def load_own_training(
+    mapping: Mapping[str, Any], *, seed: int = 0, folder: str | Path = "."
+) -> tuple[Split, str]:
+    """Load a dataset of a user's own without test data: all samples, or ``train_size`` of them.
+
+    Args:
+        mapping: see :func:`load_own`; test data that it names are left aside.
+        seed: chooses the samples and their order.
+        folder: what relative paths are relative to.
+
+    Returns:
+        The training split, and the SHA-256 of what the samples were selected from.
+
+    Raises:
+        GengapError: as :func:`load_own`.
+    """
+    train, _, source = _splits({**mapping, "test_size": NO_TEST}, seed, Path(folder))
+    return train, source
+
+
+def _splits(mapping: Mapping[str, Any], seed: int, folder: Path) -> tuple[Split, Split | None, str]:
+    """Read the training and the test split, and digest what they were selected from."""
     keys: dict[str, Any] = {
         key: str(value) if isinstance(value, Path) else value
         for key, value in mapping.items()
@@ -77,7 +112,6 @@ def load_own(mapping: Mapping[str, Any], *, seed: int = 0, folder: str | Path = 
             "The dataset has no key 'from': give a folder, a file or a function there, or load a "
             "dataset of the library by its name."
         )
-    folder = Path(folder)
     check_dataset(keys, "The dataset", folder)
     train, test = _read(keys, folder, seed)
     source: str = keys["from"]
@@ -90,16 +124,15 @@ def load_own(mapping: Mapping[str, Any], *, seed: int = 0, folder: str | Path = 
         )
     parts = _numbered_groups(parts)
     selected = _selected(parts, classes, class_names, keys, seed)
-    inputs = apply(keys.get("transforms", ()), *(as_floats(part.inputs) for part in selected))
+    floats = [as_floats(part.inputs) for part in selected]
+    inputs = apply(keys.get("transforms", ()), floats[0], floats[-1])
     splits = [
         Split(array, part.labels, classes, class_names=class_names, groups=part.groups)
-        for array, part in zip(inputs, selected, strict=True)
+        for array, part in zip(inputs, selected, strict=False)  # test data may be absent
     ]
     versions = " ".join(data_version(keys, folder))
     digest = hashlib.sha256(versions.encode()).hexdigest()
-    data = Dataset(source, splits[0], splits[1], source=digest)
-    _report(data)
-    return data
+    return splits[0], splits[1] if len(splits) > 1 else None, digest
 
 
 def read_data(path: str | Path, **keys: Any) -> Split:
@@ -274,7 +307,7 @@ def _selected(
     class_names: Sequence[str],
     keys: Mapping[str, Any],
     seed: int,
-) -> tuple[Part, Part]:
+) -> list[Part]:
     """Return the training and the test data: what the sizes leave of the parts.
 
     A part of which nothing is to be selected keeps its order, so that what else a user has of its
@@ -301,23 +334,25 @@ def _selected(
             return part
         return part.take(subset(name, key, _row_numbers(part), size, order(part, purpose)).inputs)
 
+    if keys.get("test_size") == NO_TEST:
+        return [chosen(parts[0], "train_size", train_size, "train")]
     if len(parts) == 1 and parts[0].groups is None:
         (pool,) = parts
         rows = order(pool, "split")
         test_size = _count(name, keys, len(rows))
         _check_division(keys, len(rows), test_size)
         sides = train_test_split(name, _row_numbers(pool), train_size, test_size, rows)
-        return pool.take(sides[0].inputs), pool.take(sides[1].inputs)
+        return [pool.take(sides[0].inputs), pool.take(sides[1].inputs)]
     if len(parts) == 1:
         train, test = _divided_by_group(parts[0], keys, seed)
         test_size = None
     else:
         train, test = parts
         test_size = _count(name, keys, len(test.labels))
-    return (
+    return [
         chosen(train, "train_size", train_size, "train"),
         chosen(test, "test_size", test_size, "test"),
-    )
+    ]
 
 
 def _absent(labels: np.ndarray, classes: int, class_names: Sequence[str]) -> list[str]:

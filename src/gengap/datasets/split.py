@@ -19,6 +19,8 @@ from gengap.files import writing
 
 SPLIT = "gengap.split"
 """The metadata of a file: one key, since safetensors keeps no order among several."""
+NO_SPLIT = {"samples": 0}
+"""The metadata of a file that stands for data that are not there, such as test data."""
 KINDS = {2: "vector", 3: "series", 4: "image", 5: "volume"}
 """What a float32 input is, by the number of axes of an array of inputs."""
 
@@ -259,6 +261,29 @@ def read_split(path: str | Path) -> Split:
             class_names=tuple(described.get("class_names", ())),
             groups=file.get_tensor("groups") if "groups" in set(file.keys()) else None,
         )
+
+
+def write_no_split(path: str | Path) -> None:
+    """Write a file that says that there are no such data, for :func:`read_split_or_none`."""
+    with writing(path) as part:
+        save_file({}, part, metadata={SPLIT: json.dumps(NO_SPLIT)})
+
+
+def read_split_or_none(path: str | Path) -> Split | None:
+    """Read a split; None where ``write_no_split`` wrote the file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The split, checked.
+
+    Raises:
+        GengapError: the file is missing, is not such a file, or holds arrays that make no split.
+    """
+    with _opened(path) as file:
+        absent = json.loads(file.metadata()[SPLIT]) == NO_SPLIT
+    return None if absent else read_split(path)
 
 
 def count_samples(path: str | Path) -> int:

@@ -6,7 +6,6 @@ import re
 import warnings
 
 import numpy as np
-from statsmodels.regression.linear_model import OLS
 
 from gengap.evaluation.designs import Design
 from gengap.evaluation.regression import TRANSFORMS, principal_components, transformed
@@ -26,6 +25,9 @@ def ordinary_least_squares(design: Design, gaps: np.ndarray) -> str:
     Returns:
         The summary as text.
     """
+    # Here, since predicting needs neither the table nor the seconds of this import.
+    from statsmodels.regression.linear_model import OLS
+
     values, names = design.values, [f"{design.name}[{name}]" for name in design.components]
     if design.kind == "scalar":
         columns, kinds = transformed(values, np.ones((1, len(gaps)), dtype=bool))

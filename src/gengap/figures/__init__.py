@@ -13,7 +13,7 @@ from gengap.figures.leaderboards import leaderboard
 from gengap.figures.missing import nothing_to_draw
 from gengap.figures.moments import ColouredTask, moments_panel
 from gengap.figures.persistence import barcodes, persistence_diagrams
-from gengap.figures.predictions import held_out_predictions, learning_curve
+from gengap.figures.predictions import held_out_predictions, learning_curve, predicted_gaps
 from gengap.figures.robustness import psi_by_hyper_parameter
 from gengap.figures.scatters import scatter
 from gengap.figures.strata import kendall_by_stratum
@@ -33,6 +33,7 @@ __all__ = [
     "moments_panel",
     "nothing_to_draw",
     "persistence_diagrams",
+    "predicted_gaps",
     "psi_by_hyper_parameter",
     "r2_heatmap",
     "save",

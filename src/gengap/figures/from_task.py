@@ -46,6 +46,13 @@ def plot_held_out(*, task: str, held_out: str, leaderboard: str, colour: str | N
     )
 
 
+def plot_predictions(*, task: str, predictions: str) -> Figure:
+    """Plot the gaps that a task's networks are predicted to have from a reference."""
+    loaded = tasks.load(Path(task).parent)
+    table = pd.read_csv(predictions, dtype={"network": str})
+    return figures.predicted_gaps(table, loaded.gaps(), gap_of=loaded.gap_of)
+
+
 def plot_training(*, task: str, colour: str | None) -> Figure:
     """Plot how the networks of a zoo were trained."""
     loaded = tasks.load(Path(task).parent)

@@ -1,4 +1,4 @@
-"""Held-out predictions: against the measured gap, and by the number of networks to learn from."""
+"""Predictions: of networks held out, by the number of networks to learn from, from a reference."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ from gengap.figures.style import (
     new_figure,
     styled,
 )
-from gengap.figures.tables import matching, require
+from gengap.figures.tables import by_network, matching, require
+from gengap.names import PREDICTION_COLUMNS, reason_kind
 
 _BAND = 0.18  # opacity
 _LETTERS = 34  # of a panel's title
 _PANEL_HEIGHT = 3.0  # inches
+_NAMED = 40  # most networks whose names fit below an axis
 
 
 def predictors(board: pd.DataFrame, names: pd.Series) -> list[str]:
@@ -163,5 +165,65 @@ def learning_curve(curve: pd.DataFrame) -> Figure:
     for axes in (left, right):
         axes.set_xlabel("networks to learn from")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    legend_below(figure, handles)
+    return figure
+
+
+@styled
+def predicted_gaps(
+    predictions: pd.DataFrame, measured: pd.Series, *, gap_of: str = "accuracy"
+) -> Figure:
+    """Draw the gap that each network is predicted to have, with its interval.
+
+    Networks are in the order of the predicted gap. Those that are declined stand at the right, by
+    the kind of the reason, at their measured gap, or at the bottom where it is not known.
+
+    Args:
+        predictions: columns :data:`gengap.names.PREDICTION_COLUMNS`.
+        measured: gaps by network, NaN where they are not known.
+        gap_of: what the gap is of, one of :data:`gengap.names.GAPS`.
+
+    Returns:
+        The figure.
+
+    Raises:
+        GengapError: the table is empty or lacks a column.
+    """
+    require(predictions, PREDICTION_COLUMNS, "predictions")
+    table = predictions.set_index(predictions["network"].astype(str))
+    gaps = by_network(measured).reindex(table.index).astype(float)
+    rows = table[table["gap"].notna()].sort_values("gap", kind="stable")
+    declined = table[table["gap"].isna()]
+    kinds = declined["reason"].fillna("").map(reason_kind)
+    order = [*rows.index, *kinds.sort_values(kind="stable").index]
+    places = pd.Series(np.arange(len(order), dtype=float), index=order)
+    figure = new_figure(DOUBLE_COLUMN, _PANEL_HEIGHT + 0.4)
+    axes = figure.subplots()
+    handles: list[Any] = []
+    if len(rows):
+        x, y = places[rows.index].to_numpy(), rows["gap"].to_numpy(dtype=float)
+        errors = np.abs(np.vstack([rows["low"], rows["high"]]).astype(float) - y)
+        handles.append(
+            axes.errorbar(
+                x, y, errors, fmt=MARKERS[0], color=PALETTE[0], markersize=3, elinewidth=0.8,
+                label="predicted, with its 90 % interval",
+            )
+        )  # fmt: skip
+        known = gaps[rows.index]
+        if known.notna().any():
+            style: Any = {"linestyle": "none", "marker": "_", "color": BLACK, "markersize": 6}
+            axes.plot(x, known.to_numpy(), zorder=3, **style)
+            handles.append(Line2D([], [], label="measured", **style))
+    axes.axhline(0, color=GREY, linewidth=0.6, zorder=0)
+    bottom = axes.get_ylim()[0]
+    for i, kind in enumerate(kinds.sort_values().unique()):
+        names = kinds.index[kinds == kind]
+        style = {"linestyle": "none", "marker": "x", "color": PALETTE[1:][i % 5], "markersize": 4}
+        axes.plot(places[names].to_numpy(), gaps[names].fillna(bottom).to_numpy(), **style)
+        handles.append(Line2D([], [], label=f"declined: {kind}", **style))
+    axes.set_ylabel(gap_label(gap_of))
+    axes.set_xlabel("network, by its predicted gap")
+    few = len(order) <= _NAMED
+    axes.set_xticks(places.to_numpy() if few else [], order if few else [], rotation=90)
     legend_below(figure, handles)
     return figure

@@ -260,6 +260,28 @@ def compute(what: str | MeasureFunction, subject: Subject, *, slow: bool = True)
     return results
 
 
+def known_measures(family: str, subject: Subject, *, slow: bool) -> MeasureResults:
+    """Compute a family of measures; a subject is no failure for what is not known of it.
+
+    Args:
+        family: its name, or the path of a Python file with measures.
+        subject: the network, its training data, and what else is known.
+        slow: whether measures are computed that are marked slow.
+
+    Returns:
+        The values, none where all measures need what the subject does not have.
+
+    Raises:
+        NothingComputedError: no measure has a value, and one of them for another reason.
+    """
+    try:
+        return compute(family, subject, slow=slow)
+    except NothingComputedError as error:
+        if not error.is_for_need:
+            raise
+        return error.results
+
+
 def _by_reason(left_out: Mapping[str, str]) -> dict[str, list[str]]:
     """List the measures that lack a value for each reason, so that it is said once."""
     by_reason: dict[str, list[str]] = {}
@@ -280,8 +302,8 @@ def attempt(what: str | MeasureFunction, subject: Subject, *, slow: bool = True)
     measured as float32 copies.
 
     Args:
-        what: a family ("baseline", or the path of a Python file with measures), one measure of it
-            ("baseline:parameter_count"), or a function of a subject, which needs no decorator.
+        what: a family ("baseline", or the path of a Python file with measures), some measures of it
+            ("baseline:parameter_count,fit"), or a function of a subject, which needs no decorator.
         subject: the network, its training data, and what else is known.
         slow: whether measures are computed that are marked slow, see :func:`measure`.
 
@@ -295,16 +317,18 @@ def attempt(what: str | MeasureFunction, subject: Subject, *, slow: bool = True)
         GengapError: an unknown family or measure, or a network is TorchScript.
     """
     if isinstance(what, str):
-        family, _, only = what.partition(":")
+        family, _, listed = what.partition(":")
         by_name = members(family)
-        if only and only not in by_name:
+        only = listed.split(",") if listed else []
+        unknown = [name for name in only if name not in by_name]
+        if unknown:
             raise GengapError(
-                f"Unknown measure '{only}' of family '{family}': "
+                f"Unknown measure '{unknown[0]}' of family '{family}': "
                 f"choose one of {', '.join(by_name)}."
             )
         functions = list(dict.fromkeys(by_name.values()))
-        selected = [by_name[only]] if only else functions
-        names: Collection[str] = [only] if only else by_name
+        selected = list(dict.fromkeys(by_name[name] for name in only)) or functions
+        names: Collection[str] = only or by_name
     else:
         names, selected, functions = declaration(what).names, [what], _companions(what)
     subject = _measurable(subject)

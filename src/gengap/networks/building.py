@@ -50,10 +50,11 @@ def build(
     *,
     example: Split | np.ndarray | Tensor | None = None,
     folder: str | Path = ".",
+    seed: int = FIRST_SEED,
 ) -> Network:
     """Build a network from its spec, in eval mode.
 
-    The weights are torch's default ones from a fixed seed; the global random state is neither used
+    The weights are torch's default ones from the seed; the global random state is neither used
     nor changed. Under ``with torch.device("meta")`` only shapes are computed, which checks a spec
     at no cost.
 
@@ -79,6 +80,7 @@ def build(
         example: some inputs (n, *input_shape) for a network made elsewhere, channels last; not
             needed if the spec is complete.
         folder: what paths in the spec are relative to.
+        seed: of the weights.
 
     Returns:
         A module with inputs (n, *input_shape) and outputs (n, classes); ``spec`` is its attribute.
@@ -96,7 +98,7 @@ def build(
             "(a file): give one of them."
         )
     if kinds[0] in FOREIGN_KINDS:
-        return _foreign(spec, kinds[0], example, folder).eval()
+        return _foreign(spec, kinds[0], example, folder, seed).eval()
     if kinds[0] == "keras":
         return _of_keras(spec, folder)
     # torch's layers draw their first weights from the global random state.
@@ -104,7 +106,7 @@ def build(
         network = _sequential(spec) if "model_config" in spec else _named(spec)
     network.spec = copy.deepcopy(dict(spec))
     if torch.get_default_device().type != "meta":
-        initialise(network, "torch", torch.Generator().manual_seed(FIRST_SEED))
+        initialise(network, "torch", torch.Generator().manual_seed(seed))
     return network.eval()
 
 
@@ -145,6 +147,7 @@ def _foreign(
     kind: str,
     example: Split | np.ndarray | Tensor | None,
     folder: str | Path,
+    seed: int,
 ) -> Network:
     """Make a module by code from elsewhere, and adopt it."""
     unknown = sorted(set(spec) - {kind, *_FOREIGN_KEYS})
@@ -157,7 +160,7 @@ def _foreign(
     if not isinstance(keywords, Mapping):
         raise GengapError(f"keywords is {keywords!r}: give a mapping of names to values.")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(FIRST_SEED)
+        torch.manual_seed(seed)
         if kind == "hub":
             module = make_hub_module(spec["hub"], keywords)
         else:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gengap.errors import GengapError
+from gengap.names import OWN_INITIALISATION
 from gengap.networks.tokens import ClassToken, Positions
 
 Kernel = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.Linear
@@ -39,6 +40,7 @@ def initialise(network: nn.Module, scheme: str, generator: torch.Generator) -> N
     glorot   uniform, bound sqrt(6/(fan_in + fan_out)) (Keras')     0
     lecun    normal truncated at 2 s.d., variance 1/fan_in (Flax')   0
     he       normal truncated at 2 s.d., variance 2/fan_in          0
+    own      as it is: what the network's own code has drawn        as it is
     ======== ====================================================== =====================
 
     fan_in is the number of inputs of a row of the kernel, fan_out the number of rows times the size
@@ -58,8 +60,10 @@ def initialise(network: nn.Module, scheme: str, generator: torch.Generator) -> N
     Raises:
         GengapError: the scheme is unknown, or a module with parameters is of an unknown kind.
     """
+    if scheme == OWN_INITIALISATION:
+        return
     if scheme not in SCHEMES:
-        known = ", ".join(SCHEMES)
+        known = ", ".join((*SCHEMES, OWN_INITIALISATION))
         raise GengapError(f"Unknown initialisation {scheme!r}: choose one of {known}.")
     with torch.no_grad():
         for name, module in network.named_modules():

@@ -14,10 +14,9 @@ from typing import Any
 
 from gengap.errors import GengapError
 from gengap.names import ARCHITECTURES, GAPS, LOSSES, TEMPLATES
-from gengap.planning.factories import Parameters, factory_parameters
+from gengap.planning.foreign import ForeignNetwork
 from gengap.planning.networks import check_complete, check_loss, check_network
 from gengap.planning.settings import Settings
-from gengap.planning.sources import own_code_version
 
 FILES = ("weights", "initial", "labels")
 """Columns of a table that name files of a network."""
@@ -29,12 +28,6 @@ REPLICATION = ("seed", "replicate")
 TAKEN = ("gap", "cluster")
 """Names that no column may have, since the tables of results use them."""
 
-_KINDS: dict[str, tuple[str, ...]] = {
-    "factory": ("keywords", "layout", "outputs", "observe"),
-    "hub": ("keywords", "layout", "outputs", "observe"),
-    "keras": (),
-}
-"""Keys beside each kind of spec that this module checks."""
 _MISSING = ("", "nan")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _INTEGER = re.compile(r"[+-]?\d+")
@@ -117,13 +110,13 @@ class CheckpointsPlan:
     @property
     def code(self) -> str | None:
         """A digest of the factory's file and of what it imports; None without a factory."""
-        return own_code_version(self._file) if self._kind == "factory" else None
+        return self._foreign.code if self._foreign else None
 
     def files(self, networks: Collection[int]) -> list[str]:
         """Return the files that some networks are made from, each once."""
         paths = [path for network in networks for path in self.rows[network].files.values()]
-        if self._kind in ("factory", "keras"):
-            paths.append(os.path.normpath(self._file))
+        if self._foreign and self._foreign.file:
+            paths.append(os.path.normpath(self._foreign.file))
         return list(dict.fromkeys(paths))
 
     def loss(self, network: int) -> str:
@@ -138,16 +131,10 @@ class CheckpointsPlan:
             GengapError: the fault, by the name of its key, line or column.
         """
         origin = f"The network of task '{self.task}'"
-        own = self.own["network"]
         self._check_labels()
-        if self._kind in _KINDS:
-            unknown = sorted(set(own) - {self._kind, *_KINDS[self._kind]})
-            if unknown:
-                raise GengapError(
-                    f"{origin} has the key '{unknown[0]}', which a '{self._kind}' does not take "
-                    f"(it takes {', '.join(_KINDS[self._kind]) or 'no other'}): leave it out."
-                )
-            self._check_source(origin)
+        if self._foreign:
+            self._foreign.check(origin)
+            self._check_keywords(self._foreign)
             return
         for entry in self.entries:
             check_complete(entry["network"], origin)
@@ -156,45 +143,27 @@ class CheckpointsPlan:
         for network, entry in enumerate(self.entries):
             check_loss(entry["network"], self.loss(network), origin, ("template", "architecture"))
 
-    @property
-    def _kind(self) -> str:
-        kinds = (*_KINDS, "architecture", "model_config", "template")
-        return next(kind for kind in kinds if kind in self.own["network"])
-
-    @property
-    def _file(self) -> Path:
-        """The file of a factory or of a Keras model."""
-        source: str = self.own["network"][self._kind]
-        return Path(source.rpartition(":")[0] if self._kind == "factory" else source)
-
     @cached_property
-    def _parameters(self) -> Parameters | None:
-        """The parameters of the factory; None where its source does not tell."""
-        return factory_parameters(self._file, self.own["network"]["factory"].rpartition(":")[2])
+    def _foreign(self) -> ForeignNetwork | None:
+        return ForeignNetwork.of(self.own["network"])
 
     @cached_property
     def _keys(self) -> Collection[str]:
         """The columns that go to the network."""
         own = self.own["network"]
-        if self._kind == "factory":
-            parameters = self._parameters
-            return {*own.get("keywords", {}), *(parameters.names if parameters else ())}
-        if self._kind == "hub":
-            return set(own.get("keywords", {}))
-        if self._kind == "architecture":
+        if self._foreign:
+            return self._foreign.columns
+        if "architecture" in own:
             return {"architecture", *ARCHITECTURES.get(own["architecture"], ())}
-        return {"template", *TEMPLATES.get(own["template"], ())} if self._kind == "template" else ()
+        return {"template", *TEMPLATES.get(own["template"], ())} if "template" in own else ()
 
     def _spec(self, row: Checkpoint) -> Settings:
-        own = self.own["network"]
         given = {
             name: value
             for name, value in row.values.items()
             if name in self._keys and value is not None
         }
-        if self._kind in ("factory", "hub"):
-            return {**own, "keywords": {**own.get("keywords", {}), **given}}
-        return {**own, **given}
+        return self._foreign.spec(given) if self._foreign else {**self.own["network"], **given}
 
     def _check_labels(self) -> None:
         """Refuse labels of inputs that are not in the order in which the user knows them."""
@@ -206,32 +175,16 @@ class CheckpointsPlan:
                 "without 'train_size' and 'balanced'."
             )
 
-    def _check_source(self, origin: str) -> None:
-        """Refuse a file that does not exist, or a factory that it does not have or cannot call."""
-        source = self.own["network"][self._kind]
-        if self._kind == "hub":
-            return
-        if self._kind == "factory" and not re.fullmatch(r".+\.py:\w+", source):
-            raise GengapError(
-                f"{origin} names the factory '{source}': write 'mynets.py:SmallResNet', a Python "
-                "file and the name of a function or class in it."
-            )
-        if not self._file.is_file():
-            raise GengapError(
-                f"{origin} names the file {self._file}, which does not exist: correct "
-                f"'{self._kind}', whose path is relative to the config file."
-            )
-        if self._kind == "factory" and self._parameters is not None:
-            for row in self.rows:
-                given = self._spec(row)["keywords"]
-                lacking = next(
-                    (name for name in self._parameters.required if name not in given), ""
+    def _check_keywords(self, foreign: ForeignNetwork) -> None:
+        """Refuse a row that lacks a parameter that the factory needs."""
+        for row in self.rows:
+            lacking = foreign.lacks(self._spec(row).get("keywords", ()))
+            if lacking:
+                raise GengapError(
+                    f"The factory {foreign.own['factory']} of task '{self.task}' needs "
+                    f"'{lacking}', which network '{row.name}' has neither in a column nor in "
+                    "'keywords': add it."
                 )
-                if lacking:
-                    raise GengapError(
-                        f"The factory {source} of task '{self.task}' needs '{lacking}', which "
-                        f"network '{row.name}' has neither in a column nor in 'keywords': add it."
-                    )
 
 
 def read_checkpoints(path: Path) -> list[Checkpoint]:

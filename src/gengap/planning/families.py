@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gengap.errors import GengapError
 from gengap.names import COMPARING_FAMILIES, FAMILIES
+from gengap.planning.sources import code_version
 
 
 def families(named: Sequence[str] | str) -> dict[str, str]:
@@ -37,6 +38,18 @@ def families(named: Sequence[str] | str) -> dict[str, str]:
             )
         chosen[name] = entry
     return chosen
+
+
+def families_code(chosen: Mapping[str, str]) -> str:
+    """Return a digest of the code that computes families of measures.
+
+    Args:
+        chosen: the entries of the families, by name.
+
+    Returns:
+        Sixteen hexadecimal digits.
+    """
+    return code_version("gengap.measures.recipe", *map(family_source, chosen.values()))
 
 
 def family_source(entry: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gengap.names import REFERENCE_SUFFIX
 from gengap.pgdl_layout import is_url
 from gengap.planning.settings import Settings, read_yaml
 
@@ -119,4 +120,6 @@ def _is_relative(value: Any, key: str, parent: str) -> bool:
         return False
     if key == "families":
         return value.endswith(OWN_FAMILY)
+    if key == "reference":
+        return value.endswith(REFERENCE_SUFFIX)
     return key in PATHS.get(parent, ())

@@ -12,10 +12,12 @@ from gengap.limits import ENGINE_MAX_DIM, resolve_engine
 from gengap.names import ARCHITECTURES, KINDS
 from gengap.planning.experiments import ExperimentPlan, check_experiments
 from gengap.planning.paths import relative_to
+from gengap.planning.predictions import check_predictions
+from gengap.planning.reference_zoo import reference_task
 from gengap.planning.settings import Settings, keys_of, merged, read_yaml, validated
 from gengap.planning.tasks import TaskPlan
 
-OF_THE_RUN = ("setting", "only", "studies", "data_dir", "device")
+OF_THE_RUN = ("setting", "only", "studies", "reference", "data_dir", "device")
 
 
 class Plan:
@@ -32,6 +34,7 @@ class Plan:
         config: the validated config.
         studies: of each study the settings that the config chooses, unchecked.
         kinds: one of :data:`gengap.names.KINDS` for each task, by its full name.
+        predicted: full names of the tasks that are predicted from a reference.
     """
 
     def __init__(self, root: Path, config: Mapping[str, Any]) -> None:
@@ -59,11 +62,13 @@ class Plan:
                     f"'studies' names '{name}': choose among {', '.join(self.studies)}."
                 )
         self.kinds = _kinds(self.config)
+        self.predicted = _predicted(self.config)
         for name in self.kinds:
             if name in self.studies:
                 raise GengapError(f"A task is named '{name}', like a study: give it another name.")
         for name, settings in self.studies.items():
             self.kinds |= _kinds(settings, f"{name}/")
+            self.predicted += _predicted(settings, f"{name}/")
 
     @cached_property
     def experiment_studies(self) -> list[str]:
@@ -163,12 +168,20 @@ class Plan:
 
     def _checked(self, settings: Mapping[str, Any], origin: str, prefix: str = "") -> Settings:
         """Return the validated settings of tasks, and plan these; a prefix makes names full."""
-        filled = validated(settings, origin, self._schema("config"))
+        schema = self._schema("config")
+        filled = validated(settings, origin, schema)
+        if filled["reference"]:
+            task = reference_task(filled["reference"])
+            filled["tasks"].append(validated(task, f"'reference' of {origin}", schema, "task"))
         names = [task["name"] for task in filled["tasks"]]
         if len(set(names)) < len(names):
             raise GengapError(f"The tasks {names} do not all differ in name: rename one.")
-        for task in filled["tasks"]:
-            plan = TaskPlan(prefix + task["name"], task, filled, *self._grid_keys)
+        plans = {
+            task["name"]: TaskPlan(prefix + task["name"], task, filled, *self._grid_keys)
+            for task in filled["tasks"]
+        }
+        check_predictions(filled, plans)
+        for plan in plans.values():
             plan.check()
             _ = plan.families
             self._tasks[plan.name] = plan
@@ -211,6 +224,11 @@ class Plan:
                     f"{', '.join(names)}, or all."
                 )
         return [name for name in names if name in wanted or "all" in wanted]
+
+
+def _predicted(settings: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return the full names of predicted tasks; entries that have none are left to validation."""
+    return [f"{prefix}{entry.get('task')}" for entry in settings.get("predictions") or []]
 
 
 def _kinds(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

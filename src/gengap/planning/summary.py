@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+from gengap.names import REFERENCE_FILE, reason_kind
 
 Row = Mapping[str, str]
 
@@ -14,7 +17,7 @@ def summary(tasks: Iterable[str], studies: Iterable[str]) -> str:
     """Return what was found, in a few lines, and where the figures lie.
 
     Args:
-        tasks: full names of tasks; one that is not evaluated is passed over.
+        tasks: full names of tasks; one that is neither evaluated nor predicted is passed over.
         studies: names of studies; one without claims is passed over.
     """
     lines = []
@@ -23,6 +26,9 @@ def summary(tasks: Iterable[str], studies: Iterable[str]) -> str:
         path = Path("results", task, "evaluation", "summary.txt")
         if path.is_file():
             lines += summary_of_task(task, path)
+        path = Path("results", task, "predictions.csv")
+        if rows := _rows(path):
+            lines += summary_of_predictions(task, path, rows)
     path = Path("results", "across_tasks.csv")
     if len(tasks) > 1 and (rows := _rows(path)):
         lines += summary_across_tasks(path, rows)
@@ -40,12 +46,34 @@ def summary_of_task(task: str, path: Path) -> list[str]:
         task: full name of the task.
         path: the text that its evaluation wrote.
     """
+    reference = path.parents[1] / REFERENCE_FILE
     return [
         f"\n{task}: what predicts the gap",
         textwrap.indent(path.read_text(encoding="utf-8"), "  "),
         f"  leaderboard: {path.with_name('leaderboard.csv')}",
         f"  figures:     {path.parents[1] / 'figures'}/",
+        *[f"  reference:   {reference}"] * reference.is_file(),
     ]
+
+
+def summary_of_predictions(task: str, path: Path, rows: Sequence[Row]) -> list[str]:
+    """Return how many networks of a task were predicted, and what is said of them.
+
+    Args:
+        task: full name of the task.
+        path: the table of predictions.
+        rows: its rows, one a network.
+    """
+    predicted = [row for row in rows if row["gap"]]
+    reasons = Counter(reason_kind(row["reason"]) for row in rows if not row["gap"])
+    said = [f"{len(predicted)} of {len(rows)} networks are predicted"]
+    if predicted:
+        gaps = sorted(float(row["gap"]) for row in predicted)
+        width = sum(float(row["high"]) - float(row["low"]) for row in predicted) / len(predicted)
+        said += [f"gaps {gaps[0]:.3f} to {gaps[-1]:.3f}, 90 % intervals {width:.3f} wide"]
+    lines = [f"\n{task}: {'; '.join(said)}"]
+    lines += [f"  {count} declined: {reason}" for reason, count in reasons.most_common()]
+    return [*lines, f"  predictions: {path}"]
 
 
 def summary_across_tasks(path: Path, rows: Sequence[Row]) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from gengap.errors import GengapError
+from gengap.names import REFERENCE_FILE
 from gengap.planned_figures import FIGURES
 from gengap.planning.plan import Plan
 from gengap.planning.settings import Settings
@@ -26,7 +28,11 @@ def figure_names(task: TaskPlan) -> list[str]:
         "hyper_parameters": task.grid is None or len(task.grid) > 0,
         "topology": task.staged,
     }
-    return [name for name, figure in FIGURES["task"].items() if met[figure.needs]]
+    figures = FIGURES["task"].items()
+    names = [name for name, figure in figures if met.get(figure.needs) and task.is_evaluated]
+    return names + [
+        name for name, figure in figures if figure.needs == "prediction" and task.reference
+    ]
 
 
 def figure_files(plan: Plan, name: str, pattern: str) -> str | list[str]:
@@ -122,9 +128,12 @@ def measure_receipts(task: TaskPlan) -> list[str]:
 
 def table_files(task: TaskPlan) -> list[str]:
     """Return the tables and texts of a task."""
-    names = [f"evaluation/{name}.csv" for name in (*EVALUATION_FILES, *statistics_names(task))]
-    files = ["measures.csv", "failed.csv", "left_out_measures.csv", "coverage.csv", *names]
-    files += ["evaluation/best_ols.txt", "evaluation/summary.txt"]
+    files = ["measures.csv", "failed.csv", "left_out_measures.csv", "coverage.csv"]
+    if task.is_evaluated:
+        names = (*EVALUATION_FILES, *statistics_names(task))
+        files += [f"evaluation/{name}.csv" for name in names]
+        files += ["evaluation/best_ols.txt", "evaluation/summary.txt"]
+    files += ["predictions.csv"] * (task.reference is not None)
     return [f"results/{task.name}/{name}" for name in files]
 
 
@@ -136,7 +145,35 @@ def final_files(task: TaskPlan) -> list[str]:
 
 def files_across_tasks(plan: Plan) -> list[str]:
     """Return what a run of several tasks is for besides the files of each."""
-    return ["results/across_tasks.csv"] * (len(plan.config["tasks"]) > 1)
+    return ["results/across_tasks.csv"] * (len(evaluated(plan)) > 1)
+
+
+def evaluated(plan: Plan) -> list[str]:
+    """Return the names of the config's tasks whose measures are held against gaps."""
+    return [task["name"] for task in plan.config["tasks"] if plan.task(task["name"]).is_evaluated]
+
+
+def reference_names(plan: Plan) -> list[str]:
+    """Return the zoo that the config's section ``reference`` stands for, and what it predicts.
+
+    Raises:
+        GengapError: the config has no such section.
+    """
+    if not plan.config["reference"]:
+        raise GengapError(
+            "The config has no section 'reference': write one with 'network' and 'dataset', and "
+            "name its file by --configfile."
+        )
+    zoo: str = plan.config["reference"]["name"]
+    predicted = [entry["task"] for entry in plan.config["predictions"] if entry["reference"] == zoo]
+    return [zoo, *predicted]
+
+
+def reference_files(plan: Plan) -> list[str]:
+    """Return what ``snakemake reference`` is for: the reference, and what is predicted from it."""
+    names = reference_names(plan)
+    files = [file for name in names for file in final_files(plan.task(name))]
+    return [f"results/{names[0]}/{REFERENCE_FILE}", *files]
 
 
 def study_files(plan: Plan, study: str) -> list[str]:
@@ -161,9 +198,11 @@ def asked_for(plan: Plan, targets: list[str]) -> tuple[list[str], list[str]]:
 
     Returns:
         Full names of tasks, and names of studies. Without a study on the command line the tasks
-        are the config's.
+        are the config's, or those of the target ``reference``.
     """
     studies = [name for name in targets if name in plan.studies]
+    if "reference" in targets:
+        return reference_names(plan), studies
     if not studies:
         return [task["name"] for task in plan.config["tasks"]], []
     of_tasks = [study for study in studies if study in plan.task_studies]

@@ -11,10 +11,11 @@ from typing import Any
 from gengap import pgdl_layout
 from gengap.errors import GengapError
 from gengap.limits import LEAST_NETWORKS
-from gengap.names import KINDS, PGDL_NETWORKS, STAGED_FAMILY
+from gengap.names import KINDS, PGDL_NETWORKS, REFERENCE_FILE, STAGED_FAMILY
 from gengap.planning.checkpoints import CheckpointsPlan
 from gengap.planning.datasets import check_dataset, check_unlabelled
-from gengap.planning.families import families
+from gengap.planning.families import families, families_code
+from gengap.planning.foreign import ForeignNetwork
 from gengap.planning.grid import check_roles, grid_points, identity, split_grid_point
 from gengap.planning.networks import (
     check_complete,
@@ -22,6 +23,7 @@ from gengap.planning.networks import (
     check_network,
     check_training,
 )
+from gengap.planning.references import recipe_of
 from gengap.planning.settings import Settings
 
 ROLES = ("correlate_within", "rank_within", "colour")
@@ -63,6 +65,65 @@ class TaskPlan:
             dataset["train_size"] = None
         return dataset
 
+    @cached_property
+    def has_gaps(self) -> bool:
+        """Whether the gaps of its networks can be known: whether there are test data."""
+        if self.kind == "pgdl":
+            return self._exported is not None or states_tests(self.own["pgdl"])
+        return bool(self.own[self.kind]["dataset"]["test_size"] != 0)
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether measures are held against its gaps: there are gaps, and enough networks."""
+        return self.has_gaps and self.count >= LEAST_NETWORKS
+
+    @property
+    def reference(self) -> str | None:
+        """What its networks are predicted from, as the config names it; None if from nothing."""
+        return self._references.get(self.own["name"])
+
+    @property
+    def reference_file(self) -> str:
+        """The file that its networks are predicted from.
+
+        Raises:
+            GengapError: they are not to be predicted.
+        """
+        if self.reference is None:
+            raise GengapError(
+                f"Task '{self.name}' is predicted from nothing: name it in 'predictions'."
+            )
+        if self._names_file(self.reference):
+            return self.reference
+        return f"results/{self._full(self.reference)}/{REFERENCE_FILE}"
+
+    @cached_property
+    def stream(self) -> str:
+        """The task whose random streams its measures are computed with.
+
+        They are those of its reference, so that both are measured on the same drawn places.
+        """
+        names = [self.own["name"]]
+        while (reference := self._references.get(names[-1])) is not None:
+            if self._names_file(reference):
+                stream: str = recipe_of(Path(reference))["task"]
+                return stream
+            if reference in names:
+                return self._full(min(names[names.index(reference) :]))
+            names.append(reference)
+        return self._full(names[-1])
+
+    @property
+    def _references(self) -> dict[str, str]:
+        return {entry["task"]: entry["reference"] for entry in self.run["predictions"]}
+
+    def _names_file(self, reference: str) -> bool:
+        return reference not in [task["name"] for task in self.run["tasks"]]
+
+    def _full(self, name: str) -> str:
+        """Return the full name of another task of the same settings."""
+        return f"{self.name.rpartition('/')[0]}/{name}".lstrip("/")
+
     @property
     def draw(self) -> Settings | None:
         """How a replicate's training data are drawn from the pool: ``train_size``, ``balanced``.
@@ -98,13 +159,30 @@ class TaskPlan:
     @cached_property
     def entries(self) -> list[Settings]:
         """The ``point``, ``network`` keywords and ``training`` recipe of each network of a zoo."""
-        zoo = self.own["zoo"]
-        shared = zoo["network"], zoo["training"], self.network_keys, self.training_keys
+        zoo, foreign = self.own["zoo"], self.foreign
+        keywords, keys = zoo["network"], self.network_keys
+        if foreign:
+            keywords, keys = {}, foreign.grid_keys(zoo["grid"], self.training_keys)
+        shared = keywords, zoo["training"], keys, self.training_keys
         return [
-            {"point": point, "network": network, "training": training}
+            {
+                "point": point,
+                "network": foreign.spec(network) if foreign else network,
+                "training": training,
+            }
             for point in grid_points(zoo["grid"], zoo["replicates"])
             for network, training in [split_grid_point(point, *shared)]
         ]
+
+    @property
+    def factory(self) -> str:
+        """A digest of the code of a zoo's factory; empty where its networks have none."""
+        return (self.foreign.code or "") if self.foreign else ""
+
+    @cached_property
+    def foreign(self) -> ForeignNetwork | None:
+        """What a zoo's networks are made by, where the library does not describe them."""
+        return ForeignNetwork.of(self.own["zoo"]["network"])
 
     def shard_entries(self, shard: int) -> list[Settings]:
         """Return the entries of a shard's networks; those of a zoo have an ``identity`` each.
@@ -157,6 +235,23 @@ class TaskPlan:
         """Whether measures marked slow are computed: asked for, or in families that are named."""
         slow: bool = self.run["slow"]
         return slow or self.run["families"] != "all"
+
+    @property
+    def recipe(self) -> Settings:
+        """How the measures are computed: what :class:`gengap.measures.recipe.Recipe` reads."""
+        losses = {self.loss(network) for network in range(self.count)}
+        return {
+            "task": self.stream,
+            "seed": self.run["seed"],
+            "families": self.families,
+            "slow": self.slow,
+            "activations": self.run["activations"],
+            "topology": {
+                key: self.run["topology"][key] for key in ("max_dim", "threshold", "engine")
+            },
+            "losses": sorted(losses - {""}),
+            "code": families_code(self.families),
+        }
 
     @property
     def staged(self) -> bool:
@@ -233,7 +328,7 @@ class TaskPlan:
     def exported_from(self) -> str | None:
         """Full name of the task whose export an imported task is, or None."""
         zoo = self.own.get("pgdl", {}).get("exported")
-        return zoo and f"{self.name.rpartition('/')[0]}/{zoo}".lstrip("/")
+        return zoo and self._full(zoo)
 
     @property
     def pgdl_name(self) -> str:
@@ -265,6 +360,8 @@ class TaskPlan:
         """
         if self.exported_from:
             self._check_exported()
+        if self.kind != "pgdl":
+            self._check_size(self.own[self.kind]["dataset"])
         if self.kind == "checkpoints":
             check_dataset(self.dataset, f"Task '{self.own['name']}'")
             if self.draw:
@@ -274,29 +371,69 @@ class TaskPlan:
                 )
             self.checkpoints.check()
         if self.kind == "zoo":
-            origin = f"The zoo of task '{self.own['name']}'"
-            check_dataset(self.dataset, origin)
-            if self.draw and self.draw["train_size"] is None:
-                raise GengapError(
-                    f"{origin} draws its data anew for each replicate, but not how many: set "
-                    "'train_size' beside 'resample'."
-                )
-            for entry in self.entries:
-                check_complete(entry["network"], origin)
-                check_network(entry["network"], origin)
-                loss = entry["training"]["loss"]
-                check_loss(entry["network"], loss, origin, ("template", "architecture"))
-                check_training(entry["training"], origin)
+            self._check_zoo(f"The zoo of task '{self.own['name']}'")
         if self.own["unlabelled"]:
             check_unlabelled(self.own["unlabelled"], f"Task '{self.own['name']}'")
-        if self.count < LEAST_NETWORKS:
-            raise GengapError(
-                f"Task '{self.own['name']}' has {self.count} networks, but the evaluation needs at "
-                f"least {LEAST_NETWORKS} networks: ask for more of them."
-            )
+        if self.reference is None:
+            self._check_gaps()
         # Of files that are not here yet nobody knows the grid; the download checks it.
         if self.grid is not None:
             check_roles(self.own["name"], self.roles, self.grid)
+
+    def _check_gaps(self) -> None:
+        """Refuse a task of which nothing could be said, since it is not predicted either."""
+        name = self.own["name"]
+        if not self.has_gaps:
+            raise GengapError(
+                f"Task '{name}' has no test data, so its gaps are not known and nothing can be "
+                "evaluated: give test data, or name it in 'predictions'."
+            )
+        if self.count < LEAST_NETWORKS:
+            raise GengapError(
+                f"Task '{name}' has {self.count} networks, but the evaluation needs at "
+                f"least {LEAST_NETWORKS} networks: ask for more of them, or name it in "
+                "'predictions'."
+            )
+
+    def _check_zoo(self, origin: str) -> None:
+        check_dataset(self.dataset, origin)
+        if self.draw and self.draw["train_size"] is None:
+            raise GengapError(
+                f"{origin} draws its data anew for each replicate, but not how many: set "
+                "'train_size' beside 'resample'."
+            )
+        if not self.has_gaps:
+            raise GengapError(
+                f"{origin} sets 'test_size' to 0, but its gaps are measured on test data: leave "
+                "it out, or ask for some."
+            )
+        if self.foreign:
+            self.foreign.check(origin)
+        for entry in self.entries:
+            if self.foreign:
+                self._check_keywords(self.foreign, entry["network"], origin)
+            else:
+                check_complete(entry["network"], origin)
+                check_network(entry["network"], origin)
+            loss = entry["training"]["loss"]
+            check_loss(entry["network"], loss, origin, ("template", "architecture"))
+            check_training(entry["training"], origin)
+
+    def _check_keywords(self, foreign: ForeignNetwork, network: Settings, origin: str) -> None:
+        lacking = foreign.lacks(network.get("keywords", ()))
+        if lacking:
+            raise GengapError(
+                f"{origin} needs '{lacking}' for its factory {foreign.own['factory']}: give it in "
+                "'keywords' or in the grid."
+            )
+
+    def _check_size(self, dataset: Settings) -> None:
+        size = dataset["train_size"]
+        if isinstance(size, float) and (size >= 1 or not dataset["resample"]):
+            raise GengapError(
+                f"'train_size' of task '{self.own['name']}' is {size}: give a whole number, or "
+                "beside 'resample: replicate' a fraction of the pool, below 1."
+            )
 
     def _check_exported(self) -> None:
         name, exported = self.own["name"], self.own["pgdl"]["exported"]
@@ -327,6 +464,22 @@ class TaskPlan:
             if own["name"] == exported and "pgdl" not in own:
                 return replace(self, name=str(self.exported_from), own=own)
         return None
+
+
+def states_tests(pgdl: Settings) -> bool:
+    """Tell whether the files of a PGDL task state test accuracies.
+
+    Args:
+        pgdl: the settings of the import.
+
+    Returns:
+        True where its files are not here yet.
+    """
+    if not pgdl_layout.is_unpacked(pgdl["source"], pgdl["task"]):
+        return True
+    reference = pgdl_layout.locate(pgdl["source"], pgdl["task"]).reference
+    entries = pgdl_layout.read_entries(reference).values()
+    return any("test_acc" in entry.get("metrics", {}) for entry in entries)
 
 
 def imported_networks(task: str, source: str, wanted: int | None) -> int:

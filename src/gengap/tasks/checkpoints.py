@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,24 +14,14 @@ from numpy.typing import NDArray
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.files import writing
-from gengap.networks import (
-    Network,
-    build,
-    copy_code,
-    read_weights,
-    resolve_device,
-    write_weights,
-)
+from gengap.networks import read_weights, resolve_device, write_weights
 from gengap.tasks.disagreements import RECOMPUTED_FILE, sentences
 from gengap.tasks.folder import Metrics
-from gengap.tasks.outcomes import default_loss, outcomes, output_count
+from gengap.tasks.outcomes import default_loss, outcomes
 from gengap.tasks.shards import INITIAL, WEIGHTS, digest_of, sha256
-from gengap.tasks.zoo import network_spec
+from gengap.tasks.zoo import build_network, write_spec
 
 log = logging.getLogger(__name__)
-
-NAMED = ("template", "architecture", "model_config")
-"""Kinds of networks that the data tell the shape of."""
 
 
 def source_digest(entry: Mapping[str, Any], loss: str, code: str | None) -> str:
@@ -54,7 +43,7 @@ def source_digest(entry: Mapping[str, Any], loss: str, code: str | None) -> str:
 def adopt_network(
     folder: str | Path,
     entry: Mapping[str, Any],
-    data: tuple[Split, Split],
+    data: tuple[Split, Split | None],
     loss: str = "",
     device: str = "cpu",
 ) -> None:
@@ -66,7 +55,8 @@ def adopt_network(
     Args:
         folder: ``networks/<i>``. A factory's code is copied to ``code/<digest>`` of the task.
         entry: see :attr:`gengap.planning.checkpoints.CheckpointsPlan.entries`.
-        data: training and test split; the test split only serves to measure the gap.
+        data: training and test split; the test split only serves to measure the gap, and is None
+            where there are no test data.
         loss: the loss that the network was trained on; empty for the default of the data.
         device: where outputs are computed, see :func:`gengap.networks.resolve_device`.
 
@@ -74,14 +64,13 @@ def adopt_network(
         GengapError: the network cannot be built, or files and data do not fit together.
     """
     folder, (train, test), files = Path(folder), data, entry["files"]
-    network = _built(entry["network"], train, folder)
+    network = build_network(entry["network"], train, folder)
     if "initial" in files:
         read_weights(network, files["initial"])
         write_weights(network, folder / INITIAL)
     read_weights(network, files["weights"])
     write_weights(network, folder / WEIGHTS)
-    with writing(folder / "config.json") as part:
-        part.write_text(json.dumps(_spec_from(folder, network.spec), indent=1) + "\n")
+    write_spec(network, folder)
     if "labels" in files:
         train = train.with_labels(read_labels(files["labels"], train))
     with writing(folder / "labels.npy") as part:
@@ -141,26 +130,3 @@ def read_labels(path: str | Path, data: Split) -> NDArray[Any]:
             f"numbers from 0 to {data.classes - 1}, or the names of classes."
         )
     return np.asarray(values, dtype=np.int64)
-
-
-def _built(network: Mapping[str, Any], train: Split, folder: Path) -> Network:
-    """Build a network from the entry of a config."""
-    if any(kind in network for kind in NAMED):
-        return build(network_spec(network, train.inputs.shape[1:], output_count(train)))
-    if "keras" in network:
-        return build(network)
-    code = _code_beside(folder)
-    return build(copy_code(network, ".", code), example=train, folder=code)
-
-
-def _spec_from(folder: Path, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a spec whose copied factory is relative to the network's folder."""
-    if "factory" not in spec:
-        return dict(spec)
-    code = Path(os.path.relpath(_code_beside(folder), folder))
-    return {**spec, "factory": (code / spec["factory"]).as_posix()}
-
-
-def _code_beside(folder: Path) -> Path:
-    """Return the folder of the factories that a task's networks are made by."""
-    return folder.parents[1] / "code"

@@ -242,6 +242,10 @@ class TrainedNetwork:
         """Whether its training data were drawn for its replicate, out of a pool."""
         return (self.folder / ROWS).is_file()
 
+    def rows(self) -> NDArray[np.int64] | None:
+        """Read its rows of the pool (n,); None where it was trained on all of the task's data."""
+        return _read_array(self.folder / ROWS) if self.has_own_draw else None
+
     def train(self, data: Split) -> Split:
         """Return what this network was trained on.
 
@@ -453,10 +457,10 @@ def write_task(
                 )
     ordered = sorted(metrics, key=int)
     gap_of = gap_of or _gap_of(metrics.values())
-    if all(math.isnan(entry.gap(gap_of)) for entry in metrics.values()):
+    if all(math.isnan(entry.training(gap_of)) for entry in metrics.values()):
         raise GengapError(
-            f"No network of task '{name}' has a training and a test {gap_of}: set 'gap' to what "
-            "the networks have."
+            f"No network of task '{name}' has a training {gap_of}: set 'gap' to what the networks "
+            "have."
         )
     content: dict[str, Any] = {
         "name": name,

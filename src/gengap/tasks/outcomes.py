@@ -37,21 +37,23 @@ def check_gap(gap: str | None, data: Split) -> None:
         )
 
 
-def outcomes(network: Network, train: Split, test: Split, loss: str) -> dict[str, float]:
+def outcomes(network: Network, train: Split, test: Split | None, loss: str) -> dict[str, float]:
     """Return losses, and accuracies where targets are classes, errors where they are numbers.
 
     Args:
         network: in eval mode.
         train: with the labels that the network was trained on.
-        test: the test data.
+        test: the test data, if there are any.
         loss: name of the loss.
 
     Returns:
         ``train_loss``, ``test_loss``, and ``train_accuracy`` and ``test_accuracy``, or
-        ``train_error`` and ``test_error``.
+        ``train_error`` and ``test_error``; those of ``train`` alone without test data.
     """
     values: dict[str, float] = {}
     for part, split in (("train", train), ("test", test)):
+        if split is None:
+            continue
         if split.has_numbers:
             values[f"{part}_loss"] = mean_loss(network, split, loss)
             values[f"{part}_error"] = root_mean_square_error(network, split)

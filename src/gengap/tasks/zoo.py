@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,16 @@ from numpy.typing import NDArray
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.files import writing
-from gengap.networks import TEMPLATES, build, resolve_device, write_weights
+from gengap.names import OWN_INITIALISATION
+from gengap.networks import (
+    TEMPLATES,
+    Network,
+    build,
+    copy_code,
+    resolve_device,
+    write_weights,
+)
+from gengap.networks.building import FIRST_SEED, FOREIGN_KINDS
 from gengap.planning.grid import canonical_point
 from gengap.seeding import derive, generator
 from gengap.tasks.folder import HISTORY, LABELS, ROWS, Metrics
@@ -65,11 +75,54 @@ def network_spec(
     raise GengapError("A zoo's network names a 'template', an 'architecture' or a 'model_config'.")
 
 
+def build_network(
+    network: Mapping[str, Any], data: Split, folder: str | Path, seed: int = FIRST_SEED
+) -> Network:
+    """Build a network from the entry of a config.
+
+    Args:
+        network: see :func:`network_spec`; or, of a network that is made elsewhere, ``{"factory":
+            "mynets.py:Net", "keywords": ...}``, ``{"hub": ...}`` or ``{"keras": ...}``, see
+            :func:`gengap.networks.build`.
+        data: the training split, which tells the shape of inputs and the number of outputs.
+        folder: ``networks/<i>``. A factory's code is copied to ``code/<digest>`` of the task.
+        seed: of the weights.
+
+    Returns:
+        The network in eval mode.
+
+    Raises:
+        GengapError: it cannot be built.
+    """
+    if "keras" in network:
+        return build(network)
+    if not any(kind in network for kind in FOREIGN_KINDS):
+        spec = network_spec(network, data.inputs.shape[1:], output_count(data))
+        return build(spec, seed=seed)
+    code = _code_beside(Path(folder))
+    return build(copy_code(network, ".", code), example=data, folder=code, seed=seed)
+
+
+def write_spec(network: Network, folder: str | Path) -> None:
+    """Write ``config.json`` of a network's folder; a copied factory is relative to that folder."""
+    folder, spec = Path(folder), dict(network.spec)
+    if "factory" in spec:
+        code = Path(os.path.relpath(_code_beside(folder), folder))
+        spec["factory"] = (code / spec["factory"]).as_posix()
+    with writing(folder / "config.json") as part:
+        part.write_text(json.dumps(spec, indent=1) + "\n")
+
+
+def _code_beside(folder: Path) -> Path:
+    """Return the folder of the factories that a task's networks are made by."""
+    return folder.parents[1] / "code"
+
+
 def check(network: Mapping[str, Any], training: Mapping[str, Any], data: Split) -> None:
     """Stop before anything is trained if a grid point cannot be built or trained.
 
     Args:
-        network: see :func:`network_spec`.
+        network: see :func:`build_network`.
         training: entries of a :class:`gengap.training.Recipe`.
         data: the training split.
 
@@ -78,18 +131,8 @@ def check(network: Mapping[str, Any], training: Mapping[str, Any], data: Split) 
             the classes.
     """
     recipe = Recipe.from_mapping({**canonical_point(training), "seed": 0})
-    input_type = "int64" if data.kind == "tokens" else "float32"
-    with torch.device("meta"):
-        wanted = output_count(data)
-        module = build(network_spec(network, data.inputs.shape[1:], wanted)).eval()
-        if module.input_type != input_type:
-            raise GengapError(
-                f"The network {dict(network)} takes {module.input_type} inputs, but the data hold "
-                f"{input_type}: tokens need an Embedding as the first layer of a 'model_config', "
-                "and only they have one."
-            )
-        inputs = torch.empty(2, *data.inputs.shape[1:], dtype=getattr(torch, input_type))
-        outputs = tuple(module(inputs).shape)
+    module, outputs = _tried(network, data)
+    wanted = output_count(data)
     one_for_two = data.classes == 2 and outputs == (2, 1)
     if outputs != (2, wanted) and not one_for_two:
         targets = "numbers" if data.has_numbers else f"{data.classes} classes"
@@ -98,6 +141,33 @@ def check(network: Mapping[str, Any], training: Mapping[str, Any], data: Split) 
             f"{targets}: make its last layer a Dense layer of {wanted} units."
         )
     check_fit(module, data, recipe.loss)
+
+
+def _tried(network: Mapping[str, Any], data: Split) -> tuple[Network, tuple[int, ...]]:
+    """Build a network, without memory where the library describes it.
+
+    Returns:
+        The network, and the shape of its outputs for two inputs.
+
+    Raises:
+        GengapError: it cannot be built, or does not take the inputs.
+    """
+    if any(kind in network for kind in (*FOREIGN_KINDS, "keras")):
+        module = build(network, example=data)
+        module.check_inputs(data.inputs.shape)
+        return module, (2, module.outputs)
+    input_type = "int64" if data.kind == "tokens" else "float32"
+    shape = data.inputs.shape[1:]
+    with torch.device("meta"):
+        module = build(network_spec(network, shape, output_count(data))).eval()
+        if module.input_type != input_type:
+            raise GengapError(
+                f"The network {dict(network)} takes {module.input_type} inputs, but the data hold "
+                f"{input_type}: tokens need an Embedding as the first layer of a 'model_config', "
+                "and only they have one."
+            )
+        inputs = torch.empty(2, *shape, dtype=getattr(torch, input_type))
+        return module, tuple(module(inputs).shape)
 
 
 def train_network(
@@ -116,7 +186,7 @@ def train_network(
 
     Args:
         folder: ``networks/<i>``.
-        network: see :func:`network_spec`.
+        network: see :func:`build_network`.
         training: entries of a :class:`gengap.training.Recipe`, whose seed is derived here.
         hyper_parameters: the grid point, with ``replicate``.
         data: training data (or their pool) and test data, which only serve to measure the gap.
@@ -145,8 +215,10 @@ def train_network(
     )
     if test_labels == CORRUPTED and recipe.label_corruption and not test_split.has_numbers:
         test_split = _corrupted(test_split, recipe)
-    spec = network_spec(network, train_split.inputs.shape[1:], output_count(train_split))
-    module = build(spec).to(resolve_device(device))
+    # Weights that the recipe draws do not depend on those that a network is built with.
+    own = recipe.initialisation == OWN_INITIALISATION
+    first = derive(recipe.seed, "initialisation") if own else FIRST_SEED
+    module = build_network(network, train_split, folder, first).to(resolve_device(device))
     result = train(module, train_split, recipe)
     trained_on = train_split.with_labels(result.labels)
     reached = outcomes(module, trained_on, test_split, recipe.loss)
@@ -157,8 +229,7 @@ def train_network(
         ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in reached.items()),
         "" if result.reached_target or recipe.stop_at_loss is None else ", target loss not reached",
     )
-    with writing(folder / "config.json") as part:
-        part.write_text(json.dumps(spec, indent=1) + "\n")
+    write_spec(module, folder)
     write_weights(result.initial, folder / "weights_init.safetensors")
     write_weights(result.weights, folder / "weights.safetensors")
     with writing(folder / LABELS) as part:

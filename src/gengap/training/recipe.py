@@ -48,8 +48,9 @@ class Recipe:
         label_corruption: fraction f of the n training labels that are replaced, each by another
             class, uniformly: exactly round(f*n) of them. With one seed, those of a smaller fraction
             are among those of a larger one. For classes only.
-        initialisation: ``torch``, ``glorot`` (Keras' default), ``lecun`` or ``he``; see
-            :func:`gengap.networks.initialise`. Frozen parameters keep the values that they have.
+        initialisation: ``torch``, ``glorot`` (Keras' default), ``lecun``, ``he``, or ``own`` for
+            the weights that the network has; see :func:`gengap.networks.initialise`. Frozen
+            parameters keep the values that they have.
         seed: seed of the initial weights, the order of inputs, dropout, augmentation and
             corruption, each from its own generator.
 

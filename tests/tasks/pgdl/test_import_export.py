@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from gengap.datasets import Split, read_split, write_split
+from gengap.datasets import Split, read_split, read_split_or_none, write_split
 from gengap.errors import GengapError
 from gengap.networks import build, initialise, logits, write_weights
 from gengap.tasks.folder import Metrics, load, write_task
@@ -561,3 +561,24 @@ def test_the_digest_of_a_source_sees_its_own_files_and_its_own_entry_alone(tmp_p
     (tmp_path / "input_data" / "mine" / "model_7" / "weights.hdf5").unlink()
     with pytest.raises(GengapError, match=r"model_7/weights\.hdf5 is missing: download"):
         digests()
+
+
+def test_a_task_without_test_accuracies_needs_no_test_data(
+    tensorflow: Any, zoo: Path, tmp_path: Path
+) -> None:
+    export(zoo, tmp_path / "out")
+    stated = json.loads(reference(tmp_path / "out").read_text())
+    for entry in stated.values():
+        del entry["metrics"]["test_acc"], entry["metrics"]["test_loss"]
+    reference(tmp_path / "out").write_text(json.dumps(stated))
+    shutil.rmtree(tmp_path / "out" / "input_data" / "tiny" / "dataset_1" / "test")
+    receipt = download("tiny", tmp_path / "fetched", source=tmp_path / "out")
+    assert not [name for name in receipt.files if "/test/" in name]
+    tree = locate(tmp_path / "out", "tiny")
+    import_dataset(tree, tmp_path / "back")
+    assert read_split_or_none(tmp_path / "back" / "dataset" / "test.safetensors") is None
+    recomputed = import_network(tree, 0, tmp_path / "back")
+    assert (recomputed.stated_test, recomputed.test) == (None, None)
+    assert recomputed.train == pytest.approx(recomputed.stated_train)
+    metrics = Metrics.read(tmp_path / "back" / "networks" / "0" / "metrics.json")
+    assert (metrics.test_accuracy, metrics.test_loss) == (None, None)

@@ -138,3 +138,15 @@ def test_published_reference_of_task_1(shared: Callable[[str], Path]) -> None:
     assert len(reference.networks) == 96
     assert reference.ids == sorted(reference.ids, key=int)
     assert reference.grid["num_conv_blocks"] == [1, 3]
+
+
+def test_test_accuracies_may_be_kept_by_those_who_judge(tmp_path: Path) -> None:
+    blind = entry()
+    del blind["metrics"]["test_acc"]
+    reference = read_reference(written(tmp_path, {"1": blind, "2": blind}))
+    assert [one.test_accuracy for one in reference.networks.values()] == [None, None]
+    assert (reference.parts, read_reference(written(tmp_path, {"1": entry()})).parts) == (
+        ("train",), ("train", "test"),
+    )  # fmt: skip
+    with pytest.raises(GengapError, match="some networks have a test_acc and others"):
+        read_reference(written(tmp_path, {"1": entry(), "2": blind}))

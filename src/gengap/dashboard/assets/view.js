@@ -68,6 +68,7 @@
   }
 
   function scatter(column, colour, network, page) {
+    if (!column) return { data: [], layout: {} };
     const colouring = page.colours[colour] ?? column.colouring;
     const drawn = points(column, page);
     const data = [];
@@ -156,6 +157,49 @@
     }, hidden(false)];
   }
 
+  // The gaps that networks are predicted to have from a reference, and the table of them.
+  function predictions(page) {
+    const found = page.predictions;
+    if (!found) return [{ data: [], layout: {} }, "", hidden(true)];
+    const lows = found.y.map((gap, i) => gap - found.below[i]);
+    const bottom = Math.min(0, ...lows, ...found.measured.y,
+      ...found.declined.flatMap((part) => part.y.filter((value) => value !== null)));
+    const marks = (name, x, y, text, marker, more) => ({
+      type: "scatter", mode: "markers", name, x, y, text, customdata: x,
+      hovertemplate: "network %{x}: %{y:.4f}<br>%{text}<extra></extra>", marker, ...more,
+    });
+    const data = [
+      marks("predicted", found.x, found.y, found.x.map(() => "predicted"),
+        { size: 8, color: found.colour }, {
+          error_y: {
+            type: "data", symmetric: false, array: found.above, arrayminus: found.below, width: 0,
+          },
+        }),
+      marks("measured", found.measured.x, found.measured.y, found.measured.x.map(() => "measured"),
+        { size: 12, symbol: "line-ew-open", color: INK, line: { width: 2 } }, {}),
+      ...found.declined.map((part) => marks(`declined: ${part.kind}`, part.x,
+        part.y.map((value) => value ?? bottom), part.reasons,
+        { size: 9, symbol: "x-thin-open", color: part.colour, line: { width: 2 } }, {})),
+    ].filter((trace) => trace.x.length);
+    const layout = {
+      font: FONT, height: HEIGHT, margin: { l: 60, r: 12, t: 10, b: 60 }, hovermode: "closest",
+      hoverlabel: HOVER, plot_bgcolor: "white", paper_bgcolor: "white", clickmode: "event",
+      xaxis: {
+        ...AXIS, type: "category", categoryorder: "array", categoryarray: found.networks,
+        title: title("network, by its predicted gap"),
+      },
+      yaxis: { ...AXIS, title: title(page.gap_label) },
+      legend: { orientation: "h", x: 0, y: -0.2, yanchor: "top" },
+    };
+    return [{ data, layout }, found.said, hidden(false)];
+  }
+
+  const predictionTable = (page) => (page.predictions
+    ? h("Table", [heads(page.predictions.columns), h("Tbody",
+      page.predictions.rows.map((row) => cells(row.map((value) => value ?? ""))))]) : "");
+
+  const evaluatedOnly = (page) => hidden(page.measure === null);
+
   function diagrams(network, draw) {
     const found = network.diagrams;
     if (found.missing) return [{ data: [], layout: {} }, found.missing, hidden(true)];
@@ -216,11 +260,11 @@
   }
 
   function components(measure, page) {
-    const names = page.measures[measure];
+    const names = page.measures[measure] ?? [];
     return [names.map((name) => ({ value: name, label: name })), names[0], hidden(names.length < 2)];
   }
 
-  const statistics = (column) => h("Div", column.statistics.map((entry) => h("Div", [
+  const statistics = (column) => h("Div", (column?.statistics ?? []).map((entry) => h("Div", [
     h("Div", entry.label, "label"), h("Div", entry.value, "value"), h("Div", entry.detail, "detail"),
   ], "card")), "cards");
 
@@ -254,9 +298,11 @@
     ]);
   }
 
-  const header = (column, page) => ["network", ...page.columns, column.name, "cluster"];
+  // A task that is only predicted has no column, since no measure is held against a gap.
+  const header = (column, page) =>
+    ["network", ...page.columns, ...(column ? [column.name, "cluster"] : [])];
   const rows = (column, page) => page.networks.map((name, i) =>
-    [name, ...page.rows[i], column.values[i], column.clusters[i]]);
+    [name, ...page.rows[i], ...(column ? [column.values[i], column.clusters[i]] : [])]);
 
   const table = (column, page) =>
     h("Table", [heads(header(column, page)), h("Tbody", rows(column, page).map(cells))]);
@@ -270,7 +316,7 @@
     const lines = [header(column, page), ...rows(column, page)].map((row) => row.map(field).join(","));
     return {
       content: `${lines.join("\n")}\n`,
-      filename: `${page.task}.${column.name}.csv`,
+      filename: [page.task, column?.name, "csv"].filter(Boolean).join("."),
       type: "text/csv",
     };
   }
@@ -281,8 +327,8 @@
 
   window.dash_clientside = Object.assign(window.dash_clientside ?? {}, {
     gengap: {
-      board, clicked, components, csv, diagrams, draws, facts, heldOut, measures, notes, scatter,
-      statistics, table, verdict,
+      board, clicked, components, csv, diagrams, draws, evaluatedOnly, facts, heldOut, measures,
+      notes, predictionTable, predictions, scatter, statistics, table, verdict,
     },
   });
 })();

@@ -27,7 +27,7 @@
     at(id).value = value;
   }
 
-  const column = () => columns[at("measure").value][at("component").value];
+  const column = () => columns[at("measure").value]?.[at("component").value];
 
   function showScatter() {
     plot("scatter", draw.scatter(column(), at("colour").value, at("network").value, page));
@@ -38,6 +38,14 @@
       at("predictor").value, at("colour").value, at("network").value, page);
     Object.assign(at("held-out-frame").style, style);
     if (style.display !== "none") plot("held-out", figure);
+  }
+
+  function showPredictions() {
+    const [figure, note, style] = draw.predictions(page);
+    Object.assign(at("predictions-frame").style, style);
+    if (style.display !== "none") plot("predictions", figure);
+    at("predictions-note").textContent = note;
+    show("prediction-table", draw.predictionTable(page));
   }
 
   function showPoints() {
@@ -105,10 +113,13 @@
   at("network").onchange = () => chooseNetwork(at("network").value);
   at("draw").onchange = showDraw;
   at("download").onclick = () => save(draw.csv(1, column(), page));
+  ["verdict", "measure-chooser", "colour-chooser", "scatter-frame", "board-frame"]
+    .forEach((id) => Object.assign(at(id).style, draw.evaluatedOnly(page)));
   showMeasure();
   showNetwork();
   showHeldOut();
-  ["scatter", "held-out"].forEach((id) => at(id).on?.("plotly_click", (click) => {
+  showPredictions();
+  ["scatter", "held-out", "predictions"].forEach((id) => at(id).on?.("plotly_click", (click) => {
     const name = draw.clicked(click);
     if (name !== undefined) chooseNetwork(name);
   }));

@@ -12,7 +12,6 @@ from gengap.errors import GengapError
 from gengap.files import writing
 from gengap.pgdl_layout import (
     MODEL_FILES,
-    PARTS,
     REFERENCE,
     is_unpacked,
     locate,
@@ -122,7 +121,7 @@ def download(
         for position in positions
         for name in MODEL_FILES
     ]
-    names += _shard_names(members, task, archive)
+    names += _shard_names(members, task, archive, reference.parts)
     archive.fetch(_selected(members, names, archive), folder)
     return Receipt(
         task=task,
@@ -165,10 +164,12 @@ def _selected(
     return [(name, members[name]) for name in names]
 
 
-def _shard_names(members: dict[str, Member], task: str, archive: Archive) -> list[str]:
+def _shard_names(
+    members: dict[str, Member], task: str, archive: Archive, parts: Sequence[str]
+) -> list[str]:
     """List the names of the task's shards, in the order of their numbers."""
     names: list[str] = []
-    for part in PARTS:
+    for part in parts:
         pattern = re.compile(
             rf"input_data/{re.escape(task)}/dataset_1/{part}/shard_(\d+)\.tfrecord"
         )
@@ -202,7 +203,8 @@ def _unpacked(
     for path in files:
         if not path.is_file():
             raise GengapError(f"{path} is missing: download the task again.")
-    files = [tree.reference, *files, *(shard for part in PARTS for shard in tree.shards(part))]
+    shards = [shard for part in reference.parts for shard in tree.shards(part)]
+    files = [tree.reference, *files, *shards]
     return Receipt(
         task=task,
         tree=folder,

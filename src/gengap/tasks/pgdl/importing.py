@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gengap.datasets import Split, read_split, write_split
+from gengap.datasets import Split, read_split, read_split_or_none, write_no_split, write_split
 from gengap.errors import GengapError
 from gengap.files import read_json, writing
 from gengap.pgdl_layout import (
@@ -44,13 +44,13 @@ class Recomputed:
 
     Attributes:
         id: the network's id in PGDL.
-        stated_train, stated_test: fractions, from the reference file.
+        stated_train, stated_test: fractions, from the reference file; None where it has none.
         train, test: fractions, from the weights and the data; None if not recomputed.
     """
 
     id: str
     stated_train: float
-    stated_test: float
+    stated_test: float | None
     train: float | None
     test: float | None
 
@@ -75,7 +75,11 @@ def import_dataset(tree: Tree, folder: str | Path) -> None:
             not have the networks' shape, or no network can be built.
     """
     config, network = _first_built(tree)
+    parts = read_reference(tree.reference).parts
     for part in PARTS:
+        if part not in parts:
+            write_no_split(Path(folder) / "dataset" / f"{part}.safetensors")
+            continue
         shards = tree.shards(part)
         inputs, labels = read_examples(shards)
         source = shards[0].parent
@@ -172,10 +176,11 @@ def import_network(
     if recompute:
         from gengap.training import loss_and_accuracy
 
-        test = read_split(folder / "dataset" / "test.safetensors")
+        test = read_split_or_none(folder / "dataset" / "test.safetensors")
         network.to(resolve_device(device))
         train_loss, train_accuracy = loss_and_accuracy(network, train)
-        test_loss, test_accuracy = loss_and_accuracy(network, test)
+        if test is not None:
+            test_loss, test_accuracy = loss_and_accuracy(network, test)
     recomputed = Recomputed(
         id_, stated.train_accuracy, stated.test_accuracy, train_accuracy, test_accuracy
     )

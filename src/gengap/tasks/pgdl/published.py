@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gengap.names import PGDL_ARCHIVES, PGDL_NETWORKS
+from gengap.names import PGDL_ARCHIVES, PGDL_DATA, PGDL_NETWORKS
 
 BASE_URL = "http://storage.googleapis.com/gresearch/pgdl/"
 
@@ -31,16 +31,12 @@ class PublishedTask:
 
 
 TASKS = {
-    name: PublishedTask(number, PGDL_ARCHIVES[name], PGDL_NETWORKS[name], dataset)
-    for name, number, dataset in (
-        ("task1_v4", 1, "CIFAR-10"),
-        ("task2_v1", 2, "SVHN"),
-        ("task4", 4, "CINIC-10"),
-        ("task5", 5, "CINIC-10, no batch normalisation"),
-        ("task6", 6, "Oxford Flowers"),
-        ("task7", 7, "Oxford Pets, four channels"),
-        ("task8", 8, "Fashion-MNIST"),
-        ("task9", 9, "CIFAR-10, augmented"),
+    name: PublishedTask(number, PGDL_ARCHIVES[name], PGDL_NETWORKS[name], data + more)
+    for (name, data), number, more in zip(
+        PGDL_DATA.items(),
+        (1, 2, 4, 5, 6, 7, 8, 9),
+        ("", "", "", ", no batch normalisation", "", ", four channels", "", ", augmented"),
+        strict=True,
     )
 }
 """Published tasks by the name of their folder."""

@@ -23,14 +23,15 @@ class StatedNetwork:
     Attributes:
         hyper_parameters: the network's point of the grid.
         replicate: number of networks with smaller ids and the same hyper-parameters.
-        train_accuracy, test_accuracy: fractions.
+        train_accuracy: a fraction.
+        test_accuracy: a fraction; None where the file keeps it to itself.
         train_loss, test_loss: mean losses; None where the file states none.
     """
 
     hyper_parameters: dict[str, Any]
     replicate: int
     train_accuracy: float
-    test_accuracy: float
+    test_accuracy: float | None
     train_loss: float | None
     test_loss: float | None
 
@@ -48,6 +49,11 @@ class Reference:
     path: Path
     grid: dict[str, list[Any]]
     networks: dict[str, StatedNetwork]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the data that are read; no test data where no test accuracy is stated."""
+        return PARTS[:1] if is_blind(self.networks) else PARTS
 
     @property
     def ids(self) -> list[str]:
@@ -86,8 +92,9 @@ def read_reference(path: str | Path, task: str | None = None) -> Reference:
         The grid, and what is stated about each network.
 
     Raises:
-        GengapError: the file is missing or broken, or a network lacks accuracies, has a value that
-            is not among the possible ones, or has other hyper-parameters than the first network.
+        GengapError: the file is missing or broken, or a network lacks its training accuracy, has a
+            value that is not among the possible ones, or has other hyper-parameters than the first
+            network, or a test accuracy where that has none.
     """
     path = Path(path)
     entries = read_entries(path)
@@ -106,9 +113,19 @@ def read_reference(path: str | Path, task: str | None = None) -> Reference:
         for name, possible in values.items():
             known = grid.setdefault(name, [])
             known += [value for value in possible if value not in known]
+        if networks and (stated.test_accuracy is None) != is_blind(networks):
+            raise GengapError(
+                f"{path}: some networks have a test_acc and others, such as network {id_} or the "
+                "first, have none: give all or none."
+            )
         networks[id_] = stated
         points.append(stated.hyper_parameters)
     return Reference(path, grid, networks)
+
+
+def is_blind(networks: Mapping[str, StatedNetwork]) -> bool:
+    """Whether a reference file keeps the test accuracies to itself."""
+    return next(iter(networks.values())).test_accuracy is None
 
 
 def _stated(
@@ -120,15 +137,14 @@ def _stated(
         values = {name: list(value["possible_values"]) for name, value in parameters.items()}
         point = {name: value["current_value"] for name, value in parameters.items()}
         metrics: Mapping[str, Any] = entry["metrics"]
-        accuracies = [float(metrics[f"{part}_acc"]) for part in PARTS]
-        losses = [metrics.get(f"{part}_loss") for part in PARTS]
-        losses = [None if loss is None else float(loss) for loss in losses]
+        train, test = float(metrics["train_acc"]), _number(metrics.get("test_acc"))
+        losses = [_number(metrics.get(f"{part}_loss")) for part in PARTS]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise GengapError(
             f"{path}: network {id_} lacks hparams with possible_values and current_value, or "
-            "metrics with train_acc and test_acc as numbers: correct the file."
+            "metrics with train_acc as a number: correct the file."
         ) from error
-    if not all(math.isfinite(accuracy) for accuracy in accuracies):
+    if not all(math.isfinite(accuracy) for accuracy in (train, test or 0.0)):
         raise GengapError(f"{path}: an accuracy of network {id_} is not finite: correct the file.")
     for name, value in point.items():
         if value not in values[name]:
@@ -136,4 +152,8 @@ def _stated(
                 f"{path}: network {id_} has {name} = {value!r}, which is not among its possible "
                 f"values {values[name]}: correct the file."
             )
-    return StatedNetwork(point, points.count(point), *accuracies, *losses), values
+    return StatedNetwork(point, points.count(point), train, test, *losses), values
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
