@@ -14,6 +14,7 @@ from scipy.stats import trim_mean
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gengap.measures.moments import RunningVariance
 from gengap.measures.pgdl.drawing import INPUTS, ValueRange, draw
 from gengap.measures.pgdl.outputs import BATCH, all_scores, observe, slopes
 from gengap.measures.registry import measure
@@ -213,17 +214,17 @@ def negative_augmented_margin(subject: Subject) -> float:
     if inputs.ndim == IMAGE_RANK:
         inputs = _standard_augmentation(inputs, rng)
     name, layer = observed_layers(network)[0]
-    size = batch_size_for(network, inputs, BATCH)
-    parts = [
-        _layer_margins(network, name, layer, batch, batch_labels)
-        for batch, batch_labels in zip(
-            torch.split(inputs, size), torch.split(labels, size), strict=True
-        )
-    ]
+    size = batch_size_for(network, inputs, BATCH, keeps_graph=True)
+    margins, features = [], RunningVariance()
+    for batch, batch_labels in zip(
+        torch.split(inputs, size), torch.split(labels, size), strict=True
+    ):
+        of_batch, outputs = _layer_margins(network, name, layer, batch, batch_labels)
+        margins.append(of_batch)
+        features.add(outputs)
     log.info("Augmented margin: %d inputs", len(inputs))
-    margins, features = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    spread = math.sqrt(trim_mean(features.var(axis=0), TRIMMED))
-    return 0.0 if spread == 0 else float(-margins.mean() / (spread + TINY))
+    spread = math.sqrt(trim_mean(features.variance, TRIMMED))
+    return 0.0 if spread == 0 else float(-np.concatenate(margins).mean() / (spread + TINY))
 
 
 def _layer_margins(
@@ -235,9 +236,11 @@ def _layer_margins(
         own = scores.gather(1, labels[:, None])
         other = scores.scatter(1, labels[:, None], -math.inf).amax(1, keepdim=True)
         distances = (own - other)[:, 0]
-        ((slope,),) = slopes([distances.sum()], {name: features})
-    margins = distances.detach().double() / (slope.flatten(1).double().norm(dim=1) + TINY)
-    flat = torch.where(slope.flatten(1).any(1), margins, 0.0)
+        ((norms,),) = slopes(
+            [distances.sum()], {name: features}, lambda slope: slope.flatten(1).double().norm(dim=1)
+        )
+    margins = distances.detach().double() / (norms + TINY)
+    flat = torch.where(norms > 0, margins, 0.0)
     return flat.numpy(force=True), features.flatten(1).double().numpy(force=True)
 
 
