@@ -65,13 +65,6 @@ def test_the_memory_of_eigenvalues_follows_the_weights(tmp_path: Path) -> None:
     assert resources.memory_of_eigenvalues(weights, "cpu") == without + 10 * vectors
 
 
-def test_curvature_keeps_graphs_beside_what_the_other_measures_take() -> None:
-    more = resources.memory_of_measures("curvature", "cpu")
-    assert more - resources.memory_of_measures("baseline", "cpu") == pytest.approx(
-        2 * limits.CURVATURE_GRAPH_BYTES / 1e6, abs=1
-    )
-
-
 def test_budgets_have_one_name_and_defaults_that_fit_the_memory_asked_for(root: Path) -> None:
     """A default is either one graph's, or that of each of two kernels."""
     defaults = {}

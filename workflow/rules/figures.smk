@@ -28,7 +28,7 @@ for of in FIGURES:
             threads: 1
             resources:
                 mem_mb=look.memory(1000),
-                runtime=10,
+                runtime=look.minutes(10),
             params:
                 **{name: look.figure_param(of, name) for name in planned.params},
                 of=of,
@@ -64,7 +64,7 @@ rule dashboard:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=30,
+        runtime=look.minutes(30),
     params:
         code=look.code("dashboard", *targets.page_files(ROOT)),
     message:

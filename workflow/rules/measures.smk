@@ -22,9 +22,11 @@ rule measure:
     threads: 1
     resources:
         mem_mb=look.memory_of(
-            resources.memory_of_measures, lambda wildcards: wildcards.family
+            resources.memory_of_measures,
+            lambda wildcards: wildcards.family,
+            look.files,
         ),
-        runtime=look.minutes(60, 15),
+        runtime=look.minutes_of_measures,
         gpu=look.gpus,
     params:
         networks=look.networks,
@@ -67,7 +69,7 @@ rule measures:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=30,
+        runtime=look.minutes(30),
     params:
         code=look.code("measures"),
     message:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+COLUMNS = 2**14
+"""Features that are held in double precision at a time."""
+
 
 class RunningVariance:
     """The variance of each feature over all batches that were added.
@@ -26,12 +29,17 @@ class RunningVariance:
         self._mean: NDArray[np.float64] = np.zeros(())
         self._squares: NDArray[np.float64] = np.zeros(())
 
-    def add(self, features: NDArray[np.float64]) -> None:
-        """Add the features (n, f) of a batch, n at least 1; the array is overwritten."""
+    def add(self, features: NDArray[np.floating]) -> None:
+        """Add the features (n, f) of a batch, n at least 1."""
         added = len(features)
-        mean = features.mean(axis=0)
-        features -= mean
-        squares = np.square(features, out=features).sum(axis=0)
+        mean = np.empty(features.shape[1])
+        squares = np.empty_like(mean)
+        for start in range(0, len(mean), COLUMNS):  # in double precision, some at a time
+            columns = slice(start, start + COLUMNS)
+            block = features[:, columns].astype(np.float64)
+            mean[columns] = block.mean(axis=0)
+            block -= mean[columns]
+            squares[columns] = np.square(block, out=block).sum(axis=0)
         total = self._count + added
         shift = mean - self._mean
         self._squares = self._squares + squares + shift**2 * (self._count * added / total)

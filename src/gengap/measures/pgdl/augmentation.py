@@ -38,6 +38,8 @@ CONTRAST = (0.7, 1.0)
 ZOOMS = np.arange(85, 100) / 100
 TRIMMED = 0.05
 TINY = 1e-7
+NORMS = 16
+"""Gradients whose norms are computed at a time."""
 
 Transform = Callable[[Tensor, np.random.Generator], Tensor]
 
@@ -222,6 +224,7 @@ def negative_augmented_margin(subject: Subject) -> float:
         of_batch, outputs = _layer_margins(network, name, layer, batch, batch_labels)
         margins.append(of_batch)
         features.add(outputs)
+        del outputs  # before the next batch makes its own
     log.info("Augmented margin: %d inputs", len(inputs))
     spread = math.sqrt(trim_mean(features.variance, TRIMMED))
     return 0.0 if spread == 0 else float(-np.concatenate(margins).mean() / (spread + TINY))
@@ -230,18 +233,21 @@ def negative_augmented_margin(subject: Subject) -> float:
 def _layer_margins(
     network: nn.Module, name: str, layer: nn.Module, inputs: Tensor, labels: Tensor
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return margins (n,) at a layer, and its outputs (n, features), float64."""
+    """Return margins (n,) at a layer, float64, and its outputs (n, features)."""
     with torch.enable_grad():
         scores, (features,) = observe(network, [layer], inputs.requires_grad_())
         own = scores.gather(1, labels[:, None])
         other = scores.scatter(1, labels[:, None], -math.inf).amax(1, keepdim=True)
         distances = (own - other)[:, 0]
-        ((norms,),) = slopes(
-            [distances.sum()], {name: features}, lambda slope: slope.flatten(1).double().norm(dim=1)
-        )
+        ((norms,),) = slopes([distances.sum()], {name: features}, _norms)
     margins = distances.detach().double() / (norms + TINY)
     flat = torch.where(norms > 0, margins, 0.0)
-    return flat.numpy(force=True), features.flatten(1).double().numpy(force=True)
+    return flat.numpy(force=True), features.flatten(1).numpy(force=True)
+
+
+def _norms(slopes: Tensor) -> Tensor:
+    """Return the norms (n,) of gradients (n, ...) in double precision, a few at a time."""
+    return torch.cat([part.flatten(1).double().norm(dim=1) for part in slopes.split(NORMS)])
 
 
 def _standard_augmentation(images: Tensor, rng: np.random.Generator) -> Tensor:

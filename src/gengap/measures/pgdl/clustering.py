@@ -103,8 +103,9 @@ def _first_layer_index(network: nn.Module, train: Split, rng: np.random.Generato
 
 def _features(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Tensor:
     """Return a layer's outputs (n, features), pooled batch by batch."""
-    batches = observed_in_batches(network, [layer], inputs)
-    return torch.cat([_pooled(outputs).flatten(1) for (outputs,) in batches])
+    return torch.cat(
+        observed_in_batches(network, [layer], inputs, lambda parts: _pooled(parts[0]).flatten(1))
+    )
 
 
 def _first_layer(network: nn.Module) -> nn.Module:

@@ -89,8 +89,9 @@ def manifold_mixup_error(subject: Subject) -> float:
     def scores(left: Tensor, right: Tensor) -> Tensor:
         # Pairs are of a few inputs each, whose features are computed again for the next batch.
         members, places = torch.unique(right, return_inverse=True)
-        batches = observed_in_batches(network, [layer], inputs[members])
-        features = torch.cat([outputs for (outputs,) in batches])
+        features = torch.cat(
+            observed_in_batches(network, [layer], inputs[members], lambda parts: parts[0])
+        )
 
         def mix(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> Tensor:
             return features[places].add_(output).div_(2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import torch
@@ -95,26 +95,45 @@ def slopes(
 
 @torch.inference_mode()
 def observed_in_batches(
-    network: nn.Module, modules: Sequence[nn.Module], inputs: Tensor, *, before: bool = False
-) -> Iterator[list[Tensor]]:
+    network: nn.Module,
+    modules: Sequence[nn.Module],
+    inputs: Tensor,
+    reduced: Callable[[list[Tensor]], Result],
+    *,
+    before: bool = False,
+) -> list[Result]:
     """See what :func:`observe` does of any number of inputs in batches, without gradients.
 
-    A layer's output for all inputs may not fit into memory, so keep only what is needed of it.
+    Args:
+        network: any classifier.
+        modules: those that are observed.
+        inputs: (n, *input_shape).
+        reduced: what is kept of a batch, given one tensor (b, ...) for each module. A layer's
+            output for all inputs may not fit into memory, so that of one batch is held at a time.
+        before: whether a module's input is observed, and not its output.
 
-    Yields:
-        For each batch, in the order of the inputs, one tensor (b, ...) for each module.
+    Returns:
+        What is kept of each batch, in the order of the inputs.
 
     Raises:
         GengapError: a module takes or gives something else than one row for each input.
     """
     size = batch_size_for(network, inputs, BATCH)
-    for batch in torch.split(inputs, size):
-        parts = observe(network, modules, batch, before=before)[1]
-        for module, part in zip(modules, parts, strict=True):
-            if not isinstance(part, Tensor) or len(part) != len(batch):
-                raise GengapError(
-                    f"A {type(module).__name__} in the network {'takes' if before else 'gives'} "
-                    "something else than one row for each input, so inputs cannot be compared "
-                    "there: do without this measure."
-                )
-        yield parts
+    return [
+        reduced(_observed_rows(network, modules, batch, before=before))
+        for batch in torch.split(inputs, size)
+    ]
+
+
+def _observed_rows(
+    network: nn.Module, modules: Sequence[nn.Module], batch: Tensor, *, before: bool
+) -> list[Tensor]:
+    _, parts = observe(network, modules, batch, before=before)
+    for module, part in zip(modules, parts, strict=True):
+        if not isinstance(part, Tensor) or len(part) != len(batch):
+            raise GengapError(
+                f"A {type(module).__name__} in the network {'takes' if before else 'gives'} "
+                "something else than one row for each input, so inputs cannot be compared "
+                "there: do without this measure."
+            )
+    return parts

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -110,13 +111,13 @@ def label_variation(subject: Subject) -> float:
     return max(variations)
 
 
-def inner_products(features: Tensor) -> Tensor:
-    """Return the inner products (n, n) of features (n, f), in float64."""
-    products = torch.zeros(
-        len(features), len(features), dtype=torch.float64, device=features.device
-    )
-    for block in torch.split(features, BLOCK, dim=1):
-        products += block.double() @ block.double().T
+def inner_products(batches: Sequence[Tensor]) -> Tensor:
+    """Return the inner products (n, n), in float64, of features (n, f) that come in batches."""
+    count, size = sum(map(len, batches)), batches[0].shape[1]
+    products = torch.zeros(count, count, dtype=torch.float64, device=batches[0].device)
+    for start in range(0, size, BLOCK):
+        block = torch.cat([batch[:, start : start + BLOCK].double() for batch in batches])
+        products += block @ block.T
     return products
 
 
@@ -195,26 +196,28 @@ def _products(network: nn.Module, layers: Sequence[nn.Module], inputs: Tensor) -
     Each pass over the network keeps as many features as fit into
     :data:`gengap.limits.FEATURE_BYTES`; mostly these are all features of all layers.
     """
-    example = next(_layer_inputs(network, layers, inputs[:1]))
-    most = FEATURE_BYTES // (len(inputs) * example[0].element_size()) // BLOCK * BLOCK
-    passes = _passes([features.shape[1] for features in example], max(BLOCK, most))
+
+    def example(parts: list[Tensor]) -> list[Tensor]:
+        return [_flat(part)[0] for part in parts]
+
+    (first,) = observed_in_batches(network, layers, inputs[:1], example, before=True)
+    most = FEATURE_BYTES // (len(inputs) * first[0].element_size()) // BLOCK * BLOCK
+    passes = _passes([len(features) for features in first], max(BLOCK, most))
     totals = [
         torch.zeros(len(inputs), len(inputs), dtype=torch.float64, device=inputs.device)
         for _ in layers
     ]
     for columns in passes:
-        held = {
-            layer: inputs.new_empty((len(inputs), part.stop - part.start), dtype=example[0].dtype)
-            for layer, part in columns.items()
-        }
-        start = 0
-        for batch in _layer_inputs(network, layers, inputs):
-            rows = slice(start, start := start + len(batch[0]))
-            for layer, part in columns.items():
-                held[layer][rows] = batch[layer][:, part]
+        kept = partial(_kept, columns=columns)
+        batches = observed_in_batches(network, layers, inputs, kept, before=True)
         for layer in columns:
-            totals[layer] += inner_products(held.pop(layer))
+            totals[layer] += inner_products([batch.pop(layer) for batch in batches])
     return totals
+
+
+def _kept(parts: list[Tensor], columns: Mapping[int, slice]) -> dict[int, Tensor]:
+    """Copy features of a batch, so that the whole inputs of the layers are freed."""
+    return {layer: _flat(parts[layer])[:, part].clone() for layer, part in columns.items()}
 
 
 def _passes(sizes: Sequence[int], most: int) -> list[dict[int, slice]]:
@@ -246,9 +249,6 @@ def _passes(sizes: Sequence[int], most: int) -> list[dict[int, slice]]:
     return passes
 
 
-def _layer_inputs(
-    network: nn.Module, layers: Sequence[nn.Module], inputs: Tensor
-) -> Iterator[list[Tensor]]:
-    """Yield the inputs (b, features) of layers, batch by batch."""
-    for batch in observed_in_batches(network, layers, inputs, before=True):
-        yield [channels_last(values).flatten(1) for values in batch]
+def _flat(values: Tensor) -> Tensor:
+    """Return a layer's inputs as features (b, f)."""
+    return channels_last(values).flatten(1)
