@@ -152,7 +152,8 @@ def import_dataset(name: str) -> Cost:
     start = time.process_time()
     inputs, labels = read_examples(sorted((FOLDER / name).iterdir()))
     write_split(Split(inputs, labels, CLASSES), FOLDER / "imported.safetensors")
-    return Cost(*[time.process_time() - start] * 2)
+    seconds = time.process_time() - start
+    return Cost(seconds, seconds)
 
 
 def import_network(name: str) -> Cost:
@@ -215,7 +216,7 @@ def competition(name: str, measure: str) -> Cost:
         of_passes += time.process_time() - start
         return scores.repeat(len(inputs) // SCORED, 1)
 
-    augmentation.all_scores = some_scores
+    vars(augmentation)["all_scores"] = some_scores
     start = time.process_time()
     function(Subject(network, None, train, generator(0, "competition")))
     seconds = time.process_time() - start
@@ -270,6 +271,9 @@ def in_a_process(name: str, stage: str) -> None:
 
 def run(name: str, stage: str) -> None:
     """Run a stage in this process, and write what it cost."""
+    if stage == PREPARE:
+        prepare(name)
+        return
     cost = STAGES[stage](name)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + cost.more_bytes
     data = data_path(name).stat().st_size
@@ -292,11 +296,9 @@ def main() -> None:
     parser.add_argument("--stage", choices=[*STAGES, PREPARE], help="run one in this process")
     parser.add_argument("--only", nargs="*", choices=STAGES, default=[*STAGES], metavar="STAGE")
     arguments = parser.parse_args()
-    if arguments.stage == PREPARE:
-        prepare(*arguments.network)
-        return
     if arguments.stage:
-        run(*arguments.network, arguments.stage)
+        (name,) = arguments.network
+        run(name, arguments.stage)
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
     rows = FOLDER / "rows.jsonl"
@@ -309,9 +311,9 @@ def main() -> None:
     table = pd.read_json(rows, lines=True)
     table.to_csv(FOLDER / "pgdl_scale.csv", index=False)
     print(table.round(1).to_string(index=False))
-    for name, stages in table.groupby("network", sort=False):
-        hours = stages["CPU seconds"].sum() / SECONDS_PER_HOUR
-        networks = CASES[str(name)].networks
+    for name in arguments.network:
+        seconds = table.loc[table["network"] == name, "CPU seconds"].sum()
+        hours, networks = seconds / SECONDS_PER_HOUR, CASES[name].networks
         print(f"{name}: {hours:.2f} CPU hours a network, {hours * networks:.0f} for {networks}")
 
 

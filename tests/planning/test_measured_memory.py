@@ -25,7 +25,7 @@ SIZES = {
 }
 """Shape of an image, number of images, channels of the convolution."""
 
-ACTIVATIONS = {"inputs": 400, "neurons": 1000, "draws": 10, "sampling": "importance"}
+INPUTS, NEURONS, DRAWS = 400, 1000, 10
 MEASURES = ("interpex", "manifold_mixup_error", "negative_augmented_margin", "label_variation")
 PEAK = Path("/proc/self/status")
 
@@ -71,9 +71,9 @@ def stages(folder: Path, size: str) -> dict[str, Callable[[], object]]:
             members("competition")[name](subject())
 
     def activations() -> None:
-        settings = {key: ACTIVATIONS[key] for key in ("neurons", "draws", "sampling")}
-        inputs = read_split(path).inputs[: ACTIVATIONS["inputs"]]
-        drawn = sample(network, inputs, rng=np.random.default_rng(0), **settings)
+        inputs = read_split(path).inputs[:INPUTS]
+        rng = np.random.default_rng(0)
+        drawn = sample(network, inputs, neurons=NEURONS, draws=DRAWS, rng=rng)
         write_sample(drawn, folder / "sample.safetensors")
 
     return {
@@ -96,7 +96,7 @@ def test_stages_take_no_more_than_they_ask_for(size: str, tmp_path: Path) -> Non
         (tmp_path / "weights.safetensors",),
         1,
     )
-    settings = {"activations": ACTIVATIONS}
+    settings = {"activations": {"inputs": INPUTS, "neurons": NEURONS, "draws": DRAWS}}
     requests = {
         "import": resources.memory_of_import(files, "cpu"),
         "activations": resources.memory_of_activations(settings, files, "cpu"),
@@ -109,4 +109,5 @@ def test_stages_take_no_more_than_they_ask_for(size: str, tmp_path: Path) -> Non
 
 
 if __name__ == "__main__":
-    print(json.dumps({k: peak_of(v) for k, v in stages(Path(sys.argv[1]), sys.argv[2]).items()}))
+    of_size = stages(Path(sys.argv[1]), sys.argv[2])
+    print(json.dumps({name: peak_of(stage) for name, stage in of_size.items()}))

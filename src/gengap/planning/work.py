@@ -148,8 +148,8 @@ def passes_of_activations(settings: Mapping[str, Any]) -> int:
     Returns:
         The inputs, twice where neurons are drawn by importance.
     """
-    twice = settings["sampling"] == "importance"
-    return int(settings["inputs"]) * (1 + twice)
+    inputs: int = settings["inputs"]
+    return 2 * inputs if settings["sampling"] == "importance" else inputs
 
 
 def passes_of_family(family: str, samples: int, outputs: int, *, slow: bool) -> int | None:

@@ -247,7 +247,7 @@ def _layer_margins(
 
 def _norms(slopes: Tensor) -> Tensor:
     """Return the norms (n,) of gradients (n, ...) in double precision, a few at a time."""
-    return torch.cat([part.flatten(1).double().norm(dim=1) for part in slopes.split(NORMS)])
+    return torch.cat([part.flatten(1).double().norm(dim=1) for part in torch.split(slopes, NORMS)])
 
 
 def _standard_augmentation(images: Tensor, rng: np.random.Generator) -> Tensor:
