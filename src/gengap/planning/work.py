@@ -156,7 +156,8 @@ def passes_of_family(family: str, samples: int, outputs: int, *, slow: bool) -> 
     """Count the forward passes of single inputs that a family of measures takes, in all its draws.
 
     Always Generalize alone takes 32,000: two draws of 2000 inputs, each as it is and in seven
-    augmentations. Nothing of them can be used twice, since each changes the network's input.
+    augmentations. Of grey or small images it takes fewer, since some augmentations leave them as
+    they are.
 
     Args:
         family: its name.

@@ -33,6 +33,9 @@ SOBEL_SCALE, SOBEL_OFFSET = 0.25, 0.5
 ERASED_AREA = (0.02, 0.4)
 ERASED_ASPECT = 0.3
 
+SCORED = 3
+"""Sets of inputs that are kept with their scores, in case an augmentation gives them again."""
+
 MARGIN_INPUTS = 500
 CONTRAST = (0.7, 1.0)
 ZOOMS = np.arange(85, 100) / 100
@@ -85,8 +88,14 @@ def always_generalize(subject: Subject) -> float:
     original = all_scores(network, inputs)
     augmentations = IMAGES if inputs.ndim == IMAGE_RANK else VECTORS
     total = 0.0
+    scored = [(inputs, original)]
     for name, weight, apply in augmentations:
-        augmented = all_scores(network, values.from_unit(apply(unit, rng)))
+        changed = values.from_unit(apply(unit, rng))
+        # Grey images have no saturation, and small ones are not cropped.
+        augmented = next((known for same, known in scored if torch.equal(same, changed)), None)
+        if augmented is None:
+            augmented = all_scores(network, changed)
+            scored = [*scored, (changed, augmented)][:SCORED]
         total += float(penalties(original, augmented, weight).mean())
         log.info("Always Generalize: %s on %d inputs, penalty so far %.4g", name, len(unit), total)
     full = sum(augmentation.weight for augmentation in IMAGES)
