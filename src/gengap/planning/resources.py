@@ -32,8 +32,8 @@ COPIES = 8
 ASSUMED_DATA = 1200
 # A network with a batch of inputs, where the batch is not bounded by the network's width.
 NETWORK = 2000
-# Of a core that multiplies with half the width of a current one.
-MULTIPLICATIONS_PER_MINUTE = 60 * 10**10
+# Of an old or shared core; benchmarks/pgdl_scale.py measures up to three times as many.
+MULTIPLICATIONS_PER_MINUTE = 60 * 2 * 10**10
 # What a GPU's libraries take of the machine's memory, beside it.
 GPU_LIBRARIES = 2000
 # Of a run of an experiment, besides its kernels or graphs; and the budget that is assumed for one.
