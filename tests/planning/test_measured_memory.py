@@ -20,8 +20,8 @@ from gengap.planning import resources
 CLASSES = 2
 SIZES = {
     "small": ((8, 8, 1), 1000, 16),
-    "middle": ((32, 32, 3), 2000, 64),
-    "wide": ((32, 32, 3), 3000, 256),
+    "middle": ((32, 32, 3), 1000, 64),
+    "wide": ((32, 32, 3), 1500, 256),
 }
 """Shape of an image, number of images, channels of the convolution."""
 
