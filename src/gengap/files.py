@@ -1,4 +1,4 @@
-"""Writing files so that none is half written under its final name; reading JSON and npz files."""
+"""Writing files so that none is half written under its final name; reading files."""
 
 from __future__ import annotations
 
@@ -17,6 +17,25 @@ from gengap.errors import GengapError, MachineError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+MAPPED_TYPES = {
+    "BOOL": "?",
+    "U8": "u1",
+    "I8": "i1",
+    "U16": "<u2",
+    "I16": "<i2",
+    "F16": "<f2",
+    "U32": "<u4",
+    "I32": "<i4",
+    "F32": "<f4",
+    "U64": "<u8",
+    "I64": "<i8",
+    "F64": "<f8",
+}
+"""NumPy's names of the number types of safetensors files."""
+
+LENGTH_BYTES = 8
+"""Bytes at the start of a safetensors file that hold the length of its header."""
 
 NO_ROOM = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
 PARTIAL_PREFIX = ".part-"
@@ -151,3 +170,45 @@ def read_npz(path: str | Path, remedy: str, prefix: str = "") -> dict[str, NDArr
     # A single array, which is no context manager, raises a TypeError; a pickle raises a ValueError.
     except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise GengapError(f"{path} is not a valid npz file: delete it and {remedy}.") from error
+
+
+def mapped_arrays(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Map the arrays of a safetensors file into memory.
+
+    A page of the file is read when a number on it is first used, and what is written to an array
+    stays in this process.
+
+    Args:
+        path: the file, which must not be written to while its arrays are used.
+
+    Returns:
+        The arrays by name, and the metadata.
+
+    Raises:
+        OSError: the file is missing or cannot be read.
+        SafetensorError: the file is damaged or of another kind.
+        ValueError: NumPy has no type of numbers like those of an array.
+    """
+    # Imported here, since planning reads and writes files without arrays.
+    import numpy as np
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:  # checks the header against the file's size
+        metadata = dict(file.metadata() or {})
+    with Path(path).open("rb") as file:
+        length = int.from_bytes(file.read(LENGTH_BYTES), "little")
+        header = json.loads(file.read(length))
+    arrays = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        if entry["dtype"] not in MAPPED_TYPES:
+            raise ValueError(f"{name} holds numbers of type {entry['dtype']}")
+        dtype, shape = np.dtype(MAPPED_TYPES[entry["dtype"]]), tuple(entry["shape"])
+        offset = LENGTH_BYTES + length + entry["data_offsets"][0]
+        if 0 in shape:  # there is nothing to map
+            arrays[name] = np.empty(shape, dtype)
+        else:
+            mapped = np.memmap(path, dtype, "c", offset, shape)
+            arrays[name] = mapped.view(np.ndarray)
+    return arrays, metadata

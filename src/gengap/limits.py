@@ -79,12 +79,21 @@ def engine_bytes_per_pair(engine: str, max_dim: int) -> int:
     return by_dimension[min(max_dim, len(by_dimension) - 1)]
 
 
-LAYER_BYTES = 2**29
-"""Most bytes of the largest output inside a network for one batch of a forward pass. Networks
-of this library on images of 32x32 reach it only with more than 128 channels at full size."""
+LAYER_BYTES = 2**27
+"""Most bytes of the largest output inside a network for one batch of a forward pass. A convolution
+holds about four times as much: its input and its output, each also in the order of its kernel."""
+
+GRAPH_BYTES = 2**28
+"""Most bytes of all outputs inside a network for one batch whose graph is kept for a gradient."""
 
 SAMPLED_LAYER_BYTES = 2**26
 """Most bytes of an observed layer whose neurons are sampled; it is copied for each batch."""
+
+FEATURE_BYTES = 2**28
+"""Most bytes of layers' outputs that a measure of the competition keeps for all of its inputs."""
+
+PART_BYTES = 2**26
+"""Bytes of data that are checked, or put together while they are read, at a time."""
 
 GIB = 1 << 30
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from gengap.datasets import Dataset, Split, read_split, write_split
+from gengap.datasets import Dataset, Split, read_split, split, write_split
 from gengap.errors import GengapError
 
 
@@ -22,6 +22,19 @@ def a_split() -> Split:
 
 VECTORS = np.zeros((3, 2), dtype=np.float32)
 LABELS = np.array([0, 1, 1])
+
+
+@pytest.mark.parametrize("row", [0, 4, 9])
+@pytest.mark.parametrize("size", [1, 3 * VECTORS[0].nbytes, 2**30])
+def test_every_part_of_the_inputs_is_checked(
+    row: int, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(split, "PART_BYTES", size)
+    inputs = np.zeros((10, 2), np.float32)
+    assert Split(inputs, np.zeros(10, np.int64), 1).kind == "vector"
+    inputs[row, 1] = np.nan
+    with pytest.raises(GengapError, match="NaN or infinity"):
+        Split(inputs, np.zeros(10, np.int64), 1)
 
 
 @pytest.mark.parametrize(

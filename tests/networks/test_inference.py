@@ -223,6 +223,19 @@ def test_the_batch_shrinks_so_that_the_largest_layer_fits(
     assert batch_size_for(wide, np.zeros((9, 100), np.float32)) == 5
 
 
+def test_the_batch_shrinks_so_that_a_graph_fits(
+    network: Network, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with torch.no_grad():
+        example = torch.from_numpy(images[:1])
+        together = 4 * (example.numel() + sum(output_sizes(network, example)))
+    monkeypatch.setattr("gengap.networks.inference.GRAPH_BYTES", 3 * together + 1)
+    assert batch_size_for(network, images, 8, keeps_graph=True) == 3
+    assert batch_size_for(network, images, 8) == 8
+    monkeypatch.setattr("gengap.networks.inference.GRAPH_BYTES", 1)
+    assert batch_size_for(network, images, 8, keeps_graph=True) == 1
+
+
 def test_layers_are_measured_once_for_each_shape(images: np.ndarray) -> None:
     pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     seen = widths(pooled)

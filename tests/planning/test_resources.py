@@ -65,21 +65,26 @@ def test_the_memory_of_eigenvalues_follows_the_weights(tmp_path: Path) -> None:
     assert resources.memory_of_eigenvalues(weights, "cpu") == without + 10 * vectors
 
 
+FILES = resources.Files(Path("none"), Path("none"), (), (), 3)
+
+
 def test_curvature_keeps_graphs_beside_what_the_other_measures_take() -> None:
-    more = resources.memory_of_measures(["baseline", "curvature"], "cpu")
-    assert more - resources.memory_of_measures(["baseline"], "cpu") == pytest.approx(
+    more = resources.memory_of_measures(["history", "curvature"], FILES, "cpu")
+    assert more - resources.memory_of_measures(["history"], FILES, "cpu") == pytest.approx(
         2 * limits.CURVATURE_GRAPH_BYTES / 1e6, abs=1
     )
 
 
 def test_families_are_measured_one_after_another() -> None:
-    both = resources.memory_of_measures(["curvature", "gradients"], "cpu")
+    both = resources.memory_of_measures(["curvature", "gradients"], FILES, "cpu")
     one_by_one = [
-        resources.memory_of_measures([name], "cpu") for name in ("curvature", "gradients")
+        resources.memory_of_measures([name], FILES, "cpu") for name in ("curvature", "gradients")
     ]
     assert both == max(one_by_one)
-    assert resources.minutes_of_measures(1, 15) - resources.minutes_of_measures(1, 1) == 14 * 30
-    assert resources.minutes_of_measures(3, 1) == resources.minutes(60, 15, 3)
+    one = resources.minutes_of_measures(["history"], FILES, slow=False)
+    assert one == resources.minutes(60, 15, 3)
+    more = resources.minutes_of_measures(["history", "weights"], FILES, slow=False)
+    assert more == one + 30
 
 
 def test_budgets_have_one_name_and_defaults_that_fit_the_memory_asked_for(root: Path) -> None:

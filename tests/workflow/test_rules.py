@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,14 @@ def test_every_rule_that_computes_states_what_it_needs(rules: list[Any]) -> None
         assert rule.conda_env, rule.name
         assert {"mem_mb", "runtime", "_cores"} <= set(rule.resources), rule.name
         assert "code" in dict(rule.params.items()), rule.name
+
+
+def test_a_job_that_is_tried_again_asks_for_more_memory_and_time(rules: list[Any]) -> None:
+    for rule in rules:
+        for name in ("mem_mb", "runtime") if rule.script else ():
+            request = rule.resources[name]
+            assert request.is_evaluable(), (rule.name, name)
+            assert "attempt" in inspect.signature(request._evaluator).parameters, (rule.name, name)
 
 
 def test_nothing_but_scripts_computes(rules: list[Any]) -> None:

@@ -62,7 +62,7 @@ rule adopt_task:
     threads: 1
     resources:
         mem_mb=look.memory(1000),
-        runtime=10,
+        runtime=look.minutes(10),
     params:
         grid=look.task(lambda task: task.grid),
         gap=look.task(lambda task: task.gap),

@@ -18,7 +18,7 @@ rule eigenvalues:
     threads: 1
     resources:
         mem_mb=look.memory_of(resources.memory_of_eigenvalues, targets.weights_of),
-        runtime=60,
+        runtime=look.minutes(60),
         gpu=look.gpus,
     params:
         loss=look.loss,

@@ -24,7 +24,7 @@ rule evaluate:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=60,
+        runtime=look.minutes(60),
     params:
         **look.section("evaluation"),
         correlate_within=look.own("correlate_within"),
@@ -53,7 +53,7 @@ rule across_tasks:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=30,
+        runtime=look.minutes(30),
     params:
         bootstrap_resamples=plan.config["evaluation"]["bootstrap_resamples"],
         unfit=plan.config["evaluation"]["unfit"],

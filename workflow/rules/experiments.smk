@@ -17,7 +17,7 @@ rule experiment:
     threads: 1
     resources:
         mem_mb=look.memory_of(resources.memory_of_run, look.settings_of_run),
-        runtime=240,
+        runtime=look.minutes(240),
         gpu=look.gpus,
     params:
         module=look.experiment(lambda plan: plan.module),
@@ -58,7 +58,7 @@ rule experiment_figures:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=30,
+        runtime=look.minutes(30),
     params:
         module=look.experiment(lambda plan: plan.module),
         settings=look.experiment(lambda plan: plan.runs),
@@ -100,7 +100,7 @@ rule claims:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=30,
+        runtime=look.minutes(30),
     params:
         setting=plan.config["setting"],
         modules=look.study(targets.experiment_modules),

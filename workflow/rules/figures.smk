@@ -35,7 +35,7 @@ for of in FIGURES:
             threads: 1
             resources:
                 mem_mb=look.memory(1000),
-                runtime=10,
+                runtime=look.minutes(10),
             params:
                 **{
                     name: look.figure_param(of, name)
@@ -78,7 +78,7 @@ rule dashboard:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=30,
+        runtime=look.minutes(30),
     params:
         code=look.code("dashboard", *targets.page_files(ROOT)),
     message:

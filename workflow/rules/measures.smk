@@ -26,7 +26,9 @@ rule measure:
     threads: 1
     resources:
         mem_mb=look.memory_of(
-            resources.memory_of_measures, look.task(lambda task: task.measured)
+            resources.memory_of_measures,
+            look.task(lambda task: task.measured),
+            look.files,
         ),
         runtime=look.minutes_of_measures,
         gpu=look.gpus,
@@ -72,7 +74,7 @@ rule measures:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=30,
+        runtime=look.minutes(30),
     params:
         families=look.task(lambda task: list(task.measured)),
         recipe=look.task(lambda task: task.recipe),

@@ -18,7 +18,7 @@ rule export:
     threads: 1
     resources:
         mem_mb=look.memory(4000),
-        runtime=60,
+        runtime=look.minutes(60),
     params:
         code=look.code("export"),
     message:
@@ -45,7 +45,7 @@ rule download:
     threads: 1
     resources:
         mem_mb=look.memory(1000),
-        runtime=720,
+        runtime=look.minutes(720),
     params:
         task=look.task(lambda task: task.pgdl_name),
         source=look.task(lambda task: task.pgdl_source),
@@ -75,8 +75,8 @@ rule import_dataset:
         "../../envs/pgdl.yaml"
     threads: 1
     resources:
-        mem_mb=look.memory(6000),
-        runtime=60,
+        mem_mb=look.memory_of(resources.memory_of_records, look.record_files),
+        runtime=look.minutes(60),
     params:
         code=look.code("import_dataset"),
     message:
@@ -105,8 +105,8 @@ rule import_networks:
         "../../envs/pgdl.yaml"
     threads: 1
     resources:
-        mem_mb=look.memory_with_device(4000),
-        runtime=look.minutes(60, 20),
+        mem_mb=look.memory_of(resources.memory_of_import, look.files),
+        runtime=look.minutes_of(resources.minutes_of_import, look.files),
         gpu=look.gpus,
     params:
         networks=look.networks,
@@ -140,7 +140,7 @@ rule import_task:
     threads: 1
     resources:
         mem_mb=look.memory(1000),
-        runtime=10,
+        runtime=look.minutes(10),
     params:
         code=look.code("import_task"),
     message:

@@ -18,7 +18,7 @@ rule freeze:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=60,
+        runtime=look.minutes(60),
     params:
         code=look.code("freeze"),
     message:
@@ -47,7 +47,7 @@ rule predict:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=60,
+        runtime=look.minutes(60),
     params:
         code=look.code("predict"),
     message:
@@ -76,7 +76,7 @@ rule export_predictions:
     threads: 1
     resources:
         mem_mb=look.memory(1000),
-        runtime=10,
+        runtime=look.minutes(10),
     params:
         code=look.code("export_predictions"),
     message:

@@ -18,7 +18,7 @@ rule clusters:
     threads: 1
     resources:
         mem_mb=look.memory(1000),
-        runtime=10,
+        runtime=look.minutes(10),
     params:
         unfit=look.setting("evaluation", "unfit"),
         code=look.code("clusters"),
@@ -45,7 +45,7 @@ rule mutual_information:
     threads: 1
     resources:
         mem_mb=look.memory(1000),
-        runtime=30,
+        runtime=look.minutes(30),
     params:
         unfit=look.setting("evaluation", "unfit"),
         code=look.code("mutual_information"),
@@ -73,7 +73,7 @@ rule summary_correlations:
     threads: 1
     resources:
         mem_mb=look.memory(1000),
-        runtime=30,
+        runtime=look.minutes(30),
     params:
         **look.section("evaluation"),
         correlate_within=look.own("correlate_within"),
@@ -103,7 +103,7 @@ rule five_by_two:
     threads: 1
     resources:
         mem_mb=look.memory(1000),
-        runtime=30,
+        runtime=look.minutes(30),
     params:
         seed=look.setting("seed"),
         code=look.code("five_by_two"),
@@ -131,7 +131,7 @@ rule feature_sets:
     threads: 1
     resources:
         mem_mb=look.memory(1000),
-        runtime=10,
+        runtime=look.minutes(10),
     params:
         feature_sets=look.setting("feature_sets"),
         code=look.code("feature_sets"),
@@ -165,7 +165,7 @@ rule study_table:
     threads: 1
     resources:
         mem_mb=look.memory(1000),
-        runtime=10,
+        runtime=look.minutes(10),
     params:
         code=look.code("study_table"),
     message:

@@ -19,8 +19,12 @@ rule activations:
         "../../envs/networks.yaml"
     threads: 1
     resources:
-        mem_mb=look.memory_of(resources.memory_of_activations, look.setting()),
-        runtime=look.minutes(15, 5),
+        mem_mb=look.memory_of(
+            resources.memory_of_activations, look.setting(), look.files
+        ),
+        runtime=look.minutes_of(
+            resources.minutes_of_activations, look.setting(), look.files
+        ),
         gpu=look.gpus,
     params:
         **look.section("activations"),

@@ -18,7 +18,7 @@ rule dataset:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=60,
+        runtime=look.minutes(60),
     params:
         dataset=look.task(lambda task: task.dataset),
         files=look.task(lambda task: data_version(task.dataset)),
@@ -52,7 +52,7 @@ rule check_zoo:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=10,
+        runtime=look.minutes(10),
     params:
         networks=look.task(lambda task: task.entries),
         gap=look.task(lambda task: task.gap),
@@ -121,7 +121,7 @@ rule task:
     threads: 1
     resources:
         mem_mb=look.memory(1000),
-        runtime=10,
+        runtime=look.minutes(10),
     params:
         grid=look.own("zoo", "grid"),
         gap=look.task(lambda task: task.gap),

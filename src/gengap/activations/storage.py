@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from gengap.errors import GengapError
-from gengap.files import writing
+from gengap.files import mapped_arrays, writing
 
 # All metadata under one key: safetensors keeps no order among several, so bytes would differ.
 METADATA_KEY = "gengap"
@@ -77,7 +77,7 @@ def write_sample(sample: Sample, path: str | Path) -> None:
 
 
 def read_sample(path: str | Path) -> Sample:
-    """Read what :func:`write_sample` wrote.
+    """Read what :func:`write_sample` wrote; activations are read when they are first used.
 
     Args:
         path: the file.
@@ -89,16 +89,16 @@ def read_sample(path: str | Path) -> Sample:
         GengapError: the file is missing, damaged, or holds something else.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = json.loads((file.metadata() or {})[METADATA_KEY])
-            return Sample(
-                activations=file.get_tensor("activations"),
-                neurons=file.get_tensor("neurons"),
-                draws=file.get_tensor("draws"),
-                population=metadata["population"],
-                requested=metadata["requested"],
-                layers=tuple((name, size) for name, size in metadata["layers"]),
-            )
+        arrays, described = mapped_arrays(path)
+        metadata = json.loads(described[METADATA_KEY])
+        return Sample(
+            activations=arrays["activations"],
+            neurons=arrays["neurons"],
+            draws=arrays["draws"],
+            population=metadata["population"],
+            requested=metadata["requested"],
+            layers=tuple((name, size) for name, size in metadata["layers"]),
+        )
     except FileNotFoundError:
         raise GengapError(f"{path} does not exist: sample the activations first.") from None
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:

@@ -14,7 +14,14 @@ from torch import Tensor, nn
 from gengap.arguments import whole_number
 from gengap.errors import GengapError
 from gengap.limits import SAMPLED_LAYER_BYTES
-from gengap.networks import Network, evaluating, forward_hooks, input_batches, observed_layers
+from gengap.networks import (
+    Network,
+    batch_size_for,
+    evaluating,
+    forward_hooks,
+    input_batches,
+    observed_layers,
+)
 from gengap.networks.inference import Hook
 from gengap.networks.layout import channels_last
 from gengap.networks.outputs import first_tensor
@@ -36,7 +43,8 @@ class LayerStream:
         inputs: (m, *input_shape).
         skip_layers: first observed layers to leave out.
         batch_size: inputs per forward pass; by default as many as fit into
-            :data:`gengap.limits.SAMPLED_LAYER_BYTES` in the largest observed layer.
+            :data:`gengap.limits.SAMPLED_LAYER_BYTES` in the largest observed layer, and into the
+            memory of :func:`gengap.networks.batch_size_for` in any layer.
 
     Attributes:
         layers: name and number of neurons of each layer, in the order of the forward pass.
@@ -75,7 +83,8 @@ class LayerStream:
         self._run(measure, inputs[:1])
         self.layers = tuple(zip(self._names, sizes, strict=True))
         bytes_per_input = max(sizes) * np.dtype(np.float32).itemsize
-        self._batch_size = batch_size or max(1, SAMPLED_LAYER_BYTES // bytes_per_input)
+        most = max(1, SAMPLED_LAYER_BYTES // bytes_per_input)
+        self._batch_size = batch_size or batch_size_for(self._network, inputs, most)
 
     def visit(self, visit: Visit) -> None:
         """Run all inputs through the network once; ``visit`` sees every layer of every batch.

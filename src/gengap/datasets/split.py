@@ -15,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from gengap.errors import GengapError
-from gengap.files import writing
+from gengap.files import mapped_arrays, writing
+from gengap.limits import PART_BYTES
 
 SPLIT = "gengap.split"
 """The metadata of a file: one key, since safetensors keeps no order among several."""
@@ -128,11 +129,17 @@ def _fault(split: Split) -> str | None:
         return f"labels have shape {labels.shape} for {len(inputs)} inputs, so give one label each"
     if split.groups is not None and split.groups.shape != labels.shape:
         return f"groups have shape {split.groups.shape}, so give one group to each input"
-    if not np.isfinite(inputs).all():
+    if not _is_finite(inputs):
         return "inputs hold NaN or infinity, so remove or repair those samples"
     if split.kind == "tokens" and inputs.min() < 0:
         return f"tokens reach down to {inputs.min()}, so number them from 0"
     return _fault_of_numbers(labels) if split.has_numbers else _fault_of_classes(split)
+
+
+def _is_finite(inputs: np.ndarray) -> bool:
+    """Whether all numbers are finite: a part at a time, since a mask of all is large."""
+    rows = max(1, PART_BYTES // inputs[:1].nbytes)
+    return all(np.isfinite(inputs[i : i + rows]).all() for i in range(0, len(inputs), rows))
 
 
 def _fault_of_numbers(targets: np.ndarray) -> str | None:
@@ -243,6 +250,9 @@ def write_split(split: Split, path: str | Path, *, source: str = "") -> None:
 def read_split(path: str | Path) -> Split:
     """Read a split that ``write_split`` wrote.
 
+    Its arrays are mapped into memory, see :func:`gengap.files.mapped_arrays`: many processes on one
+    machine share them, and a process that runs short of memory drops pages of them.
+
     Args:
         path: the file.
 
@@ -252,14 +262,15 @@ def read_split(path: str | Path) -> Split:
     Raises:
         GengapError: the file is missing, is not such a file, or holds arrays that make no split.
     """
-    with _opened(path) as file:
-        described = json.loads(file.metadata()[SPLIT])
+    with _stating_faults(path):
+        arrays, metadata = mapped_arrays(path)
+        described = json.loads(metadata[SPLIT])
         return Split(
-            file.get_tensor("inputs"),
-            file.get_tensor("labels"),
+            arrays["inputs"],
+            arrays["labels"],
             described["classes"],
             class_names=tuple(described.get("class_names", ())),
-            groups=file.get_tensor("groups") if "groups" in set(file.keys()) else None,
+            groups=arrays.get("groups"),
         )
 
 
@@ -281,7 +292,7 @@ def read_split_or_none(path: str | Path) -> Split | None:
     Raises:
         GengapError: the file is missing, is not such a file, or holds arrays that make no split.
     """
-    with _opened(path) as file:
+    with _stating_faults(path), safe_open(path, framework="numpy") as file:
         absent = json.loads(file.metadata()[SPLIT]) == NO_SPLIT
     return None if absent else read_split(path)
 
@@ -298,16 +309,15 @@ def count_samples(path: str | Path) -> int:
     Raises:
         GengapError: the file is missing, or is not such a file.
     """
-    with _opened(path) as file:
+    with _stating_faults(path), safe_open(path, framework="numpy") as file:
         return int(file.get_slice("labels").get_shape()[0])
 
 
 @contextlib.contextmanager
-def _opened(path: str | Path) -> Iterator[Any]:
-    """Open a file of a split; whatever is wrong with it becomes one sentence."""
+def _stating_faults(path: str | Path) -> Iterator[None]:
+    """Read a file of a split; whatever is wrong with it becomes one sentence."""
     try:
-        with safe_open(path, framework="numpy") as file:
-            yield file
+        yield
     except FileNotFoundError as error:
         raise GengapError(f"{path} does not exist: run the stage that writes it.") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:

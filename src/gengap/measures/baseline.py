@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from gengap.measures.plain import plain_initial, plain_network, plain_norms
 from gengap.measures.registry import measure
@@ -22,6 +22,7 @@ from gengap.networks import batched_outputs, class_logits, difference
 from gengap.networks.differentiation import counted_parameters
 from gengap.networks.effective_weights import effective_copy
 from gengap.training import loss_and_accuracy, mean_loss
+from gengap.training.losses import LOSSES
 
 MARGIN_PERCENTILE = 10.0
 
@@ -147,7 +148,7 @@ def negative_normalised_margin(subject: Subject) -> float:
         The value, without units; 0 where all outputs are equal.
     """
     labels = subject.train.labels
-    logits = class_logits(batched_outputs(subject.network, subject.train))
+    logits = class_logits(_training_logits(subject))
     outputs = logits.numpy(force=True).astype(np.float64)
     rows = np.arange(len(outputs))
     correct = outputs[rows, labels]
@@ -159,6 +160,11 @@ def negative_normalised_margin(subject: Subject) -> float:
         # A network whose outputs are all equal separates nothing: its margin is 0 by convention.
         return 0.0
     return float(-np.percentile(margins, MARGIN_PERCENTILE) / spread)
+
+
+def _training_logits(subject: Subject) -> Tensor:
+    """Return the logits (n, k) of all training inputs, computed once for the family."""
+    return subject.once("logits", lambda: batched_outputs(subject.network, subject.train))
 
 
 @measure("training_accuracy", "negative_training_loss", needs={"fitting_outputs"})
@@ -189,5 +195,7 @@ def fit(subject: Subject) -> dict[str, float | LeftOut]:
             "training_accuracy": accuracy,
             "negative_training_loss": -mean_loss(network, train, subject.loss),
         }
-    loss, accuracy = loss_and_accuracy(network, train, subject.loss)
+    known = LOSSES.get(subject.loss)
+    logits = None if known is None or known.of_outputs else _training_logits(subject)
+    loss, accuracy = loss_and_accuracy(network, train, subject.loss, outputs=logits)
     return {"training_accuracy": accuracy, "negative_training_loss": -loss}

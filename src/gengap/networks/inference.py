@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gengap.errors import GengapError
-from gengap.limits import LAYER_BYTES
+from gengap.limits import GRAPH_BYTES, LAYER_BYTES
 from gengap.networks.device import device_of, dtype_of, tensor_of
 from gengap.networks.differentiation import first_line
 from gengap.networks.inspection import leaf_modules
@@ -49,8 +49,16 @@ Hook = Callable[[nn.Module, tuple[Any, ...], Any], Any]
 """Called with a module, its arguments and its output; what it returns, unless None, replaces the
 output."""
 
-# Numbers in the largest output inside a network for one input, by the shape of the input.
-_LARGEST_OUTPUTS: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], int]] = WeakKeyDictionary()
+
+class _Sizes(NamedTuple):
+    """Numbers in the outputs inside a network for one input, the input itself among them."""
+
+    largest: int
+    together: int
+
+
+# By the shape of the input.
+_OUTPUT_SIZES: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], _Sizes]] = WeakKeyDictionary()
 
 
 def logits(network: nn.Module, inputs: Tensor) -> Tensor:
@@ -264,7 +272,13 @@ def stating_inputs(network: nn.Module, inputs: np.ndarray | Tensor) -> Iterator[
         ) from error
 
 
-def batch_size_for(network: nn.Module, inputs: np.ndarray | Tensor, limit: int = BATCH) -> int:
+def batch_size_for(
+    network: nn.Module,
+    inputs: np.ndarray | Tensor,
+    limit: int = BATCH,
+    *,
+    keeps_graph: bool = False,
+) -> int:
     """Return how many inputs may go through a network at once.
 
     Args:
@@ -272,19 +286,25 @@ def batch_size_for(network: nn.Module, inputs: np.ndarray | Tensor, limit: int =
         inputs: (n, *input_shape), n at least 1; the first one goes through the network to measure
             its layers, once for each network and shape.
         limit: the largest number.
+        keeps_graph: whether a gradient is taken, so that all outputs are kept.
 
     Returns:
         The limit, or fewer where the largest output inside the network, or the input itself, would
-        take more than :data:`gengap.limits.LAYER_BYTES`; at least 1.
+        take more than :data:`gengap.limits.LAYER_BYTES`, or all outputs of a graph together more
+        than :data:`gengap.limits.GRAPH_BYTES`; at least 1.
     """
     shape = tuple(inputs.shape[1:])
-    known = _LARGEST_OUTPUTS.setdefault(network, {})
+    known = _OUTPUT_SIZES.setdefault(network, {})
     if shape not in known:
         _, example = next(input_batches(network, inputs, 1))
         with torch.no_grad(), evaluating(network), stating_inputs(network, inputs):
-            known[shape] = max([example.numel(), *output_sizes(network, example)])
-    bytes_per_input = known[shape] * dtype_of(network).itemsize
-    return max(1, min(limit, LAYER_BYTES // bytes_per_input))
+            sizes = [example.numel(), *output_sizes(network, example)]
+        known[shape] = _Sizes(max(sizes), sum(sizes))
+    itemsize = dtype_of(network).itemsize
+    most = LAYER_BYTES // (known[shape].largest * itemsize)
+    if keeps_graph:
+        most = min(most, GRAPH_BYTES // (known[shape].together * itemsize))
+    return max(1, min(limit, most))
 
 
 def input_batches(

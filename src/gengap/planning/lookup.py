@@ -167,9 +167,47 @@ class Lookup:
 
         return digest
 
-    def minutes(self, one: int, more: int) -> OfWildcards:
-        """Give minutes of a shard: of its first network, and of each of the others."""
-        return lambda wildcards: resources.minutes(one, more, len(self.networks(wildcards)))
+    def minutes(self, one: int, more: int = 0) -> OfAttempt:
+        """Give a request of minutes that grows when a job is tried again.
+
+        Args:
+            one: minutes of a job, or of the first network of a shard.
+            more: minutes of each of the shard's other networks.
+
+        Returns:
+            A function of wildcards and of the attempt.
+        """
+        if not more:
+            return lambda wildcards, attempt: one * attempt
+        return lambda wildcards, attempt: (
+            attempt * resources.minutes(one, more, len(self.networks(wildcards)))
+        )
+
+    def minutes_of(self, model: Callable[..., int], *looked_up: OfWildcards) -> OfAttempt:
+        """Give such a request by a model of :mod:`gengap.planning.resources`.
+
+        Args:
+            model: a function of what is looked up.
+            looked_up: functions of wildcards that give its arguments.
+
+        Returns:
+            A function of wildcards and of the attempt.
+        """
+        return lambda wildcards, attempt: attempt * model(*(look(wildcards) for look in looked_up))
+
+    def files(self, wildcards: Wildcards) -> resources.Files:
+        """Look up the files that say how large the shard's data and networks are."""
+        task, networks = self._task(wildcards), self.networks(wildcards)
+        return resources.Files(
+            *targets.data_files(task.name),
+            tuple(targets.spec_files(task, networks)),
+            tuple(targets.weight_files(task.name, networks)),
+            len(networks),
+        )
+
+    def record_files(self, wildcards: Wildcards) -> list[Path]:
+        """Look up the downloaded files of the training data."""
+        return targets.record_files(self._task(wildcards))
 
     def memory(self, amount: int) -> OfAttempt:
         """Give a request in megabytes that grows when a job is tried again."""
@@ -198,15 +236,15 @@ class Lookup:
         settings = self._task(wildcards).run
         return attempt * resources.memory_of_diagrams(settings, threads, self.device)
 
-    def minutes_of_diagrams(self, wildcards: Wildcards) -> int:
+    def minutes_of_diagrams(self, wildcards: Wildcards, attempt: int) -> int:
         """Give minutes of the diagrams of a shard."""
         networks = len(self.networks(wildcards))
-        return resources.minutes_of_diagrams(self._task(wildcards).run, networks)
+        return attempt * resources.minutes_of_diagrams(self._task(wildcards).run, networks)
 
-    def minutes_of_measures(self, wildcards: Wildcards) -> int:
+    def minutes_of_measures(self, wildcards: Wildcards, attempt: int) -> int:
         """Give minutes of all families of measures of a shard."""
-        families = len(self._task(wildcards).measured)
-        return resources.minutes_of_measures(len(self.networks(wildcards)), families)
+        task, files = self._task(wildcards), self.files(wildcards)
+        return attempt * resources.minutes_of_measures(task.measured, files, slow=task.slow)
 
     def _run(self, wildcards: Wildcards) -> tuple[int, Settings]:
         experiment = self.plan.experiment(wildcards.study, wildcards.experiment)

@@ -1,22 +1,39 @@
 """What the jobs ask for: memory in megabytes, minutes, threads and GPUs.
 
-Memory is bounded by the largest network of a shard and not by the shard's size, since a job works
-on one network at a time; time grows with the shard. Requests grow with the attempt where a rule
-says so.
+Memory is bounded by the data and the largest network of a shard and not by the shard's size, since
+a job works on one network at a time; time grows with the shard, and with the work of its networks.
+Files say how large data and networks are. Snakemake asks for a request when a job is to start,
+which is when these files are there; before that, in a dry run, the largest of PGDL's are assumed.
+Requests grow with the attempt where a rule says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gengap import limits
+from gengap.errors import GengapError
+from gengap.planning import work
 from gengap.planning.settings import Settings
 
-# The libraries' own, data of a small task, and a network with a batch of inputs.
+# The libraries' own, and data of a small task.
 LIBRARIES = 600
+# The libraries' own, and what a batch of inputs takes in a network of any width.
+WORKING = 1200
+# Weights that are held at a time: the network's, its initial ones, with batch normalisation folded
+# into them, and those of a perturbed copy with its gradient, its bounds and its moves.
+COPIES = 8
+# Data of which there is no file yet.
+ASSUMED_DATA = 1200
+# A network with a batch of inputs, where the batch is not bounded by the network's width.
 NETWORK = 2000
+# Of an old or shared core; benchmarks/pgdl_scale.py measures up to three times as many.
+MULTIPLICATIONS_PER_MINUTE = 60 * 2 * 10**10
 # What a GPU's libraries take of the machine's memory, beside it.
 GPU_LIBRARIES = 2000
 # Of a run of an experiment, besides its kernels or graphs; and the budget that is assumed for one.
@@ -42,16 +59,65 @@ def memory(amount: float, device: str = "cpu") -> int:
     return int(amount) + GPU_LIBRARIES * gpus(device)
 
 
-def memory_of_activations(settings: Settings, device: str) -> int:
-    """Return megabytes of one network's activations, which are held twice while they are written.
+@dataclass(frozen=True)
+class Files:
+    """Files that say how large the data and the networks of a shard are.
+
+    Attributes:
+        train, test: the task's data.
+        specs: of the networks of the shard that are described by a file.
+        weights: of the networks of the shard.
+        networks: how many networks the shard has.
+    """
+
+    train: Path
+    test: Path
+    specs: tuple[Path, ...]
+    weights: tuple[Path, ...]
+    networks: int
+
+    @property
+    def data(self) -> int:
+        """Megabytes of the training data."""
+        return megabytes([self.train]) or ASSUMED_DATA
+
+    @property
+    def all_data(self) -> int:
+        """Megabytes of the training and the test data."""
+        return megabytes([self.train, self.test]) or ASSUMED_DATA
+
+    @property
+    def copies(self) -> int:
+        """Megabytes of the copies of the largest network's weights."""
+        return COPIES * max((megabytes([path]) for path in self.weights), default=0)
+
+
+def megabytes(files: Iterable[Path]) -> int:
+    """Return the size of those files that are there, rounded up."""
+    return math.ceil(sum(file.stat().st_size for file in files if file.exists()) / 1_000_000)
+
+
+def samples_of(split: Path) -> int:
+    """Return the number of samples of a split's file; 0 where it is not there."""
+    if not split.exists():
+        return 0
+    with split.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return int(header["labels"]["shape"][0])
+
+
+def memory_of_activations(settings: Settings, files: Files, device: str) -> int:
+    """Return megabytes of one network's activations beside the task's data.
 
     Args:
         settings: those under which the task is run.
+        files: of the shard.
         device: where networks are run.
     """
     drawn = settings["activations"]
     sample = 4 * drawn["neurons"] * drawn["inputs"] * drawn["draws"]
-    return memory(NETWORK + 2 * sample // 1_000_000, device)
+    beside = 4 * limits.SAMPLED_LAYER_BYTES + limits.LAYER_BYTES
+    return memory(LIBRARIES + files.data + files.copies + (sample + beside) // 1_000_000, device)
 
 
 def memory_of_diagrams(settings: Settings, threads: int, device: str) -> int:
@@ -89,11 +155,12 @@ def diagram_threads(settings: Settings) -> int:
     return THREADS if large and _engine(settings) in limits.THREADED_ENGINES else 1
 
 
-def memory_of_measures(families: Iterable[str], device: str) -> int:
+def memory_of_measures(families: Iterable[str], files: Files, device: str) -> int:
     """Return megabytes of families of measures, which are computed one after another.
 
     Args:
         families: their names. Some keep graphs between products, or gradients.
+        files: of the shard.
         device: where networks are run.
     """
     held = {
@@ -101,16 +168,87 @@ def memory_of_measures(families: Iterable[str], device: str) -> int:
         "information": 2 * limits.CURVATURE_GRAPH_BYTES,
         "gradients": 2 * limits.SAMPLE_GRADIENT_BYTES,
     }
-    most = max((held.get(family, 0) for family in families), default=0)
-    return memory(NETWORK + most // 1_000_000, device)
+    most = max(
+        (WORKING if family in work.COUNTED_FAMILIES else NETWORK) + held.get(family, 0) // 1_000_000
+        for family in families
+    )
+    return memory(most + files.data + files.copies, device)
 
 
-def minutes_of_measures(networks: int, families: int) -> int:
-    """Return minutes of all families of measures of a shard of networks.
+def memory_of_import(files: Files, device: str) -> int:
+    """Return megabytes of importing the networks of a shard and running them over all data."""
+    return memory(WORKING + files.all_data + files.copies, device)
+
+
+def memory_of_records(shards: Iterable[Path], device: str) -> int:
+    """Return megabytes of reading the examples of PGDL's files, TensorFlow's own included.
+
+    Args:
+        shards: the files of the training data; compressed ones need the next attempt.
+        device: unused, since nothing is run.
+    """
+    return memory(WORKING + (megabytes(shards) or ASSUMED_DATA))
+
+
+def minutes_of_passes(files: Files, passes: int, default: int) -> int:
+    """Return minutes of forward passes of single inputs through each network of a shard.
+
+    Args:
+        files: of the shard.
+        passes: of one network.
+        default: minutes of a network whose work is not known.
+    """
+    counted = [multiplications_of(spec) for spec in files.specs]
+    unknown = files.networks - len(counted) + counted.count(None)
+    known = sum(count[0] for count in counted if count)
+    return unknown * default + math.ceil(known * passes / MULTIPLICATIONS_PER_MINUTE)
+
+
+def minutes_of_activations(settings: Settings, files: Files) -> int:
+    """Return minutes of the activations of a shard.
+
+    Args:
+        settings: those under which the task is run.
+        files: of the shard.
+    """
+    passes = work.passes_of_activations(settings["activations"])
+    return minutes(15, 1, files.networks) + minutes_of_passes(files, passes, 5)
+
+
+def minutes_of_measures(families: Collection[str], files: Files, *, slow: bool) -> int:
+    """Return minutes of all families of measures of a shard.
 
     A job that is stopped before its end keeps the families that it has computed.
+
+    Args:
+        families: their names.
+        files: of the shard.
+        slow: whether slow measures are computed.
     """
-    return minutes(60, 15, networks) + 30 * (families - 1)
+    counted = [count for spec in files.specs if (count := multiplications_of(spec))]
+    outputs = max((count[1] for count in counted), default=1)
+    samples = samples_of(files.train)
+    passes = [work.passes_of_family(family, samples, outputs, slow=slow) for family in families]
+    together = sum(minutes_of_passes(files, each, 60) for each in passes if each is not None)
+    return minutes(60, 15, files.networks) + 30 * (len(families) - 1) + together
+
+
+def minutes_of_import(files: Files) -> int:
+    """Return minutes of importing a shard, each network run over all data."""
+    passes = samples_of(files.train) + samples_of(files.test)
+    return minutes(30, 2, files.networks) + minutes_of_passes(files, passes, 60)
+
+
+def multiplications_of(spec: Path) -> tuple[int, int] | None:
+    """Count a network's multiplications, see :func:`gengap.planning.work.multiplications`.
+
+    Returns:
+        Their number and that of the outputs; None where they are not known.
+    """
+    try:
+        return work.multiplications(json.loads(spec.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, GengapError):
+        return None  # the job says what is wrong with the file
 
 
 def memory_of_eigenvalues(weights: Path, device: str) -> int:

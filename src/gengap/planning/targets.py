@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from gengap import pgdl_layout
 from gengap.errors import GengapError
 from gengap.names import REFERENCE_FILE
 from gengap.planned_figures import FIGURES
@@ -223,6 +226,60 @@ def run_files(plan: Plan, study: str) -> dict[str, list[str]]:
 def run_settings(plan: Plan, study: str) -> dict[str, list[tuple[int, Settings]]]:
     """Return the place among the seeds and the keywords of a study's runs, by experiment."""
     return {name: experiment.runs for name, experiment in plan.experiments(study).items()}
+
+
+def data_files(task: str) -> tuple[Path, Path]:
+    """Return the files of a task's training and test data."""
+    folder = Path("results", task, "dataset")
+    return folder / "train.safetensors", folder / "test.safetensors"
+
+
+def spec_files(task: TaskPlan, networks: Iterable[int]) -> list[Path]:
+    """Return the files that describe networks, as far as there are any yet.
+
+    Args:
+        task: that has the networks.
+        networks: their positions.
+
+    Returns:
+        The files of the networks that were made; for others of an import, those at its source.
+    """
+    specs = {
+        network: Path("results", task.name, "networks", str(network), "config.json")
+        for network in networks
+    }
+    if task.kind == "pgdl":
+        tree = _downloaded(task)
+        ids = list(pgdl_layout.read_entries(tree.reference)) if tree else []
+        for network, spec in specs.items():
+            if tree and not spec.exists() and network < len(ids):
+                specs[network] = tree.model(ids[network]) / pgdl_layout.CONFIG
+    return [spec for spec in specs.values() if spec.exists()]
+
+
+def weight_files(task: str, networks: Iterable[int]) -> list[Path]:
+    """Return the files of networks' final weights."""
+    folder = Path("results", task, "networks")
+    return [folder / str(network) / "weights.safetensors" for network in networks]
+
+
+def record_files(task: TaskPlan) -> list[Path]:
+    """Return the downloaded files of an import's training data; none before the download."""
+    tree = _downloaded(task)
+    try:
+        return tree.shards("train") if tree else []
+    except GengapError:
+        return []  # the job says which file is missing
+
+
+def _downloaded(task: TaskPlan) -> pgdl_layout.Tree | None:
+    """Return where an import's files are, once they are there."""
+    receipt = Path("results", task.name, "download", "receipt.json")
+    try:
+        content = json.loads(receipt.read_text(encoding="utf-8"))
+        return pgdl_layout.locate(content["tree"], content["task"])
+    except (OSError, ValueError, KeyError, GengapError):
+        return None
 
 
 def weights_of(wildcards: Any) -> Path:

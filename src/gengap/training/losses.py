@@ -138,7 +138,12 @@ LOSSES = {
 
 
 def loss_and_accuracy(
-    network: nn.Module, data: Split, loss: str = "cross_entropy", batch_size: int = BATCH
+    network: nn.Module,
+    data: Split,
+    loss: str = "cross_entropy",
+    batch_size: int = BATCH,
+    *,
+    outputs: Tensor | None = None,
 ) -> tuple[float, float]:
     """Return the mean loss and the accuracy of a network on data, in eval mode.
 
@@ -147,6 +152,8 @@ def loss_and_accuracy(
         data: inputs (n, *input_shape) and labels (n,).
         loss: one of :data:`gengap.names.LOSSES`.
         batch_size: most inputs of one forward pass, see :func:`gengap.networks.batch_size_for`.
+        outputs: what the loss is a function of (n, k), see :func:`loss_inputs`, where it is known
+            already: then the network does not run.
 
     Returns:
         Mean loss over the inputs, and the fraction of right predictions in [0, 1].
@@ -161,7 +168,7 @@ def loss_and_accuracy(
         )
     check_fit(network, data, loss)
     labels = tensor_of(data.labels, device_of(network))
-    return loss_and_accuracy_of(network, data.inputs, labels, loss, batch_size)
+    return loss_and_accuracy_of(network, data.inputs, labels, loss, batch_size, outputs=outputs)
 
 
 def mean_loss(network: nn.Module, data: Split, loss: str, batch_size: int = BATCH) -> float:
@@ -212,6 +219,8 @@ def loss_and_accuracy_of(
     labels: Tensor,
     loss: str,
     batch_size: int = BATCH,
+    *,
+    outputs: Tensor | None = None,
 ) -> tuple[float, float]:
     """Return mean loss and accuracy for inputs and labels on the network's device.
 
@@ -221,6 +230,7 @@ def loss_and_accuracy_of(
         labels: (n,), int64 classes or numbers.
         loss: one of :data:`gengap.names.LOSSES`.
         batch_size: most inputs of one forward pass.
+        outputs: see :func:`loss_and_accuracy`.
 
     Returns:
         Mean loss, and the fraction of right predictions; NaN where the labels are numbers.
@@ -231,13 +241,18 @@ def loss_and_accuracy_of(
     final_activation = final_activation_of(network)
     probabilities = LOSSES[loss].of_outputs and final_activation == "sigmoid"
     with torch.inference_mode(), evaluating(network):
-        for rows, batch in input_batches(network, inputs, size):
-            outputs = loss_inputs(network, batch, loss)
-            losses = sample_losses(outputs, labels[rows], loss, final_activation=final_activation)
+        for start in range(0, len(labels), size):
+            rows = slice(start, min(start + size, len(labels)))
+            if outputs is None:
+                _, batch = next(input_batches(network, inputs[rows], size))
+                of_batch = loss_inputs(network, batch, loss)
+            else:
+                of_batch = outputs[rows]
+            losses = sample_losses(of_batch, labels[rows], loss, final_activation=final_activation)
             total += losses.sum(dtype=torch.float64)
             if probabilities:  # the class is 1 where the logit is above 0
-                outputs = outputs - EVEN_ODDS
-            right += (predictions(outputs) == labels[rows]).sum()
+                of_batch = of_batch - EVEN_ODDS
+            right += (predictions(of_batch) == labels[rows]).sum()
     accuracy = math.nan if labels.is_floating_point() else right.item() / len(labels)
     return total.item() / len(labels), accuracy
 

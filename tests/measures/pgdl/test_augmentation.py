@@ -14,8 +14,10 @@ from tests.measures.pgdl.conftest import Builder, Data, value
 from torch import nn
 
 from gengap.datasets import Split
+from gengap.measures import Subject
 from gengap.measures.pgdl import augmentation
 from gengap.measures.pgdl.drawing import ValueRange
+from gengap.measures.pgdl.outputs import all_scores
 from gengap.networks import build, convolutional, dense, logits, weight_layers
 from gengap.networks.layout import Flatten
 
@@ -173,6 +175,37 @@ def test_normalised_images_are_augmented_in_their_own_range(seeded: Builder, ima
             own.load_state_dict(other.state_dict())
     name = "always_generalize"
     assert value(name, folded, normalised) == pytest.approx(value(name, plain, train), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "different"),
+    # Grey images have a flip twice and no saturation; small ones are not cropped.
+    [((24, 24, 3), 8), ((24, 24, 1), 6), ((8, 8, 3), 7), ((8, 8, 1), 5)],
+)
+def test_inputs_that_no_augmentation_changes_are_scored_once(
+    shape: tuple[int, int, int],
+    different: int,
+    seeded: Builder,
+    images: Data,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network, train = seeded(convolutional(shape, 3, width=4, depth=1)), images(30, shape)
+    scored: list[torch.Tensor] = []
+
+    def remember(network: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+        scored.append(inputs)
+        return all_scores(network, inputs)
+
+    monkeypatch.setattr(augmentation, "all_scores", remember)
+    subject = Subject(network, None, train, np.random.default_rng(0))
+    measured = augmentation.always_generalize(subject)
+    assert len(scored) == different
+    # Without any reuse.
+    monkeypatch.setattr(augmentation, "SCORED", 0)
+    scored.clear()
+    subject = Subject(network, None, train, np.random.default_rng(0))
+    assert augmentation.always_generalize(subject) == measured
+    assert len(scored) >= 8 - 2
 
 
 def test_the_range_of_inputs() -> None:

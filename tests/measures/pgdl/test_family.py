@@ -237,3 +237,30 @@ def test_batches_adapt_to_the_largest_layer(
     with forward_hooks([weight_layers(network)[0][1]], remember):
         assert value(name, network, images()) == pytest.approx(expected, rel=1e-5)
     assert max(sizes) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [
+        ("jacobian_norm", "gengap.networks.inference.GRAPH_BYTES"),
+        ("negative_augmented_margin", "gengap.networks.inference.GRAPH_BYTES"),
+        ("sharpness", "gengap.networks.inference.GRAPH_BYTES"),
+        ("brain", "gengap.measures.pgdl.smoothness.FEATURE_BYTES"),
+        ("label_variation", "gengap.measures.pgdl.smoothness.FEATURE_BYTES"),
+        ("interpex", "gengap.networks.inference.LAYER_BYTES"),
+    ],
+)
+def test_less_memory_changes_nothing_but_rounding(
+    name: str, limit: str, images: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = [
+        {"layer_name": "Conv2D", "filters": 8, "kernel_size": 3, "activation": "relu"},
+        {"layer_name": "Flatten"},
+        {"layer_name": "Dense", "units": 3},
+    ]
+    torch.manual_seed(0)
+    network = build({"model_config": layers, "input_shape": [8, 8, 3]}).eval()
+    expected = value(name, network, images())
+    monkeypatch.setattr(limit, 20_000)
+    monkeypatch.setattr("gengap.measures.pgdl.smoothness.BLOCK", 16)
+    assert value(name, network, images()) == pytest.approx(expected, rel=1e-5)

@@ -13,7 +13,7 @@ from torch import nn
 from gengap.datasets import Split
 from gengap.measures import Subject
 from gengap.measures.pgdl.drawing import draw_balanced
-from gengap.measures.pgdl.smoothness import brain, neighbours, variation
+from gengap.measures.pgdl.smoothness import brain, inner_products, neighbours, variation
 from gengap.networks import convolutional, penultimate
 
 
@@ -21,23 +21,26 @@ from gengap.networks import convolutional, penultimate
 def test_neighbours_are_scikit_learns(count: int) -> None:
     features = np.random.default_rng(0).normal(size=(100, 8))
     units = features / np.linalg.norm(features, axis=1, keepdims=True)
-    found = neighbours(torch.from_numpy(features), count)
+    found = neighbours(inner_products([torch.from_numpy(features)]), count)
     np.testing.assert_array_equal(found.numpy(), kneighbors_graph(units, count).toarray())
 
 
 def test_neighbours_tie_and_are_at_most_all_others() -> None:
     constant = torch.ones(5, 3)
     everyone = 1 - torch.eye(5, dtype=torch.float64)
-    assert torch.equal(neighbours(constant, 1), everyone)
-    assert torch.equal(neighbours(torch.zeros(5, 3), 1), everyone)
+    assert torch.equal(neighbours(inner_products([constant]), 1), everyone)
+    assert torch.equal(neighbours(inner_products([torch.zeros(5, 3)]), 1), everyone)
     rng = torch.Generator().manual_seed(0)
-    assert torch.equal(neighbours(torch.randn(5, 3, generator=rng), 80), everyone)
+    assert torch.equal(neighbours(inner_products([torch.randn(5, 3, generator=rng)]), 80), everyone)
 
 
 def test_neighbours_do_not_see_the_scale_of_features() -> None:
     features = torch.randn(40, 6, generator=torch.Generator().manual_seed(1))
     scales = torch.rand(40, 1, generator=torch.Generator().manual_seed(2)) + 0.1
-    assert torch.equal(neighbours(features, 3), neighbours(features * scales, 3))
+    assert torch.equal(
+        neighbours(inner_products([features]), 3),
+        neighbours(inner_products([features * scales]), 3),
+    )
 
 
 def test_variation_is_that_of_networkx_laplacian() -> None:
@@ -85,7 +88,7 @@ def test_separated_classes_do_not_vary_and_random_labels_do(layered: Builder) ->
     clusters = np.eye(3)[labels] + 0.05 * rng.random((120, 3))
     separated = Split(clusters.astype(np.float32), labels, 3)
     random = Split(separated.inputs, rng.permutation(labels), 3)
-    directed = neighbours(torch.from_numpy(clusters), 1)
+    directed = neighbours(inner_products([torch.from_numpy(clusters)]), 1)
     assert variation(directed, torch.from_numpy(np.eye(3)[labels])) == 0.0
     for name in ("label_variation", "brain", "brain_80_neighbours"):
         assert value(name, network, separated) < value(name, network, random)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from gengap.errors import GengapError
-from gengap.tasks.pgdl.records import read_examples
+from gengap.tasks.pgdl import records
+from gengap.tasks.pgdl.records import read_examples, write_examples
 
 COUNT = 5
 INPUTS = np.random.default_rng(0).random((COUNT, 4, 3, 2), dtype=np.float32)
@@ -63,6 +64,18 @@ def test_numbers_of_other_types_are_read(
     np.testing.assert_array_equal(read, inputs.astype(np.float32))
     np.testing.assert_array_equal(classes, LABELS)
     assert (read.dtype.name, classes.dtype.name) == ("float32", "int64")
+
+
+@pytest.mark.parametrize("size", [1, 2 * INPUTS[0].nbytes, 2**30])
+def test_parts_of_any_size_are_put_together_in_order(
+    tensorflow: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(records, "PART_BYTES", size)
+    inputs = np.concatenate([INPUTS, INPUTS + 1, INPUTS + 2])
+    shards = write_examples(inputs, np.tile(LABELS, 3).astype(np.int64), tmp_path)
+    read, labels = read_examples(shards)
+    np.testing.assert_array_equal(read, inputs)
+    np.testing.assert_array_equal(labels, np.tile(LABELS, 3))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.bool_])

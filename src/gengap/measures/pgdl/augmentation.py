@@ -14,6 +14,7 @@ from scipy.stats import trim_mean
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gengap.measures.moments import RunningVariance
 from gengap.measures.pgdl.drawing import INPUTS, ValueRange, draw
 from gengap.measures.pgdl.outputs import BATCH, all_scores, observe, slopes
 from gengap.measures.registry import measure
@@ -32,11 +33,16 @@ SOBEL_SCALE, SOBEL_OFFSET = 0.25, 0.5
 ERASED_AREA = (0.02, 0.4)
 ERASED_ASPECT = 0.3
 
+SCORED = 3
+"""Sets of inputs that are kept with their scores, in case an augmentation gives them again."""
+
 MARGIN_INPUTS = 500
 CONTRAST = (0.7, 1.0)
 ZOOMS = np.arange(85, 100) / 100
 TRIMMED = 0.05
 TINY = 1e-7
+NORMS = 16
+"""Gradients whose norms are computed at a time."""
 
 Transform = Callable[[Tensor, np.random.Generator], Tensor]
 
@@ -82,8 +88,14 @@ def always_generalize(subject: Subject) -> float:
     original = all_scores(network, inputs)
     augmentations = IMAGES if inputs.ndim == IMAGE_RANK else VECTORS
     total = 0.0
+    scored = [(inputs, original)]
     for name, weight, apply in augmentations:
-        augmented = all_scores(network, values.from_unit(apply(unit, rng)))
+        changed = values.from_unit(apply(unit, rng))
+        # Grey images have no saturation, and small ones are not cropped.
+        augmented = next((known for same, known in scored if torch.equal(same, changed)), None)
+        if augmented is None:
+            augmented = all_scores(network, changed)
+            scored = [*scored, (changed, augmented)][:SCORED]
         total += float(penalties(original, augmented, weight).mean())
         log.info("Always Generalize: %s on %d inputs, penalty so far %.4g", name, len(unit), total)
     full = sum(augmentation.weight for augmentation in IMAGES)
@@ -213,32 +225,38 @@ def negative_augmented_margin(subject: Subject) -> float:
     if inputs.ndim == IMAGE_RANK:
         inputs = _standard_augmentation(inputs, rng)
     name, layer = observed_layers(network)[0]
-    size = batch_size_for(network, inputs, BATCH)
-    parts = [
-        _layer_margins(network, name, layer, batch, batch_labels)
-        for batch, batch_labels in zip(
-            torch.split(inputs, size), torch.split(labels, size), strict=True
-        )
-    ]
+    size = batch_size_for(network, inputs, BATCH, keeps_graph=True)
+    margins, features = [], RunningVariance()
+    for batch, batch_labels in zip(
+        torch.split(inputs, size), torch.split(labels, size), strict=True
+    ):
+        of_batch, outputs = _layer_margins(network, name, layer, batch, batch_labels)
+        margins.append(of_batch)
+        features.add(outputs)
+        del outputs  # before the next batch makes its own
     log.info("Augmented margin: %d inputs", len(inputs))
-    margins, features = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    spread = math.sqrt(trim_mean(features.var(axis=0), TRIMMED))
-    return 0.0 if spread == 0 else float(-margins.mean() / (spread + TINY))
+    spread = math.sqrt(trim_mean(features.variance, TRIMMED))
+    return 0.0 if spread == 0 else float(-np.concatenate(margins).mean() / (spread + TINY))
 
 
 def _layer_margins(
     network: nn.Module, name: str, layer: nn.Module, inputs: Tensor, labels: Tensor
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return margins (n,) at a layer, and its outputs (n, features), float64."""
+    """Return margins (n,) at a layer, float64, and its outputs (n, features)."""
     with torch.enable_grad():
         scores, (features,) = observe(network, [layer], inputs.requires_grad_())
         own = scores.gather(1, labels[:, None])
         other = scores.scatter(1, labels[:, None], -math.inf).amax(1, keepdim=True)
         distances = (own - other)[:, 0]
-        ((slope,),) = slopes([distances.sum()], {name: features})
-    margins = distances.detach().double() / (slope.flatten(1).double().norm(dim=1) + TINY)
-    flat = torch.where(slope.flatten(1).any(1), margins, 0.0)
-    return flat.numpy(force=True), features.flatten(1).double().numpy(force=True)
+        ((norms,),) = slopes([distances.sum()], {name: features}, _norms)
+    margins = distances.detach().double() / (norms + TINY)
+    flat = torch.where(norms > 0, margins, 0.0)
+    return flat.numpy(force=True), features.flatten(1).numpy(force=True)
+
+
+def _norms(slopes: Tensor) -> Tensor:
+    """Return the norms (n,) of gradients (n, ...) in double precision, a few at a time."""
+    return torch.cat([part.flatten(1).double().norm(dim=1) for part in torch.split(slopes, NORMS)])
 
 
 def _standard_augmentation(images: Tensor, rng: np.random.Generator) -> Tensor:

@@ -14,7 +14,7 @@ from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures.pgdl.drawing import draw
 from gengap.measures.pgdl.mixup import label_wise_mixup_error
-from gengap.measures.pgdl.outputs import all_observed
+from gengap.measures.pgdl.outputs import observed_in_batches
 from gengap.measures.registry import measure
 from gengap.measures.results import LeftOut
 from gengap.measures.subject import Subject
@@ -88,20 +88,24 @@ def _first_layer_index(network: nn.Module, train: Split, rng: np.random.Generato
         raise GengapError(
             "The Davies-Bouldin index needs training inputs of two classes: give such data."
         )
-    (outputs,) = all_observed(network, [_first_layer(network)], inputs)
-    features = _pooled(outputs).flatten(1)
     used = len(labels) // ROUND * ROUND or len(labels)
-    rounds = zip(
-        torch.split(features[:used], ROUND), torch.split(labels[:used], ROUND), strict=True
-    )
+    rounds = zip(torch.split(inputs[:used], ROUND), torch.split(labels[:used], ROUND), strict=True)
     # A rare class may be missing from a round.
+    compared = [(part, classes) for part, classes in rounds if len(torch.unique(classes)) > 1]
+    layer = _first_layer(network)
     indices = [
-        davies_bouldin(points, classes)
-        for points, classes in rounds
-        if len(torch.unique(classes)) > 1
-    ] or [davies_bouldin(features, labels)]
-    log.info("Davies-Bouldin index: %d rounds, %d features", len(indices), features.shape[1])
+        davies_bouldin(_features(network, layer, part), classes)
+        for part, classes in compared or [(inputs, labels)]
+    ]
+    log.info("Davies-Bouldin index: %d rounds", len(indices))
     return float(np.mean(indices))
+
+
+def _features(network: nn.Module, layer: nn.Module, inputs: Tensor) -> Tensor:
+    """Return a layer's outputs (n, features), pooled batch by batch."""
+    return torch.cat(
+        observed_in_batches(network, [layer], inputs, lambda parts: _pooled(parts[0]).flatten(1))
+    )
 
 
 def _first_layer(network: nn.Module) -> nn.Module:
@@ -130,17 +134,14 @@ def davies_bouldin(features: Tensor, labels: Tensor) -> float:
     Returns:
         The index, at least 0; 0 if all s or all d are 0.
     """
-    points = features.double()
-    members = [points[labels == label] for label in torch.unique(labels)]
-    centroids = torch.stack([group.mean(0) for group in members])
-    spreads = torch.stack(
-        [
-            (group - centre).norm(dim=1).mean()
-            for group, centre in zip(members, centroids, strict=True)
-        ]
-    )
+    centres, deviations = [], []
+    for label in torch.unique(labels):  # in double precision, one class at a time
+        group = features[labels == label].double()
+        centres.append(group.mean(0))
+        deviations.append((group - centres[-1]).norm(dim=1).mean())
+    centroids, spreads = torch.stack(centres), torch.stack(deviations)
     distances = torch.cdist(centroids, centroids, compute_mode="donot_use_mm_for_euclid_dist")
-    none = torch.zeros((), dtype=points.dtype, device=points.device)
+    none = torch.zeros((), dtype=centroids.dtype, device=centroids.device)
     if torch.allclose(spreads, none) or torch.allclose(distances, none):
         return 0.0
     distances[distances == 0] = torch.inf

@@ -19,7 +19,7 @@ from torch.nn.modules.pooling import _AdaptiveAvgPoolNd, _AvgPoolNd
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures.pgdl.drawing import INPUTS, draw_balanced
-from gengap.measures.pgdl.outputs import BATCH, all_observed, class_scores
+from gengap.measures.pgdl.outputs import BATCH, class_scores, observed_in_batches
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
 from gengap.networks import AdoptedNetwork, batch_size_for, forward_hooks, leaf_modules
@@ -85,11 +85,16 @@ def manifold_mixup_error(subject: Subject) -> float:
     network = subject.network
     inputs, labels = draw_mixed(subject.train, subject.rng, network)
     layer = _first_activation(network, inputs[:1])
-    (features,) = all_observed(network, [layer], inputs)
 
     def scores(left: Tensor, right: Tensor) -> Tensor:
+        # Pairs are of a few inputs each, whose features are computed again for the next batch.
+        members, places = torch.unique(right, return_inverse=True)
+        features = torch.cat(
+            observed_in_batches(network, [layer], inputs[members], lambda parts: parts[0])
+        )
+
         def mix(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            return (output + features[right]) / 2
+            return features[places].add_(output).div_(2)
 
         with forward_hooks([layer], mix):
             return class_scores(network, inputs[left])

@@ -64,7 +64,8 @@ def jacobian_norm(subject: Subject) -> float:
     inputs, _ = draw(subject.train, JACOBIAN_INPUTS, subject.rng, network)
     layers = dict(observed_layers(network)[:-1])
     totals = np.zeros(len(layers) + 1)
-    for batch in torch.split(inputs, batch_size_for(network, inputs, JACOBIAN_BATCH)):
+    size = batch_size_for(network, inputs, JACOBIAN_BATCH, keeps_graph=True)
+    for batch in torch.split(inputs, size):
         totals += len(batch) * _mean_squares(network, layers, batch)
     log.info("Jacobian norm: %d inputs, %d layers", len(inputs), len(totals))
     return float((totals / len(inputs)).mean())
@@ -87,11 +88,12 @@ def _mean_squares(network: nn.Module, layers: dict[str, nn.Module], inputs: Tens
     """
     with torch.enable_grad():
         scores, outputs = observe(network, list(layers.values()), inputs.requires_grad_())
-        rows = slopes(
-            scores.sum(0).unbind(), {"": inputs, **dict(zip(layers, outputs, strict=True))}
+        squares = slopes(
+            scores.sum(0).unbind(),
+            {"": inputs, **dict(zip(layers, outputs, strict=True))},
+            lambda slope: float(slope.square().mean()),
         )
-    squares = np.array([[float(slope.square().mean()) for slope in row] for row in rows])
-    return np.asarray(squares.mean(axis=0))
+    return np.asarray(np.array(squares).mean(axis=0))
 
 
 @measure(needs={"classes"}, slow=True, draws=2)
@@ -157,21 +159,36 @@ def _climb(
     """Set the weights of ``perturbed`` to the original ones, made worse within bounds."""
     centres = [parameter.detach() for parameter in originals]
     bounds = [size * centre.abs() for centre in centres]
-    lowest, steps = [-bound for bound in bounds], [ASCENT_STEP * bound for bound in bounds]
     moves = [bound * share for bound, share in zip(bounds, noise, strict=True)]
     with torch.no_grad():
         for weight, centre, move in zip(weights, centres, moves, strict=True):
             torch.add(centre, move, out=weight.requires_grad_())
+    most = batch_size_for(perturbed, inputs, ASCENT_BATCH, keeps_graph=True)
     batches = zip(torch.split(inputs, ASCENT_BATCH), torch.split(labels, ASCENT_BATCH), strict=True)
     for batch, batch_labels in itertools.islice(itertools.cycle(batches), ASCENT_STEPS):
-        with torch.enable_grad():
-            loss = functional.cross_entropy(class_scores(perturbed, batch), batch_labels)
-            slopes = torch.autograd.grad(loss, weights, materialize_grads=True)
+        slopes = _loss_gradient(perturbed, weights, batch, batch_labels, most)
         with torch.no_grad():
             for place, slope in enumerate(slopes):
-                move = moves[place].addcmul_(steps[place], slope.sign())
-                move.clamp_(lowest[place], bounds[place])
+                bound = bounds[place]
+                move = moves[place].addcmul_(ASCENT_STEP * bound, slope.sign())
+                move.clamp_(-bound, bound)
                 torch.add(centres[place], move, out=weights[place])
+
+
+@torch.enable_grad()
+def _loss_gradient(
+    network: nn.Module, weights: list[nn.Parameter], inputs: Tensor, labels: Tensor, most: int
+) -> list[Tensor]:
+    """Differentiate the mean cross-entropy by weights, with a graph of ``most`` inputs at most."""
+    total: list[Tensor] = []
+    for part, part_labels in zip(torch.split(inputs, most), torch.split(labels, most), strict=True):
+        share = len(part) / len(inputs)
+        loss = share * functional.cross_entropy(class_scores(network, part), part_labels)
+        slopes = torch.autograd.grad(loss, weights, materialize_grads=True)
+        if total:
+            slopes = tuple(torch.add(*pair) for pair in zip(total, slopes, strict=True))
+        total = list(slopes)
+    return total
 
 
 def _accuracy(network: nn.Module, inputs: Tensor, labels: Tensor) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,8 +13,9 @@ from torch.nn import functional
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
+from gengap.limits import FEATURE_BYTES
 from gengap.measures.pgdl.drawing import draw_balanced
-from gengap.measures.pgdl.outputs import all_observed, class_scores
+from gengap.measures.pgdl.outputs import class_scores, observed_in_batches
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
 from gengap.networks import captured, tensor_of, weight_layers
@@ -63,12 +65,12 @@ def brain(subject: Subject) -> dict[str, float]:
     shares = tensor_of(rng.beta(BETA, BETA, len(labels)).astype(np.float32), inputs.device)
     partners = tensor_of(rng.permutation(len(labels)), inputs.device)
     mixed = _mix(inputs, inputs[partners], shares)
-    (features,) = _layer_inputs(network, _called_layers(network, inputs)[-1:], mixed)
+    (products,) = _products(network, _called_layers(network, inputs)[-1:], mixed)
     targets = _mix(signal, signal[partners], shares)
     log.info("BrAIn: graphs of %d mixed inputs", len(labels))
     return {
-        "brain": variation(neighbours(features, FEW), targets),
-        "brain_80_neighbours": variation(neighbours(features, MANY), targets),
+        "brain": variation(neighbours(products, FEW), targets),
+        "brain_80_neighbours": variation(neighbours(products, MANY), targets),
     }
 
 
@@ -102,36 +104,42 @@ def label_variation(subject: Subject) -> float:
     layers = _called_layers(network, inputs)
     last = len(layers) // LAST_PART + 1
     variations = []
-    for features in _layer_inputs(network, layers[-last:], inputs):
-        directed = neighbours(features, FEW)
+    for products in _products(network, layers[-last:], inputs):
+        directed = neighbours(products, FEW)
         variations.append(variation(torch.maximum(directed, directed.T), signal))
     log.info("Label variation: %d layers, %d inputs", len(variations), len(labels))
     return max(variations)
 
 
-def neighbours(features: Tensor, count: int) -> Tensor:
+def inner_products(batches: Sequence[Tensor]) -> Tensor:
+    """Return the inner products (n, n), in float64, of features (n, f) that come in batches."""
+    count, size = sum(map(len, batches)), batches[0].shape[1]
+    products = torch.zeros(count, count, dtype=torch.float64, device=batches[0].device)
+    for start in range(0, size, BLOCK):
+        block = torch.cat([batch[:, start : start + BLOCK].double() for batch in batches])
+        products += block @ block.T
+    return products
+
+
+def neighbours(products: Tensor, count: int) -> Tensor:
     """Join each point to its nearest neighbours in a directed graph.
 
     Args:
-        features: (n, f), n at least 2; compared by direction, so scaling a row changes nothing.
+        products: inner products (n, n) of the points' features, n at least 2; points are compared
+            by direction, so scaling one's features changes nothing.
         count: neighbours of each, at most n - 1, plus ties with the last.
 
     Returns:
         Adjacency (n, n) of 0 and 1 in float64: row i has 1 at the neighbours of i, which is not
         its own.
     """
-    products = torch.zeros(
-        len(features), len(features), dtype=torch.float64, device=features.device
-    )
-    for block in torch.split(features, BLOCK, dim=1):
-        products += block.double() @ block.double().T
     norms = products.diagonal().sqrt()
     cosines = products / torch.outer(norms, norms).clamp_min(torch.finfo(norms.dtype).tiny)
     # A row of zeros stays one: its squared length is 0, those of the others are 1.
     squares = (norms > 0).double()
     distances = squares[:, None] + squares - 2 * cosines
     distances.fill_diagonal_(torch.inf)
-    nearest = min(count, len(features) - 1)
+    nearest = min(count, len(products) - 1)
     limits = distances.kthvalue(nearest, dim=1, keepdim=True).values
     return (distances <= limits + TOLERANCE).double()
 
@@ -182,9 +190,65 @@ def _called_layers(network: nn.Module, inputs: Tensor) -> list[nn.Module]:
     return list(passages)
 
 
-def _layer_inputs(network: nn.Module, layers: Sequence[nn.Module], inputs: Tensor) -> list[Tensor]:
-    """Return the inputs (n, features) of layers."""
-    return [
-        channels_last(values).flatten(1)
-        for values in all_observed(network, layers, inputs, before=True)
+def _products(network: nn.Module, layers: Sequence[nn.Module], inputs: Tensor) -> list[Tensor]:
+    """Return the inner products (n, n) of the inputs of layers.
+
+    Each pass over the network keeps as many features as fit into
+    :data:`gengap.limits.FEATURE_BYTES`; mostly these are all features of all layers.
+    """
+
+    def example(parts: list[Tensor]) -> list[Tensor]:
+        return [_flat(part)[0] for part in parts]
+
+    (first,) = observed_in_batches(network, layers, inputs[:1], example, before=True)
+    most = FEATURE_BYTES // (len(inputs) * first[0].element_size()) // BLOCK * BLOCK
+    passes = _passes([len(features) for features in first], max(BLOCK, most))
+    totals = [
+        torch.zeros(len(inputs), len(inputs), dtype=torch.float64, device=inputs.device)
+        for _ in layers
     ]
+    for columns in passes:
+        kept = partial(_kept, columns=columns)
+        batches = observed_in_batches(network, layers, inputs, kept, before=True)
+        for layer in columns:
+            totals[layer] += inner_products([batch.pop(layer) for batch in batches])
+    return totals
+
+
+def _kept(parts: list[Tensor], columns: Mapping[int, slice]) -> dict[int, Tensor]:
+    """Copy features of a batch, so that the whole inputs of the layers are freed."""
+    return {layer: _flat(parts[layer])[:, part].clone() for layer, part in columns.items()}
+
+
+def _passes(sizes: Sequence[int], most: int) -> list[dict[int, slice]]:
+    """Share features out to passes over a network.
+
+    Args:
+        sizes: number of features of each layer.
+        most: features that are kept in a pass.
+
+    Returns:
+        For each pass the features of each layer that are kept.
+
+    Example:
+        >>> _passes([3, 5], 8)
+        [{0: slice(0, 3, None), 1: slice(0, 5, None)}]
+        >>> _passes([3, 5], 4)
+        [{0: slice(0, 3, None)}, {1: slice(0, 4, None)}, {1: slice(4, 5, None)}]
+    """
+    passes: list[dict[int, slice]] = [{}]
+    room = most
+    for layer, size in enumerate(sizes):
+        for start in range(0, size, most):
+            part = slice(start, min(start + most, size))
+            if part.stop - part.start > room:
+                passes.append({})
+                room = most
+            passes[-1][layer] = part
+            room -= part.stop - part.start
+    return passes
+
+
+def _flat(values: Tensor) -> Tensor:
+    """Return a layer's inputs as features (b, f)."""
+    return channels_last(values).flatten(1)

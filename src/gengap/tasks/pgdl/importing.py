@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,28 +77,33 @@ def import_dataset(tree: Tree, folder: str | Path) -> None:
     config, network = _first_built(tree)
     parts = read_reference(tree.reference).parts
     for part in PARTS:
+        file = Path(folder) / "dataset" / f"{part}.safetensors"
         if part not in parts:
-            write_no_split(Path(folder) / "dataset" / f"{part}.safetensors")
+            write_no_split(file)
             continue
-        shards = tree.shards(part)
-        inputs, labels = read_examples(shards)
-        source = shards[0].parent
-        outside = np.flatnonzero((labels < 0) | (labels >= network.outputs))
-        if outside.size:
-            raise GengapError(
-                f"{source}: example {outside[0]} has the label {labels[outside[0]]}, outside of "
-                f"the {network.outputs} classes of {config}: download the task again."
-            )
-        if inputs.shape[1:] != network.input_shape:
-            raise GengapError(
-                f"{source} has inputs of shape {inputs.shape[1:]}, but {config} takes "
-                f"{network.input_shape}: the two do not belong together."
-            )
-        try:
-            split = Split(inputs, labels, network.outputs)
-        except GengapError as error:
-            raise GengapError(f"{source}: {error}") from error
-        write_split(split, Path(folder) / "dataset" / f"{part}.safetensors")
+        # One part is held at a time.
+        write_split(_read_part(tree.shards(part), config, network), file)
+
+
+def _read_part(shards: Sequence[Path], config: Path, network: Network) -> Split:
+    """Read the examples of one part of the data, which must fit a network."""
+    inputs, labels = read_examples(shards)
+    source = shards[0].parent
+    outside = np.flatnonzero((labels < 0) | (labels >= network.outputs))
+    if outside.size:
+        raise GengapError(
+            f"{source}: example {outside[0]} has the label {labels[outside[0]]}, outside of "
+            f"the {network.outputs} classes of {config}: download the task again."
+        )
+    if inputs.shape[1:] != network.input_shape:
+        raise GengapError(
+            f"{source} has inputs of shape {inputs.shape[1:]}, but {config} takes "
+            f"{network.input_shape}: the two do not belong together."
+        )
+    try:
+        return Split(inputs, labels, network.outputs)
+    except GengapError as error:
+        raise GengapError(f"{source}: {error}") from error
 
 
 def source_digest(tree: Tree, position: int) -> str:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from gengap.errors import GengapError
 from gengap.files import writing
+from gengap.limits import PART_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +56,10 @@ def read_examples(shards: Sequence[Path]) -> tuple[NDArray[np.float32], NDArray[
             sentence names the shard and the example); or the shards hold no example.
     """
     tensorflow = _tensorflow()
-    inputs: list[NDArray[np.float32]] = []
+    parts: list[NDArray[np.float32]] = []
+    waiting: list[NDArray[np.float32]] = []
     labels: list[int] = []
+    shape: tuple[int, ...] = ()
     integers = False
     for shard in shards:
         for number, record in enumerate(_records(tensorflow, shard)):
@@ -64,21 +67,34 @@ def read_examples(shards: Sequence[Path]) -> tuple[NDArray[np.float32], NDArray[
                 example, label = _parsed(tensorflow, record)
             except _OddExampleError as error:
                 raise GengapError(_fault(shard, number, str(error))) from error
-            if inputs and example.shape != inputs[0].shape:
-                odd = f"inputs of shape {example.shape} where the first has {inputs[0].shape}"
+            shape = shape if labels else example.shape
+            if example.shape != shape:
+                odd = f"inputs of shape {example.shape} where the first has {shape}"
                 raise GengapError(_fault(shard, number, odd))
             integers = integers or example.dtype.kind != "f"
             with np.errstate(over="ignore"):  # a split refuses infinite inputs
-                inputs.append(example.astype(np.float32, copy=False))
+                waiting.append(example.astype(np.float32, copy=False))
             labels.append(label)
+            if len(waiting) * waiting[0].nbytes >= PART_BYTES:
+                parts.append(np.stack(waiting))
+                waiting.clear()
     if integers:
         log.warning(
             "%s holds inputs of integers, which are read as they are, without scaling.",
             shards[0].parent,
         )
-    if not inputs:
+    if not labels:
         raise GengapError(f"{shards[0].parent} holds no example: download the task again.")
-    return np.stack(inputs), np.array(labels, dtype=np.int64)
+    if waiting:
+        parts.append(np.stack(waiting))
+    # Not concatenated: each part is freed once it is copied, so that nothing is held twice.
+    inputs = np.empty((len(labels), *shape), np.float32)
+    start = len(labels)
+    while parts:
+        part = parts.pop()
+        inputs[start - len(part) : start] = part
+        start -= len(part)
+    return inputs, np.array(labels, dtype=np.int64)
 
 
 def write_examples(
