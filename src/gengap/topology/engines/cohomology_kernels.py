@@ -10,10 +10,14 @@ points beside its last edge, a row has one more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core import types
+from numba.extending import intrinsic
 
 from gengap.topology.engines.fast_kernels import (
     GOLDEN,
@@ -34,12 +38,112 @@ Ends = npt.NDArray[np.uint16]
 
 ABSENT = np.int32(0x7FFFFFFF)
 NONE = -1
-# Rows of numbers are compared in blocks of this length, which the rows are filled up to.
-BLOCK = 64
+# Rows of numbers are filled up to whole words of bits.
+WORD = 64
 # Numbers of rows fill at most this many bits.
 KEY_BITS = 63
 # Arrays that grow begin with this length.
 ROOM = 64
+
+
+# ---- hash tables and heaps ---------------------------------------------------------------------
+
+
+@compiled
+def slot(pivot: Integers, row: int) -> int:
+    """Return where a hash table holds this pivot, or where it belongs."""
+    last = np.uint64(len(pivot) - 1)
+    index = ((np.uint64(row) * GOLDEN) >> HALF_WORD) & last
+    while pivot[index] != NONE and pivot[index] != row:
+        index = (index + ONE) & last
+    return int(np.int64(index))
+
+
+@compiled
+def doubled(array: Integers) -> Integers:
+    """Return an array of twice the length that begins with this one."""
+    longer = np.empty(2 * len(array), array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
+@compiled
+def rehash(pivot: Integers, item: Integers, new_pivot: Integers, new_item: Integers) -> None:
+    """Enter everything in a hash table into a larger one."""
+    for index in range(len(pivot)):
+        if pivot[index] != NONE:
+            new = slot(new_pivot, pivot[index])
+            new_pivot[new] = pivot[index]
+            new_item[new] = item[index]
+
+
+@compiled
+def insert(rows: Integers, size: int, row: int) -> None:
+    """Put a number into a binary heap of ``size`` numbers."""
+    index = size
+    while index > 0:
+        parent = (index - 1) >> 1
+        if rows[parent] <= row:
+            break
+        rows[index] = rows[parent]
+        index = parent
+    rows[index] = row
+
+
+@compiled
+def remove_first(rows: Integers, size: int) -> int:
+    """Take the first number out of a heap; returns how many are left."""
+    size -= 1
+    row = rows[size]
+    index, child = 0, 1
+    while child < size:
+        if child + 1 < size and rows[child + 1] < rows[child]:
+            child += 1
+        if row <= rows[child]:
+            break
+        rows[index] = rows[child]
+        index = child
+        child = 2 * index + 1
+    rows[index] = row
+    return size
+
+
+@compiled
+def push(edges: Integers, columns: Integers, size: int, edge: int, column: int) -> None:
+    """Put a column into a heap of ``size`` columns, in the order of the edges where they are."""
+    index = size
+    while index > 0:
+        parent = (index - 1) >> 1
+        if edges[parent] < edge or (edges[parent] == edge and columns[parent] <= column):
+            break
+        edges[index] = edges[parent]
+        columns[index] = columns[parent]
+        index = parent
+    edges[index] = edge
+    columns[index] = column
+
+
+@compiled
+def pop(edges: Integers, columns: Integers, size: int) -> int:
+    """Take the first column out of a heap; returns how many are left."""
+    size -= 1
+    edge, column = edges[size], columns[size]
+    index, child = 0, 1
+    while child < size:
+        if child + 1 < size and (
+            edges[child + 1] < edges[child]
+            or (edges[child + 1] == edges[child] and columns[child + 1] < columns[child])
+        ):
+            child += 1
+        if edge < edges[child] or (edge == edges[child] and column <= columns[child]):
+            break
+        edges[index] = edges[child]
+        columns[index] = columns[child]
+        index = child
+        child = 2 * index + 1
+    edges[index] = edge
+    columns[index] = column
+    return size
 
 
 # ---- faces and cofaces -------------------------------------------------------------------------
@@ -81,39 +185,54 @@ def packed_row(edge: int, x: int, y: int, z: int, others: int, bits: int) -> int
     return (((((edge << bits) | high) << bits) | middle) << bits) | low
 
 
-@compiled
-def first_joined(
-    row_a: Numbers, row_b: Numbers, row_v: Numbers, row_w: Numbers, edge: int, start: int, stop: int
-) -> int:
-    """Return the first point from ``start`` on that earlier edges join to four, or ``stop``."""
-    bound = np.int32(edge)
-    begin = start - start % BLOCK
-    while begin < stop:
-        least = ABSENT
-        for x in range(begin, begin + BLOCK):
-            one = row_a[x] if row_a[x] > row_b[x] else row_b[x]
-            other = row_v[x] if row_v[x] > row_w[x] else row_w[x]
-            one = one if one > other else other
-            least = one if one < least else least
-        if least < bound:
-            for x in range(max(begin, start), min(begin + BLOCK, stop)):
-                if row_a[x] < bound and row_b[x] < bound and row_v[x] < bound and row_w[x] < bound:
-                    return x
-        begin += BLOCK
-    return stop
+def _comparison() -> Callable[[Numbers, int, int, int], np.uint64]:
+    """Return the comparison of 64 numbers at once, for which Numba has no expression."""
+
+    @intrinsic
+    def compare(_: Any, numbers: Any, row: Any, start: Any, bound: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = context.make_array(signature.args[0])(context, builder, arguments[0])
+            width = builder.extract_value(array.shape, 1)
+            index = builder.add(builder.mul(arguments[1], width), arguments[2])
+            integer = ir.IntType(32)
+            vector = ir.VectorType(integer, WORD)
+            undefined = ir.Constant(vector, ir.Undefined)
+            address = builder.bitcast(builder.gep(array.data, [index]), vector.as_pointer())
+            loaded = builder.load(address)
+            loaded.align = 4
+            first = builder.insert_element(undefined, arguments[3], integer(0))
+            bounds = builder.shuffle_vector(first, undefined, ir.Constant(vector, [0] * WORD))
+            below = builder.icmp_signed("<", loaded, bounds)
+            return builder.bitcast(below, ir.IntType(WORD))
+
+        return types.uint64(numbers, types.int64, types.int64, types.int32), generate
+
+    return cast(Callable[[Numbers, int, int, int], np.uint64], compare)
+
+
+bits_below = _comparison()  # numbers[row, start : start + 64] < bound, as the bits of a word
 
 
 @compiled
-def next_last_edge(
-    row_a: Numbers, row_b: Numbers, row_v: Numbers, row_w: Numbers, reached: int
-) -> int:
+def joined(numbers: Numbers, a: int, b: int, v: int, w: int, edge: int, start: int) -> np.uint64:
+    """Return the points that earlier edges join to four, as the word of bits at ``start``."""
+    return (
+        bits_below(numbers, a, start, edge)
+        & bits_below(numbers, b, start, edge)
+        & bits_below(numbers, v, start, edge)
+        & bits_below(numbers, w, start, edge)
+    )
+
+
+@compiled
+def next_last_edge(numbers: Numbers, a: int, b: int, v: int, w: int, reached: int) -> int:
     """Return the first edge after ``reached`` that is the last one of a row, or ABSENT."""
     # Unsigned, so that what is not after ``reached`` becomes large: one comparison does.
     least = np.uint32(0xFFFFFFFF)
     after = np.uint32(reached + 1)
-    for x in range(len(row_a)):
-        one = row_a[x] if row_a[x] > row_b[x] else row_b[x]
-        other = row_v[x] if row_v[x] > row_w[x] else row_w[x]
+    for x in range(numbers.shape[1]):
+        one = numbers[a, x] if numbers[a, x] > numbers[b, x] else numbers[b, x]
+        other = numbers[v, x] if numbers[v, x] > numbers[w, x] else numbers[w, x]
         one = one if one > other else other
         beyond = np.uint32(np.uint32(one) - after)
         least = beyond if beyond < least else least
@@ -136,70 +255,76 @@ def row_over(
 
 
 @compiled
-def first_beyond(w: int, high: int, low: int) -> int:
-    """Return the smallest x such that w and x, sorted, come after (high, low)."""
-    if w > high:
-        return 0
-    if w == high:
-        return low + 1
-    return high if w > low else high + 1
+def points_of(ends: Ends, others: int, bits: int, column: int) -> tuple[int, int, int, int]:
+    """Return the points of a column: its last edge, and v <= w beside it; a triangle has v = w."""
+    mask = (1 << bits) - 1
+    a, b = ends_of(ends, column >> (others * bits))
+    return a, b, column & mask, (column >> ((others - 1) * bits)) & mask
 
 
 @compiled
-def next_row(numbers: Numbers, ends: Ends, others: int, bits: int, column: int, last: int) -> int:
-    """Return the first row after ``last`` that has a column as a face, or NONE.
+def next_edge(numbers: Numbers, ends: Ends, others: int, bits: int, column: int, edge: int) -> int:
+    """Return the first edge after ``edge`` that is the last one of a row over a column, or NONE.
 
-    First come the rows of the same last edge, over points that earlier edges join to all of the
-    column, in the order of the points. Each other row has a last edge of its own.
+    Args:
+        numbers: of the edges.
+        ends: of the edges.
+        others: see above.
+        bits: see above.
+        column: whose last edge is not after ``edge``.
+        edge: number of an edge.
+
+    Returns:
+        The number of the edge, at most one end of which is a point of the column.
     """
-    mask = (1 << bits) - 1
-    edge = column >> (others * bits)
-    a, b = ends_of(ends, edge)
-    v = column & mask
-    w = (column >> ((others - 1) * bits)) & mask
-    row_a, row_b, row_v, row_w = numbers[a], numbers[b], numbers[v], numbers[w]
-    reached = last >> ((others + 1) * bits)  # NONE stays NONE
-    if reached <= edge:
-        start = 0
-        if reached == edge:
-            z = last & mask
-            y = (last >> bits) & mask
-            if others == 1:
-                start = first_beyond(w, y, z)
-            else:
-                x = (last >> (2 * bits)) & mask
-                if w > x:
-                    start = 0
-                elif w == x:
-                    start = first_beyond(v, y, z)
-                else:
-                    start = x if w > y or (w == y and v > z) else x + 1
-        n = len(row_a)
-        x = first_joined(row_a, row_b, row_v, row_w, edge, start, n)
-        if x < n:
-            return packed_row(edge, w, x, v, others, bits)
-        reached = edge
-    else:
-        # The row whose last edge is that of ``last`` may come after it.
-        p, q = ends_of(ends, reached)
-        has_p = p in (a, b, v, w)
-        has_q = q in (a, b, v, w)
-        if has_p != has_q:
-            x = q if has_p else p
-            if (
-                row_a[x] <= reached
-                and row_b[x] <= reached
-                and row_v[x] <= reached
-                and row_w[x] <= reached
-            ):
-                row = row_over(a, b, v, w, p, q, reached, others, bits)
-                if row > last:
-                    return row
-    following = next_last_edge(row_a, row_b, row_v, row_w, reached)
-    if following >= ABSENT:
+    a, b, v, w = points_of(ends, others, bits, column)
+    following = next_last_edge(numbers, a, b, v, w, edge)
+    return following if following < ABSENT else NONE
+
+
+@compiled
+def row_at(numbers: Numbers, ends: Ends, others: int, bits: int, column: int, edge: int) -> int:
+    """Return the row over a column with another last edge, a later one, or NONE."""
+    a, b, v, w = points_of(ends, others, bits, column)
+    p, q = ends_of(ends, edge)
+    has_p = p in (a, b, v, w)
+    if has_p == (q in (a, b, v, w)):
         return NONE
-    p, q = ends_of(ends, following)
-    return row_over(a, b, v, w, p, q, following, others, bits)
+    x = q if has_p else p
+    for point in (a, b, v, w):
+        if numbers[point, x] > edge:
+            return NONE
+    return row_over(a, b, v, w, p, q, edge, others, bits)
+
+
+@compiled
+def enter_rows(
+    numbers: Numbers,
+    ends: Ends,
+    others: int,
+    bits: int,
+    column: int,
+    last: int,
+    rows: Integers,
+    size: int,
+) -> int:
+    """Put all rows over a column with the same last edge that come after ``last`` into a heap.
+
+    Returns:
+        The size of the heap.
+    """
+    edge = column >> (others * bits)
+    a, b, v, w = points_of(ends, others, bits, column)
+    for begin in range(0, numbers.shape[1], WORD):
+        points = joined(numbers, a, b, v, w, edge, begin)
+        while points != ZERO:
+            x = begin + int(np.int64(lowest(points)))
+            points &= points - ONE
+            row = packed_row(edge, w, x, v, others, bits)
+            if row > last:
+                insert(rows, size, row)
+                size += 1
+    return size
 
 
 @compiled
@@ -209,116 +334,15 @@ def apparent_column(numbers: Numbers, ends: Ends, others: int, bits: int, row: i
     It is the face opposite to the row's smallest point beside the last edge, if no smaller point
     makes a row of the same last edge with that face.
     """
-    mask = (1 << bits) - 1
-    edge = row >> ((others + 1) * bits)
-    smallest = row & mask
-    v = (row >> bits) & mask
-    w = (row >> (others * bits)) & mask
-    row_a, row_b = numbers[ends[edge, 0]], numbers[ends[edge, 1]]
-    x = first_joined(row_a, row_b, numbers[v], numbers[w], edge, 0, smallest)
-    return row >> bits if x == smallest else NONE
-
-
-# ---- hash tables and heaps ---------------------------------------------------------------------
-
-
-@compiled
-def slot(pivot: Integers, row: int) -> int:
-    """Return where a hash table holds this pivot, or where it belongs."""
-    last = np.uint64(len(pivot) - 1)
-    index = ((np.uint64(row) * GOLDEN) >> HALF_WORD) & last
-    while pivot[index] != NONE and pivot[index] != row:
-        index = (index + ONE) & last
-    return int(np.int64(index))
-
-
-@compiled
-def doubled(array: Integers) -> Integers:
-    """Return an array of twice the length that begins with this one."""
-    longer = np.empty(2 * len(array), array.dtype)
-    longer[: len(array)] = array
-    return longer
-
-
-@compiled
-def rehash(pivot: Integers, item: Integers, new_pivot: Integers, new_item: Integers) -> None:
-    """Enter everything in a hash table into a larger one."""
-    for index in range(len(pivot)):
-        if pivot[index] != NONE:
-            new = slot(new_pivot, pivot[index])
-            new_pivot[new] = pivot[index]
-            new_item[new] = item[index]
-
-
-@compiled
-def push(rows: Integers, columns: Integers, size: int, row: int, column: int) -> None:
-    """Put an entry into a binary heap of ``size`` entries."""
-    index = size
-    while index > 0:
-        parent = (index - 1) >> 1
-        if rows[parent] < row or (rows[parent] == row and columns[parent] <= column):
-            break
-        rows[index] = rows[parent]
-        columns[index] = columns[parent]
-        index = parent
-    rows[index] = row
-    columns[index] = column
-
-
-@compiled
-def replace_first(rows: Integers, columns: Integers, size: int, row: int, column: int) -> None:
-    """Put an entry in place of the first one of a heap of ``size`` entries."""
-    index = 0
-    while True:
-        child = 2 * index + 1
-        if child >= size:
-            break
-        if child + 1 < size and (
-            rows[child + 1] < rows[child]
-            or (rows[child + 1] == rows[child] and columns[child + 1] < columns[child])
-        ):
-            child += 1
-        if row < rows[child] or (row == rows[child] and column <= columns[child]):
-            break
-        rows[index] = rows[child]
-        columns[index] = columns[child]
-        index = child
-    rows[index] = row
-    columns[index] = column
-
-
-@compiled
-def advance(
-    numbers: Numbers,
-    ends: Ends,
-    others: int,
-    bits: int,
-    rows: Integers,
-    columns: Integers,
-    size: int,
-) -> tuple[int, bool]:
-    """Move all columns that stand at the first row of the heap to their next rows.
-
-    Returns:
-        The size of the heap, and whether the number of these columns is odd.
-    """
-    row = rows[0]
-    odd = False
-    while size > 0 and rows[0] == row:
-        column = columns[0]
-        size -= 1
-        replace_first(rows, columns, size, rows[size], columns[size])
-        if size > 0 and rows[0] == row and columns[0] == column:
-            # The same column twice counts as none.
-            size -= 1
-            replace_first(rows, columns, size, rows[size], columns[size])
-            continue
-        odd = not odd
-        following = next_row(numbers, ends, others, bits, column, row)
-        if following != NONE:
-            push(rows, columns, size, following, column)
-            size += 1
-    return size, odd
+    smallest = row & ((1 << bits) - 1)
+    column = row >> bits
+    edge = column >> (others * bits)
+    a, b, v, w = points_of(ends, others, bits, column)
+    for begin in range(0, smallest, WORD):
+        points = joined(numbers, a, b, v, w, edge, begin)
+        if points != ZERO:
+            return column if begin + int(np.int64(lowest(points))) == smallest else NONE
+    return column
 
 
 # ---- the reduction -----------------------------------------------------------------------------
@@ -402,44 +426,98 @@ def reduce_column(
     pivot: Integers,
     item: Integers,
     pool: Integers,
-    rows: Integers,
+    edges: Integers,
     columns: Integers,
-) -> tuple[int, int, Integers, Integers]:
+    rows: Integers,
+    final: Integers,
+) -> tuple[int, int]:
     """Add reduced sums to a column until the first row of its sum is no pivot yet.
 
+    The columns of the sum wait in a heap for the next last edge of a row of theirs. All rows with
+    one last edge are made at once, and added up in a heap of their own.
+
     Returns:
-        That row, or NONE if the sum is empty; the size of the heap; and its two arrays, which hold
-        the columns of the sum that have further rows.
+        That row, or NONE if the sum is empty; and how many of ``columns`` are those of the sum that
+        may have further rows, or NONE if one of the last four arrays is too short.
     """
-    size = 0
-    row = next_row(numbers, ends, others, bits, column, NONE)
-    if row != NONE:
-        push(rows, columns, size, row, column)
-        size += 1
+    # No array is replaced here: Numba would count references all the time.
+    edges[0], columns[0] = column >> (others * bits), column
+    size = 1
     while size > 0:
-        row = rows[0]
-        size, odd = advance(numbers, ends, others, bits, rows, columns, size)
-        if not odd:
-            continue
-        start, stop = 0, 1
-        partner = apparent_column(numbers, ends, others, bits, row)
-        if partner == NONE:
-            place = slot(pivot, row)
-            if pivot[place] == NONE:
-                return row, size, rows, columns
-            partner = item[place]
-            if partner < 0:
-                start = -partner
-                stop = start + pool[start - 1]
-        while size + stop - start > len(rows):
-            rows, columns = doubled(rows), doubled(columns)
-        for index in range(start, stop):
-            summand = partner if partner >= 0 else pool[index]
-            following = next_row(numbers, ends, others, bits, summand, row)
+        edge = edges[0]
+        # Rows with this last edge, and columns that have none with a later one.
+        held, ended = 0, 0
+        while size > 0 and edges[0] == edge:
+            column = columns[0]
+            size = pop(edges, columns, size)
+            if size > 0 and edges[0] == edge and columns[0] == column:
+                # The same column twice counts as none.
+                size = pop(edges, columns, size)
+                continue
+            if held + len(numbers) > len(rows) or ended == len(final):
+                return NONE, NONE
+            if column >> (others * bits) == edge:
+                held = enter_rows(numbers, ends, others, bits, column, NONE, rows, held)
+            else:
+                a, b, v, w = points_of(ends, others, bits, column)
+                p, q = ends_of(ends, edge)
+                insert(rows, held, row_over(a, b, v, w, p, q, edge, others, bits))
+                held += 1
+            following = next_edge(numbers, ends, others, bits, column, edge)
             if following != NONE:
-                push(rows, columns, size, following, summand)
+                push(edges, columns, size, following, column)
                 size += 1
-    return NONE, 0, rows, columns
+            else:
+                final[ended] = column
+                ended += 1
+        while held > 0:
+            row = rows[0]
+            odd = False
+            while held > 0 and rows[0] == row:
+                held = remove_first(rows, held)
+                odd = not odd
+            if not odd:
+                continue
+            start, stop = 0, 1
+            partner = apparent_column(numbers, ends, others, bits, row)
+            if partner == NONE:
+                place = slot(pivot, row)
+                if pivot[place] == NONE:
+                    if size + ended > len(columns):
+                        return NONE, NONE
+                    for index in range(ended):
+                        columns[size + index] = final[index]
+                    return row, size + ended
+                partner = item[place]
+                if partner < 0:
+                    start = -partner
+                    stop = start + pool[start - 1]
+            if size + stop - start > len(edges):
+                return NONE, NONE
+            for index in range(start, stop):
+                summand = partner if partner >= 0 else pool[index]
+                own = summand >> (others * bits)
+                if own > edge:
+                    push(edges, columns, size, own, summand)
+                    size += 1
+                    continue
+                if held + len(numbers) > len(rows) or ended == len(final):
+                    return NONE, NONE
+                if own == edge:
+                    held = enter_rows(numbers, ends, others, bits, summand, row, rows, held)
+                else:
+                    other = row_at(numbers, ends, others, bits, summand, edge)
+                    if other > row:
+                        insert(rows, held, other)
+                        held += 1
+                following = next_edge(numbers, ends, others, bits, summand, edge)
+                if following != NONE:
+                    push(edges, columns, size, following, summand)
+                    size += 1
+                else:
+                    final[ended] = summand
+                    ended += 1
+    return NONE, 0
 
 
 @compiled
@@ -470,7 +548,8 @@ def reduce_all(
         flip(adjacent, words, np.uint64(ends[edge, 0]), np.uint64(ends[edge, 1]))
     lune, among = np.empty(words, np.uint64), np.empty(words, np.uint64)
     minima = np.empty(n, np.int64)
-    rows, columns = np.empty(ROOM, np.int64), np.empty(ROOM, np.int64)
+    edges, columns = np.empty(ROOM, np.int64), np.empty(ROOM, np.int64)
+    rows, final = np.empty(n + ROOM, np.int64), np.empty(ROOM, np.int64)
     pivot, item = np.full(ROOM, NONE, np.int64), np.empty(ROOM, np.int64)
     pool, bars = np.empty(ROOM, np.int64), np.empty(ROOM, np.int64)
     pivots, filled, births = 0, 0, 0
@@ -498,9 +577,25 @@ def reduce_all(
                 column = (face << bits) | minima[index]
                 if cleared[slot(cleared, column)] != NONE:
                     continue
-                row, size, rows, columns = reduce_column(
-                    numbers, ends, others, bits, column, pivot, item, pool, rows, columns
-                )
+                size = NONE
+                while size == NONE:
+                    row, size = reduce_column(
+                        numbers,
+                        ends,
+                        others,
+                        bits,
+                        column,
+                        pivot,
+                        item,
+                        pool,
+                        edges,
+                        columns,
+                        rows,
+                        final,
+                    )
+                    if size == NONE:
+                        edges, columns = doubled(edges), doubled(columns)
+                        rows, final = doubled(rows), doubled(final)
                 death = row >> ((others + 1) * bits)
                 if death != edge:
                     if 2 * births == len(bars):
@@ -540,7 +635,7 @@ class Cohomology:
 
     def __init__(self, n: int, edges: int) -> None:
         self._bits = max(1, (n - 1).bit_length())
-        self._numbers = np.full((n, -(-n // BLOCK) * BLOCK), ABSENT, np.int32)
+        self._numbers = np.full((n, -(-n // WORD) * WORD), ABSENT, np.int32)
         self._ends = np.empty((edges, 2), np.uint16)
         self._added = 0
 
