@@ -85,10 +85,14 @@ def vietoris_rips(
         ) from error
 
 
-def warm() -> None:
-    """Compile the engine, or load it from Numba's cache, by a run on a tiny matrix."""
+def warm(max_dim: int = 3) -> None:
+    """Compile the engine, or load it from Numba's cache, by a run on a tiny matrix.
+
+    Args:
+        max_dim: the highest dimension of homology that will be computed.
+    """
     steps = np.abs(np.subtract.outer(np.arange(POINTS_TO_WARM), np.arange(POINTS_TO_WARM)))
-    vietoris_rips(np.minimum(steps, POINTS_TO_WARM - steps), max_dim=3)
+    vietoris_rips(np.minimum(steps, POINTS_TO_WARM - steps), max_dim=max_dim)
 
 
 def _swept(values: Matrix, threshold: float | None, max_dim: int) -> list[Diagram]:
