@@ -1,24 +1,27 @@
 """Compare the persistence engine with the others that are installed, on trained networks.
 
     python benchmarks/engine.py [--giotto-python PATH] [--sizes 500 1000 2000 3000]
+    python benchmarks/engine.py --h2
 
 Four networks are trained on scikit-learn's digits. Their matrices hold 1 - |correlation| of the
 activations of n sampled neurons on all 1797 images, and are kept under
 results/benchmarks/engine/matrices. Each engine runs in a process of its own, one at a time: H0 and
 H1, defaults, one thread. The script writes engine.csv, engine.md and engine.png to
 results/benchmarks/engine, and prints the table and the ratios. It stops if any two engines disagree
-in a single bit.
+in a single bit. With --h2 it measures H0 to H2 of functional graphs and of smaller matrices, and
+writes engine_h2.csv and engine_h2.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +61,16 @@ Most of these channels never fire again.
 """
 RATIOS_FROM = 2000
 """The smallest number of points that counts in the mean ratio."""
+
+H2_NETWORKS = ("well-fitted CNN", "overfitted MLP")
+FUNCTIONAL_GRAPH = 0.6
+"""Threshold of the published functional graphs: |r| >= 0.4."""
+H2_SIZES = ((200, math.inf), (600, math.inf), (600, FUNCTIONAL_GRAPH), (1000, FUNCTIONAL_GRAPH))
+"""Numbers of points and thresholds of each network."""
+MIXTURE_POINTS, MIXTURE_INPUTS, MIXTURE_PARTS, MIXTURE_SIZE = 140, 400, 10, 20
+
+Case = tuple[str, int, float, Path]
+"""A matrix: its name, number of points, threshold, and file."""
 
 
 def networks() -> dict[str, Callable[[], tuple[Network, NDArray[np.float32]]]]:
@@ -104,22 +117,24 @@ def networks() -> dict[str, Callable[[], tuple[Network, NDArray[np.float32]]]]:
     }
 
 
-def matrices(folder: Path, sizes: list[int]) -> list[tuple[str, int, Path]]:
+def matrices(folder: Path, sizes: Sequence[tuple[int, float]], names: Sequence[str]) -> list[Case]:
     """Make the matrices that do not exist yet.
 
     Args:
         folder: where the matrices are kept.
-        sizes: numbers of points.
+        sizes: numbers of points, each with a threshold.
+        names: of the networks.
 
     Returns:
-        Name, number of points and file of each matrix.
+        The cases, network by network.
     """
     from gengap.seeding import generator
     from gengap.topology import correlation_dissimilarity
 
-    largest = max(*sizes, SAMPLED)
-    cases = []
-    for name, make in networks().items():
+    largest = max(*(n for n, _ in sizes), SAMPLED)
+    cases: list[Case] = []
+    for name in names:
+        make = networks()[name]
         whole = folder / f"{name}, n={largest} of {largest}.npy"
         if not whole.exists():
             from gengap.activations import sample
@@ -130,17 +145,40 @@ def matrices(folder: Path, sizes: list[int]) -> list[tuple[str, int, Path]]:
             sampled = sample(network, inputs, neurons=largest, draws=1, sampling="uniform", rng=rng)
             rows = rng.permutation(sampled.draws[0])
             save(whole, correlation_dissimilarity(sampled.activations[rows]))
-        for n in sizes:
+        for n, threshold in sizes:
             path = folder / f"{name}, n={n} of {largest}.npy"
             if not path.exists():
                 save(path, np.ascontiguousarray(np.load(whole, mmap_mode="r")[:n, :n]))
-            cases.append((name, n, path))
+            cases.append((name, n, threshold, path))
+    return cases
+
+
+def noise(folder: Path) -> Case:
+    """Make the matrix of Gaussian noise, unless it exists."""
+    from gengap.seeding import generator
+    from gengap.topology import correlation_dissimilarity
+
     path = folder / f"Gaussian noise, n={NOISE_POINTS}.npy"
     if not path.exists():
-        noise = generator(0, "benchmark", "noise").standard_normal((NOISE_POINTS, NOISE_INPUTS))
-        save(path, correlation_dissimilarity(noise))
-    cases.append(("Gaussian noise", NOISE_POINTS, path))
-    return cases
+        values = generator(0, "benchmark", "noise").standard_normal((NOISE_POINTS, NOISE_INPUTS))
+        save(path, correlation_dissimilarity(values))
+    return "Gaussian noise", NOISE_POINTS, math.inf, path
+
+
+def mixture(folder: Path) -> Case:
+    """Make the matrix of rectified random units on a mixture of Gaussians, unless it exists."""
+    from gengap.seeding import generator
+    from gengap.topology import correlation_dissimilarity
+
+    path = folder / f"rectified mixture, n={MIXTURE_POINTS}.npy"
+    if not path.exists():
+        rng = generator(0, "benchmark", "mixture")
+        centres = rng.standard_normal((MIXTURE_PARTS, MIXTURE_SIZE))
+        inputs = centres[rng.integers(0, MIXTURE_PARTS, MIXTURE_INPUTS)]
+        inputs += rng.standard_normal(inputs.shape)
+        values = rng.standard_normal((MIXTURE_POINTS, MIXTURE_SIZE)) @ inputs.T
+        save(path, correlation_dissimilarity(np.maximum(values, 0)))
+    return "rectified mixture", MIXTURE_POINTS, math.inf, path
 
 
 def save(path: Path, matrix: NDArray[np.floating]) -> None:
@@ -149,7 +187,9 @@ def save(path: Path, matrix: NDArray[np.floating]) -> None:
         np.save(part, matrix)
 
 
-def run(python: str, engine: str, matrix: Path, diagrams: Path) -> dict[str, Any]:
+def run(
+    python: str, engine: str, matrix: Path, diagrams: Path, max_dim: int, threshold: float
+) -> dict[str, Any]:
     """Run one engine on one matrix in a process of its own.
 
     Args:
@@ -157,6 +197,8 @@ def run(python: str, engine: str, matrix: Path, diagrams: Path) -> dict[str, Any
         engine: its name.
         matrix: file of the matrix.
         diagrams: file to which the process writes the diagrams.
+        max_dim: the highest dimension of homology.
+        threshold: edges longer than this do not enter.
 
     Returns:
         What `engine_run.py` prints.
@@ -166,7 +208,7 @@ def run(python: str, engine: str, matrix: Path, diagrams: Path) -> dict[str, Any
     """
     threads = {f"{kind}_NUM_THREADS": "1" for kind in ("OMP", "OPENBLAS", "MKL")}
     process = subprocess.run(
-        [python, str(RUNNER), engine, str(matrix), str(diagrams)],
+        [python, str(RUNNER), engine, str(matrix), str(diagrams), str(max_dim), str(threshold)],
         env={**os.environ, **threads},
         capture_output=True,
         text=True,
@@ -184,12 +226,13 @@ def installed(python: str, engine: str) -> bool:
     return not subprocess.run([python, "-c", check], cwd=folder, capture_output=True).returncode
 
 
-def measure(interpreters: dict[str, str], cases: list[tuple[str, int, Path]]) -> pd.DataFrame:
+def measure(interpreters: dict[str, str], cases: list[Case], max_dim: int = 1) -> pd.DataFrame:
     """Run every engine on every matrix.
 
     Args:
         interpreters: the interpreter of each engine.
-        cases: name, number of points and file of each matrix.
+        cases: the matrices.
+        max_dim: the highest dimension of homology.
 
     Returns:
         One row for each matrix and engine.
@@ -199,20 +242,21 @@ def measure(interpreters: dict[str, str], cases: list[tuple[str, int, Path]]) ->
     """
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, n, matrix in cases:
+        for name, n, threshold, matrix in cases:
             agreed: dict[str, bytes] | None = None
             for engine, python in interpreters.items():
                 diagrams = Path(folder, "diagrams.npz")
-                row = run(python, engine, matrix, diagrams)
+                row = run(python, engine, matrix, diagrams, max_dim, threshold)
                 with np.load(diagrams) as loaded:
-                    bars = {dimension: loaded[dimension] for dimension in ("h0", "h1")}
+                    bars = {dimension: loaded[dimension] for dimension in loaded.files}
                 content = {dimension: array.tobytes() for dimension, array in bars.items()}
                 if content != (agreed := agreed or content):
                     raise SystemExit(
                         f"{engine} disagrees with {next(iter(interpreters))}: {matrix}"
                     )
                 counts = {f"{dimension}_bars": len(array) for dimension, array in bars.items()}
-                rows.append({"matrix": name, "n": n, "engine": engine, **row, **counts})
+                case = {"matrix": name, "n": n, "threshold": threshold}
+                rows.append({**case, "engine": engine, **row, **counts})
                 print(f"{name}, n={n}, {engine}: {row['cpu_s']:.2f} s CPU", flush=True)
     return pd.DataFrame(rows)
 
@@ -285,6 +329,33 @@ def markdown(table: pd.DataFrame) -> str:
     return f"CPU seconds of one call (peak MB of its process).\n\n{body}\n\n{ratios(table)}"
 
 
+def h2_markdown(table: pd.DataFrame) -> str:
+    """Format the table of H0 to H2, and how the better of the others compares with ours."""
+    others = [engine for engine in ENGINES[1:] if engine in set(table["engine"])]
+    engines = [ENGINES[0], *others]
+    versions = table.groupby("engine")["version"].first()
+    titles = [f"{engine} {versions[engine]}" for engine in engines]
+    head = ["matrix", "threshold", "n", "H1", "H2", *titles]
+    lines = [" | ".join(head), " | ".join("---" for _ in head)]
+    costs = table.assign(added=table["peak_mb"] - table["before_mb"])
+    ratios = []
+    for _, rows in costs.groupby(["matrix", "n", "threshold"], sort=False):
+        name, n, threshold = rows[["matrix", "n", "threshold"]].iloc[0]
+        by_engine = rows.set_index("engine")[["cpu_s", "added"]]
+        ratios.append(by_engine.loc[others].min() / by_engine.loc[ENGINES[0]])
+        cells = [f"{cpu:.3g} ({added:.3g})" for cpu, added in by_engine.loc[engines].to_numpy()]
+        limit = "none" if math.isinf(threshold) else f"{threshold:g}"
+        counts = [str(rows[f"h{k}_bars"].iloc[0]) for k in (1, 2)]
+        lines.append(" | ".join([name, limit, str(n), *counts, *cells]))
+    body = "\n".join(f"| {line} |" for line in lines)
+    cpu, added = (geometric_mean(column) for _, column in pd.DataFrame(ratios).items())
+    return (
+        f"CPU seconds of one call (MB that it adds to the process).\n\n{body}\n\nThe better of the "
+        f"others takes {cpu:.1f} times our CPU time and {added:.1f} times what our call adds "
+        "(geometric means).\n"
+    )
+
+
 @styled
 def plot_costs(table: pd.DataFrame) -> Figure:
     """Plot time and memory of the engines against the number of points, a column a network."""
@@ -319,11 +390,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--giotto-python", default=sys.executable, help="Python with giotto-ph")
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 1000, 2000, 3000])
+    parser.add_argument("--h2", action="store_true", help="H0 to H2 of smaller matrices")
     arguments = parser.parse_args()
     pythons = {e: arguments.giotto_python if e == REFERENCE else sys.executable for e in ENGINES}
     interpreters = {e: python for e, python in pythons.items() if installed(python, e)}
     print("engines:", ", ".join(interpreters), flush=True)
-    table = measure(interpreters, matrices(FOLDER / "matrices", sorted(arguments.sizes)))
+    folder = FOLDER / "matrices"
+    if arguments.h2:
+        cases = [*matrices(folder, H2_SIZES, H2_NETWORKS), mixture(folder)]
+        table = measure(interpreters, cases, max_dim=2)
+        with writing(FOLDER / "engine_h2.csv") as part:
+            table.to_csv(part, index=False)
+        with writing(FOLDER / "engine_h2.md") as part:
+            part.write_text(h2_markdown(table))
+        print(f"\n{h2_markdown(table)}")
+        return
+    sizes = [(n, math.inf) for n in sorted(arguments.sizes)]
+    cases = [*matrices(folder, sizes, list(networks())), noise(folder)]
+    table = measure(interpreters, cases)
 
     with writing(FOLDER / "engine.csv") as part:
         table.to_csv(part, index=False)

@@ -1,8 +1,9 @@
 """Run one engine on one matrix in this process, for `benchmarks/engine.py`.
 
-    python benchmarks/engine_run.py ENGINE MATRIX.npy DIAGRAMS.npz
+    python benchmarks/engine_run.py ENGINE MATRIX.npy DIAGRAMS.npz MAX_DIM THRESHOLD
 
-Only that engine need be installed. The script prints one line of JSON. It holds CPU and wall
+Only that engine need be installed. THRESHOLD is inf for no limit. The script prints
+one line of JSON. It holds CPU and wall
 seconds of the call alone, after imports and after compiled code was loaded. It also holds, in MB,
 the peak memory of the process, its memory before the call, and the memory that pages of files
 (libraries) take after the call, which processes share.
@@ -10,13 +11,16 @@ the peak memory of the process, its memory before the call, and the memory that 
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
 import json
+import math
 import os
 import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,14 +29,16 @@ PACKAGES = {"gengap": "gengap", "ripser.py": "ripser", "giotto-ph": "giotto-ph",
 
 Matrix = NDArray[np.floating]
 Engine = Callable[[Matrix], Sequence[ArrayLike]]
-"""Computes the bars (births and deaths) of H0 and H1 from a matrix of dissimilarities."""
+"""Computes the bars (births and deaths) of H0, H1, ... from a matrix of dissimilarities."""
 
 
-def prepare(engine: str) -> Engine:
+def prepare(engine: str, max_dim: int = 1, threshold: float = math.inf) -> Engine:
     """Import an engine, with its compiled code.
 
     Args:
         engine: its name.
+        max_dim: the highest dimension of homology.
+        threshold: edges longer than this do not enter.
 
     Returns:
         The function that computes the diagrams.
@@ -44,20 +50,29 @@ def prepare(engine: str) -> Engine:
         from gengap.topology import persistence_diagrams
         from gengap.topology.engines.fast import warm
 
-        warm()
-        return persistence_diagrams
+        warm(max_dim)
+        return lambda matrix: persistence_diagrams(matrix, max_dim, threshold)
     if engine == "ripser.py":
         from ripser import ripser
 
-        return lambda matrix: ripser(matrix, distance_matrix=True)["dgms"]
+        return lambda matrix: ripser(
+            matrix, maxdim=max_dim, thresh=threshold, distance_matrix=True
+        )["dgms"]
     if engine == "giotto-ph":
         from gph import ripser_parallel
 
-        return lambda matrix: ripser_parallel(matrix, metric="precomputed")["dgms"]
+        return lambda matrix: ripser_parallel(
+            matrix, maxdim=max_dim, thresh=threshold, metric="precomputed"
+        )["dgms"]
     if engine == "GUDHI":
         from gudhi.sklearn import RipsPersistence
 
-        rips = RipsPersistence([0, 1], input_type="full distance matrix", homology_coeff_field=2)
+        rips = RipsPersistence(
+            list(range(max_dim + 1)),
+            threshold=threshold,
+            input_type="full distance matrix",
+            homology_coeff_field=2,
+        )
         return lambda matrix: rips.fit_transform([matrix])[0]
     raise SystemExit(f"Unknown engine {engine!r}: choose one of {', '.join(PACKAGES)}.")
 
@@ -82,18 +97,22 @@ def memory(field: str) -> float:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith(field))
 
 
-def main(engine: str, matrix_path: str, diagrams_path: str) -> None:
+def main(engine: str, matrix_path: str, diagrams_path: str, max_dim: str, threshold: str) -> None:
     """Run one engine, write its diagrams and print its costs."""
     version = importlib.metadata.version(PACKAGES[engine])
-    compute = prepare(engine)
+    compute = prepare(engine, int(max_dim), float(threshold))
     matrix = np.load(matrix_path)
+    # What was freed goes back to the system and the peak starts anew, so that it is the call's.
+    ctypes.CDLL(None).malloc_trim(0)
+    with open("/proc/self/clear_refs", "w") as peak:
+        peak.write("5")
     before, cpu, wall = memory("VmRSS"), cpu_seconds(), time.perf_counter()
     diagrams = compute(matrix)
     cpu, wall = cpu_seconds() - cpu, time.perf_counter() - wall
     measured = {"version": version, "cpu_s": cpu, "wall_s": wall, "before_mb": before}
     measured.update(peak_mb=memory("VmHWM"), files_mb=memory("RssFile"))
-    h0, h1 = (canonical(diagram) for diagram in diagrams)
-    np.savez(diagrams_path, h0=h0, h1=h1)
+    arrays: dict[str, Any] = {f"h{k}": canonical(bars) for k, bars in enumerate(diagrams)}
+    np.savez(diagrams_path, **arrays)
     print(json.dumps(measured), flush=True)
     # Some engines fail while the interpreter shuts down; the result is complete by now.
     os._exit(0)

@@ -11,7 +11,7 @@ LEAST_REFERENCE = 20
 
 # ---- engines of persistence diagrams -----------------------------------------------------------
 
-ENGINE_MAX_DIM: dict[str, int | None] = {"fast": 1, "ripser": None, "gudhi": None}
+ENGINE_MAX_DIM: dict[str, int | None] = {"fast": 3, "ripser": None, "gudhi": None}
 """Highest dimension of homology that each engine computes; None is no limit."""
 
 AUTO_ENGINES = ("fast", "ripser")
@@ -24,32 +24,18 @@ Ripser holds Python's lock all the while, and GUDHI takes too much memory to run
 """
 
 ENGINE_BYTES_PER_PAIR: dict[str, tuple[int, ...]] = {
-    "fast": (12,),
+    "fast": (12, 12, 24, 48),
     "ripser": (550, 550, 2200),
     "gudhi": (550, 550, 2200),
 }
 """Bytes that each engine takes per pair of neurons for H0, H1, ...
 
-The last entry holds for all higher dimensions too. The fast engine keeps a few matrices, the others
-a list of simplices.
+The last entry holds for all higher dimensions too. The fast engine keeps a few matrices and, above
+H1, sums of columns; the others keep a list of simplices.
 """
 
 ENGINE_MINUTES: dict[str, int] = {"fast": 30, "ripser": 240, "gudhi": 240}
 """Minutes to request for the diagrams of one network; a draw takes seconds, or else minutes."""
-
-
-def first_engine(engines: tuple[str, ...], max_dim: int) -> str:
-    """Return the first engine that computes homology up to a dimension.
-
-    Args:
-        engines: names in order of preference, the last one without limit.
-        max_dim: the highest dimension of homology.
-
-    Returns:
-        The engine's name.
-    """
-    limits = {engine: ENGINE_MAX_DIM[engine] for engine in engines}
-    return next(name for name, limit in limits.items() if limit is None or max_dim <= limit)
 
 
 def resolve_engine(engine: str, max_dim: int) -> str:
@@ -62,7 +48,10 @@ def resolve_engine(engine: str, max_dim: int) -> str:
     Returns:
         The name as it is, or the one that ``auto`` chooses.
     """
-    return first_engine(AUTO_ENGINES, max_dim) if engine == "auto" else engine
+    if engine != "auto":
+        return engine
+    limits = {name: ENGINE_MAX_DIM[name] for name in AUTO_ENGINES}
+    return next(name for name, limit in limits.items() if limit is None or max_dim <= limit)
 
 
 def engine_bytes_per_pair(engine: str, max_dim: int) -> int:

@@ -37,7 +37,7 @@ def test_diagrams_take_what_the_engine_keeps_for_each_pair() -> None:
     fast, slow = settings(3000), settings(3000, engine="ripser")
     assert resources.memory_of_diagrams(fast, 1, "cpu") < 2000
     assert resources.memory_of_diagrams(slow, 1, "cpu") > 5000
-    assert resources.memory_of_diagrams(settings(3000, 2), 1, "cpu") > 19000
+    assert resources.memory_of_diagrams(settings(3000, 2, "gudhi"), 1, "cpu") > 19000
     more = resources.memory_of_diagrams(fast, 4, "cpu")
     assert more > resources.memory_of_diagrams(fast, 1, "cpu")
 
@@ -46,7 +46,8 @@ def test_only_our_own_engine_has_threads_and_only_for_many_neurons() -> None:
     assert resources.diagram_threads(settings(3000)) == 4
     assert resources.diagram_threads(settings(64)) == 1
     assert resources.diagram_threads(settings(3000, engine="gudhi")) == 1
-    assert resources.diagram_threads(settings(3000, max_dim=2)) == 1
+    assert resources.diagram_threads(settings(3000, max_dim=3)) == 4
+    assert resources.diagram_threads(settings(3000, max_dim=4)) == 1
 
 
 def test_time_grows_with_the_shard_and_memory_does_not() -> None:

@@ -22,7 +22,7 @@ def test_each_draw_has_the_diagrams_of_its_own_neurons() -> None:
     rng = np.random.default_rng(1)
     draws = np.array([np.sort(rng.choice(30, 12, replace=False)) for _ in range(4)])
     sample = random_sample(draws)
-    of_draws = draw_diagrams(sample, max_dim=2, threshold=0.9, engine="ripser")
+    of_draws = draw_diagrams(sample, max_dim=2, threshold=0.9, threads=2)
     assert len(of_draws) == 4
     for rows, diagrams in zip(draws, of_draws, strict=True):
         dissimilarity = correlation_dissimilarity(sample.activations[rows])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from gengap.topology.engines.fast import vietoris_rips
 Matrix = npt.NDArray[np.float32]
 Generator = np.random.Generator
 
-# Matrices of each of the seven kinds; raise it for a longer fuzz.
+# Matrices of each of the seven kinds up to H1; raise it for a longer fuzz.
 FUZZ = int(os.environ.get("GENGAP_FUZZ", "300"))
 LARGEST = 60
 
@@ -37,14 +38,15 @@ def tidy(bars: npt.ArrayLike) -> Matrix:
     return proper[np.lexsort((proper[:, 1], proper[:, 0]))]
 
 
-def by_ripser(matrix: Matrix, threshold: float | None) -> list[Matrix]:
+def by_ripser(matrix: Matrix, threshold: float | None, max_dim: int = 1) -> list[Matrix]:
     limit = np.inf if threshold is None else threshold
-    return [tidy(d) for d in ripser(matrix, thresh=limit, distance_matrix=True)["dgms"]]
+    diagrams = ripser(matrix, maxdim=max_dim, thresh=limit, distance_matrix=True)["dgms"]
+    return [tidy(bars) for bars in diagrams]
 
 
-def by_gudhi(matrix: Matrix, threshold: float | None) -> list[Matrix]:
+def by_gudhi(matrix: Matrix, threshold: float | None, max_dim: int = 1) -> list[Matrix]:
     persistence = RipsPersistence(
-        homology_dimensions=[0, 1],
+        homology_dimensions=list(range(max_dim + 1)),
         threshold=np.inf if threshold is None else threshold,
         input_type="full distance matrix",
         num_collapses=0,
@@ -53,11 +55,11 @@ def by_gudhi(matrix: Matrix, threshold: float | None) -> list[Matrix]:
     return [tidy(d) for d in persistence.fit_transform([matrix])[0]]
 
 
-def assert_as_oracles(matrix: Matrix, threshold: float | None, what: str) -> None:
-    ours = vietoris_rips(matrix, threshold)
+def assert_as_oracles(matrix: Matrix, threshold: float | None, what: str, max_dim: int = 1) -> None:
+    ours = vietoris_rips(matrix, threshold, max_dim)
     for oracle in (by_ripser, by_gudhi):
         for dimension, (mine, theirs) in enumerate(
-            zip(ours, oracle(matrix, threshold), strict=True)
+            zip(ours, oracle(matrix, threshold, max_dim), strict=True)
         ):
             assert mine.dtype == np.float32
             assert mine.tobytes() == theirs.tobytes(), (what, oracle.__name__, dimension)
@@ -172,6 +174,23 @@ def test_agrees_bitwise_with_both_oracles_on_small_matrices(
     assert most >= 4
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("max_dim", "largest", "share"), [(2, 26, 6), (3, 14, 15)])
+def test_agrees_bitwise_with_both_oracles_above_h1(
+    kind: Callable[[int, Generator], npt.NDArray[np.float64]],
+    max_dim: int,
+    largest: int,
+    share: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On 350 matrices up to H2 and 140 up to H3; GENGAP_FUZZ=1800 makes 2100 of the former."""
+    monkeypatch.setattr(fast, "SMALLEST_WINDOW", 1)
+    for seed in range(FUZZ // share):
+        rng = np.random.default_rng(seed)
+        matrix = spoilt(kind(int(np.ceil(largest * rng.random() ** 0.8)), rng), rng)
+        assert_as_oracles(matrix, random_threshold(matrix, rng), f"seed {seed}", max_dim)
+
+
 def hidden_activations(
     network: MLPClassifier, inputs: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
@@ -207,6 +226,10 @@ def test_agrees_bitwise_with_both_oracles_on_trained_networks(case: str, width: 
     assert len(h1) > 50
     assert_as_oracles(matrix, None, case)
     assert_as_oracles(matrix, float(np.median(h1)), case)
+    if width == 200:
+        some = np.ascontiguousarray(matrix[:160, :160])
+        assert_as_oracles(some, None, case, max_dim=2)
+        assert_as_oracles(matrix, 0.5, case, max_dim=2)
     if width == 600:
         windows = list(fast._windows(matrix.view(np.uint32), fast.INFINITE_KEY))
         assert len(windows) >= fast.WINDOWS - 1
@@ -219,6 +242,7 @@ def test_no_point_has_no_bar() -> None:
     h0, h1 = vietoris_rips(np.zeros((0, 0)))
     assert h0.shape == h1.shape == (0, 2)
     assert h0.dtype == h1.dtype == np.float32
+    assert [bars.shape for bars in vietoris_rips(np.zeros((0, 0)), max_dim=3)] == [(0, 2)] * 4
 
 
 def test_one_point_never_dies() -> None:
@@ -265,8 +289,21 @@ def test_a_complete_bipartite_graph_has_all_its_loops(left: int, right: int) -> 
     assert h1.tolist() == [[1, 2]] * ((left - 1) * (right - 1))
 
 
-def test_the_projective_plane_has_a_loop_over_two_elements() -> None:
-    """The loop is twice itself a boundary: it lives over F2 only."""
+@pytest.mark.parametrize("parts", [(2, 2, 2), (3, 4, 5), (40, 2, 3), (2, 2, 2, 2), (3, 2, 4, 3)])
+def test_a_complete_multipartite_graph_has_a_sphere_for_each_choice(parts: tuple[int, ...]) -> None:
+    """Its cliques are the join of discrete sets, a wedge of spheres; no other homology lives."""
+    part = np.repeat(np.arange(len(parts)), parts)
+    matrix = np.where(part[:, None] == part[None], 2.0, 1.0) - 2 * np.eye(len(part))
+    top = len(parts) - 1
+    diagrams = vietoris_rips(matrix, max_dim=top)
+    assert diagrams[top].tolist() == [[1, 2]] * int(np.prod(np.array(parts) - 1))
+    for between in diagrams[1:top]:
+        assert len(between) == 0
+    assert vietoris_rips(matrix, 1.0, top)[top][:, 1].tolist() == [np.inf] * len(diagrams[top])
+
+
+def test_the_projective_plane_has_a_loop_and_a_void_over_two_elements() -> None:
+    """The loop is twice itself a boundary, and the plane has no side: they live over F2 only."""
     corners = (123, 134, 145, 156, 126, 235, 346, 245, 356, 246)
     triangles = [frozenset(map(int, str(three))) for three in corners]
     edges = {frozenset(e) for t in triangles for e in itertools.combinations(t, 2)}
@@ -274,14 +311,16 @@ def test_the_projective_plane_has_a_loop_over_two_elements() -> None:
     assert all(sum(e < t for t in triangles) == 2 for e in edges)
     faces = [*vertices, *sorted(edges, key=sorted), *triangles]
     matrix = [[0 if a == b else 1 if a < b or b < a else 2 for b in faces] for a in faces]
-    assert vietoris_rips(matrix)[1].tolist() == [[1, 2]]
+    _, loops, voids = vietoris_rips(matrix, max_dim=2)
+    assert loops.tolist() == voids.tolist() == [[1, 2]]
 
 
 def test_points_at_distance_zero_count_once() -> None:
     rng = np.random.default_rng(0)
     matrix = noisy_circle(30, rng)
     copies = np.repeat(np.arange(30), rng.integers(1, 5, 30))
-    once, often = vietoris_rips(matrix), vietoris_rips(matrix[copies][:, copies])
+    once = vietoris_rips(matrix, max_dim=3)
+    often = vietoris_rips(matrix[copies][:, copies], max_dim=3)
     for one, many in zip(once, often, strict=True):
         np.testing.assert_array_equal(one, many)
 
@@ -290,17 +329,17 @@ def test_points_at_distance_zero_count_once() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("n", "max_dim"), [(150, 1), (60, 2), (30, 3)])
 def test_the_order_of_points_and_the_unit_do_not_matter(
-    kind: Callable[[int, Generator], npt.NDArray[np.float64]],
+    kind: Callable[[int, Generator], npt.NDArray[np.float64]], n: int, max_dim: int
 ) -> None:
     rng = np.random.default_rng(1)
-    matrix = kind(150, rng).astype(np.float32)
-    order = rng.permutation(150)
-    diagrams = vietoris_rips(matrix)
+    matrix = kind(n, rng).astype(np.float32)
+    order = rng.permutation(n)
     for bars, same, scaled in zip(
-        diagrams,
-        vietoris_rips(matrix[order][:, order]),
-        vietoris_rips(2**-9 * matrix),
+        vietoris_rips(matrix, max_dim=max_dim),
+        vietoris_rips(matrix[order][:, order], max_dim=max_dim),
+        vietoris_rips(2**-9 * matrix, max_dim=max_dim),
         strict=True,
     ):
         assert bars.tobytes() == same.tobytes()
@@ -343,10 +382,11 @@ def test_only_the_float32_values_count() -> None:
 
 
 def test_threads_do_not_disturb_each_other() -> None:
-    matrices = [uniform(100, np.random.default_rng(seed)).astype(np.float32) for seed in range(8)]
-    alone = [vietoris_rips(matrix) for matrix in matrices]
+    matrices = [uniform(60, np.random.default_rng(seed)).astype(np.float32) for seed in range(8)]
+    diagrams = partial(vietoris_rips, max_dim=2)
+    alone = [diagrams(matrix) for matrix in matrices]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(vietoris_rips, matrices))
+        together = list(pool.map(diagrams, matrices))
     for one, other in zip(alone, together, strict=True):
         assert [d.tobytes() for d in one] == [d.tobytes() for d in other]
 
@@ -386,6 +426,11 @@ def test_refuses_complex_values_and_a_threshold_that_is_nan() -> None:
         vietoris_rips(np.zeros((2, 2)), np.nan)
 
 
+def test_refuses_more_points_than_it_can_number() -> None:
+    with pytest.raises(GengapError, match="H3 of at most 4096 points, not 4097: lower max_dim"):
+        vietoris_rips(np.zeros((4097, 4097), np.float32), max_dim=3)
+
+
 # ---- compilation -------------------------------------------------------------------------------
 
 
@@ -409,14 +454,18 @@ def test_importing_the_engine_loads_neither_numba_nor_torch() -> None:
 def test_warm_leaves_nothing_to_compile() -> None:
     program = """
 import numpy as np
-from gengap.topology.engines import fast, fast_kernels
+from gengap.topology.engines import cohomology_kernels, fast, fast_kernels
 fast.warm()
-kernels = [f for f in vars(fast_kernels).values() if hasattr(f, "stats")]
+modules = (fast_kernels, cohomology_kernels)
+kernels = [f for module in modules for f in vars(module).values() if hasattr(f, "stats")]
 def ready():
     return sum(len(f.signatures) for f in kernels)
 before = ready()
 camp = np.arange(200) % 2
 fast.vietoris_rips(np.where(camp[:, None] == camp, 2.0, 1.0) - 2 * np.eye(200), 1.5)
+noise = np.random.default_rng(0).random((30, 30))
+for threshold in (None, 0.8):
+    fast.vietoris_rips(np.maximum(noise, noise.T) * (1 - np.eye(30)), threshold, 3)
 print(before > 0, ready() - before)
 """
     assert run(program).split() == ["True", "0"]

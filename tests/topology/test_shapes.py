@@ -1,4 +1,4 @@
-"""Known shapes in every dimension, ripser against GUDHI, and the budget."""
+"""Known shapes in every dimension, our engine against ripser, and the budget."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from gengap.errors import GengapError
 from gengap.topology import Budget, affordable_diagrams, persistence_diagrams
-from gengap.topology.budget import Cost, best_engine, estimate
+from gengap.topology.budget import Cost, estimate
 
 
 def distances(points: np.ndarray) -> np.ndarray:
@@ -87,13 +87,12 @@ def test_disjoint_spheres_of_each_dimension(dimension: int, copies: int) -> None
 
 @pytest.mark.parametrize("max_dim", [2, 3])
 @pytest.mark.parametrize("threshold", [0.4, None])
-def test_ripser_agrees_with_gudhi(max_dim: int, threshold: float | None) -> None:
+def test_affordable_diagrams_agree_with_ripser(max_dim: int, threshold: float | None) -> None:
     rng = np.random.default_rng(max_dim)
     points = np.maximum(rng.standard_normal((26, 6)) @ rng.standard_normal((6, 40)), 0)
     matrix = 1 - np.abs(np.corrcoef(points))
     matrix = np.clip((matrix + matrix.T) / 2, 0, None)
     np.fill_diagonal(matrix, 0)
-    assert best_engine(max_dim) == "gudhi"
     ours = affordable_diagrams(matrix, max_dim, threshold)
     for one, other in zip(
         ours, persistence_diagrams(matrix, max_dim, threshold, "ripser"), strict=True
@@ -136,8 +135,8 @@ def test_infinite_entries_are_not_counted_as_edges(max_dim: int) -> None:
 
 
 def test_what_exceeds_the_budget_is_refused_before_it_is_computed() -> None:
-    huge = 1 - np.eye(2000)
-    with pytest.raises(GengapError, match=r"H0 to H2 of 2000 nodes would take about \d+ CPU sec"):
+    huge = 1 - np.eye(3000)
+    with pytest.raises(GengapError, match=r"H0 to H2 of 3000 nodes would take about \d+ CPU sec"):
         affordable_diagrams(huge, 2)
     small = 1 - np.eye(20)
     with pytest.raises(GengapError, match="budget of 1e-06 seconds"):

@@ -15,18 +15,17 @@ from numpy.typing import NDArray
 
 from gengap.arguments import whole_number
 from gengap.errors import GengapError
-from gengap.limits import first_engine
 from gengap.topology.arrays import square_matrix
 from gengap.topology.diagrams import Bars, checked_threshold, persistence_diagrams
 
 HIGHEST_DIMENSION = 3
-FASTEST_ENGINES = ("fast", "gudhi")
 
-# Upper ends of what was measured on graphs of trained networks with 100 to 3000 nodes (one core;
-# our own engine up to H1, GUDHI above): nearly all took less, down to a tenth.
-SECONDS_PER_SIMPLEX = 2.5e-6
-BYTES_PER_SIMPLEX = 64
-BYTES_PER_PAIR = 8
+# Upper ends of what was measured on graphs of trained networks with 100 to 3000 nodes (one core),
+# for H0, H1, ...: nearly all took less, those without a threshold down to a fiftieth.
+SECONDS_PER_SIMPLEX = (2.5e-6, 2.5e-6, 2e-7, 5e-7)
+BYTES_PER_SIMPLEX = (64.0, 64.0, 0.2, 0.2)
+BYTES_PER_PAIR = (8, 8, 16, 16)
+BYTES_PER_CORRELATION = 8
 # Of correlations: per pair of nodes and input, in blocks of float64.
 SECONDS_PER_PRODUCT = 1e-10
 BYTES_PER_ACTIVATION = 8
@@ -70,15 +69,10 @@ class Cost:
     gibibytes: float
 
 
-def best_engine(max_dim: int) -> str:
-    """Return the fastest engine: our own up to H1, GUDHI's Ripser above."""
-    return first_engine(FASTEST_ENGINES, max_dim)
-
-
 def estimate(dissimilarity: npt.ArrayLike, max_dim: int, threshold: float | None = None) -> Cost:
-    """Estimate the cost of ``persistence_diagrams`` with the best engine from above.
+    """Estimate the cost of ``persistence_diagrams`` from above.
 
-    Simplices of dimension ``max_dim`` are what the engines reduce. Edges are counted; triangles and
+    Simplices of dimension ``max_dim`` are what the engine reduces. Edges are counted; triangles and
     tetrahedra are extrapolated from the common neighbours of evenly chosen edges.
 
     Args:
@@ -87,7 +81,7 @@ def estimate(dissimilarity: npt.ArrayLike, max_dim: int, threshold: float | None
         threshold: edges longer than this do not enter; None for no limit.
 
     Returns:
-        The cost; nearly all diagrams take less, down to a tenth of it.
+        The cost; nearly all diagrams take less, without a threshold down to a fiftieth of it.
 
     Raises:
         GengapError: ``max_dim`` or ``threshold`` is out of range, or the matrix is not square.
@@ -101,11 +95,11 @@ def estimate(dissimilarity: npt.ArrayLike, max_dim: int, threshold: float | None
     limit = None if threshold is None else checked_threshold(threshold)
     matrix = square_matrix(dissimilarity)
     simplices = _simplices(matrix, max_dim, limit)
-    pairs = len(matrix) ** 2
+    of_pairs = BYTES_PER_PAIR[max_dim] * len(matrix) ** 2
     return Cost(
         simplices=simplices,
-        seconds=SECONDS_PER_SIMPLEX * simplices,
-        gibibytes=(BYTES_PER_SIMPLEX * simplices + BYTES_PER_PAIR * pairs) / GIBIBYTE,
+        seconds=SECONDS_PER_SIMPLEX[max_dim] * simplices,
+        gibibytes=(BYTES_PER_SIMPLEX[max_dim] * simplices + of_pairs) / GIBIBYTE,
     )
 
 
@@ -122,7 +116,9 @@ def check_matrix(nodes: int, inputs: int, budget: Budget | None = None) -> None:
     """
     budget = budget or Budget()
     seconds = SECONDS_PER_PRODUCT * nodes**2 * inputs
-    gibibytes = (BYTES_PER_PAIR * nodes**2 + BYTES_PER_ACTIVATION * nodes * inputs) / GIBIBYTE
+    gibibytes = (
+        BYTES_PER_CORRELATION * nodes**2 + BYTES_PER_ACTIVATION * nodes * inputs
+    ) / GIBIBYTE
     if seconds > budget.seconds or gibibytes > budget.gibibytes:
         raise OverBudgetError(
             f"The correlations of {nodes} nodes on {inputs} inputs would take about {seconds:.0f} "
@@ -137,7 +133,7 @@ def affordable_diagrams(
     threshold: float | None = None,
     budget: Budget | None = None,
 ) -> list[Bars]:
-    """Compute ``persistence_diagrams`` with the best engine, unless they cost too much.
+    """Compute ``persistence_diagrams``, unless they cost too much.
 
     Args:
         dissimilarity: (n, n), as for ``persistence_diagrams``.
@@ -154,7 +150,7 @@ def affordable_diagrams(
     """
     matrix = square_matrix(dissimilarity)
     check_diagrams(matrix, max_dim, threshold, budget)
-    return persistence_diagrams(matrix, max_dim, threshold, best_engine(max_dim))
+    return persistence_diagrams(matrix, max_dim, threshold)
 
 
 def check_diagrams(

@@ -41,8 +41,8 @@ def persistence_diagrams(
             infinite entry means that there is no edge.
         max_dim: the highest dimension of homology.
         threshold: edges longer than this never enter; None for no limit.
-        engine: ``fast`` (our own, H0 and H1), ``ripser`` (ripser.py), ``gudhi`` (GUDHI's Ripser),
-            or ``auto``: fast where it can, else ripser.
+        engine: ``fast`` (our own, up to H3), ``ripser`` (ripser.py), ``gudhi`` (GUDHI's Ripser),
+            or ``auto``: fast up to H3, ripser above.
 
     Returns:
         One (bars, 2) float32 array of births and deaths per dimension, sorted by birth, then

@@ -27,12 +27,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from gengap.errors import GengapError, MachineError
 from gengap.topology.engines.engine import Engine, Matrix, float32_matrix
+
+if TYPE_CHECKING:
+    from gengap.topology.engines.cohomology_kernels import Cohomology
 
 Keys = npt.NDArray[np.uint32]
 Diagram = npt.NDArray[np.float32]
@@ -49,29 +53,31 @@ POINTS_TO_WARM = 24
 
 
 def vietoris_rips(
-    dissimilarity: npt.ArrayLike, threshold: float | None = None
-) -> tuple[Diagram, Diagram]:
-    """Compute the persistence diagrams H0 and H1 over the field of two elements.
+    dissimilarity: npt.ArrayLike, threshold: float | None = None, max_dim: int = 1
+) -> list[Diagram]:
+    """Compute persistence diagrams over the field of two elements.
 
     Args:
         dissimilarity: (n, n) real, symmetric, non-negative, with zero diagonal; the triangle
             inequality need not hold and infinity means that the edge never enters. Other
             types than float32 are rounded to it once, as Ripser does, before the checks.
         threshold: edges longer than this (rounded to float32) never enter; None for no limit.
+        max_dim: the highest dimension of homology, 1 to 3.
 
     Returns:
-        Two float32 arrays (b0, 2) and (b1, 2) of births and deaths, sorted by (birth, death), in
-        the unit of the dissimilarity, without bars of zero length. Bars that never end have
-        death infinity.
+        For each dimension from 0 on, a float32 array (bars, 2) of births and deaths, sorted by
+        (birth, death), in the unit of the dissimilarity, without bars of zero length. Bars that
+        never end have death infinity.
 
     Raises:
         GengapError: the matrix is not square, real, symmetric and non-negative with zero
-            diagonal, or holds NaN, or the threshold is NaN.
+            diagonal, or holds NaN, or the threshold is NaN, or there are too many points for H2 or
+            H3.
         MachineError: the compiled code cannot be kept, since the disk is full or not writable.
     """
     values = float32_matrix(dissimilarity)
     try:
-        return _swept(values, threshold)
+        return _swept(values, threshold, max_dim)
     except OSError as error:
         raise MachineError(
             f"Numba cannot keep the compiled persistence engine ({error.strerror or error}): make "
@@ -79,13 +85,17 @@ def vietoris_rips(
         ) from error
 
 
-def warm() -> None:
-    """Compile the engine, or load it from Numba's cache, by a run on a tiny matrix."""
+def warm(max_dim: int = 3) -> None:
+    """Compile the engine, or load it from Numba's cache, by a run on a tiny matrix.
+
+    Args:
+        max_dim: the highest dimension of homology that will be computed.
+    """
     steps = np.abs(np.subtract.outer(np.arange(POINTS_TO_WARM), np.arange(POINTS_TO_WARM)))
-    vietoris_rips(np.minimum(steps, POINTS_TO_WARM - steps))
+    vietoris_rips(np.minimum(steps, POINTS_TO_WARM - steps), max_dim=max_dim)
 
 
-def _swept(values: Matrix, threshold: float | None) -> tuple[Diagram, Diagram]:
+def _swept(values: Matrix, threshold: float | None, max_dim: int) -> list[Diagram]:
     from gengap.topology.engines import fast_kernels as kernels
 
     n = len(values)
@@ -101,11 +111,13 @@ def _swept(values: Matrix, threshold: float | None) -> tuple[Diagram, Diagram]:
     radius = int(farthest.min(initial=INFINITE_KEY))
     end, last = _limits(radius, threshold)
     # Points in the middle of the cloud come first: they are found soonest in a lune.
+    points = np.argsort(closeness, kind="stable")
     rank = np.empty(n, np.uint64)
-    rank[np.argsort(closeness, kind="stable")] = np.arange(n, dtype=np.uint64)
+    rank[points] = np.arange(n, dtype=np.uint64)
 
     sweep = kernels.Sweep(n)
     windows = list(_windows(keys, end))
+    cohomology = _cohomology(n, sum(count for _, _, count in windows), max_dim)
     room = 1 + max((count for _, _, count in windows), default=0)
     packed, pairs = np.empty(room, np.uint64), np.empty(room, np.uint64)
     for low, high, count in windows:
@@ -113,7 +125,41 @@ def _swept(values: Matrix, threshold: float | None) -> tuple[Diagram, Diagram]:
         edges = packed[:count]
         edges.sort()
         sweep.add(edges, pairs)
-    return _h0(sweep.merges(), n, last), _h1(*sweep.loops(), last)
+        if cohomology is not None:
+            cohomology.add(edges, pairs)
+    diagrams = [_h0(sweep.merges(), n, last), _h1(*sweep.loops(), last)]
+    if cohomology is not None:
+        triangles = sweep.killers()
+        # Make room.
+        del sweep, packed, pairs
+        for bars in cohomology.bars(triangles, max_dim):
+            births, deaths = (_edge_keys(keys, points[cohomology.ends(e)]) for e in bars.T)
+            deaths[bars[:, 1] < 0] = last
+            diagrams.append(_diagram(births, deaths))
+    return diagrams
+
+
+def _edge_keys(keys: Keys, ends: npt.NDArray[np.int64]) -> Keys:
+    """Return the keys of edges (m, 2); minus zero is zero."""
+    return keys[ends[:, 0], ends[:, 1]] & np.uint32(0x7FFFFFFF)
+
+
+def _cohomology(n: int, edges: int, max_dim: int) -> Cohomology | None:
+    """Return what computes H2 and higher, or None where nothing of that kind is asked for.
+
+    Raises:
+        GengapError: there are more points than can be numbered.
+    """
+    if max_dim < 2:
+        return None
+    from gengap.topology.engines.cohomology_kernels import Cohomology, most_points
+
+    if n > most_points(max_dim):
+        raise GengapError(
+            f"The fast engine computes H{max_dim} of at most {most_points(max_dim)} points, not "
+            f"{n}: lower max_dim or sample fewer neurons."
+        )
+    return Cohomology(n, edges)
 
 
 def _complaint(fault: int, values: Matrix, row: int, column: int) -> str:
@@ -201,7 +247,8 @@ def _diagram(births: Keys, deaths: Keys) -> Diagram:
 
 
 def _compute(matrix: Matrix, max_dim: int, threshold: float) -> Sequence[Diagram]:
-    return vietoris_rips(matrix, None if math.isinf(threshold) else threshold)[: max_dim + 1]
+    limit = None if math.isinf(threshold) else threshold
+    return vietoris_rips(matrix, limit, max_dim)[: max_dim + 1]
 
 
 FAST = Engine("fast", _compute)

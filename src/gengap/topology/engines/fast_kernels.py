@@ -41,8 +41,10 @@ POSITION, MERGES, CLASSES, LIVE, DEATHS, VECTORS, LABELLED, SHORTAGE = range(8)
 STALE = -1
 # What can run short; the kernel then stops, is given more room, and resumes at the same edge.
 ENOUGH, OF_CLASSES, OF_VECTORS, OF_POOL, OF_LABELS = range(5)
-# One step (a relation) brings up to three vectors up to date and writes one new.
-VECTORS_PER_STEP = 4
+# One step (a relation) brings up to four vectors up to date and writes one new.
+VECTORS_PER_STEP = 5
+# Bits of a point in `Annotations.killer`.
+POINT_BITS = np.uint64(21)
 
 
 def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -163,6 +165,7 @@ class Annotations(NamedTuple):
     birth: Keys
     death: Keys
     own: Integers  # the vector that is only this class or, once it is dead, what equals it
+    killer: Words  # the triangle at which it died: the last edge's ends and the third point
     sum: Words  # scratch: a sum of classes as bits, all zero between uses
     terms: Integers  # scratch: the classes of a sum
     start: Integers
@@ -391,18 +394,27 @@ def sum_of_edges(
 
 @compiled
 def relate(
-    known: Annotations, words: np.uint64, a: np.uint64, b: np.uint64, v: np.uint64, key: np.uint32
+    known: Annotations,
+    words: np.uint64,
+    a: np.uint64,
+    b: np.uint64,
+    first: np.uint64,
+    v: np.uint64,
+    key: np.uint32,
 ) -> None:
-    """Set the boundary of triangle abv to zero: the youngest class in it, if any, dies."""
-    # All three first: bringing a vector up to date uses the sum, too.
-    base = annotation(known, words, a, b)
+    """Make the paths from a to b over two points equal: the youngest class in their sum dies."""
+    # All four first: bringing a vector up to date uses the sum, too.
+    one = annotation(known, words, a, first)
+    other = annotation(known, words, b, first)
     left = annotation(known, words, a, v)
     right = annotation(known, words, b, v)
-    size = simplify(known, max(add(known, base), add(known, left), add(known, right)))
+    high = max(add(known, one), add(known, other), add(known, left), add(known, right))
+    size = simplify(known, high)
     if size == 0:
         return
     youngest = known.terms[0]
     known.death[youngest] = key
+    known.killer[youngest] = (((a << POINT_BITS) | b) << POINT_BITS) | v
     known.counters[LIVE] -= 1
     known.counters[DEATHS] += 1
     known.latest[known.own[youngest]] = vector_of_terms(known, 1, size)
@@ -436,6 +448,15 @@ def spread(adjacent: Words, words: np.uint64, front: Words, rest: Words) -> None
                     rest[other] ^= reached
                     front[other] |= reached
                 left = True
+
+
+@compiled
+def lowest_of(points: Words, words: np.uint64) -> np.uint64:
+    """Return the lowest point of a set that is not empty."""
+    word = ZERO
+    while points[word] == ZERO:
+        word += ONE
+    return (word << SIX) | lowest(points[word])
 
 
 @compiled
@@ -563,12 +584,23 @@ def settle(
         toggle_mark(marked, known.marks, words, a, b)
     if not remove_component(adjacent, words, first, lune, front, rest):
         return True
+    # Every component but that of the lune's first point f has a triangle to impose. Those of other
+    # degrees of homology depend on which triangles these are, so f's component has to be the base.
+    f = lowest_of(lune, words)
+    if (rest[f >> SIX] >> (f & SIXTY_THREE)) & ONE != ZERO:
+        first = f
+        for word in range(words):
+            rest[word] = lune[word]
+            front[word] = ZERO
+        rest[f >> SIX] ^= ONE << (f & SIXTY_THREE)
+        front[f >> SIX] = ONE << (f & SIXTY_THREE)
+        spread(adjacent, words, front, rest)
     for word in range(words):
         while rest[word] != ZERO:
             if shortage(known) != ENOUGH:
                 return False
             bit = lowest(rest[word])
-            relate(known, words, a, b, (word << SIX) | bit, key)
+            relate(known, words, a, b, first, (word << SIX) | bit, key)
             rest[word] ^= ONE << bit
             front[word] = ONE << bit
             spread(adjacent, words, front, rest)
@@ -655,6 +687,7 @@ class Sweep:
             birth=np.zeros(room, np.uint32),
             death=np.zeros(room, np.uint32),
             own=np.zeros(room, np.int64),
+            killer=np.zeros(room, np.uint64),
             sum=np.zeros(room // 64 + 1, np.uint64),
             terms=np.zeros(room, np.int64),
             start=np.zeros(room + 1, np.int64),
@@ -698,6 +731,14 @@ class Sweep:
         classes = self._known.counters[CLASSES]
         return self._known.birth[:classes], self._known.death[:classes]
 
+    def killers(self) -> Integers:
+        """Return the triangles at which loops died: the ends of the last edge, the third point."""
+        dead = self.loops()[1] != ALIVE
+        packed = self._known.killer[: len(dead)][dead]
+        shifts = np.array([2, 1, 0], np.uint64) * POINT_BITS
+        points: Words = (packed[:, None] >> shifts) & ((ONE << POINT_BITS) - ONE)
+        return points.astype(np.int64)
+
 
 def _doubled(array: Any) -> Any:
     return np.concatenate([array, np.zeros_like(array)])
@@ -711,7 +752,7 @@ def _grown(known: Annotations, short: int) -> Annotations:
         rehash(known.edge, known.label, edge, label)
         return known._replace(edge=edge, label=label)
     names = {
-        OF_CLASSES: ("birth", "death", "own", "sum", "terms"),
+        OF_CLASSES: ("birth", "death", "own", "killer", "sum", "terms"),
         OF_VECTORS: ("start", "latest", "stamp"),
         OF_POOL: ("pool",),
     }[short]
