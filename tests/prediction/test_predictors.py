@@ -8,7 +8,12 @@ from scipy.spatial.distance import mahalanobis
 from sklearn.covariance import LedoitWolf
 from sklearn.linear_model import Ridge
 
-from gengap.evaluation.learners import GAUSSIAN_PROCESS, fit_gaussian_process, prepared
+from gengap.evaluation.learners import (
+    GAUSSIAN_PROCESS,
+    Training,
+    fit_gaussian_process,
+    prepared,
+)
 from gengap.prediction.distance import MOST_BEYOND, beyond, distance_p, squared_distances
 from gengap.prediction.predictors import CANDIDATES, cross_validate, predictions_from
 
@@ -40,7 +45,7 @@ def test_the_gaussian_process_is_that_of_the_evaluation() -> None:
     values, gaps = networks()
     train = np.arange(24) < 16
     columns = prepared(values, train[None])[0]
-    fitted = fit_gaussian_process(columns[train], gaps[train])
+    (fitted,) = fit_gaussian_process(Training.of(columns[None], gaps, train[None]))
     row = CANDIDATES.index((GAUSSIAN_PROCESS, fitted.penalty))
     predictions = predictions_from(values, gaps, train, [GAUSSIAN_PROCESS])[row]
     np.testing.assert_allclose(predictions[train], fitted.predict(columns[train]), rtol=1e-7)

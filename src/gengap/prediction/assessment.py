@@ -56,7 +56,8 @@ def folds_of(draws: np.ndarray, grid: pd.DataFrame, rng: np.random.Generator) ->
     _, first = np.unique(points, return_index=True)
     count = min(GRID_FOLDS, len(first))
     indicators = indicator_columns(level_indices(grid)[first])
-    return np.asarray(balanced_partition(indicators, count, rng)[points])
+    together = np.zeros((len(first), len(first)))  # there is one repeat
+    return np.asarray(balanced_partition(indicators, together, count, rng)[points])
 
 
 @dataclass(frozen=True)
