@@ -248,3 +248,37 @@ def test_neurons_of_a_series_are_its_channels_at_every_place() -> None:
     with torch.no_grad():
         wanted = convolution(torch.from_numpy(inputs).transpose(1, 2)).relu().transpose(1, 2)
     np.testing.assert_allclose(everything.activations[:40].T, wanted.flatten(1), atol=1e-6)
+
+
+@pytest.mark.parametrize("hooked", [False, True])
+def test_pooling_before_a_relu_computes_the_same(hooked: bool) -> None:
+    torch.manual_seed(0)
+    spec = spec_of(
+        layer("Conv2D", filters=4, kernel_size=3, activation="relu"), layer("MaxPooling2D"),
+        layer("Conv2D", filters=5, kernel_size=2), layer("ReLU"), layer("MaxPooling2D"),
+        layer("Flatten"), DENSE, shape=[12, 12, 2],
+    )  # fmt: skip
+    network = build(spec).eval()
+    # Rounded weights and inputs meet ties and windows without positive values.
+    with torch.no_grad():
+        for value in network.parameters():
+            value.copy_((4 * value).round() / 4)
+    inputs = torch.randn(7, 12, 12, 2).round()
+    values, sizes = inputs.permute(0, 3, 1, 2), []
+    for module in network.children():
+        values = module(values)
+        sizes.append(values.numel())
+    plain = torch.autograd.grad(values.square().sum(), list(network.parameters()))
+    seen: list[int] = []
+    relus = [module for module in network.modules() if isinstance(module, nn.ReLU)]
+    if hooked:
+        for module in relus:
+            module.register_forward_hook(lambda *passage: seen.append(passage[2].numel()))
+    outputs = network(inputs)
+    assert torch.equal(outputs, values)
+    slopes = torch.autograd.grad(outputs.square().sum(), list(network.parameters()))
+    for slope, expected in zip(slopes, plain, strict=True):
+        assert torch.equal(slope, expected)
+    # Whoever observes the nonlinearity sees what it gives before pooling.
+    assert seen == ([size for module, size in zip(network.children(), sizes, strict=True)
+                     if isinstance(module, nn.ReLU)] if hooked else [])  # fmt: skip

@@ -18,6 +18,9 @@ from gengap.networks.network import Network
 from gengap.planning.layer_graph import INPUT_POSITION, default_name, inbound_positions
 
 TOKENS, NUMBERS = "int64", "float32"
+POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+"""Attributes in which torch keeps what observes a module."""
 _EMBEDDING = "Embedding"
 
 
@@ -86,6 +89,7 @@ class SequentialNetwork(Network):
                 raise _named(position, layer, error) from None
             later = {one for others in inbound[position + 1 :] for one in others}
             self.steps.append(Step(taken, modules, tuple(set(taken) - later)))
+        self._followers = _followers(self.steps)
         shape = shapes[len(model_config) - 1]
         if len(shape) != 1:
             raise GengapError(
@@ -157,13 +161,20 @@ class SequentialNetwork(Network):
         self._check_type(inputs)
         values = {INPUT_POSITION: channels_first(inputs)}
         last = len(self.steps) - 1
+        pooled = None  # the position of a step that was computed within the one before it
         for position, step in enumerate(self.steps):
             arguments = [values[one] for one in step.inbound]
             for one in step.last_uses:
                 del values[one]
-            modules = step.modules[:-1] if without_last and position == last else step.modules
-            for name in modules:
-                arguments = [self._modules[name](*arguments)]  # type: ignore[misc]
+            names = step.modules[:-1] if without_last and position == last else step.modules
+            modules: list[Any] = [self._modules[name] for name in names if position != pooled]
+            follower = self._modules.get(self._followers.get(position, ""))
+            if modules and _commute(modules[-1], follower):
+                # The same values and derivatives, with a nonlinearity on fewer numbers.
+                modules.insert(-1, follower)
+                pooled = position + 1
+            for module in modules:
+                arguments = [module(*arguments)]
             (values[position],) = arguments
         return values[last]
 
@@ -174,6 +185,24 @@ class SequentialNetwork(Network):
                 f"The network takes {wanted} but got {inputs.dtype}: take data that fit, or "
                 "put an Embedding layer first for tokens."
             )
+
+
+def _followers(steps: Sequence[Step]) -> dict[int, str]:
+    """Return the module of the step after each one, where it is one that alone takes its output."""
+    return {
+        position: after.modules[0]
+        for position, after in enumerate(steps[1:])
+        if len(after.modules) == 1 and after.inbound == after.last_uses == (position,)
+    }
+
+
+def _commute(nonlinearity: nn.Module, pool: nn.Module | None) -> bool:
+    """Tell whether two modules may change places, which no hook of theirs must see."""
+    return (
+        type(nonlinearity) is nn.ReLU
+        and type(pool) in POOLS
+        and not any(getattr(module, name) for module in (nonlinearity, pool) for name in HOOKS)
+    )
 
 
 def _named(position: int, layer: Any, error: KeywordError) -> GengapError:
