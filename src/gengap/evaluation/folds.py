@@ -23,7 +23,7 @@ from gengap.evaluation.designs import draw_indices, grid_points, level_indices
 
 FOLDS = 8
 """Number of folds, where there are at least ``2 * FOLDS`` grid points."""
-REPEATS = 80
+REPEATS = 100
 """Number of random partitions into folds; scores are averaged over them."""
 NESTED_REPEATS = 20
 """Of these, the first ones: for what costs most, which is combinations, principal components, and
