@@ -162,10 +162,6 @@ def zoo(config: Config) -> Config:
             lambda c: zoo(c)["dataset"].update(transforms=[{"name": "resize"}]),
             "'size' is a required property",
         ),
-        (
-            lambda c: c["topology"].update(engine="fast", max_dim=4),
-            "'engine' of topology is 'fast', which computes diagrams up to dimension 3",
-        ),
         (lambda c: c["tasks"][0].update(networks_per_job=0), "networks_per_job': 0 is less than"),
         (lambda c: c.update(data_dir="/no/such/folder"), "'data_dir' is '/no/such/folder', which"),
         (lambda c: c.update(studies={"balester": {}}), "'studies' names 'balester': choose among"),

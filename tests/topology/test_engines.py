@@ -22,6 +22,8 @@ def test_engines_are_those_of_the_names_the_limits_and_the_config(root: Path) ->
     schema = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
     engine = schema["properties"]["topology"]["properties"]["engine"]
     assert engine["enum"] == ["auto", *ENGINES]
+    highest = schema["properties"]["topology"]["properties"]["max_dim"]["maximum"]
+    assert all(limit is None or limit >= highest for limit in limits.ENGINE_MAX_DIM.values())
 
 
 @pytest.mark.parametrize(

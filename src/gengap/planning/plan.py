@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from gengap.errors import GengapError
-from gengap.limits import ENGINE_MAX_DIM, resolve_engine
 from gengap.names import ARCHITECTURES, KINDS
 from gengap.planning.experiments import ExperimentPlan, check_experiments
 from gengap.planning.paths import relative_to
@@ -185,13 +184,6 @@ class Plan:
             plan.check()
             _ = plan.families
             self._tasks[plan.name] = plan
-        engine, max_dim = filled["topology"]["engine"], filled["topology"]["max_dim"]
-        highest = ENGINE_MAX_DIM[resolve_engine(engine, max_dim)]
-        if highest is not None and max_dim > highest:
-            raise GengapError(
-                f"'engine' of topology is '{engine}', which computes diagrams up to dimension "
-                f"{highest}, but 'max_dim' is {max_dim}: take auto, or lower max_dim."
-            )
         for name in filled["figures"]["compared"] or []:
             if name not in names:
                 raise GengapError(

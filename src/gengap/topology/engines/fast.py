@@ -1,4 +1,4 @@
-"""Degree 0 and 1 Vietoris-Rips persistence of a dense dissimilarity matrix, in bounded memory.
+"""Vietoris-Rips persistence of a dense dissimilarity matrix up to H3, in little memory.
 
 The edges are put into one strict order (value, then position in the matrix) and added one by
 one. An edge whose end points have no common neighbour yet either joins two connected components
@@ -13,11 +13,22 @@ other one can kill the youngest loop of its relation. On the activations of trai
 loops are alive at a time and nearly all annotations are zero, so nearly every edge is settled by a
 few words of bit sets.
 
+H2 and H3 come from persistent cohomology, as in Ripser: the coboundaries of triangles (tetrahedra)
+are reduced, the last one first, and those that kill a class one degree below are left out. All
+simplices with the same last edge form a block of the filtration, as in Dory (Aggarwal and Periwal,
+"Dory: Overcoming barriers to computing persistent homology", arXiv:2103.05608, 2021), and are
+ordered by their other points. Then a triangle is in an apparent pair with a tetrahedron of its
+block if the third point has a smaller neighbour in the lune of the last edge. So all the others
+are found with bit sets, without a list of triangles: they are the smallest points of the
+components of lunes and a few more. A column of the reduction is a sum of triangles. Each of them
+waits in a heap for its next last edge of a tetrahedron. No coboundary is stored.
+
 The diagrams are those of Ripser (Bauer, "Ripser: efficient computation of Vietoris-Rips
 persistence barcodes", J. Appl. Comput. Topol. 5, 2021) on the same float32 values, bit for bit.
 Besides the matrix, about 1.5 * n**2 bytes are in use (more if many edges are nearly tied). The
 loops and the edges that are not homologous to zero need memory too: little on trained networks, and
-4 * n**2 bytes on 5000 points of three latent factors.
+4 * n**2 bytes on 5000 points of three latent factors. H2 and H3 take 6 * n**2 bytes more, besides
+the sums of columns: some MB on trained networks.
 
 On matrices without any structure, where loops abound, time grows with about n**5 and memory with
 n**3: uniform random dissimilarities take 0.03 CPU seconds at 300 points and 5 at 1000 (150 MB).
