@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gengap.cli import subject
 from gengap.cli.command import Command
+from gengap.names import PREDICTED
 
 if TYPE_CHECKING:
     from gengap.cli.subject import NamedNetwork
@@ -73,14 +74,11 @@ def run(options: Namespace) -> int:
 
 def _predicted(named: NamedNetwork, data: Split, options: Namespace) -> tuple[Prediction, str]:
     """Predict the network; return what the gap is of too."""
-    from gengap.prediction import Reference, TooFewNetworksError, declined, freeze, predict
+    from gengap.prediction import Reference, freeze, predict
     from gengap.seeding import generator
 
     path = options.reference
-    try:
-        reference = freeze(path) if path.is_dir() else Reference.load(path)
-    except TooFewNetworksError as error:
-        return declined(options.spec, [str(error)]), ""
+    reference = freeze(path) if path.is_dir() else Reference.load(path)
     prediction = predict(
         named.subject(data, options.loss, generator(0, "prediction")),
         reference,
@@ -95,11 +93,12 @@ def sentence(prediction: Prediction, gap_of: str) -> str:
     """Say what is predicted: a gap of accuracies, losses or errors."""
     if prediction.gap is None:
         return "declined: no gap is predicted"
-    warning = "" if prediction.verdict == "predicted" else " (forced, in spite of what follows)"
+    warning = "" if prediction.verdict == PREDICTED else " (forced, in spite of what follows)"
+    test = prediction.test_accuracy
+    implied = "" if test is None else f"; predicted test accuracy: {test:.3f}"
     return (
         f"gap of {gap_of}: {prediction.gap:.3f}, 90 % interval {prediction.low:.3f} to "
-        f"{prediction.high:.3f}; predicted test {gap_of}: "
-        f"{prediction.test_accuracy:.3f}{warning}"
+        f"{prediction.high:.3f}{implied}{warning}"
     )
 
 

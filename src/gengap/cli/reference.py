@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gengap.cli.command import Command
 from gengap.errors import GengapError
+from gengap.names import REFERENCE_FILE
 
 if TYPE_CHECKING:
     from gengap.prediction import Reference
@@ -37,12 +38,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Write the file, and print what the reference can do."""
-    from gengap.prediction import freeze
+    from gengap.prediction import freeze, join
 
-    output = options.output or options.folders[0] / f"reference{SUFFIX}"
+    output = options.output or options.folders[0] / REFERENCE_FILE
     if output.suffix != SUFFIX:
         raise GengapError(f"{output} does not end in {SUFFIX}: name such a file by --output.")
-    reference = freeze(options.folders[0])
+    reference = join([freeze(folder) for folder in options.folders])
     reference.save(output)
     print("\n".join(summary_lines(reference)))
     print(f"written: {output}")
@@ -50,18 +51,29 @@ def run(options: Namespace) -> None:
 
 def summary_lines(reference: Reference) -> list[str]:
     """Say what a reference can do, in lines for a terminal."""
-    assessment = reference.by_measures.assessment
+    draws = len(reference.draw_digests)
     lines = [
-        f"{assessment.networks} networks of {', '.join(reference.tasks)}, on "
-        f"{len(reference.draw_digests)} draw(s) of the training data; {len(reference.measures)} "
-        f"measures of {len(set(reference.families))} families",
+        f"{len(reference.networks)} networks of {', '.join(reference.tasks)}, on {draws} draw(s) "
+        f"of the training data; {len(reference.measures)} measures of "
+        f"{len(set(reference.families))} families"
+    ]
+    if reference.by_measures is None:
+        return [*lines, "It predicts nothing: it needs at least 20 networks. Join it with others."]
+    assessment = reference.by_measures.assessment
+    both = reference.by_measures_and_hyper_parameters
+    lines += [
         f"left out together: {assessment.fold} ({assessment.folds} folds)",
         f"predictor: {assessment.learner}, R2 {number(assessment.r2)}, of hyper-parameters alone "
-        f"{number(reference.r2_of_hyper_parameters)}; mean error {assessment.mean_error:.3g}, of "
-        f"the mean gap {assessment.mean_error_of_mean:.3g}",
-        f"90 % intervals: coverage {number(assessment.coverage)}, width {assessment.width:.3g}, "
-        f"around the mean gap {assessment.width_of_mean:.3g}; at least "
-        f"{assessment.guaranteed_level:.2f} is guaranteed",
+        f"{number(reference.r2_of_hyper_parameters)}, of both "
+        f"{number(both.assessment.r2 if both else None)}; mean error "
+        f"{assessment.mean_error:.3g}, of the mean gap {assessment.mean_error_of_mean:.3g}",
+        f"90 % intervals, from the other folds: coverage {number(assessment.coverage)} (by fold "
+        f"{', '.join(map(number, assessment.coverage_by_fold))}), width {assessment.width:.3g}, "
+        f"around the mean gap {assessment.width_of_mean:.3g}; for a new network from all folds "
+        f"{assessment.new_width:.3g}",
+        f"so many networks support levels up to {assessment.highest_level:.3f}; were they "
+        f"exchangeable, a coverage of {assessment.guaranteed_level:.2f} would be guaranteed",
+        draws_line(draws),
         f"too far, and declined: {assessment.declined:.0%} of its own networks",
         f"with a level of a hyper-parameter left out: coverage "
         f"{number(assessment.shifted_coverage)} of {assessment.shifted_networks} predictions",
@@ -70,8 +82,11 @@ def summary_lines(reference: Reference) -> list[str]:
             f"coverage of the others {number(shift['coverage'])}"
             for shift in assessment.shifts
         ),
-        "R2 without the family: "
-        + ", ".join(f"{name} {number(r2)}" for name, r2 in reference.r2_without.items()),
+        "R2 of one family alone, and of all others: "
+        + ", ".join(
+            f"{name} {number(r2)} and {number(reference.r2_without[name])}"
+            for name, r2 in reference.r2_with_only.items()
+        ),
     ]
     if not assessment.beats_mean:
         lines.append(
@@ -79,6 +94,15 @@ def summary_lines(reference: Reference) -> list[str]:
             f"{assessment.p_mean:.2g})."
         )
     return lines
+
+
+def draws_line(draws: int) -> str:
+    """Say what a reference knows of other draws of the training data."""
+    if draws == 1:
+        return "one draw: networks on another draw are declined, since how draws differ is unknown"
+    if draws == 2:
+        return "two draws: intervals for another draw are very wide (Student's t, 1 degree)"
+    return f"intervals for another draw allow for the few draws (Student's t, {draws - 1} degrees)"
 
 
 def number(value: float | None) -> str:

@@ -4,14 +4,12 @@
 a network from it, with an interval whose coverage was measured, or declines and says why.
 """
 
-from gengap.prediction.predicting import Prediction, declined, predict, predict_task
-from gengap.prediction.reference import Reference, TooFewNetworksError, freeze, join
+from gengap.prediction.predicting import Prediction, predict, predict_task
+from gengap.prediction.reference import Reference, freeze, join
 
 __all__ = [
     "Prediction",
     "Reference",
-    "TooFewNetworksError",
-    "declined",
     "freeze",
     "join",
     "predict",

@@ -13,11 +13,18 @@ from scipy import stats
 from gengap.evaluation.designs import grid_points, level_indices, levels
 from gengap.evaluation.folds import balanced_partition, indicator_columns
 from gengap.evaluation.regression import pooled_r2
-from gengap.prediction.intervals import guaranteed_level, highest_level, nested_intervals
+from gengap.prediction.intervals import (
+    guaranteed_level,
+    highest_level,
+    intervals_of,
+    nested_intervals,
+)
 from gengap.prediction.predictors import CANDIDATES, cross_validate
 
 LEAST_DRAWS = 3
 """Fewest draws of the training data that are folds: one to predict, two to choose by."""
+MOST_FOLDS = 10
+"""Most folds of draws; where there are more draws, some are left out together."""
 GRID_FOLDS = 8
 """Most folds of grid points, where there are fewer draws than ``LEAST_DRAWS``."""
 DRAWS, POINTS = "draws of the training data", "grid points"
@@ -37,11 +44,12 @@ def folds_of(draws: np.ndarray, grid: pd.DataFrame, rng: np.random.Generator) ->
         rng: divides grid points where there are too few draws.
 
     Returns:
-        (networks,) int64: the draw, or one of at most ``GRID_FOLDS`` balanced sets of grid points;
-        of networks, where there are too few points.
+        (networks,) int64: the draw, or one of ``MOST_FOLDS`` sets of draws; where there are too few
+        draws, one of at most ``GRID_FOLDS`` balanced sets of grid points; of networks, where there
+        are too few points.
     """
     if len(np.unique(draws)) >= LEAST_DRAWS:
-        return np.unique(draws, return_inverse=True)[1].astype(np.int64)
+        return np.unique(draws, return_inverse=True)[1].astype(np.int64) % MOST_FOLDS
     points = grid_points(grid)
     if len(np.unique(points)) < LEAST_DRAWS:
         points = np.arange(len(grid))
@@ -86,8 +94,10 @@ class Assessment:
         mean_error: mean absolute error.
         mean_error_of_mean: that of the mean gap of the other folds.
         p_mean: of a one-sided paired t test that squared errors are below those of the mean gap.
-        coverage: share of networks in their 90 % intervals, exchangeably: the fold is left out.
+        coverage: share of networks in their 90 % intervals, which the other folds make.
+        coverage_by_fold: the same for the networks of each fold.
         width: mean width of these intervals.
+        new_width: width of the interval of a new network, which all folds make.
         width_of_mean: mean width of the intervals around the mean gap.
         declined: share of networks that would be declined for their distance.
         highest_level: the highest level that so many networks support.
@@ -110,7 +120,9 @@ class Assessment:
     mean_error_of_mean: float
     p_mean: float
     coverage: float | None
+    coverage_by_fold: Sequence[float | None]
     width: float
+    new_width: float
     width_of_mean: float
     declined: float
     highest_level: float
@@ -126,7 +138,11 @@ class Assessment:
 
 
 def assess(
-    values: np.ndarray, gaps: np.ndarray, folds: np.ndarray, grid: pd.DataFrame, fold: str
+    values: np.ndarray,
+    gaps: np.ndarray,
+    folds: np.ndarray,
+    grid: pd.DataFrame,
+    draws: np.ndarray | None,
 ) -> tuple[Assessment, list[Shift]]:
     """Tell what the networks of a reference can predict, by nested cross-validation.
 
@@ -135,17 +151,18 @@ def assess(
         gaps: (networks,).
         folds: (networks,) int64, from 0 upwards without a hole; at least three folds.
         grid: hyper-parameters, one row a network.
-        fold: what a fold is, :data:`DRAWS` or :data:`POINTS`.
+        draws: (networks,) draws of the training data, where these are folds; None where grid points
+            are.
 
     Returns:
         The numbers, and the networks that each level of the hyper-parameters leaves out.
     """
     validation = cross_validate(values, gaps, folds)
     nested, mean = validation.nested(), validation.nested(0)
-    low, high = nested_intervals(validation)
-    low_mean, high_mean = nested_intervals(validation, 0)
+    low, high = nested_intervals(validation, draws)
+    low_mean, high_mean = nested_intervals(validation, draws, 0)
     shifts, rows, covered = [], [], [np.zeros(0, dtype=bool)]
-    for shift, held in left_out_levels(values, gaps, folds, grid):
+    for shift, held in left_out_levels(values, gaps, folds, grid, draws):
         networks = int((~shift.known).sum())
         shifts.append(shift)
         covered.append(held)
@@ -158,11 +175,16 @@ def assess(
                 "coverage": mean_of(held),
             }
         )
-    learner, penalty = CANDIDATES[validation.best()]
+    best = validation.best()
+    learner, penalty = CANDIDATES[best]
+    covered_here = inside(gaps, low, high)
+    errors = gaps - validation.left_out()[best]
+    none = np.zeros((1, len(gaps)))
+    new_low, new_high = intervals_of(none, none[:, 0], errors, draws)
     assessment = Assessment(
         networks=len(gaps),
         folds=validation.count,
-        fold=fold,
+        fold=POINTS if draws is None else DRAWS,
         learner=learner,
         penalty=penalty,
         r2=r2_score(nested, gaps),
@@ -173,8 +195,10 @@ def assess(
         mean_error=float(np.abs(nested - gaps).mean()),
         mean_error_of_mean=float(np.abs(mean - gaps).mean()),
         p_mean=p_of_improvement((mean - gaps) ** 2, (nested - gaps) ** 2),
-        coverage=mean_of(inside(gaps, low, high)),
+        coverage=mean_of(covered_here),
+        coverage_by_fold=[mean_of(covered_here[folds == one]) for one in range(validation.count)],
         width=float(np.mean(high - low)),
+        new_width=float(new_high[0] - new_low[0]),
         width_of_mean=float(np.mean(high_mean - low_mean)),
         declined=float(np.mean(validation.p() < FAR)),
         highest_level=highest_level(len(gaps)),
@@ -187,7 +211,11 @@ def assess(
 
 
 def left_out_levels(
-    values: np.ndarray, gaps: np.ndarray, folds: np.ndarray, grid: pd.DataFrame
+    values: np.ndarray,
+    gaps: np.ndarray,
+    folds: np.ndarray,
+    grid: pd.DataFrame,
+    draws: np.ndarray | None,
 ) -> Iterator[tuple[Shift, np.ndarray]]:
     """Leave out each level of each hyper-parameter, together with each fold.
 
@@ -196,6 +224,7 @@ def left_out_levels(
         gaps: (networks,).
         folds: (networks,) int64.
         grid: hyper-parameters, one row a network.
+        draws: (networks,) draws of the training data, where these are folds.
 
     Yields:
         The networks with the level; and of those that are near, whether each is in its interval.
@@ -209,7 +238,7 @@ def left_out_levels(
                 continue
             validation = cross_validate(values, gaps, folds, known)
             near = ~known & (validation.p() >= FAR)
-            low, high = nested_intervals(validation)
+            low, high = nested_intervals(validation, draws)
             shift = Shift(str(name), str(level), known, near, validation.best())
             yield shift, inside(gaps, low, high)[near]
 

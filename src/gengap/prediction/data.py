@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,18 +58,16 @@ class ReferenceData:
     sample: np.ndarray
 
     @classmethod
-    def of_splits(cls, splits: Iterable[Split]) -> ReferenceData:
+    def of_split(cls, split: Split) -> ReferenceData:
         """Describe training data.
 
         Args:
-            splits: the training data, or the pool, of each task; of one shape and kind.
+            split: the training data of a task, or their pool.
 
         Returns:
             The description, whatever the order of the inputs.
         """
-        splits = list(splits)
-        first = splits[0]
-        inputs = np.concatenate([split.inputs for split in splits])
+        inputs = split.inputs
         digests, positions = np.unique(row_digests(inputs), return_index=True)
         rng = generator(0, "prediction", "inputs")
         chosen = np.sort(rng.permutation(len(digests))[:SAMPLED])
@@ -77,9 +75,9 @@ class ReferenceData:
         mean = rows.mean(axis=0)
         directions = np.linalg.svd(rows - mean, full_matrices=False)[2][:DIRECTIONS]
         return cls(
-            shape=first.inputs.shape[1:],
-            kind=first.kind,
-            classes=first.classes,
+            shape=inputs.shape[1:],
+            kind=split.kind,
+            classes=split.classes,
             digests=digests,
             mean=mean,
             directions=directions,
@@ -90,6 +88,10 @@ class ReferenceData:
     def digest(self) -> str:
         """Sixteen hexadecimal digits of the set of inputs."""
         return digest_of_rows(self.digests)
+
+    def within(self, other: ReferenceData) -> bool:
+        """Tell whether all inputs are inputs of other data."""
+        return bool(np.isin(self.digests, other.digests).all())
 
     def difference(self, data: Split) -> str | None:
         """Say how data differ from those of the reference.

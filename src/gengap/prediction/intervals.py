@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import stdtr, stdtrit
 
 from gengap.prediction.predictors import CrossValidation
 
@@ -60,13 +62,84 @@ def guaranteed_level(networks: int, folds: int, level: float = LEVEL) -> float:
     return max(0.0, 1 - 2 * (1 - level) - excess)
 
 
+def draw_half_width(errors: np.ndarray, draws: np.ndarray, level: float = LEVEL) -> float:
+    """Return half the width of an interval for networks on another draw of the training data.
+
+    The gap of a network is predicted with an error of its draw, which the networks of that draw
+    share, and an error of its own. Networks of D draws, predicted without their draw, show D errors
+    of draws, e_d, the means of theirs. As independent normal variables with the variance v, draws
+    make E e_d^2 = v D / (D - 1), and the error of another draw has the variance v (1 + 1 / D), so
+
+        s^2 = (1 - 1 / D^2) mean e_d^2
+
+    estimates the latter with D - 1 degrees of freedom. With an error w of its own, which is one of
+    the networks' errors less the mean of their draw, a new network has the error w + s t, where t
+    has Student's distribution; the half width h has P(|w + s t| <= h) = level.
+
+    A distribution-free interval for a new draw needs (D + 1) (1 - level) >= 1, i.e. nine draws for
+    90 % (Dunn, Wasserman and Ramdas, "Distribution-free prediction sets for two-layer hierarchical
+    models", Journal of the American Statistical Association 118, 2022; Lee, Barber and Willett,
+    "Distribution-free inference with hierarchical data", arXiv:2306.06342, 2023).
+
+    Args:
+        errors: (networks,) gap less prediction without the draw of the network.
+        draws: (networks,) label of the draw of each; at least two draws.
+        level: nominal coverage.
+
+    Returns:
+        The half width h.
+    """
+    _, codes, sizes = np.unique(draws, return_inverse=True, return_counts=True)
+    means = np.bincount(codes, errors) / sizes
+    scale = math.sqrt((1 - 1 / len(sizes) ** 2) * np.mean(means**2))
+    own = np.abs(errors - means[codes])
+    if not scale:
+        return float(np.quantile(own, level, method="higher"))
+
+    def excess(half: float) -> float:
+        within = stdtr(len(sizes) - 1, (half - own) / scale)
+        below = stdtr(len(sizes) - 1, (-half - own) / scale)
+        return float(np.mean(within - below)) - level
+
+    # Half of the rest of the probability on either side is left to t alone.
+    most = float(own.max() - scale * stdtrit(len(sizes) - 1, (1 - level) / 4))
+    return float(brentq(excess, 0.0, most, xtol=1e-6 * most))
+
+
+def intervals_of(
+    centres: np.ndarray, predictions: np.ndarray, errors: np.ndarray, draws: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the interval of each new network: of CV+, or of :func:`draw_half_width` if wider.
+
+    CV+ takes networks as exchangeable, but those of one draw share its error. So with few draws it
+    is too narrow for networks on another one.
+
+    Args:
+        centres: (new networks, n) predictions without the fold of each network.
+        predictions: (new networks,) predictions from all networks.
+        errors: (n,) gap less prediction without the fold of the network.
+        draws: (n,) their draws of the training data; None where the new networks share these draws,
+            or there is one.
+
+    Returns:
+        Lower and upper ends, (new networks,) each.
+    """
+    low, high = cv_plus(centres, np.abs(errors))
+    if draws is None or len(np.unique(draws)) < 2:
+        return low, high
+    half = draw_half_width(errors, draws)
+    wider = 2 * half > high - low
+    return np.where(wider, predictions - half, low), np.where(wider, predictions + half, high)
+
+
 def nested_intervals(
-    validation: CrossValidation, best: int | None = None
+    validation: CrossValidation, draws: np.ndarray | None, best: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the interval of each network that the known networks of other folds make.
 
     Args:
         validation: predictions without one and two folds.
+        draws: (networks,) draws of the training data, where these are what folds leave out.
         best: the candidate; None for the one that these networks choose.
 
     Returns:
@@ -76,7 +149,12 @@ def nested_intervals(
     for outer in range(validation.count):
         inner, test = validation.inner(outer), validation.folds == outer
         candidate = validation.best(outer) if best is None else best
-        residuals = np.abs(validation.left_out(outer)[candidate] - validation.gaps)[inner]
+        errors = (validation.gaps - validation.left_out(outer)[candidate])[inner]
         table = validation.predictions[outer, :, candidate]
-        low[test], high[test] = cv_plus(table[validation.folds[inner]][:, test].T, residuals)
+        low[test], high[test] = intervals_of(
+            table[validation.folds[inner]][:, test].T,
+            table[outer, test],
+            errors,
+            None if draws is None else draws[inner],
+        )
     return low, high

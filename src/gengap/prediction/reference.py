@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from gengap.errors import GengapError
-from gengap.evaluation.designs import (
-    Design,
-    Designs,
-    hyper_parameter_design,
-    prepare,
-)
+from gengap.evaluation.designs import Designs, hyper_parameter_design, prepare
 from gengap.evaluation.duplicates import merged
 from gengap.files import writing
 from gengap.measures.recipe import RECIPE_FILE, Recipe
 from gengap.prediction.assessment import (
-    DRAWS,
     LEAST_DRAWS,
-    POINTS,
     Assessment,
     Shift,
     assess,
@@ -37,7 +30,7 @@ from gengap.prediction.assessment import (
 from gengap.prediction.data import ReferenceData, digest_of_rows, row_digests
 from gengap.prediction.predictors import CANDIDATES, cross_validate
 from gengap.seeding import generator
-from gengap.tasks import Task, load
+from gengap.tasks import Task, TrainedNetwork, load
 
 LEAST_REFERENCE = 20
 """Fewest networks of a reference: fewer do not support intervals that hold 90 %."""
@@ -48,10 +41,6 @@ SETTINGS = ("families", "slow", "activations", "topology", "code")
 """What the recipes of joined tasks share."""
 ARRAYS = ("values", "gaps", "training", "losses", "sizes", "draws", "folds")
 PACKAGES = ("gengap", "numpy", "scipy", "torch")
-
-
-class TooFewNetworksError(GengapError):
-    """So few networks have gaps and measures that they support no interval."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +57,15 @@ class Predictor:
 
     @classmethod
     def of(
-        cls, values: np.ndarray, gaps: np.ndarray, folds: np.ndarray, grid: pd.DataFrame, fold: str
+        cls,
+        values: np.ndarray,
+        gaps: np.ndarray,
+        folds: np.ndarray,
+        grid: pd.DataFrame,
+        draws: np.ndarray | None,
     ) -> Predictor:
         """Judge a set of columns, see :func:`gengap.prediction.assessment.assess`."""
-        assessment, shifts = assess(values, gaps, folds, grid, fold)
+        assessment, shifts = assess(values, gaps, folds, grid, draws)
         return cls(assessment, tuple(shifts))
 
     @property
@@ -105,8 +99,8 @@ class Predictor:
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
-    """Networks whose gaps are known, and what they can predict.
+class Measured:
+    """Networks whose gaps and measures are known.
 
     Attributes:
         tasks: names of the tasks.
@@ -123,14 +117,8 @@ class Reference:
         draws: (networks,) int64: the set of training inputs of each, by its place in
             ``draw_digests``.
         draw_digests: a digest of each set of training inputs.
-        folds: (networks,) int64: what is left out together.
         grid: hyper-parameters, index ``networks``.
         data: what the training data are.
-        by_measures: what the measures predict.
-        by_measures_and_hyper_parameters: what they predict together; None where no hyper-parameter
-            varies.
-        r2_without: R2 without the measures of each family, by its name.
-        r2_of_hyper_parameters: R2 of the hyper-parameters alone; None where none varies.
         versions: of packages, when the reference was made.
     """
 
@@ -147,40 +135,98 @@ class Reference:
     sizes: np.ndarray
     draws: np.ndarray
     draw_digests: tuple[str, ...]
-    folds: np.ndarray
     grid: pd.DataFrame
     data: ReferenceData
-    by_measures: Predictor
-    by_measures_and_hyper_parameters: Predictor | None
-    r2_without: Mapping[str, float | None]
-    r2_of_hyper_parameters: float | None
     versions: Mapping[str, str]
 
     @property
-    def fold(self) -> str:
-        """What a fold is: a draw of the training data where there are enough, else grid points."""
-        return DRAWS if len(self.draw_digests) >= LEAST_DRAWS else POINTS
+    def fold_draws(self) -> np.ndarray | None:
+        """(networks,) draws of the training data where folds are draws; None where too few are."""
+        return self.draws if len(self.draw_digests) >= LEAST_DRAWS else None
 
-    def hyper_parameter_columns(self, given: Mapping[str, Any] | None = None) -> np.ndarray:
+
+@dataclass(frozen=True, eq=False)
+class Reference(Measured):
+    """Networks whose gaps are known, and what they can predict.
+
+    Attributes:
+        folds: (networks,) int64: what is left out together.
+        by_measures: what the measures predict; None where there are fewer networks than
+            :data:`LEAST_REFERENCE`.
+        by_measures_and_hyper_parameters: what they predict together; None also where no
+            hyper-parameter varies.
+        r2_without: R2 without the measures of each family, by its name; None where no other family
+            is there.
+        r2_with_only: R2 of the measures of each family alone.
+        r2_of_hyper_parameters: R2 of the hyper-parameters alone; None where none varies.
+    """
+
+    folds: np.ndarray
+    by_measures: Predictor | None
+    by_measures_and_hyper_parameters: Predictor | None
+    r2_without: Mapping[str, float | None]
+    r2_with_only: Mapping[str, float | None]
+    r2_of_hyper_parameters: float | None
+
+    @classmethod
+    def of(cls, measured: Measured) -> Reference:
+        """Judge what networks can predict.
+
+        Args:
+            measured: the networks.
+
+        Returns:
+            The reference.
+        """
+        draws, grid = measured.fold_draws, measured.grid
+        values, gaps = measured.values, measured.gaps
+        folds = folds_of(measured.draws, grid, generator(0, "prediction", "folds"))
+        indicators = hyper_parameter_design(grid).values
+        alone, both, by_measures = None, None, None
+        r2_without: dict[str, float | None] = {}
+        r2_with_only: dict[str, float | None] = {}
+        if len(gaps) >= LEAST_REFERENCE:
+            by_measures = Predictor.of(values, gaps, folds, grid, draws)
+            if indicators.shape[1]:
+                both = Predictor.of(np.hstack([values, indicators]), gaps, folds, grid, draws)
+                alone = nested_r2(indicators, gaps, folds)
+            for family in sorted(set(measured.families)):
+                own = np.array([one == family for one in measured.families])
+                r2_without[family] = nested_r2(values[:, ~own], gaps, folds)
+                r2_with_only[family] = nested_r2(values[:, own], gaps, folds)
+        return cls(
+            **vars(measured),
+            folds=folds,
+            by_measures=by_measures,
+            by_measures_and_hyper_parameters=both,
+            r2_without=r2_without,
+            r2_with_only=r2_with_only,
+            r2_of_hyper_parameters=alone,
+        )
+
+    def hyper_parameter_columns(self, given: Sequence[Mapping[str, Any]] = ()) -> np.ndarray:
         """Return indicators of the hyper-parameters' levels.
 
         Args:
-            given: those of one more network, which has levels of the reference.
+            given: those of more networks, which have levels of the reference.
 
         Returns:
-            (networks, columns), with one row more for the network.
+            (networks, columns), with one row more for each of these.
         """
         grid = self.grid
-        if given is not None:
-            row = pd.DataFrame([{name: given[name] for name in grid.columns}], dtype=object)
-            grid = pd.concat([grid.astype(object), row], ignore_index=True)
+        if given:
+            names = list(grid.columns)
+            rows = pd.DataFrame([[one[name] for name in names] for one in given], columns=names)
+            grid = pd.concat([grid.astype(object), rows.astype(object)], ignore_index=True)
         return hyper_parameter_design(grid).values
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file: arrays, and everything else as JSON in its metadata."""
-        predictors = {"measures": self.by_measures}
-        if self.by_measures_and_hyper_parameters:
-            predictors["measures_and_hyper_parameters"] = self.by_measures_and_hyper_parameters
+        named = {
+            "measures": self.by_measures,
+            "measures_and_hyper_parameters": self.by_measures_and_hyper_parameters,
+        }
+        predictors = {name: one for name, one in named.items() if one is not None}
         arrays = {name: getattr(self, name) for name in ARRAYS} | self.data.arrays()
         for name, predictor in predictors.items():
             for kind in ("known", "near"):
@@ -199,6 +245,7 @@ class Reference:
             "data": self.data.content(),
             "predictors": {name: one.content() for name, one in predictors.items()},
             "r2_without": self.r2_without,
+            "r2_with_only": self.r2_with_only,
             "r2_of_hyper_parameters": self.r2_of_hyper_parameters,
             "versions": self.versions,
         }
@@ -257,9 +304,10 @@ class Reference:
             draw_digests=tuple(content["draw_digests"]),
             grid=grid,
             data=ReferenceData.from_file(content["data"], arrays),
-            by_measures=predictors["measures"],
+            by_measures=predictors.get("measures"),
             by_measures_and_hyper_parameters=predictors.get("measures_and_hyper_parameters"),
             r2_without=content["r2_without"],
+            r2_with_only=content["r2_with_only"],
             r2_of_hyper_parameters=content["r2_of_hyper_parameters"],
             versions=content["versions"],
             **{name: arrays[name] for name in ARRAYS},
@@ -270,16 +318,95 @@ def join(references: Sequence[Reference]) -> Reference:
     """Make one reference of several that share their data.
 
     Args:
-        references: of tasks with other names, on the same data.
+        references: of tasks with other names, on the same data, or on draws from one pool.
 
     Returns:
-        The reference of all their networks, with the measures that all of them have.
+        The reference of all their networks, with the measures and hyper-parameters that all have.
+
+    Raises:
+        GengapError: the tasks do not belong together, or share no measure.
     """
-    raise NotImplementedError(references)
+    first = references[0]
+    if len(references) == 1:
+        return first
+    check_together(references)
+    keys = [set(zip(one.families, one.measures, strict=True)) for one in references]
+    shared = [
+        key
+        for key in zip(first.families, first.measures, strict=True)
+        if all(key in own for own in keys)
+    ]
+    if not shared:
+        raise GengapError(
+            f"The tasks {', '.join(sum((one.tasks for one in references), ()))} have no measure in "
+            "common: compute the same families for them."
+        )
+    names = [measure for _, measure in shared]
+    digests = tuple(dict.fromkeys(sum((one.draw_digests for one in references), ())))
+    common = [name for name in first.grid if all(name in one.grid for one in references)]
+    losses = tuple(dict.fromkeys(sum((one.recipe.losses for one in references), ())))
+    return Reference.of(
+        Measured(
+            tasks=sum((one.tasks for one in references), ()),
+            networks=sum((one.networks for one in references), ()),
+            recipe=replace(first.recipe, losses=losses),
+            gap_of=first.gap_of,
+            measures=tuple(names),
+            families=tuple(family for family, _ in shared),
+            values=np.vstack(
+                [one.values[:, [one.measures.index(name) for name in names]] for one in references]
+            ),
+            gaps=np.concatenate([one.gaps for one in references]),
+            training=np.concatenate([one.training for one in references]),
+            losses=np.concatenate([one.losses for one in references]),
+            sizes=np.concatenate([one.sizes for one in references]),
+            draws=np.concatenate(
+                [
+                    np.array([digests.index(digest) for digest in one.draw_digests])[one.draws]
+                    for one in references
+                ]
+            ),
+            draw_digests=digests,
+            grid=pd.concat([one.grid[common] for one in references]),
+            data=max((one.data for one in references), key=lambda data: len(data.digests)),
+            versions=first.versions,
+        )
+    )
+
+
+def check_together(references: Sequence[Reference]) -> None:
+    """Refuse references that do not share their gap, data or recipe, or that share a task.
+
+    Raises:
+        GengapError: what differs.
+    """
+    first = references[0]
+    largest = max((one.data for one in references), key=lambda data: len(data.digests))
+    names = [name for one in references for name in one.tasks]
+    if len(set(names)) < len(names):
+        raise GengapError(f"The tasks {', '.join(names)} share a name: rename one of them.")
+    for other in references:
+        own, known = ", ".join(other.tasks), ", ".join(first.tasks)
+        if other.gap_of != first.gap_of:
+            raise GengapError(
+                f"The gap of {own} is of {other.gap_of}, that of {known} of {first.gap_of}: join "
+                "tasks with one kind of gap."
+            )
+        for key in SETTINGS:
+            if getattr(other.recipe, key) != getattr(first.recipe, key):
+                raise GengapError(
+                    f"The measures of {own} and of {known} were computed with other '{key}' (see "
+                    f"{RECIPE_FILE} in their folders): compute them alike."
+                )
+        if other.data.classes != largest.classes or not other.data.within(largest):
+            raise GengapError(
+                f"The data of {own} are not those of the other tasks: join tasks whose training "
+                "data are of one pool."
+            )
 
 
 def freeze(folder: str | Path) -> Reference:
-    """Make a reference of evaluated tasks that share their data and their recipe of measures.
+    """Make a reference of an evaluated task.
 
     Networks that are not fit to judge measures by are left out, as in the evaluation, and so are
     measures with several components, measures that some network lacks, and duplicates of others.
@@ -288,195 +415,110 @@ def freeze(folder: str | Path) -> Reference:
         folder: the task's folder, with measures.csv and recipe.json.
 
     Returns:
-        The reference.
+        The reference. With fewer than :data:`LEAST_REFERENCE` networks it predicts nothing, but may
+        be joined with others.
 
     Raises:
-        GengapError: a file is missing, the tasks do not belong together, or no measure varies.
-        TooFewNetworksError: fewer than :data:`LEAST_REFERENCE` networks have a gap and measures.
+        GengapError: a file is missing, no network has a gap and measures, or no measure varies.
     """
-    tasks = [load(folder)]
-    recipes = [Recipe.read(task.folder / RECIPE_FILE) for task in tasks]
-    check_together(tasks, recipes)
-    designs = joined_designs(tasks)
-    where = ", ".join(str(task.folder) for task in tasks)
-    if len(designs.networks) < LEAST_REFERENCE:
-        raise TooFewNetworksError(
-            f"{where}: {len(designs.networks)} networks have a gap and measures, but a reference "
-            f"needs at least {LEAST_REFERENCE}: add networks to the grid, or replicates, or tasks."
-        )
+    task = load(folder)
+    recipe = Recipe.read(task.folder / RECIPE_FILE)
+    designs = designs_of(task)
     chosen = [design for design in designs.measures if design.kind == "scalar"]
     chosen = [design for design in chosen if not design.constant]
     if not chosen or not np.ptp(designs.gaps):
         raise GengapError(
-            f"{where}: no measure with one component varies over the networks, or all gaps are "
+            f"{folder}: no measure with one component varies over the networks, or all gaps are "
             "equal, so nothing can be predicted: ask for more families, or vary the grid more."
         )
-    draws, draw_digests, sizes = training_sets(tasks, designs.networks)
-    folds = folds_of(draws, designs.grid, generator(0, "prediction", "folds"))
-    return frozen(tasks, recipes[0], designs, chosen, draws, draw_digests, sizes, folds)
-
-
-def frozen(
-    tasks: Sequence[Task],
-    recipe: Recipe,
-    designs: Designs,
-    chosen: Sequence[Design],
-    draws: np.ndarray,
-    draw_digests: tuple[str, ...],
-    sizes: np.ndarray,
-    folds: np.ndarray,
-) -> Reference:
-    """Judge the predictors, and put the reference together.
-
-    Args:
-        tasks: whose networks these are.
-        recipe: of the measures.
-        designs: of all measures.
-        chosen: the measures with one column, which predict.
-        draws: (networks,) the training set of each, by its place in ``draw_digests``.
-        draw_digests: a digest of each training set.
-        sizes: (networks,) number of training inputs.
-        folds: (networks,) what is left out together.
-
-    Returns:
-        The reference.
-    """
-    values, gaps, grid = np.hstack([one.values for one in chosen]), designs.gaps, designs.grid
-    families = tuple(design.family for design in chosen)
-    indicators = hyper_parameter_design(grid).values
-    fold = DRAWS if len(draw_digests) >= LEAST_DRAWS else POINTS
-    both, alone = None, None
-    if indicators.shape[1]:
-        both = Predictor.of(np.hstack([values, indicators]), gaps, folds, grid, fold)
-        alone = r2_score(cross_validate(indicators, gaps, folds).nested(), gaps)
-    r2_without = {}
-    for family in sorted(set(families)):
-        others = values[:, [one != family for one in families]]
-        nested = cross_validate(others, gaps, folds).nested() if others.shape[1] else None
-        r2_without[family] = None if nested is None else r2_score(nested, gaps)
-    losses = {
-        full_name(task, network): entry.metrics.train_loss
-        for task in tasks
-        for network, entry in task.networks.items()
-    }
-    return Reference(
-        tasks=tuple(task.name for task in tasks),
-        networks=designs.networks,
-        recipe=recipe,
-        gap_of=designs.gap_of,
-        measures=tuple(design.name for design in chosen),
-        families=families,
-        values=values,
-        gaps=gaps,
-        training=designs.training,
-        losses=np.array([losses[network] for network in designs.networks], dtype=np.float64),
-        sizes=sizes,
-        draws=draws,
-        draw_digests=draw_digests,
-        folds=folds,
-        grid=grid,
-        data=ReferenceData.of_splits([task.train for task in tasks]),
-        by_measures=Predictor.of(values, gaps, folds, grid, fold),
-        by_measures_and_hyper_parameters=both,
-        r2_without=r2_without,
-        r2_of_hyper_parameters=alone,
-        versions={package: version(package) for package in PACKAGES},
+    names = tuple(f"{task.name}/{network}" for network in designs.networks)
+    entries = [task.networks[network] for network in designs.networks]
+    losses = [entry.metrics.train_loss for entry in entries]
+    draws, draw_digests, sizes = training_sets(task, entries)
+    return Reference.of(
+        Measured(
+            tasks=(task.name,),
+            networks=names,
+            recipe=recipe,
+            gap_of=designs.gap_of,
+            measures=tuple(design.name for design in chosen),
+            families=tuple(design.family for design in chosen),
+            values=np.hstack([design.values for design in chosen]),
+            gaps=designs.gaps,
+            training=designs.training,
+            losses=np.array(losses, dtype=np.float64),
+            sizes=sizes,
+            draws=draws,
+            draw_digests=draw_digests,
+            grid=designs.grid.set_axis(pd.Index(names, name="network", dtype=object)),
+            data=ReferenceData.of_split(task.train),
+            versions={package: version(package) for package in PACKAGES},
+        )
     )
 
 
-def check_together(tasks: Sequence[Task], recipes: Sequence[Recipe]) -> None:
-    """Refuse tasks that do not share their names, gap, data or recipe.
+def read_measures(task: Task) -> pd.DataFrame:
+    """Read the table of a task's measures.
+
+    Args:
+        task: the task.
+
+    Returns:
+        Rows of task, network, family, measure, component and value.
 
     Raises:
-        GengapError: what differs.
+        GengapError: there is none.
     """
-    first, recipe = tasks[0], recipes[0]
-    data = ReferenceData.of_splits([first.train]) if len(tasks) > 1 else None
-    names = [task.name for task in tasks]
-    if len(set(names)) < len(names):
-        raise GengapError(f"The tasks {', '.join(names)} share a name: rename one of them.")
-    for task, other in zip(tasks[1:], recipes[1:], strict=True):
-        if task.gap_of != first.gap_of:
-            raise GengapError(
-                f"The gap of {task.folder} is of {task.gap_of}, that of {first.folder} of "
-                f"{first.gap_of}: join tasks with one kind of gap."
-            )
-        for key in SETTINGS:
-            if getattr(other, key) != getattr(recipe, key):
-                raise GengapError(
-                    f"The measures of {task.folder} and of {first.folder} were computed with "
-                    f"other '{key}' (see {RECIPE_FILE} there): compute them alike."
-                )
-        difference = data.difference(task.train) if data else None
-        if difference:
-            raise GengapError(
-                f"The data of {task.folder} are not those of {first.folder}, since {difference}: "
-                "join tasks that share their data."
-            )
+    path = task.folder / "measures.csv"
+    if not path.is_file():
+        raise GengapError(f"{path} does not exist: run the workflow to measure the networks.")
+    return pd.read_csv(path, dtype={"network": str, "component": str})
 
 
-def joined_designs(tasks: Sequence[Task]) -> Designs:
-    """Return the designs of all networks of several tasks, named ``<task>/<id>``."""
-    tables, gaps, grids, training = [], [], [], []
-    unfit: dict[str, str] = {}
-    for task in tasks:
-        path = task.folder / "measures.csv"
-        if not path.is_file():
-            raise GengapError(f"{path} does not exist: run the workflow to measure the networks.")
-        table = pd.read_csv(path, dtype={"network": str, "component": str})
-        names = {network: full_name(task, network) for network in task.networks}
-        tables.append(table.assign(network=table["network"].map(names), task="reference"))
-        gaps.append(task.gaps().rename(names))
-        grids.append(task.hyper_parameters().rename(names))
-        training.append(task.training_outcomes().rename(names))
-        unfit |= {names[network]: reason for network, reason in task.unfit().items()}
-    grid = pd.concat(grids)
-    # A hyper-parameter that one of the tasks does not vary is unknown there.
-    grid = grid[[name for name in grid.columns if all(name in one.columns for one in grids)]]
+def designs_of(task: Task) -> Designs:
+    """Return the designs of a task's networks that are fit, without duplicates."""
     designs = prepare(
-        pd.concat(tables, ignore_index=True),
-        pd.concat(gaps),
-        grid,
-        pd.concat(training),
+        read_measures(task),
+        task.gaps(),
+        task.hyper_parameters(),
+        task.training_outcomes(),
         (),
-        tasks[0].gap_of,
-        leave_out=unfit,
+        task.gap_of,
+        leave_out=task.unfit(),
     )
     return merged(designs)[0]
 
 
 def training_sets(
-    tasks: Sequence[Task], networks: Sequence[str]
+    task: Task, networks: Sequence[TrainedNetwork]
 ) -> tuple[np.ndarray, tuple[str, ...], np.ndarray]:
     """Tell which set of training inputs each network was trained on.
 
     Args:
-        tasks: whose networks they are.
-        networks: ``<task>/<id>``.
+        task: whose networks they are.
+        networks: some of them.
 
     Returns:
         (networks,) int64, the place of each one's set among the digests; a digest of each set, in
         the order of the networks; and (networks,) int64, the number of its inputs.
     """
-    sets, sizes = {}, {}
-    for task in tasks:
-        digests = row_digests(task.train.inputs)
-        of_all = digest_of_rows(digests)
-        for network, entry in task.networks.items():
-            name = full_name(task, network)
-            if name not in networks:
-                continue
-            rows = entry.rows()
-            sets[name] = of_all if rows is None else digest_of_rows(digests[rows])
-            sizes[name] = len(digests) if rows is None else len(rows)
-    distinct = list(dict.fromkeys(sets[network] for network in networks))
-    draws = np.array([distinct.index(sets[network]) for network in networks], dtype=np.int64)
-    return draws, tuple(distinct), np.array([sizes[network] for network in networks])
+    digests = row_digests(task.train.inputs)
+    of_all = digest_of_rows(digests)
+    sets, sizes = [], []
+    for network in networks:
+        rows = network.rows()
+        sets.append(of_all if rows is None else digest_of_rows(digests[rows]))
+        sizes.append(len(digests) if rows is None else len(rows))
+    distinct = list(dict.fromkeys(sets))
+    draws = np.array([distinct.index(own) for own in sets], dtype=np.int64)
+    return draws, tuple(distinct), np.array(sizes, dtype=np.int64)
 
 
-def full_name(task: Task, network: str) -> str:
-    """Return the name of a network within a reference."""
-    return f"{task.name}/{network}"
+def nested_r2(values: np.ndarray, gaps: np.ndarray, folds: np.ndarray) -> float | None:
+    """Return the R2 of nested predictions from some columns; None where there are none."""
+    if not values.shape[1]:
+        return None
+    return r2_score(cross_validate(values, gaps, folds).nested(), gaps)
 
 
 def plain(value: Any) -> Any:
