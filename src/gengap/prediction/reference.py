@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ FORMAT = 1
 MAKE_AGAIN = "make it again by 'gengap reference'"
 SETTINGS = ("families", "slow", "activations", "topology", "code")
 """What the recipes of joined tasks share."""
+ROWS = ("values", "gaps", "training", "losses", "sizes")
+"""Arrays with a row for each network."""
 ARRAYS = ("values", "gaps", "training", "losses", "sizes", "draws", "folds")
 PACKAGES = ("gengap", "numpy", "scipy", "torch")
 
@@ -143,6 +145,28 @@ class Measured:
     def fold_draws(self) -> np.ndarray | None:
         """(networks,) draws of the training data where folds are draws; None where too few are."""
         return self.draws if len(self.draw_digests) >= LEAST_DRAWS else None
+
+    def part(self, inside: np.ndarray) -> Measured:
+        """Return some of the networks, and the draws of their training data.
+
+        Args:
+            inside: (networks,) bool; at least one.
+
+        Returns:
+            The networks, with all measures.
+        """
+        known, draws = np.unique(self.draws[inside], return_inverse=True)
+        rows = {name: getattr(self, name)[inside] for name in ROWS}
+        return Measured(
+            **{field.name: getattr(self, field.name) for field in fields(Measured)}
+            | rows
+            | {
+                "networks": tuple(self.grid.index[inside]),
+                "draws": draws.astype(np.int64),
+                "draw_digests": tuple(self.draw_digests[draw] for draw in known),
+                "grid": self.grid[inside],
+            }
+        )
 
 
 @dataclass(frozen=True, eq=False)

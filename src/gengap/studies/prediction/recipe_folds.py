@@ -80,7 +80,10 @@ def correct_in_folds(
     folds = generator(seed, "studies", "prediction", "folds").permutation(len(data.labels)) % FOLDS
     correct = 0
     for fold in range(FOLDS):
-        kept, tested = (data.take(np.flatnonzero(folds != fold)), data.take(np.flatnonzero(folds == fold)))
+        kept, tested = (
+            data.take(np.flatnonzero(folds != fold)),
+            data.take(np.flatnonzero(folds == fold)),
+        )
         own = derive(seed, "studies", "prediction", "recipe", fold)
         recipe = Recipe.from_mapping({**canonical_point(training), "seed": own})
         module = build(network_spec(network, data.inputs.shape[1:], data.classes))
