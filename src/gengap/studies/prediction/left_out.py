@@ -159,7 +159,7 @@ def by_measures(networks: Measured, split: Split) -> pd.DataFrame:
         Newcomer(
             network,
             unknown.values[row],
-            unknown.grid.loc[network].to_dict(),
+            dict(zip(map(str, unknown.grid), unknown.grid.loc[network], strict=True)),
             unknown.training[row],
             unknown.draw_digests[unknown.draws[row]],
             tuple(
