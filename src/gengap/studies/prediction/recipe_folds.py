@@ -23,18 +23,15 @@ from gengap.training import Recipe, loss_and_accuracy, train
 FOLDS = 5
 NETWORKS = 8
 """Networks of a task whose recipes are cross-validated; each costs nearly five trainings."""
-COLUMNS = ("network", "gap", "train_accuracy", "tested", "correct", "seconds", "measuring_seconds")
+COLUMNS = ("network", "gap", "train_accuracy", "tested", "correct", "seconds")
 
 
-def cross_validated_recipes(
-    task: Task, entries: Sequence[Mapping[str, Any]], measuring_seconds: float
-) -> pd.DataFrame:
+def cross_validated_recipes(task: Task, entries: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Cross-validate the recipes of some of a zoo's networks.
 
     Args:
         task: the zoo.
         entries: ``network`` keywords and ``training`` recipe of each network, by position.
-        measuring_seconds: CPU time of all measures of one network, for comparison.
 
     Returns:
         One row a network, with the columns :data:`COLUMNS`: its gap and training accuracy, how
@@ -57,7 +54,6 @@ def cross_validated_recipes(
                 "tested": len(data.labels),
                 "correct": correct,
                 "seconds": time.process_time() - started,
-                "measuring_seconds": measuring_seconds,
             }
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))
