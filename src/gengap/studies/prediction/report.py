@@ -382,7 +382,7 @@ def with_interval(value: float, low: float, high: float) -> str:
     """Return a number with its interval."""
     if not math.isfinite(value):
         return ""
-    if not math.isfinite(low + high):
+    if not (math.isfinite(low) and math.isfinite(high)):
         return number(value)
     return f"{number(value)} [{number(low)}, {number(high)}]"
 
