@@ -92,7 +92,8 @@ def test_too_small_a_reference_is_a_refusal(
     task = str(make_task(points=6))
     assert main(["predict", "--reference", task, *hand]) == 3
     assert "needs at least 20" in capsys.readouterr().out
-    assert main(["reference", task]) == 1
+    assert main(["reference", task]) == 0
+    assert "It predicts nothing" in capsys.readouterr().out
 
 
 def test_weights_and_data_are_needed(

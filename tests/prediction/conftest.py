@@ -112,7 +112,7 @@ def make_task(tmp_path_factory: pytest.TempPathFactory) -> MakeTask:
                 tables.append(tidy(table, name, str(number), family))
         if not own_draws:
             write_split(data.take(np.arange(DRAW)), folder / "dataset" / "train.safetensors")
-        grid = {"size": [0, 1, 2], "rate": [0, 1, 2]}
+        grid = {"size": [0, 1, 2], "rate": list(range(-(-points // 3)))}
         write_task(folder / "task.json", name, grid, metrics)
         joined = pd.concat(tables)
         joined[joined["value"].notna()].to_csv(folder / "measures.csv", index=False)

@@ -11,8 +11,10 @@ import pytest
 from gengap.prediction.assessment import DRAWS, POINTS, assess, folds_of, inside
 from gengap.prediction.intervals import (
     cv_plus,
+    draw_half_width,
     guaranteed_level,
     highest_level,
+    intervals_of,
     nested_intervals,
 )
 from gengap.prediction.predictors import cross_validate
@@ -69,7 +71,7 @@ def test_intervals_of_exchangeable_networks_cover_what_they_say() -> None:
     held = []
     for _ in range(25):
         validation = cross_validate(*simulated(rng, 40, 5))
-        low, high = nested_intervals(validation)
+        low, high = nested_intervals(validation, None)
         held.append(inside(validation.gaps, low, high))
     # Networks of one simulation are nearly independent; four standard errors.
     assert np.mean(held) == pytest.approx(0.9, abs=4 * math.sqrt(0.09 / np.size(held)))
@@ -77,9 +79,9 @@ def test_intervals_of_exchangeable_networks_cover_what_they_say() -> None:
 
 def test_nested_intervals_do_not_see_the_fold() -> None:
     values, gaps, folds = simulated(np.random.default_rng(1), 40, 5)
-    low, high = nested_intervals(cross_validate(values, gaps, folds))
+    low, high = nested_intervals(cross_validate(values, gaps, folds), None)
     changed = np.where(folds == 2, 7.0, gaps)
-    other_low, other_high = nested_intervals(cross_validate(values, changed, folds))
+    other_low, other_high = nested_intervals(cross_validate(values, changed, folds), None)
     np.testing.assert_allclose(other_low[folds == 2], low[folds == 2])
     np.testing.assert_allclose(other_high[folds == 2], high[folds == 2])
 
@@ -87,7 +89,7 @@ def test_nested_intervals_do_not_see_the_fold() -> None:
 def test_an_assessment_counts_what_its_networks_say() -> None:
     values, gaps, folds = simulated(np.random.default_rng(2), 60, 3)
     grid = pd.DataFrame({"level": np.arange(60) // 3 % 2})
-    assessment, shifts = assess(values, gaps, folds, grid, DRAWS)
+    assessment, shifts = assess(values, gaps, folds, grid, None)
     validation = cross_validate(values, gaps, folds)
     nested = validation.nested()
     assert assessment.r2 == pytest.approx(1 - np.mean((nested - gaps) ** 2) / gaps.var())
@@ -111,7 +113,7 @@ def test_noise_does_not_beat_the_mean() -> None:
         rng = np.random.default_rng(seed)
         values, gaps = rng.normal(size=(30, 8)), rng.normal(size=30)
         grid = pd.DataFrame({"level": np.zeros(30)})
-        beaten.append(assess(values, gaps, np.arange(30) % 3, grid, DRAWS)[0].beats_mean)
+        beaten.append(assess(values, gaps, np.arange(30) % 3, grid, None)[0].beats_mean)
     assert np.mean(beaten) <= 0.2
 
 
@@ -126,3 +128,54 @@ def test_folds_are_draws_where_there_are_three_and_grid_points_elsewhere() -> No
     alone = pd.DataFrame({"width": np.zeros(24)})
     assert len(set(folds_of(np.zeros(24), alone, np.random.default_rng(0)))) == 8
     assert POINTS != DRAWS
+
+
+def test_the_half_width_is_the_quantile_of_both_errors() -> None:
+    rng = np.random.default_rng(3)
+    draws = np.repeat([4, 7, 9], 10)
+    errors = rng.normal(size=30) + np.repeat([1.0, -2.0, 0.5], 10)
+    means = np.array([errors[draws == draw].mean() for draw in (4, 7, 9)])
+    own = errors - np.repeat(means, 10)
+    # s^2 by another way: v = mean e_d^2 (D - 1) / D, times 1 + 1 / D.
+    scale = math.sqrt(np.mean(means**2) * (2 / 3) * (4 / 3))
+    sampled = rng.choice(own, 400_000) + scale * rng.standard_t(2, 400_000)
+    half = draw_half_width(errors, draws)
+    assert half == pytest.approx(np.quantile(np.abs(sampled), 0.9), rel=0.02)
+    # Draws without an error of their own leave the quantile of the networks' errors.
+    alike = np.tile([-2.0, -1.0, 1.0, 2.0], 2)
+    assert draw_half_width(alike, np.repeat([0, 1], 4)) == 2.0
+
+
+def covered(draws: int, spread: float, rng: np.random.Generator, count: int = 12) -> float:
+    """Share of networks of another draw in intervals around the mean gap."""
+    labels = np.repeat(np.arange(draws), count)
+    gaps = spread * rng.normal(size=draws)[labels] + rng.normal(size=labels.size)
+    without = np.array([gaps[labels != draw].mean() for draw in range(draws)])[labels]
+    new = spread * rng.normal() + rng.normal(size=count)
+    centres, predictions = np.tile(without, (1, 1)), np.array([gaps.mean()])
+    low, high = intervals_of(centres, predictions, gaps - without, labels)
+    return float(np.mean((low <= new) & (new <= high)))
+
+
+@pytest.mark.parametrize("draws", [2, 3, 5, 8])
+@pytest.mark.parametrize("spread", [0.0, 1.0, 3.0])
+def test_intervals_cover_networks_of_another_draw(draws: int, spread: float) -> None:
+    rng = np.random.default_rng([draws, int(spread)])
+    shares = [covered(draws, spread, rng) for _ in range(150)]
+    error = np.std(shares) / math.sqrt(len(shares))
+    assert np.mean(shares) > 0.88 - 2 * error
+    # With one degree of freedom they are wider than they need to be.
+    assert np.mean(shares) < (0.99 if draws == 2 else 0.955) + 2 * error
+
+
+def test_plain_cv_plus_misses_networks_of_another_draw() -> None:
+    rng = np.random.default_rng(5)
+    held = []
+    for _ in range(150):
+        gaps = 3.0 * np.repeat(rng.normal(size=3), 12) + rng.normal(size=36)
+        labels = np.repeat(np.arange(3), 12)
+        without = np.array([gaps[labels != draw].mean() for draw in range(3)])[labels]
+        low, high = cv_plus(without[None], np.abs(gaps - without))
+        new = 3.0 * rng.normal() + rng.normal(size=12)
+        held.append(np.mean((low <= new) & (new <= high)))
+    assert np.mean(held) < 0.86

@@ -14,7 +14,7 @@ from tests.prediction.conftest import MakeTask, pool
 
 from gengap.datasets import Split, write_split
 from gengap.errors import GengapError
-from gengap.prediction import Reference, freeze
+from gengap.prediction import Reference, freeze, join
 from gengap.tasks import load
 
 
@@ -59,10 +59,12 @@ def test_a_reference_has_what_its_task_says(task: Path, reference: Reference) ->
         assert gap == network.gap
         replicates.setdefault(draw, set()).add(network.metrics.replicate)
     assert sorted(map(sorted, replicates.values())) == [[0], [1], [2]]
-    assert reference.fold == "draws of the training data"
+    assert reference.by_measures is not None
+    assert reference.by_measures.assessment.fold == "draws of the training data"
     np.testing.assert_array_equal(reference.folds, reference.draws)
     assert set(reference.sizes) == {40}
     assert set(reference.r2_without) == set(reference.families)
+    assert set(reference.r2_with_only) == set(reference.families)
     assert reference.by_measures.assessment.beats_mean
     assert reference.by_measures.assessment.r2 is not None
     assert reference.by_measures.assessment.r2 > 0.5
@@ -70,29 +72,53 @@ def test_a_reference_has_what_its_task_says(task: Path, reference: Reference) ->
 
 def test_tasks_that_share_their_data_are_joined(make_task: MakeTask) -> None:
     folders = [make_task(), make_task(name="other", own_draws=False, points=3)]
-    joined = freeze(folders)
+    joined = join([freeze(folder) for folder in folders])
     assert {name.split("/")[0] for name in joined.networks} == {"small", "other"}
     # All of the other task is the first draw of this one.
     draws = dict(zip(joined.networks, joined.draws, strict=True))
     assert {draw for name, draw in draws.items() if name.startswith("other")} == {draws["small/0"]}
     assert len(joined.draw_digests) == 3
+    values = pd.read_csv(folders[1] / "measures.csv").set_index(["network", "measure"])["value"]
+    row = joined.networks.index("other/4")
+    assert list(joined.values[row]) == [values[4, measure] for measure in joined.measures]
+
+
+def test_joining_is_what_one_task_of_all_networks_gives(make_task: MakeTask) -> None:
+    task = make_task()
+    whole, content = freeze(task), json.loads((task / "task.json").read_text())
+    networks, parts = content["networks"], []
+    for part in range(2):
+        own = {name: entry for name, entry in networks.items() if int(name) % 2 == part}
+        named = {**content, "name": f"part{part}", "networks": own}
+        (task / "task.json").write_text(json.dumps(named))
+        parts.append(freeze(task))
+    assert [part.by_measures for part in parts] == [None, None]  # 13 and 14 networks
+    joined = join(parts)
+    assert joined.by_measures is not None
+    assert whole.by_measures is not None
+    assert sorted(joined.gaps) == sorted(whole.gaps)
+    shared = set(joined.measures) == set(whole.measures)
+    if shared:
+        assert joined.by_measures.assessment.r2 == pytest.approx(
+            whole.by_measures.assessment.r2, rel=1e-9
+        )
 
 
 def test_tasks_that_do_not_belong_together(make_task: MakeTask) -> None:
     first, second = make_task(), make_task(name="other", own_draws=False, points=3)
     with pytest.raises(GengapError, match="share a name"):
-        freeze([first, make_task()])
+        join([freeze(first), freeze(make_task())])
     data = pool()
     path = second / "dataset" / "train.safetensors"
     kept = path.read_bytes()
     write_split(Split(data.inputs[:40] + np.float32(2), data.labels[:40], 3), path)
-    with pytest.raises(GengapError, match="another distribution"):
-        freeze([first, second])
+    with pytest.raises(GengapError, match="data of other are not those"):
+        join([freeze(first), freeze(second)])
     path.write_bytes(kept)
     recipe = json.loads((second / "recipe.json").read_text())
     (second / "recipe.json").write_text(json.dumps({**recipe, "slow": True}))
     with pytest.raises(GengapError, match="other 'slow'"):
-        freeze([first, second])
+        join([freeze(first), freeze(second)])
 
 
 def test_a_task_without_measures_or_recipe(task: Path) -> None:

@@ -277,11 +277,9 @@ def judged(newcomers: Sequence[Newcomer], reference: Reference, force: bool) -> 
             everyone = evidence.predictions(evidence.inside, evidence.predictor.candidate)
             centres |= dict(zip(positions, everyone[len(reference.gaps) :], strict=True))
     if len(newcomers) > 1 and centres:
-        ranks = pd.Series(centres).rank(method="min").astype(int)
-        for position, rank in ranks.items():
-            by_position[int(str(position))] = replace(
-                by_position[int(str(position))], rank=int(rank)
-            )
+        ranks = pd.Series(centres).rank(method="min")
+        for position, rank in zip(centres, ranks, strict=True):
+            by_position[position] = replace(by_position[position], rank=int(rank))
     return [by_position[position] for position in range(len(newcomers))]
 
 
