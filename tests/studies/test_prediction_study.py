@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -88,6 +89,14 @@ def made_up(draws: int = 6, noise: float = 0.002) -> Measured:
     )
 
 
+def only_row(table: pd.DataFrame, **values: object) -> pd.Series[Any]:
+    """The one row of a table that has these values."""
+    for name, value in values.items():
+        table = table[table[name] == value]
+    assert len(table) == 1
+    return table.iloc[0]
+
+
 @pytest.fixture(scope="module")
 def predicted() -> pd.DataFrame:
     """What became of the networks that were left out, of one task under two names."""
@@ -140,17 +149,22 @@ def test_predictions_do_not_depend_on_the_gaps_of_left_out_networks() -> None:
 
 
 def test_measures_that_tell_the_gap_are_narrower_and_cover(predicted: pd.DataFrame) -> None:
-    table = coverage_table(predicted).set_index(["left_out", "task", "predictor"])
-    row = table.loc[(NETWORK, ALL, MEASURES)]
+    table = coverage_table(predicted)
+    row = only_row(table, left_out=NETWORK, task=ALL, predictor=MEASURES)
     assert row["coverage"] >= 0.85
     assert row["low"] <= row["coverage"] <= row["high"]
     assert row["relative_width"] < 0.5
     assert row["networks"] == 2 * 72
-    assert row["error"] < table.loc[(NETWORK, ALL, HYPER_PARAMETERS)]["error"]
+    assert (
+        row["error"]
+        < only_row(table, left_out=NETWORK, task=ALL, predictor=HYPER_PARAMETERS)["error"]
+    )
     own = predicted[(predicted["left_out"] == NETWORK) & (predicted["predictor"] == MEASURES)]
     own = own[~own["declined"]]
     assert row["width"] == pytest.approx((own["high"] - own["low"]).mean())
-    assert table.loc[(NETWORK, ALL, CONSTANT)]["relative_width"] == pytest.approx(1.0)
+    assert only_row(table, left_out=NETWORK, task=ALL, predictor=CONSTANT)[
+        "relative_width"
+    ] == pytest.approx(1.0)
 
 
 def test_the_interval_of_a_coverage_is_that_of_its_draws() -> None:
@@ -178,7 +192,7 @@ def test_r2_is_that_of_scikit_learn_for_each_draw(predicted: pd.DataFrame) -> No
         r2_score(part["gap"], part["prediction"]) for _, part in own.groupby("reference")
     ]
     assert row[MEASURES] == pytest.approx(np.mean(of_references))
-    summary = r2_summary(scores).set_index(["left_out", "task"]).loc[(DRAW_OF_LARGE, "first")]
+    summary = only_row(r2_summary(scores), left_out=DRAW_OF_LARGE, task="first")
     assert summary["draws"] == 6
     of_draws = scores[(scores["left_out"] == DRAW_OF_LARGE) & (scores["task"] == "first")]
     assert summary["r2"] == pytest.approx(of_draws[MEASURES].mean())
@@ -213,16 +227,16 @@ def made_up_pairs() -> pd.DataFrame:
 def test_tau_of_a_pair_is_the_mean_over_seeds() -> None:
     carried = made_up_pairs()
     carried.loc[carried["reference"] == "c", "rank"] = math.nan
-    pairs = pair_table(carried, 3).set_index(["reference", "task"])
+    pairs = pair_table(carried, 3)
     own = carried[(carried["reference"] == "a") & (carried["task"] == "b")]
     taus = [
         stats.kendalltau(part["rank"], part["gap"]).statistic
         for part in (own[own["replicate"] < 3], own[own["replicate"] >= 3])
     ]
-    assert pairs.loc[("a", "b")]["tau"] == pytest.approx(np.mean(taus))
-    assert pairs.loc[("a", "b")]["seeds"] == 2
-    assert math.isnan(pairs.loc[("c", "a")]["tau"])
-    assert pairs.loc[("a", "b")]["far"] == 1.0
+    assert only_row(pairs, reference="a", task="b")["tau"] == pytest.approx(np.mean(taus))
+    assert only_row(pairs, reference="a", task="b")["seeds"] == 2
+    assert math.isnan(only_row(pairs, reference="c", task="a")["tau"])
+    assert only_row(pairs, reference="a", task="b")["far"] == 1.0
 
 
 def test_the_mean_tau_has_a_jackknife_interval_over_data_sets() -> None:
@@ -256,8 +270,8 @@ def test_recipes_stand_beside_predictions_of_the_same_networks(predicted: pd.Dat
             "seconds": [1.0, 3.0],
         }
     )
-    table = recipe_table(recipes, predicted).set_index(["task", "way"])
-    row = table.loc[("first", "cross-validation")]
+    table = recipe_table(recipes, predicted)
+    row = only_row(table, task="first", way="cross-validation")
     assert (row["networks"], row["coverage"], row["seconds"]) == (2, 0.5, 2.0)
     assert row["error"] == pytest.approx(0.35)
     own = predicted[
@@ -266,7 +280,9 @@ def test_recipes_stand_beside_predictions_of_the_same_networks(predicted: pd.Dat
         & (predicted["predictor"] == CONSTANT)
         & predicted["network"].isin(["made/0", "made/5"])
     ]
-    assert table.loc[("first", CONSTANT)]["error"] == pytest.approx(own["error"].mean())
+    assert only_row(table, task="first", way=CONSTANT)["error"] == pytest.approx(
+        own["error"].mean()
+    )
 
 
 def test_recipes_are_tested_on_what_they_were_not_trained_on() -> None:
@@ -334,7 +350,7 @@ def test_the_report_says_what_is_reached_and_what_is_not(predicted: pd.DataFrame
     assert (
         "| networks of another data set that are declined | at least 0.95 | 1 | reached |" in text
     )
-    score = findings.r2.set_index(["left_out", "task"]).loc[(DRAW_OF_LARGE, "digits")]
+    score = only_row(findings.r2, left_out=DRAW_OF_LARGE, task="digits")
     line = next(line for line in text.splitlines() if line.startswith("| digits: mean R²"))
     assert line.endswith("| reached |") == (score["r2"] >= 0.75)
     assert "nan" not in text

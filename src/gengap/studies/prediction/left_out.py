@@ -134,7 +134,7 @@ def left_out(networks: Measured) -> pd.DataFrame:
             "reference": split.reference,
             "networks": int(split.known.sum()),
             "network": list(unknown.networks),
-            "draw": unknown.draws,
+            "draw": networks.draws[split.unknown],
             "gap": unknown.gaps,
         }
         predictions = {MEASURES: by_measures(networks, split), **by_columns(networks, split)}

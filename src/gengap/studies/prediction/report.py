@@ -208,8 +208,8 @@ def coverage(table: pd.DataFrame) -> str:
                             row["networks"],
                             f"{row['declined']:.1%}",
                             with_interval(row["coverage"], row["low"], row["high"]),
-                            f"{number(row['width'])} ({row['relative_width']:.2f})",
-                            f"{row['error']:.4f}",
+                            with_part(row["width"], row["relative_width"]),
+                            number(row["error"]),
                         )
                     )
         header = ("task", "predictor", "networks", "declined", "coverage", "width", "mean error")
@@ -224,7 +224,7 @@ def draws(findings: Findings) -> str:
         "the level of the draw is missed by more than its networks differ. It is the mean over the "
         "references that do not have the draw; intervals are Student t ones over draws, whose "
         "references overlap, so they are too narrow. Networks that measures decline are left out "
-        "for both predictors."
+        "for both predictors. A task of which measures decline all networks is missing."
     )
     rows = []
     for _, row in findings.r2.iterrows():
@@ -324,8 +324,8 @@ def recipes(table: pd.DataFrame, zoo: pd.DataFrame) -> str:
             row["networks"],
             number(row["coverage"]),
             number(row["width"]),
-            f"{row['error']:.4f}",
-            "" if math.isnan(row["seconds"]) else f"{row['seconds']:.2f}",
+            number(row["error"]),
+            number(row["seconds"]),
         )
         for _, row in table.iterrows()
     ]
@@ -376,6 +376,11 @@ def verdict(reached: bool) -> str:
 def number(value: float) -> str:
     """Return a number with three digits, or nothing where it is not known."""
     return "" if not math.isfinite(value) else f"{value:.3g}"
+
+
+def with_part(value: float, part: float) -> str:
+    """Return a number, and in brackets what part of another it is."""
+    return f"{number(value)} ({part:.2f})" if math.isfinite(value) else ""
 
 
 def with_interval(value: float, low: float, high: float) -> str:

@@ -213,14 +213,16 @@ def r2_table(table: pd.DataFrame) -> pd.DataFrame:
     declined = measured.set_index([*keys, "network"])["declined"].rename("refused")
     of_draws = of_draws.join(declined, on=[*keys, "network"])
     of_draws = of_draws[~of_draws["refused"].astype(bool)]
-    scores = {
-        key: r2_score(group["prediction"].to_numpy(float), group["gap"].to_numpy(float))
+    scores = [
+        {
+            **dict(zip([*keys, "predictor"], key, strict=True)),
+            "r2": r2_score(group["prediction"].to_numpy(float), group["gap"].to_numpy(float)),
+        }
         for key, group in of_draws.groupby([*keys, "predictor"], sort=False)
-    }
-    index = pd.MultiIndex.from_tuples(scores, names=[*keys, "predictor"])
-    by_reference = pd.Series(list(scores.values()), index, dtype=float)
-    by_draw = by_reference.groupby(["left_out", "task", "draw", "predictor"], sort=False).mean()
-    return by_draw.unstack("predictor").reset_index()
+    ]
+    by_reference = pd.DataFrame(scores, columns=[*keys, "predictor", "r2"])
+    index = ["left_out", "task", "draw"]
+    return by_reference.pivot_table("r2", index, "predictor", sort=False).reset_index()
 
 
 def r2_summary(scores: pd.DataFrame) -> pd.DataFrame:
