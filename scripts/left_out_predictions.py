@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import checkout  # noqa: F401
 from gengap import jobs
 from gengap.files import writing
-from gengap.prediction.reference import freeze
+from gengap.prediction.reference import measured_networks
 from gengap.studies.prediction.left_out import left_out
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    table = left_out(freeze(Path(snakemake.input.task).parent))
+    table = left_out(measured_networks(Path(snakemake.input.task).parent))
     with writing(snakemake.output.predictions) as part:
         table.to_csv(part, index=False, float_format="%.6g")
 

@@ -445,6 +445,21 @@ def freeze(folder: str | Path) -> Reference:
     Raises:
         GengapError: a file is missing, no network has a gap and measures, or no measure varies.
     """
+    return Reference.of(measured_networks(folder))
+
+
+def measured_networks(folder: str | Path) -> Measured:
+    """Read the networks of an evaluated task whose gaps and measures are known.
+
+    Args:
+        folder: the task's folder.
+
+    Returns:
+        The networks, see :func:`freeze`.
+
+    Raises:
+        GengapError: as there.
+    """
     task = load(folder)
     recipe = Recipe.read(task.folder / RECIPE_FILE)
     designs = designs_of(task)
@@ -459,25 +474,23 @@ def freeze(folder: str | Path) -> Reference:
     entries = [task.networks[network] for network in designs.networks]
     losses = [entry.metrics.train_loss for entry in entries]
     draws, draw_digests, sizes = training_sets(task, entries)
-    return Reference.of(
-        Measured(
-            tasks=(task.name,),
-            networks=names,
-            recipe=recipe,
-            gap_of=designs.gap_of,
-            measures=tuple(design.name for design in chosen),
-            families=tuple(design.family for design in chosen),
-            values=np.hstack([design.values for design in chosen]),
-            gaps=designs.gaps,
-            training=designs.training,
-            losses=np.array(losses, dtype=np.float64),
-            sizes=sizes,
-            draws=draws,
-            draw_digests=draw_digests,
-            grid=designs.grid.set_axis(pd.Index(names, name="network", dtype=object)),
-            data=ReferenceData.of_split(task.train),
-            versions={package: version(package) for package in PACKAGES},
-        )
+    return Measured(
+        tasks=(task.name,),
+        networks=names,
+        recipe=recipe,
+        gap_of=designs.gap_of,
+        measures=tuple(design.name for design in chosen),
+        families=tuple(design.family for design in chosen),
+        values=np.hstack([design.values for design in chosen]),
+        gaps=designs.gaps,
+        training=designs.training,
+        losses=np.array(losses, dtype=np.float64),
+        sizes=sizes,
+        draws=draws,
+        draw_digests=draw_digests,
+        grid=designs.grid.set_axis(pd.Index(names, name="network", dtype=object)),
+        data=ReferenceData.of_split(task.train),
+        versions={package: version(package) for package in PACKAGES},
     )
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 
 from gengap.names import DECLINED
 from gengap.prediction import Reference, predict_task
-from gengap.prediction.reference import freeze
+from gengap.prediction.reference import measured_networks
+from gengap.studies.prediction.left_out import DRAWS_OF_SEED
 from gengap.tasks import load
 
 COLUMNS = ("reference", "task", "network", "replicate", "gap", "declined", "distance_p", "rank")
@@ -19,14 +20,15 @@ def carried_over(folder: Path, others: Sequence[Path]) -> pd.DataFrame:
     """Predict the networks of other tasks from a reference of one.
 
     Args:
-        folder: of the task whose networks are the reference.
+        folder: of the task of which one seed is the reference.
         others: folders of the other tasks.
 
     Returns:
         One row a network of another task that is fit, with the columns :data:`COLUMNS`.
         ``distance_p`` and ``rank`` are empty where the network lacks measures of the reference.
     """
-    reference: Reference = freeze(folder)
+    networks = measured_networks(folder)
+    reference = Reference.of(networks.part(networks.draws < DRAWS_OF_SEED))
     tables = []
     for other in others:
         task = load(other)

@@ -283,7 +283,8 @@ def pairs(table: pd.DataFrame) -> str:
     known = table.dropna(subset=["tau"])
     shared = table.dropna(subset=["far"])
     text = (
-        f"All networks of a task are the reference, and predict those of each other task. Of "
+        f"The first {DRAWS_OF_SEED} draws of a task are the reference, and predict all networks of "
+        f"each other task. Of "
         f"{int(table['networks'].sum())} predictions {weighted_mean(table, 'declined'):.1%} are "
         f"declined, since the data differ. By their distance in measures alone (p < {FAR}) "
         f"{weighted_mean(shared, 'far'):.1%} would be. What may carry over is order: Kendall's "
