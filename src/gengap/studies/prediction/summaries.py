@@ -139,9 +139,10 @@ def coverage_table(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row for each left_out, task (or :data:`ALL`) and predictor: networks (distinct),
-        predictions (several references predict one network), declined (share), coverage, low,
-        high, width, relative_width (to the constant's on the same networks) and error. The last
-        six are of predictions that are not declined; NaN where there is none.
+        predictions (several references predict one network), known (mean number of networks of a
+        reference), declined (share), coverage, low, high, width, relative_width (to the constant's
+        on the same networks) and error. The last six are of predictions that are not declined; NaN
+        where there is none.
     """
     rows = []
     for left_out, task, group in _with_all(table):
@@ -155,6 +156,7 @@ def coverage_table(table: pd.DataFrame) -> pd.DataFrame:
                     "predictor": predictor,
                     "networks": len(own[["task", "network"]].drop_duplicates()),
                     "predictions": len(own),
+                    "known": own["networks"].mean(),
                     "declined": own["declined"].mean(),
                     "coverage": predicted["inside"].mean() if len(predicted) else math.nan,
                     "low": low,
