@@ -82,6 +82,12 @@ rule maddox2020:
         lambda wildcards: targets.study_files(plan, "maddox2020"),
 
 
+# Intervals of gaps: coverage and width for networks, draws, architectures and data sets left out.
+rule prediction:
+    input:
+        lambda wildcards: targets.study_files(plan, "prediction"),
+
+
 onstart:
     prepare()
 

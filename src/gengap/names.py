@@ -88,6 +88,8 @@ DATASETS: dict[str, tuple[str, ...]] = {
     "svhn": (),
     "tiny_imagenet": (),
     "iris": (),
+    "wine": (),
+    "breast_cancer": (),
     "gaussians": (),
     "two_spirals": (),
     "circles": (),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
 from gengap import names
 from gengap.datasets import NAMES, load, load_training
@@ -35,13 +36,25 @@ def test_digits_are_scikit_learns_each_once() -> None:
     assert not np.array_equal(joined, labels)
 
 
-def test_iris_is_scikit_learns_each_once() -> None:
-    data = load("iris", train_size=100)
-    assert data.input_shape == (4,)
-    assert len(data.test.labels) == 50
-    inputs, labels = load_iris(return_X_y=True)
-    joined = np.concatenate([data.train.inputs, data.test.inputs])
-    all_labels = np.concatenate([data.train.labels, data.test.labels])
+@pytest.mark.parametrize(
+    ("name", "original", "features"),
+    [
+        ("iris", load_iris, 4),
+        ("wine", load_wine, 13),
+        ("breast_cancer", load_breast_cancer, 30),
+    ],
+)
+def test_tables_are_scikit_learns_each_row_once(
+    name: str, original: Callable[..., Any], features: int
+) -> None:
+    data = load(name, train_size=100)
+    assert data.input_shape == (features,)
+    assert len(data.train.labels) == 100
+    inputs, labels = original(return_X_y=True)
+    assert data.train.classes == len(np.unique(labels))
+    whole = load(name, test_size=50)
+    joined = np.concatenate([whole.train.inputs, whole.test.inputs])
+    all_labels = np.concatenate([whole.train.labels, whole.test.labels])
     assert rows(joined, all_labels) == rows(inputs.astype(np.float32), labels)
 
 

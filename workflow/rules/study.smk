@@ -172,3 +172,122 @@ rule study_table:
         "{wildcards.study}: table {wildcards.table}"
     script:
         "../../scripts/study_table.py"
+
+
+# How well the gaps of networks are predicted that a reference has not seen.
+
+
+rule left_out_predictions:
+    input:
+        task="results/{task}/task.json",
+        measures="results/{task}/measures.csv",
+        recipe="results/{task}/recipe.json",
+    output:
+        predictions="results/{task}/prediction/left_out.csv",
+    log:
+        "results/{task}/logs/left_out_predictions.log",
+    benchmark:
+        "results/{task}/benchmarks/left_out_predictions.tsv"
+    conda:
+        "../../envs/networks.yaml"
+    threads: 1
+    resources:
+        mem_mb=look.memory(2000),
+        runtime=60,
+    params:
+        code=look.code("left_out_predictions"),
+    message:
+        "{wildcards.task}: predicting networks that are left out"
+    script:
+        "../../scripts/left_out_predictions.py"
+
+
+rule carried_over_predictions:
+    input:
+        tasks=lambda wildcards: targets.study_tasks(plan, "task.json"),
+        measures=lambda wildcards: targets.study_tasks(plan, "measures.csv"),
+    output:
+        predictions="results/{task}/prediction/carried_over.csv",
+    log:
+        "results/{task}/logs/carried_over_predictions.log",
+    benchmark:
+        "results/{task}/benchmarks/carried_over_predictions.tsv"
+    conda:
+        "../../envs/networks.yaml"
+    threads: 1
+    resources:
+        mem_mb=look.memory(2000),
+        runtime=60,
+    params:
+        code=look.code("carried_over_predictions"),
+    message:
+        "{wildcards.task}: predicting the networks of the other tasks"
+    script:
+        "../../scripts/carried_over_predictions.py"
+
+
+rule cross_validated_recipes:
+    input:
+        task="results/{task}/task.json",
+        plan="results/{task}/plan.json",
+    output:
+        recipes="results/{task}/prediction/recipes.csv",
+    log:
+        "results/{task}/logs/cross_validated_recipes.log",
+    benchmark:
+        "results/{task}/benchmarks/cross_validated_recipes.tsv"
+    conda:
+        "../../envs/networks.yaml"
+    threads: 1
+    resources:
+        mem_mb=look.memory(2000),
+        runtime=60,
+    params:
+        entries=look.task(lambda task: task.entries),
+        code=look.code("cross_validated_recipes"),
+    message:
+        "{wildcards.task}: cross-validating training recipes"
+    script:
+        "../../scripts/cross_validated_recipes.py"
+
+
+rule prediction_report:
+    input:
+        tasks=lambda wildcards: targets.study_tasks(plan, "task.json"),
+        left_out=lambda wildcards: targets.study_tasks(plan, "prediction/left_out.csv"),
+        carried_over=lambda wildcards: targets.study_tasks(
+            plan, "prediction/carried_over.csv"
+        ),
+        recipes=lambda wildcards: targets.study_tasks(plan, "prediction/recipes.csv"),
+    output:
+        report="results/prediction/prediction.md",
+        image=report(
+            "results/prediction/prediction.png",
+            caption="../report/prediction_study.rst",
+            category="prediction",
+            labels={"figure": "coverage"},
+        ),
+        vector="results/prediction/prediction.svg",
+        zoos="results/prediction/tables/zoos.csv",
+        coverage="results/prediction/tables/coverage.csv",
+        scores="results/prediction/tables/scores.csv",
+        r2="results/prediction/tables/r2.csv",
+        pairs="results/prediction/tables/pairs.csv",
+        recipes="results/prediction/tables/recipes.csv",
+    log:
+        "results/prediction/logs/prediction_report.log",
+    benchmark:
+        "results/prediction/benchmarks/prediction_report.tsv"
+    conda:
+        "../../envs/studies.yaml"
+    threads: 1
+    resources:
+        mem_mb=look.memory(2000),
+        runtime=30,
+    params:
+        setting=plan.config["setting"],
+        code=look.code("prediction_report"),
+    message:
+        "prediction: writing the report"
+    script:
+        "../../scripts/prediction_report.py"

@@ -15,6 +15,8 @@ from gengap.planning.plan import Plan
 from gengap.planning.settings import Settings
 from gengap.planning.tasks import TaskPlan
 
+PREDICTION = "prediction"
+"""The study whose run is for a report on predicted gaps."""
 SHARDS = "results/{task}/shards/{shard}.json"
 EVALUATION_FILES = (
     "leaderboard", "repeats", "tests", "questions", "correlations", "environments", "combination",
@@ -185,11 +187,18 @@ def study_files(plan: Plan, study: str) -> list[str]:
         figures = [f"results/{study}/figures/{name}" for name in plan.experiments(study)]
         claims = [f"results/{study}/claims.csv"] * plan.has_all_experiments(study)
         return [*claims, *figures]
+    if study == PREDICTION:
+        return [f"results/{study}/{study}.md"]
     tasks = [plan.task(name) for name in plan.tasks_of_study(study)]
     files = [f"results/{study}/figures/{name}.png" for name in FIGURES["study"]]
     for name in ("leaderboard", *statistics_names(tasks[0])):
         files.append(f"results/{study}/tables/{name}.csv")
     return [*files, *(file for task in tasks for file in final_files(task))]
+
+
+def study_tasks(plan: Plan, file: str) -> list[str]:
+    """Return a file of each task of the study of predicted gaps, a path below its folder."""
+    return [f"results/{task}/{file}" for task in plan.tasks_of_study(PREDICTION)]
 
 
 def asked_for(plan: Plan, targets: list[str]) -> tuple[list[str], list[str]]:

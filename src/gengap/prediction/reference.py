@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ FORMAT = 1
 MAKE_AGAIN = "make it again by 'gengap reference'"
 SETTINGS = ("families", "slow", "activations", "topology", "code")
 """What the recipes of joined tasks share."""
+ROWS = ("values", "gaps", "training", "losses", "sizes")
+"""Arrays with a row for each network."""
 ARRAYS = ("values", "gaps", "training", "losses", "sizes", "draws", "folds")
 PACKAGES = ("gengap", "numpy", "scipy", "torch")
 
@@ -142,6 +144,28 @@ class Measured:
     def fold_draws(self) -> np.ndarray | None:
         """(networks,) draws of the training data where folds are draws; None where too few are."""
         return self.draws if len(self.draw_digests) >= LEAST_DRAWS else None
+
+    def part(self, inside: np.ndarray) -> Measured:
+        """Return some of the networks, and the draws of their training data.
+
+        Args:
+            inside: (networks,) bool; at least one.
+
+        Returns:
+            The networks, with all measures.
+        """
+        known, draws = np.unique(self.draws[inside], return_inverse=True)
+        rows = {name: getattr(self, name)[inside] for name in ROWS}
+        return Measured(
+            **{field.name: getattr(self, field.name) for field in fields(Measured)}
+            | rows
+            | {
+                "networks": tuple(self.grid.index[inside]),
+                "draws": draws.astype(np.int64),
+                "draw_digests": tuple(self.draw_digests[draw] for draw in known),
+                "grid": self.grid[inside],
+            }
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -420,6 +444,21 @@ def freeze(folder: str | Path) -> Reference:
     Raises:
         GengapError: a file is missing, no network has a gap and measures, or no measure varies.
     """
+    return Reference.of(measured_networks(folder))
+
+
+def measured_networks(folder: str | Path) -> Measured:
+    """Read the networks of an evaluated task whose gaps and measures are known.
+
+    Args:
+        folder: the task's folder.
+
+    Returns:
+        The networks, see :func:`freeze`.
+
+    Raises:
+        GengapError: as there.
+    """
     task = load(folder)
     recipe = Recipe.read(task.folder / RECIPE_FILE)
     designs = designs_of(task)
@@ -434,25 +473,23 @@ def freeze(folder: str | Path) -> Reference:
     entries = [task.networks[network] for network in designs.networks]
     losses = [entry.metrics.train_loss for entry in entries]
     draws, draw_digests, sizes = training_sets(task, entries)
-    return Reference.of(
-        Measured(
-            tasks=(task.name,),
-            networks=names,
-            recipe=recipe,
-            gap_of=designs.gap_of,
-            measures=tuple(design.name for design in chosen),
-            families=tuple(design.family for design in chosen),
-            values=np.hstack([design.values for design in chosen]),
-            gaps=designs.gaps,
-            training=designs.training,
-            losses=np.array(losses, dtype=np.float64),
-            sizes=sizes,
-            draws=draws,
-            draw_digests=draw_digests,
-            grid=designs.grid.set_axis(pd.Index(names, name="network", dtype=object)),
-            data=ReferenceData.of_split(task.train),
-            versions={package: version(package) for package in PACKAGES},
-        )
+    return Measured(
+        tasks=(task.name,),
+        networks=names,
+        recipe=recipe,
+        gap_of=designs.gap_of,
+        measures=tuple(design.name for design in chosen),
+        families=tuple(design.family for design in chosen),
+        values=np.hstack([design.values for design in chosen]),
+        gaps=designs.gaps,
+        training=designs.training,
+        losses=np.array(losses, dtype=np.float64),
+        sizes=sizes,
+        draws=draws,
+        draw_digests=draw_digests,
+        grid=designs.grid.set_axis(pd.Index(names, name="network", dtype=object)),
+        data=ReferenceData.of_split(task.train),
+        versions={package: version(package) for package in PACKAGES},
     )
 
 

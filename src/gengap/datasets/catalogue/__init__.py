@@ -5,6 +5,7 @@ To add one: write a module with a function under ``@dataset(name, kind, ...)``
 """
 
 from gengap.datasets.catalogue import (
+    breast_cancer,
     cifar,
     digits,
     fake_images,
@@ -14,11 +15,13 @@ from gengap.datasets.catalogue import (
     svhn,
     synthetic,
     tiny_imagenet,
+    wine,
 )
 from gengap.datasets.registry import DATASETS
 
 __all__ = [
     "DATASETS",
+    "breast_cancer",
     "cifar",
     "digits",
     "fake_images",
@@ -28,4 +31,5 @@ __all__ = [
     "svhn",
     "synthetic",
     "tiny_imagenet",
+    "wine",
 ]
