@@ -346,7 +346,8 @@ def recipes(table: pd.DataFrame, zoo: pd.DataFrame) -> str:
     text = (
         f"Without a reference one would train the recipe {FOLDS} times on a part of the training "
         f"data and test it on the rest. The gap is then the network's training accuracy less the "
-        f"cross-validated one, with Wilson's {LEVEL:.0%} interval of that. The other predictors "
+        f"cross-validated one, with Wilson's {LEVEL:.0%} interval of that. It is biased upwards, "
+        f"since fewer inputs train the network. The other predictors "
         f"are judged on the same networks, from references of {DRAWS_OF_SEED} other draws."
     )
     rows = [
