@@ -35,6 +35,7 @@ from gengap.networks import (
 )
 from gengap.networks.differentiation import counted_parameters
 from gengap.networks.neurons import owns_kernel
+from gengap.seeding import torch_generator
 from gengap.training import loss_inputs, sample_losses
 from gengap.training.losses import check_fit, final_activation_of
 
@@ -244,6 +245,7 @@ class MovableLoss:
 
     def __init__(self, subject: Subject) -> None:
         self._network = copy.deepcopy(plain_network(subject)).eval()
+        self._network.to(memory_format=torch.channels_last)  # quicker gradients
         self._data: Split = subject.train.sample(INPUTS, subject.rng)
         self._loss = subject.loss
         self._final_activation = final_activation_of(self._network)
@@ -420,9 +422,12 @@ def learning_coefficient(
         for part, centre in zip(torch.split(position, sizes), loss.centres, strict=True)
     ]
     reference, rises = loss.each(), []
-    for index in range(burn_in + samples):
-        chosen = rng.permutation(loss.count)[: min(batch, loss.batch_size)]
-        rows = tensor_of(np.sort(chosen), reference.device)
+    orders = rng.permuted(np.tile(np.arange(loss.count), (burn_in + samples, 1)), axis=1)
+    chosen = np.sort(orders[:, : min(batch, loss.batch_size)], axis=1)
+    # torch draws normal numbers in a third of NumPy's time.
+    noises = torch_generator(int(rng.integers(2**63)), "noise")
+    noise = torch.empty(len(position), dtype=position.dtype)
+    for index, rows in enumerate(tensor_of(chosen, reference.device)):
         losses, gradient = loss.batch_gradient(parts, rows)
         rise = float((losses - reference[rows]).double().mean())
         if not math.isfinite(rise):
@@ -434,8 +439,8 @@ def learning_coefficient(
             rises.append(rise)
         drift = torch.cat([slope.flatten() for slope in gradient]).mul_(temperature)
         drift.add_(position, alpha=localisation)
-        (noise,) = _noise([position], rng)
-        position.sub_(drift, alpha=step / 2).add_(noise, alpha=math.sqrt(step))
+        noise.normal_(generator=noises)
+        position.sub_(drift, alpha=step / 2).add_(noise.to(position.device), alpha=math.sqrt(step))
     means = [float(np.mean(part)) for part in np.array_split(rises, PARTS)]
     error = np.std(means, ddof=1) / math.sqrt(PARTS)
     return Estimate(temperature * float(np.mean(rises)), temperature * float(error))
