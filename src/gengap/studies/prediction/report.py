@@ -54,9 +54,9 @@ def report(findings: Findings, setting: str) -> str:
     return "\n\n".join(
         [
             "# prediction: how well gaps of left-out networks are predicted",
-            f"Written by `snakemake prediction --config setting={setting}`, with the files of "
-            "MNIST, Fashion-MNIST and CIFAR-10 in `data_dir`. Nothing here was tuned on these "
-            "networks. Numbers that are not reached stay.",
+            f"Written by `snakemake prediction --config setting={setting}`; `data_dir` names a "
+            "folder with the official files of the data sets that need them. Nothing here was "
+            "tuned on these networks. Numbers that are not reached stay.",
             "## Reached and not reached",
             "The aims for digits and Fashion-MNIST are for references of 160 networks.",
             aims(findings),
@@ -193,9 +193,9 @@ def zoos(table: pd.DataFrame) -> str:
         f"Every network is trained by Adam to a training cross-entropy of 0.02. A draw of the "
         f"training data has one network of each grid point, and the draws of a task share no image "
         f"as long as its pool lasts. A seed is {DRAWS_OF_SEED} draws, with initial weights and "
-        f"batch orders of their own; all draws of a task share the test data. Images of MNIST, "
-        f"Fashion-MNIST and CIFAR-10 are resized to 14 x 14 pixels and normalised. The grids stand "
-        f"in [prediction.yaml](prediction.yaml)."
+        f"batch orders of their own; all draws of a task share the test data. Images "
+        f"other than the digits are resized to 14 x 14 pixels. These and the tables are "
+        f"normalised. The grids stand in [prediction.yaml](prediction.yaml)."
     )
     rows = [
         (
