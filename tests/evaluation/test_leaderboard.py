@@ -140,8 +140,10 @@ def test_what_costs_most_has_the_first_repeats_only(
     evaluation = zoo.evaluate()
     r2 = evaluation.repeats.pivot(index="repeat", columns="measure", values="r2")
     counts = r2.notna().sum()
-    few = counts.index.str.startswith(("combination.", "persistence_image"))
-    assert few.sum() == 5
+    few = counts.index.str.startswith(
+        ("combination.", "persistence_image", "reference.hyper_parameters")
+    )
+    assert few.sum() == 7
     assert (counts[few] == NESTED_REPEATS).all()
     assert (counts[~few] == NESTED_REPEATS + 3).all()
     tests = evaluation.tests.set_index(["measure", "against"])["difference"]

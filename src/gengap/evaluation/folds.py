@@ -26,8 +26,8 @@ FOLDS = 8
 REPEATS = 100
 """Number of random partitions into folds; scores are averaged over them."""
 NESTED_REPEATS = 20
-"""Of these, the first ones: for what costs most, which is combinations, principal components, and
-measures beside the hyper-parameters."""
+"""Of these, the first ones: for what costs most, which is combinations, principal components,
+hyper-parameters, and measures beside these."""
 STARTS = 16
 """Most random partitions that are improved, of which the most balanced one is used."""
 CHOICES = 3

@@ -199,8 +199,8 @@ def evaluate(
     held-out predictions of a repeat are pooled into one R2. ``r2_std`` is the deviation of R2 over
     the repeats; it says how far the score depends on the partition, and is no standard error. What
     costs most has the first ``folds.NESTED_REPEATS`` repeats only: combinations, measures that are
-    reduced to principal components, and increments. Two rows are compared in the repeats that both
-    have.
+    reduced to principal components, hyper-parameters, and increments. Two rows are compared in the
+    repeats that both have.
 
     Measures that are affine maps of each other are one row (``duplicates.merged``). A measure with
     more coefficients than training networks is ``underdetermined``: it is scored by the solution of

@@ -99,7 +99,7 @@ class Models:
         bases: the constant; the hyper-parameters by least squares (the constant again where there
             are none); and the hyper-parameters with their products by ridge, if several vary. All
             but the constant are in the first ``NESTED_REPEATS`` repeats only: measures are ranked
-            by themselves.
+            by themselves, and these bases take most of the memory.
         known: mean R2 of each of them in its repeats.
         columns: number of columns of the additive model.
         least_training: training networks of the cell that has the fewest.
@@ -142,22 +142,22 @@ def score(designs: Designs, folds: Folds, rng: np.random.Generator) -> list[Row]
     gaps = designs.gaps
     constant, additive = constant_design(len(gaps)), hyper_parameter_design(designs.grid)
     pairwise = pairwise_design(designs.grid)
-    bases = [mean_basis(folds)] * 2
+    few = folds.first(NESTED_REPEATS)
+    bases = [mean_basis(folds), mean_basis(few)]
     models = [constant]
     if additive.components:
-        bases[1] = extended(bases[0], additive, folds)
+        bases[1] = extended(bases[1], additive, few)
         models.append(additive)
     if pairwise is not None:
-        bases.append(ridge_extended(bases[1], pairwise, gaps, folds))
+        bases.append(ridge_extended(bases[1], pairwise, gaps, few))
         models.append(replace(pairwise, components=(*additive.components, *pairwise.components)))
-    predictions = [predict(basis, gaps, folds) for basis in bases]
-    few = [basis.first(NESTED_REPEATS) for basis in bases[1:]]
-    r2 = pooled_r2(np.array(predictions), gaps, folds.draws)[:, :NESTED_REPEATS]
+    predictions = [predict(bases[0], gaps, folds)]
+    predictions += [predict(basis, gaps, few) for basis in bases[1:]]
     beside = Models(
         gaps,
         folds,
-        (bases[0], *few),
-        tuple(r2.mean(axis=1)),
+        tuple(bases),
+        tuple(float(pooled_r2(own, gaps, folds.draws).mean()) for own in predictions),
         len(additive.components),
         least_training(folds),
     )
