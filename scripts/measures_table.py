@@ -284,7 +284,10 @@ def costs(task: tasks.Task) -> Iterator[dict[str, str | float]]:
 def seconds(
     compute: Callable[[Subject], bool], task: tasks.Task, networks: list[tasks.TrainedNetwork]
 ) -> float:
-    """Return the mean CPU seconds of a function, after one call that is not timed."""
+    """Return the mean CPU seconds of a function, after one call that is not timed.
+
+    Networks that it cannot be computed for do not count; without any other the mean is NaN.
+    """
     times = []
     for network in networks[:1] + networks:
         subject = Subject(
@@ -296,10 +299,9 @@ def seconds(
             siblings=replicates(task, network),
         )
         start = time.process_time()
-        if not compute(subject):
-            return float("nan")
-        times.append(time.process_time() - start)
-    return float(np.mean(times[1:]))
+        times.append(time.process_time() - start if compute(subject) else math.nan)
+    timed = [cost for cost in times[1:] if not math.isnan(cost)]
+    return float(np.mean(timed)) if timed else math.nan
 
 
 def replicates(task: tasks.Task, network: tasks.TrainedNetwork) -> tuple[nn.Module, ...]:

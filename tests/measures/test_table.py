@@ -185,8 +185,10 @@ def test_a_function_is_timed_after_one_call(
     assert script.replicates(task, networks[0]) == ("1",)
     assert script.seconds(compute, task, networks) == 2.0
     assert calls == ["0", "0", "1"]
-    clock = iter([0.0])
+    clock = iter([0.0] * 3)
     assert math.isnan(script.seconds(lambda subject: False, task, networks))
+    clock = iter([0.0, 0.0, 5.0, 6.5])
+    assert script.seconds(lambda subject: subject == "1", task, networks) == 1.5
 
 
 def test_the_page_is_that_of_the_docstrings_and_of_the_committed_table(script: ModuleType) -> None:
