@@ -85,7 +85,7 @@ def sequential(*layers: Any, input_shape: Any = IMAGE) -> dict[str, Any]:
         ({"architecture": "lenet", "input_shape": IMAGE}, ["lenet", "'classes' is missing"]),
         (
             {"architecture": "lenet", "input_shape": IMAGE, "classes": 3, "width": 2},
-            ["lenet", "'width'", "none"],
+            ["lenet", "'width'", "activation"],
         ),
         (
             {"architecture": "lenet", "input_shape": [2, 2, 1], "classes": 3},

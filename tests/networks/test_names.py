@@ -86,8 +86,8 @@ def test_keys_of_numbers_are_those_of_the_schema(schema: dict[str, Any]) -> None
     assert set(names.INTEGER_KEYS) & known == of_type["integer"]
 
 
-def test_every_keyword_of_an_architecture_is_a_number_of_one_kind() -> None:
-    listed = {key for keys in names.ARCHITECTURES.values() for key in keys}
+def test_every_keyword_of_an_architecture_is_an_activation_or_a_number_of_one_kind() -> None:
+    listed = {key for keys in names.ARCHITECTURES.values() for key in keys} - {"activation"}
     numbers = set(names.FLOAT_KEYS) | set(names.INTEGER_KEYS)
     assert listed <= numbers
     assert not set(names.FLOAT_KEYS) & set(names.INTEGER_KEYS)

@@ -85,10 +85,17 @@ class View:
         """Whether measures were held against gaps; a task that is only predicted may have none."""
         return len(self.leaderboard) > 0
 
+    @cached_property
+    def _rows_of_duplicates(self) -> dict[str, str]:
+        return {
+            measure: str(row)
+            for row, duplicates in self.leaderboard["duplicates"].items()
+            for measure in duplicates.split()
+        }
+
     def row_name(self, measure: str) -> str:
         """Return the measure under whose name the leaderboard has this one and its duplicates."""
-        shared = self.leaderboard["duplicates"].map(lambda names: measure in names.split())
-        return str(self.leaderboard.index[shared][0]) if shared.any() else measure
+        return self._rows_of_duplicates.get(measure, measure)
 
     def row(self, measure: str) -> dict[Any, Any]:
         """Return the row of the leaderboard that stands for a measure."""
@@ -224,7 +231,7 @@ def read_view(folder: str | Path) -> View:
     task = tasks.load(folder)
     measures = _read_table(folder / "measures.csv")
     predictions = folder / "predictions.csv"
-    evaluated = (folder / "evaluation" / "leaderboard.csv").is_file() or not predictions.is_file()
+    evaluated = (folder / "evaluation").is_dir() or not predictions.is_file()
     evaluation = Evaluation.read(folder / "evaluation") if evaluated else None
     outcomes = pd.concat([task.outcomes(), task.gaps()], axis=1)
     networks = pd.concat([task.hyper_parameters(), outcomes], axis=1).rename_axis("network")
