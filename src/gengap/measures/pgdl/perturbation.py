@@ -126,7 +126,9 @@ def sharpness(subject: Subject) -> float:
     network, train, rng = plain_network(subject), subject.train, subject.rng
     inputs, labels = draw(train, SHARPNESS_INPUTS, rng, network)
     target = _accuracy(network, inputs, labels) - ACCURACY_LOST
-    perturbed = copy.deepcopy(network).to(memory_format=torch.channels_last)  # quicker
+    perturbed = copy.deepcopy(network)
+    # Gradients are quicker. The stubs of torch lack this argument.
+    perturbed.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     by_name = counted_parameters(network, subject.parameters)
     counted, copies = list(by_name.values()), dict(perturbed.named_parameters())
     # A copy may list parametrised weights in another order.

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from gengap.evaluation.designs import hyper_parameter_design, levels
+from gengap.limits import LEAST_REFERENCE
 from gengap.names import DECLINED
 from gengap.prediction.intervals import nested_intervals
 from gengap.prediction.predicting import Newcomer, doubts_of_training, judged
 from gengap.prediction.predictors import cross_validate
-from gengap.prediction.reference import LEAST_REFERENCE, Measured, Reference
+from gengap.prediction.reference import Measured, Reference
 from gengap.seeding import generator
 
 DRAWS_OF_SEED = 3
