@@ -130,7 +130,7 @@ def run(folder: Path, snakemake: Run, tmp_path_factory: pytest.TempPathFactory) 
 def test_a_dry_run_says_how_many_networks_and_hours_it_takes(planned: str) -> None:
     (line,) = (line for line in planned.splitlines() if "networks (" in line)
     assert "32 networks (8 settings x 4 draws of the data); training takes at most 0." in line
-    for rule in ("freeze", "predict", "evaluate", "figures_predictions"):
+    for rule in ("freeze", "predict", "evaluate", "figures_prediction"):
         assert f"\n{rule} " in planned
     # The three networks are predicted, not evaluated.
     assert planned.count("results/mine/evaluation") == 0

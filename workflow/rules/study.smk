@@ -193,7 +193,7 @@ rule left_out_predictions:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=60,
+        runtime=look.minutes(60),
     params:
         code=look.code("left_out_predictions"),
     message:
@@ -217,7 +217,7 @@ rule carried_over_predictions:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=60,
+        runtime=look.minutes(60),
     params:
         code=look.code("carried_over_predictions"),
     message:
@@ -241,7 +241,7 @@ rule cross_validated_recipes:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=60,
+        runtime=look.minutes(60),
     params:
         entries=look.task(lambda task: task.entries),
         code=look.code("cross_validated_recipes"),
@@ -283,7 +283,7 @@ rule prediction_report:
     threads: 1
     resources:
         mem_mb=look.memory(2000),
-        runtime=30,
+        runtime=look.minutes(30),
     params:
         setting=plan.config["setting"],
         code=look.code("prediction_report"),
