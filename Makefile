@@ -12,7 +12,7 @@ PORT ?= 8051
 
 .PHONY: run pgdl report dashboard measures-table test test-slurm lint clean
 
-run: $(VENV)/.run  ## the default run: digits, about three minutes on two cores
+run: $(VENV)/.run  ## the default run: digits, three to four minutes on two cores
 	$(SNAKEMAKE) --forcerun all  # prints the summary even if nothing is to be done
 
 pgdl: $(VENV)/.pgdl  ## install TensorFlow, for tasks in PGDL's format and the study ballester2023
