@@ -172,6 +172,27 @@ def read_npz(path: str | Path, remedy: str, prefix: str = "") -> dict[str, NDArr
         raise GengapError(f"{path} is not a valid npz file: delete it and {remedy}.") from error
 
 
+def safetensors_header(path: str | Path) -> tuple[dict[str, Any], int]:
+    """Read the header of a safetensors file, with nothing but the standard library.
+
+    Args:
+        path: the file.
+
+    Returns:
+        What is said of each array, by its name, and ``__metadata__``, if there is any; and the byte
+        at which the arrays begin.
+
+    Raises:
+        OSError: the file is missing or cannot be read.
+        ValueError: the header is no JSON.
+    """
+    with Path(path).open("rb") as file:
+        length = int.from_bytes(file.read(LENGTH_BYTES), "little")
+        # A file of another kind may state any length.
+        header: dict[str, Any] = json.loads(file.read(min(length, Path(path).stat().st_size)))
+    return header, LENGTH_BYTES + length
+
+
 def mapped_arrays(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """Map the arrays of a safetensors file into memory.
 
@@ -193,19 +214,15 @@ def mapped_arrays(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, 
     import numpy as np
     from safetensors import safe_open
 
-    with safe_open(path, framework="numpy") as file:  # checks the header against the file's size
-        metadata = dict(file.metadata() or {})
-    with Path(path).open("rb") as file:
-        length = int.from_bytes(file.read(LENGTH_BYTES), "little")
-        header = json.loads(file.read(length))
+    with safe_open(path, framework="numpy"):  # checks the header against the file's size
+        header, start = safetensors_header(path)
+    metadata: dict[str, str] = header.pop("__metadata__", {})
     arrays = {}
     for name, entry in header.items():
-        if name == "__metadata__":
-            continue
         if entry["dtype"] not in MAPPED_TYPES:
             raise ValueError(f"{name} holds numbers of type {entry['dtype']}")
         dtype, shape = np.dtype(MAPPED_TYPES[entry["dtype"]]), tuple(entry["shape"])
-        offset = LENGTH_BYTES + length + entry["data_offsets"][0]
+        offset = start + entry["data_offsets"][0]
         if 0 in shape:  # there is nothing to map
             arrays[name] = np.empty(shape, dtype)
         else:

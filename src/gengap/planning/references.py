@@ -6,10 +6,8 @@ import json
 from pathlib import Path
 
 from gengap.errors import GengapError
+from gengap.files import safetensors_header
 from gengap.planning.settings import Settings
-
-LENGTH_BYTES = 8
-"""Bytes at the beginning of a safetensors file that hold the length of its header."""
 
 
 def recipe_of(path: Path) -> Settings:
@@ -30,10 +28,8 @@ def recipe_of(path: Path) -> Settings:
             "which is relative to the config file, or make the file by 'gengap reference'."
         )
     try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(LENGTH_BYTES), "little")
-            header = file.read(min(length, path.stat().st_size))
-        content = json.loads(json.loads(header)["__metadata__"]["reference"])
+        header, _ = safetensors_header(path)
+        content = json.loads(header["__metadata__"]["reference"])
         return {**content["recipe"], "used": sorted(set(content["families"]))}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise GengapError(

@@ -13,11 +13,13 @@ import json
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from gengap import limits
 from gengap.errors import GengapError
+from gengap.files import safetensors_header
 from gengap.planning import work
 from gengap.planning.settings import Settings
 
@@ -86,6 +88,11 @@ class Files:
         """Megabytes of the training and the test data."""
         return megabytes([self.train, self.test]) or ASSUMED_DATA
 
+    @cached_property
+    def work(self) -> list[tuple[int, int] | None]:
+        """Multiplications and outputs of each network that a file describes; None if unknown."""
+        return list(map(multiplications_of, self.specs))
+
     @property
     def copies(self) -> int:
         """Megabytes of the copies of the largest network's weights."""
@@ -101,8 +108,7 @@ def samples_of(split: Path) -> int:
     """Return the number of samples of a split's file; 0 where it is not there."""
     if not split.exists():
         return 0
-    with split.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    header, _ = safetensors_header(split)
     return int(header["labels"]["shape"][0])
 
 
@@ -198,9 +204,8 @@ def minutes_of_passes(files: Files, passes: int, default: int) -> int:
         passes: of one network.
         default: minutes of a network whose work is not known.
     """
-    counted = [multiplications_of(spec) for spec in files.specs]
-    unknown = files.networks - len(counted) + counted.count(None)
-    known = sum(count[0] for count in counted if count)
+    unknown = files.networks - len(files.work) + files.work.count(None)
+    known = sum(count[0] for count in files.work if count)
     return unknown * default + math.ceil(known * passes / MULTIPLICATIONS_PER_MINUTE)
 
 
@@ -225,8 +230,7 @@ def minutes_of_measures(families: Collection[str], files: Files, *, slow: bool) 
         files: of the shard.
         slow: whether slow measures are computed.
     """
-    counted = [count for spec in files.specs if (count := multiplications_of(spec))]
-    outputs = max((count[1] for count in counted), default=1)
+    outputs = max((count[1] for count in files.work if count), default=1)
     samples = samples_of(files.train)
     passes = [work.passes_of_family(family, samples, outputs, slow=slow) for family in families]
     together = sum(minutes_of_passes(files, each, 60) for each in passes if each is not None)
