@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from gengap.cli.command import Command
 from gengap.errors import GengapError
-from gengap.names import REFERENCE_FILE
+from gengap.limits import LEAST_REFERENCE
+from gengap.names import REFERENCE_FILE, REFERENCE_SUFFIX
 
 if TYPE_CHECKING:
     from gengap.prediction import Reference
 
-SUFFIX = ".safetensors"
 EXAMPLES = """\
 gengap reference results/digits
 gengap reference results/first results/second --output both.safetensors"""
@@ -41,8 +41,10 @@ def run(options: Namespace) -> None:
     from gengap.prediction import freeze, join
 
     output = options.output or options.folders[0] / REFERENCE_FILE
-    if output.suffix != SUFFIX:
-        raise GengapError(f"{output} does not end in {SUFFIX}: name such a file by --output.")
+    if output.suffix != REFERENCE_SUFFIX:
+        raise GengapError(
+            f"{output} does not end in {REFERENCE_SUFFIX}: name such a file by --output."
+        )
     reference = join([freeze(folder) for folder in options.folders])
     reference.save(output)
     print("\n".join(summary_lines(reference)))
@@ -58,7 +60,11 @@ def summary_lines(reference: Reference) -> list[str]:
         f"{len(set(reference.families))} families"
     ]
     if reference.by_measures is None:
-        return [*lines, "It predicts nothing: it needs at least 20 networks. Join it with others."]
+        return [
+            *lines,
+            f"It predicts nothing: it needs at least {LEAST_REFERENCE} networks. Join it with "
+            "others.",
+        ]
     assessment = reference.by_measures.assessment
     both = reference.by_measures_and_hyper_parameters
     lines += [
