@@ -16,7 +16,7 @@ from gengap.datasets.arrays import read_arrays
 from gengap.datasets.folders import read_images
 from gengap.datasets.functions import call
 from gengap.datasets.grouped import grouped_rows
-from gengap.datasets.loading import as_floats
+from gengap.datasets.loading import as_floats, load, load_training
 from gengap.datasets.part import PIXELS, Part, listed
 from gengap.datasets.samples import (
     TEST_FRACTION,
@@ -98,6 +98,38 @@ def load_own_training(
     """
     train, _, source = _splits({**mapping, "test_size": NO_TEST}, seed, Path(folder))
     return train, source
+
+
+def load_described(
+    mapping: Mapping[str, Any], *, data_dir: str | Path | None = None, seed: int = 0
+) -> tuple[Split, Split | None, str]:
+    """Load the dataset that a config describes: a named one, or one of a user's own.
+
+    Args:
+        mapping: what the config says under ``dataset``, with ``name`` or ``from``.
+        data_dir: folder of official files, see :func:`gengap.datasets.load`.
+        seed: chooses the samples and their order.
+
+    Returns:
+        The training split; the test split, or None where ``test_size`` is 0; and the SHA-256 of
+        what the samples were selected from.
+
+    Raises:
+        GengapError: as :func:`gengap.datasets.load` and :func:`load_own`.
+    """
+    keys = dict(mapping)
+    if keys.get("test_size") == NO_TEST:
+        del keys["test_size"]
+        if "from" in keys:
+            train, source = load_own_training(keys, seed=seed)
+        else:
+            train, source = load_training(keys.pop("name"), data_dir=data_dir, seed=seed, **keys)
+        return train, None, source
+    if "from" in keys:
+        data = load_own(keys, seed=seed)
+    else:
+        data = load(keys.pop("name"), data_dir=data_dir, seed=seed, **keys)
+    return data.train, data.test, data.source
 
 
 def _splits(mapping: Mapping[str, Any], seed: int, folder: Path) -> tuple[Split, Split | None, str]:

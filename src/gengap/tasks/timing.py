@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from gengap.datasets import Split, draw_rows, load, load_own
+from gengap.datasets import Split, draw_rows, load_described
 from gengap.errors import GengapError
 from gengap.planning.grid import canonical_point
 from gengap.tasks.zoo import build_network
@@ -53,11 +53,7 @@ def mean_seconds(
         GengapError: the data cannot be read, or a network cannot be built or trained.
     """
     keys = {name: value for name, value in dataset.items() if value is not None}
-    data = (
-        load_own(keys, seed=seed)
-        if "from" in keys
-        else load(keys.pop("name"), data_dir=data_dir, seed=seed, **keys)
-    ).train
+    data, _, _ = load_described(keys, data_dir=data_dir, seed=seed)
     if draw:
         data = data.take(draw_rows(data, replicate=0, seed=seed, **draw))
     return float(np.mean([_seconds(data, entry) for entry in entries]))
