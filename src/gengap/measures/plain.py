@@ -6,6 +6,8 @@ as the one kernel that computes the same, see :func:`gengap.networks.folded`.
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -21,6 +23,13 @@ from gengap.seeding import salted
 def plain_network(subject: Subject) -> nn.Module:
     """Return the trained network with batch normalisation folded; itself if it has none."""
     return subject.once("plain network", lambda: _plain(subject.network, subject.train))
+
+
+def movable_copy(network: nn.Module) -> nn.Module:
+    """Return a copy whose weights a measure moves, laid out for quick gradients of convolutions."""
+    copied = copy.deepcopy(network)
+    # The stubs of torch lack this argument.
+    return copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def plain_initial(subject: Subject) -> nn.Module:

@@ -8,7 +8,6 @@ in the family ``competition``, and by random noise to a given rise in ``curvatur
 
 from __future__ import annotations
 
-import copy
 import logging
 import math
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.measures.plain import plain_network
+from gengap.measures.plain import movable_copy, plain_network
 from gengap.measures.registry import measure
 from gengap.measures.results import Estimate
 from gengap.measures.subject import Subject
@@ -244,9 +243,7 @@ class MovableLoss:
     """
 
     def __init__(self, subject: Subject) -> None:
-        self._network = copy.deepcopy(plain_network(subject)).eval()
-        # Gradients are quicker. The stubs of torch lack this argument.
-        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = movable_copy(plain_network(subject)).eval()
         self._data: Split = subject.train.sample(INPUTS, subject.rng)
         self._loss = subject.loss
         self._final_activation = final_activation_of(self._network)

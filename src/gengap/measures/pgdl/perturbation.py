@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import logging
 import math
@@ -15,7 +14,7 @@ from torch.nn import functional
 from gengap.bisection import bisect
 from gengap.measures.pgdl.drawing import draw
 from gengap.measures.pgdl.outputs import all_scores, class_scores, observe, slopes
-from gengap.measures.plain import plain_network
+from gengap.measures.plain import movable_copy, plain_network
 from gengap.measures.registry import measure
 from gengap.measures.subject import Subject
 from gengap.networks import batch_size_for, observed_layers, tensor_of
@@ -126,9 +125,7 @@ def sharpness(subject: Subject) -> float:
     network, train, rng = plain_network(subject), subject.train, subject.rng
     inputs, labels = draw(train, SHARPNESS_INPUTS, rng, network)
     target = _accuracy(network, inputs, labels) - ACCURACY_LOST
-    perturbed = copy.deepcopy(network)
-    # Gradients are quicker. The stubs of torch lack this argument.
-    perturbed.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    perturbed = movable_copy(network)
     by_name = counted_parameters(network, subject.parameters)
     counted, copies = list(by_name.values()), dict(perturbed.named_parameters())
     # A copy may list parametrised weights in another order.
