@@ -26,18 +26,16 @@ EVALUATION_FILES = (
 
 def figure_names(task: TaskPlan) -> list[str]:
     """Return the names of a task's figures: those whose needs it meets."""
-    met = {
+    if_evaluated = {
         None: True,
         "zoo": task.kind == "zoo",
         # Of files that are not here yet nobody knows the grid; a task of PGDL has one.
         "hyper_parameters": task.grid is None or len(task.grid) > 0,
         "topology": task.staged,
     }
-    figures = FIGURES["task"].items()
-    names = [name for name, figure in figures if met.get(figure.needs) and task.is_evaluated]
-    return names + [
-        name for name, figure in figures if figure.needs == "prediction" and task.reference
-    ]
+    met = {need: task.is_evaluated and there for need, there in if_evaluated.items()}
+    met["prediction"] = task.reference is not None
+    return [name for name, figure in FIGURES["task"].items() if met[figure.needs]]
 
 
 def figure_files(plan: Plan, name: str, pattern: str) -> str | list[str]:
