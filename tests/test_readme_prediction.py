@@ -10,18 +10,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+from tests.prediction.measured_tasks import measures_of, write_measures
 from torch import nn
 
 from gengap.cli import main
 from gengap.datasets import Dataset, Split, load, write_split
-from gengap.measures import Subject, tidy, to_frame
-from gengap.measures.registry import known_measures
-from gengap.measures.streams import common_stream
 from gengap.networks import Network, build, dense, write_weights
-from gengap.planning.families import families, families_code
 from gengap.tasks.folder import Metrics, write_task
 from gengap.tasks.outcomes import outcomes
 
@@ -85,25 +81,11 @@ def make_reference_task(folder: Path, digits: Dataset) -> None:
             test_loss=reached["test_loss"],
             replicate=draw,
         )
-        for family in FAMILIES:
-            subject = Subject(network, None, data, common_stream(0, "digits", family))
-            table = to_frame(known_measures(family, subject, slow=False))
-            tables.append(tidy(table, "digits", str(number), family))
+        tables.append(
+            measures_of(network, None, data, FAMILIES, task="digits", name=str(number), seed=0)
+        )
     write_task(folder / "task.json", "digits", grid, metrics)
-    joined = pd.concat(tables)
-    joined[joined["value"].notna()].to_csv(folder / "measures.csv", index=False)
-    named = families(list(FAMILIES))
-    recipe = {
-        "task": "digits",
-        "seed": 0,
-        "families": named,
-        "slow": False,
-        "activations": {},
-        "topology": {},
-        "losses": ["cross_entropy"],
-        "code": families_code(named),
-    }
-    (folder / "recipe.json").write_text(json.dumps(recipe))
+    write_measures(folder, tables, FAMILIES, task="digits", seed=0)
 
 
 def test_three_commands_predict_a_network(

@@ -9,17 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from tests.conftest import seeded_network
+from tests.prediction.measured_tasks import measures_of, write_measures
 
 from gengap.datasets import Split, write_split
-from gengap.measures import Subject, tidy, to_frame
-from gengap.measures.registry import known_measures
-from gengap.measures.streams import common_stream
+from gengap.measures import Subject
 from gengap.networks import Network, dense, write_weights
-from gengap.planning.families import families, families_code
 from gengap.prediction import Reference, freeze
 from gengap.seeding import generator
 from gengap.tasks.folder import Metrics, write_task
@@ -105,29 +102,14 @@ def make_task(tmp_path_factory: pytest.TempPathFactory) -> MakeTask:
                 replicate=replicate,
             )
             metrics[str(number)].write(network_folder / "metrics.json")
-            for family in chosen:
-                stream = common_stream(SEED, name, family)
-                subject = Subject(network, initial, train, stream)
-                table = to_frame(known_measures(family, subject, slow=False))
-                tables.append(tidy(table, name, str(number), family))
+            tables.append(
+                measures_of(network, initial, train, chosen, task=name, name=str(number), seed=SEED)
+            )
         if not own_draws:
             write_split(data.take(np.arange(DRAW)), folder / "dataset" / "train.safetensors")
         grid = {"size": [0, 1, 2], "rate": list(range(-(-points // 3)))}
         write_task(folder / "task.json", name, grid, metrics)
-        joined = pd.concat(tables)
-        joined[joined["value"].notna()].to_csv(folder / "measures.csv", index=False)
-        named = families(list(chosen))
-        recipe = {
-            "task": name,
-            "seed": SEED,
-            "families": named,
-            "slow": False,
-            "activations": {},
-            "topology": {},
-            "losses": ["cross_entropy"],
-            "code": families_code(named),
-        }
-        (folder / "recipe.json").write_text(json.dumps(recipe))
+        write_measures(folder, tables, chosen, task=name, seed=SEED)
         return folder
 
     return copied
