@@ -101,7 +101,7 @@ class TaskPlan:
     def stream(self) -> str:
         """The task whose random streams its measures are computed with.
 
-        They are those of its reference, so that both are measured on the same drawn places.
+        They are those of its reference, so that both are measured with the same random numbers.
         """
         names = [self.own["name"]]
         while (reference := self._references.get(names[-1])) is not None:

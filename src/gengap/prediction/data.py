@@ -18,8 +18,8 @@ DIRECTIONS = 16
 """Most principal components in which inputs are compared."""
 PERMUTATIONS = 999
 SAME_DISTRIBUTION = 0.01
-"""Level of the test that two sets of inputs have one distribution: low, since it is also made of
-networks whose data have."""
+"""Level of the test that two sets of inputs have one distribution. It is low, since networks whose
+data do have one are tested, too, and should rarely be declined."""
 
 
 def row_digests(inputs: np.ndarray) -> np.ndarray:

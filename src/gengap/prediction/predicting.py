@@ -102,8 +102,8 @@ class Evidence:
         values: (reference networks + networks, columns).
         measures: how many of the columns are measures; the others are hyper-parameters.
         predictor: what the columns predict.
-        inside: (reference networks,) bool: those that predict; without the networks' own folds
-            where they are of the reference.
+        inside: (reference networks,) bool: those that predict. Where the networks to predict are of
+            the reference, their own folds are left out.
         gaps: (reference networks,).
         fitted: predictions of all networks that were made before, by what was fitted.
     """
