@@ -56,7 +56,7 @@ def report(findings: Findings, setting: str) -> str:
             "# prediction: how well gaps of left-out networks are predicted",
             f"Written by `snakemake prediction --config setting={setting}`; `data_dir` names a "
             "folder with the official files of the data sets that need them. Nothing here was "
-            "tuned on these networks. Numbers that are not reached stay.",
+            "tuned on these networks. Aims that were not reached are listed, too.",
             "## Reached and not reached",
             "The aims for digits and Fashion-MNIST are for references of 160 networks.",
             aims(findings),
