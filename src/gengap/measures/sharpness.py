@@ -422,9 +422,9 @@ def learning_coefficient(
     reference, rises = loss.each(), []
     orders = rng.permuted(np.tile(np.arange(loss.count), (burn_in + samples, 1)), axis=1)
     chosen = np.sort(orders[:, : min(batch, loss.batch_size)], axis=1)
-    # torch draws normal numbers in a third of NumPy's time.
+    # torch draws normal numbers in a third of NumPy's time; on the CPU, they are any device's.
     noises = torch_generator(int(rng.integers(2**63)), "noise")
-    noise = torch.empty(len(position), dtype=position.dtype)
+    noise = torch.empty(len(position), dtype=position.dtype, device="cpu")
     for index, rows in enumerate(tensor_of(chosen, reference.device)):
         losses, gradient = loss.batch_gradient(parts, rows)
         rise = float((losses - reference[rows]).double().mean())
