@@ -19,6 +19,8 @@ from tests.workflow.runs import REDUCED, Run
 
 from gengap.datasets.catalogue.mnist import MNIST
 
+pytestmark = pytest.mark.slow
+
 SEVEN_OUTPUTS = [{"layer_name": "Flatten"}, {"layer_name": "Dense", "units": 7}]
 
 Change = Callable[[dict[str, Any]], Any]

@@ -17,8 +17,7 @@ from tests.workflow.runs import Run
 from gengap import tasks
 from gengap.networks import batched_outputs, observed_layers
 
-# Seven tasks run once for all tests, which takes longer than a test may on a busy machine.
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = pytest.mark.slow
 
 SETTINGS: dict[str, Any] = {
     "seed": 0,

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
 from sklearn.datasets import load_digits
 from tests.workflow.runs import REDUCED, Run
 from tests.workflow.test_reruns import planned
 
 from gengap.datasets import read_split
+
+pytestmark = pytest.mark.slow
 
 NAMES = np.array(["zero", "one", "two", "three"])
 

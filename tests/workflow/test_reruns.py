@@ -16,6 +16,8 @@ import pytest
 import yaml
 from tests.workflow.runs import REDUCED, Run, results_of
 
+pytestmark = pytest.mark.slow
+
 
 def planned(output: str) -> dict[str, int]:
     """Jobs of a dry run, by rule."""
@@ -190,10 +192,10 @@ def test_a_killed_run_is_finished_by_the_next_to_the_same_bytes(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     networks = tmp_path / "results" / "reduced" / "networks"
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 3000
     while len(list(networks.glob("*/metrics.json"))) < 2:
         assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline, "no network was trained within five minutes"
+        assert time.monotonic() < deadline, "no network was trained within fifty minutes"
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
