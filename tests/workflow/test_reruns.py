@@ -122,7 +122,7 @@ def test_a_grid_that_grows_trains_only_what_is_new(
     assert kept == 8
 
 
-@pytest.mark.parametrize("size", [1, 16])
+@pytest.mark.parametrize("size", [3, 16])
 def test_results_do_not_depend_on_the_size_of_the_shards(
     size: int, finished: Path, snakemake: Run, tmp_path: Path
 ) -> None:
