@@ -112,17 +112,14 @@ def train(
         GengapError: the network, data, recipe, start and snapshots do not fit, training diverged,
             or a state cannot be read or written.
     """
-    _check(network, data, recipe, snapshots)
+    check_training(network, data, recipe, snapshots)
     device = device_of(network)
-    labels = data.labels
-    if not data.has_numbers:
-        chance = generator(recipe.seed, "label corruption")
-        labels = corrupt_labels(labels, data.classes, recipe.label_corruption, chance)
+    labels = labels_trained_on(data, recipe)
     set_initial_weights(network, recipe, start)
     initial = weights_of(network)
     resume_file = resume_from and state_file(resume_from, network, data, recipe, snapshots)
     inputs = tensor_of(data.inputs, device)
-    with _own_random_state(recipe.seed, device), _deterministic_convolutions():
+    with _own_random_state(recipe.seed, device), deterministic_convolutions():
         training = _Training(network, inputs, tensor_of(labels, device), recipe)
         state = resume_file and read_state(resume_file)
         if state:
@@ -149,7 +146,20 @@ def train(
     )
 
 
-def _check(network: nn.Module, data: Split, recipe: Recipe, snapshots: Sequence[int]) -> None:
+def check_training(
+    network: nn.Module, data: Split, recipe: Recipe, snapshots: Sequence[int] = ()
+) -> None:
+    """Refuse a training that cannot work.
+
+    Args:
+        network: what is to be trained.
+        data: training inputs (n, *input_shape), and labels or numbers (n,).
+        recipe: how it is to be trained.
+        snapshots: epochs after which the weights are to be kept.
+
+    Raises:
+        GengapError: they do not fit each other.
+    """
     check_fit(network, data, recipe.loss)
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise GengapError(
@@ -177,6 +187,23 @@ def _check(network: nn.Module, data: Split, recipe: Recipe, snapshots: Sequence[
                 f"A snapshot is asked for at epoch {epoch}, but the recipe trains for "
                 f"{recipe.epochs} epochs: choose epochs from 0 to {recipe.epochs}."
             )
+
+
+def labels_trained_on(data: Split, recipe: Recipe) -> np.ndarray:
+    """Return the labels (n,) as the recipe corrupts them; numbers stay as they are."""
+    if data.has_numbers:
+        return data.labels
+    chance = generator(recipe.seed, "label corruption")
+    return corrupt_labels(data.labels, data.classes, recipe.label_corruption, chance)
+
+
+def refuse_divergence(loss: float, epoch: int, recipe: Recipe) -> None:
+    """Refuse a mean training loss after an epoch that is NaN or infinite."""
+    if not math.isfinite(loss):
+        raise GengapError(
+            f"Training diverged (the training loss is {loss} after epoch {epoch}): "
+            f"lower the recipe's learning_rate, now {recipe.learning_rate}."
+        )
 
 
 def _normalises(network: nn.Module) -> bool:
@@ -247,7 +274,7 @@ def _own_random_state(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-def _deterministic_convolutions() -> contextlib.AbstractContextManager[None]:
+def deterministic_convolutions() -> contextlib.AbstractContextManager[None]:
     """Restrict cuDNN to deterministic algorithms; this has no effect on a CPU."""
     cudnn = torch.backends.cudnn
     return cudnn.flags(enabled=cudnn.enabled, deterministic=True, allow_tf32=cudnn.allow_tf32)
@@ -305,11 +332,7 @@ class _Training:
             self.network, self.inputs, self.labels, self.recipe.loss
         )
         epoch = len(self.history) + 1
-        if not math.isfinite(mean):
-            raise GengapError(
-                f"Training diverged (the training loss is {mean} after epoch {epoch}): "
-                f"lower the recipe's learning_rate, now {self.recipe.learning_rate}."
-            )
+        refuse_divergence(mean, epoch, self.recipe)
         self.schedule.end_of_epoch(mean)
         row = {
             "epoch": epoch,

@@ -1,0 +1,342 @@
+"""Training of many small networks at once, in stacks of one shape.
+
+Each network has the initial weights, the order of inputs, the dropout and the augmentation that
+:func:`gengap.training.train` gives it. Sums are taken in another order, so results agree with those
+of networks trained one at a time up to rounding, which training amplifies.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gengap.errors import GengapError
+from gengap.limits import GRAPH_BYTES, PART_BYTES
+from gengap.networks import (
+    Network,
+    batch_size_for,
+    device_of,
+    predictions,
+    set_weights,
+    tensor_of,
+    weights_of,
+)
+from gengap.networks.inference import BATCH
+from gengap.networks.stacks import Stack, stackable
+from gengap.seeding import derive, torch_generator
+from gengap.training.augmentation import augment
+from gengap.training.losses import sample_losses
+from gengap.training.optimisers import Schedule, optimiser
+from gengap.training.recipe import Recipe
+from gengap.training.stacked_steps import StackedSteps
+from gengap.training.trainer import (
+    TrainingResult,
+    batches,
+    check_training,
+    deterministic_convolutions,
+    labels_trained_on,
+    refuse_divergence,
+    set_initial_weights,
+    train,
+)
+
+if TYPE_CHECKING:
+    from gengap.datasets import Split
+
+Bounds = list[tuple[int, int]]
+"""Of successive parts of the data, the first place of each and the one after its last."""
+
+COPIES = 6
+"""Vectors of all parameters that a training holds: weights, gradients, two moments and rates."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A network that is to be trained.
+
+    Attributes:
+        network: afterwards it has the final weights and is in eval mode.
+        data: training inputs (n, *input_shape), and labels or numbers (n,).
+        recipe: how to train it.
+    """
+
+    network: nn.Module
+    data: Split
+    recipe: Recipe
+
+
+def train_together(trainings: Sequence[Training]) -> list[TrainingResult | GengapError]:
+    """Train networks in place, those of one shape together.
+
+    In one stack are networks of one spec that :func:`gengap.networks.stacks.stackable` admits,
+    whose recipes have the same loss, optimiser, momentum, batch size and augmentation, and whose
+    data have the same size. Their learning rates, weight decays, schedules, stopping, corruption,
+    initialisation and seeds may differ. A network leaves its stack when it has finished. Every
+    other network is trained by :func:`gengap.training.train`.
+
+    Args:
+        trainings: the networks, with their data and recipes.
+
+    Returns:
+        Of each what :func:`gengap.training.train` returns, or the error that it raises.
+    """
+    results: dict[int, TrainingResult | GengapError] = {}
+    alike: dict[str, list[int]] = {}
+    for place, training in enumerate(trainings):
+        alike.setdefault(_shape(training) or f"alone {place}", []).append(place)
+    for places in alike.values():
+        size = _largest_stack(trainings[places[0]]) if len(places) > 1 else 1
+        for start in range(0, len(places), size):
+            part = places[start : start + size]
+            of_part = [trainings[place] for place in part]
+            trained = _alone(of_part[0]) if len(part) == 1 else _stacked(of_part)
+            results |= dict(zip(part, trained, strict=True))
+    return [results[place] for place in range(len(trainings))]
+
+
+def _shape(training: Training) -> str | None:
+    """Return what is equal for all networks of a stack; None for one that cannot be in any."""
+    network, data, recipe = training.network, training.data, training.recipe
+    if not isinstance(network, Network) or not stackable(network):
+        return None
+    return json.dumps(
+        [
+            network.spec,
+            str(device_of(network)),
+            [data.inputs.shape, str(data.inputs.dtype), data.classes, data.has_numbers],
+            [recipe.loss, recipe.optimiser, recipe.momentum, recipe.nesterov],
+            [recipe.batch_size, recipe.augmentation],
+        ]
+    )
+
+
+def _largest_stack(training: Training) -> int:
+    """Return how many networks fit into the memory of a graph, with all that a step holds."""
+    network, data, recipe = training.network, training.data, training.recipe
+    batch = min(recipe.batch_size, len(data.labels))
+    limit = GRAPH_BYTES // batch
+    outputs = batch_size_for(network, data.inputs, limit, keeps_graph=True) // batch
+    size = COPIES * sum(value.numel() * value.itemsize for value in network.parameters())
+    return max(1, min(outputs, GRAPH_BYTES // size))
+
+
+def _alone(training: Training) -> list[TrainingResult | GengapError]:
+    try:
+        return [train(training.network, training.data, training.recipe)]
+    except GengapError as error:
+        return [error]
+
+
+def _stacked(trainings: Sequence[Training]) -> list[TrainingResult | GengapError]:
+    """Train networks of one shape; those that cannot be trained leave the others alone."""
+    results: list[TrainingResult | GengapError | None] = [None] * len(trainings)
+    members: list[_Member] = []
+    for place, training in enumerate(trainings):
+        try:
+            check_training(training.network, training.data, training.recipe)
+            set_initial_weights(training.network, training.recipe)
+        except GengapError as error:
+            results[place] = error
+        else:
+            members.append(_Member(place, training))
+    with deterministic_convolutions():
+        stack = _StackInTraining(members) if members else None
+        while stack and stack.members:
+            for member, result in stack.epoch():
+                results[member.place] = result
+    return cast("list[TrainingResult | GengapError]", results)
+
+
+class _Member:
+    """A network in a stack, with its generators, its schedule and its history."""
+
+    def __init__(self, place: int, training: Training) -> None:
+        self.place, self.network = place, training.network
+        self.data, self.recipe = training.data, training.recipe
+        seed, device = self.recipe.seed, device_of(self.network)
+        self.labels = labels_trained_on(self.data, self.recipe)
+        self.initial = weights_of(self.network)
+        self.order = torch_generator(seed, "order")
+        self.chance = torch_generator(seed, "augmentation")
+        self.dropout = torch.Generator(device).manual_seed(derive(seed, "dropout"))
+        # The schedule moves the rate of an optimiser; this one has nothing to change.
+        self._steps = optimiser([torch.zeros(0, requires_grad=True)], self.recipe)
+        self._steps.step()
+        self._schedule = Schedule(self._steps, self.recipe)
+        self.history: list[dict[str, Any]] = []
+
+    @property
+    def rate(self) -> float:
+        return float(self._steps.param_groups[0]["lr"])
+
+    @property
+    def reached(self) -> bool:
+        target = self.recipe.stop_at_loss
+        return target is not None and self.history[-1]["train_loss"] <= target
+
+    @property
+    def done(self) -> bool:
+        return self.reached or len(self.history) == self.recipe.epochs
+
+    def end_of_epoch(self, mean: float, accuracy: float) -> None:
+        """Add a row to the history.
+
+        Raises:
+            GengapError: training diverged.
+        """
+        epoch = len(self.history) + 1
+        refuse_divergence(mean, epoch, self.recipe)
+        row = {"epoch": epoch, "train_loss": mean, "train_accuracy": accuracy}
+        self.history.append({**row, "learning_rate": self.rate})
+        self._schedule.end_of_epoch(mean)
+
+    def result(self, weights: dict[str, Tensor]) -> TrainingResult:
+        """Give the network its final weights, and return what it has come to."""
+        set_weights(self.network, weights, source="the stack")
+        self.network.eval()
+        return TrainingResult(
+            initial=self.initial,
+            weights=weights_of(self.network),
+            history=self.history,
+            snapshots={},
+            labels=self.labels,
+            epochs=len(self.history),
+            reached_target=self.reached,
+        )
+
+
+class _StackInTraining:
+    """The state of networks that are trained together.
+
+    Attributes:
+        members: those that have not finished yet, in the order of the stack.
+    """
+
+    def __init__(self, members: Sequence[_Member]) -> None:
+        self.members = list(members)
+        network, self.recipe = members[0].network, members[0].recipe
+        self.device = device_of(network)
+        self.stack = Stack([cast("Network", member.network) for member in members])
+        self.names = list(self.stack.parameters)
+        self.steps = StackedSteps(
+            list(self.stack.parameters.values()), [member.recipe for member in members]
+        )
+        self._hold_parameters()
+        # One copy serves networks that are trained on the same inputs.
+        inputs = {id(member.data.inputs): member.data.inputs for member in members}
+        rows = list(inputs)
+        self.inputs = tensor_of(np.concatenate(list(inputs.values())), self.device)
+        self.count = len(members[0].labels)
+        self.first = self.count * torch.tensor([rows.index(id(m.data.inputs)) for m in members])
+        self.labels = torch.stack([tensor_of(m.labels, self.device) for m in members])
+        gathered = PART_BYTES // (self.inputs[0].nbytes * len(members))
+        of_batches = _bounds(self.count, self.recipe.batch_size)
+        self.batches = _chunks(of_batches, 0 if self.recipe.augmentation else gathered)
+        most = batch_size_for(network, members[0].data.inputs, BATCH * len(members))
+        self.passes = _chunks(_bounds(self.count, max(1, most // len(members))), 0)
+
+    def _hold_parameters(self) -> None:
+        self.stack.parameters = dict(zip(self.names, self.steps.parameters, strict=True))
+
+    def epoch(self) -> list[tuple[_Member, TrainingResult | GengapError]]:
+        """Train all networks for one more epoch, and return those that finished."""
+        orders = [torch.randperm(self.count, generator=member.order) for member in self.members]
+        chance = [member.dropout for member in self.members]
+        for inputs, labels in self._parts(
+            torch.stack(orders, 1), self.batches, self.recipe.augmentation
+        ):
+            logits = self.stack.logits(inputs, len(self.members), chance)
+            losses = sample_losses(logits.flatten(0, 1), labels.flatten(), self.recipe.loss)
+            each = torch.full_like(losses, 1.0 / labels.shape[1])
+            self.steps.step(torch.autograd.grad(losses, self.steps.parameters, each))
+        finished, remaining = [], []
+        for position, (mean, accuracy) in enumerate(self._means()):
+            member = self.members[position]
+            try:
+                member.end_of_epoch(mean, accuracy)
+            except GengapError as error:
+                finished.append((member, error))
+                continue
+            if member.done:
+                finished.append((member, member.result(self.stack.weights(position))))
+            else:
+                remaining.append(position)
+        self._keep(remaining)
+        return finished
+
+    def _parts(
+        self, places: Tensor, chunks: Sequence[Bounds], names: Sequence[str] = ()
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield arranged inputs and labels (networks, b) of successive parts of the data.
+
+        Args:
+            places: (n, networks), the places of each network's data, in order.
+            chunks: of each part the first place and the one after the last; those of a chunk are
+                gathered at once.
+            names: the augmentations of inputs; then each chunk is one part.
+        """
+        for chunk in chunks:
+            start, stop = chunk[0][0], chunk[-1][1]
+            rows = (places[start:stop] + self.first).flatten().to(self.device)
+            inputs = self.inputs[rows].unflatten(0, (stop - start, -1))
+            if names:
+                parts = zip(inputs.unbind(1), self.members, strict=True)
+                inputs = torch.stack([augment(own, names, one.chance) for own, one in parts], 1)
+            inputs = self.stack.arrange(inputs)
+            labels = self.labels.gather(1, places[start:stop].T.to(self.device))
+            for first, last in chunk:
+                of_part = inputs.narrow(self.stack.axis, first - start, last - first)
+                yield of_part, labels[:, first - start : last - start]
+
+    def _means(self) -> list[tuple[float, float]]:
+        """Return the mean loss and the accuracy of each network over its training data."""
+        members = len(self.members)
+        total = torch.zeros(members, dtype=torch.float64, device=self.device)
+        right = torch.zeros(members, dtype=torch.int64, device=self.device)
+        places = torch.arange(self.count)[:, None].expand(-1, members)
+        with torch.inference_mode():
+            for inputs, labels in self._parts(places, self.passes):
+                logits = self.stack.logits(inputs, members).flatten(0, 1)
+                losses = sample_losses(logits, labels.flatten(), self.recipe.loss)
+                total += losses.view(members, -1).sum(1, dtype=torch.float64)
+                right += (predictions(logits).view(members, -1) == labels).sum(1)
+        accuracies = (right.double() / self.count).tolist()
+        if self.labels.is_floating_point():
+            accuracies = [math.nan] * members
+        return list(zip((total / self.count).tolist(), accuracies, strict=True))
+
+    def _keep(self, positions: Sequence[int]) -> None:
+        """Go on with the networks at these positions of the stack."""
+        if len(positions) < len(self.members):
+            kept = torch.tensor(positions, dtype=torch.int64)
+            self.members = [self.members[position] for position in positions]
+            self.first, self.labels = self.first[kept], self.labels[kept.to(self.device)]
+            self.stack.select(kept.to(self.device))
+            self.steps.select(kept.to(self.device))
+            self._hold_parameters()
+            self.steps.set_rates([member.rate for member in self.members])
+        elif self.recipe.schedule:
+            self.steps.set_rates([member.rate for member in self.members])
+
+
+def _bounds(count: int, size: int) -> Bounds:
+    """Return the bounds of the batches that :func:`gengap.training.trainer.batches` makes."""
+    return [(int(part[0]), int(part[-1]) + 1) for part in batches(torch.arange(count), size)]
+
+
+def _chunks(bounds: Bounds, most: int) -> list[Bounds]:
+    """Join successive parts while they have together at most so many inputs."""
+    chunks: list[Bounds] = []
+    for first, last in bounds:
+        if chunks and last - chunks[-1][0][0] <= most:
+            chunks[-1].append((first, last))
+        else:
+            chunks.append([(first, last)])
+    return chunks
