@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,7 @@ from gengap.evaluation.learners import (
     fit_ridge,
     prepared,
 )
+from gengap.evaluation.permutations import blocks
 from gengap.evaluation.regression import (
     added_factor,
     fitted,
@@ -185,31 +186,31 @@ def cross_validate(
     predictions = {name: np.zeros((len(cells), len(gaps))) for name in names}
     chosen: dict[str, Counter[str]] = {name: Counter() for name in names}
     families = sorted(set(ingredients.families))
-    blocks = [np.flatnonzero(ingredients.families == family) for family in families]
+    families_columns = [np.flatnonzero(ingredients.families == family) for family in families]
     losses = np.zeros((len(cells), len(families)))
     for repeat, (train, test) in enumerate(cells):
         order = np.array([rng.permutation(len(gaps)) for _ in range(PERMUTATIONS)])
         permuted = np.zeros((len(families), PERMUTATIONS, len(gaps)))
-        measures = prepared(ingredients.values, train)
-        beside = standardised_columns(per_cell(ingredients.hyper_parameters, train), train)
-        everything = np.concatenate([measures, beside], axis=2)
-        training = Training.of(everything, gaps, train, ingredients.draws)
-        for name, columns in [*selections.items(), (BEST_SINGLE, selections[ALL])]:
-            learners = learner_of(name)(training.chosen(columns))
-            chosen[name].update(learner.learner for learner in learners)
-            for cell, (learner, inside, outside) in enumerate(
-                zip(learners, train, test, strict=True)
-            ):
-                used, known = everything[cell][:, columns], gaps[inside]
-                if name != ALL:
-                    predicted = learner.predict(used[outside])
-                else:
-                    parts = learner.contributions(used, blocks)
-                    whole = learner.intercept + parts.sum(axis=0)
-                    predicted = whole[outside]
-                    moved = predicted + parts[:, order[:, outside]] - parts[:, None, outside]
-                    permuted[:, :, outside] = np.clip(moved, known.min(), known.max())
-                predictions[name][repeat, outside] = np.clip(predicted, known.min(), known.max())
+        for cells_of_block, everything in cell_values(ingredients, train):
+            training = Training.of(everything, gaps, train[cells_of_block], ingredients.draws)
+            for name, columns in [*selections.items(), (BEST_SINGLE, selections[ALL])]:
+                learners = learner_of(name)(training.chosen(columns))
+                chosen[name].update(learner.learner for learner in learners)
+                for learner, values, inside, outside in zip(
+                    learners, everything, train[cells_of_block], test[cells_of_block], strict=True
+                ):
+                    used, known = values[:, columns], gaps[inside]
+                    if name != ALL:
+                        predicted = learner.predict(used[outside])
+                    else:
+                        parts = learner.contributions(used, families_columns)
+                        whole = learner.intercept + parts.sum(axis=0)
+                        predicted = whole[outside]
+                        moved = predicted + parts[:, order[:, outside]] - parts[:, None, outside]
+                        permuted[:, :, outside] = np.clip(moved, known.min(), known.max())
+                    predictions[name][repeat, outside] = np.clip(
+                        predicted, known.min(), known.max()
+                    )
         whole = pooled_r2(predictions[ALL][repeat], gaps, ingredients.draws)
         losses[repeat] = whole - pooled_r2(permuted, gaps, ingredients.draws).mean(axis=1)
     low, high = over_repeats(losses)
@@ -218,6 +219,20 @@ def cross_validate(
     )
     most = {name: counts.most_common(1)[0][0] for name, counts in chosen.items()}
     return predictions, most, importance
+
+
+def cell_values(ingredients: Ingredients, train: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield cells, and what is combined in them: measures, then hyper-parameters.
+
+    Yields:
+        Some of the cells, and (cells, networks, columns).
+    """
+    columns = ingredients.values.shape[1] + ingredients.hyper_parameters.shape[1]
+    for block in blocks(len(train), len(ingredients.gaps) * columns):
+        own = train[block]
+        measures = prepared(ingredients.values, own)
+        beside = standardised_columns(per_cell(ingredients.hyper_parameters, own), own)
+        yield block, np.concatenate([measures, beside], axis=2)
 
 
 def per_cell(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -271,11 +286,14 @@ def learning_curve(
             additive[repeat] = additive_predictions(ingredients, part, test)
             if fraction == 1:
                 continue
-            columns = prepared(ingredients.values, part)
-            learners = fit(Training.of(columns, gaps, part, ingredients.draws))
-            for learner, values, inside, outside in zip(learners, columns, part, test, strict=True):
-                predicted, known = learner.predict(values[outside]), gaps[inside]
-                measures[repeat, outside] = np.clip(predicted, known.min(), known.max())
+            for block in blocks(len(part), ingredients.values.size):
+                columns = prepared(ingredients.values, part[block])
+                learners = fit(Training.of(columns, gaps, part[block], ingredients.draws))
+                for learner, values, inside, outside in zip(
+                    learners, columns, part[block], test[block], strict=True
+                ):
+                    predicted, known = learner.predict(values[outside]), gaps[inside]
+                    measures[repeat, outside] = np.clip(predicted, known.min(), known.max())
         predictions = {ALL: complete if fraction == 1 else measures}
         if ingredients.hyper_parameters.shape[1]:
             predictions[HYPER_PARAMETERS] = additive

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from gengap.evaluation.designs import Design, Designs, natural_key
-from gengap.evaluation.regression import CONSTANT_TOLERANCE
+from gengap.evaluation.regression import CONSTANT_TOLERANCE, span
 
 TOLERANCE = 1e-6
 """Fraction of a measure's variance that another may leave unexplained and be its duplicate. Values
@@ -38,7 +38,9 @@ def merged(designs: Designs) -> tuple[Designs, dict[str, tuple[str, ...]]]:
     first: list[tuple[tuple[bool, bool, int], np.ndarray, str]] = []
     for design in ordered:
         values = prints[design.name]
-        alike = (design.kind == "scalar", design.reduced, values.shape[1])
+        # Distances may be equal in different numbers of coordinates.
+        size = min(values.shape[1], 1) if design.reduced else values.shape[1]
+        alike = (design.kind == "scalar", design.reduced, size)
         for others, reference, name in first:
             if values.shape[1] and alike == others and equal(values, reference, design.reduced):
                 names.setdefault(name, []).append(design.name)
@@ -52,15 +54,16 @@ def merged(designs: Designs) -> tuple[Designs, dict[str, tuple[str, ...]]]:
 
 
 def fingerprint(design: Design) -> np.ndarray:
-    """Return what is equal for duplicates: a basis of the columns, or inner products.
+    """Return what tells duplicates: a basis of the columns, or coordinates of the networks.
 
     Args:
         design: (networks, columns).
 
     Returns:
         An orthonormal basis (networks, rank) of the centred columns; or for a reduced design the
-        inner products of the centred networks, (networks, networks) of norm 1. Zero columns where
-        nothing varies, or the rank is as large as it can be.
+        centred columns, at most as many as networks, in a unit in which the inner products of
+        networks have norm 1. Zero columns where nothing varies, or the rank is as large as it can
+        be.
     """
     networks = len(design.values)
     none = np.zeros((networks, 0))
@@ -71,8 +74,9 @@ def fingerprint(design: Design) -> np.ndarray:
         return none
     centred = centred[:, varies]
     if design.reduced:
-        products = centred @ centred.T / np.max(largest) ** 2
-        return np.asarray(products / np.linalg.norm(products))
+        coordinates = span(centred / np.max(largest))
+        # The products of columns have the norm of the products of networks.
+        return np.asarray(coordinates / np.sqrt(np.linalg.norm(coordinates.T @ coordinates)))
     centred = centred / largest[varies]
     left, singular, _ = np.linalg.svd(
         centred / np.linalg.norm(centred, axis=0), full_matrices=False
@@ -82,8 +86,9 @@ def fingerprint(design: Design) -> np.ndarray:
 
 
 def equal(first: np.ndarray, second: np.ndarray, reduced: bool) -> bool:
-    """Tell whether two fingerprints of one shape are of the same space, or of equal distances."""
+    """Tell whether two fingerprints are of the same space, or of equal distances."""
     if reduced:
-        return bool(np.sum((first - second) ** 2) <= TOLERANCE)
+        # The squared difference of two matrices of inner products of norm 1.
+        return bool(2 - 2 * np.sum((first.T @ second) ** 2) <= TOLERANCE)
     remainder = first - second @ (second.T @ first)
     return bool(np.sum(remainder**2, axis=0).max() <= TOLERANCE)

@@ -26,11 +26,15 @@ the standard error of their difference, and those of equal gaps. Errors of two g
 independent. Networks share a test set, so their errors are usually correlated, and the true
 standard error of the difference is smaller: too many pairs are left out rather than too few. An
 environment without any pair left is not counted. Psi, as it was defined, has all pairs.
+
+**Many networks.** Where a hyper-parameter has more than ``MOST_PAIRS`` pairs, each set of networks
+that differ in it alone is thinned out evenly, in the order of its values, until there are no more.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -46,6 +50,8 @@ from gengap.evaluation.designs import (
 )
 from gengap.evaluation.permutations import combined
 
+MOST_PAIRS = 2**20
+"""Most pairs of a hyper-parameter, up to rounding."""
 NOISE_MULTIPLE = 2.0
 """Gaps that differ by fewer standard errors than this cannot be told apart."""
 ALL = "all"
@@ -75,6 +81,16 @@ class Pairs:
     cell: np.ndarray
     environment: np.ndarray
     distinct: np.ndarray
+
+    @cached_property
+    def cells(self) -> tuple[np.ndarray, np.ndarray]:
+        """:func:`groups` of the pairs by cell."""
+        return groups(self.cell)
+
+    @cached_property
+    def environments(self) -> tuple[np.ndarray, np.ndarray]:
+        """:func:`groups` of the distinct pairs by environment."""
+        return groups(self.environment[self.distinct])
 
 
 def robustness(designs: Designs) -> pd.DataFrame:
@@ -112,12 +128,7 @@ def pairs_by_hyper_parameter(designs: Designs) -> dict[str, Pairs]:
     count = len(designs.networks)
     draws = draw_indices(designs.draws, count)
     errors = np.zeros(count) if designs.gap_errors is None else designs.gap_errors
-    first, second = np.triu_indices(count, 1)
     points = designs.points
-    environments = np.sort(np.stack([points[first], points[second]]), axis=0)
-    noise = NOISE_MULTIPLE * np.hypot(errors[first], errors[second])
-    difference = np.abs(designs.gaps[first] - designs.gaps[second])
-    distinct = (difference >= noise) & (difference > 0)
     found = {}
     for name in sorted(map(str, designs.grid.columns), key=natural_key):
         others = level_indices(designs.grid.drop(columns=name))
@@ -125,16 +136,68 @@ def pairs_by_hyper_parameter(designs: Designs) -> dict[str, Pairs]:
         own = level_indices(designs.grid[[name]])
         if not own.shape[1]:
             continue
-        chosen = (cell[first] == cell[second]) & (own[first, 0] != own[second, 0])
-        if chosen.any():
+        first, second = differing_pairs(cell, own[:, 0])
+        if len(first):
+            noise = NOISE_MULTIPLE * np.hypot(errors[first], errors[second])
+            difference = np.abs(designs.gaps[first] - designs.gaps[second])
             found[name] = Pairs(
-                first[chosen],
-                second[chosen],
-                cell[first[chosen]],
-                combined(*environments[:, chosen]),
-                distinct[chosen],
+                first,
+                second,
+                cell[first],
+                combined(*np.sort(np.stack([points[first], points[second]]), axis=0)),
+                (difference >= noise) & (difference > 0),
             )
     return found
+
+
+def differing_pairs(cell: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs of networks of one cell and different levels, the smaller index first.
+
+    Args:
+        cell: (networks,) int: the values of the other hyper-parameters, and the draw.
+        level: (networks,) int: the value of the hyper-parameter.
+
+    Returns:
+        Two (pairs,) arrays, in the order of the first and then of the second; at most about
+        ``MOST_PAIRS`` of them.
+    """
+    order = np.lexsort((level, cell))
+    sizes = np.bincount(cell)
+    place = np.arange(len(cell)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    most = most_of_a_cell(sizes)
+    # Every cell keeps ``most`` networks, evenly spaced in the order of the levels.
+    size = sizes[cell[order]]
+    share = np.minimum(most, size)
+    order = order[place * share // size != (place - 1) * share // size]
+    ends = np.cumsum(np.minimum(sizes, most))[cell[order]]
+    left = [np.empty(0, dtype=np.int64)]
+    right = [np.empty(0, dtype=np.int64)]
+    for step in range(1, int(np.minimum(sizes, most).max(initial=0))):
+        places = np.flatnonzero(np.arange(len(order)) + step < ends)
+        one, other = order[places], order[places + step]
+        differ = level[one] != level[other]
+        left.append(np.minimum(one, other)[differ])
+        right.append(np.maximum(one, other)[differ])
+    first, second = np.concatenate(left), np.concatenate(right)
+    by_pair = np.lexsort((second, first))
+    return first[by_pair], second[by_pair]
+
+
+def most_of_a_cell(sizes: np.ndarray) -> int:
+    """Return the most networks that each cell may keep, so that all pairs are ``MOST_PAIRS``."""
+
+    def pairs(most: int) -> int:
+        counts = np.minimum(sizes, most)
+        return int(np.sum(counts * (counts - 1)) // 2)
+
+    low, high = 2, max(2, int(sizes.max(initial=2)))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if pairs(middle) <= MOST_PAIRS:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def statistics(values: np.ndarray, gaps: np.ndarray, pairs: Pairs) -> tuple[float, np.ndarray]:
@@ -151,14 +214,18 @@ def statistics(values: np.ndarray, gaps: np.ndarray, pairs: Pairs) -> tuple[floa
     agreement = np.sign(values[pairs.first] - values[pairs.second]) * np.sign(
         gaps[pairs.first] - gaps[pairs.second]
     )
-    psi = float(np.mean(group_means(agreement, pairs.cell)))
-    distinct = pairs.distinct
-    return psi, group_means((1 - agreement[distinct]) / 2, pairs.environment[distinct])
+    psi = float(np.mean(group_means(agreement, *pairs.cells)))
+    return psi, group_means((1 - agreement[pairs.distinct]) / 2, *pairs.environments)
 
 
-def group_means(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Return the mean of the values of each group that occurs."""
-    _, index, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+def groups(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of each element's group, and the sizes of the groups that occur."""
+    _, index, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    return index, sizes
+
+
+def group_means(values: np.ndarray, index: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return the mean of the values of each of the :func:`groups`."""
     return np.asarray(np.bincount(index, values, minlength=len(sizes)) / sizes)
 
 

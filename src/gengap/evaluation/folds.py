@@ -28,6 +28,14 @@ REPEATS = 100
 NESTED_REPEATS = 20
 """Of these, the first ones: for what costs most, which is combinations, principal components,
 hyper-parameters, and measures beside these."""
+FULLY_REPEATED = 500
+"""Up to this many networks there are as many repeats; above, fewer, in inverse proportion. How far
+a score depends on the partition falls with the number of networks."""
+LEAST_REPEATS = 3
+"""Fewest repeats, whatever the number of networks."""
+MOST_BALANCED = 1000
+"""With more grid points than this, partitions are not balanced: the search takes the square of
+their number, and what chance leaves unbalanced falls with it."""
 STARTS = 16
 """Most random partitions that are improved, of which the most balanced one is used."""
 CHOICES = 3
@@ -88,6 +96,11 @@ class Folds:
         return tuple((np.array(train), np.array(test)) for train, test in cells)
 
     @property
+    def nested(self) -> Folds:
+        """The first repeats alone, for what costs most (:data:`NESTED_REPEATS`)."""
+        return self.first(repeats_of(self.labels.shape[1], NESTED_REPEATS))
+
+    @property
     def held_out_ratio(self) -> float:
         """Mean number of networks in a fold over the mean number that a cell trains on."""
         fitted = np.mean([train.sum() for _, train, _ in self.cells()])
@@ -98,14 +111,20 @@ class Folds:
         return replace(self, labels=self.labels[:repeats])
 
 
+def repeats_of(networks: int, most: int) -> int:
+    """Return how many of at most ``most`` repeats that many networks have."""
+    return min(most, max(LEAST_REPEATS, most * FULLY_REPEATED // networks))
+
+
 def repeated_folds(grid: pd.DataFrame, draws: np.ndarray | None, rng: np.random.Generator) -> Folds:
-    """Partition the networks into folds, ``REPEATS`` times.
+    """Partition the networks into folds, ``REPEATS`` times, or fewer for many networks.
 
     A fold is a set of grid points, so replicates are held out together: a measure that merely
     recognises the hyper-parameters gains nothing. Folds have equally many points, up to one. The
     counts of the levels of each hyper-parameter differ between folds as little as a local search by
     exchanges achieves. Among such partitions, each repeat prefers those that bring together points
     that shared few folds before, so the first few repeats are as balanced as they can be, too.
+    With more than ``MOST_BALANCED`` grid points neither is balanced.
     Partitions depend on the hyper-parameters and on ``rng`` alone, not on the names or the order of
     the networks; where no hyper-parameter varies, they depend on the order.
 
@@ -121,13 +140,23 @@ def repeated_folds(grid: pd.DataFrame, draws: np.ndarray | None, rng: np.random.
     points = grid_points(grid)
     count = min(FOLDS, max(2, (int(points.max()) + 1) // 2))
     _, first = np.unique(points, return_index=True)
+    labels = np.zeros((repeats_of(len(points), REPEATS), len(first)), dtype=np.int64)
+    if len(first) > MOST_BALANCED:
+        for own in labels:
+            own[:] = random_partition(len(first), count, rng)
+        return Folds(labels[:, points], count, draw_indices(draws, len(points)))
     levels = indicator_columns(level_indices(grid)[first])
     together = np.zeros((len(levels), len(levels)))
-    labels = np.zeros((REPEATS, len(levels)), dtype=np.int64)
-    for repeat in range(REPEATS):
+    for repeat in range(len(labels)):
         labels[repeat] = balanced_partition(levels, together, count, rng)
         together += labels[repeat][:, None] == labels[repeat]
     return Folds(labels[:, points], count, draw_indices(draws, len(points)))
+
+
+def random_partition(points: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return (points,) int64: the folds of a random partition, of equal size up to one."""
+    # Which folds have a point more than the others is drawn too.
+    return np.asarray(rng.permutation(count)[rng.permutation(points) % count])
 
 
 def indicator_columns(indices: np.ndarray) -> np.ndarray:
@@ -168,8 +197,7 @@ def balanced_partition(
     affinity = weight * (levels @ levels.T) + together
     best, least, choices = np.zeros(points, dtype=np.int64), np.inf, 0
     for _ in range(STARTS):
-        # Which folds have a point more than the others is drawn too.
-        labels = rng.permutation(count)[rng.permutation(points) % count]
+        labels = random_partition(points, count, rng)
         exchange(labels, affinity, count, rng)
         imbalance = within_folds(labels, affinity, count)
         if imbalance < least:

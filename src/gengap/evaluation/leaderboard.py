@@ -31,7 +31,7 @@ from gengap.evaluation.designs import (
 )
 from gengap.evaluation.duplicates import merged
 from gengap.evaluation.environments import partial_tau, robustness
-from gengap.evaluation.folds import NESTED_REPEATS, repeated_folds
+from gengap.evaluation.folds import repeated_folds
 from gengap.evaluation.linear_model import ordinary_least_squares
 from gengap.evaluation.questions import (
     ADDS_TO_ADDITIVE,
@@ -319,7 +319,7 @@ def tables(
         The evaluation.
     """
     folds = repeated_folds(designs.grid, designs.draws, sampling.generator("folds"))
-    together = combine(designs, folds.first(NESTED_REPEATS), sampling.generator("combination"))
+    together = combine(designs, folds.nested, sampling.generator("combination"))
     rows = [*score(designs, folds, sampling.generator("references")), *combination_rows(together)]
     r2 = {row.name: pooled_r2(row.predictions, designs.gaps, designs.draws) for row in rows}
     rows = by_falling_score(rows, r2)

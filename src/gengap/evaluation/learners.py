@@ -21,6 +21,9 @@ LEAST_SQUARES = "least_squares"
 """Names of what is fitted."""
 PENALTIES = 10.0 ** np.arange(-4.0, 3.01, 0.5)
 """Candidates, as multiples of the mean variance of a training network's centred columns."""
+MOST_IN_PROCESS = 1000
+"""With more training networks than this, no Gaussian process is tried: it takes the cube of their
+number."""
 LEAST_INFLUENCE = 1e-9
 """Smallest factor by which a residual of the fit may fall short of the leave-one-out error."""
 LEAST_VARIANCE = 1e-13
@@ -296,10 +299,13 @@ LEARNERS: Mapping[str, Callable[[Training], Sequence[Fitted]]] = {
 def fit(training: Training) -> list[Fitted]:
     """Fit the learner of :data:`LEARNERS` with the least leave-one-out error.
 
+    With more than ``MOST_IN_PROCESS`` training networks, that is ridge regression alone.
+
     Returns:
         The learner of each cell; where errors are equal, the first one.
     """
-    fits = [learn(training) for learn in LEARNERS.values()]
+    names = [RIDGE] if training.present.shape[1] > MOST_IN_PROCESS else list(LEARNERS)
+    fits = [LEARNERS[name](training) for name in names]
     return [
         min(
             candidates,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+
+ENTRIES_HELD = 2**22
+"""Most entries of a matrix of permutations or samples that are worked on at once (32 MiB)."""
 
 
 def permuted_networks(
@@ -25,7 +30,7 @@ def permuted_networks(
         rng: draws them.
 
     Returns:
-        (1 + permutations, networks) int64: the network whose gap each network gets; the first row
+        (1 + permutations, networks) int32: the network whose gap each network gets; the first row
         is the identity.
     """
     networks = len(points)
@@ -40,12 +45,25 @@ def permuted_networks(
     place = np.empty(networks, dtype=np.int64)
     place[by_cell] = np.arange(networks) - starts[cells[by_cell]]
     by_class = np.argsort(classes, kind="stable")
-    moved = np.empty((permutations, count), dtype=np.int64)
-    moved[:, by_class] = np.argsort(classes + rng.random((permutations, count)), axis=1)
-    shuffled = np.argsort(cells + rng.random((permutations, networks)), axis=1)
-    positions = starts[moved[:, points] * several + draws] + place
-    sources = np.take_along_axis(shuffled, positions, axis=1)
-    return np.vstack([np.arange(networks), sources])
+    moved = np.empty((permutations, count), dtype=np.int32)
+    for rows in blocks(permutations, count):
+        size = rows.stop - rows.start
+        moved[rows, by_class] = np.argsort(classes + rng.random((size, count)), axis=1)
+    sources = np.empty((1 + permutations, networks), dtype=np.int32)
+    sources[0] = np.arange(networks)
+    for rows in blocks(permutations, networks):
+        size = rows.stop - rows.start
+        shuffled = np.argsort(cells + rng.random((size, networks)), axis=1)
+        positions = starts[moved[rows][:, points] * several + draws] + place
+        sources[1 + rows.start : 1 + rows.stop] = np.take_along_axis(shuffled, positions, axis=1)
+    return sources
+
+
+def blocks(rows: int, columns: int) -> Iterator[slice]:
+    """Yield slices of the rows of a matrix, of at most ``ENTRIES_HELD`` entries if possible."""
+    step = max(1, ENTRIES_HELD // max(1, columns))
+    for start in range(0, rows, step):
+        yield slice(start, min(start + step, rows))
 
 
 def combined(*labels: np.ndarray) -> np.ndarray:

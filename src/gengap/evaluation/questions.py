@@ -411,8 +411,8 @@ def leverage_adjusted(residuals: np.ndarray, nuisance: Nuisance, points: np.ndar
         (networks,); 0 in directions in which the nuisance columns leave nothing.
     """
     adjusted = np.zeros_like(residuals)
-    for point in range(int(points.max()) + 1):
-        rows = points == point
+    order = np.argsort(points, kind="stable")
+    for rows in np.split(order, np.cumsum(np.bincount(points))[:-1]):
         basis = nuisance.basis[rows]
         values, vectors = np.linalg.eigh(np.eye(len(basis)) - basis @ basis.T)
         scale = np.where(

@@ -4,7 +4,9 @@ The rank statistics come from the signs of differences, a of x_i - x_j and b of 
 multiplicities w of the networks in a bootstrap sample, the numerator of tau-b is the sum of
 w_i w_j a b over pairs. Twice the centred average ranks are sums of w_j a, so the numerator of rho
 is a sum over pairs too. All measures and all resamples are therefore one matrix product, with ties
-treated exactly.
+treated exactly. That takes the square of the number of networks; with more than ``MOST_PAIRED`` of
+them, resamples and permutations are those of the first order
+(:mod:`gengap.evaluation.first_order`).
 """
 
 from __future__ import annotations
@@ -15,13 +17,23 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from gengap.evaluation.designs import draw_indices
-from gengap.evaluation.permutations import permuted_networks
+from gengap.evaluation.first_order import (
+    concordance,
+    dense_ranks,
+    first_order,
+    moments,
+    moments_without,
+    rank_sums,
+    rho_gradients,
+    tau_terms,
+)
+from gengap.evaluation.permutations import ENTRIES_HELD, blocks, permuted_networks
 
 STATISTICS = ("kendall", "spearman", "pearson")
 PEARSON = STATISTICS.index("pearson")
 CONFIDENCE = 0.95
-ENTRIES_HELD = 2**22
-"""Most entries of a matrix of samples by pairs of networks that are held at once (32 MiB)."""
+MOST_PAIRED = 500
+"""With more networks than this, sums over pairs are not made pair by pair."""
 ROUNDING = 1e-12
 """Statistics that differ by less are equal."""
 
@@ -95,7 +107,8 @@ def weighted(measures: np.ndarray, gaps: np.ndarray, weights: np.ndarray) -> np.
     """Compute the three statistics of measures against the gap in samples of the networks.
 
     tau-b and the average ranks treat ties as SciPy does (Kendall 1945; Spearman's rho is Pearson's
-    r of average ranks).
+    r of average ranks). With more than ``MOST_PAIRED`` networks, the two are exact in the sample of
+    all networks, and otherwise of first order in the weights less one.
 
     Args:
         measures: (measures, n) values.
@@ -106,6 +119,8 @@ def weighted(measures: np.ndarray, gaps: np.ndarray, weights: np.ndarray) -> np.
         (samples, measures, 3); NaN where the measure or the gap is constant in the sample.
     """
     count, n = measures.shape
+    if n > MOST_PAIRED:
+        return weighted_to_first_order(measures, gaps, weights)
     statistics = np.empty((len(weights), count, 3))
     of_measures = pair_signs(measures).T
     step = max(1, ENTRIES_HELD // max(1, n * (n - 1) // 2))
@@ -135,6 +150,31 @@ def weighted(measures: np.ndarray, gaps: np.ndarray, weights: np.ndarray) -> np.
         ):
             statistics[:, index, statistic] = ratio(numerator, np.where(varies, denominator, 0.0))
     return statistics
+
+
+def weighted_to_first_order(
+    measures: np.ndarray, gaps: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Do what :func:`weighted` does for very many networks."""
+    ranks, gap_ranks = np.array([dense_ranks(own) for own in measures]), dense_ranks(gaps)
+    agreement, untied, untied_gaps = tau_terms(ranks, gap_ranks)
+    products = np.array([rho_gradients(own, gap_ranks)[1] for own in ranks])
+    spreads = np.array([rho_gradients(own, own)[1] for own in [*ranks, gap_ranks]])
+    scores = np.array([standardised(values) for values in measures])
+    untied_of_gaps = first_order(weights, 2 * untied_gaps[None], 2)
+    spread = first_order(weights, spreads, 3)
+    covariance, variance, variance_of_gaps = moments(weights, scores, standardised(gaps))
+    return np.stack(
+        [
+            ratio(
+                first_order(weights, 2 * agreement, 2),
+                first_order(weights, 2 * untied, 2) * untied_of_gaps,
+            ),
+            ratio(first_order(weights, products, 3), spread[:, :-1] * spread[:, -1:]),
+            ratio(covariance, variance * variance_of_gaps[:, None]),
+        ],
+        axis=-1,
+    )
 
 
 def rank_numerators(
@@ -175,6 +215,11 @@ def permutation_p(
     1993), so that the probability of any value below alpha is at most alpha where no measure goes
     with the gap.
 
+    With more than ``MOST_PAIRED`` networks, the permuted numerators of tau are their projections on
+    sums over networks, sum_k u_k v_k / n with twice the centred ranks u and v (Hájek, "Asymptotic
+    normality of simple linear rank statistics under alternatives", Ann. Math. Statist. 39, 1968),
+    which have the same variance up to a factor of 1 + O(1 / n).
+
     Args:
         measures: (measures, n).
         gaps: (n,).
@@ -184,19 +229,58 @@ def permutation_p(
         p and p_family, (measures, 3) each.
     """
     measure_count, n = measures.shape
-    first, second = np.triu_indices(n, 1)
+    ranks = np.array([rank_sums(dense_ranks(values)) for values in measures])
+    scores = np.array([standardised(values) for values in measures])
+    gap_ranks, gap_scores = rank_sums(dense_ranks(gaps)), standardised(gaps)
+    kendall = paired_tau if n <= MOST_PAIRED else projected_tau
+    p, p_family = np.empty((measure_count, 3)), np.empty((measure_count, 3))
+    for statistic, (numerators, observed, squares) in enumerate(
+        (
+            kendall(measures, gaps, orders),
+            linear(ranks, gap_ranks, orders),
+            linear(scores, gap_scores, orders),
+        )
+    ):
+        # Denominators are the same for all permutations.
+        scale = ratio(np.ones(measure_count), squares)
+        sizes = np.nan_to_num(np.abs(numerators) * scale)
+        bound = np.nan_to_num(np.abs(observed) * scale) - ROUNDING
+        largest = np.sort(sizes.max(axis=1))
+        p[:, statistic] = 1 + np.sum(sizes >= bound, axis=0)
+        p_family[:, statistic] = 1 + len(largest) - np.searchsorted(largest, bound)
+    return p / (1 + len(orders)), p_family / (1 + len(orders))
+
+
+Numerators = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Of permutations (permutations, measures), of the networks as they are (measures,), and the square
+of the denominator (measures,)."""
+
+
+def linear(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Numerators:
+    """Return the numerators of a sum of products over networks; see :func:`permutation_p`."""
+    permuted = [gaps[orders[rows]] @ measures.T for rows in blocks(*orders.shape)]
+    squares = np.sum(measures**2, axis=1) * np.sum(gaps**2)
+    return np.concatenate(permuted), gaps @ measures.T, squares
+
+
+def projected_tau(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Numerators:
+    """Return the numerators of tau, those of permutations projected; see :func:`permutation_p`."""
+    ranks, gap_ranks = [dense_ranks(values) for values in measures], dense_ranks(gaps)
+    numerators, _, _ = linear(np.array([rank_sums(r) for r in ranks]), rank_sums(gap_ranks), orders)
+    observed = [concordance(own, gap_ranks).sum() / 2 for own in ranks]
+    untied, of_gaps = (
+        np.array([len(r) ** 2 - np.sum(np.bincount(r) ** 2) for r in several]) / 2
+        for several in (ranks, [gap_ranks])
+    )
+    return numerators / len(gaps), np.array(observed), untied * of_gaps
+
+
+def paired_tau(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Numerators:
+    """Return the numerators of tau, pair by pair; see :func:`permutation_p`."""
+    first, second = np.triu_indices(measures.shape[1], 1)
     gap_signs = signs(gaps)
     pairs = pair_signs(measures)
-    ranks = np.array([signs(values).sum(axis=1) for values in measures])
-    scores = np.array([standardised(values) for values in measures])
-    gap_ranks, gap_scores = gap_signs.sum(axis=1), standardised(gaps)
     gap_pairs = gap_signs[first, second]
-    # Denominators are the same for all permutations.
-    scale = [
-        ratio(np.ones(measure_count), np.sum(of_measure**2, axis=1) * np.sum(of_gap**2))
-        for of_measure, of_gap in ((pairs, gap_pairs), (ranks, gap_ranks), (scores, gap_scores))
-    ]
-    p, p_family = np.empty((measure_count, 3)), np.empty((measure_count, 3))
     # float32 holds whole numbers up to 2^24 exactly, and a numerator is at most the pairs.
     exact = np.dtype(np.float32 if len(first) < 2**24 else np.float64)
     matrix, table = pairs.astype(exact).T, gap_signs.astype(exact)
@@ -205,19 +289,8 @@ def permutation_p(
         table[rows[:, first], rows[:, second]] @ matrix
         for rows in (orders[start : start + step] for start in range(0, len(orders), step))
     ]
-    for statistic, (numerators, observed) in enumerate(
-        (
-            (np.concatenate(permuted), gap_pairs @ pairs.T),
-            (gap_ranks[orders] @ ranks.T, gap_ranks @ ranks.T),
-            (gap_scores[orders] @ scores.T, gap_scores @ scores.T),
-        )
-    ):
-        sizes = np.nan_to_num(np.abs(numerators) * scale[statistic])
-        bound = np.nan_to_num(np.abs(observed) * scale[statistic]) - ROUNDING
-        largest = np.sort(sizes.max(axis=1))
-        p[:, statistic] = 1 + np.sum(sizes >= bound, axis=0)
-        p_family[:, statistic] = 1 + len(largest) - np.searchsorted(largest, bound)
-    return p / (1 + len(orders)), p_family / (1 + len(orders))
+    squares = np.sum(pairs**2, axis=1) * np.sum(gap_pairs**2)
+    return np.concatenate(permuted), gap_pairs @ pairs.T, squares
 
 
 def bca_levels(samples: np.ndarray, estimate: np.ndarray, jackknife: np.ndarray) -> np.ndarray:
@@ -272,6 +345,22 @@ def quantiles(samples: np.ndarray, levels: np.ndarray) -> np.ndarray:
     measure = np.arange(len(levels))[:, None]
     lower, upper = ordered[below, measure], ordered[above, measure]
     return np.asarray(lower + (upper - lower) * (places - below))
+
+
+def r_without(measures: np.ndarray, gaps: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """Compute Pearson's r without each cluster of networks.
+
+    Args:
+        measures: (measures, n).
+        gaps: (n,).
+        cluster: (n,) int number of each network's cluster.
+
+    Returns:
+        (clusters, measures).
+    """
+    scores = np.array([standardised(values) for values in measures])
+    covariance, variance, of_gaps = moments_without(cluster, scores, standardised(gaps))
+    return ratio(covariance, variance * of_gaps[:, None])
 
 
 def point_weights(points: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
@@ -337,20 +426,22 @@ def correlate(
     none = np.full((count, 3), np.nan)
     if not count:
         return Correlations(none, none, none, none, none)
-    left_out = 1 - np.eye(size)[:, cluster] if size > 1 else np.empty((0, n))
-    weights = np.vstack([np.ones((1, n)), left_out, drawn])
-    statistics = weighted(measures, gaps, weights)
-    estimate, jackknife = statistics[0], statistics[1 : 1 + len(left_out)]
-    samples = statistics[1 + len(left_out) :]
+    if n > MOST_PAIRED:
+        statistics = weighted(measures, gaps, np.vstack([np.ones((1, n)), drawn]))
+        estimate, samples = statistics[0], statistics[1:]
+        jackknife = r_without(measures, gaps, cluster)
+    else:
+        left_out = 1 - np.eye(size)[:, cluster] if size > 1 else np.empty((0, n))
+        statistics = weighted(measures, gaps, np.vstack([np.ones((1, n)), left_out, drawn]))
+        estimate, samples = statistics[0], statistics[1 + len(left_out) :]
+        jackknife = statistics[1 : 1 + len(left_out), :, PEARSON]
     low, high = none.copy(), none.copy()
     if size > 1:
         tail = (1 - CONFIDENCE) / 2
         for statistic in range(3):
             levels = np.tile([tail, 1 - tail], (count, 1))
             if statistic == PEARSON:
-                levels = bca_levels(
-                    samples[..., statistic], estimate[:, statistic], jackknife[..., statistic]
-                )
+                levels = bca_levels(samples[..., statistic], estimate[:, statistic], jackknife)
             ends = quantiles(samples[..., statistic], levels)
             low[:, statistic], high[:, statistic] = ends.T
     undefined = np.isnan(estimate)

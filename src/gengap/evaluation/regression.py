@@ -14,10 +14,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.special import ndtri
 
 from gengap.evaluation.designs import Design, most_principal_components
 from gengap.evaluation.folds import Folds
+from gengap.evaluation.permutations import blocks
 
 EXPLAINED_VARIANCE = 0.95
 """Fraction of the training networks' variance that the principal components keep."""
@@ -142,7 +144,10 @@ def ridge_extended(basis: Basis, design: Design, gaps: np.ndarray, folds: Folds)
         The basis of both together, with the penalties fixed.
     """
     _, points = np.unique(design.values, axis=0, return_inverse=True)
-    membership = np.eye(int(points.max()) + 1)[points.reshape(-1)]
+    membership = csr_array(
+        (np.ones(len(gaps)), points.reshape(-1), np.arange(len(gaps) + 1)),
+        shape=(len(gaps), int(points.max()) + 1),
+    )
     factors = []
     for factor, (columns, train, _) in zip(basis.factors, cell_columns(design, folds), strict=True):
         size = train.sum(axis=1)[:, None]
@@ -218,21 +223,22 @@ def predict_scalars(
     predictions = [np.zeros((count, len(basis.factors), len(gaps))) for basis in bases]
     used = np.zeros((count, len(TRANSFORMS)), dtype=np.int64)
     for repeat, (train, test) in enumerate(folds.masks):
-        columns, kinds = transformed(values, train)
-        columns = standardised_columns(columns, train)
-        used += (kinds[:, :, None] == np.arange(len(TRANSFORMS))).sum(axis=0)
-        inside = columns * train[:, :, None]
-        for own, basis in zip(predictions, bases, strict=True):
-            if repeat >= len(basis.factors):
-                continue
-            factor = basis.factors[repeat]
-            residual = columns - factor @ (factor.mT @ inside)
-            square = np.sum(inside * residual, axis=1)
-            independent = square > RANK_TOLERANCE**2 * train.sum(axis=1)[:, None]
-            slope = ((train * gaps)[:, None, :] @ residual)[:, 0]
-            slope = np.where(independent, slope / np.where(independent, square, 1.0), 0.0)
-            prediction = fitted(factor, train, gaps)[:, :, None] + residual * slope[:, None, :]
-            own[:, repeat] = held_out(prediction, gaps, train, test).T
+        for block in blocks(count, train.size):
+            columns, kinds = transformed(values[:, block], train)
+            columns = standardised_columns(columns, train)
+            used[block] += (kinds[:, :, None] == np.arange(len(TRANSFORMS))).sum(axis=0)
+            inside = columns * train[:, :, None]
+            for own, basis in zip(predictions, bases, strict=True):
+                if repeat >= len(basis.factors):
+                    continue
+                factor = basis.factors[repeat]
+                residual = columns - factor @ (factor.mT @ inside)
+                square = np.sum(inside * residual, axis=1)
+                independent = square > RANK_TOLERANCE**2 * train.sum(axis=1)[:, None]
+                slope = ((train * gaps)[:, None, :] @ residual)[:, 0]
+                slope = np.where(independent, slope / np.where(independent, square, 1.0), 0.0)
+                prediction = fitted(factor, train, gaps)[:, :, None] + residual * slope[:, None, :]
+                own[block, repeat] = held_out(prediction, gaps, train, test).T
     return predictions, used
 
 
@@ -253,14 +259,18 @@ def predict_vector(
         For each basis, (its repeats, networks).
     """
     predictions = [np.zeros((len(basis.factors), len(gaps))) for basis in bases]
-    for repeat, (columns, train, test) in enumerate(cell_columns(design, folds)):
-        for own, basis in zip(predictions, bases, strict=True):
-            if repeat >= len(basis.factors):
-                continue
-            factor = basis.factors[repeat]
-            added = added_factor(factor, columns, train)
-            prediction = fitted(factor, train, gaps) + fitted(added, train, gaps)
-            own[repeat] = held_out(prediction[:, :, None], gaps, train, test)[:, 0]
+    values = span(design.values) if design.reduced else design.values
+    for repeat, (all_train, all_test) in enumerate(folds.masks):
+        for block in blocks(len(all_train), values.size):
+            train, test = all_train[block], all_test[block]
+            columns = standardised_columns(design_columns(design, values, train), train)
+            for own, basis in zip(predictions, bases, strict=True):
+                if repeat >= len(basis.factors):
+                    continue
+                factor = basis.factors[repeat][block]
+                added = added_factor(factor, columns, train)
+                prediction = fitted(factor, train, gaps) + fitted(added, train, gaps)
+                own[repeat] += held_out(prediction[:, :, None], gaps, train, test)[:, 0]
     return predictions
 
 
@@ -303,13 +313,23 @@ def cell_columns(
     """
     values = span(design.values) if design.reduced else design.values
     for train, test in folds.masks:
-        if design.reduced:
-            columns = principal_component_scores(values, train)
-        elif design.kind == "scalar":
-            columns = transformed(values, train)[0]
-        else:
-            columns = np.broadcast_to(values, (len(train), *values.shape))
+        columns = design_columns(design, values, train)
         yield standardised_columns(columns, train), train, test
+
+
+def design_columns(design: Design, values: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Return (cells, networks, columns): what a design has in each cell, before standardisation.
+
+    Args:
+        design: what is done to its columns.
+        values: (networks, columns) of it, in the :func:`span` of the networks if it is reduced.
+        train: (cells, networks) bool.
+    """
+    if design.reduced:
+        return principal_component_scores(values, train)
+    if design.kind == "scalar":
+        return transformed(values, train)[0]
+    return np.broadcast_to(values, (len(train), *values.shape))
 
 
 def standardised_columns(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -392,6 +412,8 @@ def principal_component_scores(values: np.ndarray, train: np.ndarray) -> np.ndar
     Returns:
         (cells, networks, components); zeros beyond a cell's number of components.
     """
+    if values.shape[1] < len(values):
+        return scores_by_columns(values, train)
     rows, present = training_rows(train)
     weights = present / present.sum(axis=1, keepdims=True)
     # Products of networks, less the means over the training networks in both directions.
@@ -403,14 +425,45 @@ def principal_component_scores(values: np.ndarray, train: np.ndarray) -> np.ndar
     inside = np.take_along_axis(products, rows[:, :, None], axis=1) * present[:, :, None]
     square, vectors = np.linalg.eigh((inside + inside.mT) / 2)
     square, vectors = np.maximum(square[:, ::-1], 0.0), vectors[:, :, ::-1]
-    variance = np.cumsum(square, axis=1)
-    enough = 1 + np.sum(variance < EXPLAINED_VARIANCE * variance[:, -1:], axis=1)
-    most = np.array([most_principal_components(int(count)) for count in present.sum(axis=1)])
-    width = int(np.minimum(enough, most).max())
+    used = used_components(square, present.sum(axis=1))
+    width = used.shape[1]
     square, vectors = square[:, :width], vectors[:, :, :width]
-    used = (np.arange(width) < np.minimum(enough, most)[:, None]) & (square > 0)
     scale = np.where(used, 1 / np.sqrt(np.where(used, square, 1.0)), 0.0)
     return np.asarray(products @ (vectors * scale[:, None, :]))
+
+
+def scores_by_columns(values: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Do what :func:`principal_component_scores` does, by products of columns, not of networks.
+
+    Both have the same eigenvalues; this way costs less where there are fewer columns than networks.
+
+    Returns:
+        (cells, networks, components).
+    """
+    weights = train / train.sum(axis=1, keepdims=True)
+    centred = values - (weights @ values)[:, None, :]
+    inside = centred * train[:, :, None]
+    square, vectors = np.linalg.eigh(inside.mT @ inside)
+    square, vectors = np.maximum(square[:, ::-1], 0.0), vectors[:, :, ::-1]
+    used = used_components(square, train.sum(axis=1))
+    return np.asarray(centred @ (vectors[:, :, : used.shape[1]] * used[:, None, :]))
+
+
+def used_components(square: np.ndarray, training: np.ndarray) -> np.ndarray:
+    """Choose principal components: as many as :func:`principal_component_scores` says.
+
+    Args:
+        square: (cells, components) variances, falling.
+        training: (cells,) number of training networks.
+
+    Returns:
+        (cells, most components of a cell) bool.
+    """
+    variance = np.cumsum(square, axis=1)
+    enough = 1 + np.sum(variance < EXPLAINED_VARIANCE * variance[:, -1:], axis=1)
+    most = np.array([most_principal_components(int(count)) for count in training])
+    width = int(np.minimum(enough, most).max())
+    return (np.arange(width) < np.minimum(enough, most)[:, None]) & (square[:, :width] > 0)
 
 
 def training_rows(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -507,8 +560,9 @@ def normal_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     Returns:
         (cells, networks).
     """
-    distinct, index = np.unique(values, return_inverse=True)
-    counts = train @ np.eye(len(distinct))[index]
+    distinct, index, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    by_value = train[:, np.argsort(index, kind="stable")]
+    counts = np.add.reduceat(by_value, np.cumsum(sizes) - sizes, axis=1, dtype=np.int64)
     # Equal values share the average of their ranks.
     ranks = np.cumsum(counts, axis=1) - (counts - 1) / 2
     scores = ndtri((ranks - 3 / 8) / (train.sum(axis=1, keepdims=True) + 1 / 4))

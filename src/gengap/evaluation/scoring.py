@@ -9,7 +9,7 @@ import numpy as np
 
 from gengap.evaluation.correlations import training_outcome
 from gengap.evaluation.designs import REFERENCE, Design, Designs, hyper_parameter_design
-from gengap.evaluation.folds import NESTED_REPEATS, Folds
+from gengap.evaluation.folds import Folds
 from gengap.evaluation.references import (
     REPLICATE_CEILING,
     constant_design,
@@ -98,7 +98,7 @@ class Models:
         folds: the cells.
         bases: the constant; the hyper-parameters by least squares (the constant again where there
             are none); and the hyper-parameters with their products by ridge, if several vary. All
-            but the constant are in the first ``NESTED_REPEATS`` repeats only: measures are ranked
+            but the constant are in :attr:`Folds.nested` only: measures are ranked
             by themselves, and these bases take most of the memory.
         known: mean R2 of each of them in its repeats.
         columns: number of columns of the additive model.
@@ -142,7 +142,7 @@ def score(designs: Designs, folds: Folds, rng: np.random.Generator) -> list[Row]
     gaps = designs.gaps
     constant, additive = constant_design(len(gaps)), hyper_parameter_design(designs.grid)
     pairwise = pairwise_design(designs.grid)
-    few = folds.first(NESTED_REPEATS)
+    few = folds.nested
     bases = [mean_basis(folds), mean_basis(few)]
     models = [constant]
     if additive.components:
@@ -181,7 +181,7 @@ def own_folds(design: Design, folds: Folds) -> Folds:
     Principal components are found anew in each cell, which costs more than all else together. So
     reduced designs have the first repeats only, as combinations have.
     """
-    return folds.first(NESTED_REPEATS) if design.reduced else folds
+    return folds.nested if design.reduced else folds
 
 
 def score_scalars(designs: Sequence[Design], models: Models) -> dict[str, Row]:

@@ -1,0 +1,212 @@
+"""Correlations of very many networks with the gap: what has a cost of n log n, not of n^2.
+
+Tau-b and Spearman's rho are ratios of sums over pairs and triples of networks
+(:mod:`gengap.evaluation.rank_statistics`). In a sample in which network k occurs w_k times, such a
+sum is a polynomial in the w. Here it is replaced by its expansion at w = 1 to first order,
+S + sum_k (w_k - 1) dS/dw_k, which is Hoeffding's projection of a U-statistic ("A class of
+statistics with asymptotically normal distribution", Ann. Math. Statist. 19, 1948; for the bootstrap
+Bickel and Freedman, "Some asymptotic theory for the bootstrap", Ann. Statist. 9, 1981). The sample
+of all networks is exact; the error of another one is of the order of 1 over the number of grid
+points, where a standard error is of the order of its square root. Pearson's r is exact.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def dense_ranks(values: np.ndarray) -> np.ndarray:
+    """Return (n,) int64: the rank of each value among the distinct values, from 0."""
+    return np.asarray(np.unique(values, return_inverse=True)[1].reshape(-1), dtype=np.int64)
+
+
+def below(ranks: np.ndarray) -> np.ndarray:
+    """Return (n,) int64: how many values are less than each, from :func:`dense_ranks`."""
+    counts = np.bincount(ranks)
+    return np.asarray((np.cumsum(counts) - counts)[ranks])
+
+
+def above(ranks: np.ndarray) -> np.ndarray:
+    """Return (n,) int64: how many values are larger than each, from :func:`dense_ranks`."""
+    return len(ranks) - below(ranks) - np.bincount(ranks)[ranks]
+
+
+def below_in_both(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Count the points that are less than each in both coordinates.
+
+    The second coordinate is decided bit by bit, from the highest bit on: points that agree in all
+    higher bits lie together, in the order of the first coordinate, and those with a one count the
+    zeros before them. That is a wavelet tree (Grossi, Gupta and Vitter, SODA 2003); it takes n log
+    n steps.
+
+    Args:
+        first: (n,) int64 ranks from :func:`dense_ranks`.
+        second: (n,) int64, likewise.
+
+    Returns:
+        (n,) int64.
+    """
+    # Of equal first coordinates the larger second one comes first, so that it counts none of them.
+    place = np.lexsort((-second, first))
+    # NumPy sorts 16 bits by radix.
+    kind = np.uint16 if len(second) < 2**16 else np.int64
+    ordered = second[place].astype(kind)
+    counts = np.zeros(len(place), dtype=np.int64)
+    for bit in reversed(range(int(second.max()).bit_length())):
+        ones = (ordered >> bit) & 1
+        zeros = np.concatenate([[0], np.cumsum(1 - ones.astype(np.int64))])
+        prefix = ordered >> bit >> 1
+        starts = np.flatnonzero(np.concatenate([[True], prefix[1:] != prefix[:-1]]))
+        sizes = np.diff(np.append(starts, len(prefix)))
+        counts[place] += ones * (zeros[:-1] - np.repeat(zeros[starts], sizes))
+        order = np.argsort(ordered >> bit, kind="stable")
+        ordered, place = ordered[order], place[order]
+    return counts
+
+
+def concordance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Sum, for each network k, sign(x_k - x_j) sign(y_k - y_j) over all networks j.
+
+    Args:
+        first: (n,) int64 ranks of x from :func:`dense_ranks`.
+        second: (n,) int64 ranks of y.
+
+    Returns:
+        (n,) int64; half of their sum is the numerator of tau over pairs.
+    """
+    both = below_in_both(first, second)
+    less_first, less_second = below(first), below(second)
+    by_first = first * (int(second.max()) + 1) + second
+    by_second = second * (int(first.max()) + 1) + first
+    # Equal in one coordinate and less in the other one.
+    equal_first = below(dense_ranks(by_first)) - less_first
+    equal_second = below(dense_ranks(by_second)) - less_second
+    first_less = less_first - both - equal_second
+    second_less = less_second - both - equal_first
+    ties = (
+        np.bincount(second)[second]
+        - equal_second
+        - np.unique(by_first, return_inverse=True, return_counts=True)[2][dense_ranks(by_first)]
+    )
+    greater = above(first) - second_less - ties
+    return np.asarray(both + greater - first_less - second_less)
+
+
+def sign_sums(ranks: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sum, for each network k, sign(x_i - x_k) times the value of i over all networks i.
+
+    Args:
+        ranks: (n,) int64 ranks of x from :func:`dense_ranks`.
+        values: (n,).
+
+    Returns:
+        (n,) float64.
+    """
+    totals = np.bincount(ranks, weights=values)
+    up_to = np.cumsum(totals)
+    return np.asarray((up_to[-1] - 2 * up_to + totals)[ranks])
+
+
+def rank_sums(ranks: np.ndarray) -> np.ndarray:
+    """Return (n,) float64: sum of sign(x_k - x_j) over j, twice the centred average rank."""
+    return np.asarray(below(ranks) - above(ranks), dtype=np.float64)
+
+
+def tau_terms(measures: np.ndarray, gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what the sums over pairs of tau-b are made of, network by network.
+
+    Args:
+        measures: (measures, n) int64 ranks from :func:`dense_ranks`.
+        gaps: (n,) int64 ranks.
+
+    Returns:
+        (measures, n) :func:`concordance`; and how many networks are not tied with each, in the
+        measures (measures, n) and the gaps (n,).
+    """
+    untied = np.array([len(ranks) - np.bincount(ranks)[ranks] for ranks in measures])
+    agreement = np.array([concordance(ranks, gaps) for ranks in measures])
+    return (
+        agreement.astype(np.float64),
+        untied.astype(np.float64),
+        (len(gaps) - np.bincount(gaps)[gaps]).astype(np.float64),
+    )
+
+
+def rho_gradients(first: np.ndarray, second: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the numerator of rho, sum_k u_k v_k, and its derivative by the weight of each network.
+
+    Args:
+        first: (n,) int64 ranks; u are their :func:`rank_sums`.
+        second: (n,) int64 ranks; v are theirs.
+
+    Returns:
+        The sum, and (n,) float64.
+    """
+    u, v = rank_sums(first), rank_sums(second)
+    return float(u @ v), u * v + sign_sums(first, v) + sign_sums(second, u)
+
+
+def first_order(weights: np.ndarray, terms: np.ndarray, degree: int) -> np.ndarray:
+    """Expand homogeneous polynomials of the weights at equal weights.
+
+    Args:
+        weights: (samples, n).
+        terms: (polynomials, n) derivatives at weights of 1; they add up to ``degree`` times the
+            value there.
+        degree: of the polynomials.
+
+    Returns:
+        (samples, polynomials).
+    """
+    at_one = terms.sum(axis=1) / degree
+    return np.asarray(weights @ terms.T - (degree - 1) * at_one)
+
+
+def moments(
+    weights: np.ndarray, scores: np.ndarray, gaps: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Compute covariances and variances in samples.
+
+    Args:
+        weights: (samples, n).
+        scores: (measures, n) of zero mean and unit spread.
+        gaps: (n,) likewise.
+
+    Returns:
+        (samples, measures) sums of products with the gaps, and of squares, less the means of the
+        sample; and (samples,) the sum of squares of the gaps.
+    """
+    total = weights.sum(axis=1)[:, None]
+    of_gaps, squared_gaps = weights @ gaps[:, None], weights @ gaps[:, None] ** 2
+    of_scores = weights @ scores.T
+    products = weights @ (scores * gaps).T - of_scores * of_gaps / total
+    squares = weights @ (scores**2).T - of_scores**2 / total
+    return products, squares, (squared_gaps - of_gaps**2 / total)[:, 0]
+
+
+def moments_without(
+    clusters: np.ndarray, scores: np.ndarray, gaps: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Compute what :func:`moments` does in the samples that lack one cluster.
+
+    Args:
+        clusters: (n,) int number of each network's cluster, from 0 without a hole.
+        scores: as in :func:`moments`.
+        gaps: as in :func:`moments`.
+
+    Returns:
+        As :func:`moments`, with a sample for each cluster.
+    """
+    size = int(clusters.max()) + 1
+
+    def rest(values: np.ndarray) -> np.ndarray:
+        return np.asarray(values.sum() - np.bincount(clusters, weights=values, minlength=size))
+
+    total = rest(np.ones(len(gaps)))
+    of_gaps, squared_gaps = rest(gaps), rest(gaps**2)
+    products, squares = np.empty((size, len(scores))), np.empty((size, len(scores)))
+    for index, own in enumerate(scores):
+        of_scores = rest(own)
+        products[:, index] = rest(own * gaps) - of_scores * of_gaps / total
+        squares[:, index] = rest(own**2) - of_scores**2 / total
+    return products, squares, squared_gaps - of_gaps**2 / total
