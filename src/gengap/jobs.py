@@ -101,10 +101,15 @@ def run(snakemake: Snakemake, work: Callable[[], None]) -> None:
 
 
 def _log_to(path: str | None) -> None:
-    """Send the library's messages to the rule's log file and to the terminal."""
+    """Send the library's messages to the rule's log file, and what matters to the terminal."""
     # A log that cannot be written (a full disk) must not hide what is said on the terminal.
     logging.raiseExceptions = False
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    terminal = logging.StreamHandler(sys.stderr)
+    # Networks that are left out are told of; what a measure says of its own work, the file has.
+    terminal.addFilter(
+        lambda record: record.levelno >= (logging.WARNING if record.name == log.name else logging.ERROR)
+    )
+    handlers: list[logging.Handler] = [terminal]
     if path:
         handlers.append(logging.FileHandler(path, mode="w"))
     logging.basicConfig(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save_file
 
 from gengap import tasks
 from gengap.dashboard import View, read_view, write_static_page
@@ -45,8 +46,21 @@ VECTORS = (
     "deviations_and_averages_of_births_and_deaths",
     "persistence_image",
 )
+MARGINS = [
+    f"{layer}_{part}"
+    for layer in ("input", "last_hidden")
+    for part in ("lower_fence", "lower_quartile", "median", "upper_quartile", "upper_fence")
+]
 PREDICTORS = {"signal": 0.01, "reference.hyper_parameters": -0.02}  # and their errors
 VERDICT = "One measure is shown\nto predict the gap.\n\nNothing was left out.\n"
+KERNELS = {
+    network: {
+        "dense.bias": np.ones(3, dtype=np.float32),
+        "dense.weight": np.arange(12, dtype=np.float32).reshape(3, 4) * (1 + int(network)),
+        "conv.weight": np.linspace(-1, 1, 2 * 3 * 2 * 2, dtype=np.float32).reshape(2, 3, 2, 2),
+    }
+    for network in ("0", "9")
+}
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -143,7 +157,10 @@ def task_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for network, entry in metrics.items():
         corruption = entry.hyper_parameters["label_corruption"]
         signal = corruption + 0.1 * rng.normal()
+        margins = rng.normal() + np.arange(10.0)
         tables.append(tidy(network, "baseline", {"signal": signal, "noise": rng.normal()}))
+        five = tidy(network, "margins", {"negative_log_margins": margins})
+        tables.append(five.assign(component=MARGINS))
         if network == FAILED:
             continue
         draws = draws_of(network, entry.hyper_parameters["width"])
@@ -152,6 +169,10 @@ def task_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         chosen = {name: vectors[name] for name in vectors if name.split(".")[0] in VECTORS}
         tables.append(tidy(network, "topology", chosen))
     write_diagrams(diagrams, folder / "topology" / "diagrams" / "0.npz")
+    for network, kernels in KERNELS.items():
+        path = folder / "networks" / network / "weights.safetensors"
+        path.parent.mkdir(parents=True)
+        save_file(kernels, path)
     write_failures(
         folder / "topology" / "diagrams" / "0.failed.json",
         [Failure("activations", FAILED, "a weight is NaN")],
@@ -269,13 +290,20 @@ class Page:
     def text(self, name: str) -> str:
         return str(self.run("return document.getElementById(arguments[0]).innerText", name))
 
+    def rows(self, name: str) -> list[list[str]]:
+        """The cells of a table's body."""
+        found = self.run(
+            """return [...document.querySelectorAll(`#${arguments[0]} tbody tr`)]
+            .map((row) => [...row.cells].map((cell) => cell.innerText))""",
+            name,
+        )
+        return list(found)
+
     def traces(self, name: str) -> list[dict[str, Any]]:
         """The traces that plotly has drawn with marks, as plain data."""
         found = self.run(
-            """const part = document.getElementById(arguments[0]);
-            const graph = part.classList.contains("js-plotly-plot")
-              ? part : part.querySelector(".js-plotly-plot");
-            return JSON.stringify(graph.data.filter((trace) => trace.mode === "markers"))""",
+            """const { data } = document.getElementById(arguments[0]);
+            return JSON.stringify(data.filter((trace) => trace.mode === "markers"))""",
             name,
         )
         return list(json.loads(found))
@@ -285,19 +313,36 @@ class Page:
         from selenium.webdriver.common.by import By
         from selenium.webdriver.support.ui import Select
 
-        chooser = self.browser.find_element(By.ID, name)
-        if not self.dash:
-            Select(chooser).select_by_visible_text(label)
-            return
-        chooser.click()
+        Select(self.browser.find_element(By.ID, name)).select_by_visible_text(label)
 
-        def option() -> Any:
-            found = self.browser.find_elements(By.CSS_SELECTOR, ".dash-dropdown-option")
-            return next((each for each in found if each.text == label), None)
+    def go(self, name: str) -> None:
+        """Follow the link to one of the pages."""
+        from selenium.webdriver.common.by import By
 
-        self.run("arguments[0].scrollIntoView({block: 'center'})", self.until(option))
-        self.until(option).click()
-        self.until(lambda: label in self.text(name))
+        selector = f"#pages a[data-name={name}]"
+        self.browser.find_element(By.CSS_SELECTOR, selector).click()
+        self.until(
+            lambda: self.run(
+                "return document.querySelector(`[data-page=${arguments[0]}]`).checkVisibility()",
+                name,
+            )
+        )
+
+    def resize(self, width: int, height: int = 1200) -> None:
+        """Give the page a width in CSS pixels, which may be less than a window can have."""
+        self.browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+        )
+
+    def press(self, *keys: str) -> None:
+        """Press keys one after another, wherever the focus is."""
+        from selenium.webdriver import ActionChains
+
+        chain = ActionChains(self.browser)
+        for key in keys:
+            chain = chain.send_keys(key)
+        chain.perform()
 
     def click(self, name: str) -> None:
         """Click as a reader does: the browser saves no second file that only a script asked for."""
@@ -345,5 +390,5 @@ def page(request: pytest.FixtureRequest, browser: Any, downloads: Path) -> Page:
     browser.get("about:blank")
     opened.requests()
     browser.get(origin)
-    opened.until(lambda: opened.traces("scatter") and opened.traces("diagrams"))
+    opened.until(lambda: opened.run("return document.body.dataset.ready"))
     return opened

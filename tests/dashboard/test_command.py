@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gengap.cli import main
-from gengap.dashboard import View, static_page
+from gengap.dashboard import View, page_data, static_page
+from gengap.figures import measure_label
 
 
 def test_static_page_is_the_same_each_time(
@@ -25,16 +26,17 @@ def test_static_page_is_the_same_each_time(
 
 def test_static_page_holds_its_data_and_asks_for_nothing(static_file: Path, view: View) -> None:
     text = static_file.read_text(encoding="utf-8")
-    script = re.search('<script id="data" type="application/json">(.*?)</script>', text)
-    assert script is not None
-    data = script[1]
-    assert "<" not in data
-    found = json.loads(data)
+    found = page_data(text)
     assert set(found["networks"]) == set(view.networks.index)
     large = {name for name, design in view.measures.items() if len(design.components) > 100}
     assert large
     assert set(found["columns"]) == set(view.measures) - large
+    assert {entry["label"] for entry in found["large"]} == {measure_label(name) for name in large}
     assert "persistence image, H1" in " ".join(found["page"]["notes"])
+    for name, columns in found["columns"].items():
+        for component, column in zip(view.measures[name].components, columns, strict=True):
+            values = np.array(column["values"], dtype=float)
+            np.testing.assert_allclose(values, view.values(name, component), rtol=1e-5)
     assert re.findall(r"<(?:script|link|img|iframe)[^>]*\s(?:src|href)=", text) == []
     assert "default-src 'none'" in text
 

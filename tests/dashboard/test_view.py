@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.dashboard.conftest import FAILED, PREDICTORS, write_evaluation
+from tests.dashboard.conftest import FAILED, KERNELS, PREDICTORS, write_evaluation
 
 from gengap import tasks
 from gengap.dashboard import View, content, read_view
-from gengap.dashboard.view import CLUSTER, GAP
+from gengap.dashboard.view import FIVE_NUMBERS, GAP, MARGIN_LAYERS
 from gengap.errors import GengapError
 from gengap.figures import measure_label
 from gengap.figures.labels import number
 from gengap.figures.tables import component_values
+from gengap.measures.margins import HIDDEN, INPUT
 from gengap.topology import read_diagrams
 
 
@@ -54,6 +55,10 @@ def test_measures_come_best_first(view: View) -> None:
     assert best == scalars[0]
 
 
+def clusters(view: View, measure: str, component: str) -> pd.Series[float]:
+    return pd.Series(view.cluster(measure, component), index=view.networks.index).dropna()
+
+
 def test_clusters_are_those_of_the_evaluation(view: View, task_folder: Path) -> None:
     expected = pd.read_csv(task_folder / "evaluation" / "clusters.csv", dtype={"network": str})
     moments, lives = "deviations_and_averages_of_births_and_deaths", "average_lives_and_midlives"
@@ -77,17 +82,17 @@ def test_clusters_are_those_of_the_evaluation(view: View, task_folder: Path) -> 
     swapped = replace(view, clusters=expected.assign(cluster=1 - expected["cluster"]))
     for name, rows in expected.groupby("measure"):
         component = summaries.get(str(name), (str(name), "0"))
-        found = view.table(*component)[CLUSTER].dropna()
+        found = clusters(view, *component)
         assert found.to_dict() == dict(zip(rows["network"], rows["cluster"], strict=True))
-        assert (swapped.table(*component)[CLUSTER].dropna() == 1 - found).all()
+        assert (clusters(swapped, *component) == 1 - found).all()
 
 
 def test_components_that_the_evaluation_did_not_cluster_have_no_clusters(view: View) -> None:
-    table = view.table("average_births_and_deaths.H0H1", "3")
-    assert table.columns[-2] == "average_births_and_deaths.H0H1[3]"
-    assert table.iloc[:, -2].notna().any()
-    assert table[CLUSTER].isna().all()
-    assert content.column(view, "average_births_and_deaths.H0H1", "3")["colouring"] is None
+    measure = "average_births_and_deaths.H0H1"
+    assert view.column_name(measure, "3") == f"{measure}[3]"
+    assert view.values(measure, "3").notna().any()
+    assert np.isnan(view.cluster(measure, "3")).all()
+    assert "clusters" not in content.column(view, measure, "3")
 
 
 def test_a_measure_that_is_not_ranked_is_named_and_not_offered(copy: Path) -> None:
@@ -105,13 +110,14 @@ def test_a_measure_that_is_not_ranked_is_named_and_not_offered(copy: Path) -> No
 
 def test_the_page_has_the_verdict_the_groups_and_what_needs_no_measure(view: View) -> None:
     page = content.page(view)
-    *verdict, on_size = page["verdict"]
-    assert verdict == ["One measure is shown to predict the gap.", "Nothing was left out."]
+    assert page["verdict"] == ["One measure is shown to predict the gap.", "Nothing was left out."]
     curve = view.learning_curve.query("name == 'combination.all'").sort_values("networks")
     pairs = zip(curve["networks"], curve["width_90"], strict=True)
     widths = [f"{width:.3f} with {networks}" for networks, width in pairs]
-    assert on_size.endswith(f"networks to learn from: {', '.join(widths)}.")
-    board = pd.DataFrame(page["board"], columns=page["board_columns"]).set_index("measure")
+    assert page["on_size"].endswith(f"networks to learn from: {', '.join(widths)}.")
+    assert [row["measure"] for row in page["board"] if row["measure"]] != []
+    cells = [row["cells"] for row in page["board"]]
+    board = pd.DataFrame(cells, columns=page["board_columns"]).set_index("measure")
     assert set(board.index) == {measure_label(name) for name in view.leaderboard.index}
     groups = board["group"].dropna()
     assert list(groups) == sorted(view.leaderboard["rank"].dropna())
@@ -122,12 +128,17 @@ def test_the_page_has_the_verdict_the_groups_and_what_needs_no_measure(view: Vie
     assert np.isnan(board["group"]["the mean gap"])
 
 
+def cards_of(view: View, measure: str) -> list[dict[str, str]]:
+    cards: list[dict[str, str]] = content.page(view)["measures"][measure]["statistics"]
+    return cards
+
+
 def test_duplicates_share_a_row_and_name_each_other(view: View) -> None:
     first, other = "average_births_and_deaths.H1", "average_lives_and_midlives.H1"
     assert view.row_name(first) == view.row_name(other) == first
     assert other not in view.leaderboard.index
     for measure, same in ((first, other), (other, first)):
-        detail = content.column(view, measure, "0")["statistics"][0]["detail"]
+        detail = cards_of(view, measure)[0]["detail"]
         assert f"the same over these networks: {measure_label(same)}" in detail
 
 
@@ -146,7 +157,7 @@ def test_held_out_predictions_are_in_the_order_of_the_networks(view: View) -> No
 
 def test_a_measure_says_its_group_and_what_it_adds(view: View) -> None:
     row = view.row("signal")
-    cards = content.column(view, "signal", "0")["statistics"]
+    cards = cards_of(view, "signal")
     assert f"group {row['rank']} of {view.leaderboard['rank'].max()}" in cards[0]["detail"]
     assert cards[1]["value"] == number(float(row["increment_pairwise"]))
     assert f"family-wise p = {row['p_pairwise']:.2g}" in cards[1]["detail"]
@@ -154,8 +165,9 @@ def test_a_measure_says_its_group_and_what_it_adds(view: View) -> None:
 
 
 def test_kendall_counts_pairs(view: View) -> None:
-    table = view.table("persistent_entropy.H0", "0").dropna()
-    values, gaps = table["persistent_entropy.H0"].to_numpy(), table[GAP].to_numpy()
+    values = view.values("persistent_entropy.H0", "0").dropna()
+    table, gaps = values.index, view.networks[GAP][values.index].to_numpy()
+    values = values.to_numpy()
     signs = [
         np.sign((values[i] - values[j]) * (gaps[i] - gaps[j]))
         for i, j in itertools.combinations(range(len(table)), 2)
@@ -190,9 +202,57 @@ def test_content_is_strict_json(view: View) -> None:
     page = content.page(view)
     json.dumps(page, allow_nan=False)
     for name in view.measures:
-        json.dumps(content.column(view, name, "0"), allow_nan=False)
+        first = view.measures[name].components[0]
+        json.dumps(content.column(view, name, first), allow_nan=False)
     for network in view.networks.index:
         json.dumps(content.network(view, network, 10), allow_nan=False)
+        json.dumps(content.measures_of(view, network), allow_nan=False)
+
+
+def test_a_vector_opens_on_its_strongest_component(view: View) -> None:
+    moments = "deviations_and_averages_of_births_and_deaths.H0"  # of births, all of which are 0
+    measure = content.page(view)["measures"][moments]
+    assert measure["constant"] == ["0", "2"]
+    gaps = view.networks[GAP]
+    taus = {
+        part: abs(gaps.corr(view.values(moments, part), method="kendall")) for part in ("1", "3")
+    }
+    assert measure["best"] == max(taus, key=lambda part: taus[part])
+    assert content.column(view, moments, "0")["tau"] is None
+
+
+def test_spectra_are_singular_values(view: View) -> None:
+    for network, kernels in KERNELS.items():
+        found = view.spectra(network)
+        assert list(found) == ["conv.weight", "dense.weight"]
+        for name, values in found.items():
+            kernel = kernels[name]
+            expected = np.linalg.svd(kernel.reshape(len(kernel), -1), compute_uv=False)
+            np.testing.assert_allclose(values, expected, atol=1e-5 * expected[0])
+    assert view.spectra("1") == {}
+
+
+def test_margins_are_in_the_order_of_the_layers(view: View) -> None:
+    assert {*MARGIN_LAYERS} == {INPUT, *HIDDEN}
+    found = view.margins("9")
+    assert list(found) == ["input", "last_hidden"]
+    assert found["last_hidden"] == [
+        view.values("negative_log_margins", f"last_hidden_{part}")["9"] for part in FIVE_NUMBERS
+    ]
+
+
+def test_all_measures_together_are_the_tables_of_the_evaluation(view: View) -> None:
+    together = content.page(view)["together"]
+    combination = view.combination.set_index("name")
+    first = together["combinations"][0]
+    mean, deviation = combination.loc["combination.all", ["r2_mean", "r2_std"]]
+    assert (first["label"], first["value"]) == ("all measures", mean)
+    assert (first["low"], first["high"]) == pytest.approx((mean - deviation, mean + deviation))
+    assert len(together["combinations"]) == len(combination)
+    losses = view.importance.set_index("family")["importance"]
+    found = {row["label"].replace(" ", "_"): row["value"] for row in together["importance"]}
+    assert found == losses.to_dict()
+    assert list(found.values()) == sorted(found.values(), reverse=True)
 
 
 def test_line_is_the_least_squares_line(view: View) -> None:
@@ -286,7 +346,7 @@ def test_a_task_of_losses_without_hyper_parameters_is_shown_as_such(
     assert page["colour"] == "cluster"
     assert page["network_options"][3]["label"] == "network 3 (run 3)"
     assert "train loss: 0.1000<br>test loss: 0.1300<br>gap: 0.0300" in page["hover"][3]
-    cards = content.column(view, "signal", "0")["statistics"]
+    cards = cards_of(view, "signal")
     assert cards[1]["label"] == "gain over the mean"
     assert "reference.hyper_parameters" not in view.leaderboard.index
     assert "reference.training_loss" in view.leaderboard.index

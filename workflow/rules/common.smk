@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 # The folder of this file, not of the main Snakefile: the workflow may be a module of another.
@@ -18,6 +19,7 @@ from gengap.planning.datasets import data_version
 from gengap.planning.estimates import size_of_reference
 from gengap.planning.lookup import Lookup
 from gengap.planning.plan import Plan
+from gengap.planning.progress import show_progress
 from gengap.planning.summary import summary
 
 # The command line's config files are laid over those that a Snakefile names.
@@ -63,3 +65,19 @@ def prepare():
     rules = [(job.rule.script, job.wildcards) for job in workflow.dag.needrun_jobs()]
     jobs = [(Path(script).stem, names) for script, names in rules if script]
     starting.prepare(plan, jobs, needs_packages=DeploymentMethod.CONDA not in methods)
+    show_stages()
+
+
+def show_stages():
+    """Print stages and a bar, unless the command line asks for more or less than that."""
+    settings = workflow.output_settings
+    if not (settings.verbose or settings.quiet or settings.printshellcmds):
+        jobs = [
+            (
+                workflow.dag.jobid(job),
+                job.rule.script and Path(job.rule.script).stem,
+                job.benchmark,
+            )
+            for job in workflow.dag.needrun_jobs()
+        ]
+        show_progress(logger, jobs, workflow.resource_settings.cores or 1)

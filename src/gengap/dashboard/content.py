@@ -1,7 +1,7 @@
 """The view's tables as JSON-ready dictionaries, which ``assets/view.js`` draws.
 
-``page`` gives what does not change, ``column`` one component of a measure, and ``network`` one
-network.
+``page`` gives what does not change, ``column`` one component of a measure, ``network`` one network,
+and ``measures_of`` the measures of one network.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from matplotlib.colors import to_hex
 
 from gengap.dashboard.view import CLUSTER, GAP, View
 from gengap.errors import GengapError
-from gengap.evaluation.designs import HYPER_PARAMETERS, MEAN
+from gengap.evaluation.designs import COMBINATION, HYPER_PARAMETERS, MEAN
 from gengap.figures import measure_label
 from gengap.figures.colouring import colour_by
 from gengap.figures.labels import gap_label, number, value_label, words
@@ -30,7 +30,9 @@ Content = dict[str, Any]
 
 MOST_LISTED = 100
 """A vector with more components than this is only named in a network's table."""
-DECIMALS = 5
+MOST_SINGULAR_VALUES = 48
+"""Of a kernel with more singular values, this many are drawn."""
+DECIMALS = 4
 """Births and deaths are drawn, not computed with, so that a pixel's accuracy will do."""
 BOARD_COLUMNS = (
     "group", "measure", "family", "R²", "p: beats the mean", "p: adds to hyper-parameters",
@@ -44,10 +46,12 @@ _SYMBOLS = dict(
         strict=True,
     )
 )
-_CLUSTERS = {0: "0, smaller gap", 1: "1, larger gap"}
+CLUSTERS = ("0, smaller gap", "1, larger gap")
+"""What the two clusters are called."""
 CONFIG = {
     "displaylogo": False,
-    "responsive": True,
+    # The page itself tells a figure that its panel has another width.
+    "responsive": False,
     # Plotly would offer to upload the figure to its own servers.
     "showSendToCloud": False,
     "plotlyServerURL": "",
@@ -60,7 +64,7 @@ def page(view: View) -> Content:
     """Return networks, colourings, choices and notes: what does not depend on a choice."""
     colours = _colourings(view) if view.is_evaluated else {}
     choices = _colour_names(view, colours) if view.is_evaluated else []
-    shown = view.measures if view.is_evaluated else {}
+    offered = view.measures if view.is_evaluated else {}
     return {
         "task": view.name,
         "networks": list(view.networks.index),
@@ -70,9 +74,13 @@ def page(view: View) -> Content:
         "gap_label": gap_label(view.gap_of),
         "hover": [_hover(view, network) for network in view.networks.index],
         "colours": colours,
-        "measures": {name: list(design.components) for name, design in shown.items()},
+        "measures": {name: _measure(view, name) for name in view.measures},
+        "clusters": [
+            {"label": label, "colour": PALETTE[i], "symbol": _SYMBOLS[MARKERS[i]]}
+            for i, label in enumerate(CLUSTERS)
+        ],
         "measure_options": [
-            {"value": name, "label": _measure_option(view, name)} for name in shown
+            {"value": name, "label": _measure_option(view, name)} for name in offered
         ],
         "colour_options": [{"value": name, "label": words(name)} for name in choices],
         "network_options": [
@@ -83,9 +91,11 @@ def page(view: View) -> Content:
         "colour": next(iter(choices), None),
         "heading": f"{len(view.networks)} networks, {len(view.measures)} measures of the gap",
         "notes": _notes(view, colours),
-        "verdict": [" ".join(part.split()) for part in view.verdict.split("\n\n")] + _on_size(view),
+        "verdict": [" ".join(part.split()) for part in view.verdict.split("\n\n")],
+        "on_size": _on_size(view),
         "board_columns": list(BOARD_COLUMNS),
         "board": _board(view),
+        "together": _together(view) if view.is_evaluated else None,
         "held_out": _held_out(view),
         "predictor_options": [
             {"value": name, "label": measure_label(str(name))}
@@ -97,32 +107,29 @@ def page(view: View) -> Content:
 
 
 def column(view: View, measure: str, component: str) -> Content:
-    """Return one component of a measure: values, clusters, least-squares line, statistics.
+    """Return one component of a measure: values, clusters, least-squares line, tau.
 
     Returns:
-        Content for ``assets/view.js``, ready for JSON.
+        Content for ``assets/view.js``, ready for JSON. Clusters are missing where there are none.
 
     Raises:
         GengapError: an unknown measure or component.
     """
-    table = view.table(measure, component)
-    name = view.column_name(measure, component)
-    label = measure_label(measure)
-    clusters = table[CLUSTER]
-    named = clusters.dropna().astype(int).map(_CLUSTERS).rename(CLUSTER)
-    return {
-        "name": name,
-        "label": label if name == measure else f"{label} [{component}]",
-        "values": [_plain(value) for value in table[name]],
-        "clusters": [_plain(value) for value in clusters],
-        "colouring": _colouring(named) if len(named) else None,
-        "line": _line(table[name].to_numpy(), table[GAP].to_numpy()),
-        "statistics": _statistics(view, measure, component),
+    values = view.values(measure, component).to_numpy()
+    clusters = view.cluster(measure, component)
+    content: Content = {
+        "values": _plain_numbers(values),
+        "line": _line(values, view.networks[GAP].to_numpy(dtype=float)),
     }
+    if len(view.measures[measure].components) > 1:
+        content["tau"] = _plain(view.kendall(measure, component))
+    if np.isfinite(clusters).any():
+        content["clusters"] = [None if math.isnan(value) else int(value) for value in clusters]
+    return content
 
 
 def network(view: View, name: str, most_bars: int) -> Content:
-    """Return one network: facts, all its measures, and its diagrams or why there are none.
+    """Return one network: facts, spectra, margins, and its diagrams or why there are none.
 
     Args:
         view: the task.
@@ -133,7 +140,28 @@ def network(view: View, name: str, most_bars: int) -> Content:
     Returns:
         Content for ``assets/view.js``, ready for JSON.
     """
-    position = view.networks.index.get_loc(name)
+    return {
+        "name": name,
+        "facts": _facts(view, name),
+        "diagrams": _diagrams(view, name, most_bars),
+        "spectra": {
+            kernel: _thinned_spectrum(values) for kernel, values in view.spectra(name).items()
+        },
+        "margins": {words(layer): values for layer, values in view.margins(name).items()},
+    }
+
+
+def measures_of(view: View, network: str) -> list[Content]:
+    """List the measures of a network by family, without the values of large vectors.
+
+    Args:
+        view: the task.
+        network: the network's id.
+
+    Returns:
+        Content for ``assets/view.js``, ready for JSON.
+    """
+    position = view.networks.index.get_loc(network)
     measures = []
     for design in view.measures.values():
         listed = len(design.components) <= MOST_LISTED
@@ -142,16 +170,24 @@ def network(view: View, name: str, most_bars: int) -> Content:
                 "family": design.family,
                 "label": measure_label(design.name),
                 "components": list(design.components) if listed else [],
-                "values": [_plain(value) for value in design.values[position]] if listed else [],
+                "values": _plain_numbers(design.values[position]) if listed else [],
                 "count": len(design.components),
             }
         )
-    return {
-        "name": name,
-        "facts": _facts(view, name),
-        "measures": sorted(measures, key=lambda entry: entry["family"]),
-        "diagrams": _diagrams(view, name, most_bars),
-    }
+    return sorted(measures, key=lambda entry: entry["family"])
+
+
+def _thinned_spectrum(values: np.ndarray) -> Content:
+    """Return at most ``MOST_SINGULAR_VALUES``, evenly spaced, and the share of ranks before each."""
+    count = min(len(values), MOST_SINGULAR_VALUES)
+    ranks = np.linspace(0, len(values) - 1, count).round().astype(int)
+    shares = ranks / max(1, len(values) - 1)
+    return {"ranks": _plain_numbers(shares), "values": _plain_numbers(values[ranks])}
+
+
+def _plain_numbers(values: np.ndarray) -> list[float | None]:
+    """Convert numbers to JSON; what is not finite becomes null."""
+    return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
 def _plain(value: Any) -> Any:
@@ -241,7 +277,31 @@ def _line(x: np.ndarray, y: np.ndarray) -> list[list[float]] | None:
     return [ends, [intercept + slope * end for end in ends]]
 
 
-def _statistics(view: View, measure: str, component: str) -> list[Content]:
+def _measure(view: View, name: str) -> Content:
+    """Return what a measure shows before a component is chosen."""
+    components = view.measures[name].components
+    values = view.measures[name].values
+    listed = len(components) <= MOST_LISTED
+    return {
+        "label": measure_label(name),
+        "family": view.measures[name].family,
+        "components": list(components),
+        "constant": [
+            component
+            for component, column in zip(components, values.T, strict=True)
+            if not _varies(column)
+        ],
+        "best": view.strongest_component(name) if listed else components[0],
+        "statistics": _statistics(view, name) if view.is_evaluated else [],
+    }
+
+
+def _varies(values: np.ndarray) -> bool:
+    finite = values[np.isfinite(values)]
+    return bool(len(finite) and np.ptp(finite) > 0)
+
+
+def _statistics(view: View, measure: str) -> list[Content]:
     """List what the leaderboard says about a measure: label, value, explanation."""
     row, plain = view.row(measure), view.leaderboard["width_90"][MEAN]
     cards = [
@@ -258,9 +318,7 @@ def _statistics(view: View, measure: str, component: str) -> list[Content]:
         },
     ]
     if row["kind"] != "scalar":
-        tau = _number(view.kendall(measure, component))
-        detail = "of this component; no interval, since the vector is ranked as a whole"
-        return [*cards, {"label": "Kendall’s τ", "value": tau, "detail": detail}]
+        return cards
     for statistic, label in (
         ("kendall", "Kendall’s τ"),
         ("spearman", "Spearman’s ρ"),
@@ -316,22 +374,69 @@ def _decimals(value: float) -> str:
     return f"{value:.3f}" if math.isfinite(value) else "not defined"
 
 
-def _board(view: View) -> list[list[Any]]:
-    """List the rows of the leaderboard as ``BOARD_COLUMNS``, groups of measures first."""
+def _board(view: View) -> list[Content]:
+    """List the rows of the leaderboard, groups of measures first.
+
+    Returns:
+        For each row its ``cells`` in the order of ``BOARD_COLUMNS``, and the ``measure`` that can
+        be chosen, or None.
+    """
     board = view.leaderboard
     if not view.is_evaluated:
         return []
     order = board.sort_values(["rank", "r2_mean"], ascending=[True, False], kind="stable").index
     columns = ["r2_mean", "p_mean", "p_additive", "p_pairwise", "kendall", "width_90"]
+    numbers = board[columns].astype(float).round(3).to_dict("index")
     return [
-        [
-            None if pd.isna(board["rank"][name]) else int(board["rank"][name]),
-            measure_label(str(name)),
-            str(board["family"][name]),
-            *(_plain(round(float(board[column][name]), 3)) for column in columns),
-        ]
+        {
+            "measure": name if name in view.measures else None,
+            "cells": [
+                None if pd.isna(board["rank"][name]) else int(board["rank"][name]),
+                measure_label(str(name)),
+                str(board["family"][name]),
+                *map(_plain, numbers[name].values()),
+            ],
+        }
         for name in order
     ]
+
+
+def _together(view: View) -> Content:
+    """Return what all measures reach together, what a family adds, and how many networks it takes."""
+    rows = view.combination.set_index("name")
+    importance = view.importance.sort_values("importance", ascending=False, kind="stable")
+    families = {f"{COMBINATION}.{name}": words(str(name)) for name in importance["family"]}
+    labels = {name: measure_label(name) for name in TOGETHER} | families
+    alone = rows[rows.index.isin(families)].sort_values("r2_mean", ascending=False, kind="stable")
+    shown = pd.concat([rows.reindex([name for name in TOGETHER if name in rows.index]), alone])
+    curves = view.learning_curve.sort_values("networks", kind="stable").groupby("name", sort=False)
+    return {
+        "combinations": [
+            _interval(labels[str(name)], mean, mean - deviation, mean + deviation)
+            for name, mean, deviation in zip(
+                shown.index, shown["r2_mean"], shown["r2_std"], strict=True
+            )
+        ],
+        "importance": [
+            _interval(words(str(row.family)), row.importance, row.low, row.high)
+            for row in importance.itertuples()
+        ],
+        "curves": [
+            {
+                "label": measure_label(str(name)),
+                "colour": PALETTE[i % len(PALETTE)],
+                **{
+                    column: _plain_numbers(rows[column].to_numpy(dtype=float))
+                    for column in ("networks", "r2_mean", "low", "high", "width_90")
+                },
+            }
+            for i, (name, rows) in enumerate(curves)
+        ],
+    }
+
+
+def _interval(label: str, value: float, low: float, high: float) -> Content:
+    return {"label": label, "value": _plain(value), "low": _plain(low), "high": _plain(high)}
 
 
 def _held_out(view: View) -> dict[str, Content]:
@@ -350,36 +455,41 @@ def _held_out(view: View) -> dict[str, Content]:
     return found
 
 
-def _on_size(view: View) -> list[str]:
+def _on_size(view: View) -> str:
     """Say how the interval of a network depends on the number of networks to learn from."""
     if view.learning_curve.empty:
-        return []
+        return ""
     curve = view.learning_curve[view.learning_curve["name"] == TOGETHER[0]].sort_values("networks")
     if len(curve) < 2:
-        return []
+        return ""
     widths = [
         f"{width:.3f} with {networks}"
         for networks, width in zip(curve["networks"], curve["width_90"], strict=True)
     ]
-    return [
+    return (
         "Width of a 90 % interval of one network, from all measures together, by the number of "
         f"networks to learn from: {', '.join(widths)}."
-    ]
+    )
 
 
 def _predictions(view: View, table: pd.DataFrame) -> Content:
     """Return the predictions from a reference: a table, and what is drawn in their order."""
     measured = view.networks[GAP]
     kinds = table["reason"].fillna("").astype(str).map(reason_kind)
-    table = table.assign(kind=kinds.where(table["gap"].isna(), ""))
+    table = table.assign(
+        kind=kinds.where(table["gap"].isna(), ""),
+        measured_gap=table["network"].map(measured),
+    )
+    shown = [name for name in PREDICTION_COLUMNS if name not in ("network", "rank")]
+    shown = ["network", "rank", "measured_gap", *shown]
     table = table.sort_values(["gap", "kind"], kind="stable")
     rows, declined = table[table["gap"].notna()], table[table["gap"].isna()]
     known = [name for name in rows["network"] if math.isfinite(measured.get(name, math.nan))]
     return {
-        "columns": list(PREDICTION_COLUMNS),
+        "columns": [words(name) for name in shown],
         "rows": [
             [_plain(value) for value in row]
-            for row in table[list(PREDICTION_COLUMNS)].itertuples(index=False)
+            for row in table[list(shown)].itertuples(index=False)
         ],
         "networks": list(table["network"]),
         "said": f"{len(rows)} of {len(table)} networks are predicted; bars are 90 % intervals.",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import html
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from gengap.dashboard import content
 from gengap.dashboard.view import View, read_view
@@ -14,10 +17,19 @@ from gengap.files import writing
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
+PLOTLY = ASSETS / "plotly-basic.min.js"
+"""Plotly's own bundle of its basic charts, a quarter of the whole library."""
 TEMPLATE = HERE / "page" / "page.html"
-CHOOSERS = HERE / "page" / "page.js"
+UNPACKING = HERE / "page" / "static.js"
 MOST_BARS = 600
 """Most bars of one dimension of one network, so that the file of a hundred networks is small."""
+SIGNIFICANT_DIGITS = 6
+"""Numbers are rounded to these many digits in the file; the task's tables have them all."""
+# The browser refuses every request, even to the server that the file may lie on.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "img-src data: blob:"
+)
 
 
 def static_page(task_folder: str | Path) -> str:
@@ -32,21 +44,20 @@ def static_page(task_folder: str | Path) -> str:
     Raises:
         GengapError: the folder is missing, not finished, or contradicts itself.
     """
-    # Dash has its own copy, so the package is needed only here.
-    from plotly.offline import get_plotlyjs
-
     view = read_view(task_folder)
-    parts = {
-        "TITLE": html.escape(view.name),
-        "STYLE": (ASSETS / "style.css").read_text(encoding="utf-8"),
-        "PLOTLY": get_plotlyjs(),
-        # "<" could end the script element from within a string.
-        "DATA": json.dumps(_data(view), allow_nan=False).replace("<", "\\u003c"),
-        "VIEW": (ASSETS / "view.js").read_text(encoding="utf-8"),
-        "CHOOSERS": CHOOSERS.read_text(encoding="utf-8"),
-    }
-    template = TEMPLATE.read_text(encoding="utf-8")
-    return re.sub("@@([A-Z]+)@@", lambda match: parts[match[1]], template)
+    style = (ASSETS / "style.css").read_text(encoding="utf-8")
+    data = json.dumps(rounded(_data(view)), allow_nan=False, separators=(",", ":"))
+    scripts = [ASSETS / "view.js", ASSETS / "page.js", UNPACKING]
+    head = [
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+        f"<style>\n{style}</style>",
+    ]
+    end = [
+        f'<script id="plotly" type="text/plain">{_packed(PLOTLY.read_bytes())}</script>',
+        f'<script id="data" type="text/plain">{_packed(data.encode())}</script>',
+        *(f"<script>\n{path.read_text(encoding='utf-8')}</script>" for path in scripts),
+    ]
+    return filled_template(view.name, "\n".join(head), "\n".join(end))
 
 
 def write_static_page(task_folder: str | Path, path: str | Path) -> None:
@@ -56,24 +67,84 @@ def write_static_page(task_folder: str | Path, path: str | Path) -> None:
         part.write_text(text, encoding="utf-8")
 
 
+def filled_template(title: str, head: str, end: str) -> str:
+    """Return the markup of both pages.
+
+    Args:
+        title: the task's name.
+        head: what ends the head: the style and the policy.
+        end: what ends the body: the scripts.
+    """
+    parts = {"TITLE": html.escape(title), "HEAD": head, "END": end}
+    template = TEMPLATE.read_text(encoding="utf-8")
+    return re.sub("@@([A-Z]+)@@", lambda match: parts[match[1]], template)
+
+
+def page_data(page: str) -> dict[str, Any]:
+    """Read the data of a static page.
+
+    Args:
+        page: the HTML that ``static_page`` returned.
+
+    Returns:
+        ``page``, ``columns``, ``large`` and ``networks``, as ``assets/view.js`` takes them.
+    """
+    packed = page.partition('<script id="data" type="text/plain">')[2].partition("<")[0]
+    data: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(packed)))
+    return data
+
+
+def rounded(value: Any) -> Any:
+    """Round all floats of JSON-ready data to ``SIGNIFICANT_DIGITS``."""
+    if isinstance(value, float):
+        return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: rounded(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(entry) for entry in value]
+    return value
+
+
+def _packed(code: bytes) -> str:
+    """Compress; without a time, so that the same bytes give the same text."""
+    return base64.b64encode(gzip.compress(code, 9, mtime=0)).decode("ascii")
+
+
 def _data(view: View) -> content.Content:
     page = content.page(view)
-    large = [name for name, parts in page["measures"].items() if len(parts) > content.MOST_LISTED]
-    for name in large:
-        del page["measures"][name]
-    page["measure_options"] = [
-        option for option in page["measure_options"] if option["value"] in page["measures"]
+    large = [
+        name
+        for name, design in view.measures.items()
+        if len(design.components) > content.MOST_LISTED
     ]
-    if large:
-        page["notes"].append(
-            f"Measures with more than {content.MOST_LISTED} components can be chosen in the "
-            f"dashboard that has a server: {', '.join(map(measure_label, large))}."
-        )
+    labels = ", ".join(map(measure_label, large))
+    sentence = f"Measures with more than {content.MOST_LISTED} components can be chosen in the"
+    page["notes"] += [f"{sentence} dashboard that has a server: {labels}."] * bool(large)
+    page["measure_options"] = [
+        option for option in page["measure_options"] if option["value"] not in large
+    ]
+    page["board"] = [
+        {**row, "measure": None if row["measure"] in large else row["measure"]}
+        for row in page["board"]
+    ]
+    page["measures"] = {
+        name: measure for name, measure in page["measures"].items() if name not in large
+    }
     return {
         "page": page,
         "columns": {
-            name: {part: content.column(view, name, part) for part in parts}
-            for name, parts in page["measures"].items()
+            name: [content.column(view, name, part) for part in measure["components"]]
+            for name, measure in page["measures"].items()
         },
+        "large": [
+            {
+                "family": view.measures[name].family,
+                "label": measure_label(name),
+                "components": [],
+                "values": [],
+                "count": len(view.measures[name].components),
+            }
+            for name in large
+        ],
         "networks": {name: content.network(view, name, MOST_BARS) for name in view.networks.index},
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from safetensors import SafetensorError
 from scipy.stats import kendalltau
 
 from gengap import tasks
@@ -18,12 +19,15 @@ from gengap.evaluation.designs import (
     MEASURE,
     Design,
     measure_designs,
+    natural_key,
     over_networks,
 )
 from gengap.failures import Failure, read_failures
 from gengap.measures.gathering import ALL_NETWORKS
+from gengap.files import mapped_arrays
 from gengap.names import STAGED_FAMILY
-from gengap.topology import find_diagrams, read_diagrams
+from gengap.topology import find_diagrams, read_shard_of_diagrams
+from gengap.topology.diagrams import Bars
 
 GAP = "gap"
 CLUSTER = "cluster"
@@ -31,6 +35,13 @@ TOPOLOGY_STAGES = ("activations", "diagrams", "summaries")
 MEASURES = ("scalar", "vector")
 """The kinds of rows of a leaderboard that are measures."""
 BAR_COLUMNS = ("dimension", "draw", "birth", "death")
+LARGEST_KERNEL = 2**20
+"""A kernel with more entries than this has no spectrum, since its singular values take long."""
+MARGINS = "negative_log_margins"
+"""The measure whose components are five numbers of the margins at each of some layers."""
+# As gengap.measures.margins names them, which loads PyTorch.
+MARGIN_LAYERS = ("input", "first_hidden", "middle_hidden", "last_hidden")
+FIVE_NUMBERS = ("lower_fence", "lower_quartile", "median", "upper_quartile", "upper_fence")
 _SUMMARY_NAMES = {component: name for name, component in SUMMARIES.items()}
 
 
@@ -56,8 +67,11 @@ class View:
         clusters: measure, network, cluster: those of the scalar measures and of the summaries of
             diagrams, as the evaluation wrote them.
         diagrams: folder of the files of persistence diagrams, None where the task has none.
-        learning_curve: name, networks, width_90: how the interval of a network depends on the
-            number of networks to learn from.
+        weights: folder that has a folder with the weights of each network.
+        combination: name, r2_mean, r2_std: what all measures, and those of one family, reach.
+        importance: family, importance, low, high: the R2 that is lost without a family.
+        learning_curve: name, networks, r2_mean, low, high, width_90: how R2 and the interval of a
+            network depend on the number of networks to learn from.
         predictions: columns :data:`gengap.names.PREDICTION_COLUMNS`, from a reference; None where
             the task is not predicted.
     """
@@ -77,6 +91,9 @@ class View:
     not_computed: tuple[str, ...]
     clusters: pd.DataFrame
     diagrams: Path | None
+    weights: Path
+    combination: pd.DataFrame
+    importance: pd.DataFrame
     learning_curve: pd.DataFrame
     predictions: pd.DataFrame | None
 
@@ -128,34 +145,54 @@ class View:
         name = self.column_name(measure, component)
         return pd.Series(values, index=self.networks.index, name=name)
 
-    def table(self, measure: str, component: str) -> pd.DataFrame:
-        """Return ``networks``, one component of a measure, and its clusters.
+    @cached_property
+    def _clusters(self) -> dict[str, np.ndarray]:
+        position = {name: row for row, name in enumerate(self.networks.index)}
+        clusters: dict[str, np.ndarray] = {}
+        columns = (self.clusters[name] for name in ("measure", "network", CLUSTER))
+        for measure, network, value in zip(*columns, strict=True):
+            values = clusters.setdefault(measure, np.full(len(position), np.nan))
+            if network in position:
+                values[position[network]] = value
+        return clusters
 
-        Clusters are those that the evaluation wrote: K-means of a scalar measure and the gap, 0 for
-        the smaller mean gap. A component that is one of ``SUMMARIES`` has the clusters of that
-        summary; another component of a vector has none. Clusters are missing where the measure or
-        the gap is.
+    def cluster(self, measure: str, component: str) -> np.ndarray:
+        """Return the clusters of one component that the evaluation wrote.
+
+        They are K-means of a scalar measure and the gap, 0 for the smaller mean gap. A component
+        that is one of ``SUMMARIES`` has the clusters of that summary; another component of a vector
+        has none.
 
         Args:
             measure: name of a measure.
             component: name of one of its components.
 
         Returns:
-            Index network; the last two columns are the component and ``CLUSTER``.
+            (networks,) float64, NaN where the measure or the gap is missing.
         """
-        values = self.values(measure, component)
-        name = _SUMMARY_NAMES.get(Component(measure, component), values.name)
-        rows = self.clusters[self.clusters["measure"] == name].set_index("network")
-        clusters = rows[CLUSTER].reindex(values.index).astype("Int64")
-        return pd.concat([self.networks, values, clusters], axis=1)
+        name = _SUMMARY_NAMES.get(Component(measure, component))
+        name = name or self.column_name(measure, component)
+        missing = np.full(len(self.networks), np.nan)
+        return self._clusters.get(name, missing) if len(self.clusters) else missing
+
+    @cached_property
+    def _taus(self) -> dict[tuple[str, str], float]:
+        return {}
 
     def kendall(self, measure: str, component: str) -> float:
         """Return Kendall's tau-b of one component and the gap; NaN where it is not defined."""
-        both = pd.concat([self.values(measure, component), self.networks[GAP]], axis=1)
-        both = both[np.isfinite(both.to_numpy()).all(axis=1)]
-        if (both.nunique() < 2).any():
-            return float("nan")
-        return float(kendalltau(both.iloc[:, 0], both.iloc[:, 1]).statistic)
+        if (measure, component) not in self._taus:
+            values = self.values(measure, component).to_numpy()
+            gaps = self.networks[GAP].to_numpy(dtype=float)
+            both = np.isfinite(values) & np.isfinite(gaps)
+            self._taus[measure, component] = _kendall(values[both], gaps[both])
+        return self._taus[measure, component]
+
+    def strongest_component(self, measure: str) -> str:
+        """Return the component with the largest absolute tau; the first one that varies, if any."""
+        design = self.measures[measure]
+        taus = [abs(self.kendall(measure, component)) for component in design.components]
+        return design.components[int(np.nanargmax(taus)) if np.isfinite(taus).any() else 0]
 
     def default_measure(self) -> str:
         """Return the best eligible scalar measure, or else the first measure."""
@@ -167,6 +204,19 @@ class View:
     @cached_property
     def _files_of_diagrams(self) -> dict[str, Path]:
         return find_diagrams(sorted(self.diagrams.glob("*.npz"))) if self.diagrams else {}
+
+    @cached_property
+    def _recent_shard(self) -> dict[Path, dict[str, list[list[Bars]]]]:
+        """The diagrams of the file that was read last: of the next network, it is often the same."""
+        return {}
+
+    def _draws(self, path: Path, network: str) -> list[list[Bars]]:
+        shard = self._recent_shard.get(path)
+        if shard is None:
+            shard = read_shard_of_diagrams(path)
+            self._recent_shard.clear()
+            self._recent_shard[path] = shard
+        return shard[network]
 
     @cached_property
     def _failures_of_diagrams(self) -> dict[str, Failure]:
@@ -198,17 +248,72 @@ class View:
                     else f" in {self.diagrams}: run the workflow."
                 )
             )
-        draws, _ = read_diagrams(path, network)
-        tables = [
-            pd.DataFrame(
-                {"dimension": dimension, "draw": draw, "birth": bars[:, 0], "death": bars[:, 1]}
-            )
-            for draw, diagrams in enumerate(draws)
+        parts = [
+            (dimension, draw, bars)
+            for draw, diagrams in enumerate(self._draws(path, network))
             for dimension, bars in enumerate(diagrams)
         ]
-        if not tables:
+        if not parts:
             raise GengapError(f"{path} holds no diagram: delete it and run the workflow.")
-        return pd.concat(tables, ignore_index=True)[list(BAR_COLUMNS)]
+        counts = [len(bars) for _, _, bars in parts]
+        births_and_deaths = np.concatenate([bars for _, _, bars in parts])
+        columns = (
+            np.repeat([dimension for dimension, _, _ in parts], counts),
+            np.repeat([draw for _, draw, _ in parts], counts),
+            births_and_deaths[:, 0],
+            births_and_deaths[:, 1],
+        )
+        return pd.DataFrame(dict(zip(BAR_COLUMNS, columns, strict=True)))
+
+    def spectra(self, network: str) -> dict[str, np.ndarray]:
+        """Return the singular values of a network's kernels, largest first.
+
+        A kernel of shape (outputs, inputs, ...) is the matrix (outputs, inputs * ...). Kernels with
+        more than ``LARGEST_KERNEL`` entries are left out.
+
+        Returns:
+            By name of the kernel, in natural order; empty where the weights are not at hand.
+        """
+        try:
+            arrays, _ = mapped_arrays(self.weights / network / "weights.safetensors")
+        except (OSError, ValueError, SafetensorError):
+            return {}
+        return {
+            name: _singular_values(array.reshape(len(array), -1).astype(np.float64))
+            for name, array in sorted(arrays.items(), key=lambda item: natural_key(item[0]))
+            if array.ndim > 1 and 0 < array.size <= LARGEST_KERNEL and np.isfinite(array).all()
+        }
+
+    def margins(self, network: str) -> dict[str, list[float]]:
+        """Return five numbers of the negative log margins of a network, by layer.
+
+        Returns:
+            The numbers in the order of ``FIVE_NUMBERS``; empty where they were not computed.
+        """
+        design = self.measures.get(MARGINS)
+        if design is None:
+            return {}
+        row = design.values[self.networks.index.get_loc(network)]
+        values = dict(zip(design.components, row, strict=True))
+        five = {
+            layer: [float(values[f"{layer}_{part}"]) for part in FIVE_NUMBERS]
+            for layer in MARGIN_LAYERS
+            if f"{layer}_{FIVE_NUMBERS[0]}" in values
+        }
+        return {layer: numbers for layer, numbers in five.items() if np.isfinite(numbers).all()}
+
+
+def _kendall(values: np.ndarray, gaps: np.ndarray) -> float:
+    if not len(values) or np.ptp(values) == 0 or np.ptp(gaps) == 0:
+        return float("nan")
+    return float(kendalltau(values, gaps, method="asymptotic").statistic)
+
+
+def _singular_values(matrix: np.ndarray) -> np.ndarray:
+    """Return the singular values, largest first; those below 1e-8 of the largest are inexact."""
+    # Eigenvalues of the smaller product take a tenth of the time of a decomposition.
+    product = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix
+    return np.sqrt(np.maximum(np.linalg.eigvalsh(product)[::-1], 0.0))
 
 
 def read_view(folder: str | Path) -> View:
@@ -239,7 +344,7 @@ def read_view(folder: str | Path) -> View:
     missing = _read_table(folder / "left_out_measures.csv")
     # Files that an earlier run left are of a task as it was then.
     topology_failed = any(stage.endswith(TOPOLOGY_STAGES) for stage in failed["stage"])
-    with_topology = topology_failed or STAGED_FAMILY in set(measures["family"])
+    with_topology = topology_failed or STAGED_FAMILY in measures["family"].unique()
     diagrams = folder / "topology" / "diagrams"
     return View(
         name=task.name,
@@ -255,6 +360,7 @@ def read_view(folder: str | Path) -> View:
         failed=failed,
         not_computed=tuple(missing.loc[missing["network"] == ALL_NETWORKS, "measure"]),
         diagrams=diagrams if with_topology and diagrams.is_dir() else None,
+        weights=folder / "networks",
         predictions=_read_table(predictions) if predictions.is_file() else None,
         **_evaluated(folder, measures, networks.index, evaluation),
     )
@@ -272,16 +378,22 @@ def _evaluated(
             "verdict": "",
             "measures": {design.name: design for design in aligned},
             **dict.fromkeys(
-                ("leaderboard", "held_out", "left_out", "clusters", "learning_curve"), empty
+                (
+                    "leaderboard", "held_out", "left_out", "clusters", "combination",
+                    "importance", "learning_curve",
+                ),
+                empty,
             ),
         }
     return {
-        "verdict": _read_text(folder / "evaluation" / "summary.txt"),
+        "verdict": evaluation.summary,
         "measures": _ranked(measures, networks, evaluation, folder),
         "leaderboard": evaluation.leaderboard.set_index("measure"),
-        "held_out": _read_table(folder / "evaluation" / "held_out.csv"),
+        "held_out": evaluation.held_out,
         "left_out": evaluation.left_out,
         "clusters": _read_table(folder / "evaluation" / "clusters.csv"),
+        "combination": evaluation.combination,
+        "importance": evaluation.importance,
         "learning_curve": evaluation.learning_curve,
     }
 
@@ -295,15 +407,6 @@ def _read_table(path: Path) -> pd.DataFrame:
         ) from None
     except (ValueError, OSError) as error:
         raise GengapError(f"{path} is not a readable table: remove it and run again.") from error
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError:
-        raise GengapError(
-            f"{path} is missing, so the task is not finished: run the workflow."
-        ) from None
 
 
 def _ranked(

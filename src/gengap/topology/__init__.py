@@ -33,7 +33,12 @@ from gengap.topology.metric_spaces import (
 )
 from gengap.topology.neural_persistence import neural_persistence
 from gengap.topology.stability import bottleneck_between_draws, transport_between_draws
-from gengap.topology.storage import find_diagrams, read_diagrams, write_diagrams
+from gengap.topology.storage import (
+    find_diagrams,
+    read_diagrams,
+    read_shard_of_diagrams,
+    write_diagrams,
+)
 from gengap.topology.summaries import summarise
 from gengap.topology.vectorisation import COMPONENTS, vectorise
 
@@ -58,6 +63,7 @@ __all__ = [
     "persistence_diagrams",
     "persistent_homology_dimension",
     "read_diagrams",
+    "read_shard_of_diagrams",
     "sampled_summaries",
     "summarise",
     "summarise_bars",

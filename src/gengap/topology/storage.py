@@ -81,11 +81,37 @@ def read_diagrams(path: str | Path, network: str) -> tuple[list[list[Bars]], dic
     """
     prefix = f"{network}/"
     named = read_npz(path, COMPUTE_AGAIN, prefix)
-    arrays = {key.removeprefix(prefix): array for key, array in named.items()}
-    if not arrays:
+    if not named:
         raise GengapError(
             f"{path} holds no diagrams of network {network}: see the task's failed.csv."
         )
+    arrays = {key.removeprefix(prefix): array for key, array in named.items()}
+    return _diagrams_of(path, network, arrays)
+
+
+def read_shard_of_diagrams(path: str | Path) -> dict[str, list[list[Bars]]]:
+    """Read the diagrams of all networks of a file, which takes hardly longer than those of one.
+
+    Args:
+        path: the npz file.
+
+    Returns:
+        By network, per draw, per dimension, (bars, 2) births and deaths.
+
+    Raises:
+        GengapError: the file is missing, damaged, or holds something else.
+    """
+    arrays: dict[str, dict[str, NDArray[Any]]] = {}
+    for key, array in read_npz(path, COMPUTE_AGAIN).items():
+        network, _, name = key.rpartition("/")
+        arrays.setdefault(network, {})[name] = array
+    return {network: _diagrams_of(path, network, named)[0] for network, named in arrays.items()}
+
+
+def _diagrams_of(
+    path: str | Path, network: str, arrays: dict[str, NDArray[Any]]
+) -> tuple[list[list[Bars]], dict[str, Any]]:
+    """Order the arrays of one network by draw and dimension, and parse its metadata."""
     try:
         metadata = json.loads(str(arrays.pop(METADATA)))
     except (KeyError, ValueError) as error:
