@@ -13,6 +13,7 @@ from torch import Tensor
 from gengap.datasets import Dataset, Split
 from gengap.errors import GengapError
 from gengap.networks import Network, build, set_weights
+from gengap.networks.building import FOREIGN_KINDS
 from gengap.studies.context import Context
 from gengap.studies.outcomes import Floats
 from gengap.tasks.zoo import network_spec
@@ -137,12 +138,18 @@ def recipe_for(context: Context, training: Mapping[str, Any], purpose: str = TRA
 def build_network(context: Context, data: Dataset, network: Mapping[str, Any]) -> Network:
     """Build a network for the data, on the context's device, before any weights are drawn.
 
+    Besides the keywords of :func:`gengap.tasks.zoo.network_spec` there may be those of a network
+    that is made elsewhere, such as ``{"hub": "torchvision:resnet18", "keywords": {"num_classes":
+    10}}``, see :func:`gengap.networks.build`.
+
     Returns:
         The network.
 
     Raises:
         GengapError: unknown keywords, or layers that do not fit together.
     """
+    if any(kind in network for kind in FOREIGN_KINDS):
+        return build(network, example=data.train).to(context.device)
     return build(network_spec(network, data.input_shape, data.classes)).to(context.device)
 
 

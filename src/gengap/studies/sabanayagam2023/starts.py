@@ -135,6 +135,11 @@ def network_keywords(
             "no softmax can be added, but the setting 'loss' is nll, which needs one: give "
             "'network' a 'template' or a 'model_config', or choose another 'loss'."
         )
+    if not {"template", "model_config"} & set(network):
+        raise GengapError(
+            "The setting 'network' is made elsewhere and takes no softmax, but the "
+            "setting 'loss' is nll, which needs one: choose another 'loss'."
+        )
     spec = network_spec(network, data.input_shape, data.classes)
     return {**spec, "model_config": [*spec["model_config"], SOFTMAX]}
 
