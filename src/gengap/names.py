@@ -425,6 +425,9 @@ SCHEDULES: dict[str, dict[str, float | tuple[int, ...]]] = {
 FULL_BATCH = "full"
 """The batch size that stands for the whole training set."""
 
+STUDY_FILES = ("weights", "spectra", "eigenvectors", "alignments")
+"""What a run of a study writes as files on request."""
+
 SAMPLINGS = ("importance", "uniform")
 """How neurons are drawn."""
 

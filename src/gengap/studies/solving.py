@@ -85,6 +85,7 @@ def solve(
     start: Mapping[str, Tensor] | str | Path | None = None,
     checkpoints: Sequence[int] = (),
     on_epoch: OnEpoch | None = None,
+    name: str | None = None,
 ) -> Solution:
     """Train one network of a run.
 
@@ -101,6 +102,7 @@ def solve(
         start: weights by name, or a safetensors file; None draws them by the recipe.
         checkpoints: epochs whose weights are kept, ascending from 0; none, or at least two.
         on_epoch: called with each new row of the history.
+        name: of the network among those of the run, for its files; None takes the purpose.
 
     Returns:
         The trained network.
@@ -123,6 +125,15 @@ def solve(
         resume_from=context.resume_from if checkpoints else None,
     )
     trained_on = data.train.with_labels(result.labels)
+    if context.files is not None:
+        epochs = {f"epoch_{epoch}": weights for epoch, weights in result.snapshots.items()}
+        context.files.write_network(
+            name or purpose,
+            module,
+            trained_on,
+            history=result.history,
+            others={"initial": result.initial, **epochs},
+        )
     return Solution(module, trained_on, data.test, recipe, result)
 
 
