@@ -6,7 +6,7 @@ import checkout  # noqa: F401
 from gengap import jobs
 from gengap.files import writing
 from gengap.studies.claims import claims_page, claims_table
-from gengap.studies.running import evaluate_claims, read_runs
+from gengap.studies.running import judge_experiments, read_runs
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -18,11 +18,11 @@ def main() -> None:
         name: read_runs(study, module, snakemake.input.get(name), params.settings[name])
         for name, module in params.modules.items()
     }
-    claims = evaluate_claims(study, runs)
+    claims, unjudged = judge_experiments(study, runs, params.modules)
     with writing(snakemake.output.table) as part:
         claims_table(claims).to_csv(part, index=False)
     with writing(snakemake.output.page) as part:
-        part.write_text(claims_page(study, params.setting, claims), encoding="utf-8")
+        part.write_text(claims_page(study, params.setting, claims, unjudged), encoding="utf-8")
 
 
 jobs.run(snakemake, main)

@@ -10,6 +10,7 @@ from gengap.networks import resolve_device
 from gengap.seeding import derive
 from gengap.studies.context import Context
 from gengap.studies.outcomes import write_outcome
+from gengap.studies.result_files import ResultFiles
 from gengap.studies.running import run_experiment
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ def main() -> None:
     seed = derive(params.seed, study, params.place)
     path = Path(snakemake.output.outcome)
     state = path.with_suffix(".unfinished")
-    context = Context(seed, params.data_dir, resolve_device(params.device), state)
+    files = ResultFiles(path.with_suffix(""), params.save)
+    shutil.rmtree(files.folder, ignore_errors=True)
+    device = resolve_device(params.device)
+    context = Context(seed, params.data_dir, device, state, files if params.save else None)
     result = run_experiment(study, params.module, context, params.settings)
     write_outcome(path, result.to_outcome())
     shutil.rmtree(state, ignore_errors=True)

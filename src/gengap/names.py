@@ -91,9 +91,9 @@ DATASETS: dict[str, tuple[str, ...]] = {
     "wine": (),
     "breast_cancer": (),
     "gaussians": (),
-    "two_spirals": (),
-    "circles": (),
-    "moons": (),
+    "two_spirals": ("noise",),
+    "circles": ("noise",),
+    "moons": ("noise",),
     "checkerboard": (),
     "intro1d": (),
     "gauss_mixture": (),
@@ -155,7 +155,7 @@ ARCHITECTURES: dict[str, tuple[str, ...]] = {
     "convnet": ("width", "depth"),
     "densenet121": ("growth",),
     "inception": ("width",),
-    "lenet": ("activation",),
+    "lenet": ("activation", "padding", "pooling"),
     "lenet_300_100": (),
     "masked_dense": ("width", "depth", "kept", "mask_seed"),
     "mlp_mixer": ("width", "depth", "patch"),
@@ -414,12 +414,19 @@ OWN_INITIALISATION = "own"
 """The initialisation that leaves a network the weights that its own code draws."""
 INITIALISATIONS = ("torch", "glorot", "lecun", "he", OWN_INITIALISATION)
 
-SCHEDULES: dict[str, dict[str, float]] = {
+SCHEDULES: dict[str, dict[str, float | tuple[int, ...]]] = {
     "step": {"every": 30, "factor": 0.1},
+    "multistep": {"milestones": (30, 60, 90), "factor": 0.1},
     "cosine": {"lowest": 0.0},
     "plateau": {"factor": 0.1, "patience": 10},
 }
 """Learning-rate schedules, and the keywords of each with their defaults."""
+
+FULL_BATCH = "full"
+"""The batch size that stands for the whole training set."""
+
+STUDY_FILES = ("weights", "spectra", "eigenvectors", "alignments")
+"""What a run of a study writes as files on request."""
 
 SAMPLINGS = ("importance", "uniform")
 """How neurons are drawn."""
@@ -430,6 +437,7 @@ FLOAT_KEYS = (
     "label_corruption",
     "learning_rate",
     "momentum",
+    "stop_at_accuracy",
     "stop_at_loss",
     "weight_decay",
 )

@@ -328,3 +328,27 @@ def test_spectra_as_notebooks_have_them() -> None:
     for alpha in ("1", None, [1.0]):
         with pytest.raises(GengapError, match="give a finite number above 0"):
             effective_dimensionality(np.ones(2), alpha)  # type: ignore[arg-type]
+
+
+def test_all_eigenpairs_are_numpys_and_zero_rows_have_unit_vectors() -> None:
+    rng = np.random.default_rng(3)
+    matrix = np.zeros((700, 700))
+    used = np.sort(rng.permutation(700)[:600])
+    part = rng.standard_normal((600, 600))
+    matrix[np.ix_(used, used)] = part + part.T
+    values, vectors = spectra.eigh(aslinearoperator(matrix.copy()))
+    assert np.allclose(values, np.linalg.eigvalsh(matrix)[::-1], atol=1e-11)
+    assert np.allclose(matrix @ vectors, vectors * values, atol=1e-11)
+    assert np.allclose(vectors.T @ vectors, np.eye(700), atol=1e-12)
+    unit = np.flatnonzero(values == 0)
+    assert len(unit) == 100
+    assert set(np.abs(vectors[:, unit]).argmax(axis=0)) == set(range(700)) - set(used)
+    with pytest.raises(GengapError, match=r"at most 699\).* take 0\.012 GB"):
+        spectra.eigh(aslinearoperator(matrix), 699)
+
+
+def test_a_matrix_of_several_blocks_is_formed_and_made_symmetric() -> None:
+    matrix = np.random.default_rng(4).standard_normal((1100, 1100))
+    formed = spectra.dense(aslinearoperator(matrix))
+    assert np.allclose(formed, (matrix + matrix.T) / 2, atol=1e-13)
+    assert np.array_equal(formed, formed.T)

@@ -51,9 +51,8 @@ def test_gaussians_have_their_centres_and_spread() -> None:
         assert np.allclose(np.cov(cloud.T), expected, atol=0.03)
 
 
-def test_spirals_follow_lang_and_witbrock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(synthetic, "SPIRAL_NOISE", 0.0)
-    points, labels = synthetic.two_spirals(COUNT, np.random.default_rng(0))
+def test_spirals_follow_lang_and_witbrock() -> None:
+    points, labels = synthetic.two_spirals(COUNT, np.random.default_rng(0), noise=0.0)
     points = np.where(labels[:, np.newaxis] == 1, -points, points)
     radius = np.hypot(*points.T)
     along = 104 * (1 - radius)  # radius 6.5 (104 - i) / 104, over 6.5
@@ -123,3 +122,21 @@ def test_intro1d_is_six_points_for_both_splits() -> None:
     assert sorted(data.test.inputs[:, 0]) == sorted(data.train.inputs[:, 0])
     with pytest.raises(GengapError, match="has 6 samples"):
         load("intro1d", train_size=7)
+
+
+@pytest.mark.parametrize("name", ["circles", "moons", "two_spirals"])
+def test_the_noise_of_some_is_a_keyword(name: str) -> None:
+    default = {"circles": 0.08, "moons": 0.15, "two_spirals": 0.02}[name]
+    exact, some, usual = (
+        load(name, train_size=200, test_size=20, noise=noise).train.inputs
+        for noise in (0.0, default, None)
+    )
+    assert np.array_equal(some, usual)
+    assert np.std(some - exact) == pytest.approx(default, rel=0.2)
+
+
+def test_noise_is_refused_where_there_is_none() -> None:
+    with pytest.raises(GengapError, match="digits has no noise to be set, which two_spirals, circ"):
+        load("digits", noise=0.1)
+    with pytest.raises(GengapError, match="noise of dataset moons is -1: give a number from 0"):
+        load("moons", noise=-1)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from gengap.errors import GengapError
 from gengap.networks import build
 
 
@@ -18,6 +19,15 @@ def test_lenet_has_the_parameters_of_its_table() -> None:
     network = build({"architecture": "lenet", "input_shape": [28, 28, 1], "classes": 10})
     layers = [6 * (25 + 1), 16 * (6 * 25 + 1), 120 * (7 * 7 * 16 + 1), 84 * 121, 10 * 85]
     assert count(network) == sum(layers)
+
+
+def test_lenet_5_has_the_published_number_of_parameters() -> None:
+    spec = {"architecture": "lenet", "padding": "valid", "pooling": "max"}
+    network = build({**spec, "input_shape": [32, 32, 3], "classes": 10})
+    assert count(network) == 62_006
+    assert sum(isinstance(module, nn.MaxPool2d) for module in network.modules()) == 2
+    with pytest.raises(GengapError, match="'median': choose one of average, max"):
+        build({**spec, "pooling": "median", "input_shape": [32, 32, 3], "classes": 10})
 
 
 def test_lenet_takes_images_from_4x4() -> None:

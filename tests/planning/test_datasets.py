@@ -67,7 +67,11 @@ def test_what_is_there_passes(dataset: Config, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("dataset", "sentence"),
     [
-        ({"name": "digits", "layout": "NCHW"}, "names a dataset, which has no key 'layout'"),
+        ({"name": "digits", "noise": 0.1}, "'digits', which has no key 'noise'"),
+        (
+            {"name": "digits", "layout": "NCHW"},
+            "names the dataset 'digits', which has no key 'layout'",
+        ),
         ({"from": "my.npz", "name": "digits"}, "gives both 'name' and 'from'"),
         ({"from": "images.v2", "layout": "NCHW"}, "folder 'images.v2', which has no key 'layout'"),
         ({"from": "my.npz", "label": "y"}, "arrays 'my.npz', which has no key 'label'"),

@@ -46,6 +46,7 @@ def test_the_interval_is_scipys() -> None:
     assert mean == pytest.approx(0.5)
     assert (low, high) == pytest.approx(expected)
     assert interval([1.0]) == (1.0, -math.inf, math.inf)
+    assert interval([0.1, 0.1, 0.1]) == (0.1, -math.inf, math.inf)
     assert all(map(math.isnan, interval([1.0, math.nan])))
     assert all(map(math.isnan, interval([])))
 
@@ -53,10 +54,12 @@ def test_the_interval_is_scipys() -> None:
 def test_intervals_as_text() -> None:
     assert format_interval([]) == "unknown"
     assert format_interval([1.0, 2.0, 3.0]) == "2 (-0.484 to 4.48)"
-    estimates = {"loss": [1.0, 1.0], "error": [2.0, 2.0]}
-    assert listed(estimates) == "loss 1 (1 to 1), error 2 (2 to 2)"
+    assert format_interval([math.nan]) == "unknown"
+    assert format_interval([math.nan, 1.0, 2.0]) == "unknown in 1 of 3 seeds"
+    estimates = {"loss": [1.0, 1.0], "error": [2.0]}
+    assert listed(estimates) == "loss 1 (all 2 equal), error 2 (one seed)"
     form = listed(estimates, form="{interval} for {name}", separator="; ")
-    assert form == "1 (1 to 1) for loss; 2 (2 to 2) for error"
+    assert form == "1 (all 2 equal) for loss; 2 (one seed) for error"
 
 
 @pytest.mark.parametrize(
@@ -68,6 +71,9 @@ def test_intervals_as_text() -> None:
         (RISING, 2.0, False, True),
         (RISING, 1.1, None, None),
         ([1.0], 0.0, None, None),
+        ([1.0] * 5, 0.0, None, None),
+        ([1.0] * 6, 0.0, True, False),
+        ([1.0] * 6, 1.0, None, None),
         ([], 0.0, None, None),
     ],
 )
@@ -138,7 +144,10 @@ def test_claims_as_table_and_page() -> None:
     assert list(table["estimate"]) == ["slope", "a", "b"]
     assert list(table["seeds"]) == [3, 2, 2]
     assert list(table["mean"]) == [-2.0, 1.5, 0.0]
-    page = claims_page("study", "small", claims)
+    page = claims_page("study", "small", claims, ["intro"])
+    assert "| b | 2 | 0 | all 2 equal |" in page
+    assert "nan" not in claims_page("s", "t", [Claim("", "", "", None, {"a": [math.nan]})])
+    assert page.endswith("No claim of the paper is judged by these experiments: `intro`.\n")
     assert page.count("## ") == 2
     assert "| slope | 3 | -2 | -4.48 to 0.484 |" in page
     assert "snakemake study --config setting=small" in page

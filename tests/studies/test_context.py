@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from gengap import seeding
 from gengap.datasets import load
 from gengap.errors import GengapError
 from gengap.studies.context import Context, load_dataset
+from gengap.studies.result_files import ResultFiles
 
 CONTEXT = Context(7, None, torch.device("cpu"), Path("states"))
 
@@ -27,6 +29,9 @@ def test_random_choices_are_those_of_the_seed_and_the_purpose() -> None:
 
 
 def test_a_derived_context_has_a_seed_of_its_own_and_resumes_nothing() -> None:
+    files = ResultFiles(Path("0"), ["weights"])
+    writing = dataclasses.replace(CONTEXT, files=files)
+    assert writing.derived("law", 100).files == ResultFiles(Path("0/law/100"), ["weights"])
     part = CONTEXT.derived("law", "lenet", 100)
     assert part == Context(seeding.derive(7, "law", "lenet", 100), None, torch.device("cpu"))
 

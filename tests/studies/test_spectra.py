@@ -34,9 +34,10 @@ def test_all_eigenpairs_of_a_small_hessian() -> None:
     )
 
 
-def test_leading_eigenpairs_of_a_large_hessian(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gengap.studies.spectra.DENSE_LIMIT", 10)
-    pairs = eigenpairs_of(CONTEXT, SOLUTION.network, SOLUTION.train, "cross_entropy", 4)
+def test_leading_eigenpairs_of_a_large_hessian() -> None:
+    pairs = eigenpairs_of(
+        CONTEXT, SOLUTION.network, SOLUTION.train, "cross_entropy", 4, dense_limit=10
+    )
     np.testing.assert_allclose(pairs.values, VALUES[:4], rtol=1e-6)
     assert pairs.vectors.shape == (len(VALUES), 4)
     assert pairs.spectrum.least == pytest.approx(VALUES[-1], rel=1e-4)

@@ -87,7 +87,7 @@ def test_a_network_is_linearised_as_its_explicit_tangent_model_is(small: Network
     steps = torch.optim.SGD([weights], lr=RECIPE.learning_rate, momentum=RECIPE.momentum)
     order = torch_generator(RECIPE.seed, "order")
     for _ in range(RECIPE.epochs):
-        for batch in torch.split(torch.randperm(20, generator=order), RECIPE.batch_size):
+        for batch in torch.split(torch.randperm(20, generator=order), RECIPE.inputs_per_step(20)):
             outputs = torch.from_numpy(start + jacobian @ weights.detach().numpy())[batch]
             targets = torch.from_numpy(data.labels[batch]).double()
             slope = (torch.sigmoid(outputs) - targets) / len(batch)

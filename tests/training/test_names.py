@@ -31,7 +31,12 @@ def test_registries_have_the_known_names() -> None:
 
 @pytest.mark.parametrize("name", names.SCHEDULES)
 def test_every_known_schedule_lowers_the_rate(name: str) -> None:
-    schedule = {"name": name, **{k: 1 for k in names.SCHEDULES[name] if k in ("every", "patience")}}
+    schedule: dict[str, Any] = {
+        "name": name,
+        **{k: 1 for k in names.SCHEDULES[name] if k in ("every", "patience")},
+    }
+    if name == "multistep":
+        schedule["milestones"] = [2]
     recipe = Recipe(schedule=schedule, epochs=4)
     steps = optimiser([torch.zeros(1, requires_grad=True)], recipe)
     made = Schedule(steps, recipe)

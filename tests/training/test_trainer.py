@@ -310,6 +310,23 @@ def test_an_unreached_target_uses_up_the_budget() -> None:
     assert (result.epochs, result.reached_target) == (4, False)
 
 
+def test_training_stops_at_the_first_epoch_of_the_accuracy() -> None:
+    recipe = Recipe(batch_size=10, epochs=200, stop_at_accuracy=1.0)
+    result = train(linear(3, 2), points(), recipe)
+    accuracies = [row["train_accuracy"] for row in result.history]
+    assert result.reached_target
+    assert accuracies[-1] == 1.0 > max(accuracies[:-1], default=0.0)
+    both = train(linear(3, 2), points(), replace(recipe, stop_at_loss=0.05))
+    assert both.history[-1]["train_loss"] <= 0.05 < both.history[-2]["train_loss"]
+    assert both.epochs > result.epochs
+
+
+def test_a_full_batch_is_the_whole_training_set() -> None:
+    full = train(linear(3, 2), points(), Recipe(batch_size="full", epochs=3))
+    number = train(linear(3, 2), points(), Recipe(batch_size=len(points().labels), epochs=3))
+    assert same(full.weights, number.weights)
+
+
 def test_start_weights_by_name_and_by_file(tmp_path: Path) -> None:
     recipe = Recipe(**EVERYTHING)
     first = train(build(CNN), images(), recipe)
@@ -339,6 +356,12 @@ def test_the_schedule_is_in_the_history() -> None:
     recipe = Recipe(epochs=5, learning_rate=0.4, schedule=schedule)
     result = train(linear(3, 2), points(), recipe)
     assert [row["learning_rate"] for row in result.history] == [0.4, 0.4, 0.2, 0.2, 0.1]
+
+
+def test_a_schedule_of_several_steps_lowers_the_rate_after_each() -> None:
+    schedule = {"name": "multistep", "milestones": [1, 3], "factor": 0.5}
+    result = train(linear(3, 2), points(), Recipe(epochs=5, learning_rate=0.4, schedule=schedule))
+    assert [row["learning_rate"] for row in result.history] == [0.4, 0.2, 0.2, 0.1, 0.1]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ rule experiment:
     params:
         module=look.experiment(lambda plan: plan.module),
         settings=look.settings_of_run,
+        save=look.experiment(lambda plan: plan.entry["save"]),
         seed=look.study(lambda plan, study: plan.settings(study)["seed"]),
         place=look.place_of_run,
         data_dir=plan.config["data_dir"],

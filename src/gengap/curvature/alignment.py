@@ -6,7 +6,7 @@ the decision boundary" (2023), arXiv:2306.07104.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from gengap.curvature.per_sample import batch_size, gradient_size, pull_back
 from gengap.errors import GengapError
-from gengap.networks import Network, device_of, input_batches, predictions
+from gengap.networks import Network, device_of, input_batches, predictions, tensor_of
 from gengap.networks.differentiation import CountedParameters, full_precision, input_array
 from gengap.training import loss_inputs, sample_losses
 from gengap.training.losses import EVEN_ODDS, final_activation_of
@@ -35,44 +35,50 @@ STATISTICS: dict[str, Callable[[np.ndarray], Any]] = {
 }
 
 
-def output_direction(outputs: Tensor) -> Tensor:
-    """Compute the direction of the predicted class's cross-entropy gradient in the outputs.
+def output_direction(outputs: Tensor, classes: Tensor | None = None) -> Tensor:
+    """Compute the direction of a class's cross-entropy gradient in the outputs.
 
-    With the softmax p of the logits and c the predicted class, the gradient is p - e_c =
-    (1 - p_c) (q - e_c), where q is the softmax over the other classes. Its length 1 - p_c vanishes
-    as the network becomes certain. q - e_c does not vanish, so the direction is exact however
-    saturated the loss is. q is computed in float64.
+    With the softmax p of the logits and c the class, by default the predicted one, the gradient is
+    p - e_c = (1 - p_c) (q - e_c), where q is the softmax over the other classes. Its length 1 - p_c
+    vanishes as the network becomes certain. q - e_c does not vanish, so the direction is exact
+    however saturated the loss is. q is computed in float64.
 
     Args:
         outputs: logits (n, k); with k = 1 the logits of the two classes are 0 and this one.
+        classes: (n,), the class of each; None takes the predicted one.
 
     Returns:
         q - e_c, (n, k), in the type of ``outputs``; differentiable in them where k > 2.
     """
     if outputs.shape[1] == 1:
-        return torch.where(outputs > 0, -1.0, 1.0).to(outputs.dtype)
-    predicted = outputs.argmax(1, keepdim=True)
-    others = outputs.double().scatter(1, predicted, -torch.inf)
-    return torch.softmax(others, 1).scatter(1, predicted, -1.0).to(outputs.dtype)
+        second = outputs > 0 if classes is None else classes[:, None] == 1
+        return torch.where(second, -1.0, 1.0).to(outputs.dtype)
+    own = outputs.argmax(1, keepdim=True) if classes is None else classes[:, None]
+    others = outputs.double().scatter(1, own, -torch.inf)
+    return torch.softmax(others, 1).scatter(1, own, -1.0).to(outputs.dtype)
 
 
-def loss_direction(network: nn.Module, outputs: Tensor, loss: str) -> Tensor:
-    """Compute the gradient of the predicted class's loss in the outputs, up to a positive factor.
+def loss_direction(
+    network: nn.Module, outputs: Tensor, loss: str, classes: Tensor | None = None
+) -> Tensor:
+    """Compute the gradient of a class's loss in the outputs, up to a positive factor.
 
     Args:
         network: the network that the outputs are of.
         outputs: (n, k), see :func:`gengap.training.loss_inputs`.
         loss: one of :data:`gengap.names.LOSSES`.
+        classes: (n,), the class of each; None takes the predicted one.
 
     Returns:
         (n, k): :func:`output_direction` for ``cross_entropy`` and ``nll``; the gradient itself for
         any other loss. Differentiable in the outputs where they have a graph.
     """
     if loss in ("cross_entropy", "nll"):
-        return output_direction(outputs)
+        return output_direction(outputs, classes)
     at = outputs if outputs.requires_grad else outputs.detach().requires_grad_()
     kind = final_activation_of(network)
-    classes = predictions(at - EVEN_ODDS if (loss, kind) == ("mse", "sigmoid") else at)
+    if classes is None:
+        classes = predictions(at - EVEN_ODDS if (loss, kind) == ("mse", "sigmoid") else at)
     with torch.enable_grad():
         total = sample_losses(at, classes, loss, final_activation=kind).sum()
     (gradient,) = torch.autograd.grad(total, at, create_graph=outputs.requires_grad)
@@ -84,6 +90,7 @@ def gradient_direction(
     inputs: Tensor,
     loss: str = "cross_entropy",
     *,
+    classes: Tensor | None = None,
     parameters: CountedParameters = "trainable",
 ) -> Tensor:
     """Compute g(x), the gradient of the predicted class's loss, up to a positive factor.
@@ -92,12 +99,13 @@ def gradient_direction(
         network: a network in eval mode.
         inputs: (n, *input_shape).
         loss: one of :data:`gengap.names.LOSSES`.
+        classes: (n,), the class of each input in place of the predicted one.
         parameters: see :func:`gengap.curvature.per_sample.pull_back`.
 
     Returns:
         J^T u with the u of :func:`loss_direction`, (n, p); differentiable in the inputs.
     """
-    direction = loss_direction(network, loss_inputs(network, inputs, loss), loss)
+    direction = loss_direction(network, loss_inputs(network, inputs, loss), loss, classes)
     return pull_back(network, inputs, direction, loss, parameters=parameters)
 
 
@@ -106,6 +114,7 @@ def unit_gradients(
     inputs: np.ndarray,
     loss: str = "cross_entropy",
     *,
+    classes: NDArray[np.integer] | None = None,
     parameters: CountedParameters = "trainable",
 ) -> Iterator[tuple[slice, Tensor]]:
     """Compute g(x) / |g(x)| of inputs in batches, see :func:`gradient_direction`.
@@ -116,6 +125,8 @@ def unit_gradients(
         network: a network in eval mode.
         inputs: (n, *input_shape).
         loss: one of :data:`gengap.names.LOSSES`.
+        classes: (n,), the class of each input whose loss's gradient is taken; None takes the
+            predicted one.
         parameters: see :func:`gengap.curvature.per_sample.pull_back`.
 
     Yields:
@@ -129,7 +140,8 @@ def unit_gradients(
     if isinstance(network, Network):
         network.check_inputs(inputs.shape)
     for rows, batch in input_batches(network, inputs, batch_size(network, parameters)):
-        gradients = gradient_direction(network, batch, loss, parameters=parameters)
+        own = None if classes is None else tensor_of(classes[rows], batch.device).long()
+        gradients = gradient_direction(network, batch, loss, classes=own, parameters=parameters)
         gradients = gradients.detach().double()
         lengths = gradients.norm(dim=1, keepdim=True)
         if not bool(torch.isfinite(lengths).all()):
@@ -146,6 +158,7 @@ def alignments(
     vectors: np.ndarray,
     *,
     loss: str = "cross_entropy",
+    classes: NDArray[np.integer] | None = None,
     parameters: CountedParameters = "trainable",
 ) -> NDArray[np.float64]:
     """Compute the alignment A_i(x) = <v_i, g(x)> / |g(x)| of each input with each unit vector.
@@ -154,7 +167,8 @@ def alignments(
         network: a classifier in eval mode.
         inputs: (n, *input_shape).
         vectors: unit vectors, (p, m), parameters in the order of ``network.parameters()``.
-        loss: the loss whose gradient g is, for the predicted class.
+        loss: the loss whose gradient g is.
+        classes: (n,), the class of each input, such as its label; None takes the predicted one.
         parameters: see :func:`gengap.curvature.per_sample.pull_back`.
 
     Returns:
@@ -163,12 +177,24 @@ def alignments(
     Raises:
         GengapError: the vectors are not (p, m) or not of unit length, or the inputs do not fit.
     """
-    checked = _checked(vectors, gradient_size(network, parameters))
-    basis = torch.from_numpy(checked).to(device_of(network))
-    batches = unit_gradients(network, inputs, loss, parameters=parameters)
-    parts = [(part @ basis).numpy(force=True) for _, part in batches]
-    clipped: NDArray[np.float64] = np.clip(np.concatenate(parts), -1.0, 1.0)
-    return clipped
+    (aligned,) = _alignments(network, inputs, [vectors], loss, parameters, classes)
+    return aligned
+
+
+def _alignments(
+    network: nn.Module,
+    inputs: np.ndarray,
+    several: Sequence[np.ndarray],
+    loss: str,
+    parameters: CountedParameters,
+    classes: NDArray[np.integer] | None = None,
+) -> list[NDArray[np.float64]]:
+    """Return the alignments (n, m) with each of several sets of vectors (p, m)."""
+    size, device = gradient_size(network, parameters), device_of(network)
+    bases = [torch.from_numpy(_checked(vectors, size)).to(device) for vectors in several]
+    batches = unit_gradients(network, inputs, loss, classes=classes, parameters=parameters)
+    parts = [[(part @ basis).numpy(force=True) for basis in bases] for _, part in batches]
+    return [np.clip(np.concatenate(own), -1.0, 1.0) for own in zip(*parts, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -230,10 +256,8 @@ def g_theta(
     size = gradient_size(network, parameters)
     random = rng.standard_normal((size, random_vectors))
     random /= np.linalg.norm(random, axis=0)
-    both = np.concatenate([eigenvectors, random], axis=1)
-    aligned = alignments(network, inputs, both, loss=loss, parameters=parameters)
-    largest = np.abs(aligned).max(axis=0)
-    given, reached = largest[: eigenvectors.shape[1]], largest[eigenvectors.shape[1] :]
+    aligned = _alignments(network, inputs, [eigenvectors, random], loss, parameters)
+    given, reached = (np.abs(own).max(axis=0) for own in aligned)
     limit = (
         float(STATISTICS[threshold](reached)) if isinstance(threshold, str) else float(threshold)
     )
@@ -242,14 +266,17 @@ def g_theta(
 
 
 def _checked(vectors: np.ndarray, size: int) -> NDArray[np.float64]:
-    """Return the vectors in float64, contiguous."""
+    """Return the vectors in float64, as torch takes them; whole matrices are not copied."""
     if vectors.ndim != 2 or vectors.shape[0] != size or vectors.shape[1] < 1:
         raise GengapError(
             f"The vectors have the shape {vectors.shape}, but the network has {size} parameters: "
             f"give one column of {size} numbers per vector."
         )
-    checked = np.ascontiguousarray(vectors, dtype=np.float64)
-    if not np.allclose(np.linalg.norm(checked, axis=0), 1.0, atol=UNIT_TOLERANCE):
+    checked = np.asarray(vectors, dtype=np.float64)
+    if any(stride < 0 for stride in checked.strides):
+        checked = np.ascontiguousarray(checked)
+    lengths = np.sqrt(np.einsum("ij,ij->j", checked, checked))
+    if not np.allclose(lengths, 1.0, atol=UNIT_TOLERANCE):
         raise GengapError(
             "Vectors to align gradients with are not of unit length: divide each by its norm."
         )

@@ -40,7 +40,7 @@ from gengap.curvature.spectra import EigenPairs, End, SolverOptions
 from gengap.curvature.stochastic import Estimate, SpectralDensity
 from gengap.datasets import Split
 from gengap.errors import GengapError
-from gengap.limits import CURVATURE_GRAPH_BYTES, CURVATURE_VECTOR_BYTES
+from gengap.limits import CURVATURE_GRAPH_BYTES, CURVATURE_VECTOR_BYTES, DENSE_LIMIT
 from gengap.names import LOSSES
 from gengap.networks import Network, device_of, input_batches, tensor_of
 from gengap.networks.differentiation import (
@@ -193,13 +193,17 @@ class CurvatureOperator(LinearOperator):
         """Compute eigenpairs of one end of the spectrum: :func:`gengap.curvature.spectra.eigsh`."""
         return spectra.eigsh(self, count, which, **options)
 
-    def dense(self) -> np.ndarray:
+    def dense(self, limit: int = DENSE_LIMIT) -> np.ndarray:
         """Form the matrix (p, p), for few parameters: :func:`gengap.curvature.spectra.dense`."""
-        return spectra.dense(self)
+        return spectra.dense(self, limit)
 
-    def spectrum(self) -> np.ndarray:
+    def spectrum(self, limit: int = DENSE_LIMIT) -> np.ndarray:
         """Compute all eigenvalues of few parameters: :func:`gengap.curvature.spectra.spectrum`."""
-        return spectra.spectrum(self)
+        return spectra.spectrum(self, limit)
+
+    def eigh(self, limit: int = DENSE_LIMIT) -> tuple[np.ndarray, np.ndarray]:
+        """Compute all eigenpairs of few parameters: :func:`gengap.curvature.spectra.eigh`."""
+        return spectra.eigh(self, limit)
 
     def trace(
         self, products: int = 60, *, sketch: bool = True, seed: int | np.random.SeedSequence = 0

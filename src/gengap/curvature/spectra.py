@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 import numpy as np
-from numpy.typing import DTypeLike
+import scipy.linalg
+from numpy.typing import DTypeLike, NDArray
 from scipy.sparse.linalg import LinearOperator
 
 from gengap.curvature.lanczos import largest_eigenpairs
 from gengap.errors import GengapError
-from gengap.limits import DENSE_LIMIT
+from gengap.limits import DENSE_BYTES, DENSE_LIMIT
 from gengap.seeding import salted
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ TOLERANCE = {"float32": 1e-5, "float64": 1e-8}
 """Tolerance of residuals, relative to the largest eigenvalue; eigenvalues are far closer."""
 PRODUCTS, PRODUCTS_PER_PAIR = 1000, 100
 """The default limit of products: a fixed number, and a number for each pair."""
+DENSE_COLUMNS = 512
+"""Columns of a matrix that are formed at a time."""
 ROUNDING = 10
 """An eigenvalue at most this many spacings of the largest below zero may be a zero."""
 
@@ -121,29 +124,99 @@ def eigsh(
     return EigenPairs(sign * values, vectors, residuals)
 
 
-def dense(operator: LinearOperator) -> np.ndarray:
+def dense(operator: LinearOperator, limit: int = DENSE_LIMIT) -> NDArray[np.float64]:
     """Form the matrix itself, made symmetric.
+
+    Args:
+        operator: (p, p), symmetric.
+        limit: most parameters for which it is formed.
 
     Returns:
         (p, p) float64.
 
     Raises:
-        GengapError: there are more than :data:`gengap.limits.DENSE_LIMIT` parameters.
+        GengapError: there are more parameters.
     """
     size = operator.shape[0]
-    if size > DENSE_LIMIT:
+    if size > limit:
         raise GengapError(
-            f"A matrix of {size} parameters is too large to be formed (at most {DENSE_LIMIT}): ask "
-            "for its outermost eigenvalues, its trace or its spectral density."
+            f"A matrix of {size} parameters is too large to be formed (at most {limit}): ask for "
+            "its outermost eigenvalues, its trace or its spectral density, or raise the limit (all "
+            f"eigenvalues take {DENSE_BYTES * size**2 / 1e9:.2g} GB)."
         )
-    matrix = operator.matmat(np.eye(size, dtype=operator.dtype)).astype(np.float64)
-    return np.asarray((matrix + matrix.T) / 2)
+    matrix = np.empty((size, size))
+    for start in range(0, size, DENSE_COLUMNS):
+        units = np.eye(size, min(DENSE_COLUMNS, size - start), -start, dtype=operator.dtype)
+        matrix[:, start : start + DENSE_COLUMNS] = operator.matmat(units)
+    for start in range(0, size, DENSE_COLUMNS):
+        rows, below = slice(start, start + DENSE_COLUMNS), slice(start, None)
+        mean = (matrix[below, rows] + matrix[rows, below].T) / 2
+        matrix[below, rows] = mean
+        matrix[rows, below] = mean.T
+    return matrix
 
 
-def spectrum(operator: LinearOperator) -> np.ndarray:
+def spectrum(operator: LinearOperator, limit: int = DENSE_LIMIT) -> NDArray[np.float64]:
     """Compute all eigenvalues (p,), descending, float64; refuses what :func:`dense` refuses."""
-    values = np.linalg.eigvalsh(dense(operator))[::-1].copy()
-    below = negatives(values, operator.dtype)
+    values = scipy.linalg.eigvalsh(dense(operator, limit).T, overwrite_a=True, check_finite=False)
+    descending = np.asarray(values[::-1], dtype=np.float64)
+    return _logged(descending, operator.dtype)
+
+
+def eigh(
+    operator: LinearOperator, limit: int = DENSE_LIMIT
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute all eigenpairs of a symmetric operator, which is formed, in float64.
+
+    Parameters of which the matrix has a row of zeros, such as those of units that no input
+    activates, are left out of the decomposition: the eigenvectors of the eigenvalue 0 are their
+    unit vectors. In float32 the decomposition would take half the time, but mix eigenvectors whose
+    eigenvalues differ by less than 1e-7 of the largest.
+
+    Args:
+        operator: (p, p), symmetric.
+        limit: most parameters for which the matrix is formed.
+
+    Returns:
+        Eigenvalues (p,), descending, and orthonormal eigenvectors as columns (p, p).
+
+    Raises:
+        GengapError: there are more parameters.
+    """
+    matrix = dense(operator, limit)
+    used: NDArray[np.bool_] = np.asarray(matrix.any(axis=0))
+    size, count = len(used), int(used.sum())
+    if count < size:
+        matrix = matrix[np.ix_(used, used)]
+    # The matrix is negated and overwritten, so that eigenvalues descend and nothing is copied.
+    np.negative(matrix, out=matrix)
+    negated, vectors = scipy.linalg.eigh(
+        matrix.T, overwrite_a=True, check_finite=False, driver="evd"
+    )
+    del matrix
+    values = -negated
+    if count < size:
+        values, vectors = _with_zeros(values, vectors, used)
+    return _logged(values, operator.dtype), vectors
+
+
+def _with_zeros(
+    values: NDArray[np.float64], vectors: NDArray[np.float64], used: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Add the eigenvalue 0 of each parameter that is not used, with its unit vector."""
+    size, unused = len(used), np.flatnonzero(~used)
+    all_values = np.concatenate([values, np.zeros(len(unused))])
+    order = np.argsort(-all_values, kind="stable")
+    place = np.empty(size, dtype=np.intp)
+    place[order] = np.arange(size)
+    all_vectors = np.zeros((size, size), order="F")
+    all_vectors[np.ix_(np.flatnonzero(used), place[: len(values)])] = vectors
+    all_vectors[unused, place[len(values) :]] = 1.0
+    return all_values[order], all_vectors
+
+
+def _logged(values: NDArray[np.float64], dtype: DTypeLike) -> NDArray[np.float64]:
+    below = negatives(values, dtype)
     log.info("%d eigenvalues, %d below zero, of mass %.3g", len(values), below.count, below.mass)
     return values
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from gengap import names
 from gengap.datasets.catalogue import DATASETS
 from gengap.datasets.part import PIXELS
+from gengap.datasets.registry import Drawn, Entry
 from gengap.datasets.samples import (
     Samples,
     check_classes,
@@ -43,6 +46,7 @@ def load(
     transforms: Sequence[Mapping[str, Any]] = (),
     classes: Sequence[int] | None = None,
     groups: Sequence[Sequence[int]] | None = None,
+    noise: float | None = None,
 ) -> Dataset:
     """Load a dataset by name.
 
@@ -65,6 +69,8 @@ def load(
         groups: groups of labels, each of which becomes one class, relabelled by its position here;
             labels in none are left out. ``[[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]`` makes CIFAR-2 of
             ``cifar10``. Not together with ``classes``, which is the case of one label a group.
+        noise: standard deviation of the noise on the points of ``circles`` (0.08 by default),
+            ``moons`` (0.15) and ``two_spirals`` (0.02); other datasets have none.
 
     Returns:
         Two splits: inputs float32, images (n, H, W, C) or vectors (n, d); labels int64 (n,).
@@ -73,8 +79,7 @@ def load(
         GengapError: an unknown name, transform, class or group, more samples than there are, a
             missing or damaged file, or a download that fails.
     """
-    if name not in DATASETS:
-        raise GengapError(f"Unknown dataset {name!r}: choose one of {', '.join(NAMES)}.")
+    entry = _entry(name, noise)
     label_groups = _label_groups(name, classes, groups)
     check_size(name, "train_size", train_size)
     check_size(name, "test_size", test_size)
@@ -83,7 +88,7 @@ def load(
         rng = generator(seed, "datasets", name, part)
         return seeded_order(samples.labels, len(label_groups), balanced, rng)
 
-    samples = DATASETS[name].samples(name, data_dir, seed)
+    samples = entry.samples(name, data_dir, seed)
     if isinstance(samples, Samples):
         pool = keep_groups(samples, label_groups)
         train, test = train_test_split(name, pool, train_size, test_size, order(pool, "split"))
@@ -108,6 +113,7 @@ def load_training(
     train_size: int | None = None,
     balanced: bool = False,
     transforms: Sequence[Mapping[str, Any]] = (),
+    noise: float | None = None,
     **labels: Any,
 ) -> tuple[Split, str]:
     """Load a dataset by name without test data: the official train set, or else all samples.
@@ -119,6 +125,7 @@ def load_training(
         train_size: number of samples; by default all of them.
         balanced: whether class counts are equal.
         transforms: see ``gengap.datasets.transforms.apply``.
+        noise: see :func:`load`.
         labels: ``classes`` or ``groups`` to keep, see :func:`load`.
 
     Returns:
@@ -129,7 +136,7 @@ def load_training(
     """
     label_groups = _label_groups(name, labels.get("classes"), labels.get("groups"))
     check_size(name, "train_size", train_size)
-    samples = DATASETS[name].samples(name, data_dir, seed)
+    samples = _entry(name, noise).samples(name, data_dir, seed)
     train = samples if isinstance(samples, Samples) else samples[0]
     pool = keep_groups(train, label_groups)
     rng = generator(seed, "datasets", name, "train")
@@ -137,6 +144,24 @@ def load_training(
     chosen = subset(name, "train_size", pool, train_size, order)
     inputs, _ = apply(transforms, *2 * [as_floats(chosen.inputs)])
     return Split(inputs, chosen.labels, len(label_groups)), _digest([train])
+
+
+def _entry(name: str, noise: float | None) -> Entry:
+    """Return what the registry knows of a dataset, drawn with the noise that is given, if any."""
+    if name not in DATASETS:
+        raise GengapError(f"Unknown dataset {name!r}: choose one of {', '.join(NAMES)}.")
+    entry = DATASETS[name]
+    if noise is None:
+        return entry
+    if "noise" not in names.DATASETS[name] or not isinstance(entry, Drawn):
+        noisy = [known for known, keywords in names.DATASETS.items() if "noise" in keywords]
+        raise GengapError(
+            f"Dataset {name} has no noise to be set, which {', '.join(noisy)} have: leave it out."
+        )
+    number = isinstance(noise, int | float) and not isinstance(noise, bool)
+    if not number or not 0 <= noise < float("inf"):
+        raise GengapError(f"The noise of dataset {name} is {noise!r}: give a number from 0 on.")
+    return replace(entry, draw=functools.partial(entry.draw, noise=noise))
 
 
 def _digest(parts: Iterable[Samples]) -> str:

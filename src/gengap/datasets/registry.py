@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-import numpy as np
-
 from gengap.datasets.official import official_folder, unpacked_folder
 from gengap.datasets.samples import Samples
 from gengap.datasets.sources import Source
@@ -86,9 +84,12 @@ class Unpacked:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A synthetic dataset: ``draw(count, rng)`` gives ``count`` samples."""
+    """A synthetic dataset: ``draw(count, rng)`` gives ``count`` samples.
 
-    draw: Callable[[int, np.random.Generator], Samples]
+    Some take the standard deviation of their ``noise`` as a keyword besides.
+    """
+
+    draw: Callable[..., Samples]
     classes: int
 
     def samples(self, name: str, data_dir: str | Path | None, seed: int) -> Samples:

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from gengap.errors import GengapError
-from gengap.names import DATASET_KEYS, OWN_DATASET_KEYS, OWN_SUFFIXES, ROW_GROUPS, TRANSFORMS
+from gengap.names import (
+    DATASET_KEYS,
+    DATASETS,
+    OWN_DATASET_KEYS,
+    OWN_SUFFIXES,
+    ROW_GROUPS,
+    TRANSFORMS,
+)
 from gengap.planning.factories import factory_parameters
 from gengap.planning.sources import own_code_version
 
@@ -74,7 +81,9 @@ def check_dataset(dataset: Mapping[str, Any], origin: str, folder: Path = Path()
             the function does not have.
     """
     if "from" not in dataset:
-        _check_keys(dataset, ("name", *DATASET_KEYS), f"{origin} names a dataset")
+        name = dataset["name"]
+        known = ("name", *DATASET_KEYS, *DATASETS.get(name, ()))
+        _check_keys(dataset, known, f"{origin} names the dataset '{name}'")
         return
     if "name" in dataset:
         raise GengapError(

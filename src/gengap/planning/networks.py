@@ -10,6 +10,7 @@ from gengap.errors import GengapError
 from gengap.names import (
     ALWAYS_IGNORED_KEYWORDS,
     ARCHITECTURES,
+    DATASET_KEYS,
     DATASETS,
     ENTRY_KEYWORDS,
     IGNORED_KEYWORDS,
@@ -151,6 +152,8 @@ def check_nested(value: Any, key: str, schema: Path, origin: str) -> None:
             )
         if key == "dataset" or value.get("name") in DATASETS:
             validated(value, f"{origin}, '{key}',", schema, "dataset")
+            known = ("name", *DATASET_KEYS, *DATASETS[value["name"]])
+            _check_keywords(value, known, f"{origin}, '{key}', gives the dataset '{value['name']}'")
         if key in RECIPES:
             recipe = validated(value, f"{origin}, '{key}',", schema, "training")
             check_training(recipe, f"{origin}, '{key}',")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gengap.names import FULL_BATCH
 from gengap.planning.settings import Settings
 
 TRAIN_FRACTION = 0.95
@@ -58,9 +59,13 @@ def around(training: Mapping[str, Any]) -> dict[str, list[Any]]:
         Learning rates, batch sizes and weight decays, the recipe's own among them.
     """
     rate, size, decay = (training[name] for name in ("learning_rate", "batch_size", "weight_decay"))
-    smaller = max(1, round(size / FACTOR))
     return {
         "learning_rate": [rate / FACTOR, rate, rate * FACTOR],
-        "batch_size": [smaller, size] if smaller < size else [size, round(size * FACTOR)],
+        "batch_size": [size] if size == FULL_BATCH else _batch_sizes(size),
         "weight_decay": [decay, decay * FACTOR] if decay else [decay, WEIGHT_DECAY],
     }
+
+
+def _batch_sizes(size: int) -> list[int]:
+    smaller = max(1, round(size / FACTOR))
+    return [smaller, size] if smaller < size else [size, round(size * FACTOR)]

@@ -16,6 +16,10 @@ CONFIDENCE = 0.95
 VERDICTS = {True: "agrees", False: "disagrees", None: "undecided"}
 COLUMNS = ["claim", "paper", "measured", "verdict", "estimate", "seeds", "mean", "low", "high"]
 
+LEAST_EQUAL = 6
+"""Equal values of fewer seeds decide nothing. By the sign test all of six on one side of a bound do
+at the 95% level: 2 (1/2)^6 = 0.031."""
+
 Estimates = dict[str, list[float]]
 """Numbers behind a claim: by name, one value per seed."""
 
@@ -72,26 +76,41 @@ def interval(values: Sequence[float] | Floats) -> tuple[float, float, float]:
     """Return the mean of independent values (n,), and the ends of its 95% Student t interval.
 
     Returns:
-        Mean, lower and upper end. Values that are not finite make all three NaN, and one value
-        alone has an infinite interval.
+        Mean, lower and upper end. Values that are not finite make all three NaN. One value alone
+        has an infinite interval, and so have equal values: they say nothing of their spread.
     """
     sample = np.asarray(values, dtype=float)
     if not len(sample) or not np.all(np.isfinite(sample)):
         return math.nan, math.nan, math.nan
     mean = float(sample.mean())
-    if len(sample) == 1:
-        return mean, -math.inf, math.inf
+    if np.ptp(sample) == 0:
+        return float(sample[0]), -math.inf, math.inf
     error = float(sample.std(ddof=1)) / math.sqrt(len(sample))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(sample) - 1)) * error
     return mean, mean - half, mean + half
 
 
 def format_interval(values: Sequence[float]) -> str:
-    """Return mean and interval as text, such as ``0.52 (0.41 to 0.63)``."""
-    if not values:
-        return "unknown"
+    """Return mean and interval as text, such as ``0.52 (0.41 to 0.63)``.
+
+    Without an interval the text says why: ``0.52 (one seed)``, ``1 (all 3 equal)``, ``unknown`` or
+    ``unknown in 1 of 3 seeds``.
+    """
+    mean, spread = _mean_and_interval(values)
+    return f"{mean} ({spread})" if mean else spread
+
+
+def _mean_and_interval(values: Sequence[float]) -> tuple[str, str]:
+    """The mean and its interval as texts, or no mean and why there is none."""
+    unknown = int((~np.isfinite(np.asarray(values, dtype=float))).sum())
+    if unknown == len(values):
+        return "", "unknown"
+    if unknown:
+        return "", f"unknown in {unknown} of {len(values)} seeds"
     mean, low, high = interval(values)
-    return f"{mean:.3g} ({low:.3g} to {high:.3g})"
+    if math.isfinite(low):
+        return f"{mean:.3g}", f"{low:.3g} to {high:.3g}"
+    return f"{mean:.3g}", f"all {len(values)} equal" if len(values) > 1 else "one seed"
 
 
 def listed(
@@ -108,8 +127,13 @@ def listed(
 
 
 def exceeds(values: Sequence[float], limit: float = 0.0) -> bool | None:
-    """Return whether the mean is above a limit; None if the interval holds it or is unknown."""
-    _, low, high = interval(values)
+    """Return whether the mean is above a limit; None if the interval holds it or is unknown.
+
+    Equal values have no interval. From six seeds on they decide by the sign test.
+    """
+    mean, low, high = interval(values)
+    if len(values) >= LEAST_EQUAL and math.isinf(low):
+        low = high = mean
     return True if low > limit else False if high < limit else None
 
 
@@ -187,19 +211,24 @@ def claims_table(claims: Sequence[Claim]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def claims_page(study: str, setting: str, claims: Sequence[Claim]) -> str:
-    """Return the claims as a page of Markdown."""
+def claims_page(
+    study: str, setting: str, claims: Sequence[Claim], unjudged: Sequence[str] = ()
+) -> str:
+    """Return the claims as a page of Markdown, and the experiments on which none bears."""
     lines = [
         f"# {study}: the paper's claims, and what was measured",
         "",
         f"Written by `snakemake {study} --config setting={setting}`. Intervals are 95% Student t "
-        "intervals of the mean over seeds.",
+        "intervals of the mean over seeds. One seed, and equal values, have none.",
     ]
     for claim in claims:
         lines += ["", f"## {claim.title}", "", f"*Paper:* {claim.paper}", ""]
         lines += [f"*Measured:* {claim.measured}", "", f"**{VERDICTS[claim.holds]}**", ""]
         lines += ["| estimate | seeds | mean | 95% interval |", "|---|---|---|---|"]
         for name, values in claim.estimates.items():
-            mean, low, high = interval(values)
-            lines.append(f"| {name} | {len(values)} | {mean:.3g} | {low:.3g} to {high:.3g} |")
+            mean, spread = _mean_and_interval(values)
+            lines.append(f"| {name} | {len(values)} | {mean} | {spread} |")
+    if unjudged:
+        names = ", ".join(f"`{name}`" for name in unjudged)
+        lines += ["", f"No claim of the paper is judged by these experiments: {names}."]
     return "\n".join(lines) + "\n"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from gengap.studies.result_files import ResultFiles
+
 DATASET_KEYS = tuple(
     name for name in inspect.signature(load).parameters if name not in ("data_dir", "seed")
 )
@@ -33,12 +35,15 @@ class Context:
         resume_from: folder in which training keeps its state from one checkpoint to the next, so
             that an interrupted run goes on from there; None keeps no state. Whoever writes the
             outcome removes the folder.
+        files: where the files that were asked for are written besides the outcome; None writes
+            none.
     """
 
     seed: int
     data_dir: str | None
     device: torch.device
     resume_from: Path | None = None
+    files: ResultFiles | None = None
 
     def seed_for(self, *purpose: str | int) -> int:
         """Return a seed of 63 bits for one purpose, such as ``seed_for("training")``."""
@@ -54,7 +59,8 @@ class Context:
 
     def derived(self, *purpose: str | int) -> Context:
         """Return a context for a part of a run: a seed of its own, no state to resume from."""
-        return Context(self.seed_for(*purpose), self.data_dir, self.device)
+        files = self.files and self.files.within(*purpose)
+        return Context(self.seed_for(*purpose), self.data_dir, self.device, files=files)
 
 
 def load_dataset(

@@ -68,9 +68,10 @@ def plot_band(
         marker=marker,
         markersize=markersize,
     )
+    bounds[~np.isfinite(bounds)] = np.nan
     few = np.array([len(column) < LEAST_FOR_INTERVAL for column in present])
-    if not few.all():
-        bounds[few] = np.nan
+    bounds[few] = np.nan
+    if np.isfinite(bounds[:, 1]).any():
         axes.fill_between(
             np.asarray(x),
             bounds[:, 1],

@@ -116,6 +116,33 @@ def evaluate_claims(study: str, runs: Mapping[str, Sequence[AnyRun]]) -> list[Cl
     return claims
 
 
+def judge_experiments(
+    study: str, runs: Mapping[str, Sequence[AnyRun]], modules: Mapping[str, str]
+) -> tuple[list[Claim], list[str]]:
+    """Judge the claims of a paper on the runs of all experiments, whatever their names.
+
+    An experiment whose name the paper's claims do not know is judged by itself, as one of its
+    module's name; the title of such a claim ends with the experiment's name.
+
+    Args:
+        study: the paper's package.
+        runs: by the experiment's name.
+        modules: the module of each experiment, by the same names.
+
+    Returns:
+        The claims, and the names of the experiments on which none bears.
+    """
+    claims = evaluate_claims(study, runs)
+    unjudged = []
+    for name, of_experiment in runs.items():
+        if evaluate_claims(study, {name: of_experiment}):
+            continue
+        renamed = evaluate_claims(study, {modules[name]: of_experiment})
+        claims += [dataclasses.replace(claim, title=f"{claim.title} ({name})") for claim in renamed]
+        unjudged += [] if renamed else [name]
+    return claims, unjudged
+
+
 def build_settings(kind: type[T], settings: Mapping[str, Any], owner: str, prefix: str = "") -> T:
     """Build a dataclass of settings from a mapping of the YAML file.
 

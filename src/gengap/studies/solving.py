@@ -13,6 +13,7 @@ from torch import Tensor
 from gengap.datasets import Dataset, Split
 from gengap.errors import GengapError
 from gengap.networks import Network, build, set_weights
+from gengap.networks.building import FOREIGN_KINDS
 from gengap.studies.context import Context
 from gengap.studies.outcomes import Floats
 from gengap.tasks.zoo import network_spec
@@ -84,6 +85,7 @@ def solve(
     start: Mapping[str, Tensor] | str | Path | None = None,
     checkpoints: Sequence[int] = (),
     on_epoch: OnEpoch | None = None,
+    name: str | None = None,
 ) -> Solution:
     """Train one network of a run.
 
@@ -100,6 +102,7 @@ def solve(
         start: weights by name, or a safetensors file; None draws them by the recipe.
         checkpoints: epochs whose weights are kept, ascending from 0; none, or at least two.
         on_epoch: called with each new row of the history.
+        name: of the network among those of the run, for its files; None takes the purpose.
 
     Returns:
         The trained network.
@@ -122,6 +125,15 @@ def solve(
         resume_from=context.resume_from if checkpoints else None,
     )
     trained_on = data.train.with_labels(result.labels)
+    if context.files is not None:
+        epochs = {f"epoch_{epoch}": weights for epoch, weights in result.snapshots.items()}
+        context.files.write_network(
+            name or purpose,
+            module,
+            trained_on,
+            history=result.history,
+            others={"initial": result.initial, **epochs},
+        )
     return Solution(module, trained_on, data.test, recipe, result)
 
 
@@ -137,12 +149,18 @@ def recipe_for(context: Context, training: Mapping[str, Any], purpose: str = TRA
 def build_network(context: Context, data: Dataset, network: Mapping[str, Any]) -> Network:
     """Build a network for the data, on the context's device, before any weights are drawn.
 
+    Besides the keywords of :func:`gengap.tasks.zoo.network_spec` there may be those of a network
+    that is made elsewhere, such as ``{"hub": "torchvision:resnet18", "keywords": {"num_classes":
+    10}}``, see :func:`gengap.networks.build`.
+
     Returns:
         The network.
 
     Raises:
         GengapError: unknown keywords, or layers that do not fit together.
     """
+    if any(kind in network for kind in FOREIGN_KINDS):
+        return build(network, example=data.train).to(context.device)
     return build(network_spec(network, data.input_shape, data.classes)).to(context.device)
 
 

@@ -89,23 +89,50 @@ class Eigenpairs:
 
 
 def eigenpairs_of(
-    context: Context, network: Network, data: Split, loss: str, leading: int = LEADING
+    context: Context,
+    network: Network,
+    data: Split,
+    loss: str,
+    leading: int = LEADING,
+    *,
+    dense_limit: int = DENSE_LIMIT,
+    name: str | None = None,
 ) -> Eigenpairs:
     """Compute all eigenpairs where the Hessian can be formed, else so many leading ones.
 
     The Hessian is that of the mean loss of a network in eval mode over the training data. The
     context's seed starts the iterations.
 
+    Args:
+        context: seed, and the files that were asked for.
+        network: the network with its weights.
+        data: the training data.
+        loss: of training.
+        leading: eigenpairs where there are more parameters than the limit.
+        dense_limit: most parameters for which all eigenpairs are computed, in 24 bytes for each
+            pair of parameters.
+        name: of the network among those of the run, for its files; None writes none.
+
     Returns:
         The eigenpairs, the trace, and the smallest eigenvalue.
     """
+    pairs = _computed_pairs(context, network, data, loss, leading, dense_limit)
+    if context.files is not None and name is not None:
+        context.files.write_array("spectra", name, pairs.values)
+        context.files.write_array("eigenvectors", name, pairs.vectors)
+    return pairs
+
+
+def _computed_pairs(
+    context: Context, network: Network, data: Split, loss: str, leading: int, dense_limit: int
+) -> Eigenpairs:
     large = parameter_count(network) > DOUBLE_LIMIT
     operator = hessian(network, loss, data, dtype="float32" if large else "float64")
     none = np.zeros(0)
-    if operator.size <= DENSE_LIMIT:
-        values, vectors = np.linalg.eigh(operator.dense())
-        descending = Spectrum(values[::-1].copy(), float(values[0]), none, none)
-        return Eigenpairs(descending, vectors[:, ::-1].copy(), float(values.sum()))
+    if operator.size <= dense_limit:
+        values, vectors = operator.eigh(dense_limit)
+        descending = Spectrum(values, float(values[-1]), none, none)
+        return Eigenpairs(descending, vectors, float(values.sum()))
     seed = SeedSequence(context.seed_for("eigenvectors"))
     pairs = operator.eigsh(min(leading, operator.size), seed=seed)
     trace = operator.trace(seed=SeedSequence(context.seed_for("trace"))).value

@@ -109,7 +109,8 @@ def train_linearised(
     history: list[dict[str, Any]] = []
     for epoch in range(1, recipe.epochs + 1):
         rate = float(steps.param_groups[0]["lr"])
-        for batch in batches(torch.randperm(len(labels), generator=order), recipe.batch_size):
+        shuffled = torch.randperm(len(labels), generator=order)
+        for batch in batches(shuffled, recipe.inputs_per_step(len(labels))):
             outputs = first[batch] + _times(matrix[batch], coefficients)
             gradient = torch.zeros_like(coefficients)
             gradient[batch] = _loss_gradient(outputs, classes[batch], recipe.loss)
@@ -132,7 +133,7 @@ def train_linearised(
             )
         schedule.end_of_epoch(row["train_loss"])
         history.append({"epoch": epoch, **row, "learning_rate": rate})
-        if recipe.stop_at_loss is not None and row["train_loss"] <= recipe.stop_at_loss:
+        if recipe.is_reached(row["train_loss"], row["train_accuracy"]):
             break
     outputs = first + _times(matrix, coefficients)
     return LinearisedResult(coefficients.detach().numpy(), outputs.numpy(), history)

@@ -61,8 +61,8 @@ def mean_seconds(
 
 def _seconds(data: Split, entry: Mapping[str, Any]) -> float:
     recipe = Recipe.from_mapping(canonical_point(entry["training"]))
-    once = replace(recipe, epochs=1, stop_at_loss=None)
-    part = data.take(slice(0, BATCHES * recipe.batch_size))
+    once = replace(recipe, epochs=1, stop_at_loss=None, stop_at_accuracy=None)
+    part = data.take(slice(0, BATCHES * recipe.inputs_per_step(len(data.labels))))
     with tempfile.TemporaryDirectory() as folder:
         network = build_network(entry["network"], data, Path(folder, "networks", "0"))
         train(network, part, once)

@@ -52,6 +52,10 @@ class Schedule:
         schedule = recipe.schedule or {"name": None}
         if schedule["name"] == "step":
             self._by_epoch = lr_scheduler.StepLR(steps, schedule["every"], schedule["factor"])
+        elif schedule["name"] == "multistep":
+            self._by_epoch = lr_scheduler.MultiStepLR(
+                steps, list(schedule["milestones"]), schedule["factor"]
+            )
         elif schedule["name"] == "cosine":
             self._by_epoch = lr_scheduler.CosineAnnealingLR(
                 steps, recipe.epochs, schedule["lowest"]

@@ -8,7 +8,14 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from gengap.errors import GengapError
-from gengap.names import AUGMENTATIONS, INITIALISATIONS, LOSSES, OPTIMISERS, SCHEDULES
+from gengap.names import (
+    AUGMENTATIONS,
+    FULL_BATCH,
+    INITIALISATIONS,
+    LOSSES,
+    OPTIMISERS,
+    SCHEDULES,
+)
 
 _WHOLE = ("every", "patience")
 
@@ -31,18 +38,21 @@ class Recipe:
         weight_decay: for ``sgd`` and ``adam`` the gradient of weight_decay/2 * |theta|^2 is added
             to that of the mean loss; for ``adamw`` theta shrinks by learning_rate * weight_decay a
             step. It acts on every parameter, biases included.
-        batch_size: inputs per step. Every epoch passes over the whole training set in a new random
-            order. The last batch takes the rest; a rest of one input joins the batch before it,
-            since batch normalisation cannot work on one.
+        batch_size: inputs per step, or ``full`` for all inputs. Every epoch passes over the whole
+            training set in a new random order. The last batch takes the rest; a rest of one
+            input joins the batch before it, since batch normalisation cannot work on one.
         epochs: maximum number of epochs.
         schedule: ``None`` for a constant learning rate, or a mapping with a name: ``{"name":
             "step", "every": 30, "factor": 0.1}`` multiplies it by ``factor`` each ``every`` epochs.
             ``{"name": "cosine", "lowest": 0.0}`` falls to ``lowest`` at the last epoch. ``{"name":
             "plateau", "factor": 0.1, "patience": 10}`` multiplies it after more than ``patience``
-            epochs without a *training* loss lower by a ten-thousandth.
+            epochs without a *training* loss lower by a ten-thousandth. ``{"name": "multistep",
+            "milestones": [30, 60, 90], "factor": 0.1}`` multiplies it after each of these epochs.
         stop_at_loss: training ends after the epoch at whose end the mean loss over the training set
             (eval mode, no augmentation, the labels trained on) is at most this; ``None`` trains for
             all epochs.
+        stop_at_accuracy: the same for the accuracy over the training set, which is to be at least
+            this, such as 1.0. With both, training ends where both are reached. For classes only.
         augmentation: any of ``crop`` (pad by an eighth of the side with zeros, then crop at random)
             and ``flip`` (left to right with probability one half); for images only.
         label_corruption: fraction f of the n training labels that are replaced, each by another
@@ -64,10 +74,11 @@ class Recipe:
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 0.0
-    batch_size: int = 128
+    batch_size: int | str = 128
     epochs: int = 100
     schedule: Mapping[str, Any] | None = None
     stop_at_loss: float | None = None
+    stop_at_accuracy: float | None = None
     augmentation: tuple[str, ...] = ()
     label_corruption: float = 0.0
     initialisation: str = "glorot"
@@ -83,7 +94,10 @@ class Recipe:
         _number("label_corruption", self.label_corruption, low=0.0, high=1.0)
         if self.stop_at_loss is not None:
             _number("stop_at_loss", self.stop_at_loss, low=0.0)
-        _integer("batch_size", self.batch_size, low=1)
+        if self.stop_at_accuracy is not None:
+            _number("stop_at_accuracy", self.stop_at_accuracy, above=0.0, high=1.0)
+        if self.batch_size != FULL_BATCH:
+            _integer("batch_size", self.batch_size, low=1, other=FULL_BATCH)
         _integer("epochs", self.epochs, low=1)
         _integer("seed", self.seed, low=0)
         if not isinstance(self.nesterov, bool):
@@ -94,6 +108,18 @@ class Recipe:
         object.__setattr__(self, "augmentation", tuple(self.augmentation))
         if self.schedule is not None:
             object.__setattr__(self, "schedule", _full_schedule(self.schedule))
+
+    def inputs_per_step(self, samples: int) -> int:
+        """Return the inputs of a step of training on so many samples."""
+        return samples if isinstance(self.batch_size, str) else min(self.batch_size, samples)
+
+    def is_reached(self, loss: float, accuracy: float) -> bool:
+        """Return whether a training loss and accuracy reach every target, and there is one."""
+        if self.stop_at_loss is self.stop_at_accuracy is None:
+            return False
+        return (self.stop_at_loss is None or loss <= self.stop_at_loss) and (
+            self.stop_at_accuracy is None or accuracy >= self.stop_at_accuracy
+        )
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Recipe:
@@ -143,9 +169,12 @@ def _number(
         raise GengapError(f"The recipe's {key} is {value!r}: give a number {stated}.")
 
 
-def _integer(key: str, value: Any, *, low: int) -> None:
+def _integer(key: str, value: Any, *, low: int, other: str = "") -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise GengapError(f"The recipe's {key} is {value!r}: give an integer of at least {low}.")
+        besides = other and f", or {other}"
+        raise GengapError(
+            f"The recipe's {key} is {value!r}: give an integer of at least {low}{besides}."
+        )
 
 
 def _check_augmentation(value: Any) -> None:
@@ -172,9 +201,23 @@ def _full_schedule(schedule: Any) -> dict[str, Any]:
         )
     full = {**keywords, **schedule}
     for key in keywords:
-        if key in _WHOLE:
+        if key == "milestones":
+            _check_milestones(full[key])
+        elif key in _WHOLE:
             _integer(f"schedule.{key}", full[key], low=1)
         else:
             high = 1.0 if key == "factor" else math.inf
             _number(f"schedule.{key}", full[key], low=0.0, high=high)
     return full
+
+
+def _check_milestones(value: Any) -> None:
+    listed = isinstance(value, list | tuple) and len(value) > 0
+    if not listed or not all(type(epoch) is int and epoch > 0 for epoch in value):
+        raise GengapError(
+            f"The recipe's schedule.milestones is {value!r}: give a list of epochs from 1 on."
+        )
+    if list(value) != sorted(set(value)):
+        raise GengapError(
+            f"The recipe's schedule.milestones is {list(value)}: give ascending epochs."
+        )

@@ -62,7 +62,8 @@ class TrainingResult:
             Epochs that training did not reach are missing.
         labels: (n,), the labels or numbers trained on (corrupted if the recipe says so).
         epochs: number of epochs trained.
-        reached_target: whether ``stop_at_loss`` was reached.
+        reached_target: whether training ended since ``stop_at_loss`` or ``stop_at_accuracy`` was
+            reached.
     """
 
     initial: Weights
@@ -166,12 +167,17 @@ def check_training(
             "No parameter of the network is trainable: set requires_grad of those to train (in a "
             "spec, leave out 'trainable: false')."
         )
+    if data.has_numbers and recipe.stop_at_accuracy is not None:
+        raise GengapError(
+            f"The recipe's stop_at_accuracy is {recipe.stop_at_accuracy}, but the targets are "
+            "numbers, which have no accuracy: give stop_at_loss."
+        )
     if data.has_numbers and recipe.label_corruption:
         raise GengapError(
             f"The recipe's label_corruption is {recipe.label_corruption}, but the targets are "
             "numbers, which have no other class: leave it out."
         )
-    if min(recipe.batch_size, len(data.labels)) == 1 and _normalises(network):
+    if recipe.inputs_per_step(len(data.labels)) == 1 and _normalises(network):
         raise GengapError(
             "The network has batch normalisation, which cannot work on one input at a time: "
             "use a larger batch_size (and training set)."
@@ -296,11 +302,11 @@ class _Training:
 
     @property
     def reached(self) -> bool:
-        """Whether the last epoch's loss is at most ``stop_at_loss``."""
-        target = self.recipe.stop_at_loss
-        return (
-            target is not None and bool(self.history) and self.history[-1]["train_loss"] <= target
-        )
+        """Whether the last epoch reached every target that the recipe has, and there is one."""
+        if not self.history:
+            return False
+        row = self.history[-1]
+        return self.recipe.is_reached(row["train_loss"], row["train_accuracy"])
 
     @property
     def done(self) -> bool:
@@ -313,7 +319,7 @@ class _Training:
         for module in self.frozen:
             module.eval()
         shuffled = torch.randperm(len(self.labels), generator=self.order).to(self.inputs.device)
-        for batch in batches(shuffled, self.recipe.batch_size):
+        for batch in batches(shuffled, self.recipe.inputs_per_step(len(shuffled))):
             inputs = self.inputs[batch]
             if self.recipe.augmentation:
                 inputs = augment(inputs, self.recipe.augmentation, self.chance)

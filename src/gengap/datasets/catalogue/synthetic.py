@@ -42,7 +42,7 @@ def gaussians(count: int, rng: np.random.Generator) -> Samples:
 
 
 @dataset("two_spirals", Drawn, classes=2)
-def two_spirals(count: int, rng: np.random.Generator) -> Samples:
+def two_spirals(count: int, rng: np.random.Generator, noise: float = SPIRAL_NOISE) -> Samples:
     """Draw two interlocked spirals of three turns (Lang and Witbrock 1988) in the unit disc.
 
     Their 97 points of radius 6.5 (104 - i) / 104 and angle i pi / 16, i = 0..96, become a position
@@ -52,6 +52,7 @@ def two_spirals(count: int, rng: np.random.Generator) -> Samples:
     Args:
         count: number of points.
         rng: draws them.
+        noise: its standard deviation.
 
     Returns:
         Points (n, 2) of two classes.
@@ -62,23 +63,23 @@ def two_spirals(count: int, rng: np.random.Generator) -> Samples:
     angle = 2 * np.pi * SPIRAL_TURNS * along
     sign = 1 - 2 * labels
     points = (sign * radius) * np.stack([np.sin(angle), np.cos(angle)])
-    return _samples(points.T + SPIRAL_NOISE * rng.standard_normal((count, 2)), labels)
+    return _samples(points.T + noise * rng.standard_normal((count, 2)), labels)
 
 
 @dataset("circles", Drawn, classes=2)
-def circles(count: int, rng: np.random.Generator) -> Samples:
+def circles(count: int, rng: np.random.Generator, noise: float = CIRCLE_NOISE) -> Samples:
     """Draw scikit-learn's ``make_circles``: a circle inside another, with noise."""
     from sklearn.datasets import make_circles
 
-    return _samples(*make_circles(count, noise=CIRCLE_NOISE, factor=0.5, random_state=_seed(rng)))
+    return _samples(*make_circles(count, noise=noise, factor=0.5, random_state=_seed(rng)))
 
 
 @dataset("moons", Drawn, classes=2)
-def moons(count: int, rng: np.random.Generator) -> Samples:
+def moons(count: int, rng: np.random.Generator, noise: float = MOON_NOISE) -> Samples:
     """Draw scikit-learn's ``make_moons``: two interleaved half circles, with noise."""
     from sklearn.datasets import make_moons
 
-    return _samples(*make_moons(count, noise=MOON_NOISE, random_state=_seed(rng)))
+    return _samples(*make_moons(count, noise=noise, random_state=_seed(rng)))
 
 
 @dataset("checkerboard", Drawn, classes=2)

@@ -24,7 +24,6 @@ from gengap.studies.claims import (
     by_seed,
     difference,
     exceeds,
-    interval,
     listed,
 )
 from gengap.studies.corneanu2020 import gap_law
@@ -250,10 +249,7 @@ def _of_the_law(runs: Sequence[LawRun]) -> list[Claim]:
         for name in ("life", "midlife")
     }
     sizes = " and ".join(f"{len(tables[0])} ({zoo})" for zoo, tables in zoos.items())
-    intervals = "; ".join(
-        "{} {:.2f} ({:.2f} to {:.2f})".format(name, *interval(values))
-        for name, values in correlations.items()
-    )
+    intervals = listed(correlations, separator="; ")
     judged = [
         Claim(
             "Life and midlife are correlated with the gap, whatever the sign",

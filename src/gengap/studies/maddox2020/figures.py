@@ -162,7 +162,8 @@ def _explanations(grid: Grid) -> Figure:
         axes.scatter(values[~fitting], losses[~fitting], s=8, color=GREY, alpha=0.5)
         axes.scatter(values[fitting], losses[fitting], s=10, color=PALETTE[0])
         mean, low, high = interval(correlations_by_seed(values, losses, fitting))
-        axes.set_title(f"ρ = {mean:.2f}\n[{low:.2f}, {high:.2f}]")
+        spread = f"\n[{low:.2f}, {high:.2f}]" if np.isfinite([low, high]).all() else ""
+        axes.set_title(f"ρ = {mean:.2f}{spread}")
         axes.set_xlabel(title.replace(" of the ", "\nof the ").replace("effective ", "effective\n"))
         axes.set_xscale("linear" if title == "sharpness" else "log")
         axes.xaxis.set_minor_formatter(NullFormatter())

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
-from gengap.curvature.alignment import Statistic, alignments, g_theta
+from gengap.curvature.alignment import Statistic, alignments, g_theta, unit_gradients
 from gengap.datasets import Split
+from gengap.errors import GengapError
+from gengap.limits import DENSE_LIMIT
 from gengap.networks import Network, parameter_count
 from gengap.studies.context import Context
-from gengap.studies.outcomes import Floats, Floats32
+from gengap.studies.outcomes import Floats, Floats32, Integers
 from gengap.studies.planes import Regions
 from gengap.studies.sabanayagam2023.starts import Fit
 from gengap.studies.spectra import LEADING, Eigenpairs, eigenpairs_of
 
 RANDOM_VECTORS = 10
+
+Gradient = Literal["predicted", "label", "random"] | int
+"""The class of whose loss an input's gradient is: the predicted one as in the paper, its label (of
+a point of a plane: that of the nearest training input), one drawn at random, or a fixed one."""
 
 
 @dataclass(frozen=True)
@@ -92,17 +100,41 @@ def measure(
     loss: str = "cross_entropy",
     *,
     leading: int = LEADING,
+    dense_limit: int = DENSE_LIMIT,
     threshold: Statistic | float = "mean",
+    name: str | None = None,
+    hessian_of: Split | None = None,
 ) -> tuple[Eigenpairs, Measures]:
     """Compute the eigenpairs of the Hessian of a training split's loss, and G_theta from them.
 
-    The context's seed draws the random vectors of G_theta, the same for all networks of a run;
-    ``leading`` is that of :func:`gengap.studies.spectra.eigenpairs_of`.
+    The context's seed draws the random vectors of G_theta, the same for all networks of a run.
+
+    Args:
+        context: seed, and the files that were asked for.
+        network: the network with its weights.
+        data: the training data.
+        loss: of training.
+        leading: see :func:`gengap.studies.spectra.eigenpairs_of`.
+        dense_limit: likewise.
+        threshold: of G_theta.
+        name: of the network among those of the run, for its files; None writes none.
+        hessian_of: the data of the Hessian's loss, if they are not all training data.
 
     Returns:
         The eigenpairs and the measures.
     """
-    pairs = eigenpairs_of(context, network, data, loss, leading)
+    pairs = eigenpairs_of(
+        context,
+        network,
+        hessian_of or data,
+        loss,
+        leading,
+        dense_limit=dense_limit,
+        name=name,
+    )
+    files = context.files
+    if files is not None and name is not None and "alignments" in files.kinds:
+        files.write_array("alignments", name, alignments(network, data.inputs, pairs.vectors))
     rng = context.generator("random vectors")
     counted = g_theta(network, data.inputs, pairs.vectors, rng, threshold=threshold)
     measures = Measures(
@@ -144,3 +176,37 @@ def random_alignments(context: Context, network: Network, points: Floats32) -> F
     shape = (parameter_count(network), RANDOM_VECTORS)
     vectors = context.generator("control").standard_normal(shape)
     return alignments(network, points, vectors / np.linalg.norm(vectors, axis=0))
+
+
+def gradient_classes(
+    context: Context,
+    gradient: Gradient,
+    points: Floats32,
+    data: Split,
+) -> Integers | None:
+    """Return the class (n,) of whose loss each point's gradient is; None for the predicted ones.
+
+    Raises:
+        GengapError: a fixed class that there is not.
+    """
+    if gradient == "predicted":
+        return None
+    if gradient == "random":
+        return context.generator("random classes").integers(data.classes, size=len(points))
+    if gradient == "label":
+        flat, known = (array.reshape(len(array), -1) for array in (points, data.inputs))
+        return np.asarray(data.labels[cKDTree(known).query(flat)[1]], dtype=np.int64)
+    if not 0 <= gradient < data.classes:
+        raise GengapError(
+            f"The setting 'gradient' is {gradient}: give predicted, label, random or a class "
+            f"from 0 to {data.classes - 1}."
+        )
+    return np.full(len(points), gradient, dtype=np.int64)
+
+
+def coherence(network: Network, data: Split) -> Floats32:
+    """Return the cosines (n, n) of the training inputs' gradients, ordered by their labels."""
+    order = np.argsort(data.labels, kind="stable")
+    batches = unit_gradients(network, data.inputs[order])
+    gradients = np.concatenate([part.numpy(force=True) for _, part in batches])
+    return np.asarray(gradients @ gradients.T, dtype=np.float32)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from torch import Tensor
 
 from gengap.datasets import Dataset
 from gengap.errors import GengapError
 from gengap.networks import Network, weights_of
 from gengap.studies.context import Context
+from gengap.studies.outcomes import Integers
 from gengap.studies.solving import Solution, build_network, recipe_for, solve, untrained_network
 from gengap.tasks.zoo import network_spec
 from gengap.training import set_initial_weights
@@ -71,6 +73,8 @@ def train_from(
     *,
     first: Mapping[str, Tensor] | str | Path | None = None,
     checkpoints: Sequence[int] = (),
+    within: Sequence[Sequence[int]] | None = None,
+    name: str | None = None,
 ) -> Solution:
     """Train a network from one of the paper's starts.
 
@@ -88,6 +92,18 @@ def train_from(
     Initial weights, order of inputs and permutation depend on the seed alone, so that the setups of
     one seed differ in their start only. The network is given as to :func:`network_keywords`.
 
+    Args:
+        context: seed, device and the files that were asked for.
+        data: training and test split.
+        network: its keywords.
+        training: entries of the recipe.
+        setup: the start.
+        first: the weights that some setups start from.
+        checkpoints: epochs whose weights are kept.
+        within: groups of classes, a hierarchy, whose labels are permuted among the inputs of the
+            group alone; None permutes all. For random labels.
+        name: of the network among those of the run; None takes the setup.
+
     Returns:
         The trained network.
 
@@ -99,15 +115,49 @@ def train_from(
         raise GengapError(f"The setup {setup} and its first weights do not fit: {remedy}.")
     keywords = network_keywords(network, data, training.get("loss"))
     if setup == "random_labels":
-        labels = context.generator("permuted labels").permutation(data.train.labels)
-        permuted = data.train.with_labels(labels)
-        data = dataclasses.replace(data, train=permuted)
+        labels = permuted_labels(context, data.train.labels, data.classes, within)
+        data = dataclasses.replace(data, train=data.train.with_labels(labels))
     module = build_network(context, data, keywords)
     if setup == "large_norm":
         set_initial_weights(module, recipe_for(context, training), first)
         fresh = untrained_network(context, data, keywords, training)
         first = scaled_weights(fresh, parameter_norm(module))
-    return solve(context, data, module, training, start=first, checkpoints=checkpoints)
+    return solve(
+        context,
+        data,
+        module,
+        training,
+        start=first,
+        checkpoints=checkpoints,
+        name=name or setup,
+    )
+
+
+def permuted_labels(
+    context: Context, labels: Integers, classes: int, within: Sequence[Sequence[int]] | None
+) -> Integers:
+    """Permute labels (n,) at random: all of them, or those within each group of classes.
+
+    Returns:
+        The labels; within groups, each input keeps the group of its class.
+
+    Raises:
+        GengapError: a group names a class that there is not, or that another group has.
+    """
+    rng = context.generator("permuted labels")
+    if within is None:
+        return rng.permutation(labels)
+    listed = [label for group in within for label in group]
+    if len(set(listed)) < len(listed) or not set(listed) <= set(range(classes)):
+        raise GengapError(
+            f"The setting 'permuted_within' is {[list(group) for group in within]}: give groups of "
+            f"classes from 0 to {classes - 1}, each class in at most one."
+        )
+    permuted = labels.copy()
+    for group in within:
+        rows = np.flatnonzero(np.isin(labels, group))
+        permuted[rows] = rng.permutation(labels[rows])
+    return permuted
 
 
 def network_keywords(
@@ -135,8 +185,18 @@ def network_keywords(
             "no softmax can be added, but the setting 'loss' is nll, which needs one: give "
             "'network' a 'template' or a 'model_config', or choose another 'loss'."
         )
+    if not {"template", "model_config"} & set(network):
+        raise GengapError(
+            "The setting 'network' is made elsewhere and takes no softmax, but the "
+            "setting 'loss' is nll, which needs one: choose another 'loss'."
+        )
     spec = network_spec(network, data.input_shape, data.classes)
     return {**spec, "model_config": [*spec["model_config"], SOFTMAX]}
+
+
+def network_name(setup: str, level: float | None) -> str:
+    """Return the name of a measured network: its setup, and whether it has a matched loss."""
+    return setup if level is None else f"{setup}_matched"
 
 
 def parameter_norm(network: Network) -> float:

@@ -46,6 +46,6 @@ def run(context: Context, settings: Settings) -> Result:
     networks = []
     for width in settings.widths:
         network = {**settings.network, "width": width}
-        solution = solve(context, data, network, settings.training)
+        solution = solve(context, data, network, settings.training, name=f"width_{width}")
         networks.append(measure(context, solution, settings.eigenvalues))
     return Result(join(networks, np.stack), np.array(settings.widths))

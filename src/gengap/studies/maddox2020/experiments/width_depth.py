@@ -50,7 +50,8 @@ def run(context: Context, settings: Settings) -> Result:
         row = []
         for width in settings.widths:
             network = {**settings.network, "width": width, "depth": depth}
-            solution = solve(context, data, network, settings.training)
+            name = f"width_{width}_depth_{depth}"
+            solution = solve(context, data, network, settings.training, name=name)
             row.append(measure(context, solution, settings.eigenvalues))
         rows.append(join(row, np.stack))
     return Result(join(rows, np.stack), np.array(settings.widths), np.array(settings.depths))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -10,14 +10,28 @@ import numpy as np
 
 from gengap.curvature.alignment import Statistic, alignments
 from gengap.datasets import Split
+from gengap.limits import DENSE_LIMIT
 from gengap.networks import Network
 from gengap.studies.claims import rank_correlation
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
-from gengap.studies.planes import plane_around
-from gengap.studies.sabanayagam2023.quantities import AlignmentMaps, Compared, Measures, measure
+from gengap.studies.planes import Plane, plane_around
+from gengap.studies.sabanayagam2023.quantities import (
+    AlignmentMaps,
+    Compared,
+    Measures,
+    coherence,
+    gradient_classes,
+    measure,
+)
 from gengap.studies.sabanayagam2023.rescaling import matched, reparameterised
-from gengap.studies.sabanayagam2023.starts import Fit, RandomLabels, parameter_norm, train_from
+from gengap.studies.sabanayagam2023.starts import (
+    Fit,
+    RandomLabels,
+    network_name,
+    parameter_norm,
+    train_from,
+)
 from gengap.studies.solving import Solution
 from gengap.studies.spectra import LEADING
 
@@ -26,8 +40,6 @@ COMPARED: tuple[Setup, ...] = get_args(Setup)
 
 TOP = 25
 """Eigenvectors whose alignment with each sample is kept."""
-
-MAPPED = 5
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,12 @@ class Settings:
         factor: of the reparameterisation: the first layer times it, the second divided by it.
         threshold: of G_theta.
         leading: eigenpairs, where the Hessian is too large to be formed.
+        dense_limit: most parameters for which the whole Hessian is formed and all eigenpairs are
+            computed, in 24 bytes for each pair of parameters (10,703 parameters: 2.75 GB).
+        vectors: top eigenvectors whose alignment is mapped.
+        gradient: the class of whose loss the gradients of the samples and of the maps are, see
+            :data:`gengap.studies.sabanayagam2023.quantities.Gradient`.
+        permuted_within: groups of classes in which random labels are permuted; None permutes all.
     """
 
     dataset: Mapping[str, Any]
@@ -60,6 +78,10 @@ class Settings:
     factor: float = 5.0
     threshold: Statistic | float = "mean"
     leading: int = LEADING
+    dense_limit: int = DENSE_LIMIT
+    vectors: int = 5
+    gradient: Literal["predicted", "label", "random"] | int = "predicted"
+    permuted_within: Sequence[Sequence[int]] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +96,8 @@ class ComplexitySolution(Compared):
             after it, and of the eigenvectors' mean |A_i|.
         alignments: of the samples with the top eigenvectors, (n, k).
         eigenvalues: descending.
+        rescaled_maps, rescaled_eigenvalues: of the reparameterised network.
+        coherence: cosines of the samples' gradients, ordered by their labels, (n, n).
     """
 
     epochs: int
@@ -86,6 +110,9 @@ class ComplexitySolution(Compared):
     maps: AlignmentMaps
     alignments: Floats32
     eigenvalues: Floats
+    rescaled_maps: AlignmentMaps
+    rescaled_eigenvalues: Floats
+    coherence: Floats32
 
 
 @dataclass(frozen=True)
@@ -113,7 +140,14 @@ def run(context: Context, settings: Settings) -> Result:
     """Train from each start and measure each solution, as it is and reparameterised."""
     data = load_dataset(context, settings.dataset)
     recipe = {**settings.training, **settings.random_training}
-    random = train_from(context, data, settings.network, recipe, "random_labels")
+    random = train_from(
+        context,
+        data,
+        settings.network,
+        recipe,
+        "random_labels",
+        within=settings.permuted_within,
+    )
     trained = {}
     for setup in COMPARED:
         recipe = _recipe(settings, setup)
@@ -123,6 +157,10 @@ def run(context: Context, settings: Settings) -> Result:
     level = None
     if settings.protocol == "matched":
         networks, level = matched(networks, data.train, settings.loss)
+        if context.files is not None:
+            for setup in COMPARED:
+                name = network_name(setup, level)
+                context.files.write_network(name, networks[setup], data.train)
     return Result(
         random_labels=RandomLabels.of(random),
         random_labels_norm=parameter_norm(random.network),
@@ -130,7 +168,14 @@ def run(context: Context, settings: Settings) -> Result:
         points=data.train.inputs,
         labels=data.train.labels,
         solutions={
-            setup: _measured(context, settings, data.train, trained[setup], networks[setup])
+            setup: _measured(
+                context,
+                settings,
+                data.train,
+                network_name(setup, level),
+                trained[setup],
+                networks[setup],
+            )
             for setup in COMPARED
         },
     )
@@ -144,34 +189,77 @@ def _recipe(settings: Settings, setup: Setup) -> dict[str, Any]:
 
 
 def _measured(
-    context: Context, settings: Settings, data: Split, solution: Solution, network: Network
+    context: Context,
+    settings: Settings,
+    data: Split,
+    name: str,
+    solution: Solution,
+    network: Network,
 ) -> ComplexitySolution:
     """What is measured of a trained solution by its network, which may be scaled."""
     plane = plane_around(data.inputs, settings.side)
     sharper = reparameterised(network, settings.factor)
-    (pairs, measures), (sharper_pairs, rescaled) = (
-        measure(context, variant, data, leading=settings.leading, threshold=settings.threshold)
-        for variant in (network, sharper)
-    )
-    regions = plane.regions(network)
-    before = alignments(network, data.inputs, pairs.vectors[:, :TOP]).astype(np.float32)
-    after = alignments(sharper, data.inputs, sharper_pairs.vectors[:, :TOP]).astype(np.float32)
-    samples, vectors = _kept_rankings(before, after)
-    maps = AlignmentMaps.of(regions, alignments(network, plane.points, pairs.vectors[:, :MAPPED]))
+    # One after another: all eigenvectors of a network can take gigabytes.
+    own = _seen(context, settings, data, network, plane, name)
+    rescaled = _seen(context, settings, data, sharper, plane, f"{name}_rescaled")
+    if context.files is not None:
+        context.files.write_network(f"{name}_rescaled", sharper, data)
+    samples, vectors = _kept_rankings(own.alignments, rescaled.alignments)
     return ComplexitySolution(
         fit=Fit.of(solution),
-        measures=measures,
+        measures=own.measures,
         epochs=solution.result.epochs,
         norm=parameter_norm(solution.network),
-        boundary_length=regions.length,
-        rescaled=rescaled,
-        rescaled_boundary_length=plane.regions(sharper).length,
+        boundary_length=own.boundary_length,
+        rescaled=rescaled.measures,
+        rescaled_boundary_length=rescaled.boundary_length,
         ranking_of_samples=samples,
         ranking_of_vectors=vectors,
-        maps=maps,
-        alignments=before,
-        eigenvalues=pairs.values,
+        maps=own.maps,
+        alignments=own.alignments,
+        eigenvalues=own.eigenvalues,
+        rescaled_maps=rescaled.maps,
+        rescaled_eigenvalues=rescaled.eigenvalues[: settings.vectors],
+        coherence=coherence(network, data),
     )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the eigenvectors of one network show."""
+
+    measures: Measures
+    boundary_length: float
+    maps: AlignmentMaps
+    alignments: Floats32
+    eigenvalues: Floats
+
+
+def _seen(
+    context: Context, settings: Settings, data: Split, network: Network, plane: Plane, name: str
+) -> _Seen:
+    pairs, measures = measure(
+        context,
+        network,
+        data,
+        leading=settings.leading,
+        dense_limit=settings.dense_limit,
+        threshold=settings.threshold,
+        name=name,
+    )
+    regions = plane.regions(network)
+    over_plane, over_samples = (
+        alignments(
+            network,
+            points,
+            pairs.vectors[:, :count],
+            classes=gradient_classes(context, settings.gradient, points, data),
+        )
+        for points, count in ((plane.points, settings.vectors), (data.inputs, TOP))
+    )
+    maps = AlignmentMaps.of(regions, over_plane)
+    samples = over_samples.astype(np.float32)
+    return _Seen(measures, regions.length, maps, samples, pairs.values)
 
 
 def _kept_rankings(before: Floats32, after: Floats32) -> tuple[float, float]:

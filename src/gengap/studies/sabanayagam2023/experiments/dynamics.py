@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gengap.curvature.collapse import collapse_of
+from gengap.limits import DENSE_LIMIT
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.outcomes import ExperimentResult, Floats, Integers, Run
 from gengap.studies.sabanayagam2023.quantities import measure
@@ -18,7 +19,14 @@ from gengap.studies.solving import Solution
 
 @dataclass(frozen=True)
 class Settings:
-    """One dataset, the starts, and the epochs, ascending from 0, at which networks are measured."""
+    """One dataset, the starts, and when networks are measured.
+
+    Attributes:
+        checkpoints: epochs, ascending from 0.
+        setups: the starts.
+        dense_limit: most parameters for which the whole Hessian is formed and all eigenpairs are
+            computed, in 24 bytes for each pair of parameters (10,703 parameters: 2.75 GB).
+    """
 
     dataset: Mapping[str, Any]
     network: Mapping[str, Any]
@@ -26,6 +34,7 @@ class Settings:
     random_training: Mapping[str, Any]
     checkpoints: Sequence[int]
     setups: Sequence[Literal["normal", "adversarial", "large_norm"]] = ("normal", "adversarial")
+    dense_limit: int = DENSE_LIMIT
 
 
 @dataclass(frozen=True)
@@ -56,14 +65,20 @@ def run(context: Context, settings: Settings) -> Result:
             first=None if setup == "normal" else random.result.weights,
             checkpoints=settings.checkpoints,
         )
-        rows = [_measured(context, solution, epoch) for epoch in settings.checkpoints]
+        rows = [
+            _measured(context, solution, epoch, settings.dense_limit, f"{setup}_epoch_{epoch}")
+            for epoch in settings.checkpoints
+        ]
         curves[setup] = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     return Result(RandomLabels.of(random), np.array(settings.checkpoints), curves)
 
 
-def _measured(context: Context, solution: Solution, epoch: int) -> dict[str, float]:
+def _measured(
+    context: Context, solution: Solution, epoch: int, dense_limit: int, name: str
+) -> dict[str, float]:
     solution.set_checkpoint(epoch)
-    _, measures = measure(context, solution.network, solution.train)
+    network, train = solution.network, solution.train
+    _, measures = measure(context, network, train, dense_limit=dense_limit, name=name)
     return {
         "train_loss": solution.on_train()[0],
         "test_accuracy": solution.on_test()[1],

@@ -12,14 +12,16 @@ from sklearn.manifold import TSNE
 from gengap.curvature.alignment import alignments
 from gengap.datasets import Dataset
 from gengap.errors import GengapError
+from gengap.limits import DENSE_LIMIT
 from gengap.networks import Network
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.studies.sabanayagam2023.quantities import Compared, measure, random_alignments
 from gengap.studies.sabanayagam2023.rescaling import matched
-from gengap.studies.sabanayagam2023.starts import Fit, RandomLabels, train_from
+from gengap.studies.sabanayagam2023.starts import Fit, RandomLabels, network_name, train_from
 
-LARGEST_EMBEDDED = 3000
+LARGEST_EMBEDDED = 20_000
+"""Most images for t-SNE; the neighbours of so many are found by comparing all pairs."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Settings:
         matched_loss: cross-entropy at which to compare, by scaling the logits; None takes the
             networks as they are.
         leading: eigenpairs, where the Hessian is too large to be formed.
+        dense_limit: most parameters for which the whole Hessian is formed and all eigenpairs are
+            computed, in 24 bytes for each pair of parameters (10,703 parameters: 2.75 GB).
     """
 
     dataset: Mapping[str, Any]
@@ -48,6 +52,7 @@ class Settings:
     start: str | None = None
     matched_loss: float | None = None
     leading: int = 60
+    dense_limit: int = DENSE_LIMIT
 
 
 @dataclass(frozen=True)
@@ -118,12 +123,17 @@ def run(context: Context, settings: Settings) -> Result:
     level = None
     if settings.matched_loss is not None:
         networks, level = matched(networks, data.train, settings.matched_loss)
+        if context.files is not None:
+            for name, network in networks.items():
+                context.files.write_network(network_name(name, level), network, data.train)
     return Result(
         random_labels=RandomLabels.of(random) if random else None,
         matched_loss=level,
         labels=data.train.labels,
         solutions={
-            setup: _measured(context, settings, data, fits[setup], network)
+            setup: _measured(
+                context, settings, data, network_name(setup, level), fits[setup], network
+            )
             for setup, network in networks.items()
         },
         embedding=_embedding(context, data.train.inputs),
@@ -131,10 +141,18 @@ def run(context: Context, settings: Settings) -> Result:
 
 
 def _measured(
-    context: Context, settings: Settings, data: Dataset, fit: Fit, network: Network
+    context: Context, settings: Settings, data: Dataset, name: str, fit: Fit, network: Network
 ) -> ImagesSolution:
     train, leading = data.train, settings.leading
-    pairs, measures = measure(context, network, train, settings.loss, leading=leading)
+    pairs, measures = measure(
+        context,
+        network,
+        train,
+        settings.loss,
+        leading=leading,
+        dense_limit=settings.dense_limit,
+        name=name,
+    )
     aligned = alignments(network, train.inputs, pairs.vectors[:, :leading])
     control = random_alignments(context, network, train.inputs)
     return ImagesSolution(

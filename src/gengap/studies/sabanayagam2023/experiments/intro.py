@@ -57,6 +57,7 @@ class Result(ExperimentResult):
         flips: whether the alignment with v1, v2 changes its sign there, (sections, 2).
         inputs, labels: of the training split, (6,).
         eigenvalues: all, descending.
+        vectors: components of v1 and v2 (parameters, 2), in the order of the gradients.
         steps, surface: coordinates along v1 and v2, and losses, v2 first.
     """
 
@@ -70,6 +71,7 @@ class Result(ExperimentResult):
     inputs: Floats32
     labels: Integers
     eigenvalues: Floats
+    vectors: Floats
     steps: Floats
     surface: Floats
 
@@ -82,26 +84,28 @@ def run(context: Context, settings: Settings) -> Result:
     data = load_dataset(context, {"name": "intro1d"})
     solution = train_from(context, data, settings.network, settings.training, "normal")
     network = solution.network
-    pairs = eigenpairs_of(context, network, data.train, "cross_entropy")
+    pairs = eigenpairs_of(context, network, data.train, "cross_entropy", name="normal")
     x = np.linspace(LOW, HIGH, settings.points, dtype=np.float32)[:, np.newaxis]
     leading = pairs.vectors[:, :LEADING]
     aligned = alignments(network, x, leading)
     gradients = np.concatenate([part.numpy(force=True) for _, part in unit_gradients(network, x)])
     with torch.no_grad():
         outputs = logits(network, tensor_of(x, device_of(network)))
+    order = _clustered(gradients)
     sections = np.flatnonzero(np.diff(predicted_classes(network, x)))
     steps = np.linspace(-settings.reach, settings.reach, settings.surface)
     return Result(
         fit=Fit.of(solution),
         x=x[:, 0],
         logits=outputs.numpy(force=True),
-        gradients=gradients.T[_clustered(gradients)].astype(np.float32),
+        gradients=gradients.T[order].astype(np.float32),
         alignments=aligned,
         sections=x[sections, 0],
         flips=_flips(aligned, sections),
         inputs=data.train.inputs[:, 0],
         labels=data.train.labels,
         eigenvalues=pairs.values,
+        vectors=leading[order],
         steps=steps,
         surface=_surface(network, data.train.inputs, data.train.labels, leading, steps),
     )

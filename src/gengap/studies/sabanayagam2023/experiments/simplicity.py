@@ -11,18 +11,18 @@ import numpy as np
 from gengap.curvature.alignment import alignments
 from gengap.curvature.margin import ALIGNED, REACHED, boundary_search, estimate_margin
 from gengap.datasets import Split
+from gengap.limits import DENSE_LIMIT
 from gengap.networks import Network
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.studies.planes import plane_around
 from gengap.studies.sabanayagam2023.quantities import AlignmentMaps, Compared, measure
 from gengap.studies.sabanayagam2023.rescaling import matched
-from gengap.studies.sabanayagam2023.starts import Fit, train_from
+from gengap.studies.sabanayagam2023.starts import Fit, network_name, train_from
 from gengap.studies.solving import Solution
 
 Setup = Literal["normal", "noisy_start"]
 COMPARED: tuple[Setup, ...] = get_args(Setup)
-MAPPED = 3
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,9 @@ class Settings:
         side: points along each side of the plane.
         starts: of the points that are moved to alignment 1: training inputs, drawn at random.
         steps: by which they are moved.
+        dense_limit: most parameters for which the whole Hessian is formed and all eigenpairs are
+            computed, in 24 bytes for each pair of parameters (10,703 parameters: 2.75 GB).
+        vectors: top eigenvectors whose alignment is mapped.
     """
 
     dataset: Mapping[str, Any]
@@ -46,6 +49,8 @@ class Settings:
     side: int = 60
     starts: int = 20
     steps: int = 300
+    dense_limit: int = DENSE_LIMIT
+    vectors: int = 3
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,9 @@ def run(context: Context, settings: Settings) -> Result:
     data, noisy = (
         load_dataset(context, keywords) for keywords in (settings.dataset, settings.noisy)
     )
-    first = train_from(context, noisy, settings.network, settings.training, "normal")
+    first = train_from(
+        context, noisy, settings.network, settings.training, "normal", name="noisy_variant"
+    )
     starts = {"normal": None, "noisy_start": first.result.weights}
     trained: dict[str, Solution] = {
         setup: train_from(
@@ -133,7 +140,10 @@ def run(context: Context, settings: Settings) -> Result:
     solutions = {}
     for setup, network in networks.items():
         fit = Fit.of(trained[setup])
-        solutions[setup] = _measured(context, settings, data.train, fit, network)
+        name = network_name(setup, level)
+        if context.files is not None:
+            context.files.write_network(name, network, data.train)
+        solutions[setup] = _measured(context, settings, data.train, name, fit, network)
     return Result(
         noisy_accuracy=first.final_accuracy,
         matched_loss=level,
@@ -144,12 +154,12 @@ def run(context: Context, settings: Settings) -> Result:
 
 
 def _measured(
-    context: Context, settings: Settings, data: Split, fit: Fit, network: Network
+    context: Context, settings: Settings, data: Split, name: str, fit: Fit, network: Network
 ) -> SimplicitySolution:
-    pairs, measures = measure(context, network, data)
+    pairs, measures = measure(context, network, data, dense_limit=settings.dense_limit, name=name)
     plane = plane_around(data.inputs, settings.side)
     regions = plane.regions(network)
-    mapped = alignments(network, plane.points, pairs.vectors[:, :MAPPED])
+    mapped = alignments(network, plane.points, pairs.vectors[:, : settings.vectors])
     return SimplicitySolution(
         fit=fit,
         measures=measures,
