@@ -107,8 +107,8 @@ def draws_line(draws: int) -> str:
     if draws == 1:
         return "one draw: networks on another draw are declined, since how draws differ is unknown"
     if draws == 2:
-        return "two draws: intervals for another draw are very wide (Student's t, 1 degree)"
-    return f"intervals for another draw allow for the few draws (Student's t, {draws - 1} degrees)"
+        return "two draws: intervals for another draw are wide, since how draws differ is uncertain"
+    return f"intervals for another draw allow for what {draws} draws leave uncertain"
 
 
 def number(value: float | None) -> str:

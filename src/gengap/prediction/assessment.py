@@ -45,11 +45,24 @@ def folds_of(draws: np.ndarray, grid: pd.DataFrame, rng: np.random.Generator) ->
 
     Returns:
         (networks,) int64: the draw, or one of ``MOST_FOLDS`` sets of draws; where there are too few
-        draws, one of at most ``GRID_FOLDS`` balanced sets of grid points; of networks, where there
-        are too few points.
+        draws, the folds of :func:`point_folds`.
     """
     if len(np.unique(draws)) >= LEAST_DRAWS:
         return np.unique(draws, return_inverse=True)[1].astype(np.int64) % MOST_FOLDS
+    return point_folds(grid, rng)
+
+
+def point_folds(grid: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+    """Divide networks into folds of grid points.
+
+    Args:
+        grid: hyper-parameters, one row a network.
+        rng: divides the points.
+
+    Returns:
+        (networks,) int64: one of at most ``GRID_FOLDS`` balanced sets of grid points; of networks,
+        where there are fewer than ``LEAST_DRAWS`` points.
+    """
     points = grid_points(grid)
     if len(np.unique(points)) < LEAST_DRAWS:
         points = np.arange(len(grid))

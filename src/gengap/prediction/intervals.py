@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from gengap.prediction.predictors import CrossValidation
 
@@ -72,9 +72,16 @@ def draw_half_width(errors: np.ndarray, draws: np.ndarray, level: float = LEVEL)
 
         s^2 = (1 - 1 / D^2) mean e_d^2
 
-    estimates the latter with D - 1 degrees of freedom. With an error w of its own, which is one of
-    the networks' errors less the mean of their draw, a new network has the error w + s t, where t
-    has Student's distribution; the half width h has P(|w + s t| <= h) = level.
+    estimates the latter with D - 1 degrees of freedom. The n networks' errors less the mean of
+    their draw, w, have a variance u with n - D degrees of freedom. The sum s^2 + u has about
+
+        f = (s^2 + u)^2 / (s^4 / (D - 1) + u^2 / (n - D))
+
+    degrees of freedom (Satterthwaite, "An approximate distribution of estimates of variance
+    components", Biometrics Bulletin 2, 1946). With a standard normal z and one of the errors w, let
+    P(|w + s z| <= q) = level. The half width is q times the ratio of Student's quantile with f
+    degrees of freedom to the normal one. Without errors of draws it is the quantile of |w|;
+    without errors of networks, s times Student's quantile with D - 1 degrees of freedom.
 
     A distribution-free interval for a new draw needs (D + 1) (1 - level) >= 1, i.e. nine draws for
     90 % (Dunn, Wasserman and Ramdas, "Distribution-free prediction sets for two-layer hierarchical
@@ -87,23 +94,26 @@ def draw_half_width(errors: np.ndarray, draws: np.ndarray, level: float = LEVEL)
         level: nominal coverage.
 
     Returns:
-        The half width h.
+        The half width.
     """
     _, codes, sizes = np.unique(draws, return_inverse=True, return_counts=True)
     means = np.bincount(codes, errors) / sizes
-    scale = math.sqrt((1 - 1 / len(sizes) ** 2) * np.mean(means**2))
-    own = np.abs(errors - means[codes])
-    if not scale:
-        return float(np.quantile(own, level, method="higher"))
+    count, within = len(sizes), max(1, len(errors) - len(sizes))
+    of_draw = (1 - 1 / count**2) * float(np.mean(means**2))
+    own = errors - means[codes]
+    if not of_draw:
+        return float(np.quantile(np.abs(own), level, method="higher"))
+    of_network, scale = float(own @ own) / within, math.sqrt(of_draw)
 
     def excess(half: float) -> float:
-        within = stdtr(len(sizes) - 1, (half - own) / scale)
-        below = stdtr(len(sizes) - 1, (-half - own) / scale)
-        return float(np.mean(within - below)) - level
+        return float(np.mean(ndtr((half - own) / scale) - ndtr((-half - own) / scale))) - level
 
-    # Half of the rest of the probability on either side is left to t alone.
-    most = float(own.max() - scale * stdtrit(len(sizes) - 1, (1 - level) / 4))
-    return float(brentq(excess, 0.0, most, xtol=1e-6 * most))
+    # Half of the rest of the probability on either side is left to the normal variable alone.
+    most = float(np.abs(own).max() - scale * ndtri((1 - level) / 4))
+    normal = float(brentq(excess, 0.0, most, xtol=1e-6 * most))
+    freedom = (of_draw + of_network) ** 2 / (of_draw**2 / (count - 1) + of_network**2 / within)
+    tail = (1 + level) / 2
+    return float(normal * stdtrit(freedom, tail) / ndtri(tail))
 
 
 def intervals_of(

@@ -145,8 +145,9 @@ def predict(
     """Predict the gap of a network from its weights and its training data.
 
     The measures that the reference needs are computed as they were there. The interval is a CV+
-    interval whose folds are draws of the training data, or else grid points; it is wider where few
-    draws leave open how much another one matters. Unless ``hyper_parameters`` says that the network
+    interval. Its folds are draws of the training data, and it is wider where few draws leave open
+    how much another one matters; or grid points, where the network was trained on a draw of the
+    reference, or the reference has one draw. Unless ``hyper_parameters`` says that the network
     is of a kind that the reference has, it is the wider one of that and of the interval that
     networks with left-out hyper-parameters need.
 
@@ -395,7 +396,7 @@ def doubts_of_data(data: Split, reference: Reference) -> tuple[list[str], list[s
         ], []
     if draws == 2:
         return [], [
-            "The reference has two draws of the training data, so the interval is very wide: add "
+            "The reference has two draws of the training data, so the interval is wide: add "
             "replicates."
         ]
     return [], []
@@ -694,6 +695,9 @@ def _ends(
     left_out = reference.folds
     if by_draw and reference.fold_draws is None:
         left_out = reference.draws
+    elif not by_draw and reference.fold_draws is not None:
+        # The draw is known, so its error is no part of what is to be covered.
+        left_out = reference.point_folds
     centres, errors, draws = [], [], []
     for known, near, candidate in groups:
         for one in np.unique(left_out[near]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from gengap.prediction.assessment import (
     Shift,
     assess,
     folds_of,
+    point_folds,
     r2_score,
 )
 from gengap.prediction.data import ReferenceData, digest_of_rows, row_digests
@@ -226,6 +228,11 @@ class Reference(Measured):
             r2_with_only=r2_with_only,
             r2_of_hyper_parameters=alone,
         )
+
+    @cached_property
+    def point_folds(self) -> np.ndarray:
+        """(networks,) int64: folds of grid points, for networks on a draw of the reference."""
+        return point_folds(self.grid, generator(0, "prediction", "folds"))
 
     def hyper_parameter_columns(self, given: Sequence[Mapping[str, Any]] = ()) -> np.ndarray:
         """Return indicators of the hyper-parameters' levels.

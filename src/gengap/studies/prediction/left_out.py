@@ -11,6 +11,7 @@ import pandas as pd
 from gengap.evaluation.designs import hyper_parameter_design, levels
 from gengap.limits import LEAST_REFERENCE
 from gengap.names import DECLINED
+from gengap.prediction.assessment import point_folds
 from gengap.prediction.intervals import nested_intervals
 from gengap.prediction.predicting import Newcomer, doubts_of_training, judged
 from gengap.prediction.predictors import cross_validate
@@ -195,8 +196,12 @@ def by_columns(networks: Measured, split: Split) -> dict[str, pd.DataFrame]:
     rows = split.known | split.unknown
     part = networks.part(rows)
     known = split.known[rows]
+    by_draw = not np.isin(part.draws[~known], part.draws[known]).all()
+    if by_draw:
+        codes = np.unique(part.draws[known], return_inverse=True)[1]
+    else:
+        codes = point_folds(part.grid[known], generator(0, "studies", "prediction", "points"))
     # The unknown networks are a fold of their own, which all the known ones predict.
-    _, codes = np.unique(part.draws[known], return_inverse=True)
     folds = np.full(len(known), codes.max() + 1)
     folds[known] = codes
     columns = {
@@ -207,7 +212,7 @@ def by_columns(networks: Measured, split: Split) -> dict[str, pd.DataFrame]:
     tables = {}
     for name, (values, candidate) in columns.items():
         validation = cross_validate(values, part.gaps, folds, known)
-        low, high = nested_intervals(validation, part.draws, candidate)
+        low, high = nested_intervals(validation, part.draws if by_draw else None, candidate)
         ends = {"prediction": validation.nested(candidate), "low": low, "high": high}
         table = pd.DataFrame({key: ends[key][~known] for key in ends})
         tables[name] = table.assign(declined=False)
