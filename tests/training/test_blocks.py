@@ -15,7 +15,8 @@ from gengap.networks import TEMPLATES, build, weights_of
 from gengap.training import Recipe, optimisers, train
 from gengap.training.blocks import over_blocks
 
-KINDS: list[tuple[type[optim.Optimizer], dict[str, Any]]] = [
+Kind = type[optim.Adam] | type[optim.SGD]
+KINDS: list[tuple[Kind, dict[str, Any]]] = [
     (optim.Adam, {}),
     (optim.Adam, {"weight_decay": 0.01}),
     (optim.AdamW, {"weight_decay": 0.03}),
@@ -53,7 +54,7 @@ def run(
 @pytest.mark.parametrize("absent", [0.0, 0.2])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_steps_are_those_of_torch(
-    kind: type[optim.Optimizer], keywords: dict[str, Any], absent: float, seed: int
+    kind: Kind, keywords: dict[str, Any], absent: float, seed: int
 ) -> None:
     dtypes = [torch.float32, torch.float64]
     ours, theirs = parameters(dtypes, seed), parameters(dtypes, seed)
@@ -78,9 +79,7 @@ def test_a_parameter_that_never_has_a_gradient_keeps_its_value() -> None:
 
 
 @pytest.mark.parametrize(("kind", "keywords"), KINDS)
-def test_a_restored_state_goes_on_to_the_same_bytes(
-    kind: type[optim.Optimizer], keywords: dict[str, Any]
-) -> None:
+def test_a_restored_state_goes_on_to_the_same_bytes(kind: Kind, keywords: dict[str, Any]) -> None:
     whole, halves = parameters([torch.float32], 4), parameters([torch.float32], 4)
     steps = over_blocks(kind, whole, lr=0.05, **keywords)
     first = over_blocks(kind, halves, lr=0.05, **keywords)

@@ -27,7 +27,10 @@ def over_blocks(
     Returns:
         The optimiser; its parameter group holds the vectors.
     """
-    return type(kind.__name__, (_OverBlocks, kind), {})(parameters, **keywords)
+    optimiser: optim.Optimizer = type(kind.__name__, (_OverBlocks, kind), {})(
+        parameters, **keywords
+    )
+    return optimiser
 
 
 class _Block:
@@ -56,7 +59,7 @@ class _Block:
     def parts(self, vector: Tensor) -> list[Tensor]:
         """Return views of a vector, one in the shape of each parameter."""
         sizes = [parameter.numel() for parameter in self.parameters]
-        parts = vector[: sum(sizes)].split(sizes)
+        parts = torch.split(vector, sizes)
         return [part.view(one.shape) for part, one in zip(parts, self.parameters, strict=True)]
 
     def gather(self) -> None:
