@@ -557,6 +557,7 @@ def test_the_stopping_rules_by_hand() -> None:
     assert lowest_checkpoint([0.2, np.nan, np.nan], [0, 1, 2]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "kept"),
     [
