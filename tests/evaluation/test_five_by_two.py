@@ -64,11 +64,12 @@ def test_r2_is_that_of_scikit_learn_on_the_same_splits(columns: int) -> None:
     np.testing.assert_allclose(alone.ravel(), expected, rtol=1e-9, atol=1e-9)
 
 
-def test_r2_is_that_of_scikit_learn_where_columns_depend_on_each_other() -> None:
+@pytest.mark.parametrize("further", [0, 20])
+def test_r2_is_that_of_scikit_learn_where_columns_depend_on_each_other(further: int) -> None:
     rng = np.random.default_rng(9)
     values = rng.normal(size=(40, 4)) * 10.0 ** np.array([-6, 0, 3, 8])
     twin = 3 * values[:, :1] + 1e-14 * rng.normal(size=(40, 1))
-    values = np.hstack([values, twin, np.ones((40, 1)), rng.normal(size=(40, 20))])
+    values = np.hstack([values, twin, np.ones((40, 1)), rng.normal(size=(40, further))])
     gaps, first = rng.normal(size=40), halves(40, rng)
     model = make_pipeline(StandardScaler(), LinearRegression())
     expected = cross_val_score(model, values, gaps, cv=folds_of(first), scoring="r2")
