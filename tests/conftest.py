@@ -20,7 +20,7 @@ import pytest
 from tests.workflow.runs import REDUCED, Run
 
 ROOT = Path(__file__).parents[1]
-MARKERS = {"shared": "real_data", "snakemake": "workflow"}
+MARKERS = {"browser": "slow", "shared": "real_data", "snakemake": "workflow"}
 """The marker that a test gets because it uses a fixture."""
 
 

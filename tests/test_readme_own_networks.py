@@ -165,10 +165,11 @@ def test_the_config_makes_a_task(
 ) -> None:
     (words,) = commands(blocks, "snakemake")
     assert words == ["--cores", "all", "--configfile", "mine.yaml"]
-    ran = snakemake(tmp_path, config=folder / "mine.yaml")
+    board = "results/mine/evaluation/leaderboard.csv"
+    ran = snakemake(tmp_path, board, config=folder / "mine.yaml")
     assert ran.returncode == 0, ran.stderr
     task = tmp_path / "results" / "mine"
-    leaderboard = pd.read_csv(task / "evaluation" / "leaderboard.csv")
+    leaderboard = pd.read_csv(tmp_path / board)
     assert {"distance_from_initialisation", "kernel_drift"} <= set(leaderboard["measure"])
     measures = pd.read_csv(task / "measures.csv")
     assert measures["network"].nunique() == len(GRID)

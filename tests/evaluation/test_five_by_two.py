@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,11 +64,12 @@ def test_r2_is_that_of_scikit_learn_on_the_same_splits(columns: int) -> None:
     np.testing.assert_allclose(alone.ravel(), expected, rtol=1e-9, atol=1e-9)
 
 
-def test_r2_is_that_of_scikit_learn_where_columns_depend_on_each_other() -> None:
+@pytest.mark.parametrize("further", [0, 20])
+def test_r2_is_that_of_scikit_learn_where_columns_depend_on_each_other(further: int) -> None:
     rng = np.random.default_rng(9)
     values = rng.normal(size=(40, 4)) * 10.0 ** np.array([-6, 0, 3, 8])
     twin = 3 * values[:, :1] + 1e-14 * rng.normal(size=(40, 1))
-    values = np.hstack([values, twin, np.ones((40, 1)), rng.normal(size=(40, 20))])
+    values = np.hstack([values, twin, np.ones((40, 1)), rng.normal(size=(40, further))])
     gaps, first = rng.normal(size=40), halves(40, rng)
     model = make_pipeline(StandardScaler(), LinearRegression())
     expected = cross_val_score(model, values, gaps, cv=folds_of(first), scoring="r2")
@@ -101,6 +103,27 @@ def test_r2_does_not_depend_on_units_or_repeated_or_constant_columns() -> None:
     strange = np.column_stack([widen(test), np.ones(len(test))])
     usual = np.column_stack([widen(train), np.zeros(len(train))])
     assert held_out_r2(usual, gaps, strange, held) == pytest.approx(plain, rel=1e-9)
+
+
+def test_a_large_column_that_hardly_varies_has_no_influence() -> None:
+    rng = np.random.default_rng(3)
+    train, test = rng.normal(size=(12, 3)), rng.normal(size=(11, 3))
+    gaps, held = rng.normal(size=12), rng.normal(size=11)
+    # It varies by a part in 1e13 of its size; held-out networks are far from it.
+    usual = np.column_stack([train, 1e9 + 1e-4 * rng.normal(size=12)])
+    strange = np.column_stack([test, 1e9 + rng.normal(size=11)])
+    plain = held_out_r2(train, gaps, test, held)
+    assert held_out_r2(usual, gaps, strange, held) == pytest.approx(plain, rel=1e-9)
+
+
+def test_a_long_vector_that_is_not_reduced_is_regressed_on_as_it_is() -> None:
+    rng = np.random.default_rng(8)
+    values = rng.normal(size=(20, 30)) * 10.0 ** rng.integers(-3, 3, 30)
+    gaps, first = rng.normal(size=20), halves(20, rng)
+    model = make_pipeline(StandardScaler(), LinearRegression())
+    expected = cross_val_score(model, values, gaps, cv=folds_of(first), scoring="r2")
+    alone = cross_validate([design(values)], gaps, first)
+    np.testing.assert_allclose(alone.ravel(), expected, rtol=1e-6)
 
 
 def test_without_columns_the_training_mean_is_predicted() -> None:
@@ -210,3 +233,17 @@ def test_the_table_is_of_the_ten_folds_and_of_all_networks(zoo: Zoo) -> None:
     columns = ["kendall", "spearman", "pearson"]
     np.testing.assert_allclose(rows.loc["signal", columns].astype(float), correlations, rtol=1e-9)
     assert rows.loc["pair", columns].isna().all()
+
+
+def test_a_measure_is_underdetermined_above_the_smaller_half(zoo: Zoo) -> None:
+    designs = prepare(zoo.measures, zoo.gaps, zoo.grid, zoo.training_accuracy, (), "accuracy")
+    values = np.random.default_rng(0).normal(size=(24, 12))
+    # Half of the 24 networks: an intercept and eleven coefficients can be fitted, twelve cannot.
+    most = replace(design(values[:, :11]), name="most")
+    more = replace(design(values), name="more")
+    table, _ = five_by_two(replace(designs, measures=(most, more)), 0)
+    rows = table.set_index("measure")
+    assert not rows.loc["most", "underdetermined"]
+    assert rows.loc["most", "eligible"]
+    assert rows.loc["more", "underdetermined"]
+    assert not rows.loc["more", "eligible"]

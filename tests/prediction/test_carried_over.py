@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from tests.prediction.conftest import MakeTask
 
 from gengap.datasets import read_split, write_split
@@ -12,6 +13,7 @@ from gengap.studies.prediction.carried_over import COLUMNS, carried_over
 from gengap.tasks import load
 
 
+@pytest.mark.slow
 def test_networks_of_other_data_are_declined_and_ranked(make_task: MakeTask) -> None:
     own, other = make_task(), make_task("other")
     path = other / "dataset" / "train.safetensors"

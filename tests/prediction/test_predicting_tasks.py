@@ -124,6 +124,7 @@ def test_another_recipe_is_a_reason(
     assert table["reason"].str.contains(words, regex=False).all()
 
 
+@pytest.mark.slow
 def test_two_draws_make_wide_intervals(
     make_task: MakeTask, reference: Reference, new_subject: Callable[..., Subject]
 ) -> None:

@@ -210,7 +210,12 @@ def hidden_activations(
 
 @pytest.mark.parametrize(
     ("case", "width"),
-    [("true labels", 200), ("random labels", 200), ("dead neurons", 200), ("true labels", 600)],
+    [
+        ("true labels", 200),
+        ("random labels", 200),
+        ("dead neurons", 200),
+        pytest.param("true labels", 600, marks=pytest.mark.slow),
+    ],
 )
 def test_agrees_bitwise_with_both_oracles_on_trained_networks(case: str, width: int) -> None:
     inputs, labels = load_digits(return_X_y=True)
