@@ -16,6 +16,9 @@ from gengap.errors import GengapError
 from gengap.measures import Subject
 from gengap.names import PREDICTION_COLUMNS
 from gengap.prediction import Reference, export_predictions, freeze, predict, predict_task
+from gengap.prediction.intervals import cv_plus
+from gengap.prediction.predicting import helps, measured_values
+from gengap.prediction.predictors import predictions_from
 from gengap.tasks import load
 
 
@@ -141,6 +144,34 @@ def test_two_draws_make_wide_intervals(
     known = predict(new_subject(data=data), two, force=True)
     assert known.high - known.low < widths[0]  # type: ignore[operator]
     assert "two draws" not in known.reason
+
+
+def test_a_known_draw_leaves_out_grid_points(
+    task: Path, reference: Reference, new_subject: Callable[..., Subject]
+) -> None:
+    trained = load(task)
+    entry = trained.networks["0"]
+    subject = new_subject(data=entry.train(trained.train))
+    given = entry.metrics.hyper_parameters
+    prediction = predict(subject, reference, hyper_parameters=given, force=True)
+    values = np.vstack([reference.values, measured_values(subject, reference)])
+    predictor = reference.by_measures
+    if helps(reference, given):
+        values = np.hstack([values, reference.hyper_parameter_columns([given])])
+        predictor = reference.by_measures_and_hyper_parameters
+    assert predictor is not None
+    points = reference.grid.astype(str).agg(" ".join, axis=1).to_numpy()
+    folds = reference.point_folds
+    assert all(len(set(folds[points == point])) == 1 for point in set(points))
+    centres, errors = np.zeros(len(folds)), np.zeros(len(folds))
+    for fold in set(folds):
+        test = folds == fold
+        row = predictions_from(values, reference.gaps, ~test)[predictor.candidate]
+        errors[test] = np.abs(reference.gaps - row[:-1])[test]
+        centres[test] = row[-1]
+    ends = cv_plus(centres[None], errors)
+    assert prediction.low == pytest.approx(float(ends[0][0]), rel=1e-9)
+    assert prediction.high == pytest.approx(float(ends[1][0]), rel=1e-9)
 
 
 def test_predictions_are_exported_for_the_competition(

@@ -36,6 +36,7 @@ from gengap.studies.prediction.recipe_folds import FOLDS, correct_in_folds
 from gengap.studies.prediction.report import markdown, report
 from gengap.studies.prediction.summaries import (
     ALL,
+    WITHIN,
     Findings,
     cluster_interval,
     coverage_table,
@@ -185,10 +186,15 @@ def test_r2_is_that_of_scikit_learn_for_each_draw(predicted: pd.DataFrame) -> No
         r2_score(part["gap"], part["prediction"]) for _, part in own.groupby("reference")
     ]
     assert row[MEASURES] == pytest.approx(np.mean(of_references))
+    centred = [part[["gap", "prediction"]] for _, part in own.groupby("reference")]
+    centred = [part - part.mean() for part in centred]
+    of_levelled = [r2_score(part["gap"], part["prediction"]) for part in centred]
+    assert row[WITHIN] == pytest.approx(np.mean(of_levelled))
     summary = only_row(r2_summary(scores), left_out=DRAW_OF_LARGE, task="first")
     assert summary["draws"] == 6
     of_draws = scores[(scores["left_out"] == DRAW_OF_LARGE) & (scores["task"] == "first")]
     assert summary["r2"] == pytest.approx(of_draws[MEASURES].mean())
+    assert summary["within"] == pytest.approx(of_draws[WITHIN].mean())
     assert summary["above"] == (of_draws[MEASURES] > of_draws[HYPER_PARAMETERS]).sum()
 
 

@@ -12,9 +12,9 @@ from gengap.evaluation.designs import hyper_parameter_design, levels
 from gengap.limits import LEAST_REFERENCE
 from gengap.names import DECLINED
 from gengap.prediction.assessment import point_folds
-from gengap.prediction.intervals import nested_intervals
+from gengap.prediction.intervals import intervals_of
 from gengap.prediction.predicting import Newcomer, doubts_of_training, judged
-from gengap.prediction.predictors import cross_validate
+from gengap.prediction.predictors import KERNELS, predictions_from
 from gengap.prediction.reference import Measured, Reference
 from gengap.seeding import generator
 
@@ -196,24 +196,29 @@ def by_columns(networks: Measured, split: Split) -> dict[str, pd.DataFrame]:
     rows = split.known | split.unknown
     part = networks.part(rows)
     known = split.known[rows]
+    gaps, chance = part.gaps[known], generator(0, "studies", "prediction", "points")
+    # As for measures: what the unknown networks do not share with the known ones is left out.
     by_draw = not np.isin(part.draws[~known], part.draws[known]).all()
-    if by_draw:
-        codes = np.unique(part.draws[known], return_inverse=True)[1]
-    else:
-        codes = point_folds(part.grid[known], generator(0, "studies", "prediction", "points"))
-    # The unknown networks are a fold of their own, which all the known ones predict.
-    folds = np.full(len(known), codes.max() + 1)
-    folds[known] = codes
+    draws = part.draws[known] if by_draw else None
+    folds = point_folds(part.grid[known], chance) if draws is None else draws
     columns = {
-        HYPER_PARAMETERS: (hyper_parameter_design(part.grid).values, None),
-        TRAINING: (part.training[:, None], None),
-        CONSTANT: (part.training[:, None], 0),
+        HYPER_PARAMETERS: (hyper_parameter_design(part.grid).values, tuple(KERNELS)),
+        TRAINING: (part.training[:, None], tuple(KERNELS)),
+        CONSTANT: (part.training[:, None], ()),
     }
     tables = {}
-    for name, (values, candidate) in columns.items():
-        validation = cross_validate(values, part.gaps, folds, known)
-        low, high = nested_intervals(validation, part.draws if by_draw else None, candidate)
-        ends = {"prediction": validation.nested(candidate), "low": low, "high": high}
-        table = pd.DataFrame({key: ends[key][~known] for key in ends})
-        tables[name] = table.assign(declined=False)
+    for name, (values, learners) in columns.items():
+        everyone = predictions_from(values, part.gaps, known, learners)
+        centres = np.zeros((len(everyone), int((~known).sum()), len(gaps)))
+        errors = np.zeros((len(everyone), len(gaps)))
+        for fold in np.unique(folds):
+            test, train = folds == fold, known.copy()
+            train[known] = ~test
+            predictions = predictions_from(values, part.gaps, train, learners)
+            errors[:, test] = gaps[test] - predictions[:, known][:, test]
+            centres[:, :, test] = predictions[:, ~known, None]
+        best = int(np.nanargmin(np.sum(errors**2, axis=1)))
+        ends = intervals_of(centres[best], everyone[best, ~known], errors[best], draws)
+        table = {"prediction": everyone[best, ~known], "low": ends[0], "high": ends[1]}
+        tables[name] = pd.DataFrame(table).assign(declined=False)
     return tables

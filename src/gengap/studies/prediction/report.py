@@ -254,7 +254,9 @@ def draws(findings: Findings) -> str:
         "R² of the networks of one draw is taken around their own mean gap, so it is below 0 where "
         "the level of the draw is missed by more than its networks differ. It is the mean over the "
         "references that do not have the draw; intervals are Student t ones over draws, whose "
-        "references overlap, so they are too narrow. Networks that measures decline are left out "
+        "references overlap, so they are too narrow. With the level known, each draw's predictions "
+        "are shifted to its mean gap: what is lost beside that is the level of the draw, which "
+        "measures do not tell. Networks that measures decline are left out "
         "for both predictors. A task of which measures decline all networks is missing."
     )
     rows = []
@@ -269,13 +271,15 @@ def draws(findings: Findings) -> str:
                 row["task"],
                 size,
                 with_interval(row["r2"], row["low"], row["high"]),
+                number(row["within"]),
                 number(row["hyper_parameters"]),
                 f"{row['above']} of {row['draws']}",
                 ", ".join(number(value) for value in own[MEASURES]),
             )
         )
-    header = ("task", "draws that predict", "R² of measures", "R² of hyper-parameters",
-              "draws on which measures are better", "R² of measures by draw")  # fmt: skip
+    header = ("task", "draws that predict", "R² of measures", "with the level known",
+              "R² of hyper-parameters", "draws on which measures are better",
+              "R² of measures by draw")  # fmt: skip
     return f"{text}\n\n{markdown(header, rows)}"
 
 

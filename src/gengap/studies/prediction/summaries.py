@@ -29,6 +29,8 @@ RESAMPLES = 2000
 CONFIDENCE = 0.95
 ALL = "all"
 """In place of a task: all tasks together."""
+WITHIN = "measures, level known"
+"""Column of R2 that predictions by measures would have if they had the mean gap of the draw."""
 TABLES = ("zoos", "coverage", "scores", "r2", "pairs", "recipes")
 """The tables of :class:`Findings`."""
 
@@ -206,8 +208,8 @@ def r2_table(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row for each left_out (:data:`DRAW` or :data:`DRAW_OF_LARGE`), task and draw, with a
-        column for each predictor: the mean R2 over references. All predictors are judged on the
-        networks that measures do not decline.
+        column for each predictor: the mean R2 over references; and :data:`WITHIN`. All predictors
+        are judged on the networks that measures do not decline.
     """
     of_draws = table[table["left_out"].isin([DRAW, DRAW_OF_LARGE])]
     keys = ["left_out", "task", "reference", "draw"]
@@ -215,13 +217,14 @@ def r2_table(table: pd.DataFrame) -> pd.DataFrame:
     declined = measured.set_index([*keys, "network"])["declined"].rename("refused")
     of_draws = of_draws.join(declined, on=[*keys, "network"])
     of_draws = of_draws[~of_draws["refused"].astype(bool)]
-    scores = [
-        {
-            **dict(zip([*keys, "predictor"], key, strict=True)),
-            "r2": r2_score(group["prediction"].to_numpy(float), group["gap"].to_numpy(float)),
-        }
-        for key, group in of_draws.groupby([*keys, "predictor"], sort=False)
-    ]
+    scores = []
+    for key, group in of_draws.groupby([*keys, "predictor"], sort=False):
+        row = dict(zip([*keys, "predictor"], key, strict=True))
+        predictions, gaps = group["prediction"].to_numpy(float), group["gap"].to_numpy(float)
+        scores.append({**row, "r2": r2_score(predictions, gaps)})
+        if row["predictor"] == MEASURES:
+            levelled = predictions + np.mean(gaps - predictions)
+            scores.append({**row, "predictor": WITHIN, "r2": r2_score(levelled, gaps)})
     by_reference = pd.DataFrame(scores, columns=[*keys, "predictor", "r2"])
     index = ["left_out", "task", "draw"]
     return by_reference.pivot_table("r2", index, "predictor", sort=False).reset_index()
@@ -235,8 +238,8 @@ def r2_summary(scores: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row for each left_out and task: draws, the mean R2 of measures with the ends of its 95%
-        Student t interval over draws (r2, low, high), that of hyper-parameters, and on how many
-        draws the former is higher (above).
+        Student t interval over draws (r2, low, high), that of hyper-parameters, on how many draws
+        the former is higher (above), and the mean of :data:`WITHIN` (within).
     """
     rows = []
     for (left_out, task), group in scores.groupby(["left_out", "task"], sort=False):
@@ -251,6 +254,7 @@ def r2_summary(scores: pd.DataFrame) -> pd.DataFrame:
                 "high": high,
                 "hyper_parameters": group[HYPER_PARAMETERS].mean(),
                 "above": int((group[MEASURES] > group[HYPER_PARAMETERS]).sum()),
+                "within": group[WITHIN].mean(),
             }
         )
     return pd.DataFrame(rows)
