@@ -104,7 +104,10 @@ def warm(max_dim: int = 3) -> None:
         max_dim: the highest dimension of homology that will be computed.
     """
     steps = np.abs(np.subtract.outer(np.arange(POINTS_TO_WARM), np.arange(POINTS_TO_WARM)))
-    vietoris_rips(np.minimum(steps, POINTS_TO_WARM - steps), max_dim=max_dim)
+    chain = np.minimum(steps, POINTS_TO_WARM - steps)
+    vietoris_rips(chain, max_dim=max_dim)
+    if max_dim > 1:  # sparse graphs are held in another form
+        vietoris_rips(chain, threshold=1, max_dim=max_dim)
 
 
 def _swept(values: Matrix, threshold: float | None, max_dim: int) -> list[Diagram]:
