@@ -7,7 +7,7 @@ import checkout  # noqa: F401
 from gengap import jobs
 from gengap.failures import read_failures
 from gengap.files import writing
-from gengap.measures.gathering import gather
+from gengap.measures.gathering import gather, write_table
 from gengap.measures.shards import ShardMeasures
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ def main() -> None:
     failures += [one for name in families for shard in shards for one in shard.failures(name)]
     gathered = gather(tables, failures)
     for name, table in gathered.items():
-        with writing(snakemake.output[name]) as part:
-            table.to_csv(part, index=False)
+        write_table(table, snakemake.output[name])
     with writing(snakemake.output.recipe) as part:
         part.write_text(json.dumps(snakemake.params.recipe, indent=1) + "\n", encoding="utf-8")
 

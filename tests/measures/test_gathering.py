@@ -11,7 +11,7 @@ import pytest
 from gengap.errors import GengapError
 from gengap.failures import Failure
 from gengap.measures import MeasureResults, tidy, to_frame, write_tables
-from gengap.measures.gathering import gather
+from gengap.measures.gathering import gather, write_table
 from gengap.measures.results import Value
 
 
@@ -150,3 +150,27 @@ def test_measures_that_saw_a_share_of_the_parameters_are_listed_apart(tmp_path: 
     only = gather([tmp_path / "2.csv"], [])["coverage"]
     assert list(only) == ["network", "family", "measure", "coverage"]
     assert only.empty
+
+
+def test_a_table_has_the_bytes_that_pandas_writes(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    texts = ["plain", 'with "quotes"', "with, comma", "two\nlines", "tabs\t", "", "é", "'", " "]
+    numbers = [0.0, -0.0, 1.0, 1e300, 1e-7, 123456789.0, np.inf, -np.inf, np.nan, 0.1, 5e-324]
+    table = pd.DataFrame(
+        {
+            "text": chance.choice(texts, 500),
+            "value, in all": chance.choice(numbers, 500) * chance.choice([1.0, np.pi], 500),
+            "number": chance.integers(-5, 5, 500),
+            "mixed": [
+                [0, 1, 1.0, "1", None, np.nan][place] for place in chance.integers(0, 6, 500)
+            ],
+            "sure": chance.random(500) < 0.5,
+            "lacking": pd.array([None, "some"] * 250, dtype="string"),
+        }
+    )
+    ones = pd.DataFrame({"a": [1, 1.0, True, "1", None, np.nan], "b": [np.nan] * 6}, dtype=object)
+    for number, one in enumerate((table, table.iloc[::-1], table.iloc[:0], ones)):
+        write_table(one, tmp_path / f"ours{number}.csv")
+        one.to_csv(tmp_path / f"theirs{number}.csv", index=False)
+        ours, theirs = (tmp_path / f"{whose}{number}.csv" for whose in ("ours", "theirs"))
+        assert ours.read_bytes() == theirs.read_bytes()

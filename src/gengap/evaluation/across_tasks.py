@@ -20,7 +20,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import RidgeCV
 
 from gengap.errors import GengapError
 from gengap.evaluation.combination import ALL as EVERY_MEASURE
@@ -193,6 +192,8 @@ def predictions(columns: np.ndarray, gaps: np.ndarray, weights: np.ndarray) -> n
         (networks, predictors): the mean, the first column, ridge regression on the others if there
         are any, and each of these.
     """
+    from sklearn.linear_model import RidgeCV
+
     weights = weights / weights.sum()
     mean = weights @ gaps
     centred = columns - weights @ columns

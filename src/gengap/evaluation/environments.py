@@ -39,7 +39,6 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
-from scipy.stats import kendalltau, rankdata
 
 from gengap.evaluation.designs import (
     Designs,
@@ -258,6 +257,8 @@ def partial_tau(designs: Designs) -> pd.Series:
         (scalar measures,) -1 to 1, index measure. NaN where the hyper-parameters determine the
         measure or the gap.
     """
+    from scipy.stats import kendalltau
+
     columns = [np.ones((len(designs.networks), 1)), hyper_parameter_design(designs.grid).values]
     if designs.draws is not None:
         columns.append(pd.get_dummies(designs.draws.astype(str)).to_numpy(dtype=np.float64))
@@ -277,6 +278,8 @@ def partial_tau(designs: Designs) -> pd.Series:
 
 def normal_scores(values: np.ndarray) -> np.ndarray:
     """Return the standard normal quantiles of the average ranks (Blom 1958)."""
+    from scipy.stats import rankdata
+
     return np.asarray(ndtri((rankdata(values) - 0.375) / (len(values) + 0.25)))
 
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from gengap.evaluation.designs import (
     HYPER_PARAMETERS,
@@ -147,6 +146,8 @@ def paired_t_test(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
         scores give t = 0 and p = 1; a difference without any variance gives an infinite t and
         p = 0.
     """
+    from scipy import stats
+
     difference = first - second
     size = np.maximum(1.0, np.maximum(np.abs(first), np.abs(second)))
     difference = np.where(np.abs(difference) <= EQUAL_TOLERANCE * size, 0.0, difference)

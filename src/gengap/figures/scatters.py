@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import kendalltau
 
 from gengap.errors import GengapError
 from gengap.figures.colouring import Colouring, colour_by
@@ -102,6 +101,8 @@ def least_squares_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 def _tau(both: pd.DataFrame) -> str:
     if both["x"].nunique() < 2 or both["gap"].nunique() < 2:
         return "τ not defined"
+    from scipy.stats import kendalltau
+
     return f"τ = {number(float(kendalltau(both['x'], both['gap']).statistic))}"
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, optim
 from torch.optim import lr_scheduler
 
+from gengap.training.blocks import over_blocks
 from gengap.training.recipe import Recipe
 
 KINDS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW}
@@ -21,10 +22,10 @@ def optimiser(parameters: Iterable[Tensor], recipe: Recipe) -> optim.Optimizer:
     keywords: dict[str, Any] = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
     if recipe.optimiser == "sgd":
         keywords |= {"momentum": recipe.momentum, "nesterov": recipe.nesterov}
-    return without_compiler(KINDS[recipe.optimiser])(parameters, **keywords)
+    return over_blocks(without_compiler(KINDS[recipe.optimiser]), parameters, **keywords)
 
 
-def without_compiler(kind: type[optim.Optimizer]) -> Callable[..., optim.Optimizer]:
+def without_compiler(kind: type[optim.Optimizer]) -> type[optim.Optimizer]:
     """Return an optimiser of torch that does not load torch's compiler.
 
     Torch wraps these methods so that ``torch.compile`` leaves them alone, and the wrappers import
