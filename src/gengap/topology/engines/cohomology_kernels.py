@@ -805,7 +805,8 @@ class Cohomology:
             of one and the same edge are left out.
         """
         numbers = numbered(self._ends, self._points)
-        a, b, v = triangles.T
+        # Contiguous, so that the compiled code is that for one layout whatever their number.
+        a, b, v = np.ascontiguousarray(triangles.T)
         negative = (numbers_of(numbers, a, b) << self._bits) | v
         cleared = np.full(1 << (2 * len(negative)).bit_length(), NONE, np.int64)
         rehash(negative, negative, cleared, np.empty_like(cleared))
