@@ -24,8 +24,8 @@ from gengap.evaluation.regression import (
 
 
 def test_repeats_fall_with_the_number_of_networks() -> None:
-    assert [repeats_of(n, 100) for n in (10, 500, 1000, 5000, 30_000)] == [100, 100, 50, 10, 3]
-    assert [repeats_of(n, 20) for n in (10, 500, 1000, 5000, 30_000)] == [20, 20, 10, 3, 3]
+    assert [repeats_of(n, 100) for n in (10, 500, 1000, 5000, 30_000)] == [100, 100, 50, 10, 2]
+    assert [repeats_of(n, 20) for n in (10, 500, 1000, 5000, 30_000)] == [20, 20, 10, 2, 2]
 
 
 def test_many_grid_points_are_partitioned_at_random(monkeypatch: pytest.MonkeyPatch) -> None:
