@@ -14,19 +14,23 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
+def read(path: str) -> pd.DataFrame:
+    # Few texts in many rows: as categories they take a byte or two each.
+    texts = ("task", "network", "family", "measure", "component")
+    return pd.read_csv(path, dtype=dict.fromkeys(texts, "category"))
+
+
 def main() -> None:
     task = tasks.load(Path(snakemake.input.task).parent)
     params = snakemake.params
     evaluation = evaluate(
-        pd.read_csv(snakemake.input.measures, dtype={"network": str, "component": str}),
+        read(snakemake.input.measures),
         task.gaps(),
         task.hyper_parameters(),
         training_accuracy=task.training_outcomes(),
         draws=task.data_draws(),
         gap_errors=task.gap_errors(),
-        standard_errors=pd.read_csv(
-            snakemake.input.errors, dtype={"network": str, "component": str}
-        ),
+        standard_errors=read(snakemake.input.errors),
         leave_out=task.left_out(params.unfit),
         correlate_within=params.correlate_within,
         rank_within=params.rank_within,

@@ -83,3 +83,27 @@ rule measures:
         "{wildcards.task}: gathering the measures"
     script:
         "../../scripts/measures.py"
+
+
+# On request: snakemake results/<task>/measures.parquet.
+rule measures_parquet:
+    input:
+        measures="results/{task}/measures.csv",
+    output:
+        parquet="results/{task}/measures.parquet",
+    log:
+        "results/{task}/logs/measures_parquet.log",
+    benchmark:
+        "results/{task}/benchmarks/measures_parquet.tsv"
+    conda:
+        "../../envs/networks.yaml"
+    threads: 1
+    resources:
+        mem_mb=look.memory(2000),
+        runtime=look.minutes(30),
+    params:
+        code=look.code("measures_parquet"),
+    message:
+        "{wildcards.task}: the measures as Parquet"
+    script:
+        "../../scripts/measures_parquet.py"

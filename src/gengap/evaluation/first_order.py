@@ -13,6 +13,7 @@ points, where a standard error is of the order of its square root. Pearson's r i
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def dense_ranks(values: np.ndarray) -> np.ndarray:
@@ -28,7 +29,7 @@ def below(ranks: np.ndarray) -> np.ndarray:
 
 def above(ranks: np.ndarray) -> np.ndarray:
     """Return (n,) int64: how many values are larger than each, from :func:`dense_ranks`."""
-    return len(ranks) - below(ranks) - np.bincount(ranks)[ranks]
+    return np.asarray(len(ranks) - below(ranks) - np.bincount(ranks)[ranks])
 
 
 def below_in_both(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -49,8 +50,9 @@ def below_in_both(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     # Of equal first coordinates the larger second one comes first, so that it counts none of them.
     place = np.lexsort((-second, first))
     # NumPy sorts 16 bits by radix.
-    kind = np.uint16 if len(second) < 2**16 else np.int64
-    ordered = second[place].astype(kind)
+    ordered: NDArray[np.integer] = second[place]
+    if len(second) < 2**16:
+        ordered = ordered.astype(np.uint16)
     counts = np.zeros(len(place), dtype=np.int64)
     for bit in reversed(range(int(second.max()).bit_length())):
         ones = (ordered >> bit) & 1

@@ -31,7 +31,7 @@ hyper-parameters, and measures beside these."""
 FULLY_REPEATED = 500
 """Up to this many networks there are as many repeats; above, fewer, in inverse proportion. How far
 a score depends on the partition falls with the number of networks."""
-LEAST_REPEATS = 3
+LEAST_REPEATS = 2
 """Fewest repeats, whatever the number of networks."""
 MOST_BALANCED = 1000
 """With more grid points than this, partitions are not balanced: the search takes the square of

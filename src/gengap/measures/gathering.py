@@ -17,6 +17,9 @@ from gengap.failures import Failure
 from gengap.files import writing
 from gengap.measures.results import COLUMNS, COVERAGE, DRAW, NEED, REASON, STANDARD_ERROR
 
+ROWS_WRITTEN = 1 << 19
+"""Rows whose text is held at a time."""
+
 LEFT_OUT_COLUMNS = ["network", "family", "measure", REASON]
 """Columns of the table of measures that a network lacks."""
 
@@ -51,8 +54,10 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """
     with writing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerow(table.columns)
-        rows = zip(*(_cells(column) for _, column in table.items()), strict=True)
-        file.writelines(f"{row}\n" for row in map(",".join, rows))
+        for start in range(0, len(table), ROWS_WRITTEN):
+            part_of_table = table.iloc[start : start + ROWS_WRITTEN]
+            rows = zip(*(_cells(column) for _, column in part_of_table.items()), strict=True)
+            file.writelines(f"{row}\n" for row in map(",".join, rows))
 
 
 def _cells(column: pd.Series) -> list[str]:

@@ -19,6 +19,9 @@ Bars = NDArray[np.float32]
 ROUNDING = 1e-6
 """Faults of this size, relative to the largest dissimilarity, are taken for rounding."""
 
+ROWS = 64
+"""Rows that are compared with columns at once."""
+
 LEAST_ROUNDING = 1e-15
 """Faults of this size are rounding too: of a difference of numbers near 1, in float64."""
 
@@ -59,7 +62,7 @@ def persistence_diagrams(
     matrix = _checked(dissimilarity)
     if len(matrix) == 0:
         return [np.empty((0, 2), dtype=np.float32) for _ in range(max_dim + 1)]
-    if limit == math.inf and np.isinf(matrix).any():
+    if limit == math.inf and np.isinf(matrix.max()):
         limit = _largest_finite(matrix)
     return [_tidy(bars) for bars in program.compute(matrix, max_dim, limit)]
 
@@ -85,24 +88,26 @@ def checked_threshold(threshold: float) -> float:
 def _checked(dissimilarity: npt.ArrayLike) -> Matrix:
     given = square_matrix(dissimilarity)
     matrix = float32_matrix(given)
-    missing = np.isnan(matrix)
-    if missing.any():
+    # Masks are as large as a quarter of the matrix, so none is made of a sound one.
+    least, most = matrix.min(initial=0), matrix.max(initial=0)
+    if np.isnan(least):
+        missing = np.isnan(matrix)
         raise GengapError(
             f"The dissimilarity of points {_first(missing)} is NaN: leave out points without "
             "values. (Of constant neurons, correlation_dissimilarity gives 1 for it.)"
         )
-    beyond = np.isinf(matrix)
-    if beyond.any() and (beyond := beyond & np.isfinite(given)).any():
+    if np.isinf([least, most]).any() and (beyond := np.isinf(matrix) & np.isfinite(given)).any():
         raise GengapError(
             f"The dissimilarity of points {_first(beyond)} is too large for float32: divide the "
             "matrix by its largest entry."
         )
-    sound = (
-        matrix.min(initial=0) == 0
-        and not np.diagonal(matrix).any()
-        and np.array_equal(matrix, matrix.T)
-    )
+    sound = least == 0 and not np.diagonal(matrix).any() and _symmetric(matrix)
     return matrix if sound else _without_rounding(matrix)
+
+
+def _symmetric(matrix: Matrix) -> bool:
+    parts = [slice(start, start + ROWS) for start in range(0, len(matrix), ROWS)]
+    return all(np.array_equal(matrix[rows], matrix[:, rows].T) for rows in parts)
 
 
 def _without_rounding(matrix: Matrix) -> Matrix:

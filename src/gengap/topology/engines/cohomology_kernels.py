@@ -1,7 +1,7 @@
 """Compiled loops for H2 and H3; see `gengap.topology.engines.fast` for the method.
 
 Points are numbered by rank, as in `gengap.topology.engines.fast_kernels`, and edges by their place
-in the order: ``numbers[a, b]`` is the number of edge ab, ABSENT where there is none. A simplex is
+in the order (:class:`Numbers`). A simplex is
 its last edge with the other points, the largest first, packed into an int64 with ``bits`` bits a
 point. So integers are in one order that refines the filtration. In degree k, *columns* are
 the simplices of dimension k and *rows* those of dimension k + 1. A column has ``others = k - 1``
@@ -11,7 +11,7 @@ points beside its last edge, a row has one more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -31,9 +31,10 @@ from gengap.topology.engines.fast_kernels import (
     Words,
     compiled,
     lowest,
+    ones_in,
 )
 
-Numbers = npt.NDArray[np.int32]
+Table = npt.NDArray[np.int32]
 Ends = npt.NDArray[np.uint16]
 
 ABSENT = np.int32(0x7FFFFFFF)
@@ -44,6 +45,29 @@ WORD = 64
 KEY_BITS = 63
 # Arrays that grow begin with this length.
 ROOM = 64
+
+
+# A graph with fewer edges than this fraction of the square of its points is held as lists.
+SPARSE = 1 / 8
+
+
+class Numbers(NamedTuple):
+    """The number of the edge between any two points, in one of two forms.
+
+    Attributes:
+        table: (n, n filled up to whole words) int32: the number of edge ab in row a, ABSENT where
+            there is none. It has no rows in a sparse graph, and the others none in a dense one.
+        bits: (n, words) uint64: the neighbours of each point.
+        before: (n, words) uint16: how many neighbours come before each word.
+        starts: (n,) int64: where the edges of each point begin.
+        edges: (2 edges,) int32: the numbers of the edges of each point, by its neighbours.
+    """
+
+    table: Table
+    bits: Words
+    before: Ends
+    starts: Integers
+    edges: Table
 
 
 # ---- hash tables and heaps ---------------------------------------------------------------------
@@ -150,17 +174,81 @@ def pop(edges: Integers, columns: Integers, size: int) -> int:
 
 
 @compiled
-def number_edges(packed: Words, pairs: Words, numbers: Numbers, ends: Ends, first: int) -> None:
+def number_edges(packed: Words, pairs: Words, ends: Ends, first: int) -> None:
     """Number edges in order from ``first`` on; see `fast_kernels.gather` for the arrays."""
     for position in range(len(packed)):
         pair = pairs[packed[position] & LOWER_HALF]
-        a = np.int64(pair >> HALF_WORD)
-        b = np.int64(pair & LOWER_HALF)
-        edge = first + position
-        numbers[a, b] = edge
-        numbers[b, a] = edge
-        ends[edge, 0] = a
-        ends[edge, 1] = b
+        ends[first + position, 0] = np.int64(pair >> HALF_WORD)
+        ends[first + position, 1] = np.int64(pair & LOWER_HALF)
+
+
+@compiled
+def fill_table(ends: Ends, table: Table) -> None:
+    """Enter all edges into the table of a dense graph."""
+    for edge in range(len(ends)):
+        a, b = ends_of(ends, edge)
+        table[a, b] = edge
+        table[b, a] = edge
+
+
+@compiled
+def fill_lists(ends: Ends, bits: Words, before: Ends, starts: Integers, edges: Table) -> None:
+    """Enter all edges into the lists of a sparse graph; ``bits`` are zero before."""
+    for edge in range(len(ends)):
+        a, b = ends_of(ends, edge)
+        bits[a, b >> 6] |= ONE << np.uint64(b & 63)
+        bits[b, a >> 6] |= ONE << np.uint64(a & 63)
+    start = 0
+    for point in range(len(bits)):
+        starts[point] = start
+        degree = 0
+        for word in range(bits.shape[1]):
+            before[point, word] = degree
+            degree += int(np.int64(ones_in(bits[point, word])))
+        start += degree
+    for edge in range(len(ends)):
+        a, b = ends_of(ends, edge)
+        edges[place_of(bits, before, starts, a, b >> 6, b & 63)] = edge
+        edges[place_of(bits, before, starts, b, a >> 6, a & 63)] = edge
+
+
+@compiled
+def place_of(bits: Words, before: Ends, starts: Integers, a: int, word: int, bit: int) -> int:
+    """Return where the lists have the edge from a point to its neighbour at a bit of a word."""
+    lower = bits[a, word] & ((ONE << np.uint64(bit)) - ONE)
+    return int(starts[a] + np.int64(before[a, word]) + np.int64(ones_in(lower)))
+
+
+@compiled
+def listed(numbers: Numbers, a: int, word: int, bit: int) -> int:
+    """Return the number of the edge from a point to a neighbour, of a sparse graph."""
+    return int(numbers.edges[place_of(numbers.bits, numbers.before, numbers.starts, a, word, bit)])
+
+
+@compiled
+def number_of(numbers: Numbers, a: int, b: int) -> int:
+    """Return the number of edge ab, or ABSENT."""
+    if len(numbers.table) > 0:
+        return int(numbers.table[a, b])
+    word, bit = b >> 6, b & 63
+    if (numbers.bits[a, word] >> np.uint64(bit)) & ONE == ZERO:
+        return int(ABSENT)
+    return listed(numbers, a, word, bit)
+
+
+@compiled
+def numbers_of(numbers: Numbers, first: Integers, second: Integers) -> Integers:
+    """Return the numbers of the edges between points (m,) and (m,)."""
+    found = np.empty(len(first), np.int64)
+    for index in range(len(first)):
+        found[index] = number_of(numbers, first[index], second[index])
+    return found
+
+
+@compiled
+def points_in(numbers: Numbers) -> int:
+    """Return how many points there are."""
+    return len(numbers.table) + len(numbers.bits)
 
 
 @compiled
@@ -185,7 +273,7 @@ def packed_row(edge: int, x: int, y: int, z: int, others: int, bits: int) -> int
     return (((((edge << bits) | high) << bits) | middle) << bits) | low
 
 
-def _comparison() -> Callable[[Numbers, int, int, int], np.uint64]:
+def _comparison() -> Callable[[Table, int, int, int], np.uint64]:
     """Return the comparison of 64 numbers at once, for which Numba has no expression."""
 
     @intrinsic
@@ -207,7 +295,7 @@ def _comparison() -> Callable[[Numbers, int, int, int], np.uint64]:
 
         return types.uint64(numbers, types.int64, types.int64, types.int32), generate
 
-    return cast(Callable[[Numbers, int, int, int], np.uint64], compare)
+    return cast(Callable[[Table, int, int, int], np.uint64], compare)
 
 
 bits_below = _comparison()  # numbers[row, start : start + 64] < bound, as the bits of a word
@@ -216,12 +304,38 @@ bits_below = _comparison()  # numbers[row, start : start + 64] < bound, as the b
 @compiled
 def joined(numbers: Numbers, a: int, b: int, v: int, w: int, edge: int, start: int) -> np.uint64:
     """Return the points that earlier edges join to four, as the word of bits at ``start``."""
-    return (
-        bits_below(numbers, a, start, edge)
-        & bits_below(numbers, b, start, edge)
-        & bits_below(numbers, v, start, edge)
-        & bits_below(numbers, w, start, edge)
-    )
+    table = numbers.table
+    if len(table) > 0:
+        return (
+            bits_below(table, a, start, edge)
+            & bits_below(table, b, start, edge)
+            & bits_below(table, v, start, edge)
+            & bits_below(table, w, start, edge)
+        )
+    word = start >> 6
+    points = common(numbers, a, b, v, w, word)
+    rest = points
+    while rest != ZERO:
+        bit = lowest(rest)
+        rest &= rest - ONE
+        if last_of(numbers, a, b, v, w, word, int(np.int64(bit))) >= edge:
+            points &= ~(ONE << bit)
+    return points
+
+
+@compiled
+def common(numbers: Numbers, a: int, b: int, v: int, w: int, word: int) -> np.uint64:
+    """Return the common neighbours of four points of a sparse graph, one word of bits."""
+    bits = numbers.bits
+    return bits[a, word] & bits[b, word] & bits[v, word] & bits[w, word]
+
+
+@compiled
+def last_of(numbers: Numbers, a: int, b: int, v: int, w: int, word: int, bit: int) -> int:
+    """Return the last of the edges of a sparse graph from four points to a common neighbour."""
+    last = max(listed(numbers, a, word, bit), listed(numbers, b, word, bit))
+    last = max(last, listed(numbers, v, word, bit))
+    return last if v == w else max(last, listed(numbers, w, word, bit))
 
 
 @compiled
@@ -230,12 +344,22 @@ def next_last_edge(numbers: Numbers, a: int, b: int, v: int, w: int, reached: in
     # Unsigned, so that what is not after ``reached`` becomes large: one comparison does.
     least = np.uint32(0xFFFFFFFF)
     after = np.uint32(reached + 1)
-    for x in range(numbers.shape[1]):
-        one = numbers[a, x] if numbers[a, x] > numbers[b, x] else numbers[b, x]
-        other = numbers[v, x] if numbers[v, x] > numbers[w, x] else numbers[w, x]
+    table = numbers.table
+    for x in range(table.shape[1]):
+        one = table[a, x] if table[a, x] > table[b, x] else table[b, x]
+        other = table[v, x] if table[v, x] > table[w, x] else table[w, x]
         one = one if one > other else other
         beyond = np.uint32(np.uint32(one) - after)
         least = beyond if beyond < least else least
+    if len(table) == 0:
+        least = np.uint32(np.uint32(ABSENT) - after)
+        for word in range(numbers.bits.shape[1]):
+            points = common(numbers, a, b, v, w, word)
+            while points != ZERO:
+                last = last_of(numbers, a, b, v, w, word, int(np.int64(lowest(points))))
+                points &= points - ONE
+                beyond = np.uint32(np.uint32(last) - after)
+                least = beyond if beyond < least else least
     return int(np.int64(least) + np.int64(after))
 
 
@@ -292,7 +416,7 @@ def row_at(numbers: Numbers, ends: Ends, others: int, bits: int, column: int, ed
         return NONE
     x = q if has_p else p
     for point in (a, b, v, w):
-        if numbers[point, x] > edge:
+        if number_of(numbers, point, x) > edge:
             return NONE
     return row_over(a, b, v, w, p, q, edge, others, bits)
 
@@ -315,7 +439,7 @@ def enter_rows(
     """
     edge = column >> (others * bits)
     a, b, v, w = points_of(ends, others, bits, column)
-    for begin in range(0, numbers.shape[1], WORD):
+    for begin in range(0, points_in(numbers), WORD):
         points = joined(numbers, a, b, v, w, edge, begin)
         while points != ZERO:
             x = begin + int(np.int64(lowest(points)))
@@ -441,6 +565,7 @@ def reduce_column(
         may have further rows, or NONE if one of the last four arrays is too short.
     """
     # No array is replaced here: Numba would count references all the time.
+    n = points_in(numbers)
     edges[0], columns[0] = column >> (others * bits), column
     size = 1
     while size > 0:
@@ -454,7 +579,7 @@ def reduce_column(
                 # The same column twice counts as none.
                 size = pop(edges, columns, size)
                 continue
-            if held + len(numbers) > len(rows) or ended == len(final):
+            if held + n > len(rows) or ended == len(final):
                 return NONE, NONE
             if column >> (others * bits) == edge:
                 held = enter_rows(numbers, ends, others, bits, column, NONE, rows, held)
@@ -501,7 +626,7 @@ def reduce_column(
                     push(edges, columns, size, own, summand)
                     size += 1
                     continue
-                if held + len(numbers) > len(rows) or ended == len(final):
+                if held + n > len(rows) or ended == len(final):
                     return NONE, NONE
                 if own == edge:
                     held = enter_rows(numbers, ends, others, bits, summand, row, rows, held)
@@ -531,7 +656,7 @@ def reduce_all(
     is their number and they follow.
 
     Args:
-        numbers: of the edges, (n, n filled up to whole blocks).
+        numbers: of the edges.
         ends: of the edges, (edges, 2).
         others: as above.
         bits: of a point.
@@ -541,7 +666,7 @@ def reduce_all(
         Numbers of the last edges at birth and death in turn, NONE for a death that never comes,
         without bars that begin and end with the same edge; and the hash table of pivots.
     """
-    n = len(numbers)
+    n = points_in(numbers)
     words = np.uint64((n + 63) // 64)
     adjacent = np.zeros(np.uint64(n) * words, np.uint64)
     for edge in range(len(ends)):
@@ -630,18 +755,37 @@ def most_points(max_dim: int) -> int:
     return int(2 ** ((KEY_BITS + 1) // (max_dim + 2)))
 
 
+def numbered(ends: Ends, n: int) -> Numbers:
+    """Return the numbers of edges whose ends are known, in the form that takes less memory."""
+    words = -(-n // WORD)
+    rows = (n, 0) if len(ends) < SPARSE * n * n else (0, n)
+    listed_rows, table_rows = rows
+    numbers = Numbers(
+        np.full((table_rows, words * WORD), ABSENT, np.int32),
+        np.zeros((listed_rows, words), np.uint64),
+        np.empty((listed_rows, words), np.uint16),
+        np.empty(listed_rows, np.int64),
+        np.empty(2 * len(ends) if listed_rows else 0, np.int32),
+    )
+    if listed_rows:
+        fill_lists(ends, numbers.bits, numbers.before, numbers.starts, numbers.edges)
+    else:
+        fill_table(ends, numbers.table)
+    return numbers
+
+
 class Cohomology:
     """The cohomology of a complex on n points in degrees 2 and 3: edges go in, bars come out."""
 
     def __init__(self, n: int, edges: int) -> None:
         self._bits = max(1, (n - 1).bit_length())
-        self._numbers = np.full((n, -(-n // WORD) * WORD), ABSENT, np.int32)
+        self._points = n
         self._ends = np.empty((edges, 2), np.uint16)
         self._added = 0
 
     def add(self, packed: Words, pairs: Words) -> None:
         """Number edges in order; see `fast_kernels.gather` for the arrays."""
-        number_edges(packed, pairs, self._numbers, self._ends, self._added)
+        number_edges(packed, pairs, self._ends, self._added)
         self._added += len(packed)
 
     def ends(self, edges: Integers) -> Ends:
@@ -660,10 +804,12 @@ class Cohomology:
             (b, 2) numbers of the edges at birth and death; NONE is a death that never comes. Bars
             of one and the same edge are left out.
         """
-        a, b, v = triangles.T
-        negative = (self._numbers[a, b].astype(np.int64) << self._bits) | v
+        numbers = numbered(self._ends, self._points)
+        # Contiguous, so that the compiled code is that for one layout whatever their number.
+        a, b, v = np.ascontiguousarray(triangles.T)
+        negative = (numbers_of(numbers, a, b) << self._bits) | v
         cleared = np.full(1 << (2 * len(negative)).bit_length(), NONE, np.int64)
         rehash(negative, negative, cleared, np.empty_like(cleared))
         for degree in range(2, max_dim + 1):
-            bars, cleared = reduce_all(self._numbers, self._ends, degree - 1, self._bits, cleared)
+            bars, cleared = reduce_all(numbers, self._ends, degree - 1, self._bits, cleared)
             yield bars.reshape(-1, 2)

@@ -56,12 +56,14 @@ def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Resul
 
 
 def bit_operation(name: str) -> Callable[[np.uint64], np.uint64]:
-    """Return LLVM's instruction of that name on a word that is not zero."""
+    """Return LLVM's instruction of that name on a word; for ``cttz``, ``ctlz`` not zero."""
 
     @intrinsic
     def operation(_: Any, __: Any) -> Any:
         def generate(_: Any, builder: Any, ___: Any, arguments: Any) -> Any:
-            return getattr(builder, name)(arguments[0], cgutils.true_bit)
+            # Counting ones has no case that is undefined.
+            flags = () if name == "ctpop" else (cgutils.true_bit,)
+            return getattr(builder, name)(arguments[0], *flags)
 
         return types.uint64(types.uint64), generate
 
@@ -70,6 +72,7 @@ def bit_operation(name: str) -> Callable[[np.uint64], np.uint64]:
 
 lowest = bit_operation("cttz")  # position of the lowest set bit
 zeros_above = bit_operation("ctlz")  # number of zero bits above the highest set bit
+ones_in = bit_operation("ctpop")  # number of set bits
 
 
 # ---- the matrix --------------------------------------------------------------------------------

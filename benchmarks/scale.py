@@ -1,0 +1,300 @@
+"""Measure what a zoo of 30,000 networks takes, from plan to leaderboard.
+
+    python benchmarks/scale.py                      all parts, about an hour on one core
+    python benchmarks/scale.py --parts plan evaluation
+
+Each point of each part runs in a process of its own, and its result is kept under
+results/benchmarks/scale, so that a run that was stopped goes on where it was. The table is written
+from what is there, to results/benchmarks/scale/scale.md.
+
+- ``plan``: a dry run of the workflow for 1000 to 30,000 networks (``benchmarks/planning.py``).
+- ``zoo``: the workflow itself on 250 and on 1000 tiny dense networks, trained on scikit-learn's
+  digits: CPU seconds and memory of each stage, files and bytes on disk.
+- ``evaluation``: made-up measures of 1200 to 30,000 networks: 160 scalars, 30 vectors of 4
+  components and 10 sampled functions of 20 values that are reduced to principal components. A third
+  of the scalars are heavy-tailed, a tenth have ties. Reading the table is not counted.
+- ``clusters``: the dashboard's two groups of networks by a measure and the gap, for one measure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from gengap.files import writing
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = Path("results/benchmarks/scale")
+SIZES = {
+    "plan": (1000, 3000, 10_000, 30_000),
+    "zoo": (250, 1000),
+    "evaluation": (1200, 3600, 9600, 30_000),
+    "clusters": (300, 1000, 30_000),
+}
+WHOLE = 30_000
+REPLICATES = 3
+SCALARS, VECTORS, COMPONENTS, FUNCTIONS, VALUES = 160, 30, 4, 10, 20
+MB = 1024
+
+Numbers = dict[str, float]
+"""What a point of a part took, by name."""
+
+
+def own_cost(work: Callable[[], object]) -> Numbers:
+    """Run a function in this process; return its CPU seconds and the peak memory so far."""
+    start = time.process_time()
+    work()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MB
+    return {"CPU s": time.process_time() - start, "peak MB": peak}
+
+
+# ---- plan --------------------------------------------------------------------------------------
+
+
+def plan(networks: int) -> Numbers:
+    """Make a dry run, and return jobs, CPU seconds and peak memory."""
+    command = [sys.executable, str(ROOT / "benchmarks/planning.py"), "--networks", str(networks)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"(\d+) jobs: ([\d.]+) CPU s, (\d+) MB", said)
+    if not found:
+        raise SystemExit(f"benchmarks/planning.py says: {said}")
+    return {"jobs": int(found[1]), "CPU s": float(found[2]), "peak MB": float(found[3])}
+
+
+# ---- a real zoo --------------------------------------------------------------------------------
+
+
+def zoo_config(networks: int) -> dict[str, Any]:
+    """Return the config of a zoo of tiny dense networks, in four shards."""
+    widths = list(range(4, 4 + networks // 50))
+    return {
+        "seed": 0,
+        "tasks": [
+            {
+                "name": "tiny",
+                "zoo": {
+                    "dataset": {"name": "digits", "train_size": 100, "test_size": 500},
+                    "network": {"template": "dense", "depth": 1},
+                    "training": {"optimiser": "adam", "epochs": 3, "batch_size": 50},
+                    "grid": {
+                        "width": widths,
+                        "learning_rate": [0.001, 0.002, 0.005, 0.01, 0.02],
+                        "label_corruption": [0.0, 0.2, 0.4, 0.6, 0.8],
+                    },
+                    "replicates": 2,
+                },
+                "networks_per_job": networks // 4,
+                "correlate_within": "label_corruption",
+                "rank_within": "learning_rate",
+                "colour": "label_corruption",
+            }
+        ],
+        "families": ["norms", "margins"],
+    }
+
+
+def zoo(networks: int) -> Numbers:
+    """Run the workflow from the plan to the dashboard.
+
+    Args:
+        networks: how many.
+
+    Returns:
+        CPU seconds and peak memory of each stage, files and megabytes for each network and in all.
+    """
+    folder = FOLDER / f"zoo-{networks}"
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump(zoo_config(networks), sort_keys=False))
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all"]
+    command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    command += ["--configfile", str(config), "--", "results/tiny/dashboard.html"]
+    subprocess.run(command, check=True)
+    task = folder / "results" / "tiny"
+    numbers: Numbers = {}
+    for stage in ("train", "measure", "measures", "evaluate", "dashboard"):
+        paths = [*task.glob(f"benchmarks/{stage}.tsv"), *task.glob(f"benchmarks/{stage}/*.tsv")]
+        rows = pd.concat([pd.read_csv(path, sep="\t", na_values=["-", "NA"]) for path in paths])
+        numbers[f"{stage}: CPU s"] = float(rows["cpu_time"].sum())
+        numbers[f"{stage}: peak MB"] = float(rows["max_rss"].max())
+    for what, root in (("networks", task / "networks"), ("all", folder)):
+        files = [
+            path for path in root.rglob("*") if path.is_file() and ".snakemake" not in path.parts
+        ]
+        numbers[f"files, {what}"] = len(files)
+        numbers[f"disk MB, {what}"] = sum(path.stat().st_size for path in files) / MB**2
+    for name in ("measures.csv", "dashboard.html", "task.json"):
+        numbers[f"{name} MB"] = (task / name).stat().st_size / MB**2
+    shutil.rmtree(folder)
+    return numbers
+
+
+# ---- evaluation --------------------------------------------------------------------------------
+
+
+def made_up(networks: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Make up the tables of a task.
+
+    Args:
+        networks: how many, a multiple of 1200.
+        rng: draws everything.
+
+    Returns:
+        The arguments of ``evaluate``.
+    """
+    levels = (5, 4, 5, 4, networks // (5 * 4 * 5 * 4 * REPLICATES))
+    points = np.array(list(itertools.product(*map(range, levels))), dtype=float)
+    grid = np.repeat(points, REPLICATES, axis=0)
+    scaled = (grid - grid.mean(axis=0)) / np.maximum(grid.std(axis=0), 1e-9)
+    latent = rng.normal(size=(networks, 6))
+    gaps = 0.1 + 0.01 * (scaled @ rng.normal(size=len(levels)) + latent[:, 0])
+    gaps = np.round(gaps + 0.005 * np.sin(latent[:, 1]) + 0.01 * rng.normal(size=networks), 3)
+
+    def column(kind: int) -> np.ndarray:
+        values = scaled @ rng.normal(size=len(levels)) + latent @ rng.normal(size=6)
+        values = values / 2 + rng.normal(size=networks)
+        return np.exp(2 * values) if kind in (0, 3, 6) else np.round(values, 0 if kind == 9 else 16)
+
+    blocks = {f"scalar_{i}": column(i % 10)[:, None] for i in range(SCALARS)}
+    for i in range(VECTORS):
+        blocks[f"vector_{i}"] = np.column_stack([column(1) for _ in range(COMPONENTS)])
+    for i in range(FUNCTIONS):
+        noise = rng.normal(size=(networks, VALUES))
+        blocks[f"persistence_image_{i}"] = latent @ rng.normal(size=(6, VALUES)) + noise
+    sizes = [block.shape[1] for block in blocks.values()]
+    ids = [str(network) for network in range(networks)]
+    families = [f"family_{i % 8}" for i in range(len(blocks))]
+    names = sorted(set(families))
+
+    def repeated(codes: np.ndarray, categories: list[str]) -> pd.Categorical:
+        return pd.Categorical.from_codes(np.tile(codes, networks), categories)
+
+    measures = pd.DataFrame(
+        {
+            "task": repeated(np.zeros(sum(sizes), dtype=np.int8), ["made-up"]),
+            "network": pd.Categorical.from_codes(np.repeat(np.arange(networks), sum(sizes)), ids),
+            "family": repeated(np.repeat([names.index(name) for name in families], sizes), names),
+            "measure": repeated(np.repeat(np.arange(len(blocks)), sizes), list(blocks)),
+            "component": repeated(
+                np.concatenate([np.arange(size) for size in sizes]), [str(i) for i in range(VALUES)]
+            ),
+            "value": np.hstack(list(blocks.values())).ravel(),
+        }
+    )
+    index = pd.Index(ids, name="network")
+    return {
+        "measures": measures,
+        "gaps": pd.Series(gaps, index),
+        "grid": pd.DataFrame(grid, index, ["a", "b", "c", "d", "e"]),
+        "training_accuracy": pd.Series(1 - 0.01 * rng.random(networks), index),
+        "gap_errors": pd.Series(0.003, index),
+        "correlate_within": "b",
+        "rank_within": "a",
+    }
+
+
+def evaluation(networks: int) -> Numbers:
+    """Evaluate made-up measures."""
+    from gengap.evaluation import evaluate
+
+    arguments = made_up(networks, np.random.default_rng(0))
+    return own_cost(lambda: evaluate(**arguments))
+
+
+def clusters(networks: int) -> Numbers:
+    """Group networks by one measure and the gap."""
+    from gengap.evaluation.clusters import two_means
+
+    rng = np.random.default_rng(0)
+    values, gaps = rng.normal(size=(2, networks))
+    return own_cost(lambda: two_means(values, gaps))
+
+
+PARTS: Mapping[str, Callable[[int], Numbers]] = {
+    "plan": plan, "zoo": zoo, "evaluation": evaluation, "clusters": clusters
+}  # fmt: skip
+
+
+# ---- the table ---------------------------------------------------------------------------------
+
+
+def point(part: str, networks: int) -> None:
+    """Measure a point in a process of its own, unless it was measured before."""
+    path = FOLDER / f"{part}-{networks}.json"
+    if path.exists():
+        return
+    command = [sys.executable, __file__, "--point", part, str(networks)]
+    subprocess.run(command, check=True)
+    print(path.read_text(), flush=True)
+
+
+def extrapolated(name: str, sizes: list[int], values: list[float]) -> float:
+    """Extend a line through the last two points to :data:`WHOLE` networks; peaks stay in MB."""
+    (low, high), (first, last) = sizes[-2:], values[-2:]
+    return last + (last - first) / (high - low) * (WHOLE - high)
+
+
+def markdown() -> str:
+    """Write a table for each part from the points that were measured."""
+    parts = []
+    for part, sizes in SIZES.items():
+        known = {
+            size: json.loads(path.read_text())
+            for size in sizes
+            if (path := FOLDER / f"{part}-{size}.json").exists()
+        }
+        if not known:
+            continue
+        columns = list(known)
+        extend = len(columns) > 1 and columns[-1] < WHOLE
+        head = ["networks", *map(str, columns), *([f"{WHOLE} (extrapolated)"] if extend else [])]
+        lines = [head, ["---"] * len(head)]
+        for name in known[columns[-1]]:
+            values = [numbers[name] for numbers in known.values()]
+            cells = [*values, *([extrapolated(name, columns, values)] if extend else [])]
+            lines.append(
+                [name, *(f"{value:,.4g}" if value < 1e4 else f"{value:,.0f}" for value in cells)]
+            )
+        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        parts.append(f"## {part}\n\n{table}\n")
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Measure what was not measured yet, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--largest", type=int, default=WHOLE, help="leave out larger zoos")
+    parser.add_argument("--point", nargs=2, metavar=("PART", "NETWORKS"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.point:
+        part, networks = arguments.point[0], int(arguments.point[1])
+        numbers = PARTS[part](networks)
+        with writing(FOLDER / f"{part}-{networks}.json") as path:
+            path.write_text(json.dumps(numbers))
+        return
+    for part in arguments.parts:
+        for networks in SIZES[part]:
+            if networks <= arguments.largest:
+                point(part, networks)
+    with writing(FOLDER / "scale.md") as path:
+        path.write_text(markdown(), encoding="utf-8")
+    print(markdown())
+
+
+if __name__ == "__main__":
+    main()
