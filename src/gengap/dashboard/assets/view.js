@@ -330,9 +330,11 @@
   // The singular values of both networks' kernels.
   function spectra(pair) {
     const data = pair.flatMap((network, which) =>
-      Object.entries(network.spectra).map(([kernel, { ranks, values }], layer) => ({
-        type: "scatter", mode: "lines+markers", name: `${network.name}: ${kernel}`, x: ranks, y: values,
-        hovertemplate: `network ${network.name}, ${kernel}<br>%{y:.4g}<extra></extra>`,
+      Object.entries(network.spectra).map(([kernel, { total, values }], layer) => ({
+        type: "scatter", mode: "lines+markers", name: `${network.name}: ${kernel}`, y: values,
+        x: values.map((_, i) => i / Math.max(1, values.length - 1)),
+        meta: `${total} singular values`,
+        hovertemplate: `network ${network.name}, ${kernel}<br>%{y:.4g}, one of %{meta}<extra></extra>`,
         line: { color: PAIR[which], width: 1 },
         marker: { size: 5, symbol: MARKS[layer % MARKS.length] },
       })));
@@ -463,11 +465,11 @@
     return { content: `${lines.join("\n")}\n`, filename: [page.task, ...name, "csv"].join(".") };
   }
 
-  window.gengap = {
+  window.gengap = Object.assign(window.gengap ?? {}, {
     view: {
       board, both, cards, combinations, csv, curves, diagrams, diagramsNote, drawOptions, facts,
       h, heldOut, heldOutTable, importance, largestOf, margins, measures, networkTable, paragraphs,
       predictionTable, predictions, scatter, spectra, verdict,
     },
-  };
+  });
 })();
