@@ -120,7 +120,11 @@ def _log_to(path: str | None) -> None:
 def _matters(record: logging.LogRecord) -> bool:
     """Tell whether a message is for the terminal, too: a failure, or a network that is left out.
 
-    What a measure says of its own work, the log file has.
+    Args:
+        record: the message.
+
+    Returns:
+        True for these two. What a measure says of its own work, the log file has.
     """
     least = logging.WARNING if record.name == log.name else logging.ERROR
     return record.levelno >= least
