@@ -17,6 +17,9 @@ min_version("9.14")
 configfile: workflow.current_basedir.join("config.yaml").get_path_or_uri(secret_free=True)
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/zoo.smk"
 include: "workflow/rules/pgdl.smk"

@@ -105,10 +105,7 @@ def _log_to(path: str | None) -> None:
     # A log that cannot be written (a full disk) must not hide what is said on the terminal.
     logging.raiseExceptions = False
     terminal = logging.StreamHandler(sys.stderr)
-    # Networks that are left out are told of; what a measure says of its own work, the file has.
-    terminal.addFilter(
-        lambda record: record.levelno >= (logging.WARNING if record.name == log.name else logging.ERROR)
-    )
+    terminal.addFilter(_matters)
     handlers: list[logging.Handler] = [terminal]
     if path:
         handlers.append(logging.FileHandler(path, mode="w"))
@@ -118,3 +115,16 @@ def _log_to(path: str | None) -> None:
         handlers=handlers,
         force=True,
     )
+
+
+def _matters(record: logging.LogRecord) -> bool:
+    """Tell whether a message is for the terminal, too: a failure, or a network that is left out.
+
+    Args:
+        record: the message.
+
+    Returns:
+        True for these two. What a measure says of its own work, the log file has.
+    """
+    least = logging.WARNING if record.name == log.name else logging.ERROR
+    return record.levelno >= least

@@ -47,8 +47,8 @@ def drawn(page: Page) -> dict[str, float]:
 
 
 def approximately(expected: Any) -> Any:
-    """The file without a server rounds numbers to six digits."""
-    return pytest.approx(expected, rel=1e-5, abs=1e-5)
+    """The file without a server rounds numbers to five digits."""
+    return pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
 def finite(series: pd.Series[float]) -> dict[str, float]:
@@ -150,7 +150,7 @@ def test_an_address_opens_what_it_was_copied_from(page: Page, view: View) -> Non
     fragment = page.run("return location.hash")
     page.go("networks")
     page.run("location.hash = ''")
-    page.until(lambda: "network 0" in page.text("measures-title"))
+    page.until(lambda: "Network 0" in page.text("facts"))
     page.run("location.hash = arguments[0]", fragment)
     page.until(lambda: "Network 9" in page.text("first-facts"))
     page.go("measures")
@@ -176,7 +176,7 @@ def test_two_networks_are_compared(page: Page, view: View) -> None:
     assert ranges[0] == ranges[1]
     values = view.values("noise", "0")
     table = pd.DataFrame(page.rows("both")).set_index(1)
-    shown = [float(text.replace("−", "-")) for text in table.loc["noise", 2:4]]
+    shown = [float(str(table[column]["noise"]).replace("−", "-")) for column in (2, 3, 4)]
     expected = [values["0"], values["9"], values["9"] - values["0"]]
     assert shown == pytest.approx(expected, rel=1e-4, abs=1e-5)
     medians = {trace["name"]: trace["y"] for trace in page.traces("margins")}
@@ -185,10 +185,10 @@ def test_two_networks_are_compared(page: Page, view: View) -> None:
     )
     spectra = page.run(
         """return JSON.stringify(document.getElementById("spectra").data
-        .map((trace) => [trace.name, trace.y]))"""
+        .map((trace) => [`${trace.name}, ${trace.meta[0]}`, trace.y]))"""
     )
-    found = dict(json.loads(spectra))
-    assert found["9: dense.weight"] == approximately(list(view.spectra("9")["dense.weight"]))
+    found = dict(json.loads(spectra))["network 9, dense.weight"]
+    assert found == pytest.approx(list(view.spectra("9")["dense.weight"]), rel=1e-3, abs=1e-5)
     page.choose("other", "network 1")
     page.until(lambda: "network 1: the weights are not at hand" in page.text("spectra-note"))
 
@@ -232,8 +232,7 @@ def test_colouring_groups_the_networks(
         assert colours == [to_hex(colour) for colour in PALETTE[:2]]
     for group, trace in named().items():
         if label == "cluster":
-            clusters = view.table("signal", "0")["cluster"]
-            expected = clusters.index[clusters == int(group[0])]
+            expected = view.networks.index[view.cluster("signal", "0") == int(group[0])]
         else:
             column = view.networks[label.replace(" ", "_")]
             expected = column.index[
@@ -280,8 +279,8 @@ def test_clicking_a_point_shows_its_diagrams_and_measures(page: Page, view: View
 
     page.until(lambda: counts() == list(sizes))
     first = page.traces("diagrams")[1]
-    assert first["x"] == pytest.approx(bars.loc[bars["dimension"] == 1, "birth"], abs=1e-4)
-    assert first["y"] == pytest.approx(bars.loc[bars["dimension"] == 1, "death"], abs=1e-4)
+    assert first["x"] == pytest.approx(bars.loc[bars["dimension"] == 1, "birth"], abs=1e-3)
+    assert first["y"] == pytest.approx(bars.loc[bars["dimension"] == 1, "death"], abs=1e-3)
     page.choose("draw", "draw 2")
     second = bars[bars["draw"] == 1].groupby("dimension").size()
     page.until(lambda: counts() == list(second))
@@ -317,8 +316,8 @@ def test_download_is_the_table(page: Page, view: View, measure: str, component: 
     page.click("download")
     page.until(path.exists)
     found = pd.read_csv(path, dtype={"network": str})
-    # Without a server, numbers have six digits.
-    exact: dict[str, Any] = {"check_exact": True} if page.dash else {"rtol": 1e-5}
+    # Without a server, numbers have five digits.
+    exact: dict[str, Any] = {"check_exact": True} if page.dash else {"rtol": 1e-4}
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, **exact)
 
 

@@ -165,9 +165,8 @@ def test_a_measure_says_its_group_and_what_it_adds(view: View) -> None:
 
 
 def test_kendall_counts_pairs(view: View) -> None:
-    values = view.values("persistent_entropy.H0", "0").dropna()
-    table, gaps = values.index, view.networks[GAP][values.index].to_numpy()
-    values = values.to_numpy()
+    table = view.values("persistent_entropy.H0", "0").dropna()
+    values, gaps = table.to_numpy(), view.networks[GAP][table.index].to_numpy()
     signs = [
         np.sign((values[i] - values[j]) * (gaps[i] - gaps[j]))
         for i, j in itertools.combinations(range(len(table)), 2)
@@ -245,7 +244,8 @@ def test_all_measures_together_are_the_tables_of_the_evaluation(view: View) -> N
     together = content.page(view)["together"]
     combination = view.combination.set_index("name")
     first = together["combinations"][0]
-    mean, deviation = combination.loc["combination.all", ["r2_mean", "r2_std"]]
+    row = list(combination.index).index("combination.all")
+    mean, deviation = combination[["r2_mean", "r2_std"]].to_numpy(dtype=float)[row]
     assert (first["label"], first["value"]) == ("all measures", mean)
     assert (first["low"], first["high"]) == pytest.approx((mean - deviation, mean + deviation))
     assert len(together["combinations"]) == len(combination)

@@ -61,11 +61,11 @@ def test_one_figure_saved_twice_has_the_same_bytes(tmp_path: Path, suffix: str) 
     assert b"<dc:date>" not in first
 
 
-def test_png_has_200_dots_per_inch_of_the_printed_width(tmp_path: Path) -> None:
+def test_png_has_180_dots_per_inch_of_the_printed_width(tmp_path: Path) -> None:
     figure = figures.leaderboard(synthetic.leaderboard(synthetic.OTHERS))
     figures.save(figure, tmp_path / "figure.png")
     header = (tmp_path / "figure.png").read_bytes()[16:20]
-    assert int.from_bytes(header, "big") == round(style.DOUBLE_COLUMN * 200)
+    assert int.from_bytes(header, "big") == round(style.DOUBLE_COLUMN * 180)
 
 
 def test_an_unknown_suffix_is_refused_and_nothing_written(tmp_path: Path) -> None:

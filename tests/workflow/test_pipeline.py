@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import re
 import shutil
@@ -191,11 +192,34 @@ def test_nothing_failed(finished: Path) -> None:
     assert len(plan) == 8
 
 
+def test_a_run_prints_its_stages_and_no_files(finished: Path) -> None:
+    printed = (finished / "output.txt").read_text()
+    stages = re.findall(r"^\d\d:\d\d:\d\d +(\d+)/(\d+)  reduced: (.*) \(\d.*\)$", printed, re.M)
+    assert {"evaluating the measures", "dashboard"} <= {name for _, _, name in stages}
+    places = [int(place) for place, _, _ in stages]
+    assert places == sorted(set(places))
+    assert {int(total) for _, total, _ in stages} == {places[-1] + 1}  # the last job asks for all
+    assert not re.search(r"^ +(input|output|reason|wildcards): ", printed, re.M)
+    assert "INFO" not in printed
+    logged = next((finished / ".snakemake" / "log").iterdir()).read_text()
+    assert re.search(r"^    reason: Missing output files", logged, re.M)
+
+
 def test_report_is_one_offline_page(finished: Path, snakemake: Run) -> None:
     result = snakemake(finished, "--report", str(finished / "report.html"))
     assert result.returncode == 0, result.stderr
     page = (finished / "report.html").read_text()
+    assert len(page) < 5_000_000
     assert "Which measures predict the generalisation gap" in page
+    written = re.search(r"var workflow_desc = (.*);\n", page)
+    assert written is not None
+    front = " ".join(json.loads(written[1]).split())
+    summary = (finished / "results" / "reduced" / "evaluation" / "summary.txt").read_text()
+    assert html.escape(" ".join(summary.split("\n\n")[0].split()), quote=False) in front
+    for figure in ("leaderboard", "held_out"):
+        name = f"results/reduced/figures/{figure}.png"
+        assert f"results['{name}'].data_uri" in front
+        assert f'"{name}": {{' in page
     assert re.search(r"data:image/png;[^,]*base64,", page)
     # Neither in its tags nor in what its scripts and styles make of it.
     loaded = r"""(?:\b(?:src|href)["']?\s*[:=]|\burl\()\s*\\?["']?(?:https?:)?//"""

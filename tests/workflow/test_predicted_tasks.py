@@ -17,6 +17,7 @@ from tests.workflow.runs import Run
 from torch import nn
 
 from gengap import tasks
+from gengap.dashboard import page_data
 from gengap.names import PREDICTION_COLUMNS
 from gengap.prediction import Reference
 from gengap.tasks.folder import Metrics
@@ -174,8 +175,9 @@ def test_the_run_ends_with_what_is_predicted(run: tuple[Path, str]) -> None:
     assert "mine: 2 of 3 networks are predicted; gaps " in printed
     assert "  1 declined: t" in printed
     assert (results / "mine" / "figures" / "predictions.svg").is_file()
-    page = (results / "mine" / "dashboard.html").read_text()
-    assert "2 of 3 networks are predicted; bars are 90 % intervals." in page
+    page = page_data((results / "mine" / "dashboard.html").read_text())["page"]
+    said = page["predictions"]["said"]
+    assert said == "2 of 3 networks are predicted; bars are 90 % intervals."
 
 
 def test_predictions_are_exported_as_the_competition_takes_them(

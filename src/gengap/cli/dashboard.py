@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from gengap.cli.command import Command
+from gengap.cli.progress import working
 from gengap.errors import GengapError
 
 PORT = 8051
@@ -33,7 +34,8 @@ def run(options: Namespace) -> None:
     from gengap.dashboard import write_static_page
 
     if options.static is not None:
-        write_static_page(options.folder, options.static)
+        with working("writing the page"):
+            write_static_page(options.folder, options.static)
     else:
         serve(options.folder, options.host, options.port)
 

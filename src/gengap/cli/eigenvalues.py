@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gengap.cli import subject
 from gengap.cli.command import Command
+from gengap.cli.progress import working
 from gengap.limits import DENSE_LIMIT, LARGEST_EIGENVALUES
 from gengap.names import LOSSES
 
@@ -94,18 +95,19 @@ def run(options: Namespace) -> None:
         network = subject.network_of_spec(options, options.weights, data)
     else:
         network = trained.network()
-    curvature = report(
-        network.to(device),
-        options.loss or default_loss(data),
-        data,
-        matrix=options.matrix,
-        reduction=options.reduction,
-        dtype=options.dtype,
-        top=None if options.all else options.top,
-        bottom=options.bottom,
-        alphas=options.alpha,
-        seed=options.seed,
-    )
+    with working("eigenvalues"):
+        curvature = report(
+            network.to(device),
+            options.loss or default_loss(data),
+            data,
+            matrix=options.matrix,
+            reduction=options.reduction,
+            dtype=options.dtype,
+            top=None if options.all else options.top,
+            bottom=options.bottom,
+            alphas=options.alpha,
+            seed=options.seed,
+        )
     curvature.write(options.output)
     print(curvature.text())
 

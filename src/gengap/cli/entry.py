@@ -9,7 +9,16 @@ import textwrap
 from collections.abc import Sequence
 
 from gengap import __version__
-from gengap.cli import dashboard, describe, eigenvalues, measure, predict, reference, score
+from gengap.cli import (
+    completion,
+    dashboard,
+    describe,
+    eigenvalues,
+    measure,
+    predict,
+    reference,
+    score,
+)
 from gengap.errors import GengapError
 
 COMMANDS = (
@@ -20,8 +29,17 @@ COMMANDS = (
     score.COMMAND,
     eigenvalues.COMMAND,
     dashboard.COMMAND,
+    completion.COMMAND,
 )
 """Every subcommand, in the order of the help."""
+
+
+EXAMPLES = """\
+gengap describe results/digits/networks/3
+gengap measure mynets.py:SmallResNet last.pt --data train.npz
+gengap predict --reference results/digits mynets.py:SmallNet last.pt --data train.npz
+gengap dashboard results/digits"""
+"""The usual ones; each subcommand's help has more."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,6 +75,8 @@ def command_parser() -> argparse.ArgumentParser:
         prog="gengap",
         description="How well will this trained network generalise, judged from its weights and "
         "its training data alone?",
+        epilog=_examples(EXAMPLES),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"gengap {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -65,9 +85,13 @@ def command_parser() -> argparse.ArgumentParser:
             command.name,
             help=command.summary,
             description=f"{command.summary[0].upper()}{command.summary[1:]}.",
-            epilog=f"examples:\n{textwrap.indent(command.examples, '  ')}",
+            epilog=_examples(command.examples),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run, parser=subparser)
     return parser
+
+
+def _examples(lines: str) -> str:
+    return f"examples:\n{textwrap.indent(lines, '  ')}"

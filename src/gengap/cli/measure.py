@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gengap.cli import subject
 from gengap.cli.command import Command
 from gengap.cli.listing import reason_lines
+from gengap.cli.progress import each
 from gengap.errors import GengapError
 from gengap.names import FAMILIES
 
@@ -55,10 +56,10 @@ def run(options: Namespace) -> None:
     if named.data is None:
         raise ArgumentError(None, "measures need the data that the network was trained on: --data")
     results = {}
-    for family, source in chosen.items():
+    for family in each(chosen, "family"):
         rng = generator(options.seed, named.purpose, family)
         subject_of_family = named.subject(named.data, options.loss, rng)
-        results[family] = attempt(source, subject_of_family, slow=slow)
+        results[family] = attempt(chosen[family], subject_of_family, slow=slow)
     lines = [
         line for family, values in results.items() for line in reason_lines(family, values.left_out)
     ]

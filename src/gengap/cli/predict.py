@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gengap.cli import subject
 from gengap.cli.command import Command
+from gengap.cli.progress import working
 from gengap.names import PREDICTED
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def run(options: Namespace) -> int:
         raise ArgumentError(None, "a prediction needs the trained weights: give WEIGHTS")
     if named.data is None:
         raise ArgumentError(None, "a prediction needs the training data of the network: --data")
-    prediction, gap_of = _predicted(named, named.data, options)
+    with working("predicting"):
+        prediction, gap_of = _predicted(named, named.data, options)
     if options.json:
         print(json.dumps(prediction.row(), indent=1))
     else:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gengap.cli.command import Command
+from gengap.cli.progress import working
 from gengap.errors import GengapError
 from gengap.limits import LEAST_REFERENCE
 from gengap.names import REFERENCE_FILE, REFERENCE_SUFFIX
@@ -45,7 +46,8 @@ def run(options: Namespace) -> None:
         raise GengapError(
             f"{output} does not end in {REFERENCE_SUFFIX}: name such a file by --output."
         )
-    reference = join([freeze(folder) for folder in options.folders])
+    with working("freezing"):
+        reference = join([freeze(folder) for folder in options.folders])
     reference.save(output)
     print("\n".join(summary_lines(reference)))
     print(f"written: {output}")

@@ -27,10 +27,16 @@ END = "<div hidden>{%app_entry%}</div>{%config%}{%scripts%}{%renderer%}"
 
 
 def make_app(view: View) -> Dash:
-    """Make the app of one task; ``app.server`` is its WSGI application.
+    """Make the app of one task.
 
     The markup is that of the static page. What ``assets/page.js`` needs to know of a measure or a
     network it writes into the store ``question``; the answer comes through the store ``answer``.
+
+    Args:
+        view: the task.
+
+    Returns:
+        The app; its ``server`` is the WSGI application.
     """
     app = Dash(
         __name__,
@@ -48,9 +54,7 @@ def make_app(view: View) -> Dash:
         ]
     )
 
-    @app.callback(
-        Output("answer", "data"), Input("question", "data"), prevent_initial_call=True
-    )
+    @app.callback(Output("answer", "data"), Input("question", "data"), prevent_initial_call=True)
     def answer(question: dict[str, str]) -> content.Content:
         return {"key": question["key"], "content": _answer(view, question)}
 

@@ -32,7 +32,7 @@ MOST_LISTED = 100
 """A vector with more components than this is only named in a network's table."""
 MOST_SINGULAR_VALUES = 48
 """Of a kernel with more singular values, this many are drawn."""
-DECIMALS = 4
+DECIMALS = 3
 """Births and deaths are drawn, not computed with, so that a pixel's accuracy will do."""
 BOARD_COLUMNS = (
     "group", "measure", "family", "R²", "p: beats the mean", "p: adds to hyper-parameters",
@@ -76,7 +76,7 @@ def page(view: View) -> Content:
         "colours": colours,
         "measures": {name: _measure(view, name) for name in view.measures},
         "clusters": [
-            {"label": label, "colour": PALETTE[i], "symbol": _SYMBOLS[MARKERS[i]]}
+            {"label": label, "colour": to_hex(PALETTE[i]), "symbol": _SYMBOLS[MARKERS[i]]}
             for i, label in enumerate(CLUSTERS)
         ],
         "measure_options": [
@@ -178,11 +178,10 @@ def measures_of(view: View, network: str) -> list[Content]:
 
 
 def _thinned_spectrum(values: np.ndarray) -> Content:
-    """Return at most ``MOST_SINGULAR_VALUES``, evenly spaced, and the share of ranks before each."""
+    """Return how many values there are, and ``MOST_SINGULAR_VALUES`` of them, evenly spaced."""
     count = min(len(values), MOST_SINGULAR_VALUES)
     ranks = np.linspace(0, len(values) - 1, count).round().astype(int)
-    shares = ranks / max(1, len(values) - 1)
-    return {"ranks": _plain_numbers(shares), "values": _plain_numbers(values[ranks])}
+    return {"total": len(values), "values": [float(f"{value:.4g}") for value in values[ranks]]}
 
 
 def _plain_numbers(values: np.ndarray) -> list[float | None]:
@@ -402,7 +401,7 @@ def _board(view: View) -> list[Content]:
 
 
 def _together(view: View) -> Content:
-    """Return what all measures reach together, what a family adds, and how many networks it takes."""
+    """Return what all measures reach together, the share of families, and the learning curves."""
     rows = view.combination.set_index("name")
     importance = view.importance.sort_values("importance", ascending=False, kind="stable")
     families = {f"{COMBINATION}.{name}": words(str(name)) for name in importance["family"]}
@@ -414,12 +413,19 @@ def _together(view: View) -> Content:
         "combinations": [
             _interval(labels[str(name)], mean, mean - deviation, mean + deviation)
             for name, mean, deviation in zip(
-                shown.index, shown["r2_mean"], shown["r2_std"], strict=True
+                shown.index,
+                shown["r2_mean"].to_numpy(dtype=float),
+                shown["r2_std"].to_numpy(dtype=float),
+                strict=True,
             )
         ],
         "importance": [
-            _interval(words(str(row.family)), row.importance, row.low, row.high)
-            for row in importance.itertuples()
+            _interval(words(str(family)), *values)
+            for family, values in zip(
+                importance["family"],
+                importance[["importance", "low", "high"]].to_numpy(dtype=float),
+                strict=True,
+            )
         ],
         "curves": [
             {
@@ -488,8 +494,7 @@ def _predictions(view: View, table: pd.DataFrame) -> Content:
     return {
         "columns": [words(name) for name in shown],
         "rows": [
-            [_plain(value) for value in row]
-            for row in table[list(shown)].itertuples(index=False)
+            [_plain(value) for value in row] for row in table[list(shown)].itertuples(index=False)
         ],
         "networks": list(table["network"]),
         "said": f"{len(rows)} of {len(table)} networks are predicted; bars are 90 % intervals.",

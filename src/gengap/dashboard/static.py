@@ -23,12 +23,11 @@ TEMPLATE = HERE / "page" / "page.html"
 UNPACKING = HERE / "page" / "static.js"
 MOST_BARS = 600
 """Most bars of one dimension of one network, so that the file of a hundred networks is small."""
-SIGNIFICANT_DIGITS = 6
+SIGNIFICANT_DIGITS = 5
 """Numbers are rounded to these many digits in the file; the task's tables have them all."""
 # The browser refuses every request, even to the server that the file may lie on.
 POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "img-src data: blob:"
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 )
 
 
@@ -47,15 +46,15 @@ def static_page(task_folder: str | Path) -> str:
     view = read_view(task_folder)
     style = (ASSETS / "style.css").read_text(encoding="utf-8")
     data = json.dumps(rounded(_data(view)), allow_nan=False, separators=(",", ":"))
-    scripts = [ASSETS / "view.js", ASSETS / "page.js", UNPACKING]
+    code = [path.read_bytes() for path in (PLOTLY, ASSETS / "view.js", ASSETS / "page.js")]
     head = [
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
         f"<style>\n{style}</style>",
     ]
     end = [
-        f'<script id="plotly" type="text/plain">{_packed(PLOTLY.read_bytes())}</script>',
+        f'<script id="code" type="text/plain">{_packed(b";".join(code))}</script>',
         f'<script id="data" type="text/plain">{_packed(data.encode())}</script>',
-        *(f"<script>\n{path.read_text(encoding='utf-8')}</script>" for path in scripts),
+        f"<script>\n{UNPACKING.read_text(encoding='utf-8')}</script>",
     ]
     return filled_template(view.name, "\n".join(head), "\n".join(end))
 
@@ -87,7 +86,8 @@ def page_data(page: str) -> dict[str, Any]:
         page: the HTML that ``static_page`` returned.
 
     Returns:
-        ``page``, ``columns``, ``large`` and ``networks``, as ``assets/view.js`` takes them.
+        ``page``, ``distinct`` (columns of measures, none of them twice), ``columns`` (by measure,
+        where each component is in ``distinct``), ``large`` and ``networks``.
     """
     packed = page.partition('<script id="data" type="text/plain">')[2].partition("<")[0]
     data: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(packed)))
@@ -130,12 +130,15 @@ def _data(view: View) -> content.Content:
     page["measures"] = {
         name: measure for name, measure in page["measures"].items() if name not in large
     }
+    distinct: dict[str, tuple[int, content.Content]] = {}
+    columns = {
+        name: [_place(distinct, content.column(view, name, part)) for part in measure["components"]]
+        for name, measure in page["measures"].items()
+    }
     return {
         "page": page,
-        "columns": {
-            name: [content.column(view, name, part) for part in measure["components"]]
-            for name, measure in page["measures"].items()
-        },
+        "distinct": [column for _, column in distinct.values()],
+        "columns": columns,
         "large": [
             {
                 "family": view.measures[name].family,
@@ -148,3 +151,8 @@ def _data(view: View) -> content.Content:
         ],
         "networks": {name: content.network(view, name, MOST_BARS) for name in view.networks.index},
     }
+
+
+def _place(distinct: dict[str, tuple[int, content.Content]], column: content.Content) -> int:
+    """Return the position of a column among those that differ, to which it is added if need be."""
+    return distinct.setdefault(json.dumps(column), (len(distinct), column))[0]

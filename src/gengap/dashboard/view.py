@@ -23,8 +23,8 @@ from gengap.evaluation.designs import (
     over_networks,
 )
 from gengap.failures import Failure, read_failures
-from gengap.measures.gathering import ALL_NETWORKS
 from gengap.files import mapped_arrays
+from gengap.measures.gathering import ALL_NETWORKS
 from gengap.names import STAGED_FAMILY
 from gengap.topology import find_diagrams, read_shard_of_diagrams
 from gengap.topology.diagrams import Bars
@@ -207,7 +207,7 @@ class View:
 
     @cached_property
     def _recent_shard(self) -> dict[Path, dict[str, list[list[Bars]]]]:
-        """The diagrams of the file that was read last: of the next network, it is often the same."""
+        """The diagrams of the file that was read last, which often has the next network, too."""
         return {}
 
     def _draws(self, path: Path, network: str) -> list[list[Bars]]:
@@ -379,8 +379,13 @@ def _evaluated(
             "measures": {design.name: design for design in aligned},
             **dict.fromkeys(
                 (
-                    "leaderboard", "held_out", "left_out", "clusters", "combination",
-                    "importance", "learning_curve",
+                    "leaderboard",
+                    "held_out",
+                    "left_out",
+                    "clusters",
+                    "combination",
+                    "importance",
+                    "learning_curve",
                 ),
                 empty,
             ),

@@ -143,9 +143,9 @@ class Progress(logging.Handler):
         if stage is None or not stage.name:
             return
         count = f"{len(self._done)}/{max(len(self.expected), len(self._done))}"
+        took = duration(self._done[job])
         self.erase()
-        done = f"{time.strftime('%H:%M:%S')}  {count:>9}  {stage.name} ({duration(self._done[job])})"
-        self._stream.write(f"{done}\n")
+        self._stream.write(f"{time.strftime('%H:%M:%S')}  {count:>9}  {stage.name} ({took})\n")
         self._stream.flush()
 
     def _draw(self) -> None:
@@ -217,10 +217,13 @@ def seconds(script: str | None, benchmark: str | None) -> float:
 
 
 def duration(span: float) -> str:
-    """Write a number of seconds for a reader: ``8 s``, ``3 min``, ``2.5 h``."""
-    if span < 60:
+    """Write a number of seconds for a reader: ``8 s``, ``2 min 5 s``, ``30 min``, ``2.5 h``."""
+    if span < 59.5:
         return f"{span:.0f} s"
-    return f"{span / 60:.0f} min" if span < 5400 else f"{span / 3600:.1f} h"
+    minutes, seconds = divmod(round(span), 60)
+    if minutes < 10:
+        return f"{minutes} min {seconds} s"
+    return f"{minutes} min" if minutes < 90 else f"{span / 3600:.1f} h"
 
 
 def event_name(record: logging.LogRecord) -> str:

@@ -12,6 +12,7 @@
   };
 
   // `source` has column(measure, component) and network(name), each a promise of content.py's.
+  window.gengap ??= {};
   window.gengap.start = (page, source) => {
     const { view } = window.gengap;
     const evaluated = page.measure !== null;

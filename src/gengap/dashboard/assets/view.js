@@ -56,6 +56,8 @@
 
   const above = (text) => ({ text, font: { size: 12 }, x: 0.02, y: 0.99, yanchor: "top" });
   const below = (more = {}) => ({ orientation: "h", x: 0, y: -0.2, yanchor: "top", ...more });
+  // Above a figure whose ticks may be long.
+  const over = { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" };
   const line = (x, y, more = {}) => ({
     type: "scatter", mode: "lines", x, y, hoverinfo: "skip", showlegend: false,
     line: { color: colour("ink"), width: 1.2 }, ...more,
@@ -85,7 +87,7 @@
     return {
       type: "scatter", mode: "markers", name, x: part(0), y: part(1), text: part(2),
       customdata: shown, hovertemplate: "%{text}<extra></extra>",
-      marker: { size: 10, line: { color: colour("paper"), width: 0.8 }, ...marker(shown) },
+      marker: { size: 10, line: { color: colour("edge"), width: 0.8 }, ...marker(shown) },
     };
   }
 
@@ -330,16 +332,19 @@
   // The singular values of both networks' kernels.
   function spectra(pair) {
     const data = pair.flatMap((network, which) =>
-      Object.entries(network.spectra).map(([kernel, { ranks, values }], layer) => ({
-        type: "scatter", mode: "lines+markers", name: `${network.name}: ${kernel}`, x: ranks, y: values,
-        hovertemplate: `network ${network.name}, ${kernel}<br>%{y:.4g}<extra></extra>`,
+      Object.entries(network.spectra).map(([kernel, { total, values }], layer) => ({
+        type: "scatter", mode: "lines+markers", name: `network ${network.name}`, y: values,
+        legendgroup: which, showlegend: layer === 0,
+        x: values.map((_, i) => i / Math.max(1, values.length - 1)),
+        meta: [kernel, total],
+        hovertemplate: `network ${network.name}, %{meta[0]}<br>%{y:.4g}, one of %{meta[1]}<extra></extra>`,
         line: { color: PAIR[which], width: 1 },
         marker: { size: 5, symbol: MARKS[layer % MARKS.length] },
       })));
     return {
       data,
       layout: layout(axis("rank, as a share of all"), axis("singular value", { type: "log" }),
-        { showlegend: true, legend: below({ font: { size: 11 } }) }),
+        { showlegend: true, legend: over }),
     };
   }
 
@@ -372,7 +377,7 @@
     return {
       data,
       layout: layout(axis("layer", ticks), axis("negative log margin"),
-        { showlegend: true, legend: below() }),
+        { showlegend: true, legend: over }),
     };
   }
 
@@ -463,11 +468,11 @@
     return { content: `${lines.join("\n")}\n`, filename: [page.task, ...name, "csv"].join(".") };
   }
 
-  window.gengap = {
+  window.gengap = Object.assign(window.gengap ?? {}, {
     view: {
       board, both, cards, combinations, csv, curves, diagrams, diagramsNote, drawOptions, facts,
       h, heldOut, heldOutTable, importance, largestOf, margins, measures, networkTable, paragraphs,
       predictionTable, predictions, scatter, spectra, verdict,
     },
-  };
+  });
 })();

@@ -1,4 +1,4 @@
-// The page without a server: its data and plotly's code lie compressed in the page itself.
+// The page without a server: its data and code (plotly, view.js, page.js) lie compressed in it.
 (async () => {
   async function unpacked(id) {
     const packed = atob(document.getElementById(id).textContent);
@@ -7,17 +7,17 @@
       new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
   }
   const script = document.createElement("script");
-  script.textContent = await unpacked("plotly");
+  script.textContent = await unpacked("code");
   document.head.append(script);
-  const { page, columns, large, networks } = JSON.parse(await unpacked("data"));
+  const { page, distinct, columns, large, networks } = JSON.parse(await unpacked("data"));
 
   // The values of all measures of a network are those of the columns.
   const measured = Object.entries(page.measures).map(([name, { label, family, components }]) => (
-    { family, label, components, columns: columns[name], count: components.length }
+    { family, label, components, columns: columns[name].map((i) => distinct[i]), count: components.length }
   )).sort((a, b) => (a.family < b.family ? -1 : Number(a.family > b.family)));
   const source = {
     column: async (measure, component) =>
-      columns[measure][page.measures[measure].components.indexOf(component)],
+      distinct[columns[measure][page.measures[measure].components.indexOf(component)]],
     network: async (name) => {
       const position = page.networks.indexOf(name);
       const measures = measured.map(({ columns: parts, ...entry }) =>
