@@ -10,7 +10,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 TASK ?= digits
 PORT ?= 8051
 
-.PHONY: run pgdl report dashboard measures-table test test-slurm lint clean
+.PHONY: run pgdl report dashboard measures-table docs test test-slurm lint clean
 
 run: $(VENV)/.run  ## the default run: digits, three to four minutes on two cores
 	$(SNAKEMAKE) --forcerun all  # prints the summary even if nothing is to be done
@@ -26,6 +26,9 @@ dashboard: $(VENV)/.dashboard  ## show the results of one task in a browser (TAS
 measures-table: $(VENV)/.run  ## docs/measures.md: every measure, from docstrings and a run of all of them
 	$(SNAKEMAKE) results/digits/evaluation/correlations.csv --config families=all slow=True
 	$(BIN)/python scripts/measures_table.py results/digits
+
+docs: $(VENV)/.docs  ## the documentation site, docs/build/index.html; it runs the examples, some three minutes
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/build
 
 test: $(VENV)/.test  ## run the tests, which include the workflow itself
 	$(BIN)/python -m pytest
@@ -60,6 +63,10 @@ $(VENV)/.pgdl: pyproject.toml constraints.txt $(VENV)/.run
 
 $(VENV)/.dashboard: pyproject.toml constraints.txt $(VENV)/.run
 	$(PIP) --editable .[dashboard]
+	touch $@
+
+$(VENV)/.docs: pyproject.toml constraints.txt $(VENV)/.run
+	$(PIP) --editable .[docs]
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt $(VENV)/.run

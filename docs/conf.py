@@ -11,6 +11,8 @@ ROOT = DOCS.parent
 sys.path[:0] = [str(DOCS / "extensions"), str(ROOT / "src")]
 
 import gengap  # noqa: E402
+from pygments.lexers.special import TextLexer  # noqa: E402
+from sphinx.application import Sphinx  # noqa: E402
 
 project = "gengap"
 author = "The gengap authors"
@@ -25,11 +27,11 @@ extensions = [
     "sphinx.ext.viewcode",
     "myst_parser",
     "sphinx_copybutton",
-    # gallery
+    "sphinx_gallery.gen_gallery",
     "formulas",
     "command_line",
     "config_keys",
-    "inner_names",
+    "references",
 ]
 exclude_patterns = ["build", "examples", "extensions", "**/*.py.md5"]
 templates_path = ["templates"]
@@ -38,7 +40,7 @@ nitpick_ignore_regex = [("py:.*", r"(?!gengap\.).*")]
 smartquotes = False
 suppress_warnings = ["config.cache"]
 
-myst_enable_extensions = ["deflist"]
+myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
 copybutton_exclude = ".linenos, .gp, .go"
 
@@ -76,7 +78,7 @@ html_show_search_summary = False
 html_copy_source = False
 html_show_sourcelink = False
 html_context = {"default_mode": "auto"}
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "getting-started": [], "measures": []}
 html_theme_options = {
     "github_url": "https://github.com/gengap/gengap",
     "show_prev_next": True,
@@ -89,3 +91,8 @@ html_theme_options = {
 }
 
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+
+def setup(app: Sphinx) -> None:
+    """Let blocks of CSV be shown as text."""
+    app.add_lexer("csv", TextLexer)

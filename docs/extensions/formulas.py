@@ -348,7 +348,7 @@ class TypesetFormulas(SphinxTransform):
             return
         for field in self.document.findall(nodes.field_name):
             if field.astext() == "Variables":
-                field[0].replace_self(nodes.Text("Attributes"))
+                field.replace(field[0], nodes.Text("Attributes"))
         for place in places:
             for text in list(place.findall(nodes.Text)):
                 if text == " -- ":
@@ -376,7 +376,7 @@ VERBATIM = re.compile(
     re.DOTALL,
 )
 """Code, roles, links, LaTeX and emphasis."""
-LABELS = re.compile(r"^(Equation|Source|Scale|Reference|References):(?=\s|$)")
+LABEL = re.compile(r"^(Equation|Source|Scale):(?=\s|$)")
 ITEM = re.compile(r"\s*- ")
 
 
@@ -384,7 +384,7 @@ def read_formulas(
     app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
     """Keep reStructuredText from reading the formulas of a docstring as markup."""
-    text = "\n".join(_with_lists_apart([LABELS.sub(r"**\1:**", line) for line in lines]))
+    text = "\n".join(_with_lists_apart([_labelled(line) for line in lines]))
     pieces = VERBATIM.split(text)
     for position, piece in enumerate(pieces):
         if position % 2 and piece.startswith("$"):
@@ -392,6 +392,15 @@ def read_formulas(
         elif position % 2 == 0:
             pieces[position] = "\n".join(map(_escaped, piece.split("\n")))
     lines[:] = "".join(pieces).split("\n")
+
+
+def _labelled(line: str) -> str:
+    """Print the word that begins a paragraph of a measure in bold."""
+    label = LABEL.match(line)
+    if label is None:
+        return line
+    rest = line[label.end() :]
+    return f"**{label[1]}**:{rest}" if rest else f"**{label[1]}**"
 
 
 def _with_lists_apart(lines: list[str]) -> list[str]:
