@@ -2,15 +2,20 @@
 
 PYTHON ?= python3
 CORES ?= all
+WORKERS ?= $(shell nproc)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+# A module stays on one worker, with what its tests share.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 \
+  --dist loadfile --no-loadscope-reorder
 
 TASK ?= digits
 PORT ?= 8051
 
-.PHONY: run pgdl report dashboard measures-table docs test test-slurm lint clean
+.PHONY: run pgdl report dashboard measures-table docs test test-slow test-all test-slurm coverage lint clean
+.NOTPARALLEL:
 
 run: $(VENV)/.run  ## the default run: digits, three to four minutes on two cores
 	$(SNAKEMAKE) --forcerun all  # prints the summary even if nothing is to be done
@@ -30,11 +35,19 @@ measures-table: $(VENV)/.run  ## docs/measures.md: every measure, from docstring
 docs: $(VENV)/.docs  ## the documentation site, docs/build/index.html; it runs the examples, some three minutes
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/build
 
-test: $(VENV)/.test  ## run the tests, which include the workflow itself
-	$(BIN)/python -m pytest
+test: $(VENV)/.test  ## the tests that a change needs, a run of the workflow among them: some five minutes
+	$(PYTEST) -m "not slow and not slurm"
+
+test-slow: $(VENV)/.test-all  ## what `make test` leaves out
+	$(PYTEST) -m "slow or slurm"
+
+test-all: $(VENV)/.test-all test test-slow  ## every test
 
 test-slurm: $(VENV)/.test  ## run the workflow on a SLURM cluster of one node; needs root, slurm-wlm, munge
-	$(BIN)/python -m pytest tests/slurm
+	$(BIN)/python -m pytest -m slurm tests/slurm
+
+coverage: $(VENV)/.test-all  ## which lines and branches of the library the tests reach
+	$(PYTEST) -m "not slurm" --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/.test  ## check style, types, and the workflow with Snakemake's own linter
 	$(BIN)/ruff check
@@ -71,6 +84,10 @@ $(VENV)/.docs: pyproject.toml constraints.txt $(VENV)/.run
 
 $(VENV)/.test: pyproject.toml constraints.txt $(VENV)/.run
 	$(PIP) --editable .[test]
+	touch $@
+
+$(VENV)/.test-all: pyproject.toml constraints.txt $(VENV)/.test
+	$(PIP) --editable .[test,pgdl]
 	touch $@
 
 clean:  ## remove results and the environment

@@ -2,14 +2,61 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# Before anything loads a library that computes: workers side by side share the cores, and the
+# processes that tests start inherit this.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
+from tests.workflow.runs import REDUCED, Run
 
 ROOT = Path(__file__).parents[1]
+MARKERS = {"browser": "slow", "shared": "real_data", "snakemake": "workflow"}
+"""The marker that a test gets because it uses a fixture."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of a fixture, and put modules that run Snakemake first.
+
+    Workers take one module after the other, so that a long one at the end would keep one worker
+    busy alone.
+    """
+    for item in items:
+        for fixture, marker in MARKERS.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
+    running = {item.path for item in items if item.get_closest_marker("workflow")}
+    items.sort(key=lambda item: item.path not in running)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A function that gives a folder of this name; the first worker that asks for it fills it."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def folder(name: str, fill: Callable[[Path], None]) -> Path:
+        path, full = base / name, base / f"{name}.full"
+        with (base / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not full.exists():
+                path.mkdir()
+                fill(path)
+                full.touch()
+        return path
+
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +95,45 @@ def shared() -> Callable[[str], Path]:
         return folder
 
     return part
+
+
+@pytest.fixture(scope="session")
+def snakemake(root: Path) -> Run:
+    """Run Snakemake on this checkout with its results in another folder."""
+
+    def run(
+        folder: Path,
+        *arguments: str,
+        config: Path | None = REDUCED,
+        checkout: Path = root,
+        cores: int = 2,
+    ) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(checkout / "Snakefile")]
+        command += ["--directory", str(folder), "--cores", str(cores), "--nocolor", *arguments]
+        if config:
+            command += ["--configfile", str(config)]
+        environment = os.environ | {"PYTHONHASHSEED": "random"}
+        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=root)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished(
+    snakemake: Run, made_once: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A finished run of the reduced task; tests read it and do not change it.
+
+    Snakemake locks the folder in which it runs, so each worker has its copy.
+    """
+
+    def run(folder: Path) -> None:
+        result = snakemake(folder)
+        assert result.returncode == 0, result.stderr
+        (folder / "output.txt").write_text(result.stdout + result.stderr)
+
+    copy = tmp_path_factory.mktemp("finished")
+    return shutil.copytree(made_once("reduced", run), copy, dirs_exist_ok=True)
 
 
 def seeded_network(spec: dict[str, Any], seed: int = 0, initialisation: str = "glorot") -> Any:

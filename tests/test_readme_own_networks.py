@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tests.workflow.runs import Run
 from torch import nn
 
 from gengap.cli import main
@@ -159,18 +159,17 @@ def test_python_gives_the_same_values(
     assert "needs the initial weights" in values.left_out["distance_from_initialisation"]
 
 
+@pytest.mark.slow
 def test_the_config_makes_a_task(
-    blocks: list[Block], folder: Path, root: Path, tmp_path: Path
+    blocks: list[Block], folder: Path, snakemake: Run, tmp_path: Path
 ) -> None:
     (words,) = commands(blocks, "snakemake")
     assert words == ["--cores", "all", "--configfile", "mine.yaml"]
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
-    command += ["--cores", "2", "--directory", str(tmp_path)]
-    command += ["--configfile", str(folder / "mine.yaml")]
-    ran = subprocess.run(command, capture_output=True, text=True, cwd=root)
+    board = "results/mine/evaluation/leaderboard.csv"
+    ran = snakemake(tmp_path, board, config=folder / "mine.yaml")
     assert ran.returncode == 0, ran.stderr
     task = tmp_path / "results" / "mine"
-    leaderboard = pd.read_csv(task / "evaluation" / "leaderboard.csv")
+    leaderboard = pd.read_csv(tmp_path / board)
     assert {"distance_from_initialisation", "kernel_drift"} <= set(leaderboard["measure"])
     measures = pd.read_csv(task / "measures.csv")
     assert measures["network"].nunique() == len(GRID)

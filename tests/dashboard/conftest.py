@@ -52,7 +52,7 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--window-size=1500,1300",
 )  # fmt: skip
-PATIENCE = 60.0  # seconds; the browser is slow on a busy machine
+PATIENCE = 600.0  # seconds; the browser is slow on a busy machine
 
 
 def metrics_of_all() -> dict[str, Metrics]:

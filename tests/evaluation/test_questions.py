@@ -314,6 +314,7 @@ def test_a_vector_of_many_columns_does_not_dominate() -> None:
         assert rows.loc["signal", "p_family"] < 0.05 < rows["p_family"].drop("signal").min()
 
 
+@pytest.mark.slow
 def test_level_and_power_by_simulation() -> None:
     grid = grid_of(3)
     code = (grid["depth"] == 2).to_numpy().astype(float)

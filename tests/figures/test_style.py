@@ -28,6 +28,7 @@ print("matplotlib.pyplot" in sys.modules, "torch" in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     # Hash seeds, a reader's own matplotlibrc and the clock must not reach the files.
     for name, seed, lines in (("a", "1", ""), ("b", "2", "font.size: 20\nsvg.hashsalt: other")):

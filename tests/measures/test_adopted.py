@@ -44,7 +44,9 @@ def test_an_adopted_module_has_the_measures_of_the_same_network(family: str) -> 
         assert adopted[name] == pytest.approx(value, rel=1e-5), name
 
 
-@pytest.mark.parametrize("family", ["baseline", "competition"])
+@pytest.mark.parametrize(
+    "family", ["baseline", pytest.param("competition", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", CASES)
 def test_each_family_knows_each_kind_of_network(name: str, family: str) -> None:
     module, example = made(name)

@@ -20,6 +20,8 @@ NUMERIC = (
     "baseline", "competition", "curvature", "tangent", "margins", "sharpness", "response",
     "gradients",
 )  # fmt: skip
+LONG = ("competition", "sharpness")
+"""Families that take half of the time."""
 
 
 def computed(
@@ -99,7 +101,13 @@ FOREIGN: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-@pytest.mark.parametrize("family", [*NUMERIC, "information"])
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(family, marks=pytest.mark.slow) if family in LONG else family
+        for family in (*NUMERIC, "information")
+    ],
+)
 @pytest.mark.parametrize("kind", FOREIGN)
 def test_a_foreign_module_is_measured_or_refused_in_a_sentence(kind: str, family: str) -> None:
     torch.manual_seed(0)

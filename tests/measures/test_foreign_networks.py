@@ -14,6 +14,8 @@ from gengap.errors import GengapError
 from gengap.measures import MeasureResults, Subject, compute, to_frame
 from gengap.networks import adopt
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = (
     "baseline", "competition", "curvature", "tangent", "functional_graph", "margins", "sharpness",
     "response", "gradients", "information",
@@ -24,7 +26,7 @@ def subject(name: str) -> Subject:
     """A network with random weights, and its data."""
     kind = KINDS[name]
     arrays = kind.data()
-    inputs, labels = arrays["inputs"], arrays["labels"]
+    inputs, labels = arrays["inputs"][:50], arrays["labels"][:50]
     if kind.layout:
         inputs = np.ascontiguousarray(np.moveaxis(inputs, 1, -1))
     split = Split(inputs, labels, 0 if kind.is_regression else int(labels.max()) + 1)

@@ -68,6 +68,7 @@ def test_channels_of_every_layer_are_nodes(name: str, nodes: int) -> None:
     assert len(node_activations(network, images).activations) == nodes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("side", [8, 28, 32])
 def test_one_step_of_training(name: str, side: int) -> None:

@@ -113,6 +113,7 @@ def test_every_rule_that_is_told_a_device_brings_it_to_its_script(
         assert "params.device" in script.read_text(), rule.name
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("template", [convolutional, dense])
 class TestOnAGpu:

@@ -152,7 +152,15 @@ def test_a_foreign_module_has_no_known_layers_to_observe() -> None:
         observed_layers(nn.Linear(2, 2))
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow)
+        if name in ("densenet121", "inception", "vgg16")
+        else name
+        for name in SPECS
+    ],
+)
 def test_per_sample_gradients_equal_a_loop(name: str, inputs: Tensor) -> None:
     """torch.func's vmap goes through every architecture (float64: rounding decides nothing)."""
     network = build(SPECS[name]).double()

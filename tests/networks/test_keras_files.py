@@ -7,7 +7,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 import torch
@@ -16,6 +15,7 @@ from gengap.errors import GengapError
 from gengap.networks import Network, build, read_weights
 from gengap.networks.keras_files import read_keras_spec
 
+h5py = pytest.importorskip("h5py")
 tensorflow = pytest.importorskip("tensorflow")
 keras = tensorflow.keras
 cases = pytest.importorskip("tests.networks.test_keras")

@@ -84,6 +84,7 @@ def stages(folder: Path, size: str) -> dict[str, Callable[[], object]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not PEAK.exists(), reason="the peak is read from /proc")
 @pytest.mark.parametrize("size", SIZES)
 def test_stages_take_no_more_than_they_ask_for(size: str, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ alive /run/munge/munged.pid || runuser -u munge -- munged
 alive /run/slurmctld.pid || slurmctld
 alive /run/slurmd.pid || slurmd
 
-for _ in $(seq 60); do
+for _ in $(seq 600); do
   case "$(sinfo --noheader --format=%T 2>/dev/null)" in
     idle | mixed | allocated) exit 0 ;;
     # A node that died or was asked for more than it had waits to be called back.
@@ -64,5 +64,5 @@ for _ in $(seq 60); do
   esac
   sleep 0.5
 done
-echo "the node did not come up in 30 s; see /var/log/slurmctld.log and /var/log/slurmd.log" >&2
+echo "the node did not come up in five minutes; see /var/log/slurmctld.log and /var/log/slurmd.log" >&2
 exit 1

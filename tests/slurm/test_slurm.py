@@ -26,7 +26,7 @@ MISSING = [name for name in PROGRAMS if shutil.which(name) is None]
 pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
     pytest.mark.skipif(os.geteuid() != 0, reason="starting a SLURM cluster needs root"),
-    pytest.mark.timeout(2400),
+    pytest.mark.slurm,
 ]
 
 WORKFLOW = [
@@ -56,11 +56,9 @@ def cluster() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def local(finished: Path) -> dict[str, bytes]:
     """The results of a run without a cluster."""
-    folder = tmp_path_factory.mktemp("local")
-    subprocess.run(WORKFLOW, cwd=folder, check=True)
-    return results(folder)
+    return results(finished)
 
 
 def start_cluster() -> None:
@@ -105,7 +103,7 @@ def jobs_in(state: str) -> int:
     return len(listed.stdout.splitlines())
 
 
-def wait_until(condition: Callable[[], bool], *, seconds: float = 600) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float = 3000) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -135,7 +133,7 @@ def test_a_node_that_dies_costs_only_what_it_was_doing(
         kill_node()
         wait_until(lambda: jobs_in("NODE_FAIL") > 0)
         start_cluster()
-        assert run.wait(timeout=600) != 0
+        assert run.wait(timeout=3000) != 0
     finally:
         run.terminate()
     assert len(finished) == 8 * 7

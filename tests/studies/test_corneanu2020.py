@@ -192,6 +192,7 @@ def test_training_curves_of_datasets_with_files(name: str, made_files: Path) -> 
     assert result.test_accuracy.shape == (2,)
 
 
+@pytest.mark.slow
 def test_training_curves_their_figures_and_claims(tmp_path: Path) -> None:
     runs = [
         finished("training_curves", seed, curves_settings(label_corruption=corruption, max_dim=3))
@@ -217,6 +218,7 @@ def test_training_curves_their_figures_and_claims(tmp_path: Path) -> None:
     assert all(len(values) == 3 for claim in claims for values in claim.estimates.values())
 
 
+@pytest.mark.slow
 def test_curves_are_smoothed_on_request_where_they_are_plotted_only() -> None:
     one = finished("training_curves", 0, curves_settings(max_dim=1))
     stored = one.result.scales["epsilon"].curves.copy()
@@ -368,6 +370,7 @@ def test_an_interrupted_run_goes_on_from_its_last_checkpoint(
     assert (tmp_path / "0.npz").read_bytes() == (tmp_path / "1.npz").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "sizes", "chunks"),
     [
@@ -471,6 +474,7 @@ def test_graphs_over_the_budget_are_left_out() -> None:
     assert evaluate_claims("corneanu2020", {"partitions": [one]}) == []
 
 
+@pytest.mark.slow
 def test_the_law_over_a_grid(tmp_path: Path) -> None:
     settings = {
         **LAW,
@@ -553,6 +557,7 @@ def test_the_stopping_rules_by_hand() -> None:
     assert lowest_checkpoint([0.2, np.nan, np.nan], [0, 1, 2]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "kept"),
     [

@@ -106,7 +106,7 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("small MLP", "digits"),
         ("masked", "two_spirals"),
-        ("ResNet18(k)", "fake_images"),
+        pytest.param("ResNet18(k)", "fake_images", marks=pytest.mark.slow),
         ("PreResNet", "digits"),
     ],
 )

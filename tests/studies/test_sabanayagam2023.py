@@ -272,6 +272,7 @@ IMAGES: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["matched", "published"])
 def test_complexity_of_every_start(protocol: str) -> None:
     found = run("complexity", dataset=GAUSS, protocol=protocol, **COMPLEXITY)
@@ -291,6 +292,7 @@ def test_complexity_of_every_start(protocol: str) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_complexity_says_how_far_random_labels_were_fitted() -> None:
     settings: dict[str, Any] = {**COMPLEXITY, "network": {**TINY, "width": 30}}
     easy = {**settings, "random_training": {"epochs": 400, "stop_at_loss": 0.5}}
@@ -303,6 +305,7 @@ def test_complexity_says_how_far_random_labels_were_fitted() -> None:
     assert labels.loss > 0.001
 
 
+@pytest.mark.slow
 def test_complexity_with_every_threshold() -> None:
     of_thresholds = {
         threshold: run("complexity", dataset=GAUSS, threshold=threshold, **COMPLEXITY)
@@ -328,6 +331,7 @@ def test_the_kept_ranking_is_that_of_sizes() -> None:
     assert rankings == pytest.approx((-1, 0.5))
 
 
+@pytest.mark.slow
 def test_simplicity_of_the_checkerboards() -> None:
     found = run("simplicity", **SIMPLICITY)
     result: simplicity.Result = found.result
@@ -340,6 +344,7 @@ def test_simplicity_of_the_checkerboards() -> None:
     assert plot("simplicity", found) == ["simplicity_bias", "margin_estimation", "margins"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "training", "loss"),
     [
@@ -421,6 +426,7 @@ def official(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("digits", ["017", "179", "0179", "1379", None])
 def test_images_of_mnist(official: Path, digits: str | None) -> None:
     dataset: dict[str, Any] = {"name": "mnist", "train_size": 20, "test_size": 20}
@@ -436,6 +442,7 @@ def test_images_of_mnist(official: Path, digits: str | None) -> None:
     assert len(set(found.result.labels)) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "network", [{"architecture": "lenet"}, {"architecture": "resnet18", "width": 2}]
 )
@@ -475,6 +482,7 @@ def test_dynamics_measures_every_checkpoint() -> None:
     assert plot("dynamics", found) == ["dynamics"]
 
 
+@pytest.mark.slow
 def test_claims_of_reduced_runs() -> None:
     made = {
         "boundary": [run("boundary", k, dataset=GAUSS, **BOUNDARY) for k in range(2)],

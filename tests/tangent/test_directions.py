@@ -153,6 +153,7 @@ print(max(memory("VmHWM") - before, 0) >> 20)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_stays_under_the_budget() -> None:
     """The derivative has 43 MiB; all of its rows at once would take some 450 in the making."""

@@ -59,7 +59,7 @@ def test_no_more_matrices_are_held_than_threads(
     def diagrams(*_: object) -> list[Bars]:
         nonlocal held
         # Passes once as many draws are under way as there may be.
-        together.wait(timeout=60)
+        together.wait(timeout=600)
         with changing:
             held -= 1
         return []

@@ -30,6 +30,8 @@ Generator = np.random.Generator
 # Matrices of each of the seven kinds up to H1; raise it for a longer fuzz.
 FUZZ = int(os.environ.get("GENGAP_FUZZ", "300"))
 LARGEST = 60
+# Of the matrices of each kind, a quarter are tried wherever the tests run.
+QUICK, MORE = range(FUZZ // 4), range(FUZZ // 4, FUZZ)
 
 
 def tidy(bars: npt.ArrayLike) -> Matrix:
@@ -154,12 +156,17 @@ def random_threshold(matrix: Matrix, rng: Generator) -> float | None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "seeds", [QUICK, pytest.param(MORE, marks=pytest.mark.slow)], ids=["quick", "more"]
+)
 def test_agrees_bitwise_with_both_oracles_on_small_matrices(
-    kind: Callable[[int, Generator], npt.NDArray[np.float64]], monkeypatch: pytest.MonkeyPatch
+    seeds: range,
+    kind: Callable[[int, Generator], npt.NDArray[np.float64]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     in_one = (fast.SMALLEST_WINDOW, fast.BUCKET_SHIFT)
     most = 0
-    for seed in range(FUZZ):
+    for seed in seeds:
         rng = np.random.default_rng(seed)
         # Up to LARGEST points, mostly fewer: the oracles' time grows with the cube.
         matrix = spoilt(kind(int(np.ceil(LARGEST * rng.random() ** 1.5)), rng), rng)
@@ -203,7 +210,12 @@ def hidden_activations(
 
 @pytest.mark.parametrize(
     ("case", "width"),
-    [("true labels", 200), ("random labels", 200), ("dead neurons", 200), ("true labels", 600)],
+    [
+        ("true labels", 200),
+        ("random labels", 200),
+        ("dead neurons", 200),
+        pytest.param("true labels", 600, marks=pytest.mark.slow),
+    ],
 )
 def test_agrees_bitwise_with_both_oracles_on_trained_networks(case: str, width: int) -> None:
     inputs, labels = load_digits(return_X_y=True)

@@ -81,9 +81,8 @@ def test_without_the_compiler_steps_are_those_of_torch(kind: type[optim.Optimize
     assert torch.equal(ours, theirs)
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
-def test_training_does_not_load_the_compiler(name: str) -> None:
-    code = f"""
+def test_training_does_not_load_the_compiler() -> None:
+    code = """
 import sys
 import tempfile
 from pathlib import Path
@@ -92,14 +91,15 @@ from gengap.datasets import Split
 from gengap.networks import build
 from gengap.training import Recipe, train
 
-network = build({{"model_config": [{{"layer_name": "Dense", "units": 2}}], "input_shape": [3]}})
+network = build({"model_config": [{"layer_name": "Dense", "units": 2}], "input_shape": [3]})
 data = Split(np.ones((4, 3), np.float32), np.array([0, 1, 0, 1]), 2)
-schedule = {{"name": "step", "every": 1, "factor": 0.5}}
-recipe = Recipe(optimiser={name!r}, epochs=2, schedule=schedule)
-with tempfile.TemporaryDirectory() as folder:
-    for _ in range(2):
-        train(network, data, recipe, snapshots=[1], resume_from=Path(folder))
-sys.exit("torch._dynamo" in sys.modules)
+schedule = {"name": "step", "every": 1, "factor": 0.5}
+for name in ("sgd", "adam", "adamw"):
+    recipe = Recipe(optimiser=name, epochs=2, schedule=schedule)
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(2):
+            train(network, data, recipe, snapshots=[1], resume_from=Path(folder))
+    assert "torch._dynamo" not in sys.modules, name
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 

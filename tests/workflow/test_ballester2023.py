@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,10 @@ from gengap import tasks
 from gengap.evaluation.five_by_two import halves
 from gengap.seeding import derive, generator
 
-# The study runs once for all tests, which takes longer than a test may on a busy machine.
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("tensorflow") is None, reason="TensorFlow is not installed"),
+]
 
 MINIATURE = Path(__file__).with_name("ballester2023.yaml")
 STUDY = Path("results", "ballester2023")

@@ -21,6 +21,8 @@ from torch import nn
 
 from gengap import tasks
 
+pytestmark = pytest.mark.slow
+
 MYNETS = """
 from torch import nn
 

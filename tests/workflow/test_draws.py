@@ -23,6 +23,8 @@ from gengap.seeding import generator
 from gengap.topology import draw_diagrams, read_diagrams
 from gengap.training import loss_and_accuracy
 
+pytestmark = pytest.mark.slow
+
 SIZE = 60
 DATASET = {
     "from": "mine.npz", "train_size": SIZE, "test_size": 0.3, "balanced": True,

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from tests.workflow.runs import Run, results_of
 
+pytestmark = pytest.mark.slow
+
 STUDIES = ("corneanu2020", "maddox2020", "ortizjimenez2021", "sabanayagam2023")
 # The cheapest experiment of all, with fewer seeds than the study's.
 CONTRACTION = {"name": "posterior_contraction", "seeds": 2}

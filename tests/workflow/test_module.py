@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from tests.workflow.runs import REDUCED, results_of
 
 from gengap.names import NETWORK_RECEIPT
+
+pytestmark = [pytest.mark.slow, pytest.mark.workflow]
 
 OUTER = """
 configfile: "{config}"

@@ -203,6 +203,7 @@ def test_report_is_one_offline_page(finished: Path, snakemake: Run) -> None:
     assert re.findall(loaded, page) == []
 
 
+@pytest.mark.slow
 def test_the_eigenvalues_of_any_network_are_a_target(
     finished: Path, snakemake: Run, tmp_path: Path
 ) -> None:
@@ -238,6 +239,7 @@ def test_the_eigenvalues_of_any_network_are_a_target(
         )
 
 
+@pytest.mark.slow
 def test_architectures_may_vary_in_a_grid(snakemake: Run, tmp_path: Path) -> None:
     config = yaml.safe_load(REDUCED.read_text())
     task = config["tasks"][0]

@@ -21,6 +21,8 @@ from gengap.names import PREDICTION_COLUMNS
 from gengap.prediction import Reference
 from gengap.tasks.folder import Metrics
 
+pytestmark = pytest.mark.slow
+
 MYNETS = """
 from torch import nn
 

@@ -16,6 +16,8 @@ import pytest
 import yaml
 from tests.workflow.runs import REDUCED, Run, results_of
 
+pytestmark = pytest.mark.slow
+
 
 def planned(output: str) -> dict[str, int]:
     """Jobs of a dry run, by rule."""
@@ -120,12 +122,12 @@ def test_a_grid_that_grows_trains_only_what_is_new(
     assert kept == 8
 
 
-@pytest.mark.parametrize("size", [1, 16])
 def test_results_do_not_depend_on_the_size_of_the_shards(
-    size: int, finished: Path, snakemake: Run, tmp_path: Path
+    finished: Path, snakemake: Run, tmp_path: Path
 ) -> None:
     config = yaml.safe_load(REDUCED.read_text())
-    config["tasks"][0]["networks_per_job"] = size
+    # Where the finished run had four. All networks in one job: in ``test_draws.py``.
+    config["tasks"][0]["networks_per_job"] = 3
     path = tmp_path / "shards.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
     # On one core where the finished run had two.
@@ -135,7 +137,7 @@ def test_results_do_not_depend_on_the_size_of_the_shards(
         expected = (finished / "results" / "reduced" / name).read_bytes()
         assert (tmp_path / "results" / "reduced" / name).read_bytes() == expected, name
     receipts = list((tmp_path / "results" / "reduced" / "shards").glob("*[0-9].json"))
-    assert len(receipts) == -(-8 // size)
+    assert len(receipts) == 3
 
 
 def test_an_edit_of_the_library_reruns_what_it_reaches(
@@ -190,10 +192,10 @@ def test_a_killed_run_is_finished_by_the_next_to_the_same_bytes(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     networks = tmp_path / "results" / "reduced" / "networks"
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 3000
     while len(list(networks.glob("*/metrics.json"))) < 2:
         assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline, "no network was trained within five minutes"
+        assert time.monotonic() < deadline, "no network was trained within fifty minutes"
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -109,6 +109,7 @@ def test_with_more_parameters_than_outputs_it_depends_on_the_probabilities_alone
     assert takeuchi(network, data) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_both_are_right_on_average(
     seeded: Builder, random_split: DataMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 import torch
@@ -17,6 +16,7 @@ from gengap.networks import Network, build, logits, weights_of
 from gengap.networks.keras_files import load_weights, read_layers
 from gengap.tasks.pgdl.keras_weights import write_weights
 
+h5py = pytest.importorskip("h5py")
 cases = pytest.importorskip("tests.networks.test_keras")
 
 Config = dict[str, Any]
