@@ -123,7 +123,7 @@ def _is_symbol(text: str, before: str, after: str, applied: bool) -> bool:
     if text == "dt":
         return "_" in before or len(before) == 1
     if len(name) == 1:  # a, A and I, which are also words
-        joined = before in OPERATORS or after in OPERATORS or before in OPENING or "_" in before
+        joined = before in OPERATORS or after in OPERATORS or before in OPENING or _stem(before) in LARGE
         named = after in FUNCTIONS - WORDS
         return scripted or applied or joined or named or after in {*CLOSING, "the", "if"}
     return scripted and len(name) == 2
