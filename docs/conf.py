@@ -10,9 +10,10 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 sys.path[:0] = [str(DOCS / "extensions"), str(ROOT / "src")]
 
-import gengap  # noqa: E402
 from pygments.lexers.special import TextLexer  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
+
+import gengap  # noqa: E402
 
 project = "gengap"
 author = "The gengap authors"
@@ -78,7 +79,7 @@ html_show_search_summary = False
 html_copy_source = False
 html_show_sourcelink = False
 html_context = {"default_mode": "auto"}
-html_sidebars = {"index": [], "getting-started": [], "measures": []}
+html_sidebars: dict[str, list[str]] = {"index": [], "getting-started": [], "measures": []}
 html_theme_options = {
     "github_url": "https://github.com/gengap/gengap",
     "show_prev_next": True,

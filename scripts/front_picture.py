@@ -82,7 +82,10 @@ def _plot_leaderboard(axes: Axes, board: pd.DataFrame) -> None:
     scores = board.set_index("measure")["r2_mean"]
     ranked = board[board["rank"].notna()].sort_values("r2_mean", ascending=False)
     best = ranked.drop_duplicates("family").head(SHOWN)
-    rows = [(measure_label(str(row.measure)), float(row.r2_mean), False) for row in best.itertuples()]
+    rows = [
+        (measure_label(str(name)), float(score), False)
+        for name, score in best.set_index("measure")["r2_mean"].items()
+    ]
     rows += [(label, float(scores[name]), True) for name, label in REFERENCES.items()]
     rows.sort(key=lambda row: row[1])
     positions = np.arange(len(rows))

@@ -1,9 +1,9 @@
-"""References that lead out of the site: to inner names of the library, and to files of the repository.
+"""References out of the site: to inner names of the library, and to files of the repository.
 
 A docstring may name what its package does not export. Such a name leads to the entry of the same
 object under the package, if there is one; otherwise it is shown without a link. A name that does
-not exist stays a warning. A page may link a file that is in the repository and not on the site: such
-a link leads to the forge.
+not exist stays a warning. A page may link a file that is in the repository and not on the site:
+such a link leads to the forge.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The commands of the README and of the first page, on a small reference in place of the default run."""
+"""The commands of the README and of the first page, on a stand-in for the default run."""
 
 from __future__ import annotations
 
@@ -174,6 +174,7 @@ def test_the_config_of_the_first_page_runs(root: Path, tmp_path: Path, snakemake
     for arguments in (["-n"], []):
         ran = snakemake(tmp_path, *arguments, config=tmp_path / "my.yaml")
         assert ran.returncode == 0, ran.stderr
-    assert "Compared: 8 networks" in (
-        tmp_path / "results" / "small" / "evaluation" / "summary.txt"
-    ).read_text()
+    assert (
+        "Compared: 8 networks"
+        in (tmp_path / "results" / "small" / "evaluation" / "summary.txt").read_text()
+    )

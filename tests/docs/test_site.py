@@ -54,7 +54,10 @@ def site(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Sphinx writes pages beside those of the source, so that it gets a copy.
     ignored = shutil.ignore_patterns("build", "gallery", "generated")
     shutil.copytree(root / "docs", source / "docs", ignore=ignored)
-    for name in ("README.md", "CONTRIBUTING.md", "CITATION.cff", "src", "studies", "workflow"):
+    for name in ("README.md", "CONTRIBUTING.md", "CITATION.cff"):
+        shutil.copy(root / name, source / name)
+    shutil.copytree(root / "studies", source / "studies")
+    for name in ("src", "workflow"):
         (source / name).symlink_to(root / name)
     command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet"]
     command += ["--define", "plot_gallery=0", str(source / "docs"), str(built)]

@@ -65,7 +65,10 @@ def shape(text: str, formulas: Any) -> str:
         ("alpha^2", "<msup><mi>α</mi><mn>2</mn></msup>"),
         ("H_st'", "<msubsup><mi>H</mi><mi>s</mi><mi>t</mi><mo>′</mo></msubsup>"),
         ("x / sqrt(n)", "<mi>x</mi><mo>/</mo><msqrt><mi>n</mi></msqrt>"),
-        ("sum_i -w_i", "<msub><mo>∑</mo><mi>i</mi></msub><mo>−</mo><msub><mi>w</mi><mi>i</mi></msub>"),
+        (
+            "sum_i -w_i",
+            "<msub><mo>∑</mo><mi>i</mi></msub><mo>−</mo><msub><mi>w</mi><mi>i</mi></msub>",
+        ),
         ("N_eff", "<msub><mi>N</mi><mtext>eff</mtext></msub>"),
         ("x <= 0.5", "<mi>x</mi><mo>≤</mo><mn>0.5</mn>"),
     ],
