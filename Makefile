@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 \
 TASK ?= digits
 PORT ?= 8051
 
-.PHONY: run pgdl report dashboard measures-table test test-slow test-all test-slurm coverage lint clean
+.PHONY: run pgdl report dashboard measures-table docs test test-slow test-all test-slurm coverage lint clean
 .NOTPARALLEL:
 
 run: $(VENV)/.run  ## the default run: digits, three to four minutes on two cores
@@ -31,6 +31,9 @@ dashboard: $(VENV)/.dashboard  ## show the results of one task in a browser (TAS
 measures-table: $(VENV)/.run  ## docs/measures.md: every measure, from docstrings and a run of all of them
 	$(SNAKEMAKE) results/digits/evaluation/correlations.csv --config families=all slow=True
 	$(BIN)/python scripts/measures_table.py results/digits
+
+docs: $(VENV)/.docs  ## the documentation site, docs/build/index.html; it runs the examples, some three minutes
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/build
 
 test: $(VENV)/.test  ## the tests that a change needs, a run of the workflow among them: some five minutes
 	$(PYTEST) -m "not slow and not slurm"
@@ -73,6 +76,10 @@ $(VENV)/.pgdl: pyproject.toml constraints.txt $(VENV)/.run
 
 $(VENV)/.dashboard: pyproject.toml constraints.txt $(VENV)/.run
 	$(PIP) --editable .[dashboard]
+	touch $@
+
+$(VENV)/.docs: pyproject.toml constraints.txt $(VENV)/.run
+	$(PIP) --editable .[docs]
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt $(VENV)/.run

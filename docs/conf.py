@@ -10,6 +10,9 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 sys.path[:0] = [str(DOCS / "extensions"), str(ROOT / "src")]
 
+from pygments.lexers.special import TextLexer  # noqa: E402
+from sphinx.application import Sphinx  # noqa: E402
+
 import gengap  # noqa: E402
 
 project = "gengap"
@@ -25,11 +28,11 @@ extensions = [
     "sphinx.ext.viewcode",
     "myst_parser",
     "sphinx_copybutton",
-    # gallery
+    "sphinx_gallery.gen_gallery",
     "formulas",
     "command_line",
     "config_keys",
-    "inner_names",
+    "references",
 ]
 exclude_patterns = ["build", "examples", "extensions", "**/*.py.md5"]
 templates_path = ["templates"]
@@ -38,7 +41,7 @@ nitpick_ignore_regex = [("py:.*", r"(?!gengap\.).*")]
 smartquotes = False
 suppress_warnings = ["config.cache"]
 
-myst_enable_extensions = ["deflist"]
+myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
 copybutton_exclude = ".linenos, .gp, .go"
 
@@ -56,6 +59,7 @@ maximum_signature_line_length = 88
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
+    "within_subsection_order": "FileNameSortKey",
     "filename_pattern": r"\.py$",
     "abort_on_example_error": True,
     "download_all_examples": False,
@@ -76,7 +80,7 @@ html_show_search_summary = False
 html_copy_source = False
 html_show_sourcelink = False
 html_context = {"default_mode": "auto"}
-html_sidebars = {"index": []}
+html_sidebars: dict[str, list[str]] = {"index": [], "getting-started": [], "measures": []}
 html_theme_options = {
     "github_url": "https://github.com/gengap/gengap",
     "show_prev_next": True,
@@ -89,3 +93,8 @@ html_theme_options = {
 }
 
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+
+def setup(app: Sphinx) -> None:
+    """Let blocks of CSV be shown as text."""
+    app.add_lexer("csv", TextLexer)

@@ -2,8 +2,9 @@
 Adopt a network of your own
 ===========================
 
-Any torch module can be measured. ``adopt`` wraps it: it recognises the order of the axes, counts the outputs, and finds
-the layers whose activations are neurons. ``applicable`` then says what can be computed, and why the rest cannot.
+Any torch module can be measured. ``adopt`` wraps it: it recognises the order of the axes, counts
+the outputs, and finds the layers whose activations are neurons. ``applicable`` then says what can
+be computed, and why the rest cannot.
 """
 
 # %%
@@ -34,7 +35,8 @@ torch.manual_seed(0)
 module = Residual()
 
 # %%
-# Everywhere in the library, images have their channels last. The adopted network turns them for its module.
+# Everywhere in the library, images have their channels last. The adopted network turns them for
+# its module.
 
 data = gengap.datasets.load("digits", train_size=200, test_size=200)
 network = gengap.networks.adopt(module, data.train, layout="channels_first")
@@ -49,15 +51,16 @@ for kernel in gengap.networks.kernels(network):
 print([name for name, _ in gengap.networks.observed_layers(network)])
 
 # %%
-# What can be measured? The initial weights of this network are not known, so measures that need them are left out, each
-# by its name.
+# What can be measured? The initial weights of this network are not known, so measures that need
+# them are left out, each by its name.
 
 subject = gengap.measures.Subject(network, None, data.train, np.random.default_rng(0))
 for name, reason in gengap.measures.applicable("baseline", subject).items():
     print(f"{name}: {reason or 'can be computed'}")
 
 # %%
-# And a few numbers. An untrained network says little about gaps: this one is here to show the calls.
+# And a few numbers. An untrained network says little about gaps: this one is here to show the
+# calls.
 
 for name, value in gengap.measures.compute("norms", subject).items():
     print(f"{name:40} {float(value):10.3f}")

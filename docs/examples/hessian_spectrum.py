@@ -2,9 +2,9 @@
 The Hessian's spectrum and the effective dimension
 ==================================================
 
-The Hessian of the training loss has a few large eigenvalues and a bulk near zero. The effective dimensionality
-(MacKay 1992) counts the directions of weight space that the data determine. Both come from products of the Hessian with
-vectors, so the matrix is never built.
+The Hessian of the training loss has a few large eigenvalues and a bulk near zero. The effective
+dimensionality (MacKay 1992) counts the directions of weight space that the data determine. Both
+come from products of the Hessian with vectors, so the matrix is never built.
 """
 
 # %%
@@ -32,8 +32,8 @@ largest = hessian.eigsh(12).values
 print(np.round(np.sort(largest)[::-1], 3))
 
 # %%
-# This network is small enough to compute all eigenvalues. For large ones, ``spectral_density`` estimates the histogram,
-# and ``trace`` the sum.
+# This network is small enough to compute all eigenvalues. For large ones, ``spectral_density``
+# estimates the histogram, and ``trace`` the sum.
 
 eigenvalues = hessian.spectrum()
 figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
@@ -42,8 +42,9 @@ axes.set(yscale="log", xlabel="eigenvalue", ylabel="number")
 figure.show()
 
 # %%
-# The effective dimensionality is the sum of lambda / (lambda + alpha) over the positive eigenvalues. It falls from the number of
-# parameters towards zero as the prior's precision alpha grows.
+# The effective dimensionality is the sum of lambda / (lambda + alpha) over the positive
+# eigenvalues. It falls from the number of parameters towards zero as the prior's precision alpha
+# grows.
 
 alphas = np.logspace(-5, 1, 40)
 dimensions = curvature.sweep(eigenvalues, alphas)

@@ -2,8 +2,9 @@
 All measures of one network
 ===========================
 
-A measure is a function of a network, its initial weights and its training data. It never sees test data. This example
-trains a network, computes a few families of measures, and shows where a measure tells how sure it is.
+A measure is a function of a network, its initial weights and its training data. It never sees test
+data. This example trains a network, computes a few families of measures, and shows where a measure
+tells how sure it is.
 """
 
 # %%
@@ -28,14 +29,16 @@ _, test_accuracy = gengap.training.loss_and_accuracy(network, data.test)
 print(f"{result.epochs} epochs; gap {train_accuracy:.3f} - {test_accuracy:.3f}")
 
 # %%
-# A ``Subject`` holds what measures may see. The initial weights are known here, so that distances from them can be
-# computed.
+# A ``Subject`` holds what measures may see. The initial weights are known here, so that distances
+# from them can be computed.
 
 initial = gengap.networks.build(gengap.networks.dense((8, 8, 1), 10, width=64, depth=2))
 gengap.networks.set_weights(initial, result.initial, source="the initial weights")
 
+
 def subject():
     return Subject(network, initial, data.train, np.random.default_rng(0))
+
 
 values = compute("baseline", subject())
 pd.Series({name: float(value) for name, value in values.items()}).round(3).to_frame("value")
@@ -54,10 +57,16 @@ pd.DataFrame(
 # %%
 # What cannot be computed is left out by name, with the reason.
 
-for name, reason in compute("history", Subject(
-    network, initial, data.train, np.random.default_rng(0),
-    history=pd.DataFrame(result.history),
-)).left_out.items():
+for name, reason in compute(
+    "history",
+    Subject(
+        network,
+        initial,
+        data.train,
+        np.random.default_rng(0),
+        history=pd.DataFrame(result.history),
+    ),
+).left_out.items():
     print(f"{name}: {reason}")
 
 # %%

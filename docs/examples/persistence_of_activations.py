@@ -2,9 +2,9 @@
 The persistence diagram of a network's neurons
 ==============================================
 
-Two neurons are close if their activations over the training inputs are correlated. As the distance grows, neurons merge
-into components (H0) and close loops (H1); a persistence diagram records when each is born and when it dies. The engine
-computes it exactly.
+Two neurons are close if their activations over the training inputs are correlated. As the distance
+grows, neurons merge into components (H0) and close loops (H1); a persistence diagram records when
+each is born and when it dies. The engine computes it exactly.
 """
 
 # %%
@@ -17,9 +17,7 @@ import gengap
 
 torch.set_num_threads(1)
 data = gengap.datasets.load("digits", train_size=200, test_size=500)
-network = gengap.networks.build(
-    gengap.networks.convolutional((8, 8, 1), 10, width=16, depth=2)
-)
+network = gengap.networks.build(gengap.networks.convolutional((8, 8, 1), 10, width=16, depth=2))
 recipe = gengap.training.Recipe(optimiser="adam", learning_rate=0.003, batch_size=32, epochs=20)
 trained = gengap.training.train(network, data.train, recipe)
 for split in (data.train, data.test):
@@ -27,8 +25,8 @@ for split in (data.train, data.test):
     print(f"{len(split.labels)} inputs: accuracy {accuracy:.2f}")
 
 # %%
-# ``sample`` draws neurons, those that are the most active ones for some input more often than others (Ballester et al.
-# 2023), and returns their activations on all inputs.
+# ``sample`` draws neurons, those that are the most active ones for some input more often than
+# others (Ballester et al. 2023), and returns their activations on all inputs.
 
 drawn = gengap.activations.sample(
     network, data.train.inputs, neurons=400, draws=2, rng=np.random.default_rng(0)

@@ -2,14 +2,16 @@
 Predict the gap of a network
 ============================
 
-An evaluated task is a *reference*: networks whose gaps are known. From it, the gap of another network is predicted from
-its weights and its training data alone, with an interval, or the network is declined and the reason is given. This example
-lets the workflow train and measure a small reference, and predicts a network that was not among its networks.
+An evaluated task is a *reference*: networks whose gaps are known. From it, the gap of another
+network is predicted from its weights and its training data alone, with an interval, or the network
+is declined and the reason is given. This example lets the workflow train and measure a small
+reference, and predicts a network that was not among its networks.
 """
 
 # %%
-# The reference: 24 networks on three draws of the digits, described in a config. In half of the networks a fifth of the
-# labels is wrong, so that the gaps differ. Three families of measures are computed.
+# The reference: 24 networks on three draws of the digits, described in a config. In half of the
+# networks a fifth of the labels is wrong, so that the gaps differ. Three families of measures are
+# computed.
 
 import subprocess
 import sys
@@ -49,14 +51,15 @@ subprocess.run(
 )  # fmt: skip
 
 # %%
-# ``freeze`` chooses a predictor, and measures how often its intervals cover the gaps of networks that it has not seen.
+# ``freeze`` chooses a predictor, and measures how often its intervals cover the gaps of networks
+# that it has not seen.
 
 reference = gengap.prediction.freeze(folder / "results" / "small")
 print(len(reference.networks), "networks,", len(reference.measures), "measures")
 
 # %%
-# A network in hand: another width, trained on the first draw of the reference. Only its weights, its initial weights and its
-# training data are looked at.
+# A network in hand: another width, trained on the first draw of the reference. Only its weights,
+# its initial weights and its training data are looked at.
 
 torch.set_num_threads(1)
 task = gengap.tasks.load(folder / "results" / "small")
@@ -75,8 +78,9 @@ prediction = gengap.prediction.predict(subject, reference)
 print(prediction.verdict, prediction.reason)
 
 # %%
-# Where no predictor is better than the mean gap, or a network is too far from those of the reference, the verdict is
-# ``declined``. ``force`` predicts all the same, and here we can compare, since the test data are known.
+# Where no predictor is better than the mean gap, or a network is too far from those of the
+# reference, the verdict is ``declined``. ``force`` predicts all the same, and here we can compare,
+# since the test data are known.
 
 prediction = gengap.prediction.predict(subject, reference, force=True)
 _, train_accuracy = gengap.training.loss_and_accuracy(network, data)

@@ -2,13 +2,14 @@
 A small zoo and its leaderboard
 ===============================
 
-Which measures predict the gap? Train a few networks that differ in their hyper-parameters, measure each, and evaluate
-the measures on networks held out. The workflow does the same for any number of networks, on a cluster if need be; this is
-the core of it in the library.
+Which measures predict the gap? Train a few networks that differ in their hyper-parameters, measure
+each, and evaluate the measures on networks held out. The workflow does the same for any number of
+networks, on a cluster if need be; this is the core of it in the library.
 """
 
 # %%
-# Sixteen networks: every combination of two widths, two depths, two learning rates and two fractions of wrong labels.
+# Sixteen networks: every combination of two widths, two depths, two learning rates and two
+# fractions of wrong labels.
 
 import itertools
 
@@ -32,13 +33,16 @@ points = [dict(zip(grid, point, strict=True)) for point in itertools.product(*gr
 
 rows, tables = [], []
 for number, point in enumerate(points):
-    spec = gengap.networks.dense(
-        (8, 8, 1), 10, width=point["width"], depth=point["depth"]
-    )
+    spec = gengap.networks.dense((8, 8, 1), 10, width=point["width"], depth=point["depth"])
     network = gengap.networks.build(spec)
     recipe = Recipe(
-        optimiser="adam", learning_rate=point["learning_rate"], batch_size=25, epochs=300,
-        stop_at_loss=0.05, label_corruption=point["label_corruption"], seed=number,
+        optimiser="adam",
+        learning_rate=point["learning_rate"],
+        batch_size=25,
+        epochs=300,
+        stop_at_loss=0.05,
+        label_corruption=point["label_corruption"],
+        seed=number,
     )
     result = train(network, data.train, recipe)
     learnt = gengap.datasets.Split(data.train.inputs, result.labels, 10)
@@ -55,8 +59,8 @@ networks = pd.DataFrame(rows, index=[str(number) for number in range(len(rows))]
 networks.round(3)
 
 # %%
-# ``evaluate`` holds networks out in repeated cross-validation, and compares each measure with what is known without
-# any: the mean gap, the training accuracy, the hyper-parameters.
+# ``evaluate`` holds networks out in repeated cross-validation, and compares each measure with what
+# is known without any: the mean gap, the training accuracy, the hyper-parameters.
 
 evaluation = gengap.evaluation.evaluate(
     pd.concat(tables),
@@ -69,6 +73,7 @@ evaluation = gengap.evaluation.evaluate(
 print(evaluation.summary)
 
 # %%
-# Sixteen networks tell little apart: most measures share the first rank. This is what a leaderboard should say then.
+# Sixteen networks tell little apart: most measures share the first rank. This is what a
+# leaderboard should say then.
 
 figure = gengap.figures.leaderboard(evaluation.leaderboard, top=10)

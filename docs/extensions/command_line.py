@@ -6,7 +6,6 @@ import argparse
 import re
 
 from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -44,7 +43,16 @@ def section(name: str, parser: argparse.ArgumentParser) -> list[str]:
 def entry(parser: argparse.ArgumentParser, action: argparse.Action) -> list[str]:
     """Return an argument and its help as an entry of a definition list."""
     formatter = parser._get_formatter()
-    value = "" if action.nargs == 0 else formatter._format_args(action, formatter._get_default_metavar_for_optional(action) if action.option_strings else formatter._get_default_metavar_for_positional(action))
+    value = (
+        ""
+        if action.nargs == 0
+        else formatter._format_args(
+            action,
+            formatter._get_default_metavar_for_optional(action)
+            if action.option_strings
+            else formatter._get_default_metavar_for_positional(action),
+        )
+    )
     names = [f"{option} {value}".strip() for option in action.option_strings] or [value]
     text = formatter._expand_help(action) if action.help else ""
     return [", ".join(f"`{name}`" for name in names), f": {prose(text)}"]

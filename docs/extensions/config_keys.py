@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from command_line import prose
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-
-from command_line import prose
 
 SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
 MOST_VALUES = 24
@@ -103,7 +102,9 @@ def values_of(part: Schema) -> str:
 
 def shown(value: object) -> str:
     """Return a value as a config has it."""
-    return str(yaml.safe_dump(value, default_flow_style=True)).removesuffix("\n").removesuffix("\n...")
+    return (
+        str(yaml.safe_dump(value, default_flow_style=True)).removesuffix("\n").removesuffix("\n...")
+    )
 
 
 def reference(part: Schema) -> str:

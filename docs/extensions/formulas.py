@@ -20,14 +20,13 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
-GREEK = dict(
-    zip(
-        "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi "
-        "chi psi omega Gamma Delta Theta Lambda Sigma Phi Psi Omega".split(),
-        "αβγδεζηθκλμνξπρστφχψωΓΔΘΛΣΦΨΩ",
-        strict=True,
-    )
-)
+GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ", "eta": "η",
+    "theta": "θ", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π",
+    "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
+    "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ",
+    "Omega": "Ω",
+}  # fmt: skip
 LARGE = {"sum": "∑", "prod": "∏", "int": "∫"}
 FUNCTIONS = {
     "log", "log10", "exp", "sqrt", "tr", "trace", "det", "dim", "max", "min", "argmax", "argmin",
@@ -48,7 +47,8 @@ INDICES = {"eff", "min", "max", "init", *GREEK}
 TOKEN = re.compile(
     r"""
     (?P<space>\s+)
-  | (?P<prose>(?:[A-Za-zÀ-ɏ]+[-'’])+(?=[A-Za-zÀ-ɏ]{2})[A-Za-zÀ-ɏ]+ | (?!sigma'|theta')[A-Za-zÀ-ɏ]{2,}['’](?=\W|$))
+  | (?P<prose>(?:[A-Za-zÀ-ɏ]+[-'’])+(?=[A-Za-zÀ-ɏ]{2})[A-Za-zÀ-ɏ]+
+      | (?!(?:__GREEK__)')[A-Za-zÀ-ɏ]{2,}['’](?=\W|$))
   | (?P<number>\d+(?:\.\d+)?(?![A-Za-z]))
   | (?P<symbol>(?:[A-Za-z]+(?:10)?|[α-ωΑ-Ω])
       (?:_(?:\{[^{}]*\}|[A-Za-z0-9]+)|\^(?:\{[^{}]*\}|\([^()]*\)|-?[A-Za-z0-9]+)|')*
@@ -59,7 +59,7 @@ TOKEN = re.compile(
   | (?P<comma>[,;](?=\s))
   | (?P<colon>:(?=\s))
   | (?P<other>[^\s]+?(?=[\s(\[{,]|$)|\S)
-    """,
+    """.replace("__GREEK__", "|".join(GREEK)),
     re.VERBOSE,
 )
 
@@ -109,21 +109,23 @@ def _is_symbol(text: str, before: str, after: str, applied: bool) -> bool:
     name = _stem(text)
     scripted = len(text) > len(name)
     index = text.partition("_")[2].partition("^")[0].strip("'*")
-    if text.count("_") > 1 or len(index) > 2 and index.isalpha() and index not in INDICES:
+    if text.count("_") > 1 or (len(index) > 2 and index.isalpha() and index not in INDICES):
         return False
     if name in GREEK or re.fullmatch(r"[b-zB-HJ-Zα-ωΑ-Ω]", name):
         return True
     if name == "mean":
         return scripted or applied
     if name in LARGE or name in FUNCTIONS:
-        starts = re.match(r"[A-Za-zα-ω](?![A-Za-z])|[({\[<|\d]", after)
+        starts = bool(re.match(r"[A-Za-zα-ω](?![A-Za-z])|[({\[<|\d]", after))
         starts = starts and not (after == "a" and name in WORDS)
         named = after in FUNCTIONS or _stem(after) in GREEK or "_" in after
-        return scripted or (before not in ("the", "their", "its") and bool(starts or named))
+        return scripted or (before not in ("the", "their", "its") and (starts or named))
     if text == "dt":
         return "_" in before or len(before) == 1
     if len(name) == 1:  # a, A and I, which are also words
-        joined = before in OPERATORS or after in OPERATORS or before in OPENING or "_" in before
+        joined = (
+            before in OPERATORS or after in OPERATORS or before in OPENING or _stem(before) in LARGE
+        )
         named = after in FUNCTIONS - WORDS
         return scripted or applied or joined or named or after in {*CLOSING, "the", "if"}
     return scripted and len(name) == 2
@@ -152,7 +154,9 @@ def runs(found: list[Token]) -> list[tuple[bool, list[Token]]]:
             grouped[-1][1].append(token)
         else:
             grouped.append((formula, [token]))
-    return [part for formula, run in grouped for part in (_trimmed(run) if formula else [(False, run)])]
+    return [
+        part for formula, run in grouped for part in (_trimmed(run) if formula else [(False, run)])
+    ]
 
 
 def _inside(found: list[Token], marked: list[bool], position: int) -> bool:
@@ -175,7 +179,7 @@ def _inside(found: list[Token], marked: list[bool], position: int) -> bool:
 
 
 def _trimmed(run: list[Token]) -> list[tuple[bool, list[Token]]]:
-    """Split a run at brackets and bars without a partner, and at operators that stand at its end."""
+    """Split a run at brackets and bars without a partner, and at operators at its end."""
     open_at: list[int] = []
     partnered = set()
     for position, token in enumerate(run):
@@ -305,7 +309,7 @@ def _script(text: str) -> str:
     for piece in re.findall(r"\d+(?:\.\d+)?|[A-Za-z]+|[-+=/,]", text.strip("{}()")):
         if piece[0].isdigit():
             pieces.append(f"<mn>{piece}</mn>")
-        elif piece in GREEK or len(piece) == 1 and piece.isalpha():
+        elif piece in GREEK or (len(piece) == 1 and piece.isalpha()):
             pieces.append(_identifier(piece))
         elif piece.isalpha() and (len(piece) > 2 or piece.isupper()):
             pieces.append(f"<mtext>{piece}</mtext>")
@@ -348,7 +352,7 @@ class TypesetFormulas(SphinxTransform):
             return
         for field in self.document.findall(nodes.field_name):
             if field.astext() == "Variables":
-                field[0].replace_self(nodes.Text("Attributes"))
+                field.replace(field[0], nodes.Text("Attributes"))
         for place in places:
             for text in list(place.findall(nodes.Text)):
                 if text == " -- ":
@@ -376,7 +380,7 @@ VERBATIM = re.compile(
     re.DOTALL,
 )
 """Code, roles, links, LaTeX and emphasis."""
-LABELS = re.compile(r"^(Equation|Source|Scale|Reference|References):(?=\s|$)")
+LABEL = re.compile(r"^(Equation|Source|Scale):(?=\s|$)")
 ITEM = re.compile(r"\s*- ")
 
 
@@ -384,7 +388,7 @@ def read_formulas(
     app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
     """Keep reStructuredText from reading the formulas of a docstring as markup."""
-    text = "\n".join(_with_lists_apart([LABELS.sub(r"**\1:**", line) for line in lines]))
+    text = "\n".join(_with_lists_apart([_labelled(line) for line in lines]))
     pieces = VERBATIM.split(text)
     for position, piece in enumerate(pieces):
         if position % 2 and piece.startswith("$"):
@@ -392,6 +396,15 @@ def read_formulas(
         elif position % 2 == 0:
             pieces[position] = "\n".join(map(_escaped, piece.split("\n")))
     lines[:] = "".join(pieces).split("\n")
+
+
+def _labelled(line: str) -> str:
+    """Print the word that begins a paragraph of a measure in bold."""
+    label = LABEL.match(line)
+    if label is None:
+        return line
+    rest = line[label.end() :]
+    return f"**{label[1]}**:{rest}" if rest else f"**{label[1]}**"
 
 
 def _with_lists_apart(lines: list[str]) -> list[str]:

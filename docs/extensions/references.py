@@ -1,18 +1,25 @@
-"""References to names of the library that have no entry of their own on the site.
+"""References out of the site: to inner names of the library, and to files of the repository.
 
 A docstring may name what its package does not export. Such a name leads to the entry of the same
 object under the package, if there is one; otherwise it is shown without a link. A name that does
-not exist stays a warning.
+not exist stays a warning. A page may link a file that is in the repository and not on the site:
+such a link leads to the forge.
 """
 
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+ROOT = Path(__file__).parents[2]
+FORGE = "https://github.com/gengap/gengap/blob/main/"
 
 
 def resolve(
@@ -56,7 +63,25 @@ def exists(target: str) -> bool:
     return False
 
 
+class FilesOnTheForge(SphinxPostTransform):
+    """Links files of the repository that are no pages of the site."""
+
+    default_priority = 5  # before MyST looks for a page
+
+    def run(self, **kwargs: Any) -> None:
+        """Replace the links of a page."""
+        for node in list(self.document.findall(addnodes.pending_xref)):
+            target = str(node.get("reftarget", ""))
+            beside = Path(self.env.docname).parent / target
+            file = next((path for path in (Path(target), beside) if (ROOT / path).is_file()), None)
+            if node.get("reftype") == "myst" and file is not None:
+                link = nodes.reference("", "", refuri=f"{FORGE}{file.as_posix()}")
+                link += node.children
+                node.replace_self(link)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the handler."""
+    """Register the handler and the transform."""
+    app.add_post_transform(FilesOnTheForge)
     app.connect("missing-reference", resolve)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,18 +1,17 @@
-"""The README's section on networks of one's own: each block runs as it stands there."""
+"""The page on networks of one's own: each block runs as it stands there."""
 
 from __future__ import annotations
 
 import csv
-import re
-import shlex
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tests.docs.blocks import Block, blocks_of, commands_of
 from tests.workflow.runs import Run
 from torch import nn
 
@@ -20,26 +19,13 @@ from gengap.cli import main
 from gengap.datasets import load
 from gengap.measures import MeasureResults
 
-SECTION = "Your own networks"
 GRID = [(width, decay) for width in (8, 16) for decay in (0.0, 1e-3, 1e-2, 1e-1)]
 EPOCHS = 30
 
 
-class Block(NamedTuple):
-    """A block of code: its language and its text."""
-
-    language: str
-    text: str
-
-
 @pytest.fixture(scope="module")
 def blocks(root: Path) -> list[Block]:
-    text = (root / "README.md").read_text(encoding="utf-8")
-    section = re.search(rf"^## {SECTION}\n(.*?)^## ", text, re.M | re.S)
-    assert section is not None
-    return [
-        Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```$", section[1], re.M | re.S)
-    ]
+    return blocks_of(root / "docs" / "how-to" / "own-networks.md")
 
 
 def of_language(blocks: list[Block], language: str) -> list[str]:
@@ -103,20 +89,13 @@ def inside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def commands(blocks: list[Block], program: str) -> list[list[str]]:
     """The command lines of a program, as words."""
-    lines = "".join(of_language(blocks, "sh")).replace("\\\n", " ").splitlines()
-    found = [shlex.split(line, comments=True) for line in lines]
-    return [words[1:] for words in found if words and words[0] == program]
+    return [words[1:] for words in commands_of(blocks) if words[0] == program]
 
 
 def test_every_block_is_run_here(blocks: list[Block]) -> None:
     assert [block.language for block in blocks].count("python") == 2
     assert {block.language for block in blocks} == {"python", "sh", "csv", "yaml"}
-    programs = {
-        line.split()[0]
-        for block in of_language(blocks, "sh")
-        for line in block.splitlines()
-        if not line.startswith(" ")
-    }
+    programs = {words[0] for words in commands_of(blocks)}
     assert programs == {"gengap", "snakemake"}
 
 
@@ -150,7 +129,7 @@ def test_python_gives_the_same_values(
     monkeypatch.syspath_prepend(str(inside))
     monkeypatch.delitem(sys.modules, "mynets", raising=False)
     namespace: dict[str, Any] = {}
-    exec(compile(of_language(blocks, "python")[1], "README.md", "exec"), namespace)
+    exec(compile(of_language(blocks, "python")[1], "own-networks.md", "exec"), namespace)
     values = namespace["values"]
     assert isinstance(values, MeasureResults)
     weights = torch.load("runs/0.pt", weights_only=True)

@@ -1,10 +1,10 @@
-"""The README's section on predictions: its file and its commands, on a small reference."""
+"""The commands of the README and of the first page, on a stand-in for the default run."""
 
 from __future__ import annotations
 
 import json
 import re
-import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.docs.blocks import blocks_of, commands_of
 from tests.prediction.measured_tasks import measures_of, write_measures
+from tests.workflow.runs import Run
 from torch import nn
 
 from gengap.cli import main
@@ -23,19 +25,6 @@ from gengap.tasks.outcomes import outcomes
 
 FAMILIES = ("baseline", "norms")
 DRAW = 100
-
-
-@pytest.fixture(scope="module")
-def section(root: Path) -> str:
-    text = (root / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"^## Predict a gap\n(.*?)^## ", text, re.M | re.S)
-    assert found is not None
-    return found[1]
-
-
-def block(section: str, language: str) -> str:
-    (text,) = re.findall(rf"^```{language}\n(.*?)^```$", section, re.M | re.S)
-    return str(text)
 
 
 def trained(spec: dict[str, object], data: Split, rate: float, seed: int) -> Network:
@@ -88,27 +77,45 @@ def make_reference_task(folder: Path, digits: Dataset) -> None:
     write_measures(folder, tables, FAMILIES, task="digits", seed=0)
 
 
+@pytest.fixture(scope="module")
+def folder(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the results of a small default run, and the file of the user's network."""
+    folder = tmp_path_factory.mktemp("checkout")
+    digits = load("digits", train_size=3 * DRAW, test_size=500, balanced=True)
+    make_reference_task(folder / "results" / "digits", digits)
+    (folder / "docs").mkdir()
+    shutil.copy(root / "docs" / "mydigits.py", folder / "docs")
+    return folder
+
+
+def three_commands(page: Path) -> list[list[str]]:
+    lines = [words for words in commands_of(blocks_of(page)) if words[0] in ("gengap", "python")]
+    start = lines.index(["gengap", "reference", "results/digits"])
+    return lines[start : start + 3]
+
+
+def test_all_pages_give_the_same_three_commands(root: Path) -> None:
+    readme = three_commands(root / "README.md")
+    assert [words[:2] for words in readme] == [
+        ["gengap", "reference"],
+        ["python", "docs/mydigits.py"],
+        ["gengap", "predict"],
+    ]
+    assert three_commands(root / "docs" / "getting-started.md") == readme
+    assert three_commands(root / "docs" / "how-to" / "predict.md") == readme
+
+
 def test_three_commands_predict_a_network(
-    section: str,
-    tmp_path: Path,
+    folder: Path,
     root: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    source = block(section, "python")
-    assert source.startswith("# mydigits.py\n")
-    (tmp_path / "mydigits.py").write_text(source)
-    make_reference_task(
-        tmp_path / "results" / "digits",
-        load("digits", train_size=3 * DRAW, test_size=500, balanced=True),
-    )
-    lines = block(section, "sh").replace("\\\n", " ").splitlines()
-    first, second, third = [shlex.split(line, comments=True) for line in lines]
-    monkeypatch.chdir(tmp_path)
+    first, second, third = three_commands(root / "README.md")
+    monkeypatch.chdir(folder)
     assert main(first[1:]) == 0
     printed = capsys.readouterr().out
     assert "24 networks of digits, on 3 draw(s)" in printed
-    assert second == ["python", "mydigits.py"]
     monkeypatch.setenv("PYTHONPATH", str(root / "src"))
     subprocess.run([sys.executable, *second[1:]], check=True)
     status = main([*third[1:], "--json"])
@@ -127,3 +134,47 @@ def test_three_commands_predict_a_network(
     assert found is not None
     low, high, accuracy = map(float, found.groups())
     assert low < 1 - accuracy < high
+
+
+def test_the_first_page_looks_at_a_network(
+    folder: Path,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = commands_of(blocks_of(root / "docs" / "getting-started.md"))
+    described, measured = [words for words in lines if words[1] in ("describe", "measure")]
+    monkeypatch.chdir(folder)
+    assert main(described[1:]) == 0
+    assert "measures that can be computed" in capsys.readouterr().out
+    assert main(measured[1:]) == 0
+    table = capsys.readouterr().out
+    assert {line.split(",")[0] for line in table.splitlines()} == {"family", "baseline", "margins"}
+
+
+def test_every_command_of_the_first_page_is_known(root: Path) -> None:
+    lines = commands_of(blocks_of(root / "docs" / "getting-started.md"))
+    programs = [words[0] for words in lines]
+    assert programs == [
+        "git", "make", "source", "gengap", "gengap", "gengap", "python", "gengap", "snakemake",
+        "snakemake",
+    ]  # fmt: skip
+    (target,) = (words[1] for words in lines if words[0] == "make")
+    assert re.search(rf"^{target}:", (root / "Makefile").read_text(), re.M)
+
+
+@pytest.mark.slow
+def test_the_config_of_the_first_page_runs(root: Path, tmp_path: Path, snakemake: Run) -> None:
+    page = blocks_of(root / "docs" / "getting-started.md")
+    (config,) = (block.text for block in page if block.language == "yaml")
+    (tmp_path / "my.yaml").write_text(config)
+    dry, real = [words[1:] for words in commands_of(page) if words[0] == "snakemake"]
+    assert dry == ["-n", "--configfile", "my.yaml"]
+    assert real == ["--cores", "all", "--configfile", "my.yaml"]
+    for arguments in (["-n"], []):
+        ran = snakemake(tmp_path, *arguments, config=tmp_path / "my.yaml")
+        assert ran.returncode == 0, ran.stderr
+    assert (
+        "Compared: 8 networks"
+        in (tmp_path / "results" / "small" / "evaluation" / "summary.txt").read_text()
+    )
