@@ -16,6 +16,7 @@ from gengap.names import (
     LAYERS,
     SCHEDULES,
     TEMPLATES,
+    TOGETHER,
 )
 from gengap.planning.layer_graph import inbound_positions
 from gengap.planning.settings import validated
@@ -151,6 +152,10 @@ def check_nested(value: Any, key: str, schema: Path, origin: str) -> None:
             )
         if key == "dataset" or value.get("name") in DATASETS:
             validated(value, f"{origin}, '{key}',", schema, "dataset")
+        if key in RECIPES and TOGETHER in value:
+            raise GengapError(
+                f"{origin}, '{key}', has the key '{TOGETHER}', which is for zoos: leave it out."
+            )
         if key in RECIPES:
             recipe = validated(value, f"{origin}, '{key}',", schema, "training")
             check_training(recipe, f"{origin}, '{key}',")
