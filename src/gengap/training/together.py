@@ -170,10 +170,10 @@ class _Member:
         self.order = torch_generator(seed, "order")
         self.chance = torch_generator(seed, "augmentation")
         self.dropout = torch.Generator(device).manual_seed(derive(seed, "dropout"))
-        # The schedule moves the rate of an optimiser; this one has nothing to change.
+        # The schedule moves the rate of an optimiser; this one has nothing else to change.
         self._steps = optimiser([torch.zeros(0, requires_grad=True)], self.recipe)
-        self._steps.step()
         self._schedule = Schedule(self._steps, self.recipe)
+        self._steps.step()  # or else torch warns that it never does
         self.history: list[dict[str, Any]] = []
 
     @property
