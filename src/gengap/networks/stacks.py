@@ -37,9 +37,9 @@ ELEMENTWISE = (
 )  # fmt: skip
 """Modules that act on each number alone."""
 CHANNELWISE = (
-    *POOLS, AveragePooling, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d, nn.AdaptiveAvgPool1d,
-    nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d,
-    nn.AdaptiveMaxPool3d,
+    *POOLS, AveragePooling, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d, nn.ConstantPad1d,
+    nn.ConstantPad2d, nn.ConstantPad3d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d,
+    nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d,
 )  # fmt: skip
 """Modules that act on each channel alone."""
 FLATTENING = (Flatten, nn.Flatten)
