@@ -27,7 +27,7 @@ import yaml
 
 from gengap.datasets import draw_rows, load_described
 from gengap.errors import GengapError
-from gengap.networks import Network, build, predicted_classes
+from gengap.networks import build, predicted_classes
 from gengap.planning.grid import grid_points, split_grid_point
 from gengap.seeding import derive
 from gengap.tasks.zoo import network_spec
@@ -50,9 +50,10 @@ def main() -> None:
     torch.set_num_threads(1)
     task = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))["tasks"][0]
     rows = []
-    for key, trainings in planned(task["zoo"], arguments.replicates).items():
+    groups, test = planned(task["zoo"], arguments.replicates)
+    for key, trainings in groups.items():
         if arguments.template in (None, key[0]):
-            rows.append(dict(zip(GROUP, key, strict=True)) | compared(trainings))
+            rows.append(dict(zip(GROUP, key, strict=True)) | compared(trainings, test))
             print(pd.DataFrame(rows[-1:]).to_string(index=False, header=len(rows) == 1), flush=True)
     table = pd.DataFrame(rows)
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
@@ -60,11 +61,14 @@ def main() -> None:
     print(summary(table).to_string())
 
 
-def planned(zoo: Mapping[str, Any], replicates: int) -> dict[tuple[Any, ...], list[Training]]:
-    """Return the trainings of a zoo by template, width, depth and batch size."""
+def planned(
+    zoo: Mapping[str, Any], replicates: int
+) -> tuple[dict[tuple[Any, ...], list[Training]], np.ndarray]:
+    """Return the trainings of a zoo by template, width, depth and batch size; and test inputs."""
     dataset = dict(zoo["dataset"])
     train_size, _ = dataset.pop("train_size"), dataset.pop("resample")
     pool, test, _ = load_described(dataset, data_dir=None, seed=0)
+    assert test is not None
     groups: dict[tuple[Any, ...], list[Training]] = {}
     recipe_keys = [name for name in zoo["grid"] if name not in NETWORK_KEYS]
     for point in grid_points(zoo["grid"], replicates):
@@ -78,14 +82,10 @@ def planned(zoo: Mapping[str, Any], replicates: int) -> dict[tuple[Any, ...], li
         seed = derive(0, *map(str, point.values()))
         training = Training(network, data, Recipe.from_mapping({**recipe, "seed": seed}))
         groups.setdefault(tuple(point[name] for name in GROUP), []).append(training)
-    TEST.append(test.inputs)
-    return groups
+    return groups, test.inputs
 
 
-TEST: list[np.ndarray] = []
-
-
-def compared(trainings: list[Training]) -> dict[str, Any]:
+def compared(trainings: list[Training], test: np.ndarray) -> dict[str, Any]:
     """Train networks both ways, and return the seconds of each network and the differences."""
     copies = copy.deepcopy(trainings)
     start = time.process_time()
@@ -101,7 +101,7 @@ def compared(trainings: list[Training]) -> dict[str, Any]:
         pairs.append((own, result))
     count = len(trainings)
     classes = [
-        (_classes(one.network) != _classes(other.network)).sum()
+        (predicted_classes(one.network, test) != predicted_classes(other.network, test)).sum()
         for one, other in zip(trainings, copies, strict=True)
     ]
     return {
@@ -113,10 +113,6 @@ def compared(trainings: list[Training]) -> dict[str, Any]:
         "weights_differ": float(f"{max(_distance(*pair) for pair in pairs):.1e}"),
         "classes_differ": int(sum(classes)),
     }
-
-
-def _classes(network: Network) -> np.ndarray:
-    return predicted_classes(network, TEST[0])
 
 
 def _distance(one: TrainingResult, other: TrainingResult) -> float:

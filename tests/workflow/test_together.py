@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from safetensors.numpy import load_file
@@ -51,7 +53,7 @@ def test_networks_agree_and_the_setting_trains_them_anew(snakemake: Run, folder:
             assert values == pytest.approx(others[name], rel=1e-2, abs=1e-4)
 
 
-def read(results: Path) -> dict[str, tuple[dict[str, object], dict[str, object], str]]:
+def read(results: Path) -> dict[str, tuple[dict[str, Any], dict[str, np.ndarray], str]]:
     """Return metrics, weights and the digest of every network."""
     folders = sorted(path for path in (results / "networks").iterdir() if path.name.isdigit())
     return {
