@@ -36,7 +36,7 @@ class StackedSteps:
         self._recipe = recipes[0]
         self._shapes = [tensor.shape[1:] for tensor in parameters]
         decays = [recipe.weight_decay for recipe in recipes]
-        self._decays = torch.tensor(decays, dtype=torch.float64)
+        self._decays = torch.tensor(decays, dtype=torch.float64, device="cpu")
         self._steps = 0
         self._hold(torch.cat([tensor.reshape(-1) for tensor in parameters]), len(recipes))
         self._moments = [torch.zeros_like(self._values) for _ in range(self._moment_count)]
@@ -67,7 +67,7 @@ class StackedSteps:
 
     def set_rates(self, rates: Sequence[float]) -> None:
         """Set the learning rate of each network."""
-        numbers = torch.tensor(rates, dtype=torch.float64)
+        numbers = torch.tensor(rates, dtype=torch.float64, device="cpu")
         self._rates = self._spread(numbers)
         self._shrinking = None
         if self._decay is not None and self._recipe.optimiser == "adamw":

@@ -171,7 +171,7 @@ class _Member:
         self.chance = torch_generator(seed, "augmentation")
         self.dropout = torch.Generator(device).manual_seed(derive(seed, "dropout"))
         # The schedule moves the rate of an optimiser; this one has nothing else to change.
-        self._steps = optimiser([torch.zeros(0, requires_grad=True)], self.recipe)
+        self._steps = optimiser([torch.zeros(0, device="cpu", requires_grad=True)], self.recipe)
         self._schedule = Schedule(self._steps, self.recipe)
         self._steps.step()  # or else torch warns that it never does
         self.history: list[dict[str, Any]] = []
@@ -238,7 +238,7 @@ class _StackInTraining:
         places = [_place_among(distinct, member.data.inputs) for member in members]
         self.inputs = tensor_of(np.concatenate(distinct), self.device)
         self.count = len(members[0].labels)
-        self.first = self.count * torch.tensor(places)
+        self.first = self.count * torch.tensor(places, device="cpu")
         self.labels = torch.stack([tensor_of(m.labels, self.device) for m in members])
         gathered = PART_BYTES // (self.inputs[0].nbytes * len(members))
         of_batches = _bounds(self.count, self.recipe.batch_size)
@@ -305,7 +305,7 @@ class _StackInTraining:
         members = len(self.members)
         total = torch.zeros(members, dtype=torch.float64, device=self.device)
         right = torch.zeros(members, dtype=torch.int64, device=self.device)
-        places = torch.arange(self.count)[:, None].expand(-1, members)
+        places = torch.arange(self.count, device="cpu")[:, None].expand(-1, members)
         with torch.inference_mode():
             for inputs, labels in self._parts(places, self.passes):
                 logits = self.stack.logits(inputs, members).flatten(0, 1)
@@ -320,7 +320,7 @@ class _StackInTraining:
     def _keep(self, positions: Sequence[int]) -> None:
         """Go on with the networks at these positions of the stack."""
         if len(positions) < len(self.members):
-            kept = torch.tensor(positions, dtype=torch.int64)
+            kept = torch.tensor(positions, dtype=torch.int64, device="cpu")
             self.members = [self.members[position] for position in positions]
             self.first, self.labels = self.first[kept], self.labels[kept.to(self.device)]
             self.stack.select(kept.to(self.device))
@@ -342,7 +342,8 @@ def _place_among(distinct: list[np.ndarray], inputs: np.ndarray) -> int:
 
 def _bounds(count: int, size: int) -> Bounds:
     """Return the bounds of the batches that :func:`gengap.training.trainer.batches` makes."""
-    return [(int(part[0]), int(part[-1]) + 1) for part in batches(torch.arange(count), size)]
+    places = torch.arange(count, device="cpu")
+    return [(int(part[0]), int(part[-1]) + 1) for part in batches(places, size)]
 
 
 def _chunks(bounds: Bounds, most: int) -> list[Bounds]:
