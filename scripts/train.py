@@ -1,6 +1,7 @@
 """Train the networks of one shard of a zoo; those that are there already are kept."""
 
 import json
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +9,9 @@ from typing import TYPE_CHECKING
 import checkout  # noqa: F401
 from gengap import jobs
 from gengap.datasets import draw_rows, read_split
+from gengap.errors import GengapError
 from gengap.tasks import shards, zoo
+from gengap.training.together import train_together
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -22,30 +25,54 @@ def main() -> None:
     made_from += [json.dumps(draw), params.test_labels, params.factory]
     task = Path(files.train).parents[1]
     entries = dict(zip(map(str, params.networks), params.entries, strict=True))
-    shard, made = jobs.Shard(snakemake), {}
+    digests = {
+        network: shards.digest_of(entry["identity"], *made_from)
+        for network, entry in entries.items()
+    }
+
+    def planned(network: str) -> zoo.ZooNetwork:
+        entry = entries[network]
+        replicate = entry["point"]["replicate"]
+        rows = draw and draw_rows(data[0], replicate=replicate, seed=params.seed, **draw)
+        return zoo.ZooNetwork.of(
+            task / "networks" / network,
+            entry["network"],
+            entry["training"],
+            entry["point"],
+            data,
+            params.seed,
+            params.device,
+            rows=rows,
+            test_labels=params.test_labels,
+        )
+
+    def train(network: str) -> None:
+        planned(network).train()
+
+    def make(network: str, write: Callable[[], None]) -> None:
+        folder, identity = task / "networks" / network, entries[network]["identity"]
+        made[network] = shards.make_network(folder, identity, digests[network], write)
+
+    shard = jobs.Shard(snakemake)
+    made: dict[str, Mapping[str, str]] = {}
+    if params.together:
+        waiting = {}
+        for network in shard:
+            with shard.attempt(network):
+                if not shards.kept_network(task / "networks" / network, digests[network]):
+                    waiting[network] = planned(network)
+        for place, result in train_together([one.training for one in waiting.values()]):
+            network = list(waiting)[place]
+            with shard.attempt(network):
+                if isinstance(result, GengapError):
+                    raise result
+                make(network, partial(waiting[network].write, result))
     for network in shard:
         with shard.attempt(network):
-            entry, folder = entries[network], task / "networks" / network
-            replicate = entry["point"]["replicate"]
-            rows = draw and draw_rows(data[0], replicate=replicate, seed=params.seed, **draw)
-            made[network] = shards.make_network(
-                folder,
-                entry["identity"],
-                shards.digest_of(entry["identity"], *made_from),
-                partial(
-                    zoo.train_network,
-                    folder,
-                    entry["network"],
-                    entry["training"],
-                    entry["point"],
-                    data,
-                    params.seed,
-                    params.device,
-                    rows=rows,
-                    test_labels=params.test_labels,
-                ),
-            )
-    shards.ShardReceipt(task, made).write(snakemake.output.receipt)
+            if network not in made:
+                make(network, partial(train, network))
+    in_order = {network: made[network] for network in shard}
+    shards.ShardReceipt(task, in_order).write(snakemake.output.receipt)
     shard.write_failures()
 
 

@@ -414,6 +414,12 @@ OWN_INITIALISATION = "own"
 """The initialisation that leaves a network the weights that its own code draws."""
 INITIALISATIONS = ("torch", "glorot", "lecun", "he", OWN_INITIALISATION)
 
+TOGETHER = "together"
+"""The entry of a zoo's training that says whether networks of one shape are trained at once; it is
+no entry of a recipe."""
+TOGETHER_KEYS = ("loss", "optimiser", "momentum", "nesterov", "batch_size", "augmentation")
+"""Entries in which the recipes of networks agree that are trained at once."""
+
 SCHEDULES: dict[str, dict[str, float | tuple[int, ...]]] = {
     "step": {"every": 30, "factor": 0.1},
     "multistep": {"milestones": (30, 60, 90), "factor": 0.1},

@@ -77,6 +77,7 @@ def zoo(config: Config) -> Config:
             "Task 'copy' exports 'reduced', whose replicates draw their own training data",
         ),
         (lambda c: zoo(c)["grid"].update(replicates=[1]), "The grid names 'replicates'"),
+        (lambda c: zoo(c)["grid"].update(together=[True]), "The grid names 'together'"),
         (lambda c: zoo(c).update(replicates=1), "at least 8 networks"),
         (
             lambda c: zoo(c).update(

@@ -11,6 +11,7 @@ from tests.planning.conftest import Config, PlanMaker
 
 from gengap.errors import GengapError
 from gengap.planning import targets
+from gengap.planning.grid import identity
 from gengap.planning.lookup import Lookup
 
 
@@ -136,3 +137,44 @@ def test_imported_networks_have_no_siblings(reduced: Config, plan_of: PlanMaker)
     plan = plan_of(reduced)
     assert [plan.task(name).siblings(3) for name in ("reduced", "imported")] == [[2], []]
     assert targets.sibling_receipts(plan.task("imported"), 3) == []
+
+
+def test_networks_that_are_trained_together_share_shards(
+    reduced: Config, plan_of: PlanMaker
+) -> None:
+    """The learning rate varies slowest, and networks of one width come together all the same."""
+    own = reduced["tasks"][0]
+    own["zoo"]["grid"] = {"learning_rate": [0.01, 0.02], "width": [8, 16], "batch_size": [5, 10]}
+    own["zoo"]["replicates"], own["networks_per_job"] = 2, 4
+    own.update(rank_within=None, colour=None)
+    apart = plan_of(reduced).task("reduced")
+    own["zoo"]["training"]["together"] = True
+    task = plan_of(reduced).task("reduced")
+    assert not apart.together
+    assert task.together
+    assert apart.networks(0) == [0, 1, 2, 3]
+    shards = [task.networks(shard) for shard in task.shards]
+    assert shards == [[0, 1, 8, 9], [2, 3, 10, 11], [4, 5, 12, 13], [6, 7, 14, 15]]
+    for shard, networks in enumerate(shards):
+        assert all(task.shard_of(network) == shard for network in networks)
+        shapes = [task.entries[network] for network in networks]
+        assert (
+            len({(one["network"]["width"], one["training"]["batch_size"]) for one in shapes}) == 1
+        )
+
+
+def test_networks_that_are_trained_together_are_others(reduced: Config, plan_of: PlanMaker) -> None:
+    """Their identities differ, and their recipes hold nothing that a recipe does not know."""
+    training = reduced["tasks"][0]["zoo"]["training"]
+    identities = []
+    for value in (None, False, True):
+        training.pop("together", None)
+        if value is not None:
+            training["together"] = value
+        task = plan_of(reduced).task("reduced")
+        entries = [entry for shard in task.shards for entry in task.shard_entries(shard)]
+        assert all("together" not in entry["training"] for entry in entries)
+        identities.append([entry["identity"] for entry in entries])
+    plain = [identity(entry, reduced["seed"]) for entry in task.entries]
+    assert identities[0] == identities[1] == plain
+    assert set(identities[0]).isdisjoint(identities[2])

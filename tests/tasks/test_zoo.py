@@ -32,14 +32,14 @@ def data() -> tuple[Split, Split]:
 
 def trained(folder: Path, data: tuple[Split, Split], **changes: Any) -> TrainedNetwork:
     point = POINT | changes
-    zoo.train_network(
+    zoo.ZooNetwork.of(
         folder,
         {"template": "convolutional", "depth": 1, "width": point["width"]},
         RECIPE | {"label_corruption": point["label_corruption"]},
         point,
         data,
         seed=0,
-    )
+    ).train()
     return TrainedNetwork("0", folder, Metrics.read(folder / "metrics.json"))
 
 
@@ -91,9 +91,9 @@ def test_a_network_with_a_draw_of_its_own_sees_only_its_rows(
     rows = np.array([5, 150, 8, 33, 71, 90, 12, 140])
     pool, test = data
     network_keys, point = {"template": "dense", "width": 4, "depth": 1}, {"replicate": 0}
-    zoo.train_network(tmp_path / "drawn", network_keys, RECIPE, point, data, 0, rows=rows)
+    zoo.ZooNetwork.of(tmp_path / "drawn", network_keys, RECIPE, point, data, 0, rows=rows).train()
     alone = pool.take(rows), test
-    zoo.train_network(tmp_path / "alone", network_keys, RECIPE, point, alone, 0)
+    zoo.ZooNetwork.of(tmp_path / "alone", network_keys, RECIPE, point, alone, 0).train()
     files = {path.name for path in (tmp_path / "drawn").iterdir()}
     assert files - {path.name for path in (tmp_path / "alone").iterdir()} == {"rows.npy"}
     for path in (tmp_path / "alone").iterdir():
@@ -111,7 +111,7 @@ def test_the_target_loss_is_recorded_where_there_is_one(
     network = {"template": "dense", "width": 4, "depth": 1}
     for target, reached in ((None, None), (100.0, True), (1e-6, False)):
         training = RECIPE | {"epochs": 1, "stop_at_loss": target}
-        zoo.train_network(tmp_path, network, training, {"replicate": 0}, data, 0)
+        zoo.ZooNetwork.of(tmp_path, network, training, {"replicate": 0}, data, 0).train()
         assert Metrics.read(tmp_path / "metrics.json").reached_target is reached
 
 
@@ -123,7 +123,7 @@ def test_test_labels_are_corrupted_like_the_training_labels_if_asked_for(
     for name, fraction in (("clean", 0.5), ("corrupted", 0.5), ("corrupted", 0.0)):
         folder = tmp_path / f"{name} {fraction}"
         training = RECIPE | {"label_corruption": fraction}
-        zoo.train_network(folder, network, training, point, data, 0, test_labels=name)
+        zoo.ZooNetwork.of(folder, network, training, point, data, 0, test_labels=name).train()
     clean, corrupted, none = (
         TrainedNetwork("0", tmp_path / name, Metrics.read(tmp_path / name / "metrics.json"))
         for name in ("clean 0.5", "corrupted 0.5", "corrupted 0.0")
@@ -239,14 +239,14 @@ def test_divergence_is_said_with_the_learning_rate(
     data: tuple[Split, Split], tmp_path: Path
 ) -> None:
     with pytest.raises(GengapError, match=r"diverged.*learning_rate"):
-        zoo.train_network(
+        zoo.ZooNetwork.of(
             tmp_path / "0",
             {"template": "dense", "width": 8, "depth": 2},
             {"optimiser": "sgd", "learning_rate": 1e12, "epochs": 5},
             {"width": 8, "replicate": 0},
             data,
             seed=0,
-        )
+        ).train()
     assert not (tmp_path / "0").exists()
 
 
@@ -258,7 +258,7 @@ def test_a_network_of_numbers_has_errors_and_no_accuracies(tmp_path: Path) -> No
     network = {"template": "dense", "depth": 1, "width": 8}
     recipe = {**RECIPE, "loss": "mse"}
     zoo.check(network, recipe, data[0])
-    zoo.train_network(tmp_path, network, recipe, {"width": 8, "replicate": 0}, data, seed=0)
+    zoo.ZooNetwork.of(tmp_path, network, recipe, {"width": 8, "replicate": 0}, data, seed=0).train()
     made = TrainedNetwork("0", tmp_path, Metrics.read(tmp_path / "metrics.json"), "error")
     with torch.inference_mode():
         outputs = [made.network()(torch.from_numpy(part.inputs))[:, 0].numpy() for part in data]
@@ -283,7 +283,7 @@ def test_a_vision_transformer_learns_digits(data: tuple[Split, Split], tmp_path:
     network = {"architecture": "vit", "width": 32, "depth": 2, "heads": 4, "patch": 2}
     recipe = {"optimiser": "adam", "learning_rate": 0.004, "batch_size": 16, "epochs": 20}
     zoo.check(network, recipe, data[0])
-    zoo.train_network(tmp_path, network, recipe, {"patch": 2, "replicate": 0}, data, seed=0)
+    zoo.ZooNetwork.of(tmp_path, network, recipe, {"patch": 2, "replicate": 0}, data, seed=0).train()
     trained = TrainedNetwork("0", tmp_path, Metrics.read(tmp_path / "metrics.json"))
     assert trained.metrics.train_accuracy is not None
     assert trained.metrics.train_accuracy > 0.9
@@ -311,7 +311,7 @@ def test_series_and_tokens_are_trained_on(tmp_path: Path) -> None:
         network = {"model_config": layers}
         zoo.check(network, recipe, split)
         folder = tmp_path / name
-        zoo.train_network(folder, network, recipe, {"replicate": 0}, (split, split), seed=0)
+        zoo.ZooNetwork.of(folder, network, recipe, {"replicate": 0}, (split, split), seed=0).train()
         accuracy = Metrics.read(folder / "metrics.json").train_accuracy
         assert accuracy is not None, name
         assert accuracy > 0.9, name
@@ -358,7 +358,7 @@ def test_networks_of_a_factory_are_trained_from_what_its_code_draws(
     for replicate in (0, 1, 0):
         folder = tmp_path / "task" / "networks" / str(len(starts))
         point = {"width": 16, "replicate": replicate}
-        zoo.train_network(folder, network, recipe, point, data, seed=0)
+        zoo.ZooNetwork.of(folder, network, recipe, point, data, seed=0).train()
         starts.append(load_file(folder / "weights_init.safetensors"))
     assert np.array_equal(starts[0]["head.weight"], starts[2]["head.weight"])
     assert not np.array_equal(starts[0]["head.weight"], starts[1]["head.weight"])
@@ -383,9 +383,9 @@ def test_a_factory_that_does_not_fit_the_data_is_refused(
         zoo.check(network, RECIPE, data[0])
     (tmp_path / "mynets.py").write_text(OWN_NETWORK)
     with pytest.raises(GengapError, match="has parameters that cannot be initialised"):
-        zoo.train_network(
+        zoo.ZooNetwork.of(
             tmp_path / "t" / "networks" / "0", network, RECIPE, {"replicate": 0}, data, seed=0
-        )
+        ).train()
 
 
 def test_training_is_timed_by_one_epoch(data: tuple[Split, Split]) -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from gengap.errors import GengapError
-from gengap.names import INITIALISATIONS
+from gengap.names import INITIALISATIONS, TOGETHER, TOGETHER_KEYS
 from gengap.networks import build, convolutional, initialise
 from gengap.seeding import torch_generator
 from gengap.training import Recipe, recipe
@@ -104,7 +104,9 @@ def test_the_defaults_are_those_that_the_config_documents(root: Path) -> None:
     schema = yaml.safe_load((root / "workflow" / "schemas" / "config.schema.yaml").read_text())
     stated = schema["$defs"]["training"]["properties"]
     fields = {field.name: field.default for field in dataclasses.fields(Recipe)}
+    assert stated.pop(TOGETHER)["default"] is False
     assert set(stated) == set(fields) - {"seed"}
+    assert set(TOGETHER_KEYS) < set(fields)
     for name, entry in stated.items():
         default = entry["default"]
         assert (tuple(default) if isinstance(default, list) else default) == fields[name], name

@@ -93,6 +93,7 @@ rule train:
         draw=look.task(lambda task: task.draw),
         test_labels=look.own("zoo", "test_labels"),
         factory=look.task(lambda task: task.factory),
+        together=look.task(lambda task: task.together),
         device=look.device,
         seed=look.setting("seed"),
         failures=look.setting("failures"),

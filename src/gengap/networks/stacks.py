@@ -11,6 +11,7 @@ Values inside a stack are either *maps* (b, networks * C, ...), channels last in
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -36,9 +37,9 @@ ELEMENTWISE = (
 )  # fmt: skip
 """Modules that act on each number alone."""
 CHANNELWISE = (
-    *POOLS, AveragePooling, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d, nn.AdaptiveAvgPool1d,
-    nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d,
-    nn.AdaptiveMaxPool3d,
+    *POOLS, AveragePooling, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d, nn.ConstantPad1d,
+    nn.ConstantPad2d, nn.ConstantPad3d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d,
+    nn.AdaptiveAvgPool3d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d,
 )  # fmt: skip
 """Modules that act on each channel alone."""
 FLATTENING = (Flatten, nn.Flatten)
@@ -147,12 +148,12 @@ class Stack:
                     values, is_map = _flattened(values, count, type(module)), False
             elif isinstance(module, nn.Linear):
                 values = self._mapped(name, values)
-            elif isinstance(module, tuple(CONVOLUTIONS)):
+            elif isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
                 values = self._convolved(name, module, values, count)
             elif isinstance(module, NORMALISATIONS):
                 maps = values if is_map else values.transpose(0, 1).flatten(1)
                 maps = self._normalised(name, module, maps, training=chance is not None)
-                values = maps if is_map else maps.unflatten(1, (count, -1)).transpose(0, 1)
+                values = maps if is_map else maps.view(len(maps), count, -1).transpose(0, 1)
             elif isinstance(module, nn.Dropout):
                 if chance is not None and module.p > 0:
                     factors = _dropout_of_maps if is_map else _dropout_of_rows
@@ -192,7 +193,7 @@ class Stack:
             None if weight is None else weight.flatten(),
             None if bias is None else bias.flatten(),
             training,
-            module.momentum,
+            cast("float", module.momentum),
             module.eps,
         )
 
@@ -208,7 +209,7 @@ def _in_order(layers: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]
 
 def _flattened(maps: Tensor, count: int, kind: type[nn.Module]) -> Tensor:
     """Return rows in the order of Keras' Flatten, (..., C), or of torch's, (C, ...)."""
-    values = maps.unflatten(1, (count, -1)).transpose(0, 1)
+    values = maps.reshape(len(maps), count, -1, *maps.shape[2:]).transpose(0, 1)
     return (values.movedim(2, -1) if kind is Flatten else values).flatten(2)
 
 
@@ -222,5 +223,6 @@ def _dropout_of_rows(rows: Tensor, rate: float, chance: Sequence[torch.Generator
 
 def _dropout_of_maps(maps: Tensor, rate: float, chance: Sequence[torch.Generator]) -> Tensor:
     """Return such factors of maps, which torch draws in the order of the memory."""
-    values = maps.movedim(1, -1).unflatten(-1, (len(chance), -1)).movedim(-2, 0)
+    channels_last = maps.movedim(1, -1)
+    values = channels_last.reshape(*channels_last.shape[:-1], len(chance), -1).movedim(-2, 0)
     return _dropout_of_rows(values, rate, chance).movedim(0, -2).flatten(-2).movedim(-1, 1)

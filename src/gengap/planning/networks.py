@@ -17,6 +17,7 @@ from gengap.names import (
     LAYERS,
     SCHEDULES,
     TEMPLATES,
+    TOGETHER,
 )
 from gengap.planning.layer_graph import inbound_positions
 from gengap.planning.settings import validated
@@ -154,6 +155,10 @@ def check_nested(value: Any, key: str, schema: Path, origin: str) -> None:
             validated(value, f"{origin}, '{key}',", schema, "dataset")
             known = ("name", *DATASET_KEYS, *DATASETS[value["name"]])
             _check_keywords(value, known, f"{origin}, '{key}', gives the dataset '{value['name']}'")
+        if key in RECIPES and TOGETHER in value:
+            raise GengapError(
+                f"{origin}, '{key}', has the key '{TOGETHER}', which is for zoos: leave it out."
+            )
         if key in RECIPES:
             recipe = validated(value, f"{origin}, '{key}',", schema, "training")
             check_training(recipe, f"{origin}, '{key}',")

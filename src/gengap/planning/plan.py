@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gengap.errors import GengapError
-from gengap.names import ARCHITECTURES, KINDS
+from gengap.names import ARCHITECTURES, KINDS, TOGETHER
 from gengap.planning.experiments import ExperimentPlan, check_experiments
 from gengap.planning.paths import relative_to
 from gengap.planning.predictions import check_predictions
@@ -160,7 +160,8 @@ class Plan:
         schema = self._schema("config")
         network = keys_of(schema, "network")
         of_architectures = {key for keys in ARCHITECTURES.values() for key in keys}
-        return (*network, *sorted(of_architectures - set(network))), keys_of(schema, "training")
+        of_recipe = [key for key in keys_of(schema, "training") if key != TOGETHER]
+        return (*network, *sorted(of_architectures - set(network))), tuple(of_recipe)
 
     def _schema(self, name: str) -> Path:
         return self.root / "workflow" / "schemas" / f"{name}.schema.yaml"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,14 @@ from typing import Any
 from gengap import pgdl_layout
 from gengap.errors import GengapError
 from gengap.limits import LEAST_NETWORKS
-from gengap.names import KINDS, PGDL_NETWORKS, REFERENCE_FILE, STAGED_FAMILY
+from gengap.names import (
+    KINDS,
+    PGDL_NETWORKS,
+    REFERENCE_FILE,
+    STAGED_FAMILY,
+    TOGETHER,
+    TOGETHER_KEYS,
+)
 from gengap.planning.checkpoints import CheckpointsPlan
 from gengap.planning.datasets import check_dataset, check_unlabelled
 from gengap.planning.families import families, families_code
@@ -163,7 +171,8 @@ class TaskPlan:
         keywords, keys = zoo["network"], self.network_keys
         if foreign:
             keywords, keys = {}, foreign.grid_keys(zoo["grid"], self.training_keys)
-        shared = keywords, zoo["training"], keys, self.training_keys
+        recipe = {key: value for key, value in zoo["training"].items() if key != TOGETHER}
+        shared = keywords, recipe, keys, self.training_keys
         return [
             {
                 "point": point,
@@ -192,11 +201,20 @@ class TaskPlan:
         """
         if self.kind == "checkpoints":
             return [self.checkpoints.entries[network] for network in self.networks(shard)]
-        seed = self.run["seed"]
         return [
-            {**self.entries[network], "identity": identity(self.entries[network], seed)}
+            {**self.entries[network], "identity": self._identity(self.entries[network])}
             for network in self.networks(shard)
         ]
+
+    def _identity(self, entry: Settings) -> str:
+        # What is trained together is equal up to rounding alone, so it is another network.
+        marked = {**entry["training"], TOGETHER: True} if self.together else entry["training"]
+        return identity({**entry, "training": marked}, self.run["seed"])
+
+    @property
+    def together(self) -> bool:
+        """Whether the networks of a zoo that have one shape are trained at once."""
+        return self.kind == "zoo" and bool(self.own["zoo"]["training"][TOGETHER])
 
     @cached_property
     def count(self) -> int:
@@ -274,7 +292,21 @@ class TaskPlan:
                 f"Task '{self.name}' has shards 0 to {self.shards[-1]} of networks, not {shard}."
             )
         size: int = self.own["networks_per_job"]
-        return list(range(shard * size, min(self.count, (shard + 1) * size)))
+        return sorted(self._in_shards[shard * size : (shard + 1) * size])
+
+    @cached_property
+    def _in_shards(self) -> Sequence[int]:
+        """The positions of the networks as shards take them.
+
+        Networks that can be trained at once come one after the other.
+        """
+        if not self.together:
+            return range(self.count)
+        firsts: dict[str, int] = {}
+        return sorted(
+            range(self.count),
+            key=lambda network: firsts.setdefault(_shape(self.entries[network]), network),
+        )
 
     def shard_of(self, network: int) -> int:
         """Return the number of the shard that a network is in.
@@ -287,7 +319,7 @@ class TaskPlan:
                 f"Task '{self.name}' has networks 0 to {self.count - 1}, not {network}."
             )
         size: int = self.own["networks_per_job"]
-        return network // size
+        return self._in_shards.index(network) // size
 
     def siblings(self, network: int) -> list[int]:
         """Return the positions of a zoo's networks that differ from one in their seed alone.
@@ -464,6 +496,12 @@ class TaskPlan:
             if own["name"] == exported and "pgdl" not in own:
                 return replace(self, name=str(self.exported_from), own=own)
         return None
+
+
+def _shape(entry: Settings) -> str:
+    """Return what is equal for all networks of a zoo that can be trained at once."""
+    recipe = [entry["training"][key] for key in TOGETHER_KEYS]
+    return json.dumps([entry["network"], recipe], sort_keys=True)
 
 
 def states_tests(pgdl: Settings) -> bool:

@@ -215,8 +215,8 @@ def make_network(
         SHA-256 of each file, by its name.
     """
     folder = Path(folder)
-    receipt = _read_receipt(folder)
-    if receipt and receipt.digest == digest and _files_of(folder) == receipt.files:
+    receipt = kept_network(folder, digest)
+    if receipt:
         log.info("network %s is kept: it was made from the same inputs", folder.name)
         return receipt.files
     # Another network's files must not stay under this one's name, whatever happens next.
@@ -226,6 +226,19 @@ def make_network(
     with writing(folder / NETWORK_RECEIPT) as part:
         part.write_text(json.dumps(asdict(receipt), indent=1) + "\n")
     return receipt.files
+
+
+def kept_network(folder: str | Path, digest: str) -> NetworkReceipt | None:
+    """Return the receipt of a network's folder that holds exactly this network; None otherwise.
+
+    Args:
+        folder: ``networks/<id>``.
+        digest: digest of everything that the files depend on.
+    """
+    receipt = _read_receipt(Path(folder))
+    if receipt and receipt.digest == digest and _files_of(Path(folder)) == receipt.files:
+        return receipt
+    return None
 
 
 def _files_of(folder: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,10 @@ from gengap.planning.grid import canonical_point
 from gengap.seeding import derive, generator
 from gengap.tasks.folder import HISTORY, LABELS, ROWS, Metrics
 from gengap.tasks.outcomes import outcomes, output_count
-from gengap.training import Recipe, train
+from gengap.training import Recipe, TrainingResult, train
 from gengap.training.corruption import corrupt_labels
 from gengap.training.losses import check_fit
+from gengap.training.together import Training
 
 log = logging.getLogger(__name__)
 
@@ -170,83 +172,127 @@ def _tried(network: Mapping[str, Any], data: Split) -> tuple[Network, tuple[int,
         return module, tuple(module(inputs).shape)
 
 
-def train_network(
-    folder: str | Path,
-    network: Mapping[str, Any],
-    training: Mapping[str, Any],
-    hyper_parameters: Mapping[str, Any],
-    data: tuple[Split, Split],
-    seed: int,
-    device: str = "cpu",
-    *,
-    rows: NDArray[np.int64] | None = None,
-    test_labels: str = "clean",
-) -> None:
-    """Train one network of a zoo and write its folder (see :mod:`gengap.tasks.folder`).
+@dataclass(frozen=True)
+class ZooNetwork:
+    """A network of a zoo that is to be trained, and the folder that it is written to.
 
-    Args:
+    Attributes:
         folder: ``networks/<i>``.
-        network: see :func:`build_network`.
-        training: entries of a :class:`gengap.training.Recipe`, whose seed is derived here.
-        hyper_parameters: the grid point, with ``replicate``.
-        data: training data (or their pool) and test data, which only serve to measure the gap.
-        seed: the config's seed. Initial weights, batches and corruption follow from it, the grid
-            point and the replicate, so a network does not change when the grid grows, nor when 0
-            is written for 0.0 (see :func:`gengap.planning.grid.canonical_point`).
-        device: where to train, see :func:`gengap.networks.resolve_device`.
-        rows: rows of the pool that this network is trained on; None for all.
-        test_labels: one of :data:`gengap.names.TEST_LABELS`. With ``clean`` ones the gap is the
-            accuracy on the labels trained on, corrupted ones among them, less that on the true
-            labels of the test data. With ``corrupted`` ones the test labels are corrupted like the
-            training labels, by the same fraction and from a stream of their own, so that both are
-            of one distribution.
-
-    Raises:
-        GengapError: training diverged, or the network cannot be built.
+        training: the network, its training data and its recipe.
+        test: test data, which only serve to measure the gap.
+        point: its hyper-parameters.
+        replicate: its number among networks that differ by seed alone.
+        rows: rows of the pool that it is trained on; None for all.
     """
-    folder = Path(folder)
-    pool, test_split = data
-    train_split = pool if rows is None else pool.take(rows)
-    point = canonical_point(hyper_parameters)
-    replicate = point.pop("replicate")
-    words = [f"{name}={value!r}" for name, value in sorted(point.items())]
-    recipe = Recipe.from_mapping(
-        {**canonical_point(training), "seed": derive(seed, "train_network", *words, replicate)}
-    )
-    if test_labels == CORRUPTED and recipe.label_corruption and not test_split.has_numbers:
-        test_split = _corrupted(test_split, recipe)
-    # Weights that the recipe draws do not depend on those that a network is built with.
-    own = recipe.initialisation == OWN_INITIALISATION
-    first = derive(recipe.seed, "initialisation") if own else FIRST_SEED
-    module = build_network(network, train_split, folder, first).to(resolve_device(device))
-    result = train(module, train_split, recipe)
-    trained_on = train_split.with_labels(result.labels)
-    reached = outcomes(module, trained_on, test_split, recipe.loss)
-    log.info(
-        "%s: %d epochs, %s%s",
-        ", ".join(words),
-        result.epochs,
-        ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in reached.items()),
-        "" if result.reached_target or recipe.stop_at_loss is None else ", target loss not reached",
-    )
-    write_spec(module, folder)
-    write_weights(result.initial, folder / "weights_init.safetensors")
-    write_weights(result.weights, folder / "weights.safetensors")
-    with writing(folder / LABELS) as part:
-        np.save(part, result.labels, allow_pickle=False)
-    if rows is not None:
-        with writing(folder / ROWS) as part:
-            np.save(part, rows, allow_pickle=False)
-    with writing(folder / HISTORY) as part:
-        pd.DataFrame(result.history).to_csv(part, index=False)
-    known: dict[str, Any] = {"train_accuracy": None, "test_accuracy": None, **reached}
-    Metrics(
-        hyper_parameters=point,
-        replicate=replicate,
-        epochs=result.epochs,
-        reached_target=None if recipe.stop_at_loss is None else result.reached_target,
-        **known,
-    ).write(folder / "metrics.json")
+
+    folder: Path
+    training: Training
+    test: Split
+    point: Mapping[str, Any]
+    replicate: int
+    rows: NDArray[np.int64] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        folder: str | Path,
+        network: Mapping[str, Any],
+        training: Mapping[str, Any],
+        hyper_parameters: Mapping[str, Any],
+        data: tuple[Split, Split],
+        seed: int,
+        device: str = "cpu",
+        *,
+        rows: NDArray[np.int64] | None = None,
+        test_labels: str = "clean",
+    ) -> ZooNetwork:
+        """Build a network of a zoo.
+
+        Args:
+            folder: ``networks/<i>``.
+            network: see :func:`build_network`.
+            training: entries of a :class:`gengap.training.Recipe`, whose seed is derived here.
+            hyper_parameters: the grid point, with ``replicate``.
+            data: training data (or their pool) and test data.
+            seed: the config's seed. Initial weights, batches and corruption follow from it, the
+                grid point and the replicate, so a network does not change when the grid grows, nor
+                when 0 is written for 0.0 (see :func:`gengap.planning.grid.canonical_point`).
+            device: where to train, see :func:`gengap.networks.resolve_device`.
+            rows: rows of the pool that this network is trained on; None for all.
+            test_labels: one of :data:`gengap.names.TEST_LABELS`. With ``clean`` ones the gap is the
+                accuracy on the labels trained on, corrupted ones among them, less that on the true
+                labels of the test data. With ``corrupted`` ones the test labels are corrupted like
+                the training labels, by the same fraction and from a stream of their own, so that
+                both are of one distribution.
+
+        Returns:
+            The network, untrained.
+
+        Raises:
+            GengapError: the network cannot be built.
+        """
+        folder = Path(folder)
+        pool, test_split = data
+        train_split = pool if rows is None else pool.take(rows)
+        point = canonical_point(hyper_parameters)
+        replicate = point.pop("replicate")
+        words = [f"{name}={value!r}" for name, value in sorted(point.items())]
+        recipe = Recipe.from_mapping(
+            {**canonical_point(training), "seed": derive(seed, "train_network", *words, replicate)}
+        )
+        if test_labels == CORRUPTED and recipe.label_corruption and not test_split.has_numbers:
+            test_split = _corrupted(test_split, recipe)
+        # Weights that the recipe draws do not depend on those that a network is built with.
+        own = recipe.initialisation == OWN_INITIALISATION
+        first = derive(recipe.seed, "initialisation") if own else FIRST_SEED
+        module = build_network(network, train_split, folder, first).to(resolve_device(device))
+        trained = Training(module, train_split, recipe)
+        return cls(folder, trained, test_split, point, replicate, rows)
+
+    def train(self) -> None:
+        """Train the network and write its folder.
+
+        Raises:
+            GengapError: training diverged.
+        """
+        self.write(train(self.training.network, self.training.data, self.training.recipe))
+
+    def write(self, result: TrainingResult) -> None:
+        """Write the folder of the network, which has been trained (see :mod:`gengap.tasks.folder`).
+
+        Args:
+            result: of its training.
+        """
+        module, recipe = self.training.network, self.training.recipe
+        trained_on = self.training.data.with_labels(result.labels)
+        reached = outcomes(module, trained_on, self.test, recipe.loss)
+        log.info(
+            "%s: %d epochs, %s%s",
+            ", ".join(f"{name}={value!r}" for name, value in sorted(self.point.items())),
+            result.epochs,
+            ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in reached.items()),
+            ""
+            if result.reached_target or recipe.stop_at_loss is None
+            else ", target loss not reached",
+        )
+        write_spec(module, self.folder)
+        write_weights(result.initial, self.folder / "weights_init.safetensors")
+        write_weights(result.weights, self.folder / "weights.safetensors")
+        with writing(self.folder / LABELS) as part:
+            np.save(part, result.labels, allow_pickle=False)
+        if self.rows is not None:
+            with writing(self.folder / ROWS) as part:
+                np.save(part, self.rows, allow_pickle=False)
+        with writing(self.folder / HISTORY) as part:
+            pd.DataFrame(result.history).to_csv(part, index=False)
+        known: dict[str, Any] = {"train_accuracy": None, "test_accuracy": None, **reached}
+        Metrics(
+            hyper_parameters=dict(self.point),
+            replicate=self.replicate,
+            epochs=result.epochs,
+            reached_target=None if recipe.stop_at_loss is None else result.reached_target,
+            **known,
+        ).write(self.folder / "metrics.json")
 
 
 def _corrupted(test: Split, recipe: Recipe) -> Split:

@@ -4,7 +4,8 @@ Where the targets are numbers, :func:`mean_loss` and :func:`root_mean_square_err
 of the second.
 
 A :class:`Recipe` says how: loss, optimiser, schedule, stopping, augmentation, label corruption,
-initialisation and seed.
+initialisation and seed. :func:`gengap.training.together.train_together` trains many small networks
+at once.
 """
 
 from gengap.training.corruption import corrupt_labels

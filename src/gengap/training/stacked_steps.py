@@ -35,7 +35,8 @@ class StackedSteps:
         """
         self._recipe = recipes[0]
         self._shapes = [tensor.shape[1:] for tensor in parameters]
-        self._decays = torch.tensor([recipe.weight_decay for recipe in recipes])
+        decays = [recipe.weight_decay for recipe in recipes]
+        self._decays = torch.tensor(decays, dtype=torch.float64, device="cpu")
         self._steps = 0
         self._hold(torch.cat([tensor.reshape(-1) for tensor in parameters]), len(recipes))
         self._moments = [torch.zeros_like(self._values) for _ in range(self._moment_count)]
@@ -66,10 +67,11 @@ class StackedSteps:
 
     def set_rates(self, rates: Sequence[float]) -> None:
         """Set the learning rate of each network."""
-        self._rates = self._spread(torch.tensor(rates, dtype=torch.float64))
+        numbers = torch.tensor(rates, dtype=torch.float64, device="cpu")
+        self._rates = self._spread(numbers)
         self._shrinking = None
         if self._decay is not None and self._recipe.optimiser == "adamw":
-            self._shrinking = 1.0 - self._rates * self._decay
+            self._shrinking = self._spread(1.0 - numbers * self._decays)
 
     def select(self, positions: Tensor) -> None:
         """Keep some networks, by their positions; rates are to be set again."""

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gengap.errors import GengapError
 from gengap.limits import GRAPH_BYTES, PART_BYTES
+from gengap.names import TOGETHER_KEYS
 from gengap.networks import (
     Network,
     batch_size_for,
@@ -67,52 +68,50 @@ class Training:
         recipe: how to train it.
     """
 
-    network: nn.Module
+    network: Network
     data: Split
     recipe: Recipe
 
 
-def train_together(trainings: Sequence[Training]) -> list[TrainingResult | GengapError]:
+def train_together(
+    trainings: Sequence[Training],
+) -> Iterator[tuple[int, TrainingResult | GengapError]]:
     """Train networks in place, those of one shape together.
 
     In one stack are networks of one spec that :func:`gengap.networks.stacks.stackable` admits,
-    whose recipes have the same loss, optimiser, momentum, batch size and augmentation, and whose
-    data have the same size. Their learning rates, weight decays, schedules, stopping, corruption,
-    initialisation and seeds may differ. A network leaves its stack when it has finished. Every
-    other network is trained by :func:`gengap.training.train`.
+    whose recipes agree in :data:`gengap.names.TOGETHER_KEYS`, and whose data have the same size.
+    Their learning rates, weight decays, schedules, stopping, corruption, initialisation and seeds
+    may differ. A network leaves its stack when it has finished. Every other network is trained by
+    :func:`gengap.training.train`.
 
     Args:
         trainings: the networks, with their data and recipes.
 
-    Returns:
-        Of each what :func:`gengap.training.train` returns, or the error that it raises.
+    Yields:
+        Of each network, as soon as it has finished, its place in ``trainings`` and what
+        :func:`gengap.training.train` returns, or the error that it raises.
     """
-    results: dict[int, TrainingResult | GengapError] = {}
     alike: dict[str, list[int]] = {}
     for place, training in enumerate(trainings):
         alike.setdefault(_shape(training) or f"alone {place}", []).append(place)
     for places in alike.values():
         size = _largest_stack(trainings[places[0]]) if len(places) > 1 else 1
         for start in range(0, len(places), size):
-            part = places[start : start + size]
-            of_part = [trainings[place] for place in part]
-            trained = _alone(of_part[0]) if len(part) == 1 else _stacked(of_part)
-            results |= dict(zip(part, trained, strict=True))
-    return [results[place] for place in range(len(trainings))]
+            part = {place: trainings[place] for place in places[start : start + size]}
+            yield from _stacked(part) if len(part) > 1 else _alone(part)
 
 
 def _shape(training: Training) -> str | None:
     """Return what is equal for all networks of a stack; None for one that cannot be in any."""
     network, data, recipe = training.network, training.data, training.recipe
-    if not isinstance(network, Network) or not stackable(network):
+    if not stackable(network):
         return None
     return json.dumps(
         [
             network.spec,
             str(device_of(network)),
             [data.inputs.shape, str(data.inputs.dtype), data.classes, data.has_numbers],
-            [recipe.loss, recipe.optimiser, recipe.momentum, recipe.nesterov],
-            [recipe.batch_size, recipe.augmentation],
+            [getattr(recipe, key) for key in TOGETHER_KEYS],
         ]
     )
 
@@ -127,31 +126,36 @@ def _largest_stack(training: Training) -> int:
     return max(1, min(outputs, GRAPH_BYTES // size))
 
 
-def _alone(training: Training) -> list[TrainingResult | GengapError]:
-    try:
-        return [train(training.network, training.data, training.recipe)]
-    except GengapError as error:
-        return [error]
+def _alone(
+    trainings: Mapping[int, Training],
+) -> Iterator[tuple[int, TrainingResult | GengapError]]:
+    """Train networks one at a time."""
+    for place, training in trainings.items():
+        try:
+            yield place, train(training.network, training.data, training.recipe)
+        except GengapError as error:
+            yield place, error
 
 
-def _stacked(trainings: Sequence[Training]) -> list[TrainingResult | GengapError]:
+def _stacked(
+    trainings: Mapping[int, Training],
+) -> Iterator[tuple[int, TrainingResult | GengapError]]:
     """Train networks of one shape; those that cannot be trained leave the others alone."""
-    results: list[TrainingResult | GengapError | None] = [None] * len(trainings)
     members: list[_Member] = []
-    for place, training in enumerate(trainings):
+    for place, training in trainings.items():
         try:
             check_training(training.network, training.data, training.recipe)
             set_initial_weights(training.network, training.recipe)
         except GengapError as error:
-            results[place] = error
+            yield place, error
         else:
             members.append(_Member(place, training))
-    with deterministic_convolutions():
-        stack = _StackInTraining(members) if members else None
-        while stack and stack.members:
-            for member, result in stack.epoch():
-                results[member.place] = result
-    return cast("list[TrainingResult | GengapError]", results)
+    stack = _StackInTraining(members) if members else None
+    while stack and stack.members:
+        with deterministic_convolutions():
+            finished = stack.epoch()
+        for member, result in finished:
+            yield member.place, result
 
 
 class _Member:
@@ -166,10 +170,10 @@ class _Member:
         self.order = torch_generator(seed, "order")
         self.chance = torch_generator(seed, "augmentation")
         self.dropout = torch.Generator(device).manual_seed(derive(seed, "dropout"))
-        # The schedule moves the rate of an optimiser; this one has nothing to change.
-        self._steps = optimiser([torch.zeros(0, requires_grad=True)], self.recipe)
-        self._steps.step()
+        # The schedule moves the rate of an optimiser; this one has nothing else to change.
+        self._steps = optimiser([torch.zeros(0, device="cpu", requires_grad=True)], self.recipe)
         self._schedule = Schedule(self._steps, self.recipe)
+        self._steps.step()  # or else torch warns that it never does
         self.history: list[dict[str, Any]] = []
 
     @property
@@ -223,18 +227,18 @@ class _StackInTraining:
         self.members = list(members)
         network, self.recipe = members[0].network, members[0].recipe
         self.device = device_of(network)
-        self.stack = Stack([cast("Network", member.network) for member in members])
+        self.stack = Stack([member.network for member in members])
         self.names = list(self.stack.parameters)
         self.steps = StackedSteps(
             list(self.stack.parameters.values()), [member.recipe for member in members]
         )
         self._hold_parameters()
         # One copy serves networks that are trained on the same inputs.
-        inputs = {id(member.data.inputs): member.data.inputs for member in members}
-        rows = list(inputs)
-        self.inputs = tensor_of(np.concatenate(list(inputs.values())), self.device)
+        distinct: list[np.ndarray] = []
+        places = [_place_among(distinct, member.data.inputs) for member in members]
+        self.inputs = tensor_of(np.concatenate(distinct), self.device)
         self.count = len(members[0].labels)
-        self.first = self.count * torch.tensor([rows.index(id(m.data.inputs)) for m in members])
+        self.first = self.count * torch.tensor(places, device="cpu")
         self.labels = torch.stack([tensor_of(m.labels, self.device) for m in members])
         gathered = PART_BYTES // (self.inputs[0].nbytes * len(members))
         of_batches = _bounds(self.count, self.recipe.batch_size)
@@ -256,7 +260,8 @@ class _StackInTraining:
             losses = sample_losses(logits.flatten(0, 1), labels.flatten(), self.recipe.loss)
             each = torch.full_like(losses, 1.0 / labels.shape[1])
             self.steps.step(torch.autograd.grad(losses, self.steps.parameters, each))
-        finished, remaining = [], []
+        finished: list[tuple[_Member, TrainingResult | GengapError]] = []
+        remaining: list[int] = []
         for position, (mean, accuracy) in enumerate(self._means()):
             member = self.members[position]
             try:
@@ -285,7 +290,7 @@ class _StackInTraining:
         for chunk in chunks:
             start, stop = chunk[0][0], chunk[-1][1]
             rows = (places[start:stop] + self.first).flatten().to(self.device)
-            inputs = self.inputs[rows].unflatten(0, (stop - start, -1))
+            inputs = self.inputs[rows].view(stop - start, -1, *self.inputs.shape[1:])
             if names:
                 parts = zip(inputs.unbind(1), self.members, strict=True)
                 inputs = torch.stack([augment(own, names, one.chance) for own, one in parts], 1)
@@ -300,7 +305,7 @@ class _StackInTraining:
         members = len(self.members)
         total = torch.zeros(members, dtype=torch.float64, device=self.device)
         right = torch.zeros(members, dtype=torch.int64, device=self.device)
-        places = torch.arange(self.count)[:, None].expand(-1, members)
+        places = torch.arange(self.count, device="cpu")[:, None].expand(-1, members)
         with torch.inference_mode():
             for inputs, labels in self._parts(places, self.passes):
                 logits = self.stack.logits(inputs, members).flatten(0, 1)
@@ -315,7 +320,7 @@ class _StackInTraining:
     def _keep(self, positions: Sequence[int]) -> None:
         """Go on with the networks at these positions of the stack."""
         if len(positions) < len(self.members):
-            kept = torch.tensor(positions, dtype=torch.int64)
+            kept = torch.tensor(positions, dtype=torch.int64, device="cpu")
             self.members = [self.members[position] for position in positions]
             self.first, self.labels = self.first[kept], self.labels[kept.to(self.device)]
             self.stack.select(kept.to(self.device))
@@ -326,9 +331,19 @@ class _StackInTraining:
             self.steps.set_rates([member.rate for member in self.members])
 
 
+def _place_among(distinct: list[np.ndarray], inputs: np.ndarray) -> int:
+    """Return the place of inputs among distinct ones, at whose end they are put if they are new."""
+    for place, other in enumerate(distinct):
+        if other is inputs or np.array_equal(other, inputs):
+            return place
+    distinct.append(inputs)
+    return len(distinct) - 1
+
+
 def _bounds(count: int, size: int) -> Bounds:
     """Return the bounds of the batches that :func:`gengap.training.trainer.batches` makes."""
-    return [(int(part[0]), int(part[-1]) + 1) for part in batches(torch.arange(count), size)]
+    places = torch.arange(count, device="cpu")
+    return [(int(part[0]), int(part[-1]) + 1) for part in batches(places, size)]
 
 
 def _chunks(bounds: Bounds, most: int) -> list[Bounds]:
