@@ -9,7 +9,16 @@ import textwrap
 from collections.abc import Sequence
 
 from gengap import __version__
-from gengap.cli import dashboard, describe, eigenvalues, measure, predict, reference, score
+from gengap.cli import (
+    alignment,
+    dashboard,
+    describe,
+    eigenvalues,
+    measure,
+    predict,
+    reference,
+    score,
+)
 from gengap.errors import GengapError
 
 COMMANDS = (
@@ -19,6 +28,7 @@ COMMANDS = (
     predict.COMMAND,
     score.COMMAND,
     eigenvalues.COMMAND,
+    alignment.COMMAND,
     dashboard.COMMAND,
 )
 """Every subcommand, in the order of the help."""
