@@ -230,10 +230,18 @@ def _of_each_point(
     varying = varying_settings(points)
     figures: dict[str, Figure] = {}
     for run in points:
-        words = "_".join(_words(setting(run.settings, key)) for key in varying)
+        words = "_".join(
+            f"{key.replace('.', '_')}_{_words(value)}" if _is_bare(value) else _words(value)
+            for key, value in ((key, setting(run.settings, key)) for key in varying)
+        )
         full = f"{name}_{words}".strip("_")
         figures[full if full not in figures else f"{full}_{len(figures)}"] = plot(run)
     return figures
+
+
+def _is_bare(value: Any) -> bool:
+    """Whether a value says nothing without the name of its setting."""
+    return value is None or isinstance(value, bool | int | float)
 
 
 def _words(value: Any) -> str:
@@ -253,7 +261,7 @@ def _introduction(run: IntroRun) -> Figure:
     result = run.result
     figure = new_figure(DOUBLE_COLUMN, 3.9)
     left, right = figure.subfigures(1, 2, width_ratios=[1.75, 1], squeeze=False)[0]
-    grid = left.subplots(3, 2, height_ratios=[1.1, 1, 0.6], width_ratios=[14, 1])
+    grid = left.subplots(3, 2, height_ratios=[1.1, 1, 0.6], width_ratios=[12, 1.4])
     panels, strip = grid[:, 0], grid[1, 1]
     for axes in (grid[0, 1], grid[2, 1]):
         axes.set_axis_off()
@@ -377,7 +385,9 @@ def _row_label(run: BoundaryRun, varying: Sequence[str]) -> str:
         words.append(str(settings.optimiser.get("optimiser", "")))
     for key in ("network", "gradient", "hessian_subset", "setup"):
         if key in varying:
-            words.append(f"{key.replace('_', ' ')}:\n{_words(getattr(settings, key))}")
+            value = getattr(settings, key)
+            shown = "all" if value is None else _words(value).replace("_", ", ")
+            words.append(f"{key.replace('_', ' ')}:\n{shown}")
     return "\n".join(words)
 
 
