@@ -918,8 +918,7 @@ def test_files_are_written_on_request_and_read_by_the_commands(
         assert np.allclose(np.abs(file["alignments"])[:, :5], np.abs(aligned)[:, :5], atol=1e-6)
         assert file["aligned"].shape == (4, 9, 9)
     with pytest.raises(ValueError, match="Two networks of one run are called 'normal'"):
-        train_named = dataclasses.replace(CONTEXT, files=ResultFiles(tmp_path))
-        starts.train_from(train_named, gauss(), TINY, TRAINING, "normal")
+        starts.train_from(context, gauss(), TINY, TRAINING, "normal")
 
 
 def test_any_network_of_images_is_portrayed_by_its_embedding() -> None:
@@ -950,7 +949,7 @@ def test_random_labels_within_a_hierarchy_keep_their_group() -> None:
     )
     assert len(set(found.result.labels)) == 4
     for groups in ([[0, 1], [1, 2]], [[0, 4]]):
-        with pytest.raises(GengapError, match="'permuted_within' is .* from 0 to 3"):
+        with pytest.raises(GengapError, match=r"'permuted_within' is .* from 0 to 3"):
             starts.permuted_labels(CONTEXT, labels, 4, groups)
 
 
@@ -969,7 +968,7 @@ def test_classes_of_gradients_are_the_nearest_labels_or_one_that_there_is() -> N
     data = gauss().train
     classes = quantities.gradient_classes(CONTEXT, "label", data.inputs + 1e-4, data)
     assert np.array_equal(classes, data.labels)
-    with pytest.raises(GengapError, match="'gradient' is 3: .* from 0 to 2"):
+    with pytest.raises(GengapError, match=r"'gradient' is 3: .* from 0 to 2"):
         quantities.gradient_classes(CONTEXT, 3, data.inputs, data)
 
 
