@@ -966,7 +966,9 @@ def test_gradients_of_other_classes_are_mapped(gradient: str | int) -> None:
 
 def test_classes_of_gradients_are_the_nearest_labels_or_one_that_there_is() -> None:
     data = gauss().train
-    classes = quantities.gradient_classes(CONTEXT, "label", data.inputs + 1e-4, data)
+    points = (data.inputs + 1e-4).astype(np.float32)
+    classes = quantities.gradient_classes(CONTEXT, "label", points, data)
+    assert classes is not None
     assert np.array_equal(classes, data.labels)
     with pytest.raises(GengapError, match=r"'gradient' is 3: .* from 0 to 2"):
         quantities.gradient_classes(CONTEXT, 3, data.inputs, data)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
@@ -109,7 +109,7 @@ def typed(value: Any) -> Any:
     return read if read is None or isinstance(read, bool | int | float) else value
 
 
-def _are_named(entries: Any) -> bool:
+def _are_named(entries: Any) -> TypeGuard[list[Settings]]:
     return isinstance(entries, list) and all(
         isinstance(entry, Mapping) and "name" in entry for entry in entries
     )
