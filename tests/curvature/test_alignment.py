@@ -63,6 +63,24 @@ def test_alignment_is_the_cosine_with_the_gradient_of_the_predicted_class(output
     assert np.abs(found).max() <= 1
 
 
+@pytest.mark.parametrize("outputs", [1, 2, 4])
+def test_gradients_of_given_classes_are_those_of_autograd(outputs: int) -> None:
+    network, classes = network_of(outputs), np.arange(20) % max(outputs, 2)
+    vectors = units(size_of(network), 4)
+    double = build(network.spec).double()
+    double.load_state_dict({k: v.double() for k, v in network.state_dict().items()})
+    expected = []
+    for point, label in zip(points(), classes, strict=True):
+        scores = logits(double, torch.from_numpy(point[None]).double())
+        if outputs == 1:
+            scores = torch.cat([torch.zeros_like(scores), scores], 1)
+        loss = nn.functional.cross_entropy(scores, torch.tensor([label]))
+        parts = torch.autograd.grad(loss, list(double.parameters()))
+        gradient = torch.cat([part.flatten() for part in parts]).numpy()
+        expected.append(gradient @ vectors / np.linalg.norm(gradient))
+    assert np.allclose(alignments(network, points(), vectors, classes=classes), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("outputs", [2, 4])
 def test_alignment_is_exact_where_the_loss_has_saturated(outputs: int) -> None:
     """Where softmax rounds to one-hot, the gradient by autograd is 0, the direction is not.

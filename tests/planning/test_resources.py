@@ -14,7 +14,12 @@ from gengap.planning.experiments import settings_fields
 
 @pytest.mark.parametrize(
     ("settings", "megabytes"),
-    [({}, 3000 + 4096), ({"memory_gib": 8}, 3000 + 16384), ({"memory_gib": 0.5}, 3000 + 1024)],
+    [
+        ({}, 3000 + 4096),
+        ({"memory_gib": 8}, 3000 + 16384),
+        ({"memory_gib": 0.5}, 3000 + 1024),
+        ({"dense_limit": 20_000}, 3000 + 9600),
+    ],
 )
 def test_a_runs_memory_follows_its_budget(settings: dict[str, float], megabytes: int) -> None:
     assert resources.memory_of_run(settings, "cpu") == megabytes

@@ -8,7 +8,7 @@ import pytest
 from tests.planning.conftest import Config
 
 from gengap.errors import GengapError
-from gengap.planning.settings import keys_of, merged, read_yaml, validated
+from gengap.planning.settings import keys_of, merged, read_yaml, typed, validated
 
 SCHEMA = """
 $schema: "https://json-schema.org/draft/2020-12/schema"
@@ -93,3 +93,23 @@ def test_a_file_that_holds_no_settings_is_named(
         path.write_text(content)
     with pytest.raises(GengapError, match=f"settings.yaml {sentence}"):
         read_yaml(path)
+
+
+def test_a_mapping_over_a_list_changes_the_entries_of_its_names() -> None:
+    settings = {"tasks": [{"name": "a", "zoo": {"x": 1, "y": 2}}, {"name": "b"}]}
+    changed = merged(settings, {"tasks": {"a": {"zoo": {"x": 3}}}})
+    assert changed == {"tasks": [{"name": "a", "zoo": {"x": 3, "y": 2}}, {"name": "b"}]}
+    assert merged(settings, {"tasks": [{"name": "c"}]}) == {"tasks": [{"name": "c"}]}
+    with pytest.raises(GengapError, match="changes to 'tasks' name 'c': choose among a, b, or"):
+        merged(settings, {"tasks": {"c": {}}})
+    with pytest.raises(GengapError, match="change to 'a' of 'tasks' is 3: give a mapping"):
+        merged(settings, {"tasks": {"a": 3}})
+
+
+def test_texts_of_the_command_line_are_numbers_where_they_look_like_them() -> None:
+    given = {
+        "a": {"seeds": "1", "rate": "1.0e-3", "names": ["x", "2"], "none": "null"},
+        "b": "9: :",
+    }
+    expected = {"a": {"seeds": 1, "rate": 1e-3, "names": ["x", 2], "none": None}, "b": "9: :"}
+    assert typed(given) == expected

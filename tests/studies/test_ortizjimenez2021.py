@@ -490,16 +490,18 @@ def made_up_runs(
     return [Run(seed, settings, result) for seed, result in enumerate(results)]
 
 
+SHIFTS = (0, 0.01, 0.02) * 2
+
 AGREES, DISAGREES, UNDECIDED, NO_DIFFERENCE = (
     # Both fall together, the linearisation is better, and the alignment rises.
-    [made_up([0.9, 0.8, 0.7], [0.8 + e, 0.7, 0.5], 0.1, 0.2 + e) for e in (0, 0.01, 0.02)],
+    [made_up([0.9, 0.8, 0.7], [0.8 + e, 0.7, 0.5], 0.1, 0.2 + e) for e in SHIFTS],
     # They fall the other way about, the network is better, and the alignment falls.
-    [made_up([0.5, 0.6, 0.7], [0.9, 0.8 + e, 0.75], 0.3, 0.2 + e) for e in (0, 0.01, 0.02)],
+    [made_up([0.5, 0.6, 0.7], [0.9, 0.8 + e, 0.75], 0.3, 0.2 + e) for e in SHIFTS],
     # Seeds disagree.
     [made_up([0.5, 0.6 + e, 0.7], [0.55, 0.6, 0.6 + e / 2], 0.3, 0.3 + e)
-     for e in (-0.2, 0.1, 0.25)],
+     for e in (-0.2, 0.1, 0.25, -0.2, 0.1, 0.25)],
     # No difference at all says nothing about its sign.
-    [made_up([0.5, 0.6, 0.7], [0.5, 0.6, 0.7], 0.3, 0.3) for _ in range(3)],
+    [made_up([0.5, 0.6, 0.7], [0.5, 0.6, 0.7], 0.3, 0.3) for _ in range(6)],
 )  # fmt: skip
 
 
@@ -597,7 +599,7 @@ def test_the_claims_about_directions(
     settings = settings_of("directions", {**DIRECTIONS, "indices": [0, 5, 63]})
     result = directions.Result(NONE, NO_IMAGES, {}, curves_of(linear, network))
     claims = evaluate_claims(
-        STUDY, {"directions": [Run(seed, settings, result) for seed in range(3)]}
+        STUDY, {"directions": [Run(seed, settings, result) for seed in range(6)]}
     )
     assert [claim.holds for claim in claims] == verdicts
     assert list(claims[0].estimates) == ["LeNet"]

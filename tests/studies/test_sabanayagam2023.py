@@ -16,6 +16,7 @@ import torch
 import yaml
 from matplotlib.figure import Figure
 
+from gengap.cli.entry import main
 from gengap.curvature.alignment import alignments
 from gengap.datasets import Dataset, load
 from gengap.errors import GengapError
@@ -24,14 +25,23 @@ from gengap.studies.claims import Claim
 from gengap.studies.context import Context
 from gengap.studies.outcomes import AnyRun, Run
 from gengap.studies.planes import plane_around
+from gengap.studies.result_files import ResultFiles
 from gengap.studies.running import (
     build_settings,
     evaluate_claims,
+    judge_experiments,
     plot_experiment,
     run_experiment,
 )
 from gengap.studies.sabanayagam2023 import claims as claims_module
-from gengap.studies.sabanayagam2023 import figures, quantities, rescaling, starts
+from gengap.studies.sabanayagam2023 import (
+    embedding,
+    figures,
+    portrait,
+    quantities,
+    rescaling,
+    starts,
+)
 from gengap.studies.sabanayagam2023.experiments import (
     boundary,
     complexity,
@@ -95,12 +105,6 @@ def train(
     return starts.train_from(CONTEXT, data, network, training, *setup, **first)
 
 
-@pytest.fixture
-def few_eigenpairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leading eigenpairs only, also of small networks."""
-    monkeypatch.setattr("gengap.studies.spectra.DENSE_LIMIT", 50)
-
-
 BOUNDARY: dict[str, Any] = {"network": TINY, "training": TRAINING, "side": 12, "leading": 3}
 
 
@@ -125,7 +129,7 @@ def test_boundary_of_every_dataset(dataset: dict[str, Any]) -> None:
     assert result.boundary_length > 0
     assert np.abs(result.maps.aligned).max() <= 1
     assert result.maps.aligned.shape == (3, 12, 12)
-    assert plot("boundary", found) == ["boundary"]
+    assert plot("boundary", found) == ["boundary", "reconstruction"]
 
 
 @pytest.mark.parametrize(
@@ -139,12 +143,14 @@ def test_boundary_of_every_dataset(dataset: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_boundary_of_every_dense_network(few_eigenpairs: None, network: dict[str, Any]) -> None:
-    found = run("boundary", dataset=GAUSS, **{**BOUNDARY, "network": network, "side": 6})
+def test_boundary_of_every_dense_network(network: dict[str, Any]) -> None:
+    found = run(
+        "boundary", dataset=GAUSS, **{**BOUNDARY, "network": network, "side": 6, "dense_limit": 50}
+    )
     measures: quantities.Measures = found.result.solution.measures
     assert np.isfinite(measures.lambda_1)
     assert measures.g_theta_count <= 3
-    assert plot("boundary", found) == ["boundary"]
+    assert plot("boundary", found) == ["boundary", "reconstruction"]
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "nll", "mse", "hinge"])
@@ -156,7 +162,7 @@ def test_boundary_of_every_loss_and_optimiser(loss: str, optimiser: str) -> None
     found = run("boundary", dataset=GAUSS, loss=loss, optimiser=other, **settings)
     assert found.result.solution.fit.train_accuracy > 0.5
     assert found.result.top.flips > 0.5
-    assert plot("boundary", found) == ["boundary"]
+    assert plot("boundary", found) == ["boundary", "reconstruction"]
 
 
 def test_a_file_of_weights_is_a_start(tmp_path: Path) -> None:
@@ -180,7 +186,7 @@ def test_boundary_of_random_labels() -> None:
     labels = found.result.labels
     assert sorted(labels) == sorted(true.result.labels)
     assert not np.array_equal(labels, true.result.labels)
-    assert plot("boundary", found) == ["boundary"]
+    assert plot("boundary", found) == ["boundary", "reconstruction"]
 
 
 @pytest.mark.parametrize("from_file", [False, True])
@@ -285,10 +291,12 @@ def test_complexity_of_every_start(protocol: str) -> None:
         assert 0 < solution.measures.g_theta <= 1
     assert plot("complexity", found) == [
         "complex_boundaries",
+        "rescaled_boundaries",
         "spectra",
         "alignment_of_samples",
-        "quantities",
+        "coherence",
         "outliers",
+        "quantities",
     ]
 
 
@@ -458,7 +466,7 @@ def test_images_of_cifar10(official: Path, network: dict[str, Any]) -> None:
 
 
 def test_too_many_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "LARGEST_EMBEDDED", 20)
+    monkeypatch.setattr(embedding, "LARGEST_EMBEDDED", 20)
     with pytest.raises(GengapError, match="set 'train_size' of the dataset to at most 20"):
         run("images", **IMAGES)
 
@@ -495,12 +503,12 @@ def test_claims_of_reduced_runs() -> None:
         "images": [run("images", k, **IMAGES) for k in range(2)],
     }
     found = evaluate_claims(STUDY, made)
-    assert len(found) == 10
-    assert len({claim.title for claim in found}) == 10
+    assert len(found) == 11
+    assert len({claim.title for claim in found}) == 11
     for claim in found:
         # Points moved five times only do not reach an alignment of 1 for every seed, and the three
         # solutions of a seed may have equally many outliers.
-        few = claim.title.startswith(("Points of alignment 1", "The number of outliers"))
+        few = claim.title.startswith(("Points of alignment 1", "The number of"))
         assert all(len(values) == 2 or few for values in claim.estimates.values())
         assert "nan" not in claim.measured
     assert evaluate_claims(STUDY, {}) == []
@@ -552,7 +560,7 @@ def margin_claims(estimate: list[float], best: list[float] | None = None) -> lis
             values |= {
                 f"solutions.{setup}.margins.best_alignment": reached,
                 f"solutions.{setup}.margins.estimate": 1 + shift,
-                f"solutions.{setup}.margins.extremes": 1 + 0.01 * seed + (shift != 0),
+                f"solutions.{setup}.margins.extremes": 1 + (1 + 0.01 * seed) * (shift != 0),
                 f"solutions.{setup}.margins.mean": 1.0 + (shift != 0),
                 f"solutions.{setup}.margins.aligned_to_boundary": 0.1,
                 f"solutions.{setup}.measures.g_theta_count": 10 + 5 * (shift != 0),
@@ -619,17 +627,18 @@ def test_the_margins_mark_seeds_without_a_point_of_alignment_1() -> None:
     assert not figures._margins(runs[:2]).legends
 
 
-THREE = (0, 1, 2)
+SEEDS = (0, 1, 2, 3, 4, 5)
+"""Equal values of fewer seeds decide nothing."""
 MIXED = {0: 1.0, 1: -1.0, 2: 0.5}
-"""By seed: neither side of 0."""
+"""By seed, in turn: neither side of 0."""
 
 
 Change = dict[str, Any]
-"""Other values by dotted name: one, or one of each seed."""
+"""Other values by dotted name: one, or one of each of three seeds, in turn."""
 
 
 def of_seed(values: Change, seed: int) -> dict[str, float]:
-    return {k: v[seed] if isinstance(v, dict) else v for k, v in values.items()}
+    return {k: v[seed % 3] if isinstance(v, dict) else v for k, v in values.items()}
 
 
 def boundary_runs(change: Change) -> list[AnyRun]:
@@ -641,7 +650,7 @@ def boundary_runs(change: Change) -> list[AnyRun]:
         "random.jump": 0.1,
         **change,
     }
-    return [with_values("boundary", seed, {}, of_seed(values, seed)) for seed in THREE]
+    return [with_values("boundary", seed, {}, of_seed(values, seed)) for seed in SEEDS]
 
 
 MEMORISED = {"random_labels.accuracy": 1.0, "random_labels.loss": 0.05, "random_labels.reached": 1}
@@ -685,7 +694,7 @@ def complexity_runs(change: Change, protocol: str = "matched", shift: float = 0.
             },
         )
         for name in ("a", "b")
-        for seed in THREE
+        for seed in SEEDS
     ]
 
 
@@ -703,7 +712,9 @@ def images_runs(change: Change, level: float | None = None) -> list[AnyRun]:
         **change,
     }
     settings: dict[str, Any] = {"matched_loss": level}
-    return [with_values("images", seed, settings, of_seed(values, seed)) for seed in THREE]
+    if level is not None:
+        values["matched_loss"] = level
+    return [with_values("images", seed, settings, of_seed(values, seed)) for seed in SEEDS]
 
 
 @pytest.mark.parametrize(
@@ -726,6 +737,7 @@ def test_verdict_on_signs(change: dict[str, Any], holds: bool | None) -> None:
 G = "solutions.adversarial.measures.g_theta_count"
 UP_AND_DOWN = {seed: 3 + shift for seed, shift in MIXED.items()}
 OUTLIERS = "solutions.adversarial.measures.outliers"
+BULK = "solutions.adversarial.measures.outliers_above_bulk"
 OUTLIERS_REVERSED = {
     "solutions.normal.measures.outliers": 6.0,
     "solutions.large_norm.measures.outliers": 5.0,
@@ -742,6 +754,8 @@ RANKING = "solutions.normal.ranking_of_vectors"
         ("The number of outliers", {}, True),
         ("The number of outliers", OUTLIERS_REVERSED, False),
         ("The number of outliers", {OUTLIERS: {0: 9.0, 1: 0.0, 2: 3.5}}, None),
+        ("The number of eigenvalues above", {}, True),
+        ("The number of eigenvalues above", {BULK: 2.0}, False),
         ("G_theta ranks", {}, True),
         ("G_theta ranks", {G: 2.0}, False),
         ("G_theta ranks", {G: UP_AND_DOWN}, None),
@@ -797,8 +811,8 @@ def test_claims_say_how_far_random_labels_were_fitted_and_what_was_matched() -> 
     judged = evaluate_claims(STUDY, {"complexity": complexity_runs(change)})
     (claim,) = [claim for claim in judged if claim.title.startswith("G_theta ranks")]
     assert (
-        "accuracies from 0.75 to 1 and losses from 0.04 to 0.6; it reached its target in 4 of 6 "
-        "runs. The cross-entropy is 0.02 in 4 of 6 runs, at up to 0.11 in the others."
+        "accuracies from 0.75 to 1 and losses from 0.04 to 0.6; it reached its target in 8 of 12 "
+        "runs. The cross-entropy is 0.02 in 8 of 12 runs, at up to 0.11 in the others."
     ) in claim.measured
 
 
@@ -810,7 +824,7 @@ def test_a_seed_of_equal_numbers_of_outliers_leaves_the_claim_undecided() -> Non
     assert claim.holds is None
     for name, values in claim.estimates.items():
         few = name.startswith(("rank correlation of outliers", "outliers, ranks"))
-        assert len(values) == (2 if few else 3)
+        assert len(values) == (4 if few else 6)
     assert "nan" not in claim.measured
     assert "left out" in claim.measured
 
@@ -843,6 +857,183 @@ def test_ranks_within_datasets_leave_out_what_lies_between_them() -> None:
 
     assert claims_module._correlations(runs, norm)[0] > 0
     assert claims_module._correlations_within(runs, norm) == pytest.approx([-1.0])
+
+
+def test_claims_print_the_cross_entropy_that_was_used() -> None:
+    values = {f"solutions.{s}.margins.extremes": 1.0 for s in simplicity.COMPARED}
+    runs = [
+        with_values("simplicity", seed, {"loss": 0.0}, {**values, "matched_loss": level})
+        for seed, level in enumerate((0.02, 0.02, 0.031))
+    ]
+    for claim in evaluate_claims(STUDY, {"simplicity": runs}):
+        assert "t cross-entropy 0.02 to 0.031" in claim.measured
+    (claim,) = evaluate_claims(STUDY, {"images": images_runs({"matched_loss": 0.05}, 0.05)})
+    assert claim.title.endswith("at cross-entropy 0.05")
+
+
+def test_an_experiment_under_another_name_has_its_claims() -> None:
+    signs = boundary_runs({})
+    runs: dict[str, list[AnyRun]] = {"boundary": signs, "mine": signs, "line": []}
+    modules = {"boundary": "boundary", "mine": "boundary", "line": "intro"}
+    claims, unjudged = judge_experiments(STUDY, runs, modules)
+    first, second = claims
+    assert second.title == f"{first.title} (mine)"
+    assert second.estimates == first.estimates
+    assert unjudged == ["line"]
+
+
+def test_the_whole_spectrum_is_computed_up_to_a_limit() -> None:
+    few = run("boundary", dataset=GAUSS, **{**BOUNDARY, "dense_limit": 80}).result
+    every = run("boundary", dataset=GAUSS, **{**BOUNDARY, "dense_limit": 81}).result
+    assert (len(few.eigenvalues), len(every.eigenvalues)) == (3, 81)
+    assert few.eigenvalues == pytest.approx(every.eigenvalues[:3], rel=1e-6)
+    assert every.solution.measures.g_theta_count > 3 >= few.solution.measures.g_theta_count
+
+
+def test_files_are_written_on_request_and_read_by_the_commands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context = dataclasses.replace(CONTEXT, files=ResultFiles(tmp_path))
+    found = run("complexity", context=context, dataset=GAUSS, **COMPLEXITY)
+    names = {path.name for path in tmp_path.iterdir()}
+    matched = {f"{setup}_matched" for setup in complexity.COMPARED}
+    rescaled = {f"{name}_rescaled" for name in matched}
+    assert names == {"random_labels", *complexity.COMPARED, *matched, *rescaled}
+    folder = tmp_path / "adversarial_matched"
+    values, vectors, aligned = (
+        np.load(folder / f"{name}.npy") for name in ("eigenvalues", "eigenvectors", "alignments")
+    )
+    solution: complexity.ComplexitySolution = found.result.solutions["adversarial"]
+    assert np.array_equal(values, solution.eigenvalues)
+    assert np.array_equal(aligned[:, : complexity.TOP].astype(np.float32), solution.alignments)
+    assert len((tmp_path / "adversarial" / "history.csv").read_text().splitlines()) == (
+        solution.epochs + 1
+    )
+    read = [str(folder / name) for name in ("config.json", "weights.safetensors")]
+    data = str(folder / "train.safetensors")
+    output = str(tmp_path / "all.npz")
+    where = ["--dataset", data, "--output", output, "--dtype", "float64"]
+    assert main(["eigenvalues", *read, *where, "--all", "--vectors"]) == 0
+    with np.load(output) as file:
+        assert np.allclose(file["eigenvalues"], values, atol=1e-12)
+        assert np.allclose(np.abs((file["vectors"] * vectors).sum(axis=0))[:5], 1, atol=1e-6)
+    picture = tmp_path / "maps.png"
+    where = ["--data", data, "--output", output, "--figure", str(picture), "--side", "9"]
+    assert main(["alignment", *read, *where]) == 0
+    assert "G_theta" in capsys.readouterr().out
+    assert picture.stat().st_size > 1000
+    with np.load(output) as file:
+        assert np.allclose(np.abs(file["alignments"])[:, :5], np.abs(aligned)[:, :5], atol=1e-6)
+        assert file["aligned"].shape == (4, 9, 9)
+    with pytest.raises(ValueError, match="Two networks of one run are called 'normal'"):
+        starts.train_from(context, gauss(), TINY, TRAINING, "normal")
+
+
+def test_any_network_of_images_is_portrayed_by_its_embedding() -> None:
+    data = load("digits", **{key: DIGITS[key] for key in DIGITS if key != "name"})
+    network = build_network(CONTEXT, data, starts.network_keywords(IMAGES["network"], data, None))
+    found = portrait.portray(CONTEXT, network.eval(), data.train, leading=3, keep_vectors=True)
+    assert found.positions.shape == (30, 2)
+    assert found.maps is None
+    assert found.vectors is not None
+    expected = alignments(network, data.train.inputs, found.vectors)
+    assert np.array_equal(found.alignments, expected)
+    assert len(found.figure(2).axes) == 5
+    assert "of the 3 leading eigenvectors" in found.text()
+
+
+def test_random_labels_within_a_hierarchy_keep_their_group() -> None:
+    labels = np.arange(400) % 4
+    permuted = starts.permuted_labels(CONTEXT, labels, 4, [[0, 1], [2, 3]])
+    assert np.array_equal(permuted // 2, labels // 2)
+    assert np.array_equal(np.bincount(permuted), np.bincount(labels))
+    assert 0.3 < np.mean(permuted == labels) < 0.7
+    found = run(
+        "boundary",
+        dataset={"name": "hierarchical", "train_size": 40, "test_size": 20, "balanced": True},
+        setup="random_labels",
+        permuted_within=[[0, 1], [2, 3]],
+        **BOUNDARY,
+    )
+    assert len(set(found.result.labels)) == 4
+    for groups in ([[0, 1], [1, 2]], [[0, 4]]):
+        with pytest.raises(GengapError, match=r"'permuted_within' is .* from 0 to 3"):
+            starts.permuted_labels(CONTEXT, labels, 4, groups)
+
+
+@pytest.mark.parametrize("gradient", ["label", "random", 2])
+def test_gradients_of_other_classes_are_mapped(gradient: str | int) -> None:
+    found = run("boundary", dataset=GAUSS, gradient=gradient, **BOUNDARY).result
+    usual = run("boundary", dataset=GAUSS, **BOUNDARY).result
+    maps, before = found.maps.aligned[0], usual.maps.aligned[0]
+    assert not np.allclose(maps, before)
+    if gradient == 2:
+        where = usual.maps.predicted == 2
+        assert np.allclose(maps[where], before[where], atol=1e-6)
+
+
+def test_classes_of_gradients_are_the_nearest_labels_or_one_that_there_is() -> None:
+    data = gauss().train
+    points = (data.inputs + 1e-4).astype(np.float32)
+    classes = quantities.gradient_classes(CONTEXT, "label", points, data)
+    assert classes is not None
+    assert np.array_equal(classes, data.labels)
+    with pytest.raises(GengapError, match=r"'gradient' is 3: .* from 0 to 2"):
+        quantities.gradient_classes(CONTEXT, 3, data.inputs, data)
+
+
+def test_a_subset_of_classes_has_a_hessian_of_its_own() -> None:
+    found = run("boundary", dataset=GAUSS, hessian_subset=[0, 1], **BOUNDARY).result
+    every = run("boundary", dataset=GAUSS, **BOUNDARY).result
+    assert found.solution.measures.trace != pytest.approx(every.solution.measures.trace, rel=1e-3)
+    with pytest.raises(GengapError, match=r"'hessian_subset' is \[7\], of which"):
+        run("boundary", dataset=GAUSS, hessian_subset=[7], **BOUNDARY)
+
+
+def test_maps_reconstruct_the_boundary_by_their_signs() -> None:
+    predicted = np.array([[0, 0, 1], [0, 0, 1], [1, 1, 1]], dtype=np.int16)
+    strong = np.where(predicted == 0, 0.9, -0.9).astype(np.float32)
+    weak = np.array([[0.1, -0.1, 0.1]] * 3, dtype=np.float32)
+    maps = quantities.AlignmentMaps(np.arange(3.0), np.arange(3.0), predicted, strong[None])
+    expected = [[False, True, False], [True, True, False], [False, False, False]]
+    assert maps.crossed.tolist() == expected
+    assert maps.reconstructed(0.2).tolist() == expected
+    both = dataclasses.replace(maps, aligned=np.stack([strong, weak]))
+    assert both.reconstructed(0.2).tolist() == expected
+    assert both.reconstructed(0.05).any(axis=0).tolist() == [True, True, False]
+    assert both.reconstructed(0.05)[2].any()
+
+
+def test_coherence_is_the_cosine_of_gradients_by_class() -> None:
+    data, network = gauss(12), build_network(CONTEXT, gauss(12), TINY)
+    found = quantities.coherence(network, data.train)
+    basis = np.eye(sum(p.numel() for p in network.parameters()))
+    order = np.argsort(data.train.labels, kind="stable")
+    gradients = alignments(network, data.train.inputs[order], basis)
+    assert np.allclose(found, gradients @ gradients.T, atol=1e-5)
+    assert np.allclose(np.diag(found), 1, atol=1e-5)
+
+
+def test_every_grid_point_has_its_figures_with_their_keywords() -> None:
+    settings: dict[str, Any] = {**COMPLEXITY, "side": 6, "training": {**TRAINING, "epochs": 20}}
+    runs = [
+        run("complexity", k, dataset=dataset, protocol=protocol, **settings)
+        for protocol in ("matched", "published")
+        for dataset in (GAUSS, {**GAUSS, "name": "moons"})
+        for k in range(1)
+    ]
+    drawn = plot_experiment(STUDY, "complexity", runs, {"maps": 2, "own_colours": True})
+    for name in ("complex_boundaries", "spectra", "alignment_of_samples", "coherence"):
+        for protocol in ("matched", "published"):
+            for dataset in ("gauss_mixture", "moons"):
+                assert f"{name}_{dataset}_{protocol}" in drawn
+    # Three rows of regions and two maps, each with a colour bar.
+    assert len(drawn["complex_boundaries_moons_published"].axes) == 9 + 6
+    levels = [run("images", matched_loss=level, **IMAGES) for level in (None, 0.9)]
+    named_by_level = plot_experiment(STUDY, "images", levels)
+    assert list(named_by_level) == ["tsne_matched_loss_none", "tsne_matched_loss_0.9"]
+    texts = [text.get_text() for text in named_by_level["tsne_matched_loss_0.9"].legends[0].texts]
+    assert texts == ["0", "1", "7"]
 
 
 def gauss(count: int = 60) -> Dataset:

@@ -118,3 +118,17 @@ def test_checkpoints_that_training_may_not_reach_are_refused(
 def test_an_unknown_key_of_the_recipe_is_named() -> None:
     with pytest.raises(GengapError, match="Unknown key 'epoch' in a recipe"):
         recipe_for(CONTEXT, {"epoch": 3})
+
+
+def test_a_network_made_elsewhere_starts_from_a_file(tmp_path: Path) -> None:
+    code = "from torch import nn\n\ndef small():\n    return nn.Sequential(nn.Linear(2, 2))\n"
+    (tmp_path / "nets.py").write_text(code)
+    pretrained = torch.nn.Sequential(torch.nn.Linear(2, 2)).state_dict()
+    torch.save(pretrained, tmp_path / "small.pth")
+    data = load_dataset(CONTEXT, {"name": "moons", "train_size": 20, "test_size": 4})
+    network = {"factory": f"{tmp_path / 'nets.py'}:small"}
+    training = {"epochs": 1, "batch_size": 3}
+    solution = solve(CONTEXT, data, network, training, start=tmp_path / "small.pth")
+    first = next(iter(solution.result.initial.values()))
+    assert torch.equal(first, pretrained["0.weight"])
+    assert not torch.equal(next(iter(solution.result.weights.values())), first)

@@ -20,16 +20,16 @@ from gengap.planning.estimates import size_of_reference
 from gengap.planning.lookup import Lookup
 from gengap.planning.plan import Plan
 from gengap.planning.progress import show_progress
+from gengap.planning.settings import merged, typed
 from gengap.planning.summary import summary
 
 # The command line's config files are laid over those that a Snakefile names.
 LAID_OVER = set(workflow.overwrite_configfiles)
+GIVEN = workflow.config_settings.config or {}
 CONFIG_FILES = sorted(workflow.configfiles, key=lambda file: file in LAID_OVER)
 
 try:
-    plan = Plan(
-        ROOT, paths.resolved(config, CONFIG_FILES, workflow.config_settings.config)
-    )
+    plan = Plan(ROOT, paths.resolved(merged(config, typed(GIVEN)), CONFIG_FILES, GIVEN))
 except GengapError as error:
     raise WorkflowError(str(error)) from None
 look = Lookup(plan)

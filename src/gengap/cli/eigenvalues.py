@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from gengap.cli import subject
 from gengap.cli.command import Command
 from gengap.cli.progress import working
-from gengap.limits import DENSE_LIMIT, LARGEST_EIGENVALUES
+from gengap.limits import LARGEST_EIGENVALUES
 from gengap.names import LOSSES
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     top = LARGEST_EIGENVALUES
     count = parser.add_mutually_exclusive_group()
     count.add_argument("--top", type=int, default=top, help=f"number of largest ones ({top})")
-    count.add_argument(
-        "--all", action="store_true", help=f"all eigenvalues, for up to {DENSE_LIMIT} parameters"
-    )
+    count.add_argument("--all", action="store_true", help="all eigenvalues, see --dense-limit")
+    subject.add_dense_limit(parser)
+    add("--vectors", action="store_true", help="write the eigenvectors too")
     add("--bottom", type=int, help="number of smallest eigenvalues (5, or as many as are left)")
     add("--alpha", type=float, nargs="+", default=[0.01, 0.1, 1.0, 10.0], help="alphas of N_eff")
     add("--seed", type=int, default=0, help="seed of the random vectors (0)")
@@ -107,6 +107,8 @@ def run(options: Namespace) -> None:
             bottom=options.bottom,
             alphas=options.alpha,
             seed=options.seed,
+            dense_limit=options.dense_limit,
+            keep_vectors=options.vectors,
         )
     curvature.write(options.output)
     print(curvature.text())

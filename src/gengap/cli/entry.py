@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from gengap import __version__
 from gengap.cli import (
+    alignment,
     completion,
     dashboard,
     describe,
@@ -28,6 +29,7 @@ COMMANDS = (
     predict.COMMAND,
     score.COMMAND,
     eigenvalues.COMMAND,
+    alignment.COMMAND,
     dashboard.COMMAND,
     completion.COMMAND,
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gengap.errors import GengapError
+from gengap.limits import DENSE_BYTES, DENSE_LIMIT
 from gengap.names import LOSSES
 
 if TYPE_CHECKING:
@@ -89,6 +90,18 @@ def add_training(parser: ArgumentParser) -> None:
         "--loss",
         choices=LOSSES,
         help="the loss that it was trained on (cross_entropy; mse where the targets are numbers)",
+    )
+
+
+def add_dense_limit(parser: ArgumentParser) -> None:
+    """Add the argument that limits whole matrices of second order."""
+    parser.add_argument(
+        "--dense-limit",
+        type=int,
+        default=DENSE_LIMIT,
+        metavar="P",
+        help=f"most parameters for which all eigenvalues are computed, in {DENSE_BYTES} P^2 bytes "
+        f"({DENSE_LIMIT})",
     )
 
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from gengap.curvature.effective_dimension import filter_factors, sweep
 from gengap.curvature.operators import CurvatureOperator, Dtype, Reduction, ggn, hessian
+from gengap.curvature.spectra import EigenPairs
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.files import writing
@@ -26,6 +27,7 @@ Matrix = Literal["hessian", "ggn"]
 SMALLEST = 5
 """Default number of smallest eigenvalues: the negative ones, if there are any."""
 MATRICES = {"hessian": hessian, "ggn": ggn}
+Vectors = tuple[NDArray[np.floating] | None, NDArray[np.floating] | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,8 @@ class CurvatureReport:
         alphas: (m,).
         effective_dimensionality: (m,), of the ``eigenvalues``; a lower bound unless all are known.
         negatives, negative_mass: number and mass of the computed eigenvalues below zero.
+        vectors: (p, k), the eigenvectors of ``eigenvalues``; None unless they were asked for.
+        smallest_vectors: (p, b), likewise of ``smallest``.
     """
 
     eigenvalues: NDArray[np.float64]
@@ -55,11 +59,14 @@ class CurvatureReport:
     effective_dimensionality: NDArray[np.float64]
     negatives: int
     negative_mass: float
+    vectors: NDArray[np.floating] | None = None
+    smallest_vectors: NDArray[np.floating] | None = None
 
     def write(self, path: str | Path) -> None:
         """Write every attribute as an array of an npz file; equal reports give equal bytes."""
         with writing(path) as part, part.open("wb") as file:
-            np.savez(file, allow_pickle=False, **vars(self))
+            arrays = {name: value for name, value in vars(self).items() if value is not None}
+            np.savez(file, allow_pickle=False, **arrays)
 
     def text(self) -> str:
         """Return the numbers as text, one per line."""
@@ -97,6 +104,8 @@ def report(
     alphas: Sequence[float] = (0.01, 0.1, 1.0, 10.0),
     seed: int | np.random.SeedSequence = 0,
     parameters: CountedParameters = "trainable",
+    dense_limit: int = DENSE_LIMIT,
+    keep_vectors: bool = False,
 ) -> CurvatureReport:
     """Compute eigenvalues of a network's curvature, and what follows from them.
 
@@ -107,13 +116,15 @@ def report(
         matrix: ``hessian`` or ``ggn``.
         reduction: whether the loss is the ``mean`` or the ``sum`` over the inputs.
         dtype: type in which products are computed.
-        top: number of largest eigenvalues; None for all, for up to 3000 parameters
-            (:data:`gengap.limits.DENSE_LIMIT`).
+        top: number of largest eigenvalues; None for all.
         bottom: number of smallest eigenvalues besides; None for 5, or as many as are left.
         alphas: alphas of the effective dimensionality: weight decays if ``reduction`` is mean, n
             times these if it is sum.
         seed: seed of the random vectors, see :func:`gengap.seeding.salted`.
         parameters: which ones count, see :class:`gengap.curvature.operators.OperatorOptions`.
+        dense_limit: most parameters for which all eigenvalues are computed, in 24 bytes for each
+            pair of parameters.
+        keep_vectors: whether the report holds the eigenvectors.
 
     Returns:
         The eigenvalues, the trace, the effective dimensionality and the negative part.
@@ -126,12 +137,21 @@ def report(
     operator = MATRICES[matrix](
         network, loss, data, reduction=reduction, dtype=dtype, parameters=parameters
     )
+    vectors: Vectors = (None, None)
     if top is None:
-        values = operator.spectrum()
+        if keep_vectors:
+            values, every = operator.eigh(dense_limit)
+            vectors = every, every[:, :0]
+        else:
+            values = operator.spectrum(dense_limit)
         smallest, residuals = np.zeros(0), np.zeros(len(values))
         total, error = float(values.sum()), 0.0
     else:
-        values, residuals, smallest = _outermost(operator, top, bottom, seed)
+        largest, least = _outermost(operator, top, bottom, seed)
+        values, residuals = largest.values.astype(float), largest.residuals
+        smallest = least.values.astype(float) if least else np.zeros(0)
+        if keep_vectors:
+            vectors = largest.vectors, least.vectors if least else largest.vectors[:, :0]
         estimate = operator.trace(seed=seed)
         total, error = estimate.value, estimate.standard_error
     summary = sweep(np.concatenate([values, smallest]), alphas, operator.dtype)
@@ -147,12 +167,14 @@ def report(
         effective_dimensionality=np.array([filter_factors(values, a).sum() for a in alphas]),
         negatives=summary.negatives.count,
         negative_mass=summary.negatives.mass,
+        vectors=vectors[0],
+        smallest_vectors=vectors[1],
     )
 
 
 def _outermost(
     operator: CurvatureOperator, top: int, bottom: int | None, seed: int | np.random.SeedSequence
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[EigenPairs, EigenPairs | None]:
     if bottom is None:
         bottom = max(min(SMALLEST, operator.size - top), 0)
     if top + bottom > operator.size:
@@ -160,8 +182,5 @@ def _outermost(
             f"{top + bottom} eigenvalues are asked for, but there are {operator.size} parameters: "
             f"ask for at most that many{', or for all' if operator.size <= DENSE_LIMIT else ''}."
         )
-    largest = operator.eigsh(top, seed=seed)
-    smallest = np.zeros(0)
-    if bottom:
-        smallest = operator.eigsh(bottom, "bottom", seed=seed).values.astype(float)
-    return largest.values.astype(float), largest.residuals, smallest
+    smallest = operator.eigsh(bottom, "bottom", seed=seed) if bottom else None
+    return operator.eigsh(top, seed=seed), smallest

@@ -289,15 +289,19 @@ def memory_of_run(settings: Mapping[str, Any], device: str) -> int:
     """Return megabytes of one run of a study's experiment.
 
     Args:
-        settings: keywords of the experiment; ``memory_gib`` is its budget of each kernel or graph.
+        settings: keywords of the experiment; ``memory_gib`` is its budget of each kernel or graph,
+            ``dense_limit`` the most parameters whose whole Hessian is decomposed.
         device: where networks are run.
 
     Returns:
         3000 for the libraries, data and networks, and twice the budget, since one kernel is made
         from another. Without a budget 4 GiB: two kernels of 2 or a graph's diagrams of 4, which are
-        the experiments' defaults.
+        the experiments' defaults. A whole Hessian takes
+        :data:`gengap.limits.DENSE_BYTES` for each pair of parameters.
     """
-    return memory(RUN + 2 * 1024 * settings.get("memory_gib", DEFAULT_GIB), device)
+    budget = 2 * 1024 * settings.get("memory_gib", DEFAULT_GIB)
+    whole = limits.DENSE_BYTES * settings.get("dense_limit", 0) ** 2 // 1_000_000
+    return memory(RUN + max(budget, whole), device)
 
 
 def minutes(one: int, more: int, networks: int) -> int:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
@@ -71,15 +71,65 @@ def validated(settings: Mapping[str, Any], origin: str, schema: Path, part: str 
 
 
 def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> Settings:
-    """Return settings with changes laid over them: mappings are merged, other values replaced."""
+    """Return settings with changes laid over them: mappings are merged, other values replaced.
+
+    A mapping over a list of named entries, such as a study's experiments or tasks, changes those
+    entries whose names are its keys.
+
+    Raises:
+        GengapError: such a mapping names an entry that there is not.
+    """
     result = dict(settings)
     for key, value in changes.items():
         below = result.get(key)
         if isinstance(value, Mapping) and isinstance(below, Mapping):
             result[key] = merged(below, value)
+        elif isinstance(value, Mapping) and _are_named(below):
+            result[key] = _merged_entries(key, below, value)
         else:
             result[key] = value
     return result
+
+
+def typed(value: Any) -> Any:
+    """Return a value of ``--config`` with numbers in place of texts below its first level.
+
+    Snakemake reads ``a=3`` as a number, but leaves what is inside of a mapping or a list as text.
+    """
+    if isinstance(value, Mapping):
+        return {key: typed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [typed(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        read = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    return read if read is None or isinstance(read, bool | int | float) else value
+
+
+def _are_named(entries: Any) -> TypeGuard[list[Settings]]:
+    return isinstance(entries, list) and all(
+        isinstance(entry, Mapping) and "name" in entry for entry in entries
+    )
+
+
+def _merged_entries(
+    key: str, entries: list[Settings], changes: Mapping[str, Any]
+) -> list[Settings]:
+    names = [entry["name"] for entry in entries]
+    for name, change in changes.items():
+        if name not in names:
+            raise GengapError(
+                f"The changes to '{key}' name '{name}': choose among {', '.join(names)}, or give "
+                "a list, which replaces them all."
+            )
+        if not isinstance(change, Mapping):
+            raise GengapError(
+                f"The change to '{name}' of '{key}' is {change!r}: give a mapping of its keys."
+            )
+    return [merged(entry, changes.get(entry["name"], {})) for entry in entries]
 
 
 def keys_of(schema: Path, part: str) -> tuple[str, ...]:

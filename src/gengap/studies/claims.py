@@ -20,6 +20,9 @@ LEAST_EQUAL = 6
 """Equal values of fewer seeds decide nothing. By the sign test all of six on one side of a bound do
 at the 95% level: 2 (1/2)^6 = 0.031."""
 
+SAME = 1e-12
+"""Values that differ by less than this times their size differ by rounding alone."""
+
 Estimates = dict[str, list[float]]
 """Numbers behind a claim: by name, one value per seed."""
 
@@ -83,7 +86,7 @@ def interval(values: Sequence[float] | Floats) -> tuple[float, float, float]:
     if not len(sample) or not np.all(np.isfinite(sample)):
         return math.nan, math.nan, math.nan
     mean = float(sample.mean())
-    if np.ptp(sample) == 0:
+    if np.allclose(sample, sample[0], rtol=SAME, atol=0):
         return float(sample[0]), -math.inf, math.inf
     error = float(sample.std(ddof=1)) / math.sqrt(len(sample))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(sample) - 1)) * error

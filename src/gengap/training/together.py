@@ -119,7 +119,7 @@ def _shape(training: Training) -> str | None:
 def _largest_stack(training: Training) -> int:
     """Return how many networks fit into the memory of a graph, with all that a step holds."""
     network, data, recipe = training.network, training.data, training.recipe
-    batch = min(recipe.batch_size, len(data.labels))
+    batch = recipe.inputs_per_step(len(data.labels))
     limit = GRAPH_BYTES // batch
     outputs = batch_size_for(network, data.inputs, limit, keeps_graph=True) // batch
     size = COPIES * sum(value.numel() * value.itemsize for value in network.parameters())
@@ -182,8 +182,8 @@ class _Member:
 
     @property
     def reached(self) -> bool:
-        target = self.recipe.stop_at_loss
-        return target is not None and self.history[-1]["train_loss"] <= target
+        row = self.history[-1]
+        return self.recipe.is_reached(row["train_loss"], row["train_accuracy"])
 
     @property
     def done(self) -> bool:
@@ -241,7 +241,7 @@ class _StackInTraining:
         self.first = self.count * torch.tensor(places, device="cpu")
         self.labels = torch.stack([tensor_of(m.labels, self.device) for m in members])
         gathered = PART_BYTES // (self.inputs[0].nbytes * len(members))
-        of_batches = _bounds(self.count, self.recipe.batch_size)
+        of_batches = _bounds(self.count, self.recipe.inputs_per_step(self.count))
         self.batches = _chunks(of_batches, 0 if self.recipe.augmentation else gathered)
         most = batch_size_for(network, members[0].data.inputs, BATCH * len(members))
         self.passes = _chunks(_bounds(self.count, max(1, most // len(members))), 0)

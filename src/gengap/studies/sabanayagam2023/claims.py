@@ -7,7 +7,8 @@ where an interval contains the bound:
 - sign: flips at the boundary above 0.9, flips elsewhere below 0.1, and the jump of the top
   eigenvectors' alignment above that of random vectors;
 - outliers: the rank correlation with the length above 0, over all solutions and within datasets;
-  undecided where a seed has none because all its numbers of outliers are equal;
+  undecided where a seed has none because all its numbers of outliers are equal; the same of the
+  number of eigenvalues above -lambda_min;
 - G_theta: the difference above 0; on images also the fraction of the alignments' variance that lies
   between classes, top eigenvectors less random vectors;
 - sharpness misleads: log10 of the ratio adversarial / normal below 0 for trace and lambda_1;
@@ -64,6 +65,7 @@ SAME_RANKING = 0.9
 SELECTED_RIGHTLY = 0.5
 NEGATIVE = Bound(above=False)
 NOISY = "noisy_start"
+ABOVE_BULK = "eigenvalues above the mirrored bulk"
 
 SolutionT = TypeVar("SolutionT", bound=Compared)
 SolutionT_co = TypeVar("SolutionT_co", bound=Compared, covariant=True)
@@ -86,17 +88,17 @@ def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
         protocols = group_runs(runs["complexity"], lambda run: run.settings.protocol)
         matched, published = protocols.get("matched"), protocols.get("published")
         level = "at matched cross-entropy"
-        judged += [_outliers(matched), _g_theta_ranks(matched, level)] if matched else []
+        judged += [*_outliers(matched), _g_theta_ranks(matched, level)] if matched else []
         judged += [_g_theta_ranks(published, "as trained")] if published else []
         judged += [_sharpness(published, "as trained")] if published else []
         judged += [_sharpness(matched, level), _reparameterised(matched)] if matched else []
     if "images" in runs:
         levels = group_runs(runs["images"], lambda run: run.settings.matched_loss)
-        judged += [_images(own, level) for level, own in levels.items()]
+        judged += [_images(own) for own in levels.values()]
     if "simplicity" in runs:
         least = min(run.settings.loss for run in runs["simplicity"])
         selected = [run for run in runs["simplicity"] if run.settings.loss == least]
-        judged += [_margin(selected, least), _selection(selected, least)]
+        judged += [_margin(selected), _selection(selected)]
     return judged
 
 
@@ -138,12 +140,10 @@ def _signs(runs: Sequence[BoundaryRun]) -> Claim:
     )
 
 
-def _outliers(runs: Sequence[ComplexityRun]) -> Claim:
+def _outliers(runs: Sequence[ComplexityRun]) -> list[Claim]:
     quantities: dict[str, Callable[[ComplexitySolution], float]] = {
         "outliers": lambda solution: solution.measures.outliers,
-        "eigenvalues above the mirrored bulk": lambda solution: (
-            solution.measures.outliers_above_bulk
-        ),
+        ABOVE_BULK: lambda solution: solution.measures.outliers_above_bulk,
         "G_theta (count)": _g_theta,
         "trace": _trace,
     }
@@ -157,21 +157,46 @@ def _outliers(runs: Sequence[ComplexityRun]) -> Claim:
         "length, adversarial less normal": _difference(runs, _length),
     }
     outliers, mirrored, g, trace = map(format_interval, overall)
-    complete = len(overall[0]) == len(within[0]) == len({run.seed for run in runs})
+    seeds = len({run.seed for run in runs})
+    complete = [
+        len(own) == len(own_within) == seeds
+        for own, own_within in zip(overall, within, strict=True)
+    ]
     solutions = len({str(run.settings.dataset) for run in runs}) * len(COMPARED)
-    return Claim(
+    paper = (
+        "The number of outliers of the Hessian's spectrum is proportional to the complexity of the "
+        "decision boundary."
+    )
+    by_gap = Claim(
         title="The number of outliers grows with the complexity of the boundary",
-        paper="The number of outliers of the Hessian's spectrum is proportional to the complexity "
-        "of the decision boundary.",
+        paper=paper,
         measured=f"Over the {solutions} solutions of a seed, at one cross-entropy, the length of "
         f"the boundary has a rank correlation of {outliers} with the number of outliers (largest "
         f"logarithmic gap). It is {mirrored} with the number of eigenvalues above -lambda_min, {g} "
         f"with G_theta and {trace} with the trace. Ranks within each dataset, to which differences "
         f"between datasets do not contribute, give {', '.join(map(format_interval, within))}."
-        + ("" if complete else " Seeds in which the number of outliers is constant are left out."),
-        holds=all_hold(exceeds(overall[0]), exceeds(within[0])) if complete else None,
+        + ("" if complete[0] else " Seeds in which the number is constant are left out."),
+        holds=all_hold(exceeds(overall[0]), exceeds(within[0])) if complete[0] else None,
         estimates=estimates,
     )
+    above_bulk = _difference(runs, quantities[ABOVE_BULK])
+    beside: Estimates = {
+        names[1]: overall[1],
+        names[1 + len(quantities)]: within[1],
+        f"{ABOVE_BULK}, adversarial less normal": above_bulk,
+    }
+    by_bulk = Claim(
+        title="The number of eigenvalues above the bulk grows with the complexity of the boundary",
+        paper=f"{paper} (Here an outlier is an eigenvalue above -lambda_min, a count that rounding "
+        "changes less than that above the largest logarithmic gap.)",
+        measured=f"The rank correlation of the length with the number is {mirrored} over all "
+        f"solutions of a seed and {format_interval(within[1])} for ranks within each dataset. The "
+        f"adversarial solution has {format_interval(above_bulk)} more than the normal one."
+        + ("" if complete[1] else " Seeds in which the number is constant are left out."),
+        holds=all_hold(exceeds(overall[1]), exceeds(within[1])) if complete[1] else None,
+        estimates=beside,
+    )
+    return [by_gap, by_bulk]
 
 
 def _g_theta_ranks(runs: Sequence[ComplexityRun], how: str) -> Claim:
@@ -210,6 +235,12 @@ def _memorised(fits: Sequence[RandomLabels | None]) -> str:
         f"{max(accuracies):.3g} and losses from {min(losses):.3g} to {max(losses):.3g}; it reached "
         f"its target in {sum(fit.reached for fit in labels)} of {len(labels)} runs."
     )
+
+
+def _used(levels: Sequence[float]) -> str:
+    """The cross-entropy at which solutions were compared, or the range of several."""
+    low, high = f"{min(levels):.3g}", f"{max(levels):.3g}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _levels(runs: Sequence[ComplexityRun]) -> str:
@@ -285,8 +316,9 @@ def _reparameterised(runs: Sequence[ComplexityRun]) -> Claim:
     )
 
 
-def _images(runs: Sequence[ImagesRun], level: float | None) -> Claim:
-    how = "as trained" if level is None else f"at cross-entropy {level:g}"
+def _images(runs: Sequence[ImagesRun]) -> Claim:
+    levels = [run.result.matched_loss for run in runs if run.result.matched_loss is not None]
+    how = f"at cross-entropy {_used(levels)}" if levels else "as trained"
     apart = difference(
         runs,
         lambda run: run.result.solutions["normal"].between_classes,
@@ -317,7 +349,8 @@ def _images(runs: Sequence[ImagesRun], level: float | None) -> Claim:
     )
 
 
-def _margin(every_run: Sequence[SimplicityRun], loss: float) -> Claim:
+def _margin(every_run: Sequence[SimplicityRun]) -> Claim:
+    loss = _used([run.result.matched_loss for run in every_run])
     runs = [run for run in every_run if run.result.aligned]
     estimates: Estimates = {
         "estimated margin, noisy start less normal": _difference(runs, _estimate, NOISY),
@@ -351,7 +384,7 @@ def _margin(every_run: Sequence[SimplicityRun], loss: float) -> Claim:
         "The distance of a point whose gradient aligns perfectly with the top eigenvector to "
         "the training inputs of extreme alignment estimates the margin, and tells the wide-margin "
         "solution (noisy start) from the other.",
-        f"At cross-entropy {loss:g} a point with |A_1| of at least {REACHED:g} was found for both "
+        f"At cross-entropy {loss} a point with |A_1| of at least {REACHED:g} was found for both "
         f"solutions in {len(runs)} of {len(every_run)} seeds (the best |A_1| is {best} and "
         f"{noisy_best}). In these the estimate differs by {estimated} where the direct search "
         f"finds {direct}. The estimate over the direct margin is {normal} (normal) and {noisy} "
@@ -362,7 +395,8 @@ def _margin(every_run: Sequence[SimplicityRun], loss: float) -> Claim:
     )
 
 
-def _selection(runs: Sequence[SimplicityRun], loss: float) -> Claim:
+def _selection(runs: Sequence[SimplicityRun]) -> Claim:
+    loss = _used([run.result.matched_loss for run in runs])
     estimates: Estimates = {
         "G_theta (count), noisy start less normal": _difference(runs, _g_theta, NOISY),
         "length of the boundary, noisy start less normal": _difference(
@@ -380,7 +414,7 @@ def _selection(runs: Sequence[SimplicityRun], loss: float) -> Claim:
         title="G_theta and the margin together pick the simple wide-margin solution",
         paper="G_theta says how simple a boundary is and the estimated margin how wide, which "
         "together identify minima with simple wide-margin boundaries.",
-        measured=f"On the linear checkerboard at cross-entropy {loss:g}, G_theta differs by {g} "
+        measured=f"On the linear checkerboard at cross-entropy {loss}, G_theta differs by {g} "
         "between the winding wide-margin and the straight narrow boundary. Their lengths differ "
         f"by {length} sides. Both quantities order the two solutions rightly in {right} of "
         f"{len(runs)} seeds (exact 95% interval of the share: {low:.3g} to {high:.3g}).",

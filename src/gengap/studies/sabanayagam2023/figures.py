@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,14 @@ from gengap.figures.style import (
     styled,
 )
 from gengap.studies.claims import by_seed
-from gengap.studies.outcomes import Floats, group_runs, varying_settings
+from gengap.studies.outcomes import (
+    Floats,
+    Integers,
+    RunT,
+    group_runs,
+    setting,
+    varying_settings,
+)
 from gengap.studies.plotting import (
     OPEN_DOT,
     plot_band,
@@ -37,10 +45,11 @@ from gengap.studies.plotting import (
 )
 from gengap.studies.sabanayagam2023.alignment_maps import (
     ALIGNMENT,
+    EmbeddedRow,
     Row,
-    eigenvalue_label,
-    finish_maps,
+    embedding_figure,
     map_figure,
+    reconstruction_figure,
 )
 from gengap.studies.sabanayagam2023.experiments import complexity as of_complexity
 from gengap.studies.sabanayagam2023.experiments import simplicity as of_simplicity
@@ -71,7 +80,9 @@ COMPLEXITY_PANELS: dict[str, Callable[[of_complexity.ComplexitySolution], float]
     r"tr $H$": lambda solution: solution.measures.trace,
     r"$\lambda_1$": lambda solution: solution.measures.lambda_1,
     "outliers": lambda solution: solution.measures.outliers,
+    r"$\lambda_i > -\lambda_{min}$": lambda solution: solution.measures.outliers_above_bulk,
 }
+COUNTED = ("outliers", r"$\lambda_i > -\lambda_{min}$", r"$G_\theta$ (count)")
 ESTIMATE = "margin from\n$|A_1|=1$"
 SIMPLICITY_PANELS: dict[str, Callable[[of_simplicity.SimplicitySolution], float]] = {
     "boundary length": lambda solution: solution.boundary_length,
@@ -96,8 +107,6 @@ DYNAMICS_PANELS = {
 LOGARITHMIC = (r"tr $H$", r"$\lambda_1$", "training loss", "NC1")
 
 ROW_HEIGHT = 1.15
-SHOWN_IMAGE_MAPS = 4
-IMAGE_AREA = 7.0
 
 
 def intro(runs: Sequence[IntroRun]) -> dict[str, Figure]:
@@ -105,42 +114,145 @@ def intro(runs: Sequence[IntroRun]) -> dict[str, Figure]:
     return {"introduction": _introduction(min(runs, key=lambda run: run.result.fit.train_loss))}
 
 
-def boundary(runs: Sequence[BoundaryRun]) -> dict[str, Figure]:
-    """Plot regions and alignment maps of the first seed, a row per grid point."""
-    return {"boundary": _boundary(runs)}
+def boundary(
+    runs: Sequence[BoundaryRun], *, maps: int | None = None, own_colours: bool = False
+) -> dict[str, Figure]:
+    """Plot regions and maps of the first seed, a row per grid point, and what the maps recover.
 
+    Args:
+        runs: of all grid points and seeds.
+        maps: how many eigenvectors at most; None takes all that were mapped.
+        own_colours: whether each map has a scale of colours of its own.
 
-def complexity(runs: Sequence[of_complexity.ComplexityRun]) -> dict[str, Figure]:
-    """Plot maps, spectra and samples of the first run, outliers of its protocol, all quantities."""
-    protocol = runs[0].settings.protocol
+    Returns:
+        The figures by name.
+    """
+    rows, thresholds = _boundary_rows(runs)
     return {
-        "complex_boundaries": _complex_boundaries(runs[0]),
-        "spectra": _spectra(runs[0]),
-        "alignment_of_samples": _alignment_of_samples(runs[0]),
-        "quantities": _quantities(runs),
-        "outliers": _outliers([run for run in runs if run.settings.protocol == protocol]),
+        "boundary": _boundary(rows, maps, own_colours),
+        "reconstruction": _reconstruction(rows, thresholds),
     }
 
 
-def simplicity(runs: Sequence[of_simplicity.SimplicityRun]) -> dict[str, Figure]:
-    """Plot maps and margins of the first run, and all margins, at the least cross-entropy."""
+def complexity(
+    runs: Sequence[of_complexity.ComplexityRun],
+    *,
+    maps: int | None = None,
+    own_colours: bool = False,
+) -> dict[str, Figure]:
+    """Plot maps, spectra, samples and coherence of each grid point, and quantities of all runs.
+
+    Args:
+        runs: of all grid points and seeds; single solutions are those of the first seed.
+        maps: how many eigenvectors at most; None takes all that were mapped.
+        own_colours: whether each map has a scale of colours of its own.
+
+    Returns:
+        The figures by name; with several grid points the names of single solutions end in theirs.
+    """
+
+    def boundaries(run: of_complexity.ComplexityRun) -> Figure:
+        return _complex_boundaries(run, maps, own_colours)
+
+    def rescaled(run: of_complexity.ComplexityRun) -> Figure:
+        return _rescaled_boundaries(run, maps, own_colours)
+
+    figures = {
+        "complex_boundaries": boundaries,
+        "rescaled_boundaries": rescaled,
+        "spectra": _spectra,
+        "alignment_of_samples": _alignment_of_samples,
+        "coherence": _coherence,
+    }
+    drawn: dict[str, Figure] = {}
+    for name, plot in figures.items():
+        drawn |= _of_each_point(name, runs, plot)
+    protocols = group_runs(runs, lambda run: run.settings.protocol)
+    for protocol, own in protocols.items():
+        drawn[f"outliers_{protocol}" if len(protocols) > 1 else "outliers"] = _outliers(own)
+    return {**drawn, "quantities": _quantities(runs)}
+
+
+def simplicity(
+    runs: Sequence[of_simplicity.SimplicityRun],
+    *,
+    maps: int | None = None,
+    own_colours: bool = False,
+) -> dict[str, Figure]:
+    """Plot maps and margins of each grid point, and all margins at the least cross-entropy.
+
+    Args:
+        runs: of all grid points and seeds; single solutions are those of the first seed.
+        maps: how many eigenvectors at most; None takes all that were mapped.
+        own_colours: whether each map has a scale of colours of its own.
+
+    Returns:
+        The figures by name.
+    """
     least = min(run.settings.loss for run in runs)
-    selected = [run for run in runs if run.settings.loss == least]
+
+    def bias(run: of_simplicity.SimplicityRun) -> Figure:
+        return _simplicity_bias(run, maps, own_colours)
+
     return {
-        "simplicity_bias": _simplicity_bias(selected[0]),
-        "margin_estimation": _margin_estimation(selected[0]),
-        "margins": _margins(selected),
+        **_of_each_point("simplicity_bias", runs, bias),
+        **_of_each_point("margin_estimation", runs, _margin_estimation),
+        "margins": _margins([run for run in runs if run.settings.loss == least]),
     }
 
 
-def images(runs: Sequence[ImagesRun]) -> dict[str, Figure]:
-    """Plot the embedding of the first run's images, coloured by their alignment."""
-    return {"tsne": _tsne(runs[0])}
+def images(runs: Sequence[ImagesRun], *, maps: int = 4) -> dict[str, Figure]:
+    """Plot the embedding of each grid point's images, coloured by their alignment.
+
+    Args:
+        runs: of all grid points and seeds; the figures are those of the first seed.
+        maps: how many eigenvectors at most.
+
+    Returns:
+        The figures by name.
+    """
+    return _of_each_point("tsne", runs, lambda run: _tsne(run, maps))
 
 
 def dynamics(runs: Sequence[DynamicsRun]) -> dict[str, Figure]:
     """Plot every quantity by epoch."""
     return {"dynamics": _dynamics(runs)}
+
+
+def _of_each_point(
+    name: str, runs: Sequence[RunT], plot: Callable[[RunT], Figure]
+) -> dict[str, Figure]:
+    """A figure of the first seed of each grid point, whose name ends in what varies."""
+    first = min(run.seed for run in runs)
+    points = [run for run in runs if run.seed == first]
+    if len(points) == 1:
+        return {name: plot(points[0])}
+    varying = varying_settings(points)
+    figures: dict[str, Figure] = {}
+    for run in points:
+        words = "_".join(
+            f"{key.replace('.', '_')}_{_words(value)}" if _is_bare(value) else _words(value)
+            for key, value in ((key, setting(run.settings, key)) for key in varying)
+        )
+        full = f"{name}_{words}".strip("_")
+        figures[full if full not in figures else f"{full}_{len(figures)}"] = plot(run)
+    return figures
+
+
+def _is_bare(value: Any) -> bool:
+    """Whether a value says nothing without the name of its setting."""
+    return value is None or isinstance(value, bool | int | float)
+
+
+def _words(value: Any) -> str:
+    """The value of a setting as part of a file's name; data by their name and classes."""
+    if isinstance(value, Mapping) and "name" in value:
+        value = [value["name"], *value.get("groups", [])]
+    elif isinstance(value, Mapping):
+        value = list(value.values())
+    if value is None:
+        return "none"
+    return re.sub("[^A-Za-z0-9.]+", "_", str(value)).strip("_")
 
 
 @styled
@@ -149,7 +261,13 @@ def _introduction(run: IntroRun) -> Figure:
     result = run.result
     figure = new_figure(DOUBLE_COLUMN, 3.9)
     left, right = figure.subfigures(1, 2, width_ratios=[1.75, 1], squeeze=False)[0]
-    panels = left.subplots(3, 1, sharex=True, height_ratios=[1.1, 1, 0.6])
+    grid = left.subplots(3, 2, height_ratios=[1.1, 1, 0.6], width_ratios=[12, 1.4])
+    panels, strip = grid[:, 0], grid[1, 1]
+    for axes in (grid[0, 1], grid[2, 1]):
+        axes.set_axis_off()
+    for axes in panels:
+        axes.sharex(panels[2])
+    _plot_vectors(strip, run)
     _plot_logits(panels[0], run)
     size = float(np.abs(result.gradients).max())
     _plot_along_x(left, panels[1], run, result.gradients, size, "$g(x)/|g(x)|$")
@@ -168,6 +286,20 @@ def _introduction(run: IntroRun) -> Figure:
     surface.set(xlabel="along $v_1$", ylabel="along $v_2$")
     right.colorbar(image, ax=surface, label=r"$\log_{10}$ loss")
     return figure
+
+
+def _plot_vectors(axes: Axes, run: IntroRun) -> None:
+    """The components of v1 and v2, in the order of the parameters beside them."""
+    size = float(np.abs(run.result.vectors).max())
+    axes.imshow(
+        run.result.vectors,
+        cmap=DIVERGING,
+        vmin=-size,
+        vmax=size,
+        aspect="auto",
+        interpolation="nearest",
+    )
+    axes.set(xticks=[0, 1], xticklabels=["$v_1$", "$v_2$"], yticks=[])
 
 
 def _plot_logits(axes: Axes, run: IntroRun) -> None:
@@ -211,8 +343,8 @@ def _plot_along_x(
     figure.colorbar(image, ax=axes, label=label, pad=0.01)
 
 
-@styled
-def _boundary(runs: Sequence[BoundaryRun]) -> Figure:
+def _boundary_rows(runs: Sequence[BoundaryRun]) -> tuple[list[Row], list[float]]:
+    """A row per grid point, of its first seed, and the thresholds of their G_theta."""
     first = [run for run in runs if run.seed == min(other.seed for other in runs)]
     varying = varying_settings(first)
     rows = [
@@ -225,7 +357,19 @@ def _boundary(runs: Sequence[BoundaryRun]) -> Figure:
         )
         for run in first
     ]
-    return map_figure(rows, DOUBLE_COLUMN * 0.8, ROW_HEIGHT * len(first) + 0.3)
+    return rows, [run.result.solution.measures.threshold for run in first]
+
+
+@styled
+def _boundary(rows: Sequence[Row], maps: int | None, own_colours: bool) -> Figure:
+    height = ROW_HEIGHT * len(rows) + 0.3
+    return map_figure(rows, DOUBLE_COLUMN * 0.8, height, maps=maps, own_colours=own_colours)
+
+
+@styled
+def _reconstruction(rows: Sequence[Row], thresholds: Sequence[float]) -> Figure:
+    height = (ROW_HEIGHT + 0.25) * len(rows) + 0.3
+    return reconstruction_figure(rows, thresholds, DOUBLE_COLUMN * 0.45, height)
 
 
 def _row_label(run: BoundaryRun, varying: Sequence[str]) -> str:
@@ -239,32 +383,83 @@ def _row_label(run: BoundaryRun, varying: Sequence[str]) -> str:
         words.append(settings.loss.replace("_", "\n"))
     if settings.optimiser:
         words.append(str(settings.optimiser.get("optimiser", "")))
+    for key in ("network", "gradient", "hessian_subset", "setup"):
+        if key in varying:
+            value = getattr(settings, key)
+            shown = "all" if value is None else _words(value).replace("_", ", ")
+            words.append(f"{key.replace('_', ' ')}:\n{shown}")
     return "\n".join(words)
 
 
 @styled
-def _complex_boundaries(run: of_complexity.ComplexityRun) -> Figure:
+def _complex_boundaries(
+    run: of_complexity.ComplexityRun, maps: int | None, own_colours: bool
+) -> Figure:
     """Regions and alignments with the top eigenvectors, a row per start."""
     result = run.result
     rows = [
         Row(SETUP_LABELS[setup], own.maps, own.eigenvalues, result.points, result.labels)
         for setup, own in result.solutions.items()
     ]
-    return map_figure(rows, DOUBLE_COLUMN, 3.9)
+    return map_figure(rows, DOUBLE_COLUMN, 3.9, maps=maps, own_colours=own_colours)
+
+
+@styled
+def _rescaled_boundaries(
+    run: of_complexity.ComplexityRun, maps: int | None, own_colours: bool
+) -> Figure:
+    """The same of the reparameterised networks."""
+    result = run.result
+    rows = [
+        Row(
+            f"{SETUP_LABELS[setup]},\nlayers scaled",
+            own.rescaled_maps,
+            own.rescaled_eigenvalues,
+            result.points,
+            result.labels,
+        )
+        for setup, own in result.solutions.items()
+    ]
+    return map_figure(rows, DOUBLE_COLUMN, 3.9, maps=maps, own_colours=own_colours)
+
+
+@styled
+def _coherence(run: of_complexity.ComplexityRun) -> Figure:
+    """Cosines of the training inputs' gradients, ordered by class, a panel per start."""
+    solutions, labels = run.result.solutions, np.sort(run.result.labels)
+    figure = new_figure(DOUBLE_COLUMN, 2.4)
+    panels = figure.subplots(1, len(solutions))
+    ends = np.flatnonzero(np.diff(labels)) + 0.5
+    for axes, (setup, solution) in zip(panels, solutions.items(), strict=True):
+        image = axes.imshow(
+            solution.coherence, cmap=DIVERGING, norm=ALIGNMENT, interpolation="nearest"
+        )
+        for end in ends:
+            axes.axhline(end, color=BLACK, linewidth=0.5)
+            axes.axvline(end, color=BLACK, linewidth=0.5)
+        axes.set(title=SETUP_LABELS[setup], xlabel="training input, by class", xticks=[], yticks=[])
+    panels[0].set_ylabel("training input, by class")
+    figure.colorbar(image, ax=list(panels), label="cosine of gradients", fraction=0.03, pad=0.02)
+    return figure
 
 
 @styled
 def _spectra(run: of_complexity.ComplexityRun) -> Figure:
-    """Histograms of all eigenvalues, a panel per start; outliers marked."""
+    """Histograms of all eigenvalues, a panel per start; outliers and -lambda_min marked."""
     solutions = run.result.solutions
-    figure = new_figure(DOUBLE_COLUMN, 2.1)
+    figure = new_figure(DOUBLE_COLUMN, 2.2)
     panels = figure.subplots(1, len(solutions), sharey=True)
     for axes, (setup, solution) in zip(panels, solutions.items(), strict=True):
         values, count = solution.eigenvalues, solution.measures.outliers
         axes.hist(values, bins=120, color=SETUP_COLOURS[setup])
         axes.plot(values[:count], np.full(count, 1.6), "x", color=BLACK, markersize=4)
+        axes.axvline(-min(values[-1], 0.0), color=GREY, linestyle=":", linewidth=0.8)
         axes.set_yscale("log")
-        axes.set(title=f"{SETUP_LABELS[setup]} (outliers: {count})", xlabel=r"eigenvalue $\lambda$")
+        above = solution.measures.outliers_above_bulk
+        axes.set(
+            title=f"{SETUP_LABELS[setup]}\n(outliers: {count}, above the dotted bulk: {above})",
+            xlabel=r"eigenvalue $\lambda$",
+        )
     panels[0].set_ylabel("eigenvalues")
     return figure
 
@@ -326,11 +521,10 @@ def _of_setup(
 
 @styled
 def _outliers(runs: Sequence[of_complexity.ComplexityRun]) -> Figure:
-    """Number of outliers and G_theta against the length of the boundary, all solutions."""
+    """Both numbers of outliers, and G_theta, against the length of the boundary."""
     figure = new_figure(DOUBLE_COLUMN, 2.6)
     datasets = group_runs(runs, lambda run: str(run.settings.dataset["name"]))
-    titles = ("outliers", r"$G_\theta$ (count)")
-    for axes, title in zip(figure.subplots(1, 2), titles, strict=True):
+    for axes, title in zip(figure.subplots(1, len(COUNTED)), COUNTED, strict=True):
         for marker, own in zip(MARKERS, datasets.values(), strict=False):
             for setup in of_complexity.COMPARED:
                 solutions = [run.result.solutions[setup] for run in own]
@@ -342,7 +536,7 @@ def _outliers(runs: Sequence[of_complexity.ComplexityRun]) -> Figure:
                     markersize=3.5,
                     alpha=0.8,
                 )
-        axes.set(xlabel="length of the boundary (sides of the plane)", ylabel=title)
+        axes.set(xlabel="length of the boundary\n(sides of the plane)", ylabel=title)
     keys = [("s", SETUP_COLOURS[setup], SETUP_LABELS[setup]) for setup in of_complexity.COMPARED]
     keys += [(MARKERS[k], GREY, name.replace("_", " ")) for k, name in enumerate(datasets)]
     legend_below(
@@ -356,7 +550,9 @@ def _outliers(runs: Sequence[of_complexity.ComplexityRun]) -> Figure:
 
 
 @styled
-def _simplicity_bias(run: of_simplicity.SimplicityRun) -> Figure:
+def _simplicity_bias(
+    run: of_simplicity.SimplicityRun, maps: int | None, own_colours: bool
+) -> Figure:
     """Regions and alignments with the top eigenvectors, a row per start."""
     result = run.result
     rows = [
@@ -369,7 +565,7 @@ def _simplicity_bias(run: of_simplicity.SimplicityRun) -> Figure:
         )
         for setup, own in result.solutions.items()
     ]
-    return map_figure(rows, DOUBLE_COLUMN * 0.8, 3.6)
+    return map_figure(rows, DOUBLE_COLUMN * 0.8, 3.6, maps=maps, own_colours=own_colours)
 
 
 @styled
@@ -438,45 +634,29 @@ def _margins(runs: Sequence[of_simplicity.SimplicityRun]) -> Figure:
 
 
 @styled
-def _tsne(run: ImagesRun) -> Figure:
-    """Inputs by class, then coloured by their alignment with each top eigenvector, by start."""
+def _tsne(run: ImagesRun, maps: int) -> Figure:
+    """Inputs by class and by their alignment with each top eigenvector, and the spectrum."""
     result = run.result
-    solutions, points, labels = result.solutions, result.embedding, result.labels
-    maps = min(SHOWN_IMAGE_MAPS, *(own.alignments.shape[1] for own in solutions.values()))
-    figure = new_figure(DOUBLE_COLUMN, 1.55 * len(solutions) + 0.35)
-    grid = figure.subplots(len(solutions), maps + 1, squeeze=False)
-    handles: list[Any] = []
-    for row, (setup, solution) in zip(grid, solutions.items(), strict=True):
-        handles = [
-            row[0].scatter(
-                *points[labels == label].T,
-                s=IMAGE_AREA,
-                marker=MARKERS[label % len(MARKERS)],
-                color=PALETTE[label % len(PALETTE)],
-                label=f"class {label + 1}",
-                linewidths=0,
-            )
-            for label in np.unique(labels)
-        ]
-        count = solution.measures.g_theta_count
-        row[0].set_ylabel(f"{SETUP_LABELS[setup]}\n" + rf"$G_\theta$: {count}")
-        for index, axes in enumerate(row[1:]):
-            axes.scatter(
-                *points.T,
-                c=solution.alignments[:, index],
-                cmap=DIVERGING,
-                norm=ALIGNMENT,
-                s=IMAGE_AREA,
-                linewidths=0.15,
-                edgecolors="grey",
-            )
-            axes.set_xlabel(eigenvalue_label(index, solution.eigenvalues[index]))
-    for axes in grid.ravel():
-        axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(True)
-    finish_maps(figure, grid, "classes")
-    legend_below(figure, handles)
-    return figure
+    rows = [
+        EmbeddedRow(
+            f"{SETUP_LABELS[setup]}\n" + rf"$G_\theta$: {solution.measures.g_theta_count}",
+            solution.alignments,
+            solution.eigenvalues,
+        )
+        for setup, solution in result.solutions.items()
+    ]
+    names = _class_names(run, result.labels)
+    return embedding_figure(rows, result.embedding, result.labels, names, maps)
+
+
+def _class_names(run: ImagesRun, labels: Integers) -> dict[int, str]:
+    """The names of the classes: the digits, or other labels, that the dataset's groups join."""
+    dataset = run.settings.dataset
+    groups = dataset.get("groups") or [[label] for label in dataset.get("classes") or ()]
+    present = [int(label) for label in np.unique(labels)]
+    return {
+        label: ", ".join(map(str, groups[label])) if groups else str(label) for label in present
+    }
 
 
 @styled

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,38 @@ class AlignmentMaps:
         plane, maps = regions.plane, aligned.T.reshape(-1, *regions.predicted.shape)
         predicted = regions.predicted.astype(np.int16)
         return cls(plane.x, plane.y, predicted, maps.astype(np.float32))
+
+    @property
+    def crossed(self) -> NDArray[np.bool_]:
+        """Whether a point (g, g) or the one above or right of it has another prediction."""
+        differs = _beside(lambda first, second: first != second, self.predicted[np.newaxis])
+        crossed: NDArray[np.bool_] = np.asarray(differs[0])
+        return crossed
+
+    def reconstructed(self, threshold: float) -> NDArray[np.bool_]:
+        """Return where the maps alone put the boundary, (g, g), without the predictions.
+
+        That is where an alignment changes its sign from a point to the one above or right of it,
+        and exceeds the threshold on one side.
+        """
+
+        def flips(first: Floats32, second: Floats32) -> NDArray[np.bool_]:
+            active = np.maximum(np.abs(first), np.abs(second)) > threshold
+            changed: NDArray[np.bool_] = np.asarray((first * second < 0) & active)
+            return changed
+
+        found: NDArray[np.bool_] = np.asarray(_beside(flips, self.aligned).any(axis=0))
+        return found
+
+
+def _beside(
+    compare: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.bool_]], maps: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """Whether maps (m, g, g) compare so at a point and at the next one along either axis."""
+    met = np.zeros(maps.shape, dtype=bool)
+    met[:, :-1] |= compare(maps[:, :-1], maps[:, 1:])
+    met[:, :, :-1] |= compare(maps[:, :, :-1], maps[:, :, 1:])
+    return met
 
 
 @dataclass(frozen=True)

@@ -7,21 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.manifold import TSNE
 
 from gengap.curvature.alignment import alignments
 from gengap.datasets import Dataset
-from gengap.errors import GengapError
 from gengap.limits import DENSE_LIMIT
 from gengap.networks import Network
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
+from gengap.studies.sabanayagam2023.embedding import check_embeddable, embedded
 from gengap.studies.sabanayagam2023.quantities import Compared, measure, random_alignments
 from gengap.studies.sabanayagam2023.rescaling import matched
 from gengap.studies.sabanayagam2023.starts import Fit, RandomLabels, network_name, train_from
-
-LARGEST_EMBEDDED = 20_000
-"""Most images for t-SNE; the neighbours of so many are found by comparing all pairs."""
 
 
 @dataclass(frozen=True)
@@ -98,16 +94,9 @@ def run(context: Context, settings: Settings) -> Result:
 
     Returns:
         The solutions by start, and the embedding.
-
-    Raises:
-        GengapError: too many images for t-SNE.
     """
     data = load_dataset(context, settings.dataset)
-    if len(data.train.labels) > LARGEST_EMBEDDED:
-        raise GengapError(
-            f"t-SNE of {len(data.train.labels)} images takes too long: set 'train_size' of the "
-            f"dataset to at most {LARGEST_EMBEDDED}."
-        )
+    check_embeddable(data.train)
     recipe = {**settings.training, "loss": settings.loss}
     random, weights = None, None
     if set(settings.setups) & {"adversarial", "large_norm"}:
@@ -136,7 +125,7 @@ def run(context: Context, settings: Settings) -> Result:
             )
             for setup, network in networks.items()
         },
-        embedding=_embedding(context, data.train.inputs),
+        embedding=embedded(context, data.train.inputs),
     )
 
 
@@ -170,14 +159,3 @@ def _between(aligned: Floats, labels: Integers) -> float:
     total = aligned.var(axis=0)
     means = np.stack([aligned[labels == label].mean(axis=0) for label in labels])
     return float(np.mean(means.var(axis=0) / np.maximum(total, np.finfo(float).tiny)))
-
-
-def _embedding(context: Context, images: Floats32) -> Floats32:
-    """t-SNE (van der Maaten and Hinton 2008) of the pixels, (n, 2)."""
-    flat = images.reshape(len(images), -1)
-    model = TSNE(
-        perplexity=min(30.0, (len(flat) - 1) / 3),
-        init="pca",
-        random_state=context.seed_for("t-SNE") % 2**32,
-    )
-    return np.asarray(model.fit_transform(flat), dtype=np.float32)
