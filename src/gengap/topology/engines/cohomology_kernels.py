@@ -324,7 +324,7 @@ def joined(numbers: Numbers, a: int, b: int, v: int, w: int, edge: int, start: i
 
 
 @compiled
-def common(numbers: Numbers, a: int, b: int, v: int, w: int, word: int) -> np.uint64:
+def common(numbers: Numbers, a: int, b: int, v: int, w: int, word: int) -> Any:
     """Return the common neighbours of four points of a sparse graph, one word of bits."""
     bits = numbers.bits
     return bits[a, word] & bits[b, word] & bits[v, word] & bits[w, word]
