@@ -32,7 +32,8 @@ measures-table: $(VENV)/.run  ## docs/measures.md: every measure, from docstring
 	$(SNAKEMAKE) results/digits/evaluation/correlations.csv --config families=all slow=True
 	$(BIN)/python scripts/measures_table.py results/digits
 
-docs: $(VENV)/.docs  ## the documentation site, docs/build/index.html; it runs the examples, some three minutes
+docs: $(VENV)/.docs  ## the documentation site, docs/build/index.html; it runs the examples: two to three minutes
+	rm -rf docs/reference/generated  # pages of modules that are no longer listed
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/build
 
 test: $(VENV)/.test  ## the tests that a change needs, a run of the workflow among them: some five minutes
@@ -91,4 +92,4 @@ $(VENV)/.test-all: pyproject.toml constraints.txt $(VENV)/.test
 	touch $@
 
 clean:  ## remove results and the environment
-	rm -rf $(VENV) .snakemake results/*
+	rm -rf $(VENV) .snakemake results/* docs/build docs/gallery docs/reference/generated

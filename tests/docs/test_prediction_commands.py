@@ -70,6 +70,7 @@ def make_reference_task(folder: Path, digits: Dataset) -> None:
             test_loss=reached["test_loss"],
             replicate=draw,
         )
+        metrics[str(number)].write(own / "metrics.json")
         tables.append(
             measures_of(network, None, data, FAMILIES, task="digits", name=str(number), seed=0)
         )
