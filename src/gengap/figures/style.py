@@ -24,7 +24,7 @@ P = ParamSpec("P")
 SINGLE_COLUMN = 3.5  # inches, the usual width of one column in print
 DOUBLE_COLUMN = 7.2
 PNG_DPI = 180
-PNG_COLOURS = 64
+PNG_COLOURS = 96
 BASE_SIZE = 8.0  # points
 SMALL_SIZE = 7.0  # the smallest text on any figure
 
@@ -158,6 +158,6 @@ def _save_png(figure: Figure, path: Path) -> None:
     figure.savefig(image, format="png", metadata=_METADATA[".png"])
     with Image.open(image) as pixels:
         few = pixels.convert("RGB").quantize(
-            PNG_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+            PNG_COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
         )
         few.save(path, "PNG", optimize=True, dpi=(PNG_DPI, PNG_DPI))
