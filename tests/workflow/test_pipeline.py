@@ -199,10 +199,10 @@ def test_a_run_prints_its_stages_and_no_files(finished: Path) -> None:
     places = [int(place) for place, _, _ in stages]
     assert places == sorted(set(places))
     assert {int(total) for _, total, _ in stages} == {places[-1] + 1}  # the last job asks for all
-    assert not re.search(r"^ +(input|output|reason|wildcards): ", printed, re.M)
+    assert not re.search(r"^ *(input|output|Reason|wildcards): ", printed, re.M)
     assert "INFO" not in printed
     logged = next((finished / ".snakemake" / "log").iterdir()).read_text()
-    assert re.search(r"^    reason: Missing output files", logged, re.M)
+    assert re.search(r"^Reason: Missing output files", logged, re.M)
 
 
 def test_report_is_one_offline_page(finished: Path, snakemake: Run) -> None:

@@ -24,7 +24,7 @@ P = ParamSpec("P")
 SINGLE_COLUMN = 3.5  # inches, the usual width of one column in print
 DOUBLE_COLUMN = 7.2
 PNG_DPI = 180
-PNG_COLOURS = 64
+PNG_COLOURS = 96
 BASE_SIZE = 8.0  # points
 SMALL_SIZE = 7.0  # the smallest text on any figure
 
@@ -153,11 +153,17 @@ def save(figure: Figure, path: str | Path) -> None:
 
 
 def _save_png(figure: Figure, path: Path) -> None:
-    """Write a PNG of at most ``PNG_COLOURS`` colours, which takes a third of the bytes."""
+    """Write a PNG in its most frequent ``PNG_COLOURS`` colours, in a third of the bytes.
+
+    Areas keep their colours exactly; the pixels of smoothed edges take the nearest colour.
+    """
     image = io.BytesIO()
     figure.savefig(image, format="png", metadata=_METADATA[".png"])
-    with Image.open(image) as pixels:
-        few = pixels.convert("RGB").quantize(
-            PNG_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
-        )
-        few.save(path, "PNG", optimize=True, dpi=(PNG_DPI, PNG_DPI))
+    with Image.open(image) as opened:
+        pixels = opened.convert("RGB")
+    counts: Any = pixels.getcolors(pixels.width * pixels.height)
+    frequent = sorted(counts, reverse=True)[:PNG_COLOURS]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([channel for _, colour in frequent for channel in colour])
+    few = pixels.quantize(palette=palette, dither=Image.Dither.NONE)
+    few.save(path, "PNG", optimize=True, dpi=(PNG_DPI, PNG_DPI))
