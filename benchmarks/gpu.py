@@ -164,7 +164,7 @@ def compared(device: torch.device, sizes: Sizes) -> pd.DataFrame:
     table = pd.concat(tables, ignore_index=True)
     table = table.rename(columns={"value_cpu": "cpu", "value_gpu": "gpu"})
     size = np.maximum(np.maximum(table["cpu"].abs(), table["gpu"].abs()), LEAST_SIZE)
-    difference = (table["cpu"] - table["gpu"]).abs() / size
+    difference: pd.Series = (table["cpu"] - table["gpu"]).abs() / size
     # Equal infinities are equal; what only one of the two has differs without bound.
     same = (table["cpu"] == table["gpu"]) | (table["cpu"].isna() & table["gpu"].isna())
     table["difference"] = difference.where(~same, 0.0).fillna(np.inf)

@@ -167,7 +167,9 @@ def made_up(networks: int, rng: np.random.Generator) -> dict[str, Any]:
     def column(kind: int) -> np.ndarray:
         values = scaled @ rng.normal(size=len(levels)) + latent @ rng.normal(size=6)
         values = values / 2 + rng.normal(size=networks)
-        return np.exp(2 * values) if kind in (0, 3, 6) else np.round(values, 0 if kind == 9 else 16)
+        if kind in (0, 3, 6):
+            return np.asarray(np.exp(2 * values))
+        return np.asarray(np.round(values, 0 if kind == 9 else 16))
 
     blocks = {f"scalar_{i}": column(i % 10)[:, None] for i in range(SCALARS)}
     for i in range(VECTORS):
@@ -180,13 +182,16 @@ def made_up(networks: int, rng: np.random.Generator) -> dict[str, Any]:
     families = [f"family_{i % 8}" for i in range(len(blocks))]
     names = sorted(set(families))
 
-    def repeated(codes: np.ndarray, categories: list[str]) -> pd.Categorical:
-        return pd.Categorical.from_codes(np.tile(codes, networks), categories)
+    def text(codes: Any, categories: list[str]) -> Any:
+        return pd.Categorical.from_codes(codes, pd.Index(categories))
+
+    def repeated(codes: np.ndarray, categories: list[str]) -> Any:
+        return text(np.tile(codes, networks), categories)
 
     measures = pd.DataFrame(
         {
             "task": repeated(np.zeros(sum(sizes), dtype=np.int8), ["made-up"]),
-            "network": pd.Categorical.from_codes(np.repeat(np.arange(networks), sum(sizes)), ids),
+            "network": text(np.repeat(np.arange(networks), sum(sizes)), ids),
             "family": repeated(np.repeat([names.index(name) for name in families], sizes), names),
             "measure": repeated(np.repeat(np.arange(len(blocks)), sizes), list(blocks)),
             "component": repeated(

@@ -463,7 +463,8 @@ def used_components(square: np.ndarray, training: np.ndarray) -> np.ndarray:
     enough = 1 + np.sum(variance < EXPLAINED_VARIANCE * variance[:, -1:], axis=1)
     most = np.array([most_principal_components(int(count)) for count in training])
     width = int(np.minimum(enough, most).max())
-    return (np.arange(width) < np.minimum(enough, most)[:, None]) & (square[:, :width] > 0)
+    counted: np.ndarray = np.arange(width) < np.minimum(enough, most)[:, None]
+    return counted & (square[:, :width] > 0)
 
 
 def training_rows(train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

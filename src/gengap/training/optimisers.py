@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, optim
@@ -13,7 +13,13 @@ from torch.optim import lr_scheduler
 from gengap.training.blocks import over_blocks
 from gengap.training.recipe import Recipe
 
-KINDS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW}
+Kind = TypeVar("Kind", bound=optim.Optimizer)
+
+KINDS: dict[str, type[optim.Optimizer]] = {
+    "sgd": optim.SGD,
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+}
 WRAPPED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 
 
@@ -25,7 +31,7 @@ def optimiser(parameters: Iterable[Tensor], recipe: Recipe) -> optim.Optimizer:
     return over_blocks(without_compiler(KINDS[recipe.optimiser]), parameters, **keywords)
 
 
-def without_compiler(kind: type[optim.Optimizer]) -> type[optim.Optimizer]:
+def without_compiler(kind: type[Kind]) -> type[Kind]:
     """Return an optimiser of torch that does not load torch's compiler.
 
     Torch wraps these methods so that ``torch.compile`` leaves them alone, and the wrappers import
@@ -40,7 +46,8 @@ def without_compiler(kind: type[optim.Optimizer]) -> type[optim.Optimizer]:
     """
     methods = {name: inspect.unwrap(getattr(kind, name)) for name in WRAPPED}
     methods["step"] = torch.no_grad()(inspect.unwrap(kind.step))
-    return type(kind.__name__, (kind,), methods)
+    unwrapped: type[Kind] = type(kind.__name__, (kind,), methods)
+    return unwrapped
 
 
 class Schedule:

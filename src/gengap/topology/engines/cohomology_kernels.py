@@ -306,12 +306,13 @@ def joined(numbers: Numbers, a: int, b: int, v: int, w: int, edge: int, start: i
     """Return the points that earlier edges join to four, as the word of bits at ``start``."""
     table = numbers.table
     if len(table) > 0:
-        return (
+        near: np.uint64 = (
             bits_below(table, a, start, edge)
             & bits_below(table, b, start, edge)
             & bits_below(table, v, start, edge)
             & bits_below(table, w, start, edge)
         )
+        return near
     word = start >> 6
     points = common(numbers, a, b, v, w, word)
     rest = points
@@ -324,10 +325,11 @@ def joined(numbers: Numbers, a: int, b: int, v: int, w: int, edge: int, start: i
 
 
 @compiled
-def common(numbers: Numbers, a: int, b: int, v: int, w: int, word: int) -> Any:
+def common(numbers: Numbers, a: int, b: int, v: int, w: int, word: int) -> np.uint64:
     """Return the common neighbours of four points of a sparse graph, one word of bits."""
     bits = numbers.bits
-    return bits[a, word] & bits[b, word] & bits[v, word] & bits[w, word]
+    shared: np.uint64 = bits[a, word] & bits[b, word] & bits[v, word] & bits[w, word]
+    return shared
 
 
 @compiled
