@@ -39,6 +39,36 @@ LEFT_OUT = {
 AIMS = {"digits": (0.75, 0.5), "fashion_mnist": (0.6, 0.75)}
 """Least R2 over left-out draws, and largest width as a part of the constant's, of a large reference
 of 160 networks."""
+REASONS = """\
+In the paper setting, R² and width lack the level of a new draw. Measures order the networks of a \
+draw, but hardly tell its mean gap: on digits the mean gaps of draws deviate by .0096, five other \
+draws miss them by .0097, and the networks of a draw are then missed by .0129. With the level \
+known, R² is what the table of other draws says. The families baseline, competition and \
+functional_graph alone reach .62 there, and all five families .63.
+
+Intervals were changed after a look at digits and MNIST. Those for networks on a draw of the \
+reference left out draws, which these networks have, and covered .955 of the networks of the other \
+five data sets; they leave out grid points now. Those for other draws took Student's t for the \
+error of the draw alone, and covered .968; they count the degrees of freedom of both errors now. \
+No one had looked at intervals of CIFAR-10 before."""
+"""Why some aims are missed, and what was changed; figures of a single look at the paper setting."""
+
+ALSO_TRIED = """\
+On digits in the paper setting, five draws predict the others. R² is the mean over left-out draws, \
+where no network is declined.
+
+| predictor | R² | with the level known | draws on which it is better |
+| --- | --- | --- | --- |
+| ridge or Gaussian process, as chosen by left-out draws | 0.633 | 0.767 | |
+| forest of 200 trees, a third of the measures at a split | 0.648 | 0.769 | 2 of 9 |
+| 100 boosted trees of depth two, monotone in each measure | 0.623 | 0.740 | 2 of 9 |
+| any of these, as chosen by left-out draws | 0.628 | 0.764 | 1 of 9 |
+| ridge or Gaussian process, with a random level of each draw | 0.642 | 0.777 | at least 5 of 9 |
+
+Left-out draws choose a tree for one of nine references, and lose by it. A random level of each \
+draw loses on MNIST (0.469 against 0.491). So neither is a candidate."""
+"""What did not win; figures of a single look at the zoo of digits in the paper setting."""
+
 COVERED = (0.87, 0.95)
 COVERED_SHIFTED = 0.85
 DECLINED = 0.95
@@ -55,11 +85,12 @@ def report(findings: Findings, setting: str) -> str:
         [
             "# prediction: how well gaps of left-out networks are predicted",
             f"Written by `snakemake prediction --config setting={setting}`; `data_dir` names a "
-            "folder with the official files of the data sets that need them. Nothing here was "
+            "folder with the official files of the data sets that need them. Predictors were not "
             "tuned on these networks. Aims that were not reached are listed, too.",
             "## Reached and not reached",
             "The aims for digits and Fashion-MNIST are for references of 160 networks.",
             aims(findings),
+            REASONS,
             "## Networks",
             zoos(findings.zoos),
             "## Coverage and width",
@@ -72,6 +103,8 @@ def report(findings: Findings, setting: str) -> str:
             pairs(findings.pairs),
             "## Cross-validating the training recipe",
             recipes(findings.recipes, findings.zoos),
+            "## Also tried",
+            ALSO_TRIED,
             "",
         ]
     )
