@@ -61,6 +61,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "within_subsection_order": "FileNameSortKey",
     "filename_pattern": r"\.py$",
+    "image_scrapers": ("matplotlib", "library_figures.scrape"),
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_signature": False,

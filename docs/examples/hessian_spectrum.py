@@ -42,7 +42,7 @@ axes.set(yscale="log", xlabel="eigenvalue", ylabel="number")
 figure.show()
 
 # %%
-# The effective dimensionality is the sum of lambda / (lambda + alpha) over the positive
+# The effective dimensionality is the sum of :math:`\lambda / (\lambda + \alpha)` over the positive
 # eigenvalues. It falls from the number of parameters towards zero as the prior's precision alpha
 # grows.
 

@@ -52,7 +52,7 @@ pd.DataFrame(
         "value": {name: float(value) for name, value in values.items()},
         "standard error": {name: float(e) for name, e in values.standard_errors.items()},
     }
-).round(4)
+).round(6)
 
 # %%
 # What cannot be computed is left out by name, with the reason.

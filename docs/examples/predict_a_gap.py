@@ -41,7 +41,7 @@ families: [baseline, norms, margins]
 checkout = Path(gengap.__file__).parents[2]
 folder = Path(tempfile.mkdtemp())
 (folder / "small.yaml").write_text(config)
-subprocess.run(
+ran = subprocess.run(
     [
         sys.executable, "-m", "snakemake", "--quiet", "all", "--cores", "2",
         "--snakefile", checkout / "Snakefile", "--directory", folder,
