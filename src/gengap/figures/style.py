@@ -167,7 +167,7 @@ def _save_png(figure: Figure, path: Path) -> None:
     values, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
     colours = np.stack([values >> 16, values >> 8 & 255, values & 255], axis=1)
     frequent = colours[np.argsort(-counts, kind="stable")[:PNG_COLOURS]]
-    rest = pixels.quantize(PNG_COLOURS, method=Image.Quantize.MEDIANCUT).getpalette() or []
+    rest = pixels.quantize(PNG_COLOURS, method=Image.Quantize.MAXCOVERAGE).getpalette() or []
     palette = np.concatenate([frequent, np.reshape(rest, (-1, 3))])
     nearest = ((colours[:, None] - palette[None]) ** 2).sum(axis=2).argmin(axis=1)
     few = Image.fromarray(nearest[places].reshape(codes.shape).astype(np.uint8))
