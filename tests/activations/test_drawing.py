@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from itertools import combinations
 
 import numpy as np
@@ -85,6 +86,7 @@ def test_fewer_inputs_than_asked_for_are_all_used_and_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     split = split_of_twenty()
+    caplog.set_level(logging.INFO, "gengap")
     chosen = choose_inputs(split, 100, np.random.default_rng(0))
     np.testing.assert_array_equal(chosen, split.inputs)
     assert [r.message for r in caplog.records] == [

@@ -34,7 +34,7 @@ def choose_inputs(split: Split, count: int, rng: np.random.Generator) -> NDArray
     count = whole_number(count, "inputs", 1)
     available = len(split.inputs)
     if available < count:
-        logger.warning("The split has %d inputs, not the %d asked for.", available, count)
+        logger.info("The split has %d inputs, not the %d asked for.", available, count)
     if available <= count:
         return split.inputs
     return split.inputs[np.sort(rng.choice(available, count, replace=False))]
