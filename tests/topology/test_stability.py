@@ -95,8 +95,7 @@ def test_against_gudhi(seed: int) -> None:
 def test_many_long_bars_that_crowd_against_gudhi(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gengap.topology.stability.NEAREST_PARTNERS", (2, 4))
-    monkeypatch.setattr("gengap.topology.stability.BLOCK_BARS", 16)
+    monkeypatch.setattr("gengap.topology.bottleneck.BLOCK_BARS", 16)
     rng = np.random.default_rng(seed)
     draws = []
     for _ in range(2):
