@@ -233,7 +233,7 @@ class _Side:
 
         A breadth-first search starts from all of them. A bar reaches the unseen partners that are
         near enough, and a matched partner leads to its bar. The search ends at the layer of
-        partners that has free ones. Then each bar searches a path through the layers.
+        partners that has free ones. Then each unmatched bar searches a path through the layers.
 
         Args:
             sources: positions of the unmatched bars.
@@ -246,7 +246,7 @@ class _Side:
         unseen, frontier = np.arange(len(self._partners)), sources
         free = unseen[:0]
         while len(free) == 0:
-            reached = self._reached(frontier, unseen, limit)
+            reached = _near(self._partners[unseen], self._bars[frontier], limit)
             if not reached.any():
                 return False
             layers.append(unseen[reached])
@@ -254,20 +254,14 @@ class _Side:
             bars = self._bar_of[layers[-1]]
             free, frontier = layers[-1][bars < 0], bars
         layers[-1] = free
+        # Partners that lead to no free one are left out.
+        for depth in reversed(range(len(layers) - 1)):
+            bars = self._bars[self._bar_of[layers[depth]]]
+            leading = _near(bars, self._partners[layers[depth + 1]], limit)
+            layers[depth] = layers[depth][leading]
         for source in sources.tolist():
             self._follow(source, layers, limit)
         return True
-
-    def _reached(self, frontier: Positions, unseen: Positions, limit: float) -> NDArray[np.bool_]:
-        """Return which unseen partners some bar of the frontier is near to."""
-        bars = self._bars[frontier]
-        reached = _in_reach(self._partners[unseen], bars, limit)
-        within = np.nextafter(limit, np.inf)  # the look-up leaves out what lies at its limit
-        distances, _ = _search_tree(bars).query(
-            self._partners[unseen[reached]], p=np.inf, distance_upper_bound=within
-        )
-        reached[reached] = distances <= limit
-        return reached
 
     def _follow(self, source: int, layers: list[Positions], limit: float) -> None:
         """Search a path from an unmatched bar through the layers, and match along it.
@@ -295,6 +289,15 @@ class _Side:
 def _costs(bars: Bars, partners: Bars) -> Bars:
     """Return the costs (pairs,) of matched pairs: the larger difference of births and deaths."""
     return np.maximum(np.abs(bars[:, 0] - partners[:, 0]), np.abs(bars[:, 1] - partners[:, 1]))
+
+
+def _near(bars: Bars, others: Bars, limit: float) -> NDArray[np.bool_]:
+    """Return which bars are near to one of the others: matched, they cost no more than a limit."""
+    near = _in_reach(bars, others, limit)
+    within = np.nextafter(limit, np.inf)  # the look-up leaves out what lies at its limit
+    nearest = _search_tree(others).query(bars[near], p=np.inf, distance_upper_bound=within)[0]
+    near[near] = nearest <= limit
+    return near
 
 
 def _in_reach(partners: Bars, bars: Bars, limit: float) -> NDArray[np.bool_]:

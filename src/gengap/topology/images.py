@@ -80,11 +80,11 @@ def persistence_image(
     image = np.zeros(PIXELS if dimension == 0 else (PIXELS, PIXELS))
     for block in _blocks(bars):
         births, lives = block[:, 0], block[:, 1] - block[:, 0]
-        weighted = lives[:, None] * _mass_per_pixel(lives, grid_end)
+        along_lives = _mass_per_pixel(lives, grid_end)
         if dimension == 0:
-            image += weighted.sum(axis=0)
+            image += along_lives @ lives
         else:
-            image += _mass_per_pixel(births, grid_end).T @ weighted
+            image += _mass_per_pixel(births, grid_end) @ (along_lives * lives).T
     return image.ravel()
 
 
@@ -150,14 +150,14 @@ def heat_kernel(bars: NDArray[np.float64], grid_end: float = GRID_END) -> NDArra
         (PIXELS * (PIXELS - 1) / 2,), at the pixels' centres z above the diagonal, by birth, then
         death.
     """
-    centres = (np.arange(PIXELS) + 0.5) * PIXEL_SIZE * grid_end
     deviation = SPREAD * grid_end
+    centres = (np.arange(PIXELS) + 0.5) * PIXEL_SIZE / SPREAD
     heat = np.zeros((PIXELS, PIXELS))
     for block in _blocks(bars):
         births, deaths = (
-            np.exp(-0.5 * ((centres - ends[:, None]) / deviation) ** 2) for ends in block.T
+            np.exp(-0.5 * (centres[:, None] - ends / deviation) ** 2) for ends in block.T
         )
-        heat += births.T @ deaths
+        heat += births @ deaths.T
     absorbed: NDArray[np.float64] = (heat - heat.T) / (2 * np.pi * deviation**2)
     return absorbed[np.triu_indices(PIXELS, 1)]
 
@@ -195,13 +195,14 @@ def _outermost(bars: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _mass_per_pixel(centres: NDArray[np.float64], grid_end: float) -> NDArray[np.float64]:
-    """Return the mass of a Gaussian around each centre in each pixel, (bars, PIXELS)."""
+    """Return the mass of a Gaussian around each centre in each pixel, (PIXELS, bars)."""
     # Imported here, so that computing diagrams alone does not load it.
     from scipy.special import ndtr
 
-    edges = np.arange(PIXELS + 1) * (PIXEL_SIZE * grid_end)
-    deviation = SPREAD * grid_end
-    below = np.ones((len(centres), PIXELS + 1))
-    partly = edges < centres.max() + ALL_MASS * deviation
-    below[:, partly] = ndtr((edges[partly] - centres[:, None]) / deviation)
-    return np.diff(below, axis=1)
+    edges = np.arange(PIXELS + 1) * (PIXEL_SIZE / SPREAD)
+    places = centres / (SPREAD * grid_end)
+    partly = int(np.searchsorted(edges, places.max() + ALL_MASS))
+    below = np.ones((PIXELS + 1, len(places)))
+    ndtr(edges[:partly, None] - places, out=below[:partly])
+    mass: NDArray[np.float64] = below[1:] - below[:-1]
+    return mass
