@@ -95,8 +95,7 @@ def test_against_gudhi(seed: int) -> None:
 def test_many_long_bars_that_crowd_against_gudhi(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gengap.topology.stability.NEAREST_PARTNERS", (2, 4))
-    monkeypatch.setattr("gengap.topology.stability.BLOCK_BARS", 16)
+    monkeypatch.setattr("gengap.topology.bottleneck.BLOCK_BARS", 16)
     rng = np.random.default_rng(seed)
     draws = []
     for _ in range(2):
@@ -104,6 +103,48 @@ def test_many_long_bars_that_crowd_against_gudhi(
         draws.append([np.stack([births, births + 0.2 + rng.exponential(0.1, 150)], axis=1)])
     distances = bottleneck_between_draws(draws)["bottleneck_between_draws.H0"]
     np.testing.assert_allclose(distances, [by_gudhi(draws[0][0], draws[1][0])], rtol=1e-12)
+
+
+def many_long_bars(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Long bars in a place so small that all compete for the same partners."""
+    births = rng.normal(0.5, 0.02, count)
+    return np.stack([births, births + 0.1 + rng.exponential(0.01, count)], axis=1)
+
+
+def repeated(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Few places, each with many bars: what counts is how many."""
+    return on_a_grid(rng, 6)[rng.integers(0, 6, count)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_competing_bars_against_gudhi(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    dense, sparse = many_long_bars(rng, 300), many_long_bars(rng, 200)
+    shifted = dense + np.array([0.03, 0.03])
+    places = repeated(rng, 100)
+    pairs = [
+        (dense, sparse),
+        (dense, shifted),
+        (dense, perturbed(rng, dense)),
+        (places, places[rng.integers(0, 100, 140)]),
+        (places, np.concatenate([places, places[:9]])),
+        (places, repeated(rng, 60)),
+        (1e9 * dense, 1e9 * sparse),
+    ]
+    for one, other in pairs:
+        distance = bottleneck_between_draws([[one], [other]])["bottleneck_between_draws.H0"]
+        np.testing.assert_allclose(distance, [by_gudhi(one, other)], rtol=1e-12, atol=1e-300)
+
+
+def test_the_distance_is_half_a_length_or_the_cost_of_a_pair() -> None:
+    """Exact, so that no rounding or step of a search shows."""
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        one, other = many_long_bars(rng, 60), many_long_bars(rng, 50)
+        distance = bottleneck_between_draws([[one], [other]])["bottleneck_between_draws.H0"][0]
+        costs = np.abs(one[:, None] - other).max(axis=2)
+        halves = np.concatenate([np.diff(one), np.diff(other)]) / 2
+        assert distance in costs or distance in halves
 
 
 @pytest.mark.parametrize("count", [1, 20, 120])

@@ -44,6 +44,23 @@ def test_against_gudhi_and_persim(first: int, second: int) -> None:
     )
 
 
+@pytest.mark.parametrize(("shortest", "matched"), [(0.2, True), (0.01, False)])
+@pytest.mark.parametrize("seed", range(4))
+def test_bars_born_together_against_gudhi(seed: int, shortest: float, matched: bool) -> None:
+    """Alike, they are matched in order; of very different lengths, some are better left alone."""
+    rng = np.random.default_rng(seed)
+    one, other = (
+        np.stack([np.full(30, 0.1), 0.1 + rng.choice([shortest, 1], 30) * rng.uniform(0.9, 1, 30)])
+        for _ in range(2)
+    )
+    in_order = np.abs(np.sort(one[1]) - np.sort(other[1])).sum()
+    expected = gudhi.hera.wasserstein_distance(one.T, other.T, order=1, internal_p=2, delta=1e-9)
+    assert (expected == pytest.approx(in_order, rel=1e-8)) == matched
+    assert wasserstein_distance(one.T, other.T) == pytest.approx(expected, rel=1e-8)
+    fewer = gudhi.hera.wasserstein_distance(one.T[:20], other.T, order=1, internal_p=2, delta=1e-9)
+    assert wasserstein_distance(one.T[:20], other.T) == pytest.approx(fewer, rel=1e-8)
+
+
 def test_by_hand() -> None:
     one, other = np.array([[0.0, 1.0], [0.0, 0.1]]), np.array([[0.0, 0.8]])
     # The long bars are matched, and the short one goes to the diagonal.

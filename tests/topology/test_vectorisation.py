@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from gudhi.representations import ComplexPolynomial, PersistenceScaleSpaceKernel, Silhouette
 from persim import PersistenceImager, PersLandscapeExact
+from scipy.stats import norm
 
 from gengap.errors import GengapError
 from gengap.topology import COMPONENTS, persistence_diagrams, summarise, vectorise
@@ -190,6 +192,66 @@ def test_persistence_silhouette_against_gudhi() -> None:
     )
     np.testing.assert_allclose(vector, silhouette(bars) / np.sqrt(2), atol=1e-12)
     assert not vectorise([np.empty((0, 2))])["persistence_silhouette.H0"].any()
+
+
+@pytest.mark.parametrize("born_together", [False, True])
+def test_sums_and_landscapes_of_many_bars_against_each_bar_and_place(born_together: bool) -> None:
+    """More bars than are put on the grid at a time, many of them equal."""
+    rng = np.random.default_rng(11)
+    bars = random_bars(11, 2500)[rng.integers(0, 2500, 3000)]
+    bars = np.where(rng.random((3000, 1)) < 0.3, np.round(bars * 40) / 40, bars)
+    if born_together:
+        bars[:, 0] = 0
+    bars = bars[bars[:, 1] > bars[:, 0]]
+    vectors = vectorise([np.empty((0, 2)), bars])
+    births, deaths = bars.T
+    lives = deaths - births
+    points = (np.arange(LANDSCAPE_POINTS) + 0.5) / LANDSCAPE_POINTS
+    tents = [np.maximum(np.minimum(t - births, deaths - t), 0) for t in points]
+    highest = np.array([np.sort(values)[::-1][:LANDSCAPE_LAYERS] for values in tents])
+    np.testing.assert_array_equal(vectors["persistence_landscape.H1"], highest.T.ravel())
+    means = [math.fsum(lives * values) / math.fsum(lives) for values in tents]
+    np.testing.assert_allclose(vectors["persistence_silhouette.H1"], means, rtol=1e-12, atol=0)
+    edges = np.arange(PIXELS + 1) * PIXEL_SIZE
+    rows, columns = (
+        [
+            norm.cdf(high, values, SPREAD) - norm.cdf(low, values, SPREAD)
+            for low, high in itertools.pairwise(edges)
+        ]
+        for values in (births, lives)
+    )
+    image = [[math.fsum(lives * row * column) for column in columns] for row in rows]
+    largest = np.max(image)
+    np.testing.assert_allclose(
+        vectors["persistence_image.H1"], np.ravel(image), rtol=1e-12, atol=1e-15 * largest
+    )
+    centres = (np.arange(PIXELS) + 0.5) * PIXEL_SIZE
+    heat = [
+        math.fsum(
+            norm.pdf(births, low, SPREAD) * norm.pdf(deaths, high, SPREAD)
+            - norm.pdf(births, high, SPREAD) * norm.pdf(deaths, low, SPREAD)
+        )
+        for low, high in itertools.combinations(centres, 2)
+    ]
+    np.testing.assert_allclose(
+        vectors["heat_kernel.H1"], heat, rtol=1e-12, atol=1e-14 * np.max(heat)
+    )
+
+
+@pytest.mark.parametrize("bars", [random_bars(12, 1200), 40 * random_bars(13, 37)])
+def test_complex_polynomial_of_many_bars_against_its_roots_one_by_one(bars: np.ndarray) -> None:
+    """The coefficients are within 1e-12 of what they are where no terms cancel."""
+    births, deaths = bars.T
+    angles = np.hypot(births, deaths)
+    real, imaginary = np.cos(angles) - np.sin(angles), np.cos(angles) + np.sin(angles)
+    coefficients, sizes = [1.0 + 0j] + [0j] * 10, [1.0] + [0.0] * 10
+    for root in (deaths - births) / 2 * (real + 1j * imaginary):
+        for degree in range(10, 0, -1):
+            coefficients[degree] -= root * coefficients[degree - 1]
+            sizes[degree] += abs(root) * sizes[degree - 1]
+    vector = vectorise([bars], grid_end=40.0)["complex_polynomial.H0"]
+    errors = np.abs(vector[:10] + 1j * vector[10:] - coefficients[1:])
+    assert (errors <= 1e-12 * np.array(sizes[1:])).all()
 
 
 @pytest.mark.parametrize("grid_end", [1.0, 2.5])

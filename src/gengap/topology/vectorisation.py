@@ -144,6 +144,8 @@ def _complex_polynomial(bars: Vector) -> Vector:
     T(u, v) = (v - u)/2 * (cos a - sin a + i (cos a + sin a)), a = sqrt(u^2 + v^2): Di Fabio and
     Ferri 2015 (arXiv:1505.01335). The leading 1 is left out; real parts, then imaginary parts, of
     the next ten (zero where the degree is lower), as in giotto-tda's ``ComplexPolynomial``.
+    Factors are multiplied two by two, then their products, and so on; lower degrees than the next
+    ten never count.
 
     Returns:
         (20,) real parts, then imaginary parts.
@@ -151,11 +153,21 @@ def _complex_polynomial(bars: Vector) -> Vector:
     births, deaths = bars[:, 0], bars[:, 1]
     angle = np.hypot(births, deaths)
     roots = (deaths - births) / 2 * (np.sqrt(2) * np.exp(1j * (angle + np.pi / 4)))
-    coefficients = np.zeros(POLYNOMIAL_COEFFICIENTS + 1, dtype=np.complex128)
-    coefficients[0] = 1
-    for root in roots:
-        coefficients[1:] -= root * coefficients[:-1]
-    return np.concatenate([coefficients[1:].real, coefficients[1:].imag])
+    # One factor in each column; that of the root 0 changes no coefficient.
+    roots = np.append(roots, 0)
+    factors = np.stack([np.ones(len(roots)), -roots])
+    while factors.shape[1] > 1:
+        if factors.shape[1] % 2:
+            factors = np.concatenate([factors, np.eye(len(factors), 1)], axis=1)
+        first, second = factors[:, ::2], factors[:, 1::2]
+        highest = min(2 * len(first) - 1, POLYNOMIAL_COEFFICIENTS + 1)
+        factors = np.zeros((highest, first.shape[1]), dtype=np.complex128)
+        for shift, coefficients in enumerate(first):
+            product = coefficients * second[: highest - shift]
+            factors[shift : shift + len(product)] += product
+    next_ten = np.zeros(POLYNOMIAL_COEFFICIENTS, dtype=np.complex128)
+    next_ten[: len(factors) - 1] = factors[1:].ravel()
+    return np.concatenate([next_ten.real, next_ten.imag])
 
 
 def _lifetime_sums(bars: Vector) -> Vector:
