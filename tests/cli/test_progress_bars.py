@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
+import select
+import struct
 import subprocess
 import sys
+import termios
 
 CODE = """
 import time
@@ -23,9 +27,11 @@ def test_there_is_a_bar_on_a_terminal_alone() -> None:
     assert quiet.stdout == "norms\nmargins\n"
     assert quiet.stderr == ""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     shown = subprocess.run(
         [sys.executable, "-c", CODE], stdout=subprocess.PIPE, stderr=theirs, text=True
     )
+    assert select.select([ours], [], [], 10)[0], "nothing is drawn"
     drawn = os.read(ours, 100_000).decode()
     os.close(theirs)
     os.close(ours)
