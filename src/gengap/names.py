@@ -156,6 +156,7 @@ ARCHITECTURES: dict[str, tuple[str, ...]] = {
     "densenet121": ("growth",),
     "inception": ("width",),
     "lenet": ("activation", "padding", "pooling"),
+    "lenet_10_20_50": (),
     "lenet_300_100": (),
     "masked_dense": ("width", "depth", "kept", "mask_seed"),
     "mlp_mixer": ("width", "depth", "patch"),

@@ -507,6 +507,83 @@ def test_the_law_over_a_grid(tmp_path: Path) -> None:
     assert len(one["law_errors"].axes) == 2
 
 
+def test_figures_are_grouped_by_the_grid(tmp_path: Path) -> None:
+    """Three networks and two fractions of corrupted labels: figures by network, columns by label.
+
+    The architectures' curves are not averaged: each figure shows those of its own runs.
+    """
+    runs = []
+    for height, network in enumerate(("lenet", "conv_2", "conv_4")):
+        for corruption in (0.0, 0.5):
+            for seed in range(2):
+                one = curves_run(seed, corruption, (0.3, 0.2), (0.1, 0.4))
+                one.result.scales["epsilon"].curves[:] = height
+                settings = replace(one.settings, network={"architecture": network})
+                runs.append(replace(one, settings=settings))
+    figures = plot_experiment("corneanu2020", "training_curves", runs)
+    assert len(figures) == 3 * 6
+    for height, network in enumerate(("lenet", "conv_2", "conv_4")):
+        figure = figures[f"betti_1_{network}"]
+        titles = [axes.get_title() for axes in figure.axes]
+        assert titles[:2] == ["true labels", "50% of the labels corrupted"]
+        assert figure.get_suptitle() == network
+        for line in figure.axes[0].lines:
+            np.testing.assert_array_equal(line.get_ydata(), height)
+        save(figure, tmp_path / f"{network}.png")
+
+
+def test_betti_curves_of_chosen_epochs_as_counts() -> None:
+    runs = [curves_run(seed, 0.0, (0.3, 0.2), (0.1, 0.4)) for seed in range(2)]
+    for one in runs:
+        one.result.scales["epsilon"].curves[:] = np.arange(3)[:, None, None]
+    plotting = {"epochs": [2], "counts": True}
+    figure = plot_experiment("corneanu2020", "training_curves", runs, plotting)["betti_1"]
+    (line,) = figure.axes[0].lines
+    # Two per node of 100 nodes.
+    np.testing.assert_array_equal(line.get_ydata(), 200)
+    with pytest.raises(GengapError, match="names 7, which is no checkpoint: choose among 0, 1, 2"):
+        plot_experiment("corneanu2020", "training_curves", runs, {"epochs": [7]})
+
+
+def test_networks_without_loops_are_left_out_of_the_law_and_counted(tmp_path: Path) -> None:
+    """Two of 8 networks have no bar in H1: their zeros do not enter the fit."""
+    runs = [law_run(seed, 1.0) for seed in range(3)]
+    whole = gap_law.Law.fitted([one.result for one in runs])
+    expected = LinearRegression().fit(
+        np.concatenate(
+            [
+                np.column_stack(
+                    [one.result.summaries[f"{name}.H1"] for name in ("life", "midlife")]
+                )
+                for one in runs
+            ]
+        ),
+        np.concatenate([one.result.gap for one in runs]),
+    )
+    assert whole.constant == pytest.approx(expected.intercept_)
+    np.testing.assert_allclose([whole.life, whole.midlife], expected.coef_)
+    assert (whole.networks, whole.left_out) == (24, 0)
+    for values in runs[0].result.summaries.values():
+        values[:2] = 0
+    runs[0].result.gap[:2] = 1.0
+    without = gap_law.Law.fitted([one.result for one in runs])
+    assert (without.networks, without.left_out) == (22, 2)
+    # The law of the other networks is exact up to 1e-4.
+    assert without.gap(0.5, 0.25) == pytest.approx(0.3, abs=2e-4)
+    assert without.equation() == "gap = 30.0 +10 life -20 midlife"
+    assert len(gap_law.networks_table(runs)) == 22
+    sentence = "2 of 24 networks have no bar in H1, and are left out"
+    assert gap_law.left_out_sentence(runs) == sentence
+    assert sentence in evaluate_claims("corneanu2020", {"law": runs})[0].measured
+    figures = plot_experiment("corneanu2020", "law", runs)
+    assert sentence in figures["gap_law"].get_supxlabel()
+    line = figures["gap_law"].axes[2].lines[0]
+    np.testing.assert_array_equal(line.get_xdata(), line.get_ydata())
+    save(figures["gap_law"], tmp_path / "gap_law.png")
+    with pytest.raises(GengapError, match="only 3 networks have a bar in H1"):
+        gap_law.Law.of_table(gap_law.networks_table(runs)[:3])
+
+
 def grid_table() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.random((24, 4)), columns=["life.H1", "midlife.H1", "margin", "noise"])
@@ -790,7 +867,7 @@ def law_run(seed: int, sign: float) -> Run[law.Settings, law.Result]:
         test_accuracy=np.zeros(8),
         log_parameters=rng.random(8),
         margin=rng.random(8),
-        summaries={"life.H1": life, "midlife.H1": midlife},
+        summaries={"life.H1": life, "midlife.H1": midlife, "count.H1": np.ones(8)},
         size=np.full(8, 60),
         corruption=np.zeros(8),
         architecture=np.array(list("abcd") * 2),

@@ -16,6 +16,7 @@ from gengap.networks.architectures.convnet import convnet
 from gengap.networks.architectures.densenet121 import DenseNet121
 from gengap.networks.architectures.inception import Inception
 from gengap.networks.architectures.lenet import lenet
+from gengap.networks.architectures.lenet_10_20_50 import LeNet102050
 from gengap.networks.architectures.lenet_300_100 import lenet_300_100
 from gengap.networks.architectures.masked_dense import MaskedDense
 from gengap.networks.architectures.mlp_mixer import MLPMixer
@@ -34,6 +35,7 @@ ARCHITECTURES: dict[str, Callable[..., Network]] = {
     "densenet121": DenseNet121,
     "inception": Inception,
     "lenet": lenet,
+    "lenet_10_20_50": LeNet102050,
     "lenet_300_100": lenet_300_100,
     "masked_dense": MaskedDense,
     "mlp_mixer": MLPMixer,
