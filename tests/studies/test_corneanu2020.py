@@ -35,7 +35,7 @@ from gengap.studies.corneanu2020.claims import _nonzero
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
 from gengap.studies.corneanu2020.experiments import adversarial, law, partitions, training_curves
 from gengap.studies.corneanu2020.experiments.adversarial import ATTACKS, DETECTORS, HARMLESS
-from gengap.studies.corneanu2020.experiments.partitions import GRAPHS, KEYS, PARTITIONS
+from gengap.studies.corneanu2020.experiments.partitions import GRAPHS, PARTITIONS, keys
 from gengap.studies.corneanu2020.experiments.training_curves import RULES, Checkpoint, Scale
 from gengap.studies.outcomes import AnyRun, Run, write_outcome
 from gengap.studies.running import (
@@ -389,7 +389,7 @@ def test_partitions_of_a_network(
     for moment in (result.start, result.end):
         graphs = [moment.graph(*pair) for pair in itertools.product(PARTITIONS, GRAPHS)]
         for graph in (moment.whole, moment.sampled, *graphs):
-            assert list(graph) == KEYS
+            assert list(graph) == keys(1)
             assert all(0 <= value <= 0.3 for value in graph.values())
     end = result.end
     assert end.partitions["structure"].count == len(sizes)
@@ -454,6 +454,37 @@ def test_large_networks_of_the_law_are_sampled() -> None:
         assert 0 < count < nodes
         assert count == pytest.approx(round(count))
     assert sampled.summaries["life.H0"] != whole.summaries["life.H0"]
+
+
+def test_parts_and_subparts_at_each_epoch_with_one_partition_kept(tmp_path: Path) -> None:
+    """Four parts of 42 nodes, those of the last epoch at every epoch, each cut in two again."""
+    settings = {
+        **PARTS,
+        "training": {**ADAM, "epochs": 2},
+        "checkpoints": [0, 1, 2],
+        "parts": 4,
+        "subparts": 2,
+        "kept": True,
+        "max_dim": 2,
+        "shortest_bar": 0.0,
+    }
+    one = finished("partitions", 0, settings)
+    assert list(one.result.moments) == ["0", "1", "2"]
+    for moment in one.result.moments.values():
+        kept = moment.partitions["communities"]
+        assert kept.count == 4
+        assert kept.curves.shape == (4, 3, 61)
+        # At epsilon 0 every node of a part is a component by itself, but for equal activations.
+        assert (kept.curves[:, 0, 0] <= 1).all()
+        assert set(moment.graph("communities", "subparts")) == set(keys(2))
+        # The graph of two means has at most one bar, from 0 to half their distance.
+        assert moment.graph("communities", "subparts")["life.H0"] <= 0.3
+    other = finished("partitions", 0, {**settings, "kept": False})
+    curves, others = (run.result.end.partitions["communities"].curves for run in (one, other))
+    np.testing.assert_array_equal(curves, others)
+    first, elsewhere = (run.result.start.partitions["communities"].curves for run in (one, other))
+    assert not np.array_equal(first, elsewhere)
+    check_figures("partitions", [one], ["partitions", "parts_in_training"], tmp_path)
 
 
 def test_graphs_over_the_budget_are_left_out() -> None:
@@ -839,14 +870,14 @@ def test_claims_about_parts_by_hand() -> None:
 
     def moment(whole: float, lives: Sequence[float]) -> partitions.Moment:
         graphs = {kind: {"life.H0": life} for kind, life in zip(GRAPHS, lives, strict=True)}
-        parts = {name: partitions.Partition(2, graphs) for name in PARTITIONS}
+        parts = {name: partitions.Partition(2, graphs, None) for name in PARTITIONS}
         return partitions.Moment({"life.H0": whole}, {}, {}, {}, parts)
 
     settings = build_settings(partitions.Settings, PARTS, "")
     runs = []
     for seed in range(3):
         end = moment(0.1, [life + 0.001 * seed for life in (0.15, 0.25, 0.15, 0.25)])
-        runs.append(Run(seed, settings, partitions.Result(moment(0.2, [0.2] * 4), end)))
+        runs.append(Run(seed, settings, partitions.Result({"0": moment(0.2, [0.2] * 4), "1": end})))
     assert (
         summarised(evaluate_claims("corneanu2020", {"partitions": runs}))
         == [
@@ -871,6 +902,10 @@ def law_run(seed: int, sign: float) -> Run[law.Settings, law.Result]:
         size=np.full(8, 60),
         corruption=np.zeros(8),
         architecture=np.array(list("abcd") * 2),
+        inputs=30,
+        nodes_at_most=None,
+        largest_epsilon=0.3,
+        shortest_bar=0.02,
     )
     return Run(seed, build_settings(law.Settings, LAW, ""), result)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import matplotlib
 import numpy as np
@@ -33,7 +34,13 @@ from gengap.studies.claims import interval
 from gengap.studies.corneanu2020 import gap_law
 from gengap.studies.corneanu2020.experiments.adversarial import ATTACKS, HARMLESS, AdversarialRun
 from gengap.studies.corneanu2020.experiments.law import LawRun
-from gengap.studies.corneanu2020.experiments.partitions import GRAPHS, PARTITIONS, PartitionsRun
+from gengap.studies.corneanu2020.experiments.partitions import (
+    GRAPHS,
+    PARTITIONS,
+    Moment,
+    PartitionsRun,
+    Summaries,
+)
 from gengap.studies.corneanu2020.experiments.training_curves import CurvesRun
 from gengap.studies.corneanu2020.grids import by_point, file_name
 from gengap.studies.outcomes import RunT, group_runs
@@ -105,8 +112,20 @@ def training_curves(
 
 
 def partitions(runs: Sequence[PartitionsRun]) -> dict[str, Figure]:
-    """Plot the average life in H0 of every graph at each point of the grid, start and end."""
-    return _by_point(runs, lambda group: {"partitions": _partitions(group)})
+    """Plot the average life in H0 of every graph, at the start and at the end of training.
+
+    Returns:
+        ``partitions`` and, with more checkpoints, ``parts_in_training``, for each point of the
+        grid.
+    """
+
+    def of_point(group: Sequence[PartitionsRun]) -> dict[str, Figure]:
+        figures = {"partitions": _partitions(group)}
+        if len(group[0].result.moments) > 2:
+            figures["parts_in_training"] = _parts_in_training(group)
+        return figures
+
+    return _by_point(runs, of_point)
 
 
 def law(runs: Sequence[LawRun]) -> dict[str, Figure]:
@@ -359,6 +378,38 @@ def _partitions(runs: Sequence[PartitionsRun]) -> Figure:
         _mark(BLACK, "|", "one seed"),
     ]
     legend_below(figure, handles)
+    return figure
+
+
+@styled
+def _parts_in_training(runs: Sequence[PartitionsRun]) -> Figure:
+    """Average life and midlife in H1 of the parts of each partition, at every checkpoint."""
+    epochs = np.array([int(epoch) for epoch in runs[0].result.moments])
+    figure = new_figure(DOUBLE_COLUMN, 2.7)
+    panels = figure.subplots(1, 2)
+    kinds: list[tuple[str, str, str, Callable[[Moment], Summaries | None]]]
+    kinds = [("all nodes", BLACK, "o", lambda moment: moment.whole)]
+    for (name, label), colour, marker in zip(
+        PARTITION_LABELS.items(), PALETTE[1:], MARKERS[1:], strict=False
+    ):
+        kinds.append((label, colour, marker, partial(Moment.graph, partition=name, kind="parts")))
+    for axes, summary in zip(panels, ("life", "midlife"), strict=True):
+        for _, colour, marker, graph_of in kinds:
+            graphs = [[graph_of(moment) for moment in run.result.moments.values()] for run in runs]
+            values = [
+                [np.nan if graph is None else graph[f"{summary}.H1"] for graph in of_run]
+                for of_run in graphs
+            ]
+            plot_band(axes, epochs, np.array(values), colour, marker=marker)
+        _epochs_axis(axes, epochs)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(f"average {summary} in H1 (ε)")
+    handles = [
+        Line2D([], [], color=colour, marker=marker, markersize=3, label=label)
+        for label, colour, marker, _ in kinds
+    ]
+    legend_below(figure, handles, f"mean over the parts ({OVER_SEEDS})")
     return figure
 
 

@@ -89,8 +89,11 @@ class Law:
         gaps = table["gap"].to_numpy(dtype=float)
         residuals = gaps - _design(table, columns) @ coefficients
         squares, total = float(residuals @ residuals), float(((gaps - gaps.mean()) ** 2).sum())
+        constant, life, midlife = map(float, coefficients)
         return cls(
-            *map(float, coefficients),
+            constant,
+            life,
+            midlife,
             networks=len(table),
             left_out=left_out,
             error=float(np.sqrt(squares / (len(table) - len(coefficients)))),
@@ -144,8 +147,8 @@ def count_without_bars(table: pd.DataFrame) -> int:
 
 
 def _table(result: Result) -> pd.DataFrame:
-    columns = dict(vars(result))
-    return pd.DataFrame(columns | columns.pop("summaries"))
+    columns = {name: value for name, value in vars(result).items() if np.ndim(value) == 1}
+    return pd.DataFrame(columns | dict(result.summaries))
 
 
 def tables_by_seed(table: pd.DataFrame) -> list[pd.DataFrame]:
