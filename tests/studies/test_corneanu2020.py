@@ -22,7 +22,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
-from gengap.datasets import Dataset, Split
+from gengap.datasets import Dataset, Split, load
 from gengap.datasets.registry import DATASETS, Official
 from gengap.errors import GengapError
 from gengap.figures import save
@@ -607,7 +607,7 @@ def test_networks_without_loops_are_left_out_of_the_law_and_counted(tmp_path: Pa
     assert gap_law.left_out_sentence(runs) == sentence
     assert sentence in evaluate_claims("corneanu2020", {"law": runs})[0].measured
     figures = plot_experiment("corneanu2020", "law", runs)
-    assert sentence in figures["gap_law"].get_supxlabel()
+    assert sentence in figures["gap_law"].legends[0].get_title().get_text()
     line = figures["gap_law"].axes[2].lines[0]
     np.testing.assert_array_equal(line.get_xdata(), line.get_ydata())
     save(figures["gap_law"], tmp_path / "gap_law.png")
@@ -687,6 +687,23 @@ def test_adversarial_detector(change: dict[str, Any], kept: int, tmp_path: Path)
         assert 0 <= result.attacks[attack].detectors[detector][kind].auc <= 1
     check_figures("adversarial", runs, ["adversarial_curves", "adversarial_roc"], tmp_path)
     assert len(evaluate_claims("corneanu2020", {"adversarial": runs})) == 3
+
+
+@pytest.mark.slow
+def test_images_of_another_attack_are_detected_from_files(tmp_path: Path) -> None:
+    """Inverted digits, which are nothing like an attack's: told from clean ones with ease."""
+    paths = {}
+    for split, seed in (("train", 1), ("test", 2)):
+        data = load("digits", seed=seed, train_size=60, test_size=60).train
+        paths[f"own_{split}"] = str(tmp_path / f"{split}.npz")
+        inverted = data.inputs.max() - data.inputs
+        np.savez(paths[f"own_{split}"], inputs=inverted, labels=data.labels)
+    one = finished("adversarial", 0, {**ATTACKED, **paths})
+    assert set(one.result.attacks) == {*ATTACKS, "own"}
+    assert one.result.attacks["own"].detectors["topology"]["clean"].auc > 0.8
+    check_figures("adversarial", [one], ["adversarial_curves", "adversarial_roc"], tmp_path)
+    with pytest.raises(GengapError, match="'own_test' is missing: give both"):
+        run("adversarial", {**ATTACKED, "own_train": paths["own_train"]})
 
 
 def test_attacks_that_fail_are_refused() -> None:

@@ -32,7 +32,7 @@ from gengap.figures.style import (
 )
 from gengap.studies.claims import interval
 from gengap.studies.corneanu2020 import gap_law
-from gengap.studies.corneanu2020.experiments.adversarial import ATTACKS, HARMLESS, AdversarialRun
+from gengap.studies.corneanu2020.experiments.adversarial import HARMLESS, AdversarialRun
 from gengap.studies.corneanu2020.experiments.law import LawRun
 from gengap.studies.corneanu2020.experiments.partitions import (
     GRAPHS,
@@ -52,7 +52,13 @@ TOGETHER = ("dataset", "networks", "train_sizes", "label_corruptions")
 
 OVER_SEEDS = "mean and 95% interval over seeds"
 LABELLED_EPOCHS = (0, 1, 3, 10, 30, 100, 300)
-KINDS = {"clean": "clean", "noisy": "random signs", "fgsm": "FGSM", "pgd": "PGD"}
+KINDS = {
+    "clean": "clean",
+    "noisy": "random signs",
+    "fgsm": "FGSM",
+    "pgd": "PGD",
+    "own": "own images",
+}
 GRAPH_LABELS = {
     "parts": "mean over the parts",
     "means": "parts' mean activations",
@@ -166,10 +172,16 @@ def _by_point(
     figures: dict[str, Figure] = {}
     for label, group in by_point(runs, *together).items():
         for name, figure in figures_of(group).items():
-            if label:
-                figure.suptitle(label)
-            figures[file_name(name, label)] = figure
+            figures[file_name(name, label)] = _titled(figure, label) if label else figure
     return figures
+
+
+@styled
+def _titled(figure: Figure, label: str) -> Figure:
+    """Make room for a title above all axes of a finished figure."""
+    figure.set_layout_engine("constrained")
+    figure.suptitle(label)
+    return figure
 
 
 @dataclass(frozen=True)
@@ -435,11 +447,11 @@ def _scatter(axes: Axes, table: pd.DataFrame, x: NDArray[np.floating], y: str) -
         )
 
 
-def _legend(figure: Figure, table: pd.DataFrame) -> None:
+def _legend(figure: Figure, table: pd.DataFrame, title: str | None = None) -> None:
     colours, marks = _styles(table)
     handles = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
     handles += [_mark(BLACK, marker, name, filled=False) for name, marker in marks.items()]
-    legend_below(figure, handles)
+    legend_below(figure, handles, title)
 
 
 @styled
@@ -463,8 +475,7 @@ def _gap_law(table: pd.DataFrame, omitted: str) -> Figure:
     panels[2].set_title(f"the law: $R^2$ = {fitted.determination:.2f}")
     panels[2].set_xlabel("fitted gap (points)")
     panels[0].set_ylabel("gap (points)")
-    notes_below(figure, [fitted.equation(), *([omitted] if omitted else [])])
-    _legend(figure, table)
+    _legend(figure, table, "\n".join(filter(None, [fitted.equation(), omitted])))
     return figure
 
 
@@ -521,7 +532,7 @@ def _adversarial_curves(runs: Sequence[AdversarialRun]) -> Figure:
     """How the mean Betti curves of single images' graphs differ from those of clean images."""
     figure = new_figure(DOUBLE_COLUMN, 2.6)
     panels = figure.subplots(1, 2)
-    clean, *others = HARMLESS + ATTACKS
+    clean, *others = (*HARMLESS, *runs[0].result.attacks)
     colours = dict(zip(others, PALETTE[1:], strict=False))
     for dimension, axes in enumerate(panels):
         for kind, colour in colours.items():
@@ -540,9 +551,10 @@ def _adversarial_curves(runs: Sequence[AdversarialRun]) -> Figure:
 @styled
 def _adversarial_roc(runs: Sequence[AdversarialRun]) -> Figure:
     """ROC curves of the topological detector and of the network's confidence score."""
-    figure = new_figure(DOUBLE_COLUMN, 2.2 * len(ATTACKS))
-    panels = figure.subplots(len(ATTACKS), len(HARMLESS), squeeze=False, sharex=True, sharey=True)
-    for axes, (attack, kind) in zip(panels.flat, itertools.product(ATTACKS, HARMLESS), strict=True):
+    names = list(runs[0].result.attacks)
+    figure = new_figure(DOUBLE_COLUMN, 2.2 * len(names))
+    panels = figure.subplots(len(names), len(HARMLESS), squeeze=False, sharex=True, sharey=True)
+    for axes, (attack, kind) in zip(panels.flat, itertools.product(names, HARMLESS), strict=True):
         for name, (_, colour, height) in DETECTORS.items():
             detections = [run.result.attacks[attack].detectors[name][kind] for run in runs]
             rates = np.stack([detection.roc for detection in detections])
