@@ -140,6 +140,36 @@ def test_training_curves_of_every_architecture(network: dict[str, Any]) -> None:
     assert not np.array_equal(curves[0], curves[1])
 
 
+def test_cavities_of_lenet_as_published() -> None:
+    """All 1820 neurons, the published recipe, and H2, within the default budget."""
+    settings = curves_settings(
+        dataset={
+            "name": "digits",
+            "train_size": 300,
+            "test_size": 100,
+            "transforms": [{"name": "resize", "size": 28}],
+        },
+        network={"architecture": "lenet_10_20_50"},
+        training={
+            "optimiser": "sgd",
+            "learning_rate": 0.05,
+            "momentum": 0.9,
+            "weight_decay": 5e-4,
+            "batch_size": 30,
+            "epochs": 2,
+            "schedule": {"name": "plateau", "factor": 0.5},
+        },
+        checkpoints=[0, 2],
+        nodes="neurons",
+        inputs=300,
+        max_dim=2,
+    )
+    result = run("training_curves", settings)
+    assert result.nodes == 1820
+    assert (result.summaries["count"][:, 2] > 0).all()
+    assert result.scales["epsilon"].curves[:, 2].max() > 0
+
+
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10"])
 def test_training_curves_of_official_datasets(name: str, shared: Callable[[str], Path]) -> None:
     settings = curves_settings(
@@ -691,7 +721,7 @@ def test_adversarial_detector(change: dict[str, Any], kept: int, tmp_path: Path)
 
 @pytest.mark.slow
 def test_images_of_another_attack_are_detected_from_files(tmp_path: Path) -> None:
-    """Inverted digits, which are nothing like an attack's: told from clean ones with ease."""
+    """Inverted digits, most of which lead the network astray: told from clean ones."""
     paths = {}
     for split, seed in (("train", 1), ("test", 2)):
         data = load("digits", seed=seed, train_size=60, test_size=60).train
@@ -700,10 +730,13 @@ def test_images_of_another_attack_are_detected_from_files(tmp_path: Path) -> Non
         np.savez(paths[f"own_{split}"], inputs=inverted, labels=data.labels)
     one = finished("adversarial", 0, {**ATTACKED, **paths})
     assert set(one.result.attacks) == {*ATTACKS, "own"}
-    assert one.result.attacks["own"].detectors["topology"]["clean"].auc > 0.8
+    assert one.result.attacks["own"].detectors["topology"]["clean"].auc > 0.6
     check_figures("adversarial", [one], ["adversarial_curves", "adversarial_roc"], tmp_path)
     with pytest.raises(GengapError, match="'own_test' is missing: give both"):
         run("adversarial", {**ATTACKED, "own_train": paths["own_train"]})
+    np.savez(tmp_path / "clean.npz", inputs=data.inputs[:8], labels=data.labels[:8])
+    with pytest.raises(GengapError, match=r"of 8 images of .*clean.npz lead the network astray"):
+        run("adversarial", {**ATTACKED, **paths, "own_test": str(tmp_path / "clean.npz")})
 
 
 def test_attacks_that_fail_are_refused() -> None:
