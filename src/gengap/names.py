@@ -154,14 +154,25 @@ ARCHITECTURES: dict[str, tuple[str, ...]] = {
     "conv_6": ("width",),
     "convnet": ("width", "depth"),
     "densenet121": ("growth",),
+    "densenet161": ("growth",),
+    "densenet169": ("growth",),
+    "densenet201": ("growth",),
     "inception": ("width",),
     "lenet": ("activation", "padding", "pooling"),
+    "lenet_10_20_50": (),
     "lenet_300_100": (),
     "masked_dense": ("width", "depth", "kept", "mask_seed"),
     "mlp_mixer": ("width", "depth", "patch"),
     "preresnet": ("width", "depth"),
+    "resnet101": ("width",),
+    "resnet152": ("width",),
     "resnet18": ("width",),
+    "resnet34": ("width",),
+    "resnet50": ("width",),
+    "vgg11": ("width",),
+    "vgg13": ("width",),
     "vgg16": ("width",),
+    "vgg19": ("width",),
     "vit": ("width", "depth", "heads", "patch"),
 }
 """Named architectures, and the keywords of each besides ``input_shape`` and ``classes``."""
@@ -431,7 +442,7 @@ SCHEDULES: dict[str, dict[str, float | tuple[int, ...]]] = {
 FULL_BATCH = "full"
 """The batch size that stands for the whole training set."""
 
-STUDY_FILES = ("weights", "spectra", "eigenvectors", "alignments")
+STUDY_FILES = ("weights", "spectra", "eigenvectors", "alignments", "graphs", "diagrams")
 """What a run of a study writes as files on request."""
 
 SAMPLINGS = ("importance", "uniform")

@@ -13,12 +13,14 @@ from gengap.activations import node_activations
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.networks import build, weight_layers
-from gengap.networks.architectures.densenet121 import DenseLayer
+from gengap.networks.architectures.densenet import DenseLayer
 from gengap.training import Recipe, train
 
 SMALL = {
     "lenet_300_100": {},
     "lenet": {},
+    "vgg11": {"width": 4},
+    "resnet50": {"width": 4},
     "conv_2": {"width": 4},
     "conv_4": {"width": 4},
     "conv_6": {"width": 4},
@@ -46,6 +48,66 @@ def test_sizes_for_cifar(name: str, parameters: int) -> None:
     with torch.device("meta"):
         network = build(spec)
     assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "published", "features"),
+    [
+        # As torchvision publishes them for ImageNet, and the features before the last layer.
+        ("resnet34", 21_797_672, 512),
+        ("resnet50", 25_557_032, 2048),
+        ("resnet101", 44_549_160, 2048),
+        ("resnet152", 60_192_808, 2048),
+        ("densenet121", 7_978_856, 1024),
+        ("densenet161", 28_681_000, 2208),
+        ("densenet169", 14_149_480, 1664),
+        ("densenet201", 20_013_928, 1920),
+    ],
+)
+def test_deeper_networks_have_the_published_sizes(name: str, published: int, features: int) -> None:
+    """With a 3x3 stem instead of the 7x7 one, and 10 classes instead of 1000.
+
+    A DenseNet's stem has no batch normalisation here, as is usual for CIFAR.
+    """
+    with torch.device("meta"):
+        network = build({"architecture": name, "input_shape": [32, 32, 3], "classes": 10})
+    stem = 96 if name == "densenet161" else 64
+    expected = published - stem * 3 * (7 * 7 - 3 * 3) - (features + 1) * (1000 - 10)
+    expected -= 2 * stem if name.startswith("densenet") else 0
+    assert sum(parameter.numel() for parameter in network.parameters()) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [("vgg11", 132_868_840), ("vgg13", 133_053_736), ("vgg19", 143_678_248)],
+)
+def test_vggs_have_the_published_sizes(name: str, published: int) -> None:
+    """As torchvision publishes them, with one dense layer instead of its three."""
+    with torch.device("meta"):
+        network = build({"architecture": name, "input_shape": [32, 32, 3], "classes": 10})
+    three = (25088 + 1) * 4096 + (4096 + 1) * 4096 + (4096 + 1) * 1000
+    expected = published - three + (512 + 1) * 10
+    assert sum(parameter.numel() for parameter in network.parameters()) == expected
+
+
+def test_lenet_as_published() -> None:
+    """21,840 weights and 1820 neurons after pooling, those of a direct loop over torch's layers."""
+    network = build({"architecture": "lenet_10_20_50", "input_shape": [28, 28, 1], "classes": 10})
+    assert sum(parameter.numel() for parameter in network.parameters()) == 21_840
+    images = np.random.default_rng(0).random((3, 28, 28, 1), dtype=np.float32)
+    nodes = node_activations(network, images, "neurons")
+    assert [size for _, size in nodes.layers] == [1440, 320, 50, 10]
+    weights = dict(network.named_parameters())
+    values = torch.from_numpy(images).permute(0, 3, 1, 2)
+    for layer in ("conv1", "conv2"):
+        values = functional.conv2d(values, weights[f"{layer}.weight"], weights[f"{layer}.bias"])
+        values = functional.relu(functional.max_pool2d(values, 2))
+    pooled = nodes.activations[1440:1760]
+    # Channels last, as all layers of neurons here.
+    expected = values.permute(0, 2, 3, 1).flatten(1).T.detach().numpy()
+    np.testing.assert_allclose(pooled, expected, atol=1e-5)
+    with pytest.raises(GengapError, match="of 16 or more"):
+        build({"architecture": "lenet_10_20_50", "input_shape": [8, 8, 1], "classes": 10})
 
 
 @pytest.mark.parametrize(

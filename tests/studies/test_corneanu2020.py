@@ -22,7 +22,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
-from gengap.datasets import Dataset, Split
+from gengap.datasets import Dataset, Split, load
 from gengap.datasets.registry import DATASETS, Official
 from gengap.errors import GengapError
 from gengap.figures import save
@@ -35,7 +35,7 @@ from gengap.studies.corneanu2020.claims import _nonzero
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
 from gengap.studies.corneanu2020.experiments import adversarial, law, partitions, training_curves
 from gengap.studies.corneanu2020.experiments.adversarial import ATTACKS, DETECTORS, HARMLESS
-from gengap.studies.corneanu2020.experiments.partitions import GRAPHS, KEYS, PARTITIONS
+from gengap.studies.corneanu2020.experiments.partitions import GRAPHS, PARTITIONS, keys
 from gengap.studies.corneanu2020.experiments.training_curves import RULES, Checkpoint, Scale
 from gengap.studies.outcomes import AnyRun, Run, write_outcome
 from gengap.studies.running import (
@@ -138,6 +138,36 @@ def test_training_curves_of_every_architecture(network: dict[str, Any]) -> None:
     assert list(result.summaries) == list(SUMMARIES)
     assert all(np.isfinite(values).all() for values in result.summaries.values())
     assert not np.array_equal(curves[0], curves[1])
+
+
+def test_cavities_of_lenet_as_published() -> None:
+    """All 1820 neurons, the published recipe, and H2, within the default budget."""
+    settings = curves_settings(
+        dataset={
+            "name": "digits",
+            "train_size": 300,
+            "test_size": 100,
+            "transforms": [{"name": "resize", "size": 28}],
+        },
+        network={"architecture": "lenet_10_20_50"},
+        training={
+            "optimiser": "sgd",
+            "learning_rate": 0.05,
+            "momentum": 0.9,
+            "weight_decay": 5e-4,
+            "batch_size": 30,
+            "epochs": 2,
+            "schedule": {"name": "plateau", "factor": 0.5},
+        },
+        checkpoints=[0, 2],
+        nodes="neurons",
+        inputs=300,
+        max_dim=2,
+    )
+    result = run("training_curves", settings)
+    assert result.nodes == 1820
+    assert (result.summaries["count"][:, 2] > 0).all()
+    assert result.scales["epsilon"].curves[:, 2].max() > 0
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10"])
@@ -389,7 +419,7 @@ def test_partitions_of_a_network(
     for moment in (result.start, result.end):
         graphs = [moment.graph(*pair) for pair in itertools.product(PARTITIONS, GRAPHS)]
         for graph in (moment.whole, moment.sampled, *graphs):
-            assert list(graph) == KEYS
+            assert list(graph) == keys(1)
             assert all(0 <= value <= 0.3 for value in graph.values())
     end = result.end
     assert end.partitions["structure"].count == len(sizes)
@@ -456,6 +486,37 @@ def test_large_networks_of_the_law_are_sampled() -> None:
     assert sampled.summaries["life.H0"] != whole.summaries["life.H0"]
 
 
+def test_parts_and_subparts_at_each_epoch_with_one_partition_kept(tmp_path: Path) -> None:
+    """Four parts of 42 nodes, those of the last epoch at every epoch, each cut in two again."""
+    settings = {
+        **PARTS,
+        "training": {**ADAM, "epochs": 2},
+        "checkpoints": [0, 1, 2],
+        "parts": 4,
+        "subparts": 2,
+        "kept": True,
+        "max_dim": 2,
+        "shortest_bar": 0.0,
+    }
+    one = finished("partitions", 0, settings)
+    assert list(one.result.moments) == ["0", "1", "2"]
+    for moment in one.result.moments.values():
+        kept = moment.partitions["communities"]
+        assert kept.count == 4
+        assert kept.curves.shape == (4, 3, 61)
+        # At epsilon 0 every node of a part is a component by itself, but for equal activations.
+        assert (kept.curves[:, 0, 0] <= 1).all()
+        assert set(moment.graph("communities", "subparts")) == set(keys(2))
+        # The graph of two means has at most one bar, from 0 to half their distance.
+        assert moment.graph("communities", "subparts")["life.H0"] <= 0.3
+    other = finished("partitions", 0, {**settings, "kept": False})
+    curves, others = (run.result.end.partitions["communities"].curves for run in (one, other))
+    np.testing.assert_array_equal(curves, others)
+    first, elsewhere = (run.result.start.partitions["communities"].curves for run in (one, other))
+    assert not np.array_equal(first, elsewhere)
+    check_figures("partitions", [one], ["partitions", "parts_in_training"], tmp_path)
+
+
 def test_graphs_over_the_budget_are_left_out() -> None:
     settings = {
         **PARTS,
@@ -505,6 +566,83 @@ def test_the_law_over_a_grid(tmp_path: Path) -> None:
     assert "dataset" not in gap_law.errors(table)
     one = plot_experiment("corneanu2020", "law", runs[:2])
     assert len(one["law_errors"].axes) == 2
+
+
+def test_figures_are_grouped_by_the_grid(tmp_path: Path) -> None:
+    """Three networks and two fractions of corrupted labels: figures by network, columns by label.
+
+    The architectures' curves are not averaged: each figure shows those of its own runs.
+    """
+    runs = []
+    for height, network in enumerate(("lenet", "conv_2", "conv_4")):
+        for corruption in (0.0, 0.5):
+            for seed in range(2):
+                one = curves_run(seed, corruption, (0.3, 0.2), (0.1, 0.4))
+                one.result.scales["epsilon"].curves[:] = height
+                settings = replace(one.settings, network={"architecture": network})
+                runs.append(replace(one, settings=settings))
+    figures = plot_experiment("corneanu2020", "training_curves", runs)
+    assert len(figures) == 3 * 6
+    for height, network in enumerate(("lenet", "conv_2", "conv_4")):
+        figure = figures[f"betti_1_{network}"]
+        titles = [axes.get_title() for axes in figure.axes]
+        assert titles[:2] == ["true labels", "50% of the labels corrupted"]
+        assert figure.get_suptitle() == network
+        for line in figure.axes[0].lines:
+            np.testing.assert_array_equal(line.get_ydata(), height)
+        save(figure, tmp_path / f"{network}.png")
+
+
+def test_betti_curves_of_chosen_epochs_as_counts() -> None:
+    runs = [curves_run(seed, 0.0, (0.3, 0.2), (0.1, 0.4)) for seed in range(2)]
+    for one in runs:
+        one.result.scales["epsilon"].curves[:] = np.arange(3)[:, None, None]
+    plotting = {"epochs": [2], "counts": True}
+    figure = plot_experiment("corneanu2020", "training_curves", runs, plotting)["betti_1"]
+    (line,) = figure.axes[0].lines
+    # Two per node of 100 nodes.
+    np.testing.assert_array_equal(line.get_ydata(), 200)
+    with pytest.raises(GengapError, match="names 7, which is no checkpoint: choose among 0, 1, 2"):
+        plot_experiment("corneanu2020", "training_curves", runs, {"epochs": [7]})
+
+
+def test_networks_without_loops_are_left_out_of_the_law_and_counted(tmp_path: Path) -> None:
+    """Two of 8 networks have no bar in H1: their zeros do not enter the fit."""
+    runs = [law_run(seed, 1.0) for seed in range(3)]
+    whole = gap_law.Law.fitted([one.result for one in runs])
+    expected = LinearRegression().fit(
+        np.concatenate(
+            [
+                np.column_stack(
+                    [one.result.summaries[f"{name}.H1"] for name in ("life", "midlife")]
+                )
+                for one in runs
+            ]
+        ),
+        np.concatenate([one.result.gap for one in runs]),
+    )
+    assert whole.constant == pytest.approx(expected.intercept_)
+    np.testing.assert_allclose([whole.life, whole.midlife], expected.coef_)
+    assert (whole.networks, whole.left_out) == (24, 0)
+    for values in runs[0].result.summaries.values():
+        values[:2] = 0
+    runs[0].result.gap[:2] = 1.0
+    without = gap_law.Law.fitted([one.result for one in runs])
+    assert (without.networks, without.left_out) == (22, 2)
+    # The law of the other networks is exact up to 1e-4.
+    assert without.gap(0.5, 0.25) == pytest.approx(0.3, abs=2e-4)
+    assert without.equation() == "gap = 30.0 +10 life -20 midlife"
+    assert len(gap_law.networks_table(runs)) == 22
+    sentence = "2 of 24 networks have no bar in H1, and are left out"
+    assert gap_law.left_out_sentence(runs) == sentence
+    assert sentence in evaluate_claims("corneanu2020", {"law": runs})[0].measured
+    figures = plot_experiment("corneanu2020", "law", runs)
+    assert sentence in figures["gap_law"].legends[0].get_title().get_text()
+    line = figures["gap_law"].axes[2].lines[0]
+    np.testing.assert_array_equal(line.get_xdata(), line.get_ydata())
+    save(figures["gap_law"], tmp_path / "gap_law.png")
+    with pytest.raises(GengapError, match="only 3 networks have a bar in H1"):
+        gap_law.Law.of_table(gap_law.networks_table(runs)[:3])
 
 
 def grid_table() -> pd.DataFrame:
@@ -579,6 +717,26 @@ def test_adversarial_detector(change: dict[str, Any], kept: int, tmp_path: Path)
         assert 0 <= result.attacks[attack].detectors[detector][kind].auc <= 1
     check_figures("adversarial", runs, ["adversarial_curves", "adversarial_roc"], tmp_path)
     assert len(evaluate_claims("corneanu2020", {"adversarial": runs})) == 3
+
+
+@pytest.mark.slow
+def test_images_of_another_attack_are_detected_from_files(tmp_path: Path) -> None:
+    """Inverted digits, most of which lead the network astray: told from clean ones."""
+    paths = {}
+    for split, seed in (("train", 1), ("test", 2)):
+        data = load("digits", seed=seed, train_size=60, test_size=60).train
+        paths[f"own_{split}"] = str(tmp_path / f"{split}.npz")
+        inverted = data.inputs.max() - data.inputs
+        np.savez(paths[f"own_{split}"], inputs=inverted, labels=data.labels)
+    one = finished("adversarial", 0, {**ATTACKED, **paths})
+    assert set(one.result.attacks) == {*ATTACKS, "own"}
+    assert one.result.attacks["own"].detectors["topology"]["clean"].auc > 0.6
+    check_figures("adversarial", [one], ["adversarial_curves", "adversarial_roc"], tmp_path)
+    with pytest.raises(GengapError, match="'own_test' is missing: give both"):
+        run("adversarial", {**ATTACKED, "own_train": paths["own_train"]})
+    np.savez(tmp_path / "clean.npz", inputs=data.inputs[:8], labels=data.labels[:8])
+    with pytest.raises(GengapError, match=r"of 8 images of .*clean.npz lead the network astray"):
+        run("adversarial", {**ATTACKED, **paths, "own_test": str(tmp_path / "clean.npz")})
 
 
 def test_attacks_that_fail_are_refused() -> None:
@@ -762,14 +920,14 @@ def test_claims_about_parts_by_hand() -> None:
 
     def moment(whole: float, lives: Sequence[float]) -> partitions.Moment:
         graphs = {kind: {"life.H0": life} for kind, life in zip(GRAPHS, lives, strict=True)}
-        parts = {name: partitions.Partition(2, graphs) for name in PARTITIONS}
+        parts = {name: partitions.Partition(2, graphs, None) for name in PARTITIONS}
         return partitions.Moment({"life.H0": whole}, {}, {}, {}, parts)
 
     settings = build_settings(partitions.Settings, PARTS, "")
     runs = []
     for seed in range(3):
         end = moment(0.1, [life + 0.001 * seed for life in (0.15, 0.25, 0.15, 0.25)])
-        runs.append(Run(seed, settings, partitions.Result(moment(0.2, [0.2] * 4), end)))
+        runs.append(Run(seed, settings, partitions.Result({"0": moment(0.2, [0.2] * 4), "1": end})))
     assert (
         summarised(evaluate_claims("corneanu2020", {"partitions": runs}))
         == [
@@ -790,10 +948,14 @@ def law_run(seed: int, sign: float) -> Run[law.Settings, law.Result]:
         test_accuracy=np.zeros(8),
         log_parameters=rng.random(8),
         margin=rng.random(8),
-        summaries={"life.H1": life, "midlife.H1": midlife},
+        summaries={"life.H1": life, "midlife.H1": midlife, "count.H1": np.ones(8)},
         size=np.full(8, 60),
         corruption=np.zeros(8),
         architecture=np.array(list("abcd") * 2),
+        inputs=30,
+        nodes_at_most=None,
+        largest_epsilon=0.3,
+        shortest_bar=0.02,
     )
     return Run(seed, build_settings(law.Settings, LAW, ""), result)
 

@@ -24,6 +24,7 @@ from gengap.topology.budget import OverBudgetError, check_matrix
 from gengap.topology.partitions import (
     by_structure,
     communities,
+    cut,
     equal_chunks,
     partition_divergences,
     partition_means,
@@ -214,3 +215,26 @@ def test_activations_in_any_form_give_the_same_graphs(form: Callable[[Any], Any]
     np.testing.assert_array_equal(
         discriminative_nodes(given, right), discriminative_nodes(activations, right)
     )
+
+
+def test_a_graph_is_cut_into_a_given_number_of_parts() -> None:
+    """Four planted groups of 10 nodes, in any order, with few edges between them, or none."""
+    rng = np.random.default_rng(0)
+    groups = rng.permutation(np.repeat(np.arange(4), 10))
+    apart = np.where(groups[:, None] == groups, 0.1, 0.9)
+    np.fill_diagonal(apart, 0)
+    strays = rng.random((40, 40)) < 0.03
+    lengths = np.where(strays | strays.T, 0.4, apart)
+    np.fill_diagonal(lengths, 0)
+    for graph in (lengths, apart):
+        parts = cut(graph, 4)
+        assert [len(set(groups[part])) for part in parts] == [1] * 4
+        assert [len(part) for part in parts] == [10] * 4
+    # Nodes without any edge are divided as well.
+    for count in (1, 3, 7):
+        sizes = [len(part) for part in cut(np.ones((40, 40)) - np.eye(40), count)]
+        assert len(sizes) == count
+        assert sum(sizes) == 40
+        assert max(sizes) - min(sizes) <= 1
+    with pytest.raises(GengapError, match="40 nodes are to be cut into 41 parts"):
+        cut(lengths, 41)

@@ -15,6 +15,8 @@ from gengap.cli import (
     dashboard,
     describe,
     eigenvalues,
+    graph,
+    law,
     measure,
     predict,
     reference,
@@ -30,6 +32,8 @@ COMMANDS = (
     score.COMMAND,
     eigenvalues.COMMAND,
     alignment.COMMAND,
+    graph.COMMAND,
+    law.COMMAND,
     dashboard.COMMAND,
     completion.COMMAND,
 )

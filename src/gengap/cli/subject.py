@@ -41,10 +41,10 @@ NOT_BESIDE_A_FOLDER = {
 """Arguments that have no place beside a network's folder of a task, which holds all that."""
 
 
-def add_network(parser: ArgumentParser) -> None:
-    """Add the arguments that name a network with its weights."""
+def add_network(parser: ArgumentParser, *, required: bool = True) -> None:
+    """Add the arguments that name a network with its weights, which may be required."""
     add = parser.add_argument
-    add("spec", metavar="SPEC", help=SPEC_HELP)
+    add("spec", metavar="SPEC", nargs=None if required else "?", help=SPEC_HELP)
     add(
         "weights",
         metavar="WEIGHTS",

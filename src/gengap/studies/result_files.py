@@ -45,10 +45,14 @@ class ResultFiles:
     ``spectra``       ``eigenvalues.npy``: all eigenvalues that were computed, descending
     ``eigenvectors``  ``eigenvectors.npy``: a column for each of them, float64
     ``alignments``    ``alignments.npy``: of each training input with each of them
+    ``graphs``        ``graph_<k>.npy``: the functional graph (n, n) at epoch k, 1 - abs(r), float32
+    ``diagrams``      ``diagrams_<k>.npz``: its bars by scale and dimension, such as ``epsilon_H1``;
+                      ``summaries.csv``: life, midlife and other summaries by epoch and dimension
     ================= ===========================================================================
 
     The spec, the weights and the data are what ``gengap eigenvalues``, ``gengap alignment`` and
-    ``gengap measure`` take. Whatever else an experiment keeps is in its outcome.
+    ``gengap measure`` take; a graph is what ``gengap graph`` takes. Whatever else an experiment
+    keeps is in its outcome.
 
     Attributes:
         folder: of the run.
@@ -68,6 +72,40 @@ class ResultFiles:
             name = {"spectra": "eigenvalues"}.get(kind, kind)
             with writing(self.folder / network / f"{name}.npy") as part, part.open("wb") as file:
                 np.save(file, array, allow_pickle=False)
+
+    def write_graph(
+        self,
+        network: str,
+        moment: str | int,
+        graph: NDArray[np.float32],
+        diagrams: Mapping[str, Sequence[NDArray[np.floating]]],
+    ) -> None:
+        """Write a functional graph and its diagrams, those of the two that were asked for.
+
+        Args:
+            network: whose graph it is.
+            moment: of its training, such as the epoch.
+            graph: (n, n) lengths.
+            diagrams: by scale, per dimension, (bars, 2) births and deaths.
+        """
+        folder = self.folder / network
+        if "graphs" in self.kinds:
+            with writing(folder / f"graph_{moment}.npy") as part, part.open("wb") as file:
+                np.save(file, graph, allow_pickle=False)
+        if "diagrams" in self.kinds:
+            arrays: dict[str, Any] = {
+                f"{scale}_H{dimension}": bars
+                for scale, dimensions in diagrams.items()
+                for dimension, bars in enumerate(dimensions)
+            }
+            with writing(folder / f"diagrams_{moment}.npz") as part, part.open("wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+
+    def write_summaries(self, network: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write summaries of diagrams as a table, if diagrams were asked for."""
+        if "diagrams" in self.kinds:
+            with writing(self.folder / network / "summaries.csv") as part:
+                pd.DataFrame(rows).to_csv(part, index=False)
 
     def write_network(
         self,

@@ -166,6 +166,8 @@ def sampled_summaries(
     draws: int,
     rng: np.random.Generator,
     max_dim: int = 2,
+    eps_max: float = EPS_MAX,
+    shortest: float = SHORTEST,
     budget: Budget | None = None,
 ) -> pd.DataFrame:
     """Average ``graph_summaries`` over random samples of nodes, for large networks.
@@ -176,6 +178,8 @@ def sampled_summaries(
         draws: number of independent samples, at least 2.
         rng: draws the nodes.
         max_dim: the highest dimension of homology, 0 to 3.
+        eps_max: largest epsilon, as for ``dipha_bars``.
+        shortest: bars whose life, in epsilon, is shorter are dropped.
         budget: 300 CPU seconds and 4 GiB for each sample by default.
 
     Returns:
@@ -201,7 +205,9 @@ def sampled_summaries(
         graph_summaries(
             values[np.sort(rng.choice(len(values), nodes, replace=False))],
             max_dim,
-            budget=budget,
+            eps_max,
+            shortest,
+            budget,
         )
         for _ in range(draws)
     ]

@@ -74,8 +74,9 @@ def by_structure(layers: Sequence[int], together: int = 1) -> Parts:
 def communities(dissimilarity: npt.ArrayLike, rng: np.random.Generator) -> Parts:
     """Find communities of the graph that joins nodes with |r| > 0.5, by Louvain's method.
 
-    The published code cuts the same graph with METIS into a given number of parts; communities
-    choose their number by modularity. Nodes without neighbours form one part, the last.
+    The published code cuts the same graph with METIS into a given number of parts, as
+    :func:`cut` does; communities choose their number by modularity. Nodes without neighbours form
+    one part, the last.
 
     Args:
         dissimilarity: (n, n) 1 - |r|.
@@ -86,8 +87,7 @@ def communities(dissimilarity: npt.ArrayLike, rng: np.random.Generator) -> Parts
     """
     import networkx  # slow to import, and only this partition needs it
 
-    joined = square_matrix(dissimilarity) < 1 - STRONG_CORRELATION
-    np.fill_diagonal(joined, False)
+    joined = _joined(dissimilarity)
     alone = np.flatnonzero(~joined.any(axis=1))
     graph = networkx.Graph()
     graph.add_edges_from(np.argwhere(np.triu(joined)).tolist())
@@ -99,6 +99,59 @@ def communities(dissimilarity: npt.ArrayLike, rng: np.random.Generator) -> Parts
     parts = [np.array(sorted(part), dtype=np.int64) for part in groups]
     parts.sort(key=lambda part: int(part[0]))
     return [*parts, alone] if len(alone) else parts
+
+
+def cut(dissimilarity: npt.ArrayLike, parts: int) -> Parts:
+    """Cut the graph that joins nodes with |r| > 0.5 into a given number of parts.
+
+    By recursive spectral bisection (Simon, "Partitioning of unstructured problems for parallel
+    processing", 1991): nodes are ordered by the eigenvector of the second smallest eigenvalue of
+    the graph's Laplacian, and divided there, so that few edges are cut. METIS, which the published
+    code uses, bisects recursively too.
+
+    Args:
+        dissimilarity: (n, n) 1 - |r|.
+        parts: their number, at most n.
+
+    Returns:
+        Parts whose sizes differ little, each ascending, ordered by their first nodes.
+
+    Raises:
+        GengapError: there are fewer nodes than parts.
+    """
+    joined = _joined(dissimilarity)
+    parts = whole_number(parts, "parts", 1)
+    if parts > len(joined):
+        raise GengapError(
+            f"{len(joined)} nodes are to be cut into {parts} parts: give at most as many as nodes."
+        )
+    return sorted(_bisected(joined, np.arange(len(joined)), parts), key=lambda part: int(part[0]))
+
+
+def _bisected(joined: NDArray[np.bool_], nodes: NDArray[np.int64], parts: int) -> Parts:
+    """Cut the graph of some nodes into so many parts."""
+    from scipy.linalg import eigh
+
+    if parts == 1:
+        return [np.sort(nodes)]
+    first = parts // 2
+    within = joined[np.ix_(nodes, nodes)].astype(np.float64)
+    degrees = within.sum(axis=1)
+    # The constant vector, of eigenvalue 0, is moved above all others, whose least is then wanted.
+    laplacian = np.diag(degrees) - within + (2 * degrees.max() + 1) / len(nodes)
+    order = np.argsort(eigh(laplacian, subset_by_index=[0, 0])[1][:, 0], kind="stable")
+    size = round(len(nodes) * first / parts)
+    return [
+        *_bisected(joined, nodes[order[:size]], first),
+        *_bisected(joined, nodes[order[size:]], parts - first),
+    ]
+
+
+def _joined(dissimilarity: npt.ArrayLike) -> NDArray[np.bool_]:
+    """Return which nodes are joined by |r| > 0.5, (n, n)."""
+    joined = square_matrix(dissimilarity) < 1 - STRONG_CORRELATION
+    np.fill_diagonal(joined, False)
+    return joined
 
 
 def partition_means(

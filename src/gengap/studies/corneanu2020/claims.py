@@ -248,14 +248,16 @@ def _of_the_law(runs: Sequence[LawRun]) -> list[Claim]:
         for zoo, tables in zoos.items()
         for name in ("life", "midlife")
     }
-    sizes = " and ".join(f"{len(tables[0])} ({zoo})" for zoo, tables in zoos.items())
+    sizes = " and ".join(f"{max(map(len, tables))} ({zoo})" for zoo, tables in zoos.items())
     intervals = listed(correlations, separator="; ")
+    sentence = gap_law.left_out_sentence(runs)
+    omitted = f" {sentence}." if sentence else ""
     judged = [
         Claim(
             "Life and midlife are correlated with the gap, whatever the sign",
             LAW,
             "Pearson correlations, of which no interval may include 0, on either side of it, over "
-            f"the networks of a seed, {sizes}: {intervals}.",
+            f"the networks of a seed, {sizes}: {intervals}.{omitted}",
             _nonzero(correlations),
             correlations,
         )

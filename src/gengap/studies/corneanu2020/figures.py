@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import matplotlib
 import numpy as np
@@ -14,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
+from gengap.errors import GengapError
 from gengap.figures.style import (
     BLACK,
     DOUBLE_COLUMN,
@@ -29,17 +32,33 @@ from gengap.figures.style import (
 )
 from gengap.studies.claims import interval
 from gengap.studies.corneanu2020 import gap_law
-from gengap.studies.corneanu2020.experiments.adversarial import ATTACKS, HARMLESS, AdversarialRun
+from gengap.studies.corneanu2020.experiments.adversarial import HARMLESS, AdversarialRun
 from gengap.studies.corneanu2020.experiments.law import LawRun
-from gengap.studies.corneanu2020.experiments.partitions import GRAPHS, PARTITIONS, PartitionsRun
+from gengap.studies.corneanu2020.experiments.partitions import (
+    GRAPHS,
+    PARTITIONS,
+    Moment,
+    PartitionsRun,
+    Summaries,
+)
 from gengap.studies.corneanu2020.experiments.training_curves import CurvesRun
-from gengap.studies.outcomes import group_runs
+from gengap.studies.corneanu2020.grids import by_point, file_name
+from gengap.studies.outcomes import RunT, group_runs
 from gengap.studies.plotting import plot_band
 from gengap.topology.betti import smoothed
 
+TOGETHER = ("dataset", "networks", "train_sizes", "label_corruptions")
+"""Settings of the law whose values are marks of one figure."""
+
 OVER_SEEDS = "mean and 95% interval over seeds"
 LABELLED_EPOCHS = (0, 1, 3, 10, 30, 100, 300)
-KINDS = {"clean": "clean", "noisy": "random signs", "fgsm": "FGSM", "pgd": "PGD"}
+KINDS = {
+    "clean": "clean",
+    "noisy": "random signs",
+    "fgsm": "FGSM",
+    "pgd": "PGD",
+    "own": "own images",
+}
 GRAPH_LABELS = {
     "parts": "mean over the parts",
     "means": "parts' mean activations",
@@ -56,8 +75,16 @@ DETECTORS = {
 """Label, colour and height of the AUC's text, by detector."""
 
 
+FigureOf = Callable[[Sequence[RunT]], Mapping[str, Figure]]
+"""Makes figures by name of runs that differ in their seeds alone."""
+
+
 def training_curves(
-    runs: Sequence[CurvesRun], *, smoothing: float | None = None
+    runs: Sequence[CurvesRun],
+    *,
+    smoothing: float | None = None,
+    epochs: Sequence[int] | None = None,
+    counts: bool = False,
 ) -> dict[str, Figure]:
     """Plot the Betti curves of each dimension, their summaries, and accuracies with the stops.
 
@@ -65,39 +92,116 @@ def training_curves(
         runs: finished runs.
         smoothing: standard deviation in grid points of a window over the plotted Betti curves, to
             look at only; None for none.
+        epochs: checkpoints whose Betti curves are shown; None for all.
+        counts: whether Betti curves count cavities, instead of cavities per node.
 
     Returns:
-        ``betti_0``, ``betti_1``, ..., ``life_and_midlife`` and ``early_stopping``.
+        ``betti_0``, ``betti_1``, ..., ``life_and_midlife`` and ``early_stopping`` for each point of
+        the grid but for its label corruptions, which are columns of one figure.
+
+    Raises:
+        GengapError: an epoch is no checkpoint.
     """
-    dimensions = range(runs[0].result.dimensions)
-    return {
-        **{f"betti_{dim}": _betti_curves(runs, dim, smoothing) for dim in dimensions},
-        "life_and_midlife": _life_and_midlife(runs),
-        "early_stopping": _early_stopping(runs),
-    }
+    look = _CurvesLook(smoothing, epochs, counts)
+
+    def of_point(group: Sequence[CurvesRun]) -> dict[str, Figure]:
+        return {
+            **{
+                f"betti_{dim}": _betti_curves(group, dim, look)
+                for dim in range(group[0].result.dimensions)
+            },
+            "life_and_midlife": _life_and_midlife(group),
+            "early_stopping": _early_stopping(group),
+        }
+
+    return _by_point(runs, of_point, "label_corruption")
 
 
 def partitions(runs: Sequence[PartitionsRun]) -> dict[str, Figure]:
-    """Plot the average life in H0 of every graph at the start and at the end of training."""
-    return {"partitions": _partitions(runs)}
+    """Plot the average life in H0 of every graph, at the start and at the end of training.
+
+    Returns:
+        ``partitions`` and, with more checkpoints, ``parts_in_training``, for each point of the
+        grid.
+    """
+
+    def of_point(group: Sequence[PartitionsRun]) -> dict[str, Figure]:
+        figures = {"partitions": _partitions(group)}
+        if len(group[0].result.moments) > 2:
+            figures["parts_in_training"] = _parts_in_training(group)
+        return figures
+
+    return _by_point(runs, of_point)
 
 
 def law(runs: Sequence[LawRun]) -> dict[str, Figure]:
-    """Plot the gap against life and midlife, predicted test accuracies, and the models' errors."""
-    table = gap_law.networks_table(runs)
-    return {
-        "gap_law": _gap_law(table),
-        "predicted_accuracy": _predicted_accuracy(table),
-        "law_errors": _law_errors(table),
-    }
+    """Plot the gap against life and midlife, predicted test accuracies, and the models' errors.
+
+    Returns:
+        ``gap_law``, ``predicted_accuracy`` and ``law_errors`` of networks of all datasets,
+        architectures, sizes and label corruptions together; other settings of the grid have figures
+        of their own.
+    """
+
+    def of_point(group: Sequence[LawRun]) -> dict[str, Figure]:
+        table, omitted = gap_law.networks_table(group), gap_law.left_out_sentence(group)
+        return {
+            "gap_law": _gap_law(table, omitted),
+            "predicted_accuracy": _predicted_accuracy(table),
+            "law_errors": _law_errors(table),
+        }
+
+    return _by_point(runs, of_point, *TOGETHER)
 
 
 def adversarial(runs: Sequence[AdversarialRun]) -> dict[str, Figure]:
     """Plot the mean Betti curves of each kind of image, and the detectors' ROC curves."""
-    return {
-        "adversarial_curves": _adversarial_curves(runs),
-        "adversarial_roc": _adversarial_roc(runs),
-    }
+    return _by_point(
+        runs,
+        lambda group: {
+            "adversarial_curves": _adversarial_curves(group),
+            "adversarial_roc": _adversarial_roc(group),
+        },
+    )
+
+
+def _by_point(
+    runs: Sequence[RunT], figures_of: FigureOf[RunT], *together: str
+) -> dict[str, Figure]:
+    """Figures of each point of the grid; with several, their names and titles say which."""
+    figures: dict[str, Figure] = {}
+    for label, group in by_point(runs, *together).items():
+        for name, figure in figures_of(group).items():
+            figures[file_name(name, label)] = _titled(figure, label) if label else figure
+    return figures
+
+
+@styled
+def _titled(figure: Figure, label: str) -> Figure:
+    """Make room for a title above all axes of a finished figure."""
+    figure.set_layout_engine("constrained")
+    figure.suptitle(label)
+    return figure
+
+
+@dataclass(frozen=True)
+class _CurvesLook:
+    """How Betti curves are shown, see :func:`training_curves`."""
+
+    smoothing: float | None
+    epochs: Sequence[int] | None
+    counts: bool
+
+    def shown(self, epochs: NDArray[np.integer]) -> list[int]:
+        """The places of the checkpoints that are shown."""
+        places = {int(epoch): place for place, epoch in enumerate(epochs)}
+        wanted = list(places) if self.epochs is None else list(self.epochs)
+        if missing := [epoch for epoch in wanted if epoch not in places]:
+            raise GengapError(
+                f"The setting 'epochs' of the figures names {missing[0]}, which is no checkpoint: "
+                f"choose among {', '.join(map(str, places))}."
+            )
+        return [places[epoch] for epoch in wanted]
 
 
 def _by_corruption(runs: Sequence[CurvesRun]) -> dict[float, list[CurvesRun]]:
@@ -140,18 +244,22 @@ def _mark(colour: str, marker: str, label: str, *, filled: bool = True) -> Line2
 
 
 @styled
-def _betti_curves(runs: Sequence[CurvesRun], dimension: int, smoothing: float | None) -> Figure:
-    """Betti curves of one dimension at every checkpoint, over epsilon and over density."""
+def _betti_curves(runs: Sequence[CurvesRun], dimension: int, look: _CurvesLook) -> Figure:
+    """Betti curves of one dimension at checkpoints, over epsilon and over density."""
     figure, panels = _panels(runs, 2, 4.2)
-    epochs = runs[0].result.epochs
+    places = look.shown(runs[0].result.epochs)
+    epochs = runs[0].result.epochs[places]
     colours = matplotlib.colormaps[ORDERED](np.linspace(0, 0.95, len(epochs)))
     for column, group in zip(panels.T, _by_corruption(runs).values(), strict=True):
         for axes, name in zip(column, SCALE_COLOURS, strict=True):
-            scales = [run.result.scales[name] for run in group]
-            mean = np.mean([scale.curves[:, dimension] for scale in scales], axis=0)
-            grid = scales[0].grid
-            for curve, colour in zip(mean, colours, strict=True):
-                shown = curve if smoothing is None else smoothed(curve, smoothing)
+            curves = [
+                run.result.scales[name].curves[places, dimension]
+                * (run.result.nodes if look.counts else 1)
+                for run in group
+            ]
+            grid = group[0].result.scales[name].grid
+            for curve, colour in zip(np.mean(curves, axis=0), colours, strict=True):
+                shown = curve if look.smoothing is None else smoothed(curve, look.smoothing)
                 axes.plot(grid, shown, color=colour)
             axes.set_xlim(grid[0], grid[-1])
         column[0].set_xlabel("ε = (1 − |r|) / 2")
@@ -159,12 +267,12 @@ def _betti_curves(runs: Sequence[CurvesRun], dimension: int, smoothing: float | 
         column[1].set_xscale("log")
     _from_zero(panels)
     for axes in panels[:, 0]:
-        axes.set_ylabel(f"$\\beta_{dimension}$ per node")
+        axes.set_ylabel(f"$\\beta_{dimension}$" + ("" if look.counts else " per node"))
     handles = [
         Line2D([], [], color=colour, label=str(epoch))
         for epoch, colour in zip(epochs, colours, strict=True)
     ]
-    averaging = "mean over seeds" if smoothing is None else "mean over seeds, smoothed"
+    averaging = "mean over seeds" if look.smoothing is None else "mean over seeds, smoothed"
     legend_below(figure, handles, f"epoch ({averaging})")
     return figure
 
@@ -285,6 +393,38 @@ def _partitions(runs: Sequence[PartitionsRun]) -> Figure:
     return figure
 
 
+@styled
+def _parts_in_training(runs: Sequence[PartitionsRun]) -> Figure:
+    """Average life and midlife in H1 of the parts of each partition, at every checkpoint."""
+    epochs = np.array([int(epoch) for epoch in runs[0].result.moments])
+    figure = new_figure(DOUBLE_COLUMN, 2.7)
+    panels = figure.subplots(1, 2)
+    kinds: list[tuple[str, str, str, Callable[[Moment], Summaries | None]]]
+    kinds = [("all nodes", BLACK, "o", lambda moment: moment.whole)]
+    for (name, label), colour, marker in zip(
+        PARTITION_LABELS.items(), PALETTE[1:], MARKERS[1:], strict=False
+    ):
+        kinds.append((label, colour, marker, partial(Moment.graph, partition=name, kind="parts")))
+    for axes, summary in zip(panels, ("life", "midlife"), strict=True):
+        for _, colour, marker, graph_of in kinds:
+            graphs = [[graph_of(moment) for moment in run.result.moments.values()] for run in runs]
+            values = [
+                [np.nan if graph is None else graph[f"{summary}.H1"] for graph in of_run]
+                for of_run in graphs
+            ]
+            plot_band(axes, epochs, np.array(values), colour, marker=marker)
+        _epochs_axis(axes, epochs)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(f"average {summary} in H1 (ε)")
+    handles = [
+        Line2D([], [], color=colour, marker=marker, markersize=3, label=label)
+        for label, colour, marker, _ in kinds
+    ]
+    legend_below(figure, handles, f"mean over the parts ({OVER_SEEDS})")
+    return figure
+
+
 def _styles(table: pd.DataFrame) -> tuple[dict[str, str], dict[str, str]]:
     """A colour per task and a mark per architecture."""
     colours = zip(sorted(set(table["task"])), itertools.cycle(PALETTE), strict=False)
@@ -307,26 +447,35 @@ def _scatter(axes: Axes, table: pd.DataFrame, x: NDArray[np.floating], y: str) -
         )
 
 
-def _legend(figure: Figure, table: pd.DataFrame) -> None:
+def _legend(figure: Figure, table: pd.DataFrame, title: str | None = None) -> None:
     colours, marks = _styles(table)
     handles = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
     handles += [_mark(BLACK, marker, name, filled=False) for name, marker in marks.items()]
-    legend_below(figure, handles)
+    legend_below(figure, handles, title)
 
 
 @styled
-def _gap_law(table: pd.DataFrame) -> Figure:
-    """The measured gap against life and midlife in H1, a mark per network."""
-    figure = new_figure(DOUBLE_COLUMN, 3.3)
-    panels = figure.subplots(1, 2, sharey=True)
-    for axes, name in zip(panels, ("life", "midlife"), strict=True):
+def _gap_law(table: pd.DataFrame, omitted: str) -> Figure:
+    """The gap against life and midlife in H1, and against the law fitted to all networks."""
+    fitted = gap_law.Law.of_table(table)
+    figure = new_figure(DOUBLE_COLUMN, 3.5)
+    panels = figure.subplots(1, 3, sharey=True)
+    for axes, name in zip(panels, ("life", "midlife"), strict=False):
         values = table[f"{name}.H1"].to_numpy()
         _scatter(axes, table, values, "gap")
         r = np.corrcoef(values, table["gap"])[0, 1]
         axes.set_title(f"r = {r:.2f} over {len(table)} networks")
         axes.set_xlabel(f"average {name} in H1 (ε)")
+    life, midlife = (table[column].to_numpy() for column in gap_law.MODELS[gap_law.LAW])
+    gaps = gap_law.POINTS * np.array(
+        [fitted.gap(*pair) for pair in zip(life, midlife, strict=True)]
+    )
+    _scatter(panels[2], table, gaps, "gap")
+    panels[2].plot([gaps.min(), gaps.max()], [gaps.min(), gaps.max()], color=BLACK, linewidth=0.8)
+    panels[2].set_title(f"the law: $R^2$ = {fitted.determination:.2f}")
+    panels[2].set_xlabel("fitted gap (points)")
     panels[0].set_ylabel("gap (points)")
-    _legend(figure, table)
+    _legend(figure, table, "\n".join(filter(None, [fitted.equation(), omitted])))
     return figure
 
 
@@ -383,7 +532,7 @@ def _adversarial_curves(runs: Sequence[AdversarialRun]) -> Figure:
     """How the mean Betti curves of single images' graphs differ from those of clean images."""
     figure = new_figure(DOUBLE_COLUMN, 2.6)
     panels = figure.subplots(1, 2)
-    clean, *others = HARMLESS + ATTACKS
+    clean, *others = (*HARMLESS, *runs[0].result.attacks)
     colours = dict(zip(others, PALETTE[1:], strict=False))
     for dimension, axes in enumerate(panels):
         for kind, colour in colours.items():
@@ -402,9 +551,10 @@ def _adversarial_curves(runs: Sequence[AdversarialRun]) -> Figure:
 @styled
 def _adversarial_roc(runs: Sequence[AdversarialRun]) -> Figure:
     """ROC curves of the topological detector and of the network's confidence score."""
-    figure = new_figure(DOUBLE_COLUMN, 2.2 * len(ATTACKS))
-    panels = figure.subplots(len(ATTACKS), len(HARMLESS), squeeze=False, sharex=True, sharey=True)
-    for axes, (attack, kind) in zip(panels.flat, itertools.product(ATTACKS, HARMLESS), strict=True):
+    names = list(runs[0].result.attacks)
+    figure = new_figure(DOUBLE_COLUMN, 2.2 * len(names))
+    panels = figure.subplots(len(names), len(HARMLESS), squeeze=False, sharex=True, sharey=True)
+    for axes, (attack, kind) in zip(panels.flat, itertools.product(names, HARMLESS), strict=True):
         for name, (_, colour, height) in DETECTORS.items():
             detections = [run.result.attacks[attack].detectors[name][kind] for run in runs]
             rates = np.stack([detection.roc for detection in detections])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gengap.activations import node_activations
-from gengap.datasets import Split
+from gengap.datasets import Split, read_data
 from gengap.errors import GengapError
 from gengap.networks import batched_outputs, device_of, tensor_of
 from gengap.studies.context import Context, load_dataset
@@ -31,6 +31,9 @@ from gengap.topology.budget import check_diagrams, check_matrix
 from gengap.topology.functional_graph import DISCRIMINATIVE_SHARE, kept_nodes
 
 ATTACKS = ("fgsm", "pgd")
+OWN = "own"
+"""The attack whose images come from files."""
+
 HARMLESS = ("clean", "noisy")
 DETECTORS = ("topology", "confidence")
 PGD_STEPS = 10
@@ -51,6 +54,8 @@ class Settings:
         nodes: of the graphs.
         share: fraction of the nodes that are kept: those that best tell clean training images from
             successful FGSM ones, by their linear discriminant coefficients.
+        own_train, own_test: files of attacked images of each split with their true labels, as
+            :func:`gengap.datasets.read_data` reads them, made by another attack; both or none.
     """
 
     dataset: Mapping[str, Any]
@@ -60,6 +65,8 @@ class Settings:
     images: int = 150
     nodes: Literal["channels", "neurons"] = "neurons"
     share: float = DISCRIMINATIVE_SHARE
+    own_train: str | None = None
+    own_test: str | None = None
     seconds: float = 300.0
     memory_gib: float = 4.0
 
@@ -75,6 +82,8 @@ class Detection:
 @dataclass(frozen=True)
 class Attack:
     """One attack: the fraction of test images that it led astray, and how well they are detected.
+
+    Of images from files it is the number of those images over that of the clean ones.
 
     Attributes:
         detectors: by the name of the detector and the kind of harmless images.
@@ -129,6 +138,8 @@ def run(context: Context, settings: Settings) -> Result:
         OverBudgetError: a graph may cost more than the budget; checked before training.
         GengapError: hardly any attack succeeds.
     """
+    if (settings.own_train is None) != (settings.own_test is None):
+        raise GengapError("One of 'own_train' and 'own_test' is missing: give both, or neither.")
     data = load_dataset(context, settings.dataset, seed=context.seed)
     untrained = untrained_network(context, data, settings.network, settings.training)
     nodes = node_activations(untrained, data.train.inputs[:1], settings.nodes).activations
@@ -139,6 +150,11 @@ def run(context: Context, settings: Settings) -> Result:
     # Clean training labels: what an attack leads away from is the truth.
     train = _images(context, settings, network, data.train, "train", limits)
     test = _images(context, settings, network, data.test, "test", limits)
+    names = ATTACKS
+    if settings.own_train is not None and settings.own_test is not None:
+        names = (*ATTACKS, OWN)
+        train[OWN] = _own_images(network, settings.own_train, settings.images)
+        test[OWN] = _own_images(network, settings.own_test, settings.images)
     chosen = _discriminative_nodes(network, train, settings)
     train_features, test_features = (
         {kind: _features(network, inputs, settings.nodes, chosen) for kind, inputs in kinds.items()}
@@ -146,7 +162,7 @@ def run(context: Context, settings: Settings) -> Result:
     )
     confidence = {kind: confidence_scores(network, inputs) for kind, inputs in test.items()}
     attacked = {}
-    for attack in ATTACKS:
+    for attack in names:
         topology = _topology_scores(train_features, test_features, attack)
         detectors = {
             name: {
@@ -226,6 +242,21 @@ def _images(
                 f"succeed at epsilon {epsilon}: raise epsilon, or train the network longer."
             )
     return {kind: values.numpy(force=True) for kind, values in images.items()}
+
+
+def _own_images(network: nn.Module, path: str, most: int) -> Floats32:
+    """Images of a file that lead the network astray, at most so many."""
+    split = read_data(path)
+    labels = tensor_of(split.labels, device_of(network))
+    astray = batched_outputs(network, tensor_of(split.inputs, device_of(network))).argmax(1)
+    selected = (astray != labels).numpy(force=True)
+    images: Floats32 = split.inputs[selected][:most]
+    if len(images) < LEAST_ATTACKS:
+        raise GengapError(
+            f"Only {len(images)} of {len(selected)} images of {path} lead the network astray: give "
+            f"at least {LEAST_ATTACKS} that do."
+        )
+    return images
 
 
 def _check_cost(nodes: int, settings: Settings) -> None:

@@ -9,15 +9,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
-from gengap.activations import node_activations
+from gengap.activations import choose_inputs, node_activations
+from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures import Subject, baseline
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.corneanu2020.functional_graphs import graph_inputs, sampled_nodes
+from gengap.studies.corneanu2020.functional_graphs import sampled_nodes
 from gengap.studies.outcomes import ExperimentResult, Floats, Integers, Run
 from gengap.studies.solving import Solution, solve
 from gengap.topology import graph_summaries
+from gengap.topology.dipha import EPS_MAX, SHORTEST
 
 MAX_DIM = 1
 
@@ -34,6 +37,8 @@ class Settings:
         inputs: number of training inputs over which correlations are computed; equal for all
             networks, since the noise of a correlation depends on it.
         nodes_at_most: where a network has more channels, so many are drawn uniformly.
+        largest_epsilon, shortest_bar: end of the filtration, and the length below which a bar
+            counts as noise.
     """
 
     dataset: Mapping[str, Any]
@@ -43,6 +48,8 @@ class Settings:
     label_corruptions: Sequence[float]
     inputs: int = 400
     nodes_at_most: int | None = None
+    largest_epsilon: float = EPS_MAX
+    shortest_bar: float = SHORTEST
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,8 @@ class Result(ExperimentResult):
         summaries: of the functional graph, by name and dimension, such as ``life.H1``.
         size, corruption: of the training set, and the fraction of its labels that were replaced.
         architecture: see :func:`name_of`.
+        inputs, nodes_at_most, largest_epsilon, shortest_bar: of the settings, so that further
+            networks have graphs of the same kind.
     """
 
     gap: Floats
@@ -67,6 +76,10 @@ class Result(ExperimentResult):
     size: Integers
     corruption: Floats
     architecture: NDArray[np.str_]
+    inputs: int
+    nodes_at_most: int | None
+    largest_epsilon: float
+    shortest_bar: float
 
 
 LawRun = Run[Settings, Result]
@@ -97,14 +110,37 @@ def run(context: Context, settings: Settings) -> Result:
         data = load_dataset(context, {**settings.dataset, "train_size": size}, seed=context.seed)
         recipe = {**settings.training, "label_corruption": corruption}
         solution = solve(own, data, network, recipe)
-        inputs = graph_inputs(own, data, settings.inputs)
-        activations = node_activations(solution.network, inputs).activations
-        sample = sampled_nodes(own, activations, settings.nodes_at_most)
-        summaries.append(graph_summaries(sample, MAX_DIM))
+        summaries.append(summaries_of(own, solution.network, data.train, settings))
         rows.append({"size": size, "corruption": corruption, **_baselines(own, solution)})
     return Result(
-        architecture=np.array(architectures), summaries=_columns(summaries), **_columns(rows)
+        architecture=np.array(architectures),
+        summaries=_columns(summaries),
+        inputs=settings.inputs,
+        nodes_at_most=settings.nodes_at_most,
+        largest_epsilon=settings.largest_epsilon,
+        shortest_bar=settings.shortest_bar,
+        **_columns(rows),
     )
+
+
+def summaries_of(
+    context: Context, network: nn.Module, train: Split, graphs: Settings | Result
+) -> dict[str, float]:
+    """Summarise the functional graph of a network's channels.
+
+    Args:
+        context: of the network, which draws inputs and nodes.
+        network: a trained network.
+        train: its training inputs.
+        graphs: number of inputs and nodes, and the scale of the graphs.
+
+    Returns:
+        Summaries by name and dimension, such as ``life.H1``.
+    """
+    inputs = choose_inputs(train, graphs.inputs, context.generator("graph inputs", "train"))
+    activations = node_activations(network, inputs).activations
+    sample = sampled_nodes(context, activations, graphs.nodes_at_most)
+    return graph_summaries(sample, MAX_DIM, graphs.largest_epsilon, graphs.shortest_bar)
 
 
 def _baselines(context: Context, solution: Solution) -> dict[str, float]:

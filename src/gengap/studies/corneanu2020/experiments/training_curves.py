@@ -16,7 +16,7 @@ from gengap.studies.context import Context, load_dataset
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
 from gengap.studies.corneanu2020.functional_graphs import graph_inputs, sampled_nodes
 from gengap.studies.outcomes import ExperimentResult, Floats, Integers, Run
-from gengap.studies.solving import check_checkpoints, solve, untrained_network
+from gengap.studies.solving import TRAINING, check_checkpoints, solve, untrained_network
 from gengap.topology import (
     Budget,
     affordable_diagrams,
@@ -28,7 +28,7 @@ from gengap.topology import (
 )
 from gengap.topology.betti import SUMMARIES
 from gengap.topology.budget import check_matrix
-from gengap.topology.dipha import EPS_MAX
+from gengap.topology.dipha import EPS_MAX, SHORTEST
 
 Bars = Sequence[Floats]
 """A persistence diagram per dimension, (bars, 2) births and deaths."""
@@ -38,11 +38,7 @@ LOWEST_DENSITY = 1e-3
 DENSITY_CAP = 0.1
 """Cavities are computed up to this share of edges, since beyond it they cost too much."""
 
-GRIDS = {
-    "epsilon": np.linspace(0, EPS_MAX, GRID_POINTS),
-    "density": np.geomspace(LOWEST_DENSITY, 1, GRID_POINTS),
-}
-"""The filtration values of Betti curves, by scale."""
+SCALES = ("epsilon", "density")
 
 RULES = {"first_regression": stopping_checkpoint, "lowest_mode": lowest_checkpoint}
 CAVITY = 2
@@ -60,6 +56,8 @@ class Settings:
         nodes, nodes_at_most: of the graph; where there are more, so many are drawn uniformly.
         split: of the inputs; ``test`` only to compare with the published code.
         max_dim: highest dimension of homology.
+        largest_epsilon, shortest_bar: on the scale of epsilon, the end of the filtration, and the
+            length below which a bar counts as noise.
     """
 
     dataset: Mapping[str, Any]
@@ -72,6 +70,8 @@ class Settings:
     nodes_at_most: int | None = None
     split: Literal["train", "test"] = "train"
     max_dim: Literal[1, 2, 3] = 2
+    largest_epsilon: float = EPS_MAX
+    shortest_bar: float = SHORTEST
     seconds: float = 300.0
     memory_gib: float = 4.0
 
@@ -113,7 +113,7 @@ class Result(ExperimentResult):
         nodes: of the graph.
         summaries: each of :data:`gengap.topology.betti.SUMMARIES`, in epsilon, (checkpoints,
             dimensions).
-        scales: by the names of :data:`GRIDS`.
+        scales: by the names of :data:`SCALES`.
         best, last: the checkpoint with the highest test accuracy, and that at the end of training.
     """
 
@@ -161,39 +161,52 @@ def run(context: Context, settings: Settings) -> Result:
     inputs = graph_inputs(context, data, settings.inputs, settings.split)
     budget = Budget(settings.seconds, settings.memory_gib)
 
-    def graph_of(network: nn.Module) -> _Graph:
+    def graph_of(network: nn.Module, epoch: int) -> _Graph:
         activations = node_activations(network, inputs, settings.nodes).activations
         sample = sampled_nodes(context, activations, settings.nodes_at_most)
         check_matrix(len(sample), len(inputs), budget)
         graph = correlation_dissimilarity(sample)
         bars = {
-            "epsilon": dipha_bars(graph, settings.max_dim, budget=budget),
+            "epsilon": dipha_bars(
+                graph, settings.max_dim, settings.largest_epsilon, settings.shortest_bar, budget
+            ),
             "density": density_bars(graph, settings.max_dim, budget),
         }
+        if context.files is not None:
+            context.files.write_graph(TRAINING, epoch, graph, bars)
         return _Graph(len(graph), bars)
 
     recipe = {**settings.training, "label_corruption": settings.label_corruption}
     check_checkpoints(recipe, settings.checkpoints)
     # Before training, since a graph over the budget would make its hours useless.
-    first = graph_of(untrained_network(context, data, settings.network, recipe))
+    first = graph_of(untrained_network(context, data, settings.network, recipe), 0)
     solution = solve(context, data, settings.network, recipe, checkpoints=settings.checkpoints)
     graphs, accuracies = [], []
     for epoch in settings.checkpoints:
         solution.set_checkpoint(epoch)
-        graphs.append(first if epoch == 0 else graph_of(solution.network))
+        graphs.append(first if epoch == 0 else graph_of(solution.network, epoch))
         accuracies.append((solution.on_train()[1], solution.on_test()[1]))
     epochs, (train_accuracy, test_accuracy) = np.array(settings.checkpoints), np.array(accuracies).T
 
     def checkpoint(position: int) -> Checkpoint:
         return Checkpoint(int(epochs[position]), float(test_accuracy[position]))
 
+    summaries = _summaries(graphs)
+    if context.files is not None:
+        context.files.write_summaries(
+            TRAINING, _rows(epochs, summaries, train_accuracy, test_accuracy)
+        )
+    grids = {
+        "epsilon": np.linspace(0, settings.largest_epsilon, GRID_POINTS),
+        "density": np.geomspace(LOWEST_DENSITY, 1, GRID_POINTS),
+    }
     return Result(
         epochs=epochs,
         train_accuracy=train_accuracy,
         test_accuracy=test_accuracy,
         nodes=first.nodes,
-        summaries=_summaries(graphs),
-        scales={name: _scale(name, graphs, checkpoint) for name in GRIDS},
+        summaries=summaries,
+        scales={name: _scale(name, grids[name], graphs, checkpoint) for name in SCALES},
         best=checkpoint(int(np.argmax(test_accuracy))),
         last=checkpoint(-1),
     )
@@ -228,9 +241,30 @@ def _summaries(graphs: Sequence[_Graph]) -> dict[str, Floats]:
     return {name: np.array([[row[name] for row in dims] for dims in rows]) for name in SUMMARIES}
 
 
-def _scale(name: str, graphs: Sequence[_Graph], checkpoint: Callable[[int], Checkpoint]) -> Scale:
+def _rows(
+    epochs: Integers,
+    summaries: Mapping[str, Floats],
+    train_accuracy: Floats,
+    test_accuracy: Floats,
+) -> list[dict[str, float]]:
+    """The summaries as rows, one of each epoch and dimension."""
+    return [
+        {
+            "epoch": int(epoch),
+            "dimension": dimension,
+            **{name: float(values[place, dimension]) for name, values in summaries.items()},
+            "train_accuracy": float(train_accuracy[place]),
+            "test_accuracy": float(test_accuracy[place]),
+        }
+        for place, epoch in enumerate(epochs)
+        for dimension in range(summaries["life"].shape[1])
+    ]
+
+
+def _scale(
+    name: str, grid: Floats, graphs: Sequence[_Graph], checkpoint: Callable[[int], Checkpoint]
+) -> Scale:
     """The bars of all checkpoints on one scale; ``checkpoint`` is that at a position."""
-    grid = GRIDS[name]
     curves = np.array(
         [[betti_curve(bars, grid, graph.nodes) for bars in graph.bars[name]] for graph in graphs]
     )

@@ -1,4 +1,4 @@
-"""DenseNet-121 for small images."""
+"""DenseNet-121, 161, 169 and 201 for small images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from gengap.networks.keywords import KeywordError, integer
 from gengap.networks.layout import channels_first
 from gengap.networks.network import Network
 
-BLOCKS = (6, 12, 24, 16)
+BLOCKS = {
+    "densenet121": (6, 12, 24, 16),
+    "densenet161": (6, 12, 36, 24),
+    "densenet169": (6, 12, 32, 32),
+    "densenet201": (6, 12, 48, 32),
+}
+"""Layers of each block (Huang et al. 2017, table 1)."""
+
+GROWTH = dict.fromkeys(BLOCKS, 32) | {"densenet161": 48}
 BOTTLENECK = 4
 SMALLEST_POOLED_SIDE = 2
 
@@ -50,34 +58,38 @@ class Transition(nn.Module):
         return functional.avg_pool2d(outputs, 2)
 
 
-class DenseNet121(Network):
-    """DenseNet-121 (Huang et al. 2017, table 1) with one 3x3 convolution and no pooling at first.
+class DenseNet(Network):
+    """A DenseNet (Huang et al. 2017, table 1) with one 3x3 convolution and no pooling at first.
 
-    Four blocks of 6, 12, 24 and 16 layers that each add ``growth`` channels, with transitions that
-    halve channels and image between them. The observed outputs are those of the stem, of the ReLU
-    after each 1x1 convolution in a block, of each 3x3 convolution and each transition (whose ReLU
-    follows only after concatenation or the next normalisation), and of the final linear layer.
+    Four blocks of layers that each add ``growth`` channels (32, and 48 for DenseNet-161, if it is
+    None), with transitions that halve channels and image between them. The observed outputs are
+    those of the stem, of the ReLU after each 1x1 convolution in a block, of each 3x3 convolution
+    and each transition (whose ReLU follows only after concatenation or the next normalisation), and
+    of the final linear layer.
     """
 
-    def __init__(self, input_shape: tuple[int, ...], classes: int, *, growth: Any = 32) -> None:
+    def __init__(
+        self, name: str, input_shape: tuple[int, ...], classes: int, *, growth: Any = None
+    ) -> None:
         super().__init__(input_shape)
         if len(input_shape) != 3:
             raise KeywordError(
                 f"input_shape is {list(input_shape)}: give [height, width, channels]."
             )
-        growth = integer(growth, "growth")
+        growth = GROWTH[name] if growth is None else integer(growth, "growth")
         channels = 2 * growth
         self.stem = nn.Conv2d(input_shape[-1], channels, 3, padding=1, bias=False)
         self.observed["stem"] = "stem"
         self.blocks = nn.Sequential()
-        for block, depth in enumerate(BLOCKS):
+        blocks = BLOCKS[name]
+        for block, depth in enumerate(blocks):
             for _ in range(depth):
                 name = f"blocks.{len(self.blocks)}"
                 self.blocks.append(DenseLayer(channels, growth))
                 self.observed[f"{name}.conv1"] = f"{name}.relu2"
                 self.observed[f"{name}.conv2"] = f"{name}.conv2"
                 channels += growth
-            if block < len(BLOCKS) - 1:
+            if block < len(blocks) - 1:
                 name = f"blocks.{len(self.blocks)}"
                 self.blocks.append(Transition(channels))
                 self.observed[f"{name}.conv"] = f"{name}.conv"
