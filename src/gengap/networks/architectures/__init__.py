@@ -20,7 +20,13 @@ from gengap.networks.architectures.lenet_300_100 import lenet_300_100
 from gengap.networks.architectures.masked_dense import MaskedDense
 from gengap.networks.architectures.mlp_mixer import MLPMixer
 from gengap.networks.architectures.preresnet import PreResNet
-from gengap.networks.architectures.resnet18 import ResNet18
+from gengap.networks.architectures.resnet18 import (
+    ResNet18,
+    ResNet34,
+    ResNet50,
+    ResNet101,
+    ResNet152,
+)
 from gengap.networks.architectures.vgg16 import vgg16
 from gengap.networks.architectures.vit import VisionTransformer
 from gengap.networks.network import Network
@@ -39,6 +45,10 @@ ARCHITECTURES: dict[str, Callable[..., Network]] = {
     "mlp_mixer": MLPMixer,
     "preresnet": PreResNet,
     "resnet18": ResNet18,
+    "resnet34": ResNet34,
+    "resnet50": ResNet50,
+    "resnet101": ResNet101,
+    "resnet152": ResNet152,
     "vgg16": vgg16,
     "vit": VisionTransformer,
 }
