@@ -141,14 +141,14 @@ def test_a_sweep_may_be_split_over_runs() -> None:
     ]
     together, apart = Sweep.of([whole]), Sweep.of(parts)
     np.testing.assert_array_equal(apart.widths, [1, 2, 3])
-    assert len(vars(together.networks)) == 14
+    assert len(vars(together.networks)) == 16
     for name, values in vars(together.networks).items():
         np.testing.assert_array_equal(getattr(apart.networks, name), values)
     with pytest.raises(GengapError, match="different 'widths': run every one of them with every"):
         Sweep.of([whole, replace(parts[0], seed=1)])
 
 
-def test_a_grid_may_be_split_by_depth_alone() -> None:
+def test_a_grid_may_be_split_by_depths_and_into_single_networks() -> None:
     networks = Measurements(**{entry.name: np.ones((1, 2)) for entry in fields(Measurements)})
     settings = width_depth.Settings({}, {}, {}, [1, 2], [1])
 
@@ -160,10 +160,15 @@ def test_a_grid_may_be_split_by_depth_alone() -> None:
     grid = Grid.of([part(0, 2), part(0, 1), part(1, 1), part(1, 2)])
     np.testing.assert_array_equal(grid.depths, [1, 2])
     np.testing.assert_array_equal(grid.networks.test_loss, [[[1, 1], [2, 2]]] * 2)
-    with pytest.raises(GengapError, match="different 'depths': run every one of them with every"):
-        Grid.of([part(0, 1), part(1, 2)])
-    with pytest.raises(GengapError, match="different 'widths': vary only 'depths'"):
-        Grid.of([part(0, 1), part(0, 2, (3, 4))])
+    with pytest.raises(GengapError, match="no network of width 1 and depth 2: run every one"):
+        Grid.of([part(0, 2), part(0, 1), part(1, 1)])
+    halves = [(0, 1, (2,)), (0, 2, (1,)), (0, 1, (1,)), (0, 2, (2,))]
+    apart = []
+    for seed, depth, widths in halves:
+        run = part(seed, depth, widths)
+        layer = join([run.result.networks], lambda arrays, w=widths: arrays[0][:, [w[0] - 1]])
+        apart.append(replace(run, result=replace(run.result, networks=layer)))
+    np.testing.assert_array_equal(Grid.of(apart).networks.test_loss, [[[1, 1], [2, 2]]])
 
 
 def test_quantities_are_of_their_splits_and_of_both_ends_of_the_spectrum() -> None:
@@ -260,7 +265,7 @@ def test_degenerate_directions(
     result = runs[0].result
     known = ["top", "rest"] + (["bottom"] if result.parameters <= 700 else [])
     assert list(result.moves) == known
-    assert list(result.surfaces) == ["top", known[-1]]
+    assert list(result.surfaces) == ["top", known[-1], "random"]
     for moves in result.moves.values():
         assert ((moves.test_agreement >= 0) & (moves.test_agreement <= 1)).all()
     assert result.surfaces["top"][1, 1] == pytest.approx(result.loss, rel=1e-5)
@@ -490,8 +495,10 @@ def test_random_features_are_described_by_their_signs() -> None:
         effective_dimensionality=np.array([9.0, 3, 2, 1]),
         published=np.array([1.0, 7, 8, 9]),
         test_error=np.array([0.9, 0.3, 0.2, 0.1]),
+        train_error=np.zeros(4),
+        norm=np.ones(4),
     )
-    runs = [Run(seed, random_features.Settings(samples=20), result) for seed in range(2)]
+    runs = [Run(seed, random_features.Settings(samples=20), result) for seed in range(6)]
     (claim,) = evaluate_claims(STUDY, {"random_features": runs})
     assert claim.holds
     assert "N_eff follows the test error; min(n, d) - N_eff moves against it" in claim.measured
@@ -575,7 +582,7 @@ def test_correlations_are_among_networks_that_fit() -> None:
     grid = Grid(np.array([1, 2, 3]), np.array([1, 2]), networks)
     with_loss = {
         title: correlations_by_seed(values, networks.test_loss, grid.fitting)
-        for title, values in grid.explanations.items()
+        for title, values in grid.explanations().items()
     }
     assert with_loss["effective dimensionality"] == pytest.approx([1.0])
     assert np.isnan(with_loss["largest eigenvalue"]).all()

@@ -48,8 +48,9 @@ class Recipe:
             ``{"name": "linear", "lowest": 0.0}`` does so in equal steps. ``{"name": "cyclic",
             "peak": 0.4}`` rises from 0 for this fraction of the epochs, and falls to 0 again.
             ``{"name": "plateau", "factor": 0.1, "patience": 10}`` multiplies it after more than
-            ``patience`` epochs without a *training* loss lower by a ten-thousandth. ``{"name": "multistep",
-            "milestones": [30, 60, 90], "factor": 0.1}`` multiplies it after each of these epochs.
+            ``patience`` epochs without a *training* loss lower by a ten-thousandth.
+            ``{"name": "multistep", "milestones": [30, 60, 90], "factor": 0.1}`` multiplies it after
+            each of these epochs.
         stop_at_loss: training ends after the epoch at whose end the mean loss over the training set
             (eval mode, no augmentation, the labels trained on) is at most this; ``None`` trains for
             all epochs.
