@@ -766,7 +766,7 @@ def test_norms_are_those_of_the_trained_network() -> None:
     network, (inputs, _) = restored(result.trained_weights, "mlp"), digits()
     targets = torch.from_numpy((result.eigenfunction > 0)[:30].astype(np.float32))
     outputs = network(torch.from_numpy(inputs[:30]))[:, 0]
-    nn.functional.binary_cross_entropy_with_logits(outputs, targets).backward()
+    torch.autograd.backward(nn.functional.binary_cross_entropy_with_logits(outputs, targets))
     squares = sum(float((p.grad**2).sum()) for p in network.parameters() if p.grad is not None)
     assert gradient_norm == pytest.approx(squares**0.5, rel=1e-4)
 

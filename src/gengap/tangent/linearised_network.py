@@ -37,11 +37,11 @@ class LinearisedNetwork(Network):
         """
         super().__init__(network.input_shape)
         self.outputs, self.input_type = network.outputs, network.input_type
-        network = full_precision(network)
-        check_network(network)
-        self._function = as_function(network, "scalar")
-        self._start = {name: value.clone() for name, value in parameters_of(network).items()}
-        self._state = {name: value.clone() for name, value in network.named_buffers()}
+        module = full_precision(network)
+        check_network(module)
+        self._function = as_function(module, "scalar")
+        self._start = {name: value.clone() for name, value in parameters_of(module).items()}
+        self._state = {name: value.clone() for name, value in module.named_buffers()}
         self._scale, self._from_zero = scale, from_zero
         self.weights = nn.ParameterDict(
             {_key(name): nn.Parameter(value.clone()) for name, value in self._start.items()}
@@ -53,7 +53,7 @@ class LinearisedNetwork(Network):
             name: self._scale * (self.weights[_key(name)] - value)
             for name, value in self._start.items()
         }
-        start, change = torch.func.jvp(
+        start, change = torch.func.jvp(  # type: ignore[misc]
             lambda values: self._function({**values, **self._state}, inputs),
             (self._start,),
             (moved,),

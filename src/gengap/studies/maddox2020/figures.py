@@ -299,8 +299,8 @@ def _random_features(runs: Sequence[RandomFeaturesRun]) -> Figure:
     plot_band(panels[0], results[0].features, below, GREY, marker="s")
     panels[0].set_yscale("log")
     note = (
-        f"Grey squares: training error, where it is not 0. Dashed: as many features as data, n = {settings.samples}. α = {settings.alpha:g}. "
-        f"{_bands(len(results))}"
+        "Grey squares: training error, where it is not 0. Dashed: as many features as data, "
+        f"n = {settings.samples}. α = {settings.alpha:g}. {_bands(len(results))}"
     )
     notes_below(figure, [note])
     return figure

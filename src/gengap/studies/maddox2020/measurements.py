@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -166,7 +168,7 @@ def measure(
 
 def _path_norm(subject: Subject) -> float:
     try:
-        return path_norms(subject)["path_norm"]
+        return math.exp(typing.cast("float", path_norms(subject)["log_path_norm"]))
     except GengapError:  # the network's outputs are no sum over paths
         return np.nan
 

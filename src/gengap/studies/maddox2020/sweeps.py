@@ -123,12 +123,11 @@ def _of_one_seed(
 
 def _whole_grid(runs: Sequence[WidthDepthRun], depths: Integers, widths: Integers) -> Measurements:
     """The networks (d, w) of one seed, whose runs have parts of the grid."""
-    cells = {
-        (depth, width): join([run.result.networks], lambda arrays, at=(row, column): arrays[0][at])
-        for run in runs
-        for row, depth in enumerate(run.result.depths.tolist())
-        for column, width in enumerate(run.result.widths.tolist())
-    }
+    cells: dict[tuple[int, int], Measurements] = {}
+    for run in runs:
+        for row, depth in enumerate(run.result.depths.tolist()):
+            for column, width in enumerate(run.result.widths.tolist()):
+                cells[depth, width] = _network_at(run.result.networks, row, column)
     for depth in depths.tolist():
         for width in widths.tolist():
             if (depth, width) not in cells:
@@ -141,3 +140,7 @@ def _whole_grid(runs: Sequence[WidthDepthRun], depths: Integers, widths: Integer
         for depth in depths.tolist()
     ]
     return join(rows, np.stack)
+
+
+def _network_at(networks: Measurements, row: int, column: int) -> Measurements:
+    return join([networks], lambda arrays: arrays[0][row, column])

@@ -123,13 +123,18 @@ def _baseline(axes: Axes, group: Sequence[EigenfunctionTasksRun]) -> list[Line2D
     """Lines at both models' mean test accuracy on the groups of classes; entries of a legend."""
     handles = []
     for model in MODELS:
+        curves = [run.result.baseline_curves for run in group]
         mean = np.mean(
-            [run.result.baseline_curves[0, MODELS.index(model), -1, TEST_ACCURACY] for run in group]
+            [
+                curve[0, MODELS.index(model), -1, TEST_ACCURACY]
+                for curve in curves
+                if curve is not None
+            ]
         )
-        style = {"color": COLOURS[model], "linestyle": "--", "linewidth": 1}
-        axes.axhline(mean, **style)
+        line = axes.axhline(float(mean), color=COLOURS[model], linestyle="--", linewidth=1)
         label = f"{LABELS[model]}, {group[0].settings.baseline} of the classes"
-        handles.append(Line2D([], [], label=label, **style))
+        line.set_label(label)
+        handles.append(line)
     return handles
 
 

@@ -50,8 +50,8 @@ class Result(ExperimentResult):
 
     Attributes:
         covariance, hessian: in the space of the weights.
-        function: of the covariance of the model's outputs at all points of the grid, at the alpha of
-            the covariance.
+        function: of the covariance of the model's outputs at all points of the grid, at the alpha
+            of the covariance.
     """
 
     counts: Floats
