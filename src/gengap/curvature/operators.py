@@ -173,8 +173,6 @@ class CurvatureOperator(LinearOperator):
         self._loss = loss
         # A copy, so that the operator keeps these weights whatever happens to the network.
         self._network, self._parameters = differentiable_copy(network, parameters, DTYPES[dtype])
-        if batch_statistics:
-            _forget_statistics(self._network)
         if kind != "hessian":
             let_gradients_be_linear(self._network)
         self._device = device_of(self._network)
@@ -184,6 +182,8 @@ class CurvatureOperator(LinearOperator):
         size = sum(parameter.numel() for parameter in self._parameters.values())
         super().__init__(np.dtype(dtype), (size, size))  # type: ignore[call-arg]
         fixed, per_input = self._graph_bytes()
+        if batch_statistics:
+            _forget_statistics(self._network)
         fitting = (CURVATURE_GRAPH_BYTES - fixed) // max(per_input, 1)
         most = batch_size if batch_statistics else min(batch_size, fitting)
         self.batch_size = max(1, min(most, self.count))

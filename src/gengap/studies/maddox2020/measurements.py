@@ -168,7 +168,7 @@ def measure(
 
 def _path_norm(subject: Subject) -> float:
     try:
-        return math.exp(typing.cast("float", path_norms(subject)["log_path_norm"]))
+        return math.exp(path_norms(subject)["log_path_norm"])
     except GengapError:  # the network's outputs are no sum over paths
         return np.nan
 
@@ -178,4 +178,4 @@ def _pac_bayes(subject: Subject) -> float:
         bound = bounds_by_loss(subject)["pac_bayes_loss_orig"]
     except GengapError:  # no noise raises the loss by so much
         return np.nan
-    return bound.value if isinstance(bound, Estimate) else np.nan
+    return float(typing.cast("float", bound.value)) if isinstance(bound, Estimate) else np.nan
