@@ -164,11 +164,11 @@ ARCHITECTURES: dict[str, tuple[str, ...]] = {
     "masked_dense": ("width", "depth", "kept", "mask_seed"),
     "mlp_mixer": ("width", "depth", "patch"),
     "preresnet": ("width", "depth"),
-    "resnet101": ("width",),
-    "resnet152": ("width",),
-    "resnet18": ("width",),
-    "resnet34": ("width",),
-    "resnet50": ("width",),
+    "resnet101": ("width", "activation"),
+    "resnet152": ("width", "activation"),
+    "resnet18": ("width", "activation"),
+    "resnet34": ("width", "activation"),
+    "resnet50": ("width", "activation"),
     "vgg11": ("width",),
     "vgg13": ("width",),
     "vgg16": ("width",),
@@ -435,6 +435,8 @@ SCHEDULES: dict[str, dict[str, float | tuple[int, ...]]] = {
     "step": {"every": 30, "factor": 0.1},
     "multistep": {"milestones": (30, 60, 90), "factor": 0.1},
     "cosine": {"lowest": 0.0},
+    "linear": {"lowest": 0.0},
+    "cyclic": {"peak": 0.4},
     "plateau": {"factor": 0.1, "patience": 10},
 }
 """Learning-rate schedules, and the keywords of each with their defaults."""
@@ -442,7 +444,17 @@ SCHEDULES: dict[str, dict[str, float | tuple[int, ...]]] = {
 FULL_BATCH = "full"
 """The batch size that stands for the whole training set."""
 
-STUDY_FILES = ("weights", "spectra", "eigenvectors", "alignments", "graphs", "diagrams")
+STUDY_FILES = (
+    "weights",
+    "spectra",
+    "eigenvectors",
+    "alignments",
+    "graphs",
+    "diagrams",
+    "kernels",
+    "eigenfunctions",
+    "directions",
+)
 """What a run of a study writes as files on request."""
 
 SAMPLINGS = ("importance", "uniform")

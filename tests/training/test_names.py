@@ -62,3 +62,19 @@ def test_the_schema_names_the_same_choices(stated: dict[str, Any]) -> None:
     assert tuple(schedule["name"]["enum"]) == tuple(names.SCHEDULES)
     of_schedules = {key for keywords in names.SCHEDULES.values() for key in keywords}
     assert set(schedule) == {"name"} | of_schedules
+
+
+def test_linear_and_cyclic_rates_epoch_by_epoch() -> None:
+    """By hand: equal steps to 0; and up to the peak at 0.4 of five epochs, then down."""
+    rates: dict[str, list[float]] = {}
+    for name in ("linear", "cyclic"):
+        recipe = Recipe(schedule={"name": name}, epochs=5, learning_rate=1.0)
+        steps = optimiser([torch.zeros(1, requires_grad=True)], recipe)
+        made = Schedule(steps, recipe)
+        rates[name] = []
+        for _ in range(5):
+            rates[name].append(steps.param_groups[0]["lr"])
+            steps.step()
+            made.end_of_epoch(1.0)
+    assert rates["linear"] == pytest.approx([1.0, 0.8, 0.6, 0.4, 0.2])
+    assert rates["cyclic"] == pytest.approx([1 / 4, 3 / 4, 5 / 6, 1 / 2, 1 / 6])

@@ -92,12 +92,16 @@ class OperatorOptions(TypedDict, total=False):
             rounding.
         parameters: ``trainable`` (the default) leaves out parameters without ``requires_grad``,
             unless no parameter has it; ``all`` takes them too.
+        batch_statistics: whether batch normalisation uses the statistics of each mini-batch, as in
+            training, instead of the running ones. Then the loss, and so the matrix, depends on the
+            mini-batches: they have ``batch_size`` inputs in the order of the data.
     """
 
     reduction: Reduction
     dtype: Dtype | None
     batch_size: int
     parameters: CountedParameters
+    batch_statistics: bool
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,14 @@ class _Batch:
             self.loss,
             final_activation=final_activation_of(self.network),
         )
+
+
+def _forget_statistics(network: nn.Module) -> None:
+    """Let batch normalisation use the statistics of the batch in eval mode too."""
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.track_running_stats = False
+            module.running_mean = module.running_var = None
 
 
 class CurvatureOperator(LinearOperator):
@@ -152,6 +164,7 @@ class CurvatureOperator(LinearOperator):
         dtype: Dtype | None = None,
         batch_size: int = BATCH,
         parameters: CountedParameters = "trainable",
+        batch_statistics: bool = False,
     ) -> None:
         if dtype is None:
             dtype = "float64" if weight_type(network) == torch.float64 else "float32"
@@ -169,8 +182,11 @@ class CurvatureOperator(LinearOperator):
         size = sum(parameter.numel() for parameter in self._parameters.values())
         super().__init__(np.dtype(dtype), (size, size))  # type: ignore[call-arg]
         fixed, per_input = self._graph_bytes()
+        if batch_statistics:
+            _forget_statistics(self._network)
         fitting = (CURVATURE_GRAPH_BYTES - fixed) // max(per_input, 1)
-        self.batch_size = max(1, min(batch_size, fitting, self.count))
+        most = batch_size if batch_statistics else min(batch_size, fitting)
+        self.batch_size = max(1, min(most, self.count))
         self._starts = range(0, self.count, self.batch_size)
         self.loss = self._total_loss()
         if kind == "hessian":

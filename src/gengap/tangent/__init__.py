@@ -4,7 +4,8 @@
 without forming it. :func:`eigenfunctions`, :func:`nystrom` and :func:`extend` decompose it;
 :func:`raw_alignment`, :func:`normalised_alignment` and :func:`centred_alignment` compare it with a
 target. :func:`train_linearised`, :func:`ridge_regression` and :func:`gradient_flow` train with it,
-and :func:`anisotropy_directions` and :func:`separable_along` concern directions of the inputs.
+and :class:`LinearisedNetwork` by its weights; :func:`anisotropy_directions` and
+:func:`separable_along` concern directions of the inputs.
 """
 
 from gengap.tangent.alignment import (
@@ -39,12 +40,14 @@ from gengap.tangent.linearised import (
     ridge_regression,
     train_linearised,
 )
+from gengap.tangent.linearised_network import LinearisedNetwork
 from gengap.tangent.outputs import OutputSelection, scalar_outputs
 
 __all__ = [
     "Directions",
     "Eigenfunctions",
     "HeldOut",
+    "LinearisedNetwork",
     "LinearisedResult",
     "OutputSelection",
     "anisotropy_directions",

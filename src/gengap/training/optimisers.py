@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, optim
 from torch.optim import lr_scheduler
@@ -66,6 +67,17 @@ class Schedule:
         elif schedule["name"] == "cosine":
             self._by_epoch = lr_scheduler.CosineAnnealingLR(
                 steps, recipe.epochs, schedule["lowest"]
+            )
+        elif schedule["name"] == "linear":
+            lowest = schedule["lowest"] / recipe.learning_rate
+            self._by_epoch = lr_scheduler.LambdaLR(
+                steps, lambda epoch: 1 - (1 - lowest) * min(epoch / recipe.epochs, 1.0)
+            )
+        elif schedule["name"] == "cyclic":
+            ends = [0.0, schedule["peak"] * recipe.epochs, float(recipe.epochs)]
+            # The rate of an epoch is that of a step in its middle.
+            self._by_epoch = lr_scheduler.LambdaLR(
+                steps, lambda epoch: float(np.interp(epoch + 0.5, ends, [0.0, 1.0, 0.0]))
             )
         elif schedule["name"] == "plateau":
             self._plateau = lr_scheduler.ReduceLROnPlateau(

@@ -44,10 +44,13 @@ class Recipe:
         epochs: maximum number of epochs.
         schedule: ``None`` for a constant learning rate, or a mapping with a name: ``{"name":
             "step", "every": 30, "factor": 0.1}`` multiplies it by ``factor`` each ``every`` epochs.
-            ``{"name": "cosine", "lowest": 0.0}`` falls to ``lowest`` at the last epoch. ``{"name":
-            "plateau", "factor": 0.1, "patience": 10}`` multiplies it after more than ``patience``
-            epochs without a *training* loss lower by a ten-thousandth. ``{"name": "multistep",
-            "milestones": [30, 60, 90], "factor": 0.1}`` multiplies it after each of these epochs.
+            ``{"name": "cosine", "lowest": 0.0}`` falls to ``lowest`` at the last epoch, and
+            ``{"name": "linear", "lowest": 0.0}`` does so in equal steps. ``{"name": "cyclic",
+            "peak": 0.4}`` rises from 0 for this fraction of the epochs, and falls to 0 again.
+            ``{"name": "plateau", "factor": 0.1, "patience": 10}`` multiplies it after more than
+            ``patience`` epochs without a *training* loss lower by a ten-thousandth.
+            ``{"name": "multistep", "milestones": [30, 60, 90], "factor": 0.1}`` multiplies it after
+            each of these epochs.
         stop_at_loss: training ends after the epoch at whose end the mean loss over the training set
             (eval mode, no augmentation, the labels trained on) is at most this; ``None`` trains for
             all epochs.
@@ -206,7 +209,7 @@ def _full_schedule(schedule: Any) -> dict[str, Any]:
         elif key in _WHOLE:
             _integer(f"schedule.{key}", full[key], low=1)
         else:
-            high = 1.0 if key == "factor" else math.inf
+            high = 1.0 if key in ("factor", "peak") else math.inf
             _number(f"schedule.{key}", full[key], low=0.0, high=high)
     return full
 

@@ -29,12 +29,12 @@ def convnet(
         input_shape: (H, W, C).
         classes: number of outputs.
         width: channels of the first convolution.
-        depth: convolutions after the first.
+        depth: convolutions after the first; 0 leaves it alone.
 
     Returns:
         The network.
     """
-    channels, depth = integer(width, "width"), integer(depth, "depth")
+    channels, depth = integer(width, "width"), integer(depth, "depth", minimum=0)
     side = min(input_shape[:2])
     layers = _block(channels)
     for stage in range(STAGES):

@@ -1,4 +1,4 @@
-"""ResNet-18, 34, 50, 101 and 152 for small images, of any width."""
+"""ResNet-18, 34, 50, 101 and 152 for small images, of any width and activation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gengap.networks.activation_functions import activation as activation_module
 from gengap.networks.keywords import KeywordError, integer
 from gengap.networks.layout import channels_first
 from gengap.networks.network import Network
@@ -17,18 +18,18 @@ class BasicBlock(nn.Module):
     convolutions = 2
     expansion = 1
 
-    def __init__(self, channels: int, filters: int, stride: int) -> None:
+    def __init__(self, channels: int, filters: int, stride: int, activation: str) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, filters, 3, stride, padding=1, bias=False)
         self.norm1 = nn.BatchNorm2d(filters)
-        self.relu1 = nn.ReLU()
+        self.relu1 = activation_module(activation)
         self.conv2 = nn.Conv2d(filters, filters, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(filters)
         self.shortcut = nn.Sequential()
         if stride != 1 or channels != filters:
             self.shortcut.append(nn.Conv2d(channels, filters, 1, stride, bias=False))
             self.shortcut.append(nn.BatchNorm2d(filters))
-        self.relu2 = nn.ReLU()
+        self.relu2 = activation_module(activation)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Add the convolutions' outputs to the shortcut's, for images (n, C, H, W)."""
@@ -47,22 +48,22 @@ class Bottleneck(nn.Module):
     convolutions = 3
     expansion = 4
 
-    def __init__(self, channels: int, filters: int, stride: int) -> None:
+    def __init__(self, channels: int, filters: int, stride: int, activation: str) -> None:
         super().__init__()
         outputs = self.expansion * filters
         self.conv1 = nn.Conv2d(channels, filters, 1, bias=False)
         self.norm1 = nn.BatchNorm2d(filters)
-        self.relu1 = nn.ReLU()
+        self.relu1 = activation_module(activation)
         self.conv2 = nn.Conv2d(filters, filters, 3, stride, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(filters)
-        self.relu2 = nn.ReLU()
+        self.relu2 = activation_module(activation)
         self.conv3 = nn.Conv2d(filters, outputs, 1, bias=False)
         self.norm3 = nn.BatchNorm2d(outputs)
         self.shortcut = nn.Sequential()
         if stride != 1 or channels != outputs:
             self.shortcut.append(nn.Conv2d(channels, outputs, 1, stride, bias=False))
             self.shortcut.append(nn.BatchNorm2d(outputs))
-        self.relu3 = nn.ReLU()
+        self.relu3 = activation_module(activation)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Add the convolutions' outputs to the shortcut's, for images (n, C, H, W)."""
@@ -91,12 +92,18 @@ class ResNet(Network):
     many channels. ResNet18(k) of Nakkiran et al. (2020) and Maddox et al. (2020) has the same
     stages of pre-activation blocks, with 16 batch normalisations instead of 20: 11,217,316
     parameters for 100 classes at width 64, where this one has 11,220,132. The observed outputs are
-    those of the ReLU after each convolution (for a block's last one, after the shortcut is added)
+    those of the activation after each convolution (for a block's last one, after the shortcut is added)
     and of the final linear layer.
     """
 
     def __init__(
-        self, name: str, input_shape: tuple[int, ...], classes: int, *, width: Any = 64
+        self,
+        name: str,
+        input_shape: tuple[int, ...],
+        classes: int,
+        *,
+        width: Any = 64,
+        activation: Any = "relu",
     ) -> None:
         super().__init__(input_shape)
         if len(input_shape) != 3:
@@ -106,7 +113,7 @@ class ResNet(Network):
         width = channels = integer(width, "width")
         self.stem = nn.Conv2d(input_shape[-1], channels, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(channels)
-        self.relu = nn.ReLU()
+        self.relu = activation_module(activation)
         self.observed["stem"] = "relu"
         self.blocks = nn.Sequential()
         block, depths = BLOCKS[name]
@@ -115,7 +122,7 @@ class ResNet(Network):
             for later in range(depth):
                 stride = 2 if stage > 0 and not later else 1
                 position = len(self.blocks)
-                self.blocks.append(block(channels, filters, stride))
+                self.blocks.append(block(channels, filters, stride, activation))
                 for place in range(1, block.convolutions + 1):
                     prefix = f"blocks.{position}"
                     self.observed[f"{prefix}.conv{place}"] = f"{prefix}.relu{place}"

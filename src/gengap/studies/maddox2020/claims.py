@@ -73,7 +73,11 @@ def _double_descent(runs: Sequence[DoubleDescentRun]) -> list[Claim]:
         "largest eigenvalue": networks.lambda_max,
         "parameters": networks.parameters,
     }
-    outcomes = {"test loss": networks.test_loss, "test error": networks.test_error}
+    outcomes = {
+        "test loss": networks.test_loss,
+        "test error": networks.test_error,
+        "gap": networks.gap,
+    }
     tracking: Estimates = {
         f"{quantity} with {name}": correlations_by_seed(numbers, values, fits)
         for quantity, numbers in rivals.items()
@@ -81,15 +85,16 @@ def _double_descent(runs: Sequence[DoubleDescentRun]) -> list[Claim]:
     }
     with_parameters = correlations_by_seed(networks.dimension, networks.parameters, fits)
     size: Estimates = {"N_eff with parameters": with_parameters}
-    widths = f"widths {sweep.widths[fits][0]} to {sweep.widths[-1]}"
+    along = runs[0].settings.along
+    widths = f"{along}s {sweep.widths[fits][0]} to {sweep.widths[-1]}"
     fitting = np.broadcast_to(fits, networks.test_loss.shape)
     return [
         Claim.judged(
             "The test loss descends twice",
-            "As the width grows, the test loss falls, rises up to where the network just fits its "
-            "training labels, and falls again.",
+            f"As the {along} grows, the test loss falls, rises up to where the network just fits "
+            "its training labels, and falls again.",
             f"{listed(descent)} (the best narrower width of each seed is that of "
-            f"the least mean over the other seeds); the first width at which training errors are "
+            f"the least mean over the other seeds); the first {along} at which training errors are "
             f"at most {INTERPOLATION:g} with every seed is {sweep.widths[first]}.",
             descent,
             {name: POSITIVE for name in descent if name.startswith("test loss")},
@@ -148,16 +153,17 @@ def _left_out(networks: Measurements, selected: NDArray[np.bool_]) -> str:
 
 def _width_depth(runs: Sequence[WidthDepthRun]) -> list[Claim]:
     grid = Grid.of(runs)
-    networks = grid.networks
+    networks, explanations = grid.networks, grid.explanations()
     estimates: Estimates = {
         f"{title} with {name}": correlations_by_seed(values, outcomes, grid.fitting)
-        for title, values in grid.explanations.items()
+        for title, values in explanations.items()
         for name, outcomes in (
             ("test loss", networks.test_loss),
             ("test error", networks.test_error),
+            ("gap", networks.gap),
         )
     }
-    with_loss = {title: estimates[f"{title} with test loss"] for title in grid.explanations}
+    with_loss = {title: estimates[f"{title} with test loss"] for title in explanations}
     leader, *others = with_loss
     ahead: Estimates = {
         f"ahead of {title}": (np.abs(with_loss[leader]) - np.abs(with_loss[title])).tolist()

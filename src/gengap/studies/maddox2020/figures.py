@@ -16,7 +16,6 @@ from gengap.figures.style import (
     GREY,
     ORDERED,
     PALETTE,
-    SINGLE_COLUMN,
     legend_below,
     new_figure,
     notes_below,
@@ -33,7 +32,7 @@ from gengap.studies.maddox2020.experiments.posterior_contraction import Posterio
 from gengap.studies.maddox2020.experiments.posterior_contraction import Result as Contraction
 from gengap.studies.maddox2020.experiments.random_features import RandomFeaturesRun
 from gengap.studies.maddox2020.experiments.width_depth import WidthDepthRun
-from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA
+from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, LEADING
 from gengap.studies.maddox2020.sweeps import LOW_TRAIN_LOSS, Grid, Sweep, correlations_by_seed
 from gengap.studies.outcomes import Floats, Integers
 from gengap.studies.plotting import plot_band, plot_regions
@@ -42,49 +41,69 @@ _LABELS = {
     "top": "leading eigenvectors",
     "rest": "orthogonal to them",
     "bottom": "least curved eigenvectors",
+    "random": "random directions",
 }
+SMALLEST_ERROR = 1e-6
+"""Training errors below this are rounding."""
+
 _COLOURS = dict(zip(_LABELS, PALETTE, strict=False))
 
 
-def double_descent(runs: Sequence[DoubleDescentRun]) -> dict[str, Figure]:
-    """Plot losses, error and N_eff by width; and the spectra, with N_eff by alpha."""
-    sweep = Sweep.of(runs)
-    return {"double_descent": _descent(sweep), "spectra": _spectra(sweep)}
+def double_descent(
+    runs: Sequence[DoubleDescentRun], *, alpha: float = HEADLINE_ALPHA
+) -> dict[str, Figure]:
+    """Plot losses, error and N_eff at alpha by width; and the spectra, with N_eff by alpha."""
+    sweep, along = Sweep.of(runs), runs[0].settings.along
+    return {"double_descent": _descent(sweep, alpha), "spectra": _spectra(sweep, along)}
 
 
 @styled
-def _descent(sweep: Sweep) -> Figure:
+def _descent(sweep: Sweep, alpha: float) -> Figure:
     figure = new_figure(DOUBLE_COLUMN, 2.6)
     panels = figure.subplots(1, 3)
     networks = sweep.networks
     x, test_error = networks.parameters[0], 100 * networks.test_error
     plot_band(panels[0], x, networks.train_loss, PALETTE[0], label="training", marker="s")
     plot_band(panels[0], x, networks.test_loss, PALETTE[1], label="test", marker="o")
+    plot_band(panels[0], x, networks.gap, GREY, label="gap", linestyle=":")
     panels[0].set_ylabel("cross-entropy")
     panels[0].legend()
     plot_band(panels[1], x, test_error, PALETTE[1], marker="o")
     panels[1].set_ylabel("test error (%)")
-    plot_band(panels[2], x, networks.dimension, PALETTE[2], marker="^")
-    panels[2].set_ylabel(f"N_eff, α = {HEADLINE_ALPHA:g}")
+    dimension = networks.dimension_at(alpha)
+    known = min(LEADING, networks.eigenvalues.shape[-1])
+    plot_band(panels[2], x, dimension, PALETTE[2], marker="^", label="all eigenvalues")
+    plot_band(
+        panels[2],
+        x,
+        networks.leading_dimension_at(alpha),
+        PALETTE[3],
+        marker="v",
+        linestyle="--",
+        label=f"the {known} largest",
+    )
+    panels[2].legend()
+    panels[2].set_ylabel(f"N_eff, α = {alpha:g}")
     note = _bands(len(test_error))
     if sweep.interpolating.any():
         first = x[np.argmax(sweep.interpolating)]
         note += " Dashed: the smallest network that fits its labels with every seed."
         for axes in panels:
             axes.axvline(first, color=GREY, linestyle="--", linewidth=0.8, zorder=0.5)
-    for axes, values in zip(
-        panels, (networks.test_loss, test_error, networks.dimension), strict=True
-    ):
+    for axes, values in zip(panels, (networks.test_loss, test_error, dimension), strict=True):
         axes.set_xscale("log")
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("parameters")
-        axes.set_ylim(0, 1.1 * values.max())  # intervals of few seeds reach far beyond the values
+        lowest = min(0.0, 1.1 * networks.gap.min()) if axes is panels[0] else 0.0
+        axes.set_ylim(
+            lowest, 1.1 * values.max()
+        )  # intervals of few seeds reach far beyond the values
     notes_below(figure, [note])
     return figure
 
 
 @styled
-def _spectra(sweep: Sweep) -> Figure:
+def _spectra(sweep: Sweep, along: str) -> Figure:
     figure = new_figure(DOUBLE_COLUMN, 3.0)
     spectra, alphas = figure.subplots(1, 2)
     shown = np.unique(np.linspace(0, len(sweep.widths) - 1, len(PALETTE)).round().astype(int))
@@ -97,7 +116,7 @@ def _spectra(sweep: Sweep) -> Figure:
             np.arange(1, values.shape[1] + 1),
             np.exp(np.log(positive).mean(axis=0)),
             color=colour,
-            label=f"width {sweep.widths[position]}",
+            label=f"{along} {sweep.widths[position]}",
         )
         alphas.plot(grid, dimensions[position], color=colour)
     spectra.set_yscale("log")
@@ -110,22 +129,25 @@ def _spectra(sweep: Sweep) -> Figure:
     return figure
 
 
-def width_depth(runs: Sequence[WidthDepthRun]) -> dict[str, Figure]:
-    """Plot maps over width and depth; and quantities against the test loss."""
+def width_depth(
+    runs: Sequence[WidthDepthRun], *, alpha: float = HEADLINE_ALPHA
+) -> dict[str, Figure]:
+    """Plot maps over width and depth, N_eff at alpha; and quantities against the test loss."""
     grid = Grid.of(runs)
-    return {"width_depth": _maps(grid), "explanations": _explanations(grid)}
+    return {"width_depth": _maps(grid, alpha), "explanations": _explanations(grid, alpha)}
 
 
 @styled
-def _maps(grid: Grid) -> Figure:
+def _maps(grid: Grid, alpha: float) -> Figure:
     figure = new_figure(DOUBLE_COLUMN, 2.9)
     maps = {
         "training loss": grid.networks.train_loss,
         "test loss": grid.networks.test_loss,
-        f"N_eff, α = {HEADLINE_ALPHA:g}": grid.networks.dimension,
+        "generalisation gap": grid.networks.gap,
+        f"N_eff, α = {alpha:g}": grid.networks.dimension_at(alpha),
     }
     columns, rows = np.arange(len(grid.widths)), np.arange(len(grid.depths))
-    panels = figure.subplots(1, 3, sharey=True)
+    panels = figure.subplots(1, len(maps), sharey=True)
     for axes, (title, values) in zip(panels, maps.items(), strict=True):
         means = values.mean(axis=0)
         image = axes.pcolormesh(columns, rows, means, cmap=ORDERED, shading="nearest")
@@ -154,11 +176,16 @@ def _contours(axes: Axes, columns: Integers, rows: Integers, grid: Grid) -> None
 
 
 @styled
-def _explanations(grid: Grid) -> Figure:
-    figure = new_figure(DOUBLE_COLUMN, 2.4)
-    panels = figure.subplots(1, len(grid.explanations), sharey=True)
+def _explanations(grid: Grid, alpha: float) -> Figure:
+    explanations = grid.explanations(alpha)
+    columns = -(-len(explanations) // 2)
+    figure = new_figure(DOUBLE_COLUMN, 4.6)
+    rows = figure.subplots(2, columns, sharey=True)
+    panels = rows.ravel()[: len(explanations)]
+    for unused in rows.ravel()[len(explanations) :]:
+        unused.set_visible(False)
     fitting, losses = grid.fitting, grid.networks.test_loss
-    for axes, (title, values) in zip(panels, grid.explanations.items(), strict=True):
+    for axes, (title, values) in zip(panels, explanations.items(), strict=True):
         axes.scatter(values[~fitting], losses[~fitting], s=8, color=GREY, alpha=0.5)
         axes.scatter(values[fitting], losses[fitting], s=10, color=PALETTE[0])
         mean, low, high = interval(correlations_by_seed(values, losses, fitting))
@@ -167,7 +194,8 @@ def _explanations(grid: Grid) -> Figure:
         axes.set_xlabel(title.replace(" of the ", "\nof the ").replace("effective ", "effective\n"))
         axes.set_xscale("linear" if title == "sharpness" else "log")
         axes.xaxis.set_minor_formatter(NullFormatter())
-    panels[0].set_ylabel("test loss")
+    for row in rows:
+        row[0].set_ylabel("test loss")
     note = (
         f"Blue: networks with training loss up to {LOW_TRAIN_LOSS:g}; grey: others. ρ: Spearman's "
         "correlation among the blue ones of a seed, mean and 95% interval."
@@ -188,8 +216,8 @@ def bayesian_network(runs: Sequence[BayesianNetworkRun]) -> dict[str, Figure]:
 
 @styled
 def _contraction(results: Sequence[Contraction]) -> Figure:
-    figure = new_figure(SINGLE_COLUMN, 2.7)
-    falling = figure.subplots()
+    figure = new_figure(DOUBLE_COLUMN, 2.7)
+    falling, outputs = figure.subplots(1, 2, width_ratios=[1.3, 1])
     rising = falling.twinx()
     x = results[0].counts
     covariance = np.stack([result.covariance for result in results])
@@ -199,7 +227,11 @@ def _contraction(results: Sequence[Contraction]) -> Figure:
     falling.set_xlabel("number of data")
     falling.set_ylabel("N_eff of the posterior covariance (●)", color=PALETTE[0])
     rising.set_ylabel("N_eff of the Hessian (■)", color=PALETTE[1])
-    for axes in (falling, rising):
+    function = np.stack([result.function for result in results])
+    plot_band(outputs, x, function, PALETTE[2], marker="^")
+    outputs.set_xlabel("number of data")
+    outputs.set_ylabel("N_eff of the outputs' covariance")
+    for axes in (falling, rising, outputs):
         axes.set_ylim(bottom=0)
     rising.spines["right"].set_visible(True)
     notes_below(figure, [_bands(len(covariance))])
@@ -207,17 +239,52 @@ def _contraction(results: Sequence[Contraction]) -> Figure:
 
 
 def random_features(runs: Sequence[RandomFeaturesRun]) -> dict[str, Figure]:
-    """Plot the test error, N_eff, and the published difference by number of features."""
-    return {"random_features": _random_features(runs)}
+    """Plot errors, norm, N_eff and the published difference by number of features; and maps."""
+    figures = {"random_features": _random_features(runs)}
+    if runs[0].result.maps is not None:
+        figures["maps"] = _feature_maps(runs)
+    return figures
+
+
+@styled
+def _feature_maps(runs: Sequence[RandomFeaturesRun]) -> Figure:
+    """The maps over samples and features, geometric means over seeds where on a log scale."""
+    maps = [run.result.maps for run in runs if run.result.maps is not None]
+    figure = new_figure(DOUBLE_COLUMN, 2.6)
+    panels = figure.subplots(1, 4, sharey=True)
+    titles = {
+        "test_error": "test error",
+        "train_error": "training error",
+        "norm": "norm of the ridge solution",
+        "effective_dimensionality": "N_eff",
+    }
+    counts = maps[0].counts
+    for axes, (name, title) in zip(panels, titles.items(), strict=True):
+        values = np.mean([getattr(one, name) for one in maps], axis=0)
+        logarithmic = name in ("test_error", "norm")
+        image = axes.pcolormesh(
+            counts,
+            counts,
+            values,
+            cmap=ORDERED,
+            norm=LogNorm() if logarithmic else None,
+            shading="nearest",
+        )
+        axes.set_xlabel("features d")
+        figure.colorbar(image, ax=axes, location="top", label=title, shrink=0.9)
+    panels[0].set_ylabel("samples n")
+    notes_below(figure, [f"Means over {len(runs)} seeds. α = {runs[0].settings.alpha:g}."])
+    return figure
 
 
 @styled
 def _random_features(runs: Sequence[RandomFeaturesRun]) -> Figure:
     figure = new_figure(DOUBLE_COLUMN, 2.4)
-    panels = figure.subplots(1, 3)
+    panels = figure.subplots(1, 4)
     results, settings = [run.result for run in runs], runs[0].settings
     curves = {
         "test error, relative": [result.test_error for result in results],
+        "norm of the ridge solution": [result.norm for result in results],
         "N_eff": [result.effective_dimensionality for result in results],
         "min(n, d) − N_eff": [result.published for result in results],
     }
@@ -227,10 +294,13 @@ def _random_features(runs: Sequence[RandomFeaturesRun]) -> Figure:
         axes.set_xscale("log")
         axes.set_xlabel("features d")
         axes.set_ylabel(label)
+    train_error = np.stack([result.train_error for result in results])
+    below = np.where(train_error > SMALLEST_ERROR, train_error, np.nan)
+    plot_band(panels[0], results[0].features, below, GREY, marker="s")
     panels[0].set_yscale("log")
     note = (
-        f"Dashed: as many features as data, n = {settings.samples}. α = {settings.alpha:g}. "
-        f"{_bands(len(results))}"
+        "Grey squares: training error, where it is not 0. Dashed: as many features as data, "
+        f"n = {settings.samples}. α = {settings.alpha:g}. {_bands(len(results))}"
     )
     notes_below(figure, [note])
     return figure
@@ -274,7 +344,7 @@ def _moves(runs: Sequence[DegenerateDirectionsRun]) -> Figure:
 
 @styled
 def _surfaces(run: DegenerateDirectionsRun) -> Figure:
-    figure = new_figure(SINGLE_COLUMN * 1.4, 2.5)
+    figure = new_figure(DOUBLE_COLUMN, 2.6)
     surfaces = run.result.surfaces
     norm = LogNorm(min(map(np.min, surfaces.values())), max(map(np.max, surfaces.values())))
     panels = figure.subplots(1, len(surfaces), sharey=True)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import Literal
 
 import numpy as np
 
-from gengap.curvature import hessian
+from gengap.curvature import CurvatureOperator, hessian
+from gengap.errors import GengapError
 from gengap.measures import Subject
 from gengap.measures.baseline import sum_of_squared_weights
 from gengap.measures.curvature import loss_sharpness
+from gengap.measures.norms import path_norms
+from gengap.measures.pac_bayes import bounds_by_loss
+from gengap.measures.results import Estimate
+from gengap.networks import parameter_count
 from gengap.studies.context import Context
 from gengap.studies.outcomes import Floats
 from gengap.studies.solving import Solution
@@ -19,13 +27,23 @@ from gengap.studies.spectra import Spectrum, spectrum_of
 HEADLINE_ALPHA = 1.0
 """The alpha of N_eff where figures and claims show only one."""
 
+LEADING = 100
+"""Largest eigenvalues of which the published code sums N_eff."""
+
+HessianOf = Literal["all", "published"]
+"""Which Hessian is measured. ``all``: of all parameters, in eval mode. ``published``: as the
+published code has it, without biases and batch normalisation (the parameters of one axis), and with
+the statistics of mini-batches of :data:`PUBLISHED_BATCH` inputs, as in training."""
+
+PUBLISHED_BATCH = 128
+
 
 @dataclass(frozen=True)
 class Measurements:
     """Quantities of trained networks along leading axes (...); of one network there are none.
 
     Attributes:
-        parameters: how many.
+        parameters: how many, whichever the Hessian is of.
         train_loss, test_loss: means over the splits.
         train_error, test_error: fractions of wrong predictions.
         lambda_max, lambda_min: the largest and the smallest eigenvalue of the Hessian of the mean
@@ -34,6 +52,9 @@ class Measurements:
         negative_mass: an estimate of the sum of the absolute values of all that are below zero.
         squared_norm: of all weights.
         loss_sharpness: see :func:`gengap.measures.curvature.loss_sharpness`.
+        path_norm: see :func:`gengap.measures.norms.path_norms`; NaN where there is none.
+        pac_bayes: the bound ``pac_bayes_loss_orig``, see
+            :func:`gengap.measures.pac_bayes.bounds_by_loss`; NaN where there is none.
         eigenvalues, nodes, weights: (..., k) and (..., q), see :attr:`spectrum`.
     """
 
@@ -48,6 +69,8 @@ class Measurements:
     negative_mass: Floats
     squared_norm: Floats
     loss_sharpness: Floats
+    path_norm: Floats
+    pac_bayes: Floats
     eigenvalues: Floats
     nodes: Floats
     weights: Floats
@@ -58,9 +81,23 @@ class Measurements:
         return Spectrum(self.eigenvalues, self.lambda_min, self.nodes, self.weights)
 
     @property
+    def gap(self) -> Floats:
+        """The test loss minus the training loss (...)."""
+        return self.test_loss - self.train_loss
+
+    @property
     def dimension(self) -> Floats:
         """N_eff (...) at :data:`HEADLINE_ALPHA`."""
-        return self.spectrum.dimensions([HEADLINE_ALPHA])[..., 0]
+        return self.dimension_at(HEADLINE_ALPHA)
+
+    def dimension_at(self, alpha: float) -> Floats:
+        """Return N_eff (...) of the whole spectrum."""
+        return self.spectrum.dimensions([alpha])[..., 0]
+
+    def leading_dimension_at(self, alpha: float) -> Floats:
+        """Return N_eff (...) of the :data:`LEADING` largest eigenvalues, at most of those known."""
+        leading = Spectrum(self.eigenvalues[..., :LEADING], self.lambda_min, *np.zeros((2, 0)))
+        return leading.leading_dimensions([alpha])[..., 0]
 
 
 def join(parts: Sequence[Measurements], how: Callable[[list[Floats]], Floats]) -> Measurements:
@@ -69,21 +106,47 @@ def join(parts: Sequence[Measurements], how: Callable[[list[Floats]], Floats]) -
     return Measurements(*(how([getattr(part, name) for part in parts]) for name in names))
 
 
-def measure(context: Context, solution: Solution, eigenvalues: int) -> Measurements:
+def hessian_of(solution: Solution, of: HessianOf) -> CurvatureOperator:
+    """Return the Hessian of the mean training loss, see :data:`HessianOf`."""
+    network = solution.network
+    if of == "all":
+        return hessian(network, solution.loss, solution.train)
+    left_out = [one for one in network.parameters() if one.dim() < 2 and one.requires_grad]
+    for parameter in left_out:
+        parameter.requires_grad_(False)
+    try:
+        return hessian(
+            network,
+            solution.loss,
+            solution.train,
+            batch_size=PUBLISHED_BATCH,
+            batch_statistics=True,
+        )
+    finally:
+        for parameter in left_out:
+            parameter.requires_grad_(True)
+
+
+def measure(
+    context: Context, solution: Solution, eigenvalues: int, of: HessianOf = "all"
+) -> Measurements:
     """Measure one network with its final weights, and so many of its largest eigenvalues.
 
     Returns:
         The measurements, without leading axes.
     """
     network = solution.network
-    operator = hessian(network, solution.loss, solution.train)
+    operator = hessian_of(solution, of)
     spectrum, density = spectrum_of(context, operator, eigenvalues)
     negatives, negative_mass = (estimate.value for estimate in density.negatives())
     train_loss, train_accuracy = solution.on_train()
     test_loss, test_accuracy = solution.on_test()
     subject = Subject(network, None, solution.train, context.generator("sharpness"))
+    bounded = Subject(
+        network, None, solution.train, context.generator("bounds"), loss=solution.loss
+    )
     quantities = {
-        "parameters": operator.size,
+        "parameters": parameter_count(network),
         "train_loss": train_loss,
         "train_error": 1 - train_accuracy,
         "test_loss": test_loss,
@@ -94,8 +157,25 @@ def measure(context: Context, solution: Solution, eigenvalues: int) -> Measureme
         "negative_mass": negative_mass,
         "squared_norm": sum_of_squared_weights(subject),
         "loss_sharpness": loss_sharpness(subject).value,
+        "path_norm": _path_norm(bounded),
+        "pac_bayes": _pac_bayes(bounded),
         "eigenvalues": spectrum.values,
         "nodes": spectrum.nodes,
         "weights": spectrum.weights,
     }
     return Measurements(**{name: np.array(values, float) for name, values in quantities.items()})
+
+
+def _path_norm(subject: Subject) -> float:
+    try:
+        return math.exp(path_norms(subject)["log_path_norm"])
+    except GengapError:  # the network's outputs are no sum over paths
+        return np.nan
+
+
+def _pac_bayes(subject: Subject) -> float:
+    try:
+        bound = bounds_by_loss(subject)["pac_bayes_loss_orig"]
+    except GengapError:  # no noise raises the loss by so much
+        return np.nan
+    return float(typing.cast("float", bound.value)) if isinstance(bound, Estimate) else np.nan

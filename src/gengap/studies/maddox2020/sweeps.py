@@ -12,7 +12,7 @@ from gengap.errors import GengapError
 from gengap.studies.claims import rank_correlation
 from gengap.studies.maddox2020.experiments.double_descent import DoubleDescentRun
 from gengap.studies.maddox2020.experiments.width_depth import WidthDepthRun
-from gengap.studies.maddox2020.measurements import Measurements, join
+from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Measurements, join
 from gengap.studies.outcomes import Floats, Integers, RunT, group_runs
 
 INTERPOLATION = 0.01
@@ -54,30 +54,32 @@ class Grid:
 
     @classmethod
     def of(cls, runs: Sequence[WidthDepthRun]) -> Grid:
-        """Return the grid of runs.
+        """Return the grid of runs, each of which has a part of it.
 
         Raises:
-            GengapError: a seed misses networks that another one has, or runs differ in width.
+            GengapError: a seed misses networks of the grid.
         """
-        widths = runs[0].result.widths
-        if any(not np.array_equal(run.result.widths, widths) for run in runs):
-            raise GengapError("Runs of width_depth have different 'widths': vary only 'depths'.")
-        return cls(widths, *_seeds_side_by_side(runs, "depths", lambda run: run.result.depths))
+        widths = np.unique(np.concatenate([run.result.widths for run in runs]))
+        depths = np.unique(np.concatenate([run.result.depths for run in runs]))
+        by_seed = group_runs(runs, lambda run: run.seed).values()
+        seeds = [_whole_grid(group, depths, widths) for group in by_seed]
+        return cls(widths, depths, join(seeds, np.stack))
 
     @property
     def fitting(self) -> NDArray[np.bool_]:
         """Whether the training loss of each network (seeds, d, w) is low."""
         return self.networks.train_loss <= LOW_TRAIN_LOSS
 
-    @property
-    def explanations(self) -> dict[str, Floats]:
-        """Quantities (seeds, d, w) that may explain the test loss, by title; N_eff first."""
+    def explanations(self, alpha: float = HEADLINE_ALPHA) -> dict[str, Floats]:
+        """Return quantities (seeds, d, w) that may explain the test loss, by title; N_eff first."""
         return {
-            "effective dimensionality": self.networks.dimension,
+            "effective dimensionality": self.networks.dimension_at(alpha),
             "parameters": self.networks.parameters,
             "largest eigenvalue": self.networks.lambda_max,
             "sharpness": self.networks.loss_sharpness,
             "squared norm of the weights": self.networks.squared_norm,
+            "path norm": self.networks.path_norm,
+            "PAC-Bayes bound": self.networks.pac_bayes,
         }
 
 
@@ -117,3 +119,28 @@ def _of_one_seed(
     order = np.argsort(steps)
     networks = [run.result.networks for run in runs]
     return steps[order], join(networks, lambda arrays: np.concatenate(arrays)[order])
+
+
+def _whole_grid(runs: Sequence[WidthDepthRun], depths: Integers, widths: Integers) -> Measurements:
+    """The networks (d, w) of one seed, whose runs have parts of the grid."""
+    cells: dict[tuple[int, int], Measurements] = {}
+    for run in runs:
+        for row, depth in enumerate(run.result.depths.tolist()):
+            for column, width in enumerate(run.result.widths.tolist()):
+                cells[depth, width] = _network_at(run.result.networks, row, column)
+    for depth in depths.tolist():
+        for width in widths.tolist():
+            if (depth, width) not in cells:
+                raise GengapError(
+                    f"A seed of width_depth has no network of width {width} and depth {depth}: "
+                    "run every one of them with every seed."
+                )
+    rows = [
+        join([cells[depth, width] for width in widths.tolist()], np.stack)
+        for depth in depths.tolist()
+    ]
+    return join(rows, np.stack)
+
+
+def _network_at(networks: Measurements, row: int, column: int) -> Measurements:
+    return join([networks], lambda arrays: arrays[0][row, column])

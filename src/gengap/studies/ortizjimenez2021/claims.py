@@ -17,6 +17,7 @@ from gengap.studies.ortizjimenez2021.experiments.class_tasks import ClassTasksRu
 from gengap.studies.ortizjimenez2021.experiments.directions import DirectionsRun
 from gengap.studies.ortizjimenez2021.experiments.eigenfunction_tasks import EigenfunctionTasksRun
 from gengap.studies.ortizjimenez2021.experiments.pretrained import LEARNERS, PretrainedRun
+from gengap.studies.ortizjimenez2021.experiments.training_sizes import TrainingSizesRun
 from gengap.studies.ortizjimenez2021.models_compared import (
     LOSS,
     TEST_ACCURACY,
@@ -118,6 +119,24 @@ def _of_classes(runs: Sequence[ClassTasksRun], variation: str) -> list[Claim]:
     ]
 
 
+def _of_training_sizes(runs: Sequence[TrainingSizesRun], variation: str) -> list[Claim]:
+    def growth(run: TrainingSizesRun) -> float:
+        leads = final_accuracies(run.result, "network") - final_accuracies(run.result, "linear")
+        return float(leads[-1] - leads[0])
+
+    sizes = runs[0].settings.sizes
+    return [
+        _positive(
+            f"The network's lead on groups of classes grows with the training set{variation}",
+            "How much better a network does than its linear approximation depends strongly on the "
+            "size of the training set.",
+            "Test accuracy of the network minus that of its linearisation, with "
+            f"{sizes[-1]} training inputs less with {sizes[0]}",
+            by_group(grouped(runs), growth),
+        )
+    ]
+
+
 def _of_the_trained_kernel(runs: Sequence[PretrainedRun], variation: str) -> list[Claim]:
     def gain_in_loss(learner: int) -> Callable[[PretrainedRun], float]:
         def gain(run: PretrainedRun) -> float:
@@ -209,6 +228,7 @@ _CLAIMS: dict[str, tuple[str, Callable[[Sequence[Any], str], list[Claim]]]] = {
     "torch_initialisation": (", torch's default initialisation", _of_eigenfunctions),
     "held_out_labels": (", test labels by Nystrom's extension", _of_eigenfunctions),
     "class_tasks": ("", _of_classes),
+    "training_sizes": ("", _of_training_sizes),
     "directions": ("", _of_directions),
     "pretrained": ("", _of_the_trained_kernel),
 }

@@ -27,10 +27,12 @@ from gengap.studies.ortizjimenez2021.experiments.class_tasks import ClassTasksRu
 from gengap.studies.ortizjimenez2021.experiments.directions import DirectionsRun
 from gengap.studies.ortizjimenez2021.experiments.eigenfunction_tasks import EigenfunctionTasksRun
 from gengap.studies.ortizjimenez2021.experiments.pretrained import LEARNERS, PretrainedRun
+from gengap.studies.ortizjimenez2021.experiments.training_sizes import TrainingSizesRun
 from gengap.studies.ortizjimenez2021.models_compared import (
     COLUMNS,
     LOSS,
     MODELS,
+    NORMS,
     TEST_ACCURACY,
     HasCurves,
     final_accuracies,
@@ -49,28 +51,45 @@ LEARNER_LABELS = {
     "rescaled": "the same at the initial trace",
 }
 
+NORM_LABELS = {
+    "weight_norm": "norm of the weights",
+    "distance": "distance from initialisation",
+    "gradient_norm": "norm of the gradient",
+}
+
 PANEL = 2.3  # inches, the height of a panel
 SHOWN_PROFILES = 3
 SHOWN_IMAGES = 7
 
 
 def eigenfunction_tasks(runs: Sequence[EigenfunctionTasksRun]) -> dict[str, Figure]:
-    """Plot accuracy by index, alignment by index, and both models' ranking of the tasks."""
+    """Plot accuracy and alignment by index, both models' ranking, and norms along training."""
     return {
         "accuracy": _accuracy_by_index(runs, "eigenfunction"),
         "alignment": _alignment_by_index(runs),
+        "alignment_parts": _alignment_parts(runs),
         "ranking": _ranking(runs),
+        "norms": _norms(runs, [f"index {index}" for index in runs[0].settings.indices]),
     }
 
 
 def class_tasks(runs: Sequence[ClassTasksRun]) -> dict[str, Figure]:
-    """Plot the accuracy of both models by task and architecture."""
-    return {"accuracy": _accuracy_by_task(runs)}
+    """Plot the accuracy of both models by task and architecture, and norms along training."""
+    return {"accuracy": _accuracy_by_task(runs), "norms": _norms(runs, ["classes"])}
+
+
+def training_sizes(runs: Sequence[TrainingSizesRun]) -> dict[str, Figure]:
+    """Plot the accuracy of both models by the number of training inputs."""
+    return {"accuracy": _accuracy_by_size(runs)}
 
 
 def directions(runs: Sequence[DirectionsRun]) -> dict[str, Figure]:
-    """Plot the directions as images, their singular values, and accuracy by index."""
-    return {"images": _direction_images(runs), "accuracy": _accuracy_by_index(runs, "direction")}
+    """Plot the directions as images, singular values, accuracy by index, and norms."""
+    return {
+        "images": _direction_images(runs),
+        "accuracy": _accuracy_by_index(runs, "direction"),
+        "norms": _norms(runs, [f"index {index}" for index in runs[0].settings.indices]),
+    }
 
 
 def pretrained(runs: Sequence[PretrainedRun]) -> dict[str, Figure]:
@@ -93,8 +112,74 @@ def _accuracy_by_index(runs: Sequence[AnyRun], of: str) -> Figure:
             majority = np.mean([run.result.majority for run in group], axis=0)
             axes.plot(majority, color=GREY, linestyle=":", linewidth=1)
             handles.append(Line2D([], [], color=GREY, linestyle=":", label="larger class"))
+        if getattr(group[0].result, "baseline_curves", None) is not None:
+            handles += _baseline(axes, group)
     panels[0].set_ylabel("test accuracy")
     legend_below(figure, handles)
+    return figure
+
+
+def _baseline(axes: Axes, group: Sequence[EigenfunctionTasksRun]) -> list[Line2D]:
+    """Lines at both models' mean test accuracy on the groups of classes; entries of a legend."""
+    handles = []
+    for model in MODELS:
+        curves = [run.result.baseline_curves for run in group]
+        mean = np.mean(
+            [
+                curve[0, MODELS.index(model), -1, TEST_ACCURACY]
+                for curve in curves
+                if curve is not None
+            ]
+        )
+        line = axes.axhline(float(mean), color=COLOURS[model], linestyle="--", linewidth=1)
+        label = f"{LABELS[model]}, {group[0].settings.baseline} of the classes"
+        line.set_label(label)
+        handles.append(line)
+    return handles
+
+
+@styled
+def _accuracy_by_size(runs: Sequence[TrainingSizesRun]) -> Figure:
+    """Test accuracy of both models by the number of training inputs, a panel per group."""
+    groups = grouped(runs)
+    figure = new_figure(_width(len(groups)), PANEL + 0.4)
+    panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
+    handles: list[Line2D] = []
+    for axes, (name, group) in zip(panels, groups.items(), strict=True):
+        handles = _accuracies(axes, group, group[0].settings.sizes)
+        axes.set_title(f"{name}, {_seeds(group)}")
+        axes.set_xlabel("training inputs")
+    panels[0].set_ylabel("test accuracy")
+    legend_below(figure, handles)
+    return figure
+
+
+@styled
+def _norms(runs: Sequence[AnyRun], tasks: Sequence[str]) -> Figure:
+    """Norms of the network's weights, of their way and of the gradient along training."""
+    groups = grouped(runs)
+    figure = new_figure(DOUBLE_COLUMN, PANEL * len(groups) + 0.4)
+    rows = figure.subplots(len(groups), len(NORMS), squeeze=False)
+    shown = np.unique(np.linspace(0, len(tasks) - 1, SHOWN_PROFILES).round().astype(int))
+    for row, (name, group) in zip(rows, groups.items(), strict=True):
+        norms = np.array([run.result.norms for run in group])
+        epochs = np.arange(1, norms.shape[2] + 1)
+        for column, axes in enumerate(row):
+            for colour, task in zip(PALETTE, shown, strict=False):
+                values = norms[:, task, :, column]
+                plot_seeds(axes, epochs, values, colour)
+                axes.plot(epochs, values.mean(axis=0), color=colour, linewidth=1.5)
+            axes.set_xlabel("epoch")
+            axes.set_ylabel(NORM_LABELS[NORMS[column]])
+        row[-1].set_yscale("log")
+        row[0].set_title(f"{name}, {_seeds(group)}", loc="left")
+    legend_below(
+        figure,
+        [
+            Line2D([], [], color=colour, linewidth=1.5, label=tasks[task])
+            for colour, task in zip(PALETTE, shown, strict=False)
+        ],
+    )
     return figure
 
 
@@ -150,15 +235,42 @@ def _alignment_by_index(runs: Sequence[EigenfunctionTasksRun]) -> Figure:
         axes.set_xlabel("index of the eigenfunction that was learnt")
     upper[0].set_ylabel("fraction of the kernel's trace\nalong an initial eigenfunction")
     lower[0].set_ylabel("fraction of the kernel's trace\nalong the labels")
-    legend_below(
-        figure,
-        [
-            Line2D([], [], color=BLACK, marker="o", markersize=4, label="at initialisation"),
-            Line2D([], [], color=PALETTE[0], marker="s", markersize=4, label="after training"),
-        ],
-    )
+    legend_below(figure, _before_and_after())
     figure.align_ylabels()
     return figure
+
+
+@styled
+def _alignment_parts(runs: Sequence[EigenfunctionTasksRun]) -> Figure:
+    """The normalised alignment with the labels, within training inputs and within test inputs."""
+    groups = grouped(runs)
+    figure = new_figure(DOUBLE_COLUMN, PANEL * len(groups) + 0.4)
+    rows = figure.subplots(len(groups), 2, sharey="row", squeeze=False)
+    times = {"parts_before": (BLACK, "o"), "parts_after": (PALETTE[0], "s")}
+    for row, (name, group) in zip(rows, groups.items(), strict=True):
+        indices = group[0].settings.indices
+        places = np.arange(len(indices))
+        for part, axes in enumerate(row):
+            for field, (colour, marker) in times.items():
+                values = np.array([getattr(run.result, field)[:, part] for run in group])
+                plot_seeds(axes, places, values, colour, marker=marker)
+                axes.plot(
+                    places, _geometric_mean(values), color=colour, marker=marker, markersize=4
+                )
+            axes.set_yscale("log")
+            axes.set_xticks(places, [str(index) for index in indices])
+            axes.set_xlabel("index of the eigenfunction that was learnt")
+            axes.set_title(f"{name}, {'test' if part else 'training'} inputs")
+        row[0].set_ylabel("fraction of the kernel's trace\nalong the labels")
+    legend_below(figure, _before_and_after())
+    return figure
+
+
+def _before_and_after() -> list[Line2D]:
+    return [
+        Line2D([], [], color=BLACK, marker="o", markersize=4, label="at initialisation"),
+        Line2D([], [], color=PALETTE[0], marker="s", markersize=4, label="after training"),
+    ]
 
 
 def _profiles(axes: Axes, group: Sequence[EigenfunctionTasksRun]) -> None:

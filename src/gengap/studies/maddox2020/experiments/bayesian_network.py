@@ -21,6 +21,10 @@ from gengap.studies.context import Context
 from gengap.studies.maddox2020.experiments import posterior_contraction
 from gengap.studies.outcomes import Floats, Run
 
+REACH = 2.0
+"""Inputs are in [-2, 2]."""
+GRID = 100
+"""Points of an even grid on it, at which the covariance of the outputs is taken."""
 TARGET_ACCEPTANCE = 0.8
 FIRST_STEP = 0.02
 ADAPTATION = 0.1
@@ -62,7 +66,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result(posterior_contraction.Result):
-    """Both effective dimensionalities, and what that of the Hessian leaves out, means over chains.
+    """The effective dimensionalities, and what that of the Hessian leaves out, means over chains.
 
     The Hessian of a network need not be positive semi-definite, and its N_eff is that of the
     positive eigenvalues alone.
@@ -134,7 +138,7 @@ def run(context: Context, settings: Settings) -> Result:
     # The data are outputs of a network of the same kind, drawn from the prior, with noise.
     size = 3 * settings.width + 1
     rng = context.generator("data")
-    x = rng.uniform(-2, 2, max(settings.counts))
+    x = rng.uniform(-REACH, REACH, max(settings.counts))
     teacher = rng.standard_normal(size) * settings.prior_variance**0.5
     inner, shift, outer = np.split(teacher[:-1], 3)
     y = np.tanh(np.outer(x, inner) + shift) @ outer + teacher[-1]
@@ -159,13 +163,24 @@ def _contraction(
     below = [negatives(spectrum) for spectrum in spectra]
     alpha = settings.hessian_alpha
     dimensions = [effective_dimensionality(spectrum, alpha) for spectrum in spectra]
+    grid = np.linspace(-REACH, REACH, GRID)
+    of_outputs = [np.cov(outputs_of(chain.samples, grid).T) for chain in chains]
+    function = np.linalg.eigvalsh(np.mean(of_outputs, axis=0)).clip(0)
     return (
         effective_dimensionality(variances, settings.covariance_alpha),
         float(np.mean(dimensions)),
+        effective_dimensionality(function, settings.covariance_alpha),
         float(np.mean([chain.acceptance for chain in chains])),
         float(np.mean([part.count for part in below])),
         float(np.mean([part.mass for part in below])),
     )
+
+
+def outputs_of(samples: Floats, x: Floats) -> Floats:
+    """Return the outputs (m, g) of networks of weights (m, p) at x (g,)."""
+    inner, shift, outer = np.split(samples[:, :-1, None], 3, axis=1)
+    hidden = np.tanh(inner * x + shift)
+    return np.asarray((outer * hidden).sum(axis=1) + samples[:, -1:])
 
 
 def hamiltonian(

@@ -93,7 +93,8 @@ class Result(ExperimentResult):
         scales: lengths of the moves (s,), in lengths of the weights.
         moves: by subspace, ``top`` first.
         surfaces: training losses (g, g) over two eigenvectors of each end, by subspace, or over two
-            directions of ``rest`` where the least curved ones are unknown.
+            directions of ``rest`` where the least curved ones are unknown; ``random`` is that over
+            two random directions of all weights, as in loss landscapes.
         plane: predictions after moves, where inputs lie in a plane.
     """
 
@@ -145,11 +146,14 @@ class Subspaces:
         return np.asarray(vector / np.linalg.norm(vector))
 
     def axes(self, rng: np.random.Generator) -> dict[str, Floats]:
-        """Return two columns (p, 2) of ``top``, and of ``bottom`` or else of ``rest``."""
-        top = {"top": self.top[:, :2]}
+        """Return two columns (p, 2): of ``top``, of ``bottom`` or else ``rest``, and ``random``."""
+        axes = {"top": self.top[:, :2]}
         if self.bottom is not None:
-            return top | {"bottom": self.bottom[:, :2]}
-        return top | {"rest": np.stack(self.directions("rest", 2, rng), axis=1)}
+            axes["bottom"] = self.bottom[:, :2]
+        else:
+            axes["rest"] = np.stack(self.directions("rest", 2, rng), axis=1)
+        axes["random"] = np.linalg.qr(rng.standard_normal((len(self.top), 2)))[0]
+        return axes
 
 
 @dataclass(frozen=True)

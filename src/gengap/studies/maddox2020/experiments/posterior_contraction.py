@@ -46,11 +46,18 @@ class Settings:
 
 @dataclass(frozen=True)
 class Result(ExperimentResult):
-    """Both effective dimensionalities (m,) at growing numbers of data (m,)."""
+    """Effective dimensionalities (m,) at growing numbers of data (m,).
+
+    Attributes:
+        covariance, hessian: in the space of the weights.
+        function: of the covariance of the model's outputs at all points of the grid, at the alpha
+            of the covariance.
+    """
 
     counts: Floats
     covariance: Floats
     hessian: Floats
+    function: Floats
 
 
 PosteriorContractionRun = Run[Settings, Result]
@@ -70,14 +77,20 @@ def run(context: Context, settings: Settings) -> Result:
         raise GengapError(f"'counts' has {most} but there are {points} points: add points.")
     x = context.generator("points").permutation(np.linspace(0, INTERVAL, points))
     design = fourier_features(x, settings.features)
-    covariance, hessian = [], []
+    covariance, hessian, function = [], [], []
     for count in settings.counts:
         precision = design[:count].T @ design[:count] / settings.noise_variance
-        curvatures = np.linalg.eigvalsh(precision).clip(0)
+        curvatures, axes = np.linalg.eigh(precision)
+        curvatures = curvatures.clip(0)
         hessian.append(effective_dimensionality(curvatures, settings.hessian_alpha))
         variances = 1 / (curvatures + 1 / settings.prior_variance)
         covariance.append(effective_dimensionality(variances, settings.covariance_alpha))
-    return Result(np.array(settings.counts, float), np.array(covariance), np.array(hessian))
+        # The nonzero eigenvalues of Phi S Phi^T, with S the covariance, are the squares of the
+        # singular values of Phi S^(1/2).
+        outputs = np.linalg.svd(design @ (axes * np.sqrt(variances)), compute_uv=False) ** 2
+        function.append(effective_dimensionality(outputs, settings.covariance_alpha))
+    columns = (settings.counts, covariance, hessian, function)
+    return Result(*(np.array(column, float) for column in columns))
 
 
 def fourier_features(x: Floats, features: int) -> Floats:

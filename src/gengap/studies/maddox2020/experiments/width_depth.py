@@ -1,7 +1,7 @@
 """Width against depth: which quantity tells, among networks that fit, how well they generalise.
 
 Maddox et al. 2020, figure 2: ConvNet(width, depth) on CIFAR-100. One run trains the networks of one
-seed, or those of some of its depths; runs of one seed belong together.
+seed, or those of a part of the grid, such as one network; runs of one seed belong together.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ from typing import Any
 import numpy as np
 
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.maddox2020.measurements import Measurements, join, measure
+from gengap.studies.maddox2020.measurements import HessianOf, Measurements, join, measure
 from gengap.studies.outcomes import ExperimentResult, Integers, Run
 from gengap.studies.solving import solve
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A grid of widths and depths of a ``network``, and how many eigenvalues to compute."""
+    """A grid of widths and depths of a ``network``, and how many eigenvalues to compute.
+
+    Attributes:
+        hessian: see :class:`.double_descent.Settings`.
+    """
 
     dataset: Mapping[str, Any]
     network: Mapping[str, Any]
@@ -28,6 +32,7 @@ class Settings:
     widths: Sequence[int]
     depths: Sequence[int]
     eigenvalues: int = 100
+    hessian: HessianOf = "all"
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,6 @@ def run(context: Context, settings: Settings) -> Result:
             network = {**settings.network, "width": width, "depth": depth}
             name = f"width_{width}_depth_{depth}"
             solution = solve(context, data, network, settings.training, name=name)
-            row.append(measure(context, solution, settings.eigenvalues))
+            row.append(measure(context, solution, settings.eigenvalues, settings.hessian))
         rows.append(join(row, np.stack))
     return Result(join(rows, np.stack), np.array(settings.widths), np.array(settings.depths))

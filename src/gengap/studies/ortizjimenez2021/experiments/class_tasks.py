@@ -55,12 +55,17 @@ class Result(ExperimentResult):
         alignment_before, alignment_after: normalised, of the kernel with the training labels.
         majority: the larger fraction of a class among test labels.
         curves: (1, 2 models, epochs, 4).
+        test_alignment_before, test_alignment_after: the same with the test labels.
+        norms: of the network along training, (1, epochs, 3).
     """
 
     alignment_before: float
     alignment_after: float
     majority: float
     curves: Floats
+    test_alignment_before: float
+    test_alignment_after: float
+    norms: Floats
 
 
 ClassTasksRun = Run[Settings, Result]
@@ -77,14 +82,20 @@ def run(context: Context, settings: Settings) -> Result:
     inputs = np.concatenate([data.train.inputs, data.test.inputs])
     kernel = empirical_ntk(network, inputs, data.train.inputs, memory_budget=budget)
     outputs = scalar_outputs(network, inputs)
-    linear = train_linearisation(context, kernel, outputs, data, training, PURPOSE)
-    curve = train_network(context, network, data, training, PURPOSE, weights_of(network))
+    tested = data.test.inputs
+    test_kernel = empirical_ntk(network, tested, memory_budget=budget)
+    linear = train_linearisation(context, kernel, outputs, data, training, PURPOSE, network=network)
+    learnt = train_network(context, network, data, training, PURPOSE, weights_of(network))
     trained = empirical_ntk(network, data.train.inputs, memory_budget=budget)
-    target = signs(data.train.labels)
+    test_trained = empirical_ntk(network, tested, memory_budget=budget)
+    target, test_target = signs(data.train.labels), signs(data.test.labels)
     fraction = float(data.test.labels.mean())
     return Result(
         alignment_before=normalised_alignment(kernel[: len(target)], target),
         alignment_after=normalised_alignment(trained, target),
         majority=max(fraction, 1 - fraction),
-        curves=np.array([[curve, linear]]),
+        curves=np.array([[learnt.curve, linear]]),
+        test_alignment_before=normalised_alignment(test_kernel, test_target),
+        test_alignment_after=normalised_alignment(test_trained, test_target),
+        norms=learnt.norms[None],
     )

@@ -22,6 +22,7 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     train_linearisation,
     train_network,
 )
+from gengap.studies.ortizjimenez2021.reuse import read_saved_directions, write_saved_directions
 from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Run
 from gengap.tangent import anisotropy_directions, empirical_ntk, scalar_outputs, separable_along
 from gengap.tangent.storage import weight_arrays
@@ -64,6 +65,7 @@ class Settings:
         averaging: of the mixed derivative.
         points: of each task.
         count: how many directions are computed; all of them if None.
+        reuse: a folder of runs that saved ``directions``, which are read instead.
     """
 
     input_shape: Sequence[int]
@@ -74,6 +76,7 @@ class Settings:
     count: int | None = None
     training: TrainingSettings = TRAINING
     memory_gib: float = 2.0
+    reuse: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,14 @@ class Result(ExperimentResult):
         directions: (k, *input_shape), of unit length.
         weights: the initial ones, by name.
         curves: (tasks, 2 models, epochs, 4).
+        norms: of the network along training, (tasks, epochs, 3).
     """
 
     singular_values: Floats
     directions: Floats32
     weights: Mapping[str, Floats32]
     curves: Floats
+    norms: Floats
 
 
 DirectionsRun = Run[Settings, Result]
@@ -107,7 +112,8 @@ def run(context: Context, settings: Settings) -> Result:
     """
     network = _initial_network(context, settings)
     start, weights = weights_of(network), weight_arrays(network, "")
-    anisotropy = anisotropy_directions(
+    words = (settings.averaging, settings.count)
+    anisotropy = read_saved_directions(network, settings.reuse, *words) or anisotropy_directions(
         network,
         sigma=settings.averaging.sigma,
         samples=settings.averaging.inputs,
@@ -115,21 +121,27 @@ def run(context: Context, settings: Settings) -> Result:
         count=settings.count,
         memory_budget=_budget(settings),
     )
+    write_saved_directions(context, anisotropy, network, *words)
     outside = [index for index in settings.indices if not 0 <= index < len(anisotropy.values)]
     if outside:
         raise GengapError(
             f"indices name the direction {outside[0]}, but {len(anisotropy.values)} were computed: "
             f"choose from 0 to {len(anisotropy.values) - 1}."
         )
-    curves = []
+    curves, norms = [], []
     for index in settings.indices:
         task = _task(context, settings.points, anisotropy.directions[index], index)
         purpose = f"direction {index}"
         linear = _train_linearisation(context, settings, task, purpose)
-        curve = train_network(context, network, task, settings.training, purpose, start)
-        curves.append([curve, linear])
+        learnt = train_network(context, network, task, settings.training, purpose, start)
+        curves.append([learnt.curve, linear])
+        norms.append(learnt.norms)
     return Result(
-        anisotropy.values, anisotropy.directions.astype(np.float32), weights, np.array(curves)
+        anisotropy.values,
+        anisotropy.directions.astype(np.float32),
+        weights,
+        np.array(curves),
+        np.array(norms),
     )
 
 
@@ -170,4 +182,6 @@ def _train_linearisation(
     inputs = np.concatenate([task.train.inputs, task.test.inputs])
     kernel = empirical_ntk(network, inputs, task.train.inputs, memory_budget=_budget(settings))
     outputs = scalar_outputs(network, inputs)
-    return train_linearisation(context, kernel, outputs, task, settings.training, purpose)
+    return train_linearisation(
+        context, kernel, outputs, task, settings.training, purpose, network=network
+    )

@@ -14,9 +14,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gengap.datasets import Dataset
 from gengap.limits import GIB
-from gengap.networks import weights_of
+from gengap.networks import Network, set_weights, weights_of
 from gengap.studies.context import Context, load_dataset
+from gengap.studies.ortizjimenez2021.experiments.class_tasks import GROUPS
 from gengap.studies.ortizjimenez2021.models_compared import (
     TRAINING,
     NetworkSettings,
@@ -26,19 +28,28 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     train_linearisation,
     train_network,
 )
-from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Run
+from gengap.studies.ortizjimenez2021.reuse import (
+    kernel_of,
+    read_saved_eigenfunctions,
+    write_saved_eigenfunctions,
+)
+from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.tangent import (
     Eigenfunctions,
     eigenfunctions,
     empirical_ntk,
     extend,
     normalised_alignment,
+    nystrom,
     raw_alignments,
     scalar_outputs,
     signs,
 )
 from gengap.tangent.eigenfunctions import check_index
 from gengap.tangent.storage import weight_arrays
+
+BASELINE = "classes"
+"""The purpose of training on groups of classes, as in :mod:`.class_tasks`."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,12 @@ class Settings:
             ``extended`` that of the training inputs, and extends the eigenfunctions.
         saved: how many eigenfunctions are kept, and alignments with them computed; all, if there
             are fewer.
+        landmarks: the inputs of Nystrom's method, drawn at random, from which the eigenfunctions
+            are found; None decomposes the kernel itself.
+        baseline: two groups of the dataset's classes (``halves`` of CIFAR-10 is CIFAR-2) that both
+            models learn besides; None for none.
+        reuse: a folder of runs that saved ``kernels`` and ``eigenfunctions``, which are read
+            instead: then further indices cost their training alone.
     """
 
     dataset: Mapping[str, Any]
@@ -61,6 +78,9 @@ class Settings:
     saved: int = 200
     training: TrainingSettings = TRAINING
     memory_gib: float = 2.0
+    landmarks: int | None = None
+    baseline: Literal["halves", "parity"] | None = None
+    reuse: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +99,12 @@ class Result(ExperimentResult):
         profile_before: the kernel's raw alignment with each initial eigenfunction over its trace,
             (k,); a fraction of it where the eigenfunctions are orthogonal (``joint``).
         profile_after: the same after each task, (tasks, k).
+        parts_before, parts_after: the normalised alignment within training and within test inputs,
+            (tasks, 2).
+        profile_parts_before, profile_parts_after: the profiles within each part, over its trace,
+            (2, k) and (tasks, 2, k).
+        norms: of the network along training, (tasks, epochs, 3).
+        baseline_curves: of the groups of classes, (1, 2 models, epochs, 4); None without them.
     """
 
     spectral_gap: float
@@ -92,6 +118,12 @@ class Result(ExperimentResult):
     alignment_after: Floats
     profile_before: Floats
     profile_after: Floats
+    parts_before: Floats
+    parts_after: Floats
+    profile_parts_before: Floats
+    profile_parts_after: Floats
+    norms: Floats
+    baseline_curves: Floats | None = None
 
 
 EigenfunctionTasksRun = Run[Settings, Result]
@@ -113,24 +145,36 @@ def run(context: Context, settings: Settings) -> Result:
     network = initial_network(context, settings.network, data.input_shape, training.initialisation)
     start, weights = weights_of(network), weight_arrays(network, "")
     budget = int(settings.memory_gib * GIB)
-    kernel = empirical_ntk(network, inputs, memory_budget=budget)
+    kernel = kernel_of(context, network, inputs, memory_budget=budget, reuse=settings.reuse)
     outputs = scalar_outputs(network, inputs)
-    spectrum, functions = _decompose(context, settings, kernel, count)
+    spectrum, functions = _decompose(context, settings, network, inputs, kernel, count)
     labels = [(functions[:, index] > 0).astype(np.int64) for index in settings.indices]
     saved = functions[:, : settings.saved]
-    curves, alignments, profiles = [], [], []
+    curves, norms, alignments, profiles, parts, profile_parts = [], [], [], [], [], []
     for index, task_labels in zip(settings.indices, labels, strict=True):
         purpose = f"eigenfunction {index}"
         task = binary_task(data, task_labels)
-        curves.append(
-            [
-                train_network(context, network, task, training, purpose, start),
-                train_linearisation(context, kernel, outputs, task, training, purpose),
-            ]
+        set_weights(network, start, source="the initial network")
+        linear = train_linearisation(
+            context, kernel, outputs, task, training, purpose, network=network.eval()
         )
+        learnt = train_network(context, network, task, training, purpose, start)
+        curves.append([learnt.curve, linear])
+        norms.append(learnt.norms)
         trained = empirical_ntk(network, inputs, memory_budget=budget)
         alignments.append(normalised_alignment(trained, signs(task_labels)))
-        profiles.append(raw_alignments(trained, saved) / np.trace(trained, dtype=np.float64))
+        profiles.append(_profile(trained, saved))
+        parts.append(_parts(trained, signs(task_labels), count))
+        profile_parts.append(_profile_parts(trained, saved, count))
+    baseline = None
+    if settings.baseline is not None:
+        set_weights(network, start, source="the initial network")
+        task = binary_task(data, _grouped_labels(data, GROUPS[settings.baseline]))
+        linear = train_linearisation(
+            context, kernel, outputs, task, training, BASELINE, network=network.eval()
+        )
+        learnt = train_network(context, network, task, training, BASELINE, start)
+        baseline = np.array([[learnt.curve, linear]])
     fractions = np.array([task_labels[count:].mean() for task_labels in labels])
     return Result(
         spectral_gap=float(spectrum.values[0] / spectrum.values[1]),
@@ -144,24 +188,70 @@ def run(context: Context, settings: Settings) -> Result:
             [normalised_alignment(kernel, signs(task_labels)) for task_labels in labels]
         ),
         alignment_after=np.array(alignments),
-        profile_before=raw_alignments(kernel, saved) / np.trace(kernel, dtype=np.float64),
+        profile_before=_profile(kernel, saved),
         profile_after=np.array(profiles),
+        parts_before=np.array([_parts(kernel, signs(one), count) for one in labels]),
+        parts_after=np.array(parts),
+        profile_parts_before=_profile_parts(kernel, saved, count),
+        profile_parts_after=np.array(profile_parts),
+        norms=np.array(norms),
+        baseline_curves=baseline,
     )
 
 
+def _profile(kernel: NDArray[np.floating], functions: Floats) -> Floats:
+    """The kernel's raw alignment with each function over its trace."""
+    return np.asarray(raw_alignments(kernel, functions) / np.trace(kernel, dtype=np.float64))
+
+
+def _parts(kernel: NDArray[np.floating], target: Floats, count: int) -> list[float]:
+    """The normalised alignment within the first ``count`` inputs, and within the others."""
+    rows = slice(count), slice(count, None)
+    return [normalised_alignment(kernel[part, part], target[part]) for part in rows]
+
+
+def _profile_parts(kernel: NDArray[np.floating], functions: Floats, count: int) -> Floats:
+    """The profile within the first ``count`` inputs, and within the others, (2, k)."""
+    rows = slice(count), slice(count, None)
+    return np.array([_profile(kernel[part, part], functions[part]) for part in rows])
+
+
+def _grouped_labels(data: Dataset, groups: Sequence[Sequence[int]]) -> Integers:
+    """0 or 1 by the group that the class of each training and test input is in."""
+    classes = np.concatenate([data.train.labels, data.test.labels])
+    return np.isin(classes, groups[1]).astype(np.int64)
+
+
 def _decompose(
-    context: Context, settings: Settings, kernel: NDArray[np.floating], count: int
+    context: Context,
+    settings: Settings,
+    network: Network,
+    inputs: Floats32,
+    kernel: NDArray[np.floating],
+    count: int,
 ) -> tuple[Eigenfunctions, Floats]:
     """The eigenfunctions, and their values at all inputs; ``count`` of these are trained on."""
     joint = settings.labelling == "joint"
     points = len(kernel) if joint else count
     computed = max(min(settings.saved, points), max(settings.indices) + 1)
-    rng = context.generator("eigenfunctions")
-    if joint:
-        spectrum = eigenfunctions(kernel, computed, rng=rng)
-        functions = spectrum.functions
-    else:
-        spectrum = eigenfunctions(kernel[:count, :count], computed, rng=rng)
+    words = (settings.labelling, settings.landmarks)
+    spectrum = read_saved_eigenfunctions(network, inputs, settings.reuse, *words)
+    if spectrum is None:
+        rng = context.generator("eigenfunctions")
+        if settings.landmarks is not None:
+            spectrum = nystrom(
+                network,
+                inputs[:points],
+                min(computed, settings.landmarks),
+                landmarks=settings.landmarks,
+                rng=rng,
+                memory_budget=int(settings.memory_gib * GIB),
+            )
+        else:
+            spectrum = eigenfunctions(kernel[:points, :points], computed, rng=rng)
+    write_saved_eigenfunctions(context, spectrum, network, inputs, *words)
+    functions = spectrum.functions
+    if not joint:
         extended = extend(spectrum, kernel[count:, :count])
         functions = np.concatenate([spectrum.functions, extended])
     for index in settings.indices:

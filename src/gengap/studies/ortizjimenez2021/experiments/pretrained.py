@@ -27,9 +27,17 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     train_linearisation,
     train_network,
 )
+from gengap.studies.ortizjimenez2021.reuse import (
+    kernel_of,
+    read_saved_eigenfunctions,
+    write_saved_eigenfunctions,
+)
 from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Run
 from gengap.tangent import eigenfunctions, empirical_ntk, normalised_alignment, signs
 from gengap.tangent.storage import weight_arrays
+
+JOINT = "joint"
+"""How :mod:`.eigenfunction_tasks` calls the decomposition of all inputs together."""
 
 LEARNERS = ("network", "initial", "trained", "rescaled")
 """Of the curves: the network; and its linearisations with the initial kernel, with that of the
@@ -44,6 +52,8 @@ class Settings:
         dataset: its labels are not used.
         network: that learns first.
         index: of the eigenfunction that is learnt, from 0, by falling eigenvalue.
+        reuse: a folder of runs that saved ``kernels`` and ``eigenfunctions``, which are read
+            instead; those of ``eigenfunction_tasks`` will do.
     """
 
     dataset: Mapping[str, Any]
@@ -51,6 +61,7 @@ class Settings:
     index: int = 10
     training: TrainingSettings = TRAINING
     memory_gib: float = 2.0
+    reuse: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,7 @@ class Result(ExperimentResult):
         eigenvalues: of the initial kernel, (index + 1,), descending.
         eigenfunction: the one that is learnt, (n,).
         weights, trained_weights: those that the two kernels belong to, by name.
+        norms: of the network along training, (epochs, 3).
     """
 
     alignment_initial: float
@@ -75,6 +87,7 @@ class Result(ExperimentResult):
     eigenfunction: Floats32
     weights: Mapping[str, Floats32]
     trained_weights: Mapping[str, Floats32]
+    norms: Floats
 
 
 PretrainedRun = Run[Settings, Result]
@@ -95,30 +108,40 @@ def run(context: Context, settings: Settings) -> Result:
     network = initial_network(context, settings.network, data.input_shape, training.initialisation)
     start, weights = weights_of(network), weight_arrays(network, "")
     budget = int(settings.memory_gib * GIB)
-    kernel = empirical_ntk(network, inputs, memory_budget=budget)
-    spectrum = eigenfunctions(kernel, index + 1, rng=context.generator("eigenfunctions"))
+    kernel = kernel_of(context, network, inputs, memory_budget=budget, reuse=settings.reuse)
+    words = (JOINT, None)
+    spectrum = read_saved_eigenfunctions(network, inputs, settings.reuse, *words) or eigenfunctions(
+        kernel, index + 1, rng=context.generator("eigenfunctions")
+    )
+    write_saved_eigenfunctions(context, spectrum, network, inputs, *words)
     labels = spectrum.labels(index)
     task, purpose = binary_task(data, labels), f"eigenfunction {index}"
-    curve = train_network(context, network, task, training, purpose, start)
-    learnt = dict(network.named_parameters())
+    first = initial_network(context, settings.network, data.input_shape, training.initialisation)
+    learnt = train_network(context, network, task, training, purpose, start)
+    ends = dict(network.named_parameters())
     # The trained parameters with the initial batch statistics.
-    moved = {name: learnt[name].detach() if name in learnt else start[name] for name in start}
+    moved = {name: ends[name].detach() if name in ends else start[name] for name in start}
     set_weights(network, moved, source="the trained network")
     trained = empirical_ntk(network, inputs, memory_budget=budget)
     growth = float(np.trace(trained, dtype=np.float64) / np.trace(kernel, dtype=np.float64))
     zeros = np.zeros(len(inputs))
     linear = [
-        train_linearisation(context, one, zeros, task, training, purpose)
-        for one in (kernel, trained, trained / np.float32(growth))
+        train_linearisation(context, one, zeros, task, training, purpose, network=at, scale=scale)
+        for one, at, scale in (
+            (kernel, first, 1.0),
+            (trained, network, 1.0),
+            (trained / np.float32(growth), network, growth**-0.5),
+        )
     ]
     target = signs(labels)
     return Result(
         alignment_initial=normalised_alignment(kernel, target),
         alignment_pretrained=normalised_alignment(trained, target),
         trace_growth=growth,
-        curves=np.array([curve, *linear]),
-        eigenvalues=spectrum.values,
+        curves=np.array([learnt.curve, *linear]),
+        eigenvalues=spectrum.values[: index + 1],
         eigenfunction=spectrum.functions[:, index].astype(np.float32),
         weights=weights,
         trained_weights=weight_arrays(network, ""),
+        norms=learnt.norms,
     )

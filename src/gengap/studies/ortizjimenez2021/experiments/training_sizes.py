@@ -1,0 +1,103 @@
+"""Both models on the same task with more and more training inputs.
+
+The paper's abstract: which of the two does better depends on the size of the training set. The test
+inputs are the same for all sizes, and a larger training set holds the smaller ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from gengap.datasets import Dataset, Split
+from gengap.errors import GengapError
+from gengap.limits import GIB
+from gengap.networks import weights_of
+from gengap.studies.context import Context, load_dataset
+from gengap.studies.ortizjimenez2021.experiments.class_tasks import GROUPS
+from gengap.studies.ortizjimenez2021.models_compared import (
+    TRAINING,
+    NetworkSettings,
+    TrainingSettings,
+    initial_network,
+    train_linearisation,
+    train_network,
+)
+from gengap.studies.outcomes import ExperimentResult, Floats, Run
+from gengap.tangent import empirical_ntk, scalar_outputs
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One network, one task and several sizes.
+
+    Attributes:
+        dataset: one with ten classes.
+        sizes: numbers of training inputs, up to the dataset's, ascending.
+        task: ``halves`` (classes 0 to 4 against 5 to 9) or ``parity`` (even against odd).
+    """
+
+    dataset: Mapping[str, Any]
+    network: NetworkSettings
+    sizes: Sequence[int]
+    task: Literal["halves", "parity"] = "halves"
+    training: TrainingSettings = TRAINING
+    memory_gib: float = 2.0
+
+
+@dataclass(frozen=True)
+class Result(ExperimentResult):
+    """What both models learnt from each size.
+
+    Attributes:
+        curves: (sizes, 2 models, epochs, 4).
+    """
+
+    curves: Floats
+
+
+TrainingSizesRun = Run[Settings, Result]
+
+
+def run(context: Context, settings: Settings) -> Result:
+    """Train one network and its linearisation on each number of training inputs.
+
+    Returns:
+        The curves.
+
+    Raises:
+        GengapError: the sizes are not ascending, or the dataset has fewer training inputs.
+    """
+    sizes = list(settings.sizes)
+    data = load_dataset(
+        context, {**settings.dataset, "groups": GROUPS[settings.task]}, seed=context.seed
+    )
+    count = len(data.train.labels)
+    if not sizes or sizes != sorted(set(sizes)) or not 0 < sizes[0] <= sizes[-1] <= count:
+        raise GengapError(
+            f"The setting 'sizes' is {sizes}: give ascending numbers from 1 to the {count} "
+            "training inputs of the dataset."
+        )
+    order = context.generator("sizes").permutation(count)
+    budget, training = int(settings.memory_gib * GIB), settings.training
+    curves = []
+    for size in sizes:
+        chosen = order[:size]
+        part = Dataset(
+            data.name, Split(data.train.inputs[chosen], data.train.labels[chosen], 2), data.test
+        )
+        network = initial_network(
+            context, settings.network, data.input_shape, training.initialisation
+        )
+        inputs = np.concatenate([part.train.inputs, part.test.inputs])
+        kernel = empirical_ntk(network, inputs, part.train.inputs, memory_budget=budget)
+        outputs, purpose = scalar_outputs(network, inputs), f"size {size}"
+        linear = train_linearisation(
+            context, kernel, outputs, part, training, purpose, network=network
+        )
+        learnt = train_network(context, network, part, training, purpose, weights_of(network))
+        curves.append([learnt.curve, linear])
+    return Result(np.array(curves))
