@@ -78,16 +78,18 @@ def test_keys_of_numbers_are_those_of_the_schema(schema: dict[str, Any]) -> None
     stated = {**schema["network"]["properties"], **schema["training"]["properties"]}
     of_type: dict[str, set[str]] = {"number": set(), "integer": set()}
     for key, entry in stated.items():
-        types = entry.get("type", [])
-        for kind in [types] if isinstance(types, str) else types:
-            of_type.setdefault(kind, set()).add(key)
+        for form in [entry, *entry.get("anyOf", [])]:
+            types = form.get("type", [])
+            for kind in [types] if isinstance(types, str) else types:
+                of_type.setdefault(kind, set()).add(key)
     known = set(stated)
     assert set(names.FLOAT_KEYS) & known == of_type["number"]
     assert set(names.INTEGER_KEYS) & known == of_type["integer"]
 
 
-def test_every_keyword_of_an_architecture_is_an_activation_or_a_number_of_one_kind() -> None:
-    listed = {key for keys in names.ARCHITECTURES.values() for key in keys} - {"activation"}
+def test_every_keyword_of_an_architecture_is_a_word_or_a_number_of_one_kind() -> None:
+    words = {"activation", "padding", "pooling"}
+    listed = {key for keys in names.ARCHITECTURES.values() for key in keys} - words
     numbers = set(names.FLOAT_KEYS) | set(names.INTEGER_KEYS)
     assert listed <= numbers
     assert not set(names.FLOAT_KEYS) & set(names.INTEGER_KEYS)

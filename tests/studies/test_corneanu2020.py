@@ -281,7 +281,8 @@ def test_bands_are_intervals_over_the_seeds_that_have_bars() -> None:
     axes = figure.axes[0]
     means = np.asarray(axes.lines[1].get_ydata(), dtype=float)
     np.testing.assert_allclose(means, [1.5, 10.0, 100.0])
-    heights = np.asarray(axes.collections[1].get_paths()[0].vertices)[:, 1]
+    # Equal values have no band, so that the first dimension has none.
+    heights = np.asarray(axes.collections[0].get_paths()[0].vertices)[:, 1]
     # 10 - t sd / sqrt(3), with t = 4.303 for two degrees of freedom and sd = 10.
     assert heights.min() == pytest.approx(10 - 4.302653 * 10 / np.sqrt(3))
 
@@ -901,7 +902,7 @@ def test_a_loss_within_the_tolerance_agrees_with_true_labels_only() -> None:
     """Stopping one point below the end: allowed with nothing to memorise, no gain otherwise."""
 
     def runs(corruption: float) -> list[AnyRun]:
-        whole = [curves_run(seed, corruption, (0.3, 0.2), (0.1, 0.4)) for seed in range(3)]
+        whole = [curves_run(seed, corruption, (0.3, 0.2), (0.1, 0.4)) for seed in range(6)]
         return [
             replace(one, result=replace(one.result, last=Checkpoint(2, 0.66 + 0.001 * one.seed)))
             for one in whole

@@ -569,7 +569,7 @@ def test_every_group_must_agree_and_one_may_disagree(
 
 def test_a_network_at_chance_is_named_with_its_indices() -> None:
     chance, learnt = [0.9, 0.56, 0.55], [0.9, 0.8, 0.7]
-    shifts = (-0.03, 0.0, 0.03)
+    shifts = (-0.03, 0.0, 0.03) * 2
     good = made_up_runs(
         [made_up(learnt, [a + shift / 100 for a in learnt], 0.1, 0.2) for shift in shifts],
         "mlp",

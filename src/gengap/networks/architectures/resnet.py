@@ -92,8 +92,8 @@ class ResNet(Network):
     many channels. ResNet18(k) of Nakkiran et al. (2020) and Maddox et al. (2020) has the same
     stages of pre-activation blocks, with 16 batch normalisations instead of 20: 11,217,316
     parameters for 100 classes at width 64, where this one has 11,220,132. The observed outputs are
-    those of the activation after each convolution (for a block's last one, after the shortcut is added)
-    and of the final linear layer.
+    those of the activation after each convolution (for a block's last one, after the shortcut is
+    added) and of the final linear layer.
     """
 
     def __init__(
