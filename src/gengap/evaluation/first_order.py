@@ -78,18 +78,14 @@ def concordance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """
     both = below_in_both(first, second)
     less_first, less_second = below(first), below(second)
-    by_first = first * (int(second.max()) + 1) + second
-    by_second = second * (int(first.max()) + 1) + first
+    by_first = dense_ranks(first * (int(second.max()) + 1) + second)
+    by_second = dense_ranks(second * (int(first.max()) + 1) + first)
     # Equal in one coordinate and less in the other one.
-    equal_first = below(dense_ranks(by_first)) - less_first
-    equal_second = below(dense_ranks(by_second)) - less_second
+    equal_first = below(by_first) - less_first
+    equal_second = below(by_second) - less_second
     first_less = less_first - both - equal_second
     second_less = less_second - both - equal_first
-    ties = (
-        np.bincount(second)[second]
-        - equal_second
-        - np.unique(by_first, return_inverse=True, return_counts=True)[2][dense_ranks(by_first)]
-    )
+    ties = np.bincount(second)[second] - equal_second - np.bincount(by_first)[by_first]
     greater = above(first) - second_less - ties
     return np.asarray(both + greater - first_less - second_less)
 
