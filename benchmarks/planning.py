@@ -28,7 +28,7 @@ def config_of(networks: int) -> dict[str, Any]:
     config: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
     (task,) = config["tasks"]
     task["zoo"]["network"] = {"template": "dense"}
-    task["zoo"]["training"].pop("learning_rate")
+    task["zoo"]["training"].pop("learning_rate", None)
     widths = min(WIDTHS, -(-networks // POINTS_OF_A_WIDTH))
     task["zoo"]["grid"] = {
         "width": list(range(8, 8 + widths)),
