@@ -37,7 +37,7 @@ def config_of(networks: int) -> dict[str, Any]:
         "label_corruption": [0.0, 0.1, 0.2, 0.3, 0.4],
     }
     task["zoo"]["replicates"] = -(-networks // (widths * POINTS_OF_A_WIDTH))
-    task["correlate_within"] = "depth"
+    task["correlate_within"], task["rank_within"], task["colour"] = "depth", None, "depth"
     return config
 
 
