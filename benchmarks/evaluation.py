@@ -38,7 +38,7 @@ from gengap.evaluation.questions import (
     ask,
     interactions,
 )
-from gengap.evaluation.rank_statistics import permutation_p
+from gengap.evaluation.rank_statistics import permutation_p, weighted
 from gengap.evaluation.regression import (
     fold_scores,
     least_training,
@@ -270,7 +270,9 @@ def halve_zoo(
     of_detectors = np.array([adds[name] for name in detectors])
     shares.add(f"detector {ADDS_TO_ADDITIVE}", OLD, np.mean(of_detectors <= LEVEL))
     orders = np.argsort(rng.random((500, len(designs.gaps))), axis=1)
-    kendall = permutation_p(measures["detector 0"].T, designs.gaps, orders)[0][0, 0]
+    detector = measures["detector 0"].T
+    observed = weighted(detector, designs.gaps, np.ones((1, len(designs.gaps))))[0]
+    kendall = permutation_p(detector, designs.gaps, orders, observed)[0][0, 0]
     shares.add("detector within", OLD, kendall <= LEVEL)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[1]
-POINTS = 50 * 3 * 4 * 5
+WIDTHS, POINTS_OF_A_WIDTH = 50, 3 * 4 * 5
 
 
 def config_of(networks: int) -> dict[str, Any]:
@@ -28,15 +28,16 @@ def config_of(networks: int) -> dict[str, Any]:
     config: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
     (task,) = config["tasks"]
     task["zoo"]["network"] = {"template": "dense"}
-    task["zoo"]["training"].pop("learning_rate")
+    task["zoo"]["training"].pop("learning_rate", None)
+    widths = min(WIDTHS, -(-networks // POINTS_OF_A_WIDTH))
     task["zoo"]["grid"] = {
-        "width": list(range(8, 58)),
+        "width": list(range(8, 8 + widths)),
         "depth": [1, 2, 3],
         "learning_rate": [0.001, 0.002, 0.005, 0.01],
         "label_corruption": [0.0, 0.1, 0.2, 0.3, 0.4],
     }
-    task["zoo"]["replicates"] = -(-networks // POINTS)
-    task["correlate_within"] = "depth"
+    task["zoo"]["replicates"] = -(-networks // (widths * POINTS_OF_A_WIDTH))
+    task["correlate_within"], task["rank_within"], task["colour"] = "depth", None, "depth"
     return config
 
 

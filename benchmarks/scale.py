@@ -80,7 +80,7 @@ def plan(networks: int) -> Numbers:
 
 def zoo_config(networks: int) -> dict[str, Any]:
     """Return the config of a zoo of tiny dense networks, in four shards."""
-    widths = list(range(4, 4 + networks // 50))
+    widths = list(range(8, 8 + networks // 50))
     return {
         "seed": 0,
         "tasks": [
@@ -89,21 +89,22 @@ def zoo_config(networks: int) -> dict[str, Any]:
                 "zoo": {
                     "dataset": {"name": "digits", "train_size": 100, "test_size": 500},
                     "network": {"template": "dense", "depth": 1},
-                    "training": {"optimiser": "adam", "epochs": 3, "batch_size": 50},
+                    "training": {"optimiser": "adam", "epochs": 40, "batch_size": 50},
                     "grid": {
                         "width": widths,
-                        "learning_rate": [0.001, 0.002, 0.005, 0.01, 0.02],
-                        "label_corruption": [0.0, 0.2, 0.4, 0.6, 0.8],
+                        "learning_rate": [0.005, 0.01, 0.02, 0.03, 0.05],
+                        "weight_decay": [0.0, 0.0001, 0.0003, 0.001, 0.003],
                     },
                     "replicates": 2,
                 },
                 "networks_per_job": networks // 4,
-                "correlate_within": "label_corruption",
+                "correlate_within": "weight_decay",
                 "rank_within": "learning_rate",
-                "colour": "label_corruption",
+                "colour": "weight_decay",
             }
         ],
         "families": ["norms", "margins"],
+        "evaluation": {"unfit": "keep"},
     }
 
 
@@ -122,7 +123,8 @@ def zoo(networks: int) -> Numbers:
     config.write_text(yaml.safe_dump(zoo_config(networks), sort_keys=False))
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all"]
     command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    command += ["--configfile", str(config), "--", "results/tiny/dashboard.html"]
+    command += ["--rerun-incomplete", "--configfile", str(config)]
+    command += ["--", "results/tiny/dashboard.html"]
     subprocess.run(command, check=True)
     task = folder / "results" / "tiny"
     numbers: Numbers = {}

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.evaluation import rank_statistics
-from gengap.evaluation.first_order import below_in_both, concordance, dense_ranks
+from gengap.evaluation import permutations, rank_statistics
+from gengap.evaluation.first_order import (
+    below_between,
+    below_in_both,
+    below_in_both_between,
+    concordance,
+    dense_ranks,
+)
 from gengap.evaluation.rank_statistics import Correlations, correlate, r_without, weighted
 
 
@@ -71,3 +77,22 @@ def test_r_without_a_cluster_is_numpys() -> None:
         [np.corrcoef(own[cluster != k], y[cluster != k])[0, 1] for own in x] for k in range(7)
     ]
     np.testing.assert_allclose(r_without(x, y, cluster), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(("values", "held"), [(4, 10**6), (10**6, 10**6), (12, 100)])
+def test_pairs_are_counted_by_their_groups(
+    values: int, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(permutations, "ENTRIES_HELD", held)
+    rng = np.random.default_rng(values)
+    x, y = rng.integers(0, values, (2, 90))
+    group = rng.integers(0, 6, 90)
+    of_group = np.eye(7)[group]
+    larger, in_both = x[:, None] > x, (x[:, None] > x) & (y[:, None] > y)
+    np.testing.assert_array_equal(
+        below_between(dense_ranks(x), group, 7), of_group.T @ larger @ of_group
+    )
+    np.testing.assert_array_equal(
+        below_in_both_between(dense_ranks(x), dense_ranks(y), group, 7),
+        of_group.T @ in_both @ of_group,
+    )

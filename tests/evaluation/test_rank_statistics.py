@@ -26,6 +26,14 @@ from gengap.evaluation.rank_statistics import (
 SCIPY: tuple[Callable[..., Any], ...] = (stats.kendalltau, stats.spearmanr, stats.pearsonr)
 
 
+def p_of(
+    measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both p values of the statistics of all networks."""
+    observed = weighted(measures, gaps, np.ones((1, len(gaps))))[0]
+    return permutation_p(measures, gaps, orders, observed)
+
+
 def by_scipy(x: np.ndarray, y: np.ndarray) -> list[float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -90,7 +98,7 @@ def test_p_is_the_exact_one_when_all_permutations_are_given() -> None:
     rng = np.random.default_rng(0)
     x, y = tied(rng, 6, 4), tied(rng, 6, 5)
     orders = np.array(list(itertools.permutations(range(6))))
-    found = permutation_p(x[None, :], y, orders)[0][0]
+    found = p_of(x[None, :], y, orders)[0][0]
     for p, function in zip(found, SCIPY, strict=True):
         statistic = partial(size, function, y)
         # At least as many as there are: scipy takes each once.
@@ -305,7 +313,7 @@ def test_p_of_the_family_is_that_of_the_largest_statistic() -> None:
     measures[1] = y + rng.normal(size=14)
     measures[4] = 1.0
     orders = shuffled(np.arange(14), 60, rng)
-    p, p_family = permutation_p(measures, y, orders)
+    p, p_family = p_of(measures, y, orders)
     for statistic, function in enumerate(SCIPY):
         varying = [size(function, y, x) for x in measures[:4]]
         largest = [max(size(function, y[order], x) for x in measures[:4]) for order in orders]
@@ -313,7 +321,7 @@ def test_p_of_the_family_is_that_of_the_largest_statistic() -> None:
             count = sum(value >= observed - 1e-12 for value in largest)
             assert p_family[index, statistic] == pytest.approx((1 + count) / 61)
     assert (p_family >= p).all()
-    alone = permutation_p(measures[:1], y, orders)
+    alone = p_of(measures[:1], y, orders)
     np.testing.assert_array_equal(alone[0], alone[1])
 
 
@@ -321,8 +329,8 @@ def test_duplicates_do_not_change_the_p_of_the_family() -> None:
     rng = np.random.default_rng(13)
     measures, y = rng.normal(size=(3, 12)), rng.normal(size=12)
     orders = shuffled(np.arange(12), 99, rng)
-    doubled = permutation_p(np.vstack([measures, -2 * measures]), y, orders)[1]
-    np.testing.assert_array_equal(doubled[:3], permutation_p(measures, y, orders)[1])
+    doubled = p_of(np.vstack([measures, -2 * measures]), y, orders)[1]
+    np.testing.assert_array_equal(doubled[:3], p_of(measures, y, orders)[1])
     np.testing.assert_array_equal(doubled[3:], doubled[:3])
 
 
@@ -334,6 +342,6 @@ def test_family_wise_level_of_null_measures() -> None:
     for _ in range(150):
         effect = rng.normal(size=(7, 10))[:, points] + 0.3 * rng.normal(size=(7, 30))
         orders = shuffled(points, 99, rng)
-        rejected += int((permutation_p(effect[1:], effect[0], orders)[1][:, 0] <= 0.05).any())
+        rejected += int((p_of(effect[1:], effect[0], orders)[1][:, 0] <= 0.05).any())
     # Binomial with mean 7.5 at most: 15 is passed in fewer than 1 of 100 series.
     assert rejected <= 15

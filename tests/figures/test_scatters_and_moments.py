@@ -16,7 +16,9 @@ from tests.figures import drawn, synthetic
 from gengap import figures
 from gengap.errors import GengapError
 from gengap.evaluation import Component
+from gengap.figures import colouring
 from gengap.figures.colouring import colour_by
+from gengap.figures.labels import number
 from gengap.figures.scatters import least_squares_line
 
 NETWORKS = 24
@@ -49,6 +51,25 @@ def test_every_network_is_drawn_in_the_colour_of_its_hyper_parameter(task: Task)
     entries = [text.get_text() for text in figure.legends[0].get_texts()]
     assert entries == ["0", "0.1", "0.2", "0.3"]
     assert figure.legends[0].get_title().get_text() == "label corruption"
+
+
+def test_of_very_many_networks_some_are_drawn_the_same_in_all_panels(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(colouring, "MOST_DRAWN", 10)
+    measures, gaps, colour = task
+    names = ["output_margin", "parameter_count"]
+    figure = figures.scatter(measures, gaps, colour, names=names)
+    gaps_drawn = [np.sort(drawn.points(axes)[:, 1]) for axes in figure.axes]
+    assert len(gaps_drawn[0]) == 10
+    np.testing.assert_array_equal(*gaps_drawn)
+    assert set(gaps_drawn[0]) <= set(gaps)
+    title = figure.legends[0].get_title().get_text()
+    assert title == "label corruption (10 of 24 networks drawn, at random)"
+    # The coefficient is of all networks.
+    x = measures[measures["measure"] == "output_margin"]["value"]
+    tau = kendalltau(x, gaps).statistic
+    assert figure.axes[0].get_title() == f"τ = {number(float(tau))}"
 
 
 def test_line_title_and_limits(task: Task) -> None:

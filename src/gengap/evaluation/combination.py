@@ -287,13 +287,15 @@ def learning_curve(
             if fraction == 1:
                 continue
             for block in blocks(len(part), ingredients.values.size):
-                columns = prepared(ingredients.values, part[block])
-                learners = fit(Training.of(columns, gaps, part[block], ingredients.draws))
+                used = np.flatnonzero((part[block] | test[block]).any(axis=0))
+                learned, held = part[block][:, used], test[block][:, used]
+                columns = prepared(ingredients.values[used], learned)
+                learners = fit(Training.of(columns, gaps[used], learned, ingredients.draws[used]))
                 for learner, values, inside, outside in zip(
-                    learners, columns, part[block], test[block], strict=True
+                    learners, columns, learned, held, strict=True
                 ):
-                    predicted, known = learner.predict(values[outside]), gaps[inside]
-                    measures[repeat, outside] = np.clip(predicted, known.min(), known.max())
+                    predicted, known = learner.predict(values[outside]), gaps[used[inside]]
+                    measures[repeat, used[outside]] = np.clip(predicted, known.min(), known.max())
         predictions = {ALL: complete if fraction == 1 else measures}
         if ingredients.hyper_parameters.shape[1]:
             predictions[HYPER_PARAMETERS] = additive

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -107,7 +108,7 @@ class Designs:
     gap_errors: np.ndarray | None = None
     standard_errors: Mapping[str, np.ndarray] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def points(self) -> np.ndarray:
         """(networks,) int: the grid point of each network (:func:`grid_points`)."""
         return grid_points(self.grid)
@@ -493,6 +494,9 @@ def levels(column: pd.Series) -> tuple[list[Hashable], np.ndarray]:
     Returns:
         The distinct values in order, and (networks,) the index of each network's value among them.
     """
+    if column.dtype.kind in "iuf" and not column.isna().any():
+        numeric, codes = np.unique(column.to_numpy(), return_inverse=True)
+        return numeric.tolist(), codes.reshape(-1).astype(np.int64)
     values = [value.item() if isinstance(value, np.generic) else value for value in column]
     distinct: list[Hashable]
     if all(isinstance(value, (int, float)) and not math.isnan(value) for value in values):

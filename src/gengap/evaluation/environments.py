@@ -72,6 +72,7 @@ class Pairs:
         second: (pairs,) index of the other.
         cell: (pairs,) int: the values of the other hyper-parameters, and the draw.
         environment: (pairs,) int: the two settings.
+        larger: (pairs,) float64: sign of the first gap less the second.
         distinct: (pairs,) bool: whether the gaps differ by more than the noise.
     """
 
@@ -79,6 +80,7 @@ class Pairs:
     second: np.ndarray
     cell: np.ndarray
     environment: np.ndarray
+    larger: np.ndarray
     distinct: np.ndarray
 
     @cached_property
@@ -112,7 +114,7 @@ def robustness(designs: Designs) -> pd.DataFrame:
     for scalar in scalars:
         psis, errors = [], [np.empty(0)]
         for name, own in pairs.items():
-            psi, error = statistics(scalar.values[:, 0], designs.gaps, own)
+            psi, error = statistics(scalar.values[:, 0], own)
             psis.append(psi)
             errors.append(error)
             rows.append((scalar.name, name, psi, *summarised(error, own.distinct)))
@@ -138,13 +140,14 @@ def pairs_by_hyper_parameter(designs: Designs) -> dict[str, Pairs]:
         first, second = differing_pairs(cell, own[:, 0])
         if len(first):
             noise = NOISE_MULTIPLE * np.hypot(errors[first], errors[second])
-            difference = np.abs(designs.gaps[first] - designs.gaps[second])
+            difference = designs.gaps[first] - designs.gaps[second]
             found[name] = Pairs(
                 first,
                 second,
                 cell[first],
                 combined(*np.sort(np.stack([points[first], points[second]]), axis=0)),
-                (difference >= noise) & (difference > 0),
+                np.sign(difference),
+                (np.abs(difference) >= noise) & (difference != 0),
             )
     return found
 
@@ -199,20 +202,17 @@ def most_of_a_cell(sizes: np.ndarray) -> int:
     return low
 
 
-def statistics(values: np.ndarray, gaps: np.ndarray, pairs: Pairs) -> tuple[float, np.ndarray]:
+def statistics(values: np.ndarray, pairs: Pairs) -> tuple[float, np.ndarray]:
     """Compute psi and the sign error of each environment for one hyper-parameter.
 
     Args:
         values: (networks,) of a measure.
-        gaps: (networks,).
         pairs: the pairs of the hyper-parameter.
 
     Returns:
         psi; and the sign error of each environment that has a pair.
     """
-    agreement = np.sign(values[pairs.first] - values[pairs.second]) * np.sign(
-        gaps[pairs.first] - gaps[pairs.second]
-    )
+    agreement = np.sign(values[pairs.first] - values[pairs.second]) * pairs.larger
     psi = float(np.mean(group_means(agreement, *pairs.cells)))
     return psi, group_means((1 - agreement[pairs.distinct]) / 2, *pairs.environments)
 

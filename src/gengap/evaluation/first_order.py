@@ -12,8 +12,12 @@ points, where a standard error is of the order of its square root. Pearson's r i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
+
+from gengap.evaluation.permutations import blocks
 
 
 def dense_ranks(values: np.ndarray) -> np.ndarray:
@@ -32,8 +36,10 @@ def above(ranks: np.ndarray) -> np.ndarray:
     return np.asarray(len(ranks) - below(ranks) - np.bincount(ranks)[ranks])
 
 
-def below_in_both(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Count the points that are less than each in both coordinates.
+def bits(
+    first: np.ndarray, second: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Go through the bits that decide which points are less than others in both coordinates.
 
     The second coordinate is decided bit by bit, from the highest bit on: points that agree in all
     higher bits lie together, in the order of the first coordinate, and those with a one count the
@@ -44,8 +50,11 @@ def below_in_both(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         first: (n,) int64 ranks from :func:`dense_ranks`.
         second: (n,) int64, likewise.
 
-    Returns:
-        (n,) int64.
+    Yields:
+        For each bit, three (n,) arrays: the points in their order, int64; whether each of them
+        has a one, bool; and where those begin that agree with it in all higher bits, int64. Where
+        a point has a one, the zeros between that place and its own are less in both coordinates.
+        Each point that is less in both is one of them, for one bit.
     """
     # Of equal first coordinates the larger second one comes first, so that it counts none of them.
     place = np.lexsort((-second, first))
@@ -53,17 +62,86 @@ def below_in_both(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     ordered: NDArray[np.integer] = second[place]
     if len(second) < 2**16:
         ordered = ordered.astype(np.uint16)
-    counts = np.zeros(len(place), dtype=np.int64)
     for bit in reversed(range(int(second.max()).bit_length())):
-        ones = (ordered >> bit) & 1
-        zeros = np.concatenate([[0], np.cumsum(1 - ones.astype(np.int64))])
         prefix = ordered >> bit >> 1
         starts = np.flatnonzero(np.concatenate([[True], prefix[1:] != prefix[:-1]]))
         sizes = np.diff(np.append(starts, len(prefix)))
-        counts[place] += ones * (zeros[:-1] - np.repeat(zeros[starts], sizes))
+        yield place, ((ordered >> bit) & 1).astype(bool), np.repeat(starts, sizes)
         order = np.argsort(ordered >> bit, kind="stable")
         ordered, place = ordered[order], place[order]
+
+
+def below_in_both(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Count the points that are less than each in both coordinates.
+
+    Args:
+        first: (n,) int64 ranks from :func:`dense_ranks`.
+        second: (n,) int64, likewise.
+
+    Returns:
+        (n,) int64.
+    """
+    counts = np.zeros(len(first), dtype=np.int64)
+    for place, ones, starts in bits(first, second):
+        zeros = np.concatenate([[0], np.cumsum(~ones)])
+        counts[place] += ones * (zeros[:-1] - zeros[starts])
     return counts
+
+
+def below_in_both_between(
+    first: np.ndarray, second: np.ndarray, group: np.ndarray, count: int
+) -> np.ndarray:
+    """Count the pairs of points of which one is less in both coordinates, by their groups.
+
+    Args:
+        first: (n,) int64 ranks from :func:`dense_ranks`.
+        second: (n,) int64, likewise.
+        group: (n,) int64 group of each point.
+        count: number of groups.
+
+    Returns:
+        (groups of the larger point, groups of the smaller one) int64.
+    """
+    pairs = np.zeros((count, count), dtype=np.int64)
+    for columns in blocks(count, len(first)):
+        numbers = np.arange(columns.start, columns.stop)
+        for place, ones, starts in bits(first, second):
+            zeros = (group[place][:, None] == numbers) & ~ones[:, None]
+            below = np.zeros((len(place) + 1, len(numbers)), dtype=np.int64)
+            np.cumsum(zeros, axis=0, out=below[1:])
+            own = np.flatnonzero(ones)
+            pairs[:, columns] += summed(below[own] - below[starts[own]], group[place[own]], count)
+    return pairs
+
+
+def below_between(ranks: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
+    """Count the pairs of points of which one is less, by their groups.
+
+    Args:
+        ranks: (n,) int64 from :func:`dense_ranks`.
+        group: (n,) int64 group of each point.
+        count: number of groups.
+
+    Returns:
+        (groups of the larger point, groups of the smaller one) int64.
+    """
+    pairs = np.zeros((count, count), dtype=np.int64)
+    ordered, less = group[np.argsort(ranks, kind="stable")], below(ranks)
+    for columns in blocks(count, len(ranks)):
+        smaller = np.zeros((len(ranks) + 1, columns.stop - columns.start), dtype=np.int64)
+        np.cumsum(ordered[:, None] == np.arange(columns.start, columns.stop), 0, out=smaller[1:])
+        pairs[:, columns] = summed(smaller[less], group, count)
+    return pairs
+
+
+def summed(rows: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
+    """Return (count, columns): sums of (n, columns) rows over the points of each group."""
+    sums = np.zeros((count, rows.shape[1]), dtype=rows.dtype)
+    if len(rows):
+        order = np.argsort(group, kind="stable")
+        present, first = np.unique(group[order], return_index=True)
+        sums[present] = np.add.reduceat(rows[order], first, axis=0)
+    return sums
 
 
 def concordance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -78,18 +156,14 @@ def concordance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """
     both = below_in_both(first, second)
     less_first, less_second = below(first), below(second)
-    by_first = first * (int(second.max()) + 1) + second
-    by_second = second * (int(first.max()) + 1) + first
+    by_first = dense_ranks(first * (int(second.max()) + 1) + second)
+    by_second = dense_ranks(second * (int(first.max()) + 1) + first)
     # Equal in one coordinate and less in the other one.
-    equal_first = below(dense_ranks(by_first)) - less_first
-    equal_second = below(dense_ranks(by_second)) - less_second
+    equal_first = below(by_first) - less_first
+    equal_second = below(by_second) - less_second
     first_less = less_first - both - equal_second
     second_less = less_second - both - equal_first
-    ties = (
-        np.bincount(second)[second]
-        - equal_second
-        - np.unique(by_first, return_inverse=True, return_counts=True)[2][dense_ranks(by_first)]
-    )
+    ties = np.bincount(second)[second] - equal_second - np.bincount(by_first)[by_first]
     greater = above(first) - second_less - ties
     return np.asarray(both + greater - first_less - second_less)
 

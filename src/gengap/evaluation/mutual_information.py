@@ -25,6 +25,7 @@ from gengap.evaluation.designs import (
     measure_designs,
     natural_key,
 )
+from gengap.evaluation.first_order import below_between, below_in_both_between, dense_ranks
 
 PREFIX = "model_"
 
@@ -82,15 +83,13 @@ def mutual_information_table(
     if len(models) < len(reference):
         raise GengapError("The reference names a network twice, with and without 'model_'.")
     networks = sorted(models, key=natural_key)
-    measure = predicted(predictions, networks)
-    gap_larger = differs(np.array([gap(network, models[network]) for network in networks]))
-    measure_larger = differs(measure)
+    measure = dense_ranks(predicted(predictions, networks))
+    gaps = dense_ranks(np.array([gap(network, models[network]) for network in networks]))
     values = possible_values(networks, models)
     codes = {
         name: np.array([code(network, models[network], name, listed) for network in networks])
         for name, listed in values.items()
     }
-    both = gap_larger & measure_larger
     rows = []
     for first, second in itertools.combinations(values, 2):
         columns = len(values[second])
@@ -103,8 +102,11 @@ def mutual_information_table(
                 f"{second} = {values[second][empty % columns]}, so the score is not defined: "
                 "complete the grid, or drop one of the values from possible_values."
             )
-        indicator = np.eye(len(members))[combination]
-        counts = [indicator.T @ larger @ indicator for larger in (gap_larger, measure_larger, both)]
+        counts = [
+            below_between(gaps, combination, len(members)),
+            below_between(measure, combination, len(members)),
+            below_in_both_between(gaps, measure, combination, len(members)),
+        ]
         information, entropy = cells(np.outer(members, members), *counts)
         if entropy == 0:
             raise GengapError(
@@ -240,11 +242,6 @@ def gap(network: str, model: Mapping[str, Any]) -> float:
         for key in ("train_acc", "test_acc")
     )
     return train - test
-
-
-def differs(values: np.ndarray) -> np.ndarray:
-    """Return (n, n) bool: whether the first of an ordered pair is strictly larger."""
-    return np.asarray(values[:, None] > values[None, :])
 
 
 def possible_values(

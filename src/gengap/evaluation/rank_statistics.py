@@ -18,7 +18,6 @@ from scipy.special import ndtr, ndtri
 
 from gengap.evaluation.designs import draw_indices
 from gengap.evaluation.first_order import (
-    concordance,
     dense_ranks,
     first_order,
     moments,
@@ -205,7 +204,7 @@ def rank_numerators(
 
 
 def permutation_p(
-    measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray
+    measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray, estimate: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute two-sided permutation p values of the three statistics.
 
@@ -224,6 +223,7 @@ def permutation_p(
         measures: (measures, n).
         gaps: (n,).
         orders: (permutations, n) indices.
+        estimate: (measures, 3) statistics of the networks as they are; NaN where there is none.
 
     Returns:
         p and p_family, (measures, 3) each.
@@ -234,7 +234,7 @@ def permutation_p(
     gap_ranks, gap_scores = rank_sums(dense_ranks(gaps)), standardised(gaps)
     kendall = paired_tau if n <= MOST_PAIRED else projected_tau
     p, p_family = np.empty((measure_count, 3)), np.empty((measure_count, 3))
-    for statistic, (numerators, observed, squares) in enumerate(
+    for statistic, (numerators, squares) in enumerate(
         (
             kendall(measures, gaps, orders),
             linear(ranks, gap_ranks, orders),
@@ -244,35 +244,33 @@ def permutation_p(
         # Denominators are the same for all permutations.
         scale = ratio(np.ones(measure_count), squares)
         sizes = np.nan_to_num(np.abs(numerators) * scale)
-        bound = np.nan_to_num(np.abs(observed) * scale) - ROUNDING
+        bound = np.nan_to_num(np.abs(estimate[:, statistic])) - ROUNDING
         largest = np.sort(sizes.max(axis=1))
         p[:, statistic] = 1 + np.sum(sizes >= bound, axis=0)
         p_family[:, statistic] = 1 + len(largest) - np.searchsorted(largest, bound)
     return p / (1 + len(orders)), p_family / (1 + len(orders))
 
 
-Numerators = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Of permutations (permutations, measures), of the networks as they are (measures,), and the square
-of the denominator (measures,)."""
+Numerators = tuple[np.ndarray, np.ndarray]
+"""Of permutations (permutations, measures), and the square of the denominator (measures,)."""
 
 
 def linear(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Numerators:
     """Return the numerators of a sum of products over networks; see :func:`permutation_p`."""
     permuted = [gaps[orders[rows]] @ measures.T for rows in blocks(*orders.shape)]
     squares = np.sum(measures**2, axis=1) * np.sum(gaps**2)
-    return np.concatenate(permuted), gaps @ measures.T, squares
+    return np.concatenate(permuted), squares
 
 
 def projected_tau(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Numerators:
     """Return the numerators of tau, those of permutations projected; see :func:`permutation_p`."""
     ranks, gap_ranks = [dense_ranks(values) for values in measures], dense_ranks(gaps)
-    numerators, _, _ = linear(np.array([rank_sums(r) for r in ranks]), rank_sums(gap_ranks), orders)
-    observed = [concordance(own, gap_ranks).sum() / 2 for own in ranks]
+    numerators, _ = linear(np.array([rank_sums(r) for r in ranks]), rank_sums(gap_ranks), orders)
     untied, of_gaps = (
         np.array([len(r) ** 2 - np.sum(np.bincount(r) ** 2) for r in several]) / 2
         for several in (ranks, [gap_ranks])
     )
-    return numerators / len(gaps), np.array(observed), untied * of_gaps
+    return numerators / len(gaps), untied * of_gaps
 
 
 def paired_tau(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Numerators:
@@ -280,7 +278,6 @@ def paired_tau(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Nu
     first, second = np.triu_indices(measures.shape[1], 1)
     gap_signs = signs(gaps)
     pairs = pair_signs(measures)
-    gap_pairs = gap_signs[first, second]
     # float32 holds whole numbers up to 2^24 exactly, and a numerator is at most the pairs.
     exact = np.dtype(np.float32 if len(first) < 2**24 else np.float64)
     matrix, table = pairs.astype(exact).T, gap_signs.astype(exact)
@@ -289,8 +286,8 @@ def paired_tau(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Nu
         table[rows[:, first], rows[:, second]] @ matrix
         for rows in (orders[start : start + step] for start in range(0, len(orders), step))
     ]
-    squares = np.sum(pairs**2, axis=1) * np.sum(gap_pairs**2)
-    return np.concatenate(permuted), gap_pairs @ pairs.T, squares
+    squares = np.sum(pairs**2, axis=1) * np.sum(gap_signs[first, second] ** 2)
+    return np.concatenate(permuted), squares
 
 
 def bca_levels(samples: np.ndarray, estimate: np.ndarray, jackknife: np.ndarray) -> np.ndarray:
@@ -446,7 +443,7 @@ def correlate(
             low[:, statistic], high[:, statistic] = ends.T
     undefined = np.isnan(estimate)
     low[undefined] = high[undefined] = np.nan
-    p, p_family = permutation_p(measures, gaps, orders)
+    p, p_family = permutation_p(measures, gaps, orders, estimate)
     return Correlations(
         estimate, low, high, np.where(undefined, 1.0, p), np.where(undefined, 1.0, p_family)
     )

@@ -198,8 +198,8 @@ def predict(basis: Basis, gaps: np.ndarray, folds: Folds) -> np.ndarray:
 
 def fitted(factor: np.ndarray, train: np.ndarray, gaps: np.ndarray) -> np.ndarray:
     """Return (cells, networks): the prediction of each network in each cell."""
-    coefficients = np.einsum("cnk,cn->ck", factor, train * gaps)
-    return np.asarray(np.einsum("cnk,ck->cn", factor, coefficients))
+    coefficients = (train * gaps)[:, None, :] @ factor
+    return np.asarray((factor @ coefficients.mT)[:, :, 0])
 
 
 def predict_scalars(
@@ -223,13 +223,17 @@ def predict_scalars(
     predictions = [np.zeros((count, len(basis.factors), len(gaps))) for basis in bases]
     used = np.zeros((count, len(TRANSFORMS)), dtype=np.int64)
     for repeat, (train, test) in enumerate(folds.masks):
+        alone = [
+            fitted(basis.factors[repeat], train, gaps) if repeat < len(basis.factors) else None
+            for basis in bases
+        ]
         for block in blocks(count, train.size):
             columns, kinds = transformed(values[:, block], train)
             columns = standardised_columns(columns, train)
             used[block] += (kinds[:, :, None] == np.arange(len(TRANSFORMS))).sum(axis=0)
             inside = columns * train[:, :, None]
-            for own, basis in zip(predictions, bases, strict=True):
-                if repeat >= len(basis.factors):
+            for own, basis, known in zip(predictions, bases, alone, strict=True):
+                if known is None:
                     continue
                 factor = basis.factors[repeat]
                 residual = columns - factor @ (factor.mT @ inside)
@@ -237,7 +241,7 @@ def predict_scalars(
                 independent = square > RANK_TOLERANCE**2 * train.sum(axis=1)[:, None]
                 slope = ((train * gaps)[:, None, :] @ residual)[:, 0]
                 slope = np.where(independent, slope / np.where(independent, square, 1.0), 0.0)
-                prediction = fitted(factor, train, gaps)[:, :, None] + residual * slope[:, None, :]
+                prediction = known[:, :, None] + residual * slope[:, None, :]
                 own[block, repeat] = held_out(prediction, gaps, train, test).T
     return predictions, used
 
@@ -342,15 +346,17 @@ def standardised_columns(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
     Returns:
         (cells, networks, columns); zeros where a column does not vary.
     """
-    weights = (train / train.sum(axis=1, keepdims=True))[:, :, None]
-    mean = np.sum(columns * weights, axis=1, keepdims=True)
+    weights = (train / train.sum(axis=1, keepdims=True))[:, None, :]
+    mean = weights @ columns
     centred = columns - mean
     # Divided by the largest first, since squares of very large or small values would overflow.
-    largest = np.max(np.abs(centred) * train[:, :, None], axis=1, keepdims=True, initial=0.0)
+    low, high = extremes(centred, train)
+    largest = np.maximum(np.maximum(-low, high), 0.0)
     varies = largest > CONSTANT_TOLERANCE * np.abs(mean)
-    centred = centred / np.where(varies, largest, 1.0)
-    spread = np.sqrt(np.sum(centred**2 * weights, axis=1, keepdims=True))
-    return np.asarray(np.where(varies, centred / np.where(varies, spread, 1.0), 0.0))
+    centred *= np.where(varies, 1.0 / np.where(varies, largest, 1.0), 0.0)
+    spread = np.sqrt(weights @ (centred * centred))
+    centred *= np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
+    return np.asarray(centred)
 
 
 def rotated(columns: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -542,11 +548,10 @@ def skewness(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Return (cells, scalars): third moment over the cube of the spread; 0 without spread."""
     weights = train / train.sum(axis=1, keepdims=True)
     centred = values - (weights @ values)[:, None, :]
-    weighted = centred * centred
-    weighted *= weights[:, :, None]
-    second = weighted.sum(axis=1)
-    weighted *= centred
-    third = weighted.sum(axis=1)
+    powers = centred * centred
+    second = (weights[:, None, :] @ powers)[:, 0]
+    powers *= centred
+    third = (weights[:, None, :] @ powers)[:, 0]
     varies = second > CONSTANT_TOLERANCE**2 * np.max(np.abs(values), axis=0) ** 2
     return np.asarray(np.where(varies, third / np.where(varies, second, 1.0) ** 1.5, 0.0))
 
@@ -590,13 +595,28 @@ def bounds(columns: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndarr
     Returns:
         Two (cells, 1, columns) arrays.
     """
-    inside = train[:, :, None]
-    low = np.min(np.where(inside, columns, np.inf), axis=1, keepdims=True)
-    high = np.max(np.where(inside, columns, -np.inf), axis=1, keepdims=True)
-    weights = inside / inside.sum(axis=1, keepdims=True)
-    mean = np.sum(columns * weights, axis=1, keepdims=True)
-    spread = MARGIN * np.sqrt(np.sum((columns - mean) ** 2 * weights, axis=1, keepdims=True))
+    low, high = extremes(columns, train)
+    weights = (train / train.sum(axis=1, keepdims=True))[:, None, :]
+    deviations = columns - weights @ columns
+    deviations *= deviations
+    spread = MARGIN * np.sqrt(weights @ deviations)
     return low - spread, high + spread
+
+
+def extremes(columns: np.ndarray, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest and the largest value of the training networks.
+
+    Args:
+        columns: (cells, networks, columns).
+        train: (cells, networks) bool.
+
+    Returns:
+        Two (cells, 1, columns) arrays.
+    """
+    inside = [own[chosen] for own, chosen in zip(columns, train, strict=True)]
+    low = np.array([own.min(axis=0, initial=np.inf) for own in inside])
+    high = np.array([own.max(axis=0, initial=-np.inf) for own in inside])
+    return low[:, None, :], high[:, None, :]
 
 
 def without_levels(values: np.ndarray, draws: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import matplotlib
@@ -21,6 +22,8 @@ from gengap.figures.style import MARKERS, ORDERED, PALETTE, legend_below
 from gengap.figures.tables import by_network
 
 MOST_CLASSES = len(MARKERS)
+MOST_DRAWN = 2000
+"""Most networks of a scatter; more would hide each other, and make an SVG that no reader opens."""
 POINT_AREA = 18.0  # square points
 # The top of viridis is a yellow too pale for points on white paper.
 _BRIGHTEST = 0.88
@@ -47,14 +50,27 @@ class Colouring:
     groups: tuple[Group, ...]
     scale: ScalarMappable | None
 
+    @cached_property
+    def drawn(self) -> frozenset[str]:
+        """The networks that are drawn: all, or ``MOST_DRAWN`` of them at random.
+
+        They are the same in all panels and in every run. A random choice has no part in the order
+        of the grid, unlike every n-th network.
+        """
+        names = np.array(sorted(self.colours), dtype=object)
+        if len(names) > MOST_DRAWN:
+            names = np.random.default_rng(0).choice(names, MOST_DRAWN, replace=False)
+        return frozenset(names)
+
     def scatter(
         self, axes: Axes, x: pd.Series, y: pd.Series, *, hollow: bool = False
     ) -> list[PathCollection]:
-        """Draw the points (x, y), indexed by network; one collection per group."""
+        """Draw the points (x, y), indexed by network, of :attr:`drawn`; a collection per group."""
         groups = self.groups or (Group("", (0, 0, 0, 1), MARKERS[0], frozenset(self.colours)),)
         drawn = []
         for group in groups:
-            networks = [network for network in x.index if network in group.networks]
+            members = group.networks & self.drawn
+            networks = [network for network in x.index if network in members]
             if not networks:
                 continue
             colours = [self.colours[network] for network in networks]
@@ -74,6 +90,8 @@ class Colouring:
     def explain(self, figure: Figure | SubFigure) -> None:
         """Add the legend (or the colour bar) below all axes of the figure."""
         title = words(self.name)
+        if len(self.drawn) < len(self.colours):
+            title += f" ({len(self.drawn)} of {len(self.colours)} networks drawn, at random)"
         if self.scale is not None:
             bar = figure.colorbar(
                 self.scale,

@@ -62,7 +62,8 @@ def training_overview(
     *panels, spread = figure.subplots(1, len(curves) + 1)
     for axes, (column, label) in zip(panels, curves.items(), strict=True):
         for network, history in histories.items():
-            _curve(axes, history, column, colouring.colours[str(network)])
+            if str(network) in colouring.drawn:
+                _curve(axes, history, column, colouring.colours[str(network)])
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
     if all((history["train_loss"] > 0).all() for history in histories.values()):
