@@ -271,7 +271,8 @@ def _feature_maps(runs: Sequence[RandomFeaturesRun]) -> Figure:
             shading="nearest",
         )
         axes.set_xlabel("features d")
-        figure.colorbar(image, ax=axes, location="top", label=title, shrink=0.9)
+        bar = figure.colorbar(image, ax=axes, location="top", label=title, shrink=0.9)
+        bar.ax.xaxis.set_minor_formatter(NullFormatter())
     panels[0].set_ylabel("samples n")
     notes_below(figure, [f"Means over {len(runs)} seeds. α = {runs[0].settings.alpha:g}."])
     return figure
@@ -298,11 +299,12 @@ def _random_features(runs: Sequence[RandomFeaturesRun]) -> Figure:
     below = np.where(train_error > SMALLEST_ERROR, train_error, np.nan)
     plot_band(panels[0], results[0].features, below, GREY, marker="s")
     panels[0].set_yscale("log")
-    note = (
+    notes = [
         "Grey squares: training error, where it is not 0. Dashed: as many features as data, "
-        f"n = {settings.samples}. α = {settings.alpha:g}. {_bands(len(results))}"
-    )
-    notes_below(figure, [note])
+        f"n = {settings.samples}.",
+        f"α = {settings.alpha:g}. {_bands(len(results))}",
+    ]
+    notes_below(figure, notes)
     return figure
 
 
