@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Mapping
 from pathlib import Path
 
 from gengap.cli.command import Command
@@ -39,7 +40,7 @@ def run(options: Namespace) -> None:
     print(shtab.complete(parser, shell=options.shell))
 
 
-def _complete_paths(parser: ArgumentParser, files: dict[str, str]) -> None:
+def _complete_paths(parser: ArgumentParser, files: Mapping[str, str | dict[str, str]]) -> None:
     """Let every argument that is a path be completed by the names of files."""
     for action in parser._actions:
         if isinstance(action, _SubParsersAction):

@@ -150,7 +150,7 @@ def run(context: Context, settings: Settings) -> Result:
     # Clean training labels: what an attack leads away from is the truth.
     train = _images(context, settings, network, data.train, "train", limits)
     test = _images(context, settings, network, data.test, "test", limits)
-    names = ATTACKS
+    names: tuple[str, ...] = ATTACKS
     if settings.own_train is not None and settings.own_test is not None:
         names = (*ATTACKS, OWN)
         train[OWN] = _own_images(network, settings.own_train, settings.images)
