@@ -17,7 +17,7 @@ PORT ?= 8051
 .PHONY: run pgdl report dashboard measures-table docs test test-slow test-all test-slurm coverage lint clean
 .NOTPARALLEL:
 
-run: $(VENV)/.run  ## the default run: digits, three to four minutes on two cores
+run: $(VENV)/.run  ## the default run: digits, some three minutes on two cores
 	$(SNAKEMAKE) --forcerun all  # prints the summary even if nothing is to be done
 
 pgdl: $(VENV)/.pgdl  ## install TensorFlow, for tasks in PGDL's format and the study ballester2023
@@ -36,7 +36,7 @@ docs: $(VENV)/.docs  ## the documentation site, docs/build/index.html; it runs t
 	rm -rf docs/reference/generated  # pages of modules that are no longer listed
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/build
 
-test: $(VENV)/.test  ## the tests that a change needs, a run of the workflow among them: some five minutes
+test: $(VENV)/.test  ## the tests that a change needs, a run of the workflow among them: some six minutes
 	$(PYTEST) -m "not slow and not slurm"
 
 test-slow: $(VENV)/.test-all  ## what `make test` leaves out

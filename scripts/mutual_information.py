@@ -20,9 +20,9 @@ def main() -> None:
     measures = pd.read_csv(snakemake.input.measures, dtype={"network": str, "component": str})
     gaps = task.gaps().drop(list(task.left_out(snakemake.params.unfit)))
     table = score_measures(scalar_measures(measures), gaps, task.hyper_parameters(), task.grid)
-    for reason in table["reason"].unique():
-        if reason:
-            logging.getLogger("gengap").warning("no score: %s", reason)
+    for reason, unscored in table[table["reason"] != ""].groupby("reason", sort=False):
+        names = ", ".join(unscored["measure"])
+        logging.getLogger("gengap").warning("No score of %s: %s", names, reason)
     with writing(snakemake.output.scores) as part:
         table.to_csv(part, index=False)
 
