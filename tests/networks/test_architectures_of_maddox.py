@@ -99,7 +99,7 @@ def test_a_bottleneck_halves_the_image_once_a_stage() -> None:
     [
         ("preresnet", {"depth": 9}, "depth is 9: give 6n . 2 below 44"),
         ("preresnet", {"depth": 50}, "depth is 50"),
-        ("convnet", {"depth": 0}, "depth is 0: give an integer of at least 1"),
+        ("convnet", {"depth": -1}, "depth is -1: give an integer of at least 0"),
         ("masked_dense", {"width": 2, "depth": 1, "kept": 1.5}, "kept is 1.5: give a number"),
     ],
 )

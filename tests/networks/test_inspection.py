@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gengap import names
 from gengap.errors import GengapError
 from gengap.networks import (
     ARCHITECTURES,
@@ -23,14 +24,22 @@ IMAGE = [8, 8, 2]
 SPECS: dict[str, dict[str, Any]] = {
     name: {"architecture": name, "input_shape": IMAGE, "classes": 3} for name in ARCHITECTURES
 }
-SPECS["resnet18"]["width"] = 4
+for name, keywords in names.ARCHITECTURES.items():
+    if name.startswith(("resnet", "vgg")):
+        SPECS[name]["width"] = 4
+    if "growth" in keywords:
+        SPECS[name]["growth"] = 4
+SPECS["lenet_10_20_50"]["input_shape"] = [16, 16, 2]
 SPECS["masked_dense"] |= {"width": 6, "depth": 2}
 SPECS["convolutional"] = convolutional(IMAGE, 3, width=4, depth=2, batch_normalisation=True)
 
 
 @pytest.fixture
-def inputs() -> Tensor:
-    return torch.rand(5, *IMAGE, generator=torch.Generator().manual_seed(0))
+def inputs(request: pytest.FixtureRequest) -> Tensor:
+    """Images of the shape that the test's network takes."""
+    of_test = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    shape = SPECS[of_test["name"]]["input_shape"] if "name" in of_test else IMAGE
+    return torch.rand(5, *shape, generator=torch.Generator().manual_seed(0))
 
 
 def calls(network: nn.Module, modules: list[tuple[str, nn.Module]], inputs: Tensor) -> list[str]:
@@ -156,7 +165,7 @@ def test_a_foreign_module_has_no_known_layers_to_observe() -> None:
     "name",
     [
         pytest.param(name, marks=pytest.mark.slow)
-        if name in ("densenet121", "inception", "vgg16")
+        if name.startswith(("densenet", "inception", "resnet101", "resnet152", "resnet50", "vgg"))
         else name
         for name in SPECS
     ],

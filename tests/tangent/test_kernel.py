@@ -111,7 +111,21 @@ NAMED: list[dict[str, Any]] = [
     {"architecture": "vgg16", "input_shape": [32, 32, 1], "width": 2},
     {"architecture": "vit", "input_shape": [8, 8, 1], "width": 8, "depth": 1},
     {"architecture": "mlp_mixer", "input_shape": [8, 8, 1], "width": 8, "depth": 1},
+    {"architecture": "lenet_10_20_50", "input_shape": [16, 16, 1]},
+    *(
+        {"architecture": name, "input_shape": [8, 8, 1], "width": 2}
+        for name in ("resnet34", "resnet50", "resnet101", "resnet152")
+    ),
+    *(
+        {"architecture": name, "input_shape": [32, 32, 1], "width": 2}
+        for name in ("vgg11", "vgg13", "vgg19")
+    ),
+    *(
+        {"architecture": name, "input_shape": [8, 8, 1], "growth": 2}
+        for name in ("densenet161", "densenet169", "densenet201")
+    ),
 ]
+DEEP = ("densenet161", "densenet169", "densenet201", "resnet101", "resnet152")
 BY_JACOBIAN = ("masked_dense", "vit", "mlp_mixer")
 """Those with parts whose gradients are no products: masks, class tokens, maps over positions."""
 
@@ -120,7 +134,17 @@ def test_every_architecture_is_named() -> None:
     assert {spec["architecture"] for spec in NAMED} == set(ARCHITECTURES)
 
 
-@pytest.mark.parametrize("spec", NAMED, ids=lambda spec: spec["architecture"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(
+            spec,
+            id=spec["architecture"],
+            marks=[pytest.mark.slow] if spec["architecture"] in DEEP else [],
+        )
+        for spec in NAMED
+    ],
+)
 def test_the_named_architectures(spec: dict[str, Any]) -> None:
     network = seeded({**spec, "classes": 1}).double()
     inputs = points(network, 4)
