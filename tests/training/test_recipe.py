@@ -43,7 +43,10 @@ from gengap.training import Recipe, recipe
         ({"augmentation": ["cutout"]}, ["augmentation is 'cutout'", "crop, flip"]),
         ({"nesterov": "yes"}, ["nesterov is 'yes'"]),
         ({"nesterov": True, "momentum": 0.0}, ["nesterov needs momentum"]),
-        ({"schedule": "cosine"}, ["schedule is 'cosine'", "step, multistep, cosine, linear, cyclic, plateau"]),
+        (
+            {"schedule": "cosine"},
+            ["schedule is 'cosine'", "step, multistep, cosine, linear, cyclic, plateau"],
+        ),
         ({"schedule": {"name": "exponential"}}, ["schedule", "exponential"]),
         ({"schedule": {"name": "step", "gamma": 1}}, ["'gamma'", "step", "every, factor"]),
         ({"schedule": {"name": "step", "every": 0}}, ["schedule.every is 0"]),
