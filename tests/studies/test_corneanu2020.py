@@ -559,7 +559,8 @@ def test_the_law_over_a_grid(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.exp(result.log_parameters), np.repeat(sizes, 4))
     check_figures("law", runs, ["gap_law", "predicted_accuracy", "law_errors"], tmp_path)
     claims = evaluate_claims("corneanu2020", {"law_vectors": runs[:2], "law_other": runs[2:]})
-    assert len(claims) == 1 + 2 * 3
+    # Networks of one seed that have loops are of one architecture, which leaves none out.
+    assert len(claims) == 1 + 2 * 2
     parity = replace(runs[0].settings, dataset={"name": "moons", "groups": [[0], [1]]})
     table = gap_law.networks_table([runs[0], Run(0, parity, result)])
     assert set(table["dataset"]) == {"moons"}
@@ -735,8 +736,9 @@ def test_images_of_another_attack_are_detected_from_files(tmp_path: Path) -> Non
     check_figures("adversarial", [one], ["adversarial_curves", "adversarial_roc"], tmp_path)
     with pytest.raises(GengapError, match="'own_test' is missing: give both"):
         run("adversarial", {**ATTACKED, "own_train": paths["own_train"]})
-    np.savez(tmp_path / "clean.npz", inputs=data.inputs[:8], labels=data.labels[:8])
-    with pytest.raises(GengapError, match=r"of 8 images of .*clean.npz lead the network astray"):
+    _, first = np.unique(data.labels, return_index=True)
+    np.savez(tmp_path / "clean.npz", inputs=data.inputs[first], labels=data.labels[first])
+    with pytest.raises(GengapError, match=r"of 10 images of .*clean.npz lead the network astray"):
         run("adversarial", {**ATTACKED, **paths, "own_test": str(tmp_path / "clean.npz")})
 
 
