@@ -567,7 +567,7 @@ def test_the_law_over_a_grid(tmp_path: Path) -> None:
     assert set(table["task"]) == {"moons", "moons in 2 groups"}
     assert "dataset" not in gap_law.errors(table)
     one = plot_experiment("corneanu2020", "law", runs[:2])
-    assert len(one["law_errors"].axes) == 2
+    assert len(one["law_errors"].axes) == 1
 
 
 def test_figures_are_grouped_by_the_grid(tmp_path: Path) -> None:

@@ -263,9 +263,8 @@ def _of_the_law(runs: Sequence[LawRun]) -> list[Claim]:
         )
     ]
     errors = {zoo: [gap_law.errors(rows) for rows in tables] for zoo, tables in zoos.items()}
-    # A zoo with networks of one architecture left tells nothing of another architecture.
-    tables_of_errors = [means for by_model in errors.values() for means in by_model]
-    for left_out in (kind for kind in gap_law.LEFT_OUT if all(kind in t for t in tables_of_errors)):
+    every_table = [rows for tables in zoos.values() for rows in tables]
+    for left_out in gap_law.shared_groupings(every_table):
         judged += _of_errors(
             {zoo: [means[left_out] for means in by_model] for zoo, by_model in errors.items()},
             left_out,

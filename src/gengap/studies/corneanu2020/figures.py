@@ -482,7 +482,7 @@ def _gap_law(table: pd.DataFrame, omitted: str) -> Figure:
 @styled
 def _predicted_accuracy(table: pd.DataFrame) -> Figure:
     """Measured test accuracy against training accuracy minus the gap that the law predicts."""
-    groupings = gap_law.groupings(table)
+    groupings = gap_law.shared_groupings(gap_law.tables_by_seed(table))
     figure = new_figure(DOUBLE_COLUMN, 3.1)
     panels = figure.subplots(1, len(groupings), sharey=True, squeeze=False)[0]
     for axes, left_out in zip(panels, groupings, strict=True):
@@ -507,11 +507,13 @@ def _predicted_accuracy(table: pd.DataFrame) -> Figure:
 @styled
 def _law_errors(table: pd.DataFrame) -> Figure:
     """Mean absolute error of the law and of the baselines, by what is left out."""
-    errors = [gap_law.errors(rows) for rows in gap_law.tables_by_seed(table)]
+    tables = gap_law.tables_by_seed(table)
+    errors = [gap_law.errors(rows) for rows in tables]
+    groupings = gap_law.shared_groupings(tables)
     figure = new_figure(DOUBLE_COLUMN, 2.3)
-    panels = figure.subplots(1, len(errors[0]), sharex=True, sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(groupings), sharex=True, sharey=True, squeeze=False)[0]
     models = list(gap_law.MODELS)
-    for axes, left_out in zip(panels, errors[0], strict=True):
+    for axes, left_out in zip(panels, groupings, strict=True):
         for row, model in enumerate(models):
             mean, low, high = interval([means[left_out][model] for means in errors])
             colour = PALETTE[1] if model == gap_law.LAW else GREY

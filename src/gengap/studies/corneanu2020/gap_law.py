@@ -191,6 +191,12 @@ def groupings(table: pd.DataFrame) -> list[str]:
     return [name for name in LEFT_OUT if name == "network" or table[name].nunique() > 1]
 
 
+def shared_groupings(tables: Sequence[pd.DataFrame]) -> list[str]:
+    """Return what can be left out of the fit in every table, as of each seed's networks."""
+    possible = [groupings(table) for table in tables]
+    return [name for name in LEFT_OUT if all(name in names for names in possible)]
+
+
 def errors(table: pd.DataFrame) -> dict[str, Mapping[str, float]]:
     """Return the mean absolute errors of the models, in points of accuracy.
 
