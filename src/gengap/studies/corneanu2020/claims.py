@@ -262,13 +262,12 @@ def _of_the_law(runs: Sequence[LawRun]) -> list[Claim]:
             correlations,
         )
     ]
-    errors = {zoo: [gap_law.errors(rows) for rows in tables] for zoo, tables in zoos.items()}
     every_table = [rows for tables in zoos.values() for rows in tables]
-    for left_out in gap_law.shared_groupings(every_table):
-        judged += _of_errors(
-            {zoo: [means[left_out] for means in by_model] for zoo, by_model in errors.items()},
-            left_out,
-        )
+    for left_out in gap_law.groupings(every_table):
+        errors = {
+            zoo: [gap_law.errors(rows, left_out) for rows in tables] for zoo, tables in zoos.items()
+        }
+        judged += _of_errors(errors, left_out)
     return judged
 
 

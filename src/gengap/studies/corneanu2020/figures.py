@@ -482,15 +482,13 @@ def _gap_law(table: pd.DataFrame, omitted: str) -> Figure:
 @styled
 def _predicted_accuracy(table: pd.DataFrame) -> Figure:
     """Measured test accuracy against training accuracy minus the gap that the law predicts."""
-    groupings = gap_law.shared_groupings(gap_law.tables_by_seed(table))
+    tables = gap_law.tables_by_seed(table)
+    groupings = gap_law.groupings(tables)
     figure = new_figure(DOUBLE_COLUMN, 3.1)
     panels = figure.subplots(1, len(groupings), sharey=True, squeeze=False)[0]
     for axes, left_out in zip(panels, groupings, strict=True):
         # The law is fitted to each seed's networks by themselves, as in the claims.
-        gaps = [
-            gap_law.left_out_predictions(rows, left_out)[gap_law.LAW]
-            for rows in gap_law.tables_by_seed(table)
-        ]
+        gaps = [gap_law.left_out_predictions(rows, left_out)[gap_law.LAW] for rows in tables]
         gap = pd.concat(gaps).loc[table.index].to_numpy()
         predicted = 100 * (table["train_accuracy"].to_numpy() - gap)
         _scatter(axes, table, predicted, "test_accuracy")
@@ -508,14 +506,14 @@ def _predicted_accuracy(table: pd.DataFrame) -> Figure:
 def _law_errors(table: pd.DataFrame) -> Figure:
     """Mean absolute error of the law and of the baselines, by what is left out."""
     tables = gap_law.tables_by_seed(table)
-    errors = [gap_law.errors(rows) for rows in tables]
-    groupings = gap_law.shared_groupings(tables)
+    groupings = gap_law.groupings(tables)
     figure = new_figure(DOUBLE_COLUMN, 2.3)
     panels = figure.subplots(1, len(groupings), sharex=True, sharey=True, squeeze=False)[0]
     models = list(gap_law.MODELS)
     for axes, left_out in zip(panels, groupings, strict=True):
+        errors = [gap_law.errors(rows, left_out) for rows in tables]
         for row, model in enumerate(models):
-            mean, low, high = interval([means[left_out][model] for means in errors])
+            mean, low, high = interval([means[model] for means in errors])
             colour = PALETTE[1] if model == gap_law.LAW else GREY
             if np.isfinite([low, high]).all():
                 axes.plot([low, high], [row, row], color=colour)

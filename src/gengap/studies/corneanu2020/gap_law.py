@@ -6,7 +6,7 @@ published code leaves out empty diagrams, and gaps outside 1 to 100 points.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -186,35 +186,39 @@ def fit(table: pd.DataFrame, columns: Sequence[str]) -> Floats:
     return solution
 
 
-def groupings(table: pd.DataFrame) -> list[str]:
-    """Return what can be left out of the fit: of :data:`LEFT_OUT`, what has several groups."""
-    return [name for name in LEFT_OUT if name == "network" or table[name].nunique() > 1]
+def groupings(tables: Sequence[pd.DataFrame]) -> list[str]:
+    """Return what can be left out of the fit in every table, such as each seed's networks.
+
+    Returns:
+        A network and, of the rest of :data:`LEFT_OUT`, what has several groups in each of them.
+    """
+    return [
+        name
+        for name in LEFT_OUT
+        if name == "network" or all(table[name].nunique() > 1 for table in tables)
+    ]
 
 
-def shared_groupings(tables: Sequence[pd.DataFrame]) -> list[str]:
-    """Return what can be left out of the fit in every table, as of each seed's networks."""
-    possible = [groupings(table) for table in tables]
-    return [name for name in LEFT_OUT if all(name in names for names in possible)]
-
-
-def errors(table: pd.DataFrame) -> dict[str, Mapping[str, float]]:
-    """Return the mean absolute errors of the models, in points of accuracy.
+def errors(table: pd.DataFrame, left_out: str) -> dict[str, float]:
+    """Return the mean absolute error of each model, in points of accuracy.
 
     Since predicted test accuracy = training accuracy - predicted gap, it is the error of the
     predicted test accuracy as well.
 
+    Args:
+        table: a row per network.
+        left_out: what the model that predicts a network is fitted without, of :data:`LEFT_OUT`.
+
     Returns:
-        By what is left out, of :func:`groupings`, then by model.
+        By model.
+
+    Raises:
+        GengapError: there is a single group, which leaves nothing to fit on.
     """
-    gaps = table["gap"].to_numpy()
-    means: dict[str, Mapping[str, float]] = {}
-    for left_out in groupings(table):
-        predicted = left_out_predictions(table, left_out)
-        means[left_out] = {
-            model: float(POINTS * np.abs(predicted[model].to_numpy() - gaps).mean())
-            for model in MODELS
-        }
-    return means
+    gaps, predicted = table["gap"].to_numpy(), left_out_predictions(table, left_out)
+    return {
+        model: float(POINTS * np.abs(predicted[model].to_numpy() - gaps).mean()) for model in MODELS
+    }
 
 
 def _design(table: pd.DataFrame, columns: Sequence[str]) -> Floats:
