@@ -115,22 +115,18 @@ def _read_graph(options: Namespace) -> NDArray[np.floating]:
 
 def _graph_of_network(options: Namespace, budget: Budget) -> NDArray[np.floating]:
     """Build 1 - abs(r) of the nodes of the network that is named."""
-    from gengap.activations import choose_inputs, node_activations
     from gengap.networks import resolve_device
     from gengap.studies.context import Context
-    from gengap.studies.corneanu2020.functional_graphs import sampled_nodes
-    from gengap.topology import correlation_dissimilarity
-    from gengap.topology.budget import check_matrix
+    from gengap.studies.corneanu2020.functional_graphs import functional_graph, graph_inputs
 
     named = subject.read_named_network(options)
     if named.data is None:
         raise ArgumentError(None, "the graph needs inputs: --data")
     context = Context(options.seed, None, resolve_device(options.device))
-    inputs = choose_inputs(named.data, options.inputs, context.generator("graph inputs", "train"))
-    activations = node_activations(named.network, inputs, options.nodes).activations
-    sample = sampled_nodes(context, activations, options.nodes_at_most)
-    check_matrix(len(sample), len(inputs), budget)
-    return correlation_dissimilarity(sample)
+    inputs = graph_inputs(context, named.data, options.inputs)
+    return functional_graph(
+        context, named.network, inputs, options.nodes, options.nodes_at_most, budget
+    )
 
 
 def _save(path: Path, array: NDArray[np.generic]) -> None:

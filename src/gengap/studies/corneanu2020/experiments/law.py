@@ -11,16 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from gengap.activations import choose_inputs, node_activations
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.measures import Subject, baseline
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.corneanu2020.functional_graphs import sampled_nodes
+from gengap.studies.corneanu2020.functional_graphs import functional_graph, graph_inputs
 from gengap.studies.outcomes import ExperimentResult, Floats, Integers, Run
 from gengap.studies.solving import Solution, solve
-from gengap.topology import graph_summaries
 from gengap.topology.dipha import EPS_MAX, SHORTEST
+from gengap.topology.functional_graph import summarise_graph
 
 MAX_DIM = 1
 
@@ -137,10 +136,9 @@ def summaries_of(
     Returns:
         Summaries by name and dimension, such as ``life.H1``.
     """
-    inputs = choose_inputs(train, graphs.inputs, context.generator("graph inputs", "train"))
-    activations = node_activations(network, inputs).activations
-    sample = sampled_nodes(context, activations, graphs.nodes_at_most)
-    return graph_summaries(sample, MAX_DIM, graphs.largest_epsilon, graphs.shortest_bar)
+    inputs = graph_inputs(context, train, graphs.inputs)
+    graph = functional_graph(context, network, inputs, most=graphs.nodes_at_most)
+    return summarise_graph(graph, MAX_DIM, graphs.largest_epsilon, graphs.shortest_bar)
 
 
 def _baselines(context: Context, solution: Solution) -> dict[str, float]:

@@ -163,7 +163,7 @@ def run(context: Context, settings: Settings) -> Result:
     last = recipe_for(context, settings.training).epochs
     epochs = settings.checkpoints or (0, last)
     solution = solve(context, data, settings.network, settings.training, checkpoints=epochs)
-    inputs = graph_inputs(context, data, settings.inputs)
+    inputs = graph_inputs(context, data.train, settings.inputs)
     budget = Budget(settings.seconds, settings.memory_gib)
 
     def nodes_at(epoch: int) -> NodeActivations:

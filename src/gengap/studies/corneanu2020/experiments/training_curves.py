@@ -11,23 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from gengap.activations import node_activations
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
-from gengap.studies.corneanu2020.functional_graphs import graph_inputs, sampled_nodes
+from gengap.studies.corneanu2020.functional_graphs import functional_graph, graph_inputs
 from gengap.studies.outcomes import ExperimentResult, Floats, Integers, Run
 from gengap.studies.solving import TRAINING, check_checkpoints, solve, untrained_network
 from gengap.topology import (
     Budget,
     affordable_diagrams,
     betti_curve,
-    correlation_dissimilarity,
     dipha_bars,
     in_density,
     summarise_bars,
 )
 from gengap.topology.betti import SUMMARIES
-from gengap.topology.budget import check_matrix
 from gengap.topology.dipha import EPS_MAX, SHORTEST
 
 Bars = Sequence[Floats]
@@ -158,14 +155,14 @@ def run(context: Context, settings: Settings) -> Result:
         GengapError: a value that data, training or topology refuse.
     """
     data = load_dataset(context, settings.dataset, seed=context.seed)
-    inputs = graph_inputs(context, data, settings.inputs, settings.split)
+    source = data.test if settings.split == "test" else data.train
+    inputs = graph_inputs(context, source, settings.inputs, settings.split)
     budget = Budget(settings.seconds, settings.memory_gib)
 
     def graph_of(network: nn.Module, epoch: int) -> _Graph:
-        activations = node_activations(network, inputs, settings.nodes).activations
-        sample = sampled_nodes(context, activations, settings.nodes_at_most)
-        check_matrix(len(sample), len(inputs), budget)
-        graph = correlation_dissimilarity(sample)
+        graph = functional_graph(
+            context, network, inputs, settings.nodes, settings.nodes_at_most, budget
+        )
         bars = {
             "epsilon": dipha_bars(
                 graph, settings.max_dim, settings.largest_epsilon, settings.shortest_bar, budget
