@@ -7,6 +7,7 @@ distance of two nodes is d = 1 - |r|, with r the correlation of their activation
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -153,10 +154,23 @@ def summarise_graph(
 ) -> dict[str, float]:
     """Summarise a graph (k, k) of whichever dissimilarity as :func:`graph_summaries` does."""
     matrix = square_matrix(dissimilarity)
+    return summarise_diagrams(dipha_bars(matrix, max_dim, eps_max, shortest, budget), len(matrix))
+
+
+def summarise_diagrams(diagrams: Sequence[npt.ArrayLike], nodes: int = 1) -> dict[str, float]:
+    """Summarise the diagrams H0, H1, ... of one graph as :func:`graph_summaries` does.
+
+    Args:
+        diagrams: per dimension, (bars, 2) births and deaths.
+        nodes: 1, or the number of the graph's nodes.
+
+    Returns:
+        Values by ``"life.H0"``, ``"midlife.H0"``, ..., for each dimension.
+    """
     return {
         f"{name}.H{dimension}": value
-        for dimension, bars in enumerate(dipha_bars(matrix, max_dim, eps_max, shortest, budget))
-        for name, value in summarise_bars(bars, len(matrix)).items()
+        for dimension, bars in enumerate(diagrams)
+        for name, value in summarise_bars(bars, nodes).items()
     }
 
 

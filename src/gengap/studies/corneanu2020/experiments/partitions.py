@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gengap.activations import NodeActivations, node_activations
 from gengap.studies.context import Context, load_dataset
@@ -19,11 +18,12 @@ from gengap.topology import (
     betti_curve,
     correlation_dissimilarity,
     dipha_bars,
+    graph_summaries,
     sampled_summaries,
-    summarise_bars,
 )
 from gengap.topology.budget import Budget, OverBudgetError, check_matrix
 from gengap.topology.dipha import EPS_MAX, SHORTEST
+from gengap.topology.functional_graph import summarise_diagrams, summarise_graph
 from gengap.topology.partitions import (
     DIVERGENCES,
     Parts,
@@ -203,10 +203,7 @@ def _moment(
         min(settings.sampled, len(nodes.activations)),
         settings.draws,
         context.generator("nodes", name),
-        settings.max_dim,
-        settings.largest_epsilon,
-        settings.shortest_bar,
-        graphs.budget,
+        *graphs.scale,
     ).set_index("measure")
     sizes = [size for _, size in nodes.layers]
     partitions = {
@@ -236,39 +233,29 @@ class _Graphs:
     budget: Budget
     activations: Floats32
 
-    def bars(self, graph: NDArray[np.floating]) -> list[Floats]:
+    @property
+    def scale(self) -> tuple[int, float, float, Budget]:
+        """What functions of :mod:`gengap.topology` take after a graph or its activations."""
         settings = self.settings
-        return dipha_bars(
-            graph,
-            settings.max_dim,
-            settings.largest_epsilon,
-            settings.shortest_bar,
-            self.budget,
-        )
+        return settings.max_dim, settings.largest_epsilon, settings.shortest_bar, self.budget
 
-    def summaries(self, bars: Sequence[Floats], nodes: int) -> Summaries:
-        numbers = {
-            f"{name}.H{dimension}": value
-            for dimension, of_dimension in enumerate(bars)
-            for name, value in summarise_bars(of_dimension, nodes).items()
-        }
-        return {key: numbers[key] for key in keys(self.settings.max_dim)}
+    def selected(self, summaries: Summaries) -> Summaries:
+        return {key: summaries[key] for key in keys(self.settings.max_dim)}
 
     def bars_of(self, nodes: Integers) -> list[Floats]:
         check_matrix(len(nodes), self.activations.shape[1], self.budget)
-        return self.bars(correlation_dissimilarity(self.activations[nodes]))
+        return dipha_bars(correlation_dissimilarity(self.activations[nodes]), *self.scale)
 
     def of_all(self) -> Summaries:
-        nodes = np.arange(len(self.activations))
-        return self.summaries(self.bars_of(nodes), len(nodes))
+        return self.selected(graph_summaries(self.activations, *self.scale))
 
     def of_means(self, parts: Parts) -> Summaries:
         means = partition_means(self.activations, parts, self.budget)
-        return self.summaries(self.bars(means), len(means))
+        return self.selected(summarise_graph(means, *self.scale))
 
     def of_divergences(self, parts: Parts, kind: str) -> Summaries:
         graph = partition_divergences(self.activations, parts, kind, self.budget)
-        return self.summaries(self.bars(graph), len(graph))
+        return self.selected(summarise_graph(graph, *self.scale))
 
     def of_subparts(self, parts: Parts, count: int) -> Summaries:
         """The mean over parts of the graphs of the means of their own parts."""
@@ -292,7 +279,10 @@ class _Graphs:
         graphs = {kind: self.if_affordable(summarise) for kind, summarise in makers.items()}
         if not bars:
             return Partition(len(parts), _made(graphs), None)
-        own = [self.summaries(*pair) for pair in zip(bars, map(len, paired), strict=True)]
+        own = [
+            self.selected(summarise_diagrams(dimensions, len(part)))
+            for part, dimensions in zip(paired, bars, strict=True)
+        ]
         grid = np.linspace(0, self.settings.largest_epsilon, GRID_POINTS)
         curves = [
             [betti_curve(of_dimension, grid, len(part)) for of_dimension in dimensions]
