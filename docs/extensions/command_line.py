@@ -43,16 +43,12 @@ def section(name: str, parser: argparse.ArgumentParser) -> list[str]:
 def entry(parser: argparse.ArgumentParser, action: argparse.Action) -> list[str]:
     """Return an argument and its help as an entry of a definition list."""
     formatter = parser._get_formatter()
-    value = (
-        ""
-        if action.nargs == 0
-        else formatter._format_args(
-            action,
-            formatter._get_default_metavar_for_optional(action)
-            if action.option_strings
-            else formatter._get_default_metavar_for_positional(action),
-        )
+    metavar = (
+        formatter._get_default_metavar_for_optional
+        if action.option_strings
+        else formatter._get_default_metavar_for_positional
     )
+    value = formatter._format_args(action, metavar(action))
     names = [f"{option} {value}".strip() for option in action.option_strings] or [value]
     text = formatter._expand_help(action) if action.help else ""
     return [", ".join(f"`{name}`" for name in names), f": {prose(text)}"]

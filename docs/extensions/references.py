@@ -8,7 +8,8 @@ such a link leads to the forge.
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,20 +47,13 @@ def resolve(
 
 def exists(target: str) -> bool:
     """Whether a dotted name is a module, or an attribute of one."""
-    module, inner = target, list[str]()
-    while module:
-        try:
-            found: object = importlib.import_module(module)
-        except ModuleNotFoundError:
-            module, _, last = module.rpartition(".")
-            inner.insert(0, last)
-            continue
-        for name in inner:
-            annotations = getattr(found, "__annotations__", {})
-            if not hasattr(found, name) and name not in annotations:
-                return False
-            found = getattr(found, name, None)
+    with suppress(AttributeError, ValueError):
+        pkgutil.resolve_name(target)
         return True
+    owner, _, name = target.rpartition(".")
+    with suppress(AttributeError, ValueError):
+        # A field of a dataclass that has no default is only annotated.
+        return name in getattr(pkgutil.resolve_name(owner), "__annotations__", {})
     return False
 
 

@@ -1,4 +1,4 @@
-"""A small finished task, and a browser to look at it with."""
+"""A small finished task, and its two pages open in the browser."""
 
 from __future__ import annotations
 
@@ -61,11 +61,6 @@ KERNELS = {
     }
     for network in ("0", "9")
 }
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--window-size=1500,1300",
-)  # fmt: skip
 PATIENCE = 600.0  # seconds; the browser is slow on a busy machine
 
 
@@ -233,30 +228,6 @@ def static_file(task_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return path
 
 
-@pytest.fixture(scope="session")
-def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("downloads")
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory, downloads: Path) -> Iterator[Any]:
-    """A headless Chromium without a profile, that saves files in ``downloads``."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if program is None or driver is None:
-        pytest.skip("chromium and chromedriver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    opened.set_script_timeout(PATIENCE)
-    yield opened
-    opened.quit()
-
-
 @dataclass
 class Page:
     """One of the two pages, open in the browser; both name their parts alike."""
@@ -387,6 +358,7 @@ def page(request: pytest.FixtureRequest, browser: Any, downloads: Path) -> Page:
     else:
         origin = request.getfixturevalue("static_file").as_uri()
     opened = Page(browser, downloads, origin, dash)
+    browser.set_script_timeout(PATIENCE)
     browser.get("about:blank")
     opened.requests()
     browser.get(origin)

@@ -17,7 +17,7 @@ from matplotlib.colors import to_hex
 
 from gengap.dashboard.view import CLUSTER, GAP, View
 from gengap.errors import GengapError
-from gengap.evaluation.designs import COMBINATION, HYPER_PARAMETERS, MEAN
+from gengap.evaluation.designs import COMBINATION, HYPER_PARAMETERS, MEAN, Design
 from gengap.figures import measure_label
 from gengap.figures.colouring import colour_by
 from gengap.figures.labels import gap_label, number, value_label, words
@@ -162,19 +162,20 @@ def measures_of(view: View, network: str) -> list[Content]:
         Content for ``assets/view.js``, ready for JSON.
     """
     position = view.networks.index.get_loc(network)
-    measures = []
-    for design in view.measures.values():
-        listed = len(design.components) <= MOST_LISTED
-        measures.append(
-            {
-                "family": design.family,
-                "label": measure_label(design.name),
-                "components": list(design.components) if listed else [],
-                "values": _plain_numbers(design.values[position]) if listed else [],
-                "count": len(design.components),
-            }
-        )
+    measures = [measure_of(design, position) for design in view.measures.values()]
     return sorted(measures, key=lambda entry: entry["family"])
+
+
+def measure_of(design: Design, position: int) -> Content:
+    """Return a measure of the network at a position; a large vector has no values here."""
+    listed = len(design.components) <= MOST_LISTED
+    return {
+        "family": design.family,
+        "label": measure_label(design.name),
+        "components": list(design.components) if listed else [],
+        "values": _plain_numbers(design.values[position]) if listed else [],
+        "count": len(design.components),
+    }
 
 
 def _thinned_spectrum(values: np.ndarray) -> Content:

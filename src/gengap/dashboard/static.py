@@ -139,16 +139,8 @@ def _data(view: View) -> content.Content:
         "page": page,
         "distinct": [column for _, column in distinct.values()],
         "columns": columns,
-        "large": [
-            {
-                "family": view.measures[name].family,
-                "label": measure_label(name),
-                "components": [],
-                "values": [],
-                "count": len(view.measures[name].components),
-            }
-            for name in large
-        ],
+        # Without values, so that they are the same for every network.
+        "large": [content.measure_of(view.measures[name], 0) for name in large],
         "networks": {name: content.network(view, name, MOST_BARS) for name in view.networks.index},
     }
 

@@ -362,21 +362,25 @@ def read_view(folder: str | Path) -> View:
         diagrams=diagrams if with_topology and diagrams.is_dir() else None,
         weights=folder / "networks",
         predictions=_read_table(predictions) if predictions.is_file() else None,
-        **_evaluated(folder, measures, networks.index, evaluation),
+        **_evaluated(folder, _designs(measures, networks.index), evaluation),
     )
 
 
+def _designs(measures: pd.DataFrame, networks: pd.Index) -> dict[str, Design]:
+    """Return the measures by name, over exactly these networks."""
+    known, designs = measure_designs(measures, reduce=())
+    return {design.name: design for design in over_networks(designs, known, list(networks))}
+
+
 def _evaluated(
-    folder: Path, measures: pd.DataFrame, networks: pd.Index, evaluation: Evaluation | None
+    folder: Path, designs: dict[str, Design], evaluation: Evaluation | None
 ) -> dict[str, Any]:
     """Return what an evaluation says, by the attributes of a view; empty where there is none."""
     if evaluation is None:
         empty = pd.DataFrame()
-        known, designs = measure_designs(measures, reduce=())
-        aligned = over_networks(designs, known, list(networks))
         return {
             "verdict": "",
-            "measures": {design.name: design for design in aligned},
+            "measures": designs,
             **dict.fromkeys(
                 (
                     "leaderboard",
@@ -392,7 +396,7 @@ def _evaluated(
         }
     return {
         "verdict": evaluation.summary,
-        "measures": _ranked(measures, networks, evaluation, folder),
+        "measures": _ranked(designs, evaluation, folder),
         "leaderboard": evaluation.leaderboard.set_index("measure"),
         "held_out": evaluation.held_out,
         "left_out": evaluation.left_out,
@@ -414,11 +418,8 @@ def _read_table(path: Path) -> pd.DataFrame:
         raise GengapError(f"{path} is not a readable table: remove it and run again.") from error
 
 
-def _ranked(
-    measures: pd.DataFrame, networks: pd.Index, evaluation: Evaluation, folder: Path
-) -> dict[str, Design]:
-    """Return the designs of the leaderboard's measures, best first, over exactly these networks."""
-    known, designs = measure_designs(measures, reduce=())
+def _ranked(designs: dict[str, Design], evaluation: Evaluation, folder: Path) -> dict[str, Design]:
+    """Return the designs of the leaderboard's measures, best first."""
     leaderboard, left_out = evaluation.leaderboard, evaluation.left_out
     rows = leaderboard[leaderboard["kind"].isin(MEASURES)]
     ranked = [
@@ -427,11 +428,10 @@ def _ranked(
         for name in (first, *duplicates.split())
     ]
     unranked = left_out.loc[left_out["kind"] == MEASURE, "name"]
-    by_name = {design.name: design for design in over_networks(designs, known, list(networks))}
-    if set(by_name) != {*ranked, *unranked}:
-        name = min(set(by_name) ^ {*ranked, *unranked})
+    if set(designs) != {*ranked, *unranked}:
+        name = min(set(designs) ^ {*ranked, *unranked})
         raise GengapError(
             f"Measure {name!r} is in only one of {folder / 'measures.csv'} and the leaderboard: "
             "run the evaluation of this task again."
         )
-    return {name: by_name[name] for name in ranked}
+    return {name: designs[name] for name in ranked}
