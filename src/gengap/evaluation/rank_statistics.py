@@ -26,7 +26,7 @@ from gengap.evaluation.first_order import (
     rho_gradients,
     tau_terms,
 )
-from gengap.evaluation.permutations import ENTRIES_HELD, blocks, permuted_networks
+from gengap.evaluation.permutations import blocks, permuted_networks
 
 STATISTICS = ("kendall", "spearman", "pearson")
 PEARSON = STATISTICS.index("pearson")
@@ -122,9 +122,7 @@ def weighted(measures: np.ndarray, gaps: np.ndarray, weights: np.ndarray) -> np.
         return weighted_to_first_order(measures, gaps, weights)
     statistics = np.empty((len(weights), count, 3))
     of_measures = pair_signs(measures).T
-    step = max(1, ENTRIES_HELD // max(1, n * (n - 1) // 2))
-    for start in range(0, len(weights), step):
-        rows = slice(start, start + step)
+    for rows in blocks(len(weights), n * (n - 1) // 2):
         statistics[rows, :, 0], statistics[rows, :, 1] = rank_numerators(
             of_measures, gaps, weights[rows]
         )
@@ -281,10 +279,9 @@ def paired_tau(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Nu
     # float32 holds whole numbers up to 2^24 exactly, and a numerator is at most the pairs.
     exact = np.dtype(np.float32 if len(first) < 2**24 else np.float64)
     matrix, table = pairs.astype(exact).T, gap_signs.astype(exact)
-    step = max(1, ENTRIES_HELD // max(1, len(first)))
     permuted = [
-        table[rows[:, first], rows[:, second]] @ matrix
-        for rows in (orders[start : start + step] for start in range(0, len(orders), step))
+        table[orders[rows][:, first], orders[rows][:, second]] @ matrix
+        for rows in blocks(len(orders), len(first))
     ]
     squares = np.sum(pairs**2, axis=1) * np.sum(gap_signs[first, second] ** 2)
     return np.concatenate(permuted), squares
