@@ -11,6 +11,7 @@ them, resamples and permutations are those of the first order
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -227,18 +228,16 @@ def permutation_p(
         p and p_family, (measures, 3) each.
     """
     measure_count, n = measures.shape
-    ranks = np.array([rank_sums(dense_ranks(values)) for values in measures])
+    ranks, gap_ranks = [dense_ranks(values) for values in measures], dense_ranks(gaps)
+    spearman = linear(np.array([rank_sums(own) for own in ranks]), rank_sums(gap_ranks), orders)
+    if n > MOST_PAIRED:
+        kendall = projected_tau(ranks, gap_ranks, spearman[0])
+    else:
+        kendall = paired_tau(measures, gaps, orders)
     scores = np.array([standardised(values) for values in measures])
-    gap_ranks, gap_scores = rank_sums(dense_ranks(gaps)), standardised(gaps)
-    kendall = paired_tau if n <= MOST_PAIRED else projected_tau
+    pearson = linear(scores, standardised(gaps), orders)
     p, p_family = np.empty((measure_count, 3)), np.empty((measure_count, 3))
-    for statistic, (numerators, squares) in enumerate(
-        (
-            kendall(measures, gaps, orders),
-            linear(ranks, gap_ranks, orders),
-            linear(scores, gap_scores, orders),
-        )
-    ):
+    for statistic, (numerators, squares) in enumerate((kendall, spearman, pearson)):
         # Denominators are the same for all permutations.
         scale = ratio(np.ones(measure_count), squares)
         sizes = np.nan_to_num(np.abs(numerators) * scale)
@@ -260,15 +259,21 @@ def linear(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Numera
     return np.concatenate(permuted), squares
 
 
-def projected_tau(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Numerators:
-    """Return the numerators of tau, those of permutations projected; see :func:`permutation_p`."""
-    ranks, gap_ranks = [dense_ranks(values) for values in measures], dense_ranks(gaps)
-    numerators, _ = linear(np.array([rank_sums(r) for r in ranks]), rank_sums(gap_ranks), orders)
+def projected_tau(
+    ranks: Sequence[np.ndarray], gap_ranks: np.ndarray, products: np.ndarray
+) -> Numerators:
+    """Return the numerators of tau, projected on sums over networks; see :func:`permutation_p`.
+
+    Args:
+        ranks: of each measure, (n,) ranks from :func:`dense_ranks`.
+        gap_ranks: (n,) those of the gaps.
+        products: (permutations, measures) numerators of rho.
+    """
     untied, of_gaps = (
         np.array([len(r) ** 2 - np.sum(np.bincount(r) ** 2) for r in several]) / 2
         for several in (ranks, [gap_ranks])
     )
-    return numerators / len(gaps), untied * of_gaps
+    return products / len(gap_ranks), untied * of_gaps
 
 
 def paired_tau(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Numerators:
