@@ -208,18 +208,18 @@ def tau_terms(measures: np.ndarray, gaps: np.ndarray) -> tuple[np.ndarray, np.nd
     )
 
 
-def rho_gradients(first: np.ndarray, second: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the numerator of rho, sum_k u_k v_k, and its derivative by the weight of each network.
+def rho_gradient(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the derivative of rho's numerator, sum_k u_k v_k, by the weight of each network.
 
     Args:
         first: (n,) int64 ranks; u are their :func:`rank_sums`.
         second: (n,) int64 ranks; v are theirs.
 
     Returns:
-        The sum, and (n,) float64.
+        (n,) float64.
     """
     u, v = rank_sums(first), rank_sums(second)
-    return float(u @ v), u * v + sign_sums(first, v) + sign_sums(second, u)
+    return u * v + sign_sums(first, v) + sign_sums(second, u)
 
 
 def first_order(weights: np.ndarray, terms: np.ndarray, degree: int) -> np.ndarray:

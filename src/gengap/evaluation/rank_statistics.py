@@ -24,7 +24,7 @@ from gengap.evaluation.first_order import (
     moments,
     moments_without,
     rank_sums,
-    rho_gradients,
+    rho_gradient,
     tau_terms,
 )
 from gengap.evaluation.permutations import blocks, permuted_networks
@@ -156,8 +156,8 @@ def weighted_to_first_order(
     """Do what :func:`weighted` does for very many networks."""
     ranks, gap_ranks = np.array([dense_ranks(own) for own in measures]), dense_ranks(gaps)
     agreement, untied, untied_gaps = tau_terms(ranks, gap_ranks)
-    products = np.array([rho_gradients(own, gap_ranks)[1] for own in ranks])
-    spreads = np.array([rho_gradients(own, own)[1] for own in [*ranks, gap_ranks]])
+    products = np.array([rho_gradient(own, gap_ranks) for own in ranks])
+    spreads = np.array([rho_gradient(own, own) for own in [*ranks, gap_ranks]])
     scores = np.array([standardised(values) for values in measures])
     untied_of_gaps = first_order(weights, 2 * untied_gaps[None], 2)
     spread = first_order(weights, spreads, 3)
