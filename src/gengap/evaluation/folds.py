@@ -95,7 +95,7 @@ class Folds:
             cells[repeat][1].append(test)
         return tuple((np.array(train), np.array(test)) for train, test in cells)
 
-    @property
+    @cached_property
     def nested(self) -> Folds:
         """The first repeats alone, for what costs most (:data:`NESTED_REPEATS`)."""
         return self.first(repeats_of(self.labels.shape[1], NESTED_REPEATS))
