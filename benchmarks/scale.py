@@ -249,8 +249,8 @@ def point(part: str, networks: int) -> None:
     print(path.read_text(), flush=True)
 
 
-def extrapolated(name: str, sizes: list[int], values: list[float]) -> float:
-    """Extend a line through the last two points to :data:`WHOLE` networks; peaks stay in MB."""
+def extrapolated(sizes: list[int], values: list[float]) -> float:
+    """Extend the line through the last two points to :data:`WHOLE` networks."""
     (low, high), (first, last) = sizes[-2:], values[-2:]
     return last + (last - first) / (high - low) * (WHOLE - high)
 
@@ -272,7 +272,7 @@ def markdown() -> str:
         lines = [head, ["---"] * len(head)]
         for name in known[columns[-1]]:
             values = [numbers[name] for numbers in known.values()]
-            cells = [*values, *([extrapolated(name, columns, values)] if extend else [])]
+            cells = [*values, *([extrapolated(columns, values)] if extend else [])]
             lines.append(
                 [name, *(f"{value:,.4g}" if value < 1e4 else f"{value:,.0f}" for value in cells)]
             )

@@ -59,7 +59,10 @@ def main() -> None:
         waiting = {}
         for network in shard:
             with shard.attempt(network):
-                if not shards.kept_network(task / "networks" / network, digests[network]):
+                kept = shards.kept_network(task / "networks" / network, digests[network])
+                if kept:
+                    made[network] = kept.files
+                else:
                     waiting[network] = planned(network)
         for place, result in train_together([one.training for one in waiting.values()]):
             network = list(waiting)[place]
@@ -67,9 +70,9 @@ def main() -> None:
                 if isinstance(result, GengapError):
                     raise result
                 make(network, partial(waiting[network].write, result))
-    for network in shard:
-        with shard.attempt(network):
-            if network not in made:
+    else:
+        for network in shard:
+            with shard.attempt(network):
                 make(network, partial(train, network))
     in_order = {network: made[network] for network in shard}
     shards.ShardReceipt(task, in_order).write(snakemake.output.receipt)

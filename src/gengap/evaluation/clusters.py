@@ -9,7 +9,7 @@ from gengap.evaluation.designs import by_network, measure_designs, natural_key
 from gengap.evaluation.rank_statistics import standardised
 
 MOST_TRIED = 500
-"""With more distinct points, the best split of so many of them is where a search begins."""
+"""With more distinct points than this, a search begins at the best split of this many of them."""
 ANGLE_TOLERANCE = 1e-12
 """Directions that differ by less, in radians, are one."""
 

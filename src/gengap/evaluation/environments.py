@@ -186,7 +186,7 @@ def differing_pairs(cell: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np
 
 
 def most_of_a_cell(sizes: np.ndarray) -> int:
-    """Return the most networks that each cell may keep, so that all pairs are ``MOST_PAIRS``."""
+    """Return how many networks each cell may keep, at least 2, for ``MOST_PAIRS`` pairs in all."""
 
     def pairs(most: int) -> int:
         counts = np.minimum(sizes, most)

@@ -1,13 +1,13 @@
-"""Correlations of very many networks with the gap: what has a cost of n log n, not of n^2.
+"""Correlations of measures with the gap for very many networks, at a cost of n log n, not n^2.
 
 Tau-b and Spearman's rho are ratios of sums over pairs and triples of networks
 (:mod:`gengap.evaluation.rank_statistics`). In a sample in which network k occurs w_k times, such a
 sum is a polynomial in the w. Here it is replaced by its expansion at w = 1 to first order,
 S + sum_k (w_k - 1) dS/dw_k, which is Hoeffding's projection of a U-statistic ("A class of
 statistics with asymptotically normal distribution", Ann. Math. Statist. 19, 1948; for the bootstrap
-Bickel and Freedman, "Some asymptotic theory for the bootstrap", Ann. Statist. 9, 1981). The sample
-of all networks is exact; the error of another one is of the order of 1 over the number of grid
-points, where a standard error is of the order of its square root. Pearson's r is exact.
+Bickel and Freedman, "Some asymptotic theory for the bootstrap", Ann. Statist. 9, 1981). With m grid
+points, its error is of the order of 1 / m, and a standard error of the order of 1 / sqrt(m). In the
+sample of all networks it is exact. Pearson's r is exact in every sample.
 """
 
 from __future__ import annotations
@@ -52,9 +52,10 @@ def bits(
 
     Yields:
         For each bit, three (n,) arrays: the points in their order, int64; whether each of them
-        has a one, bool; and where those begin that agree with it in all higher bits, int64. Where
-        a point has a one, the zeros between that place and its own are less in both coordinates.
-        Each point that is less in both is one of them, for one bit.
+        has a one in this bit, bool; and the first place of the points that agree with it in all
+        higher bits, int64. Where a point has a one, the points with a zero between that place and
+        its own are less than it in both coordinates. Each point that is less in both is found for
+        exactly one bit.
     """
     # Of equal first coordinates the larger second one comes first, so that it counts none of them.
     place = np.lexsort((-second, first))
@@ -208,18 +209,18 @@ def tau_terms(measures: np.ndarray, gaps: np.ndarray) -> tuple[np.ndarray, np.nd
     )
 
 
-def rho_gradients(first: np.ndarray, second: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the numerator of rho, sum_k u_k v_k, and its derivative by the weight of each network.
+def rho_gradient(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the derivative of rho's numerator, sum_k u_k v_k, by the weight of each network.
 
     Args:
         first: (n,) int64 ranks; u are their :func:`rank_sums`.
         second: (n,) int64 ranks; v are theirs.
 
     Returns:
-        The sum, and (n,) float64.
+        (n,) float64.
     """
     u, v = rank_sums(first), rank_sums(second)
-    return float(u @ v), u * v + sign_sums(first, v) + sign_sums(second, u)
+    return u * v + sign_sums(first, v) + sign_sums(second, u)
 
 
 def first_order(weights: np.ndarray, terms: np.ndarray, degree: int) -> np.ndarray:

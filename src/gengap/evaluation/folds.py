@@ -29,13 +29,13 @@ NESTED_REPEATS = 20
 """Of these, the first ones: for what costs most, which is combinations, principal components,
 hyper-parameters, and measures beside these."""
 FULLY_REPEATED = 500
-"""Up to this many networks there are as many repeats; above, fewer, in inverse proportion. How far
-a score depends on the partition falls with the number of networks."""
+"""Up to this many networks, all repeats are made; with more, fewer, in inverse proportion. The more
+networks there are, the less a score depends on the partition."""
 LEAST_REPEATS = 2
 """Fewest repeats, whatever the number of networks."""
 MOST_BALANCED = 1000
-"""With more grid points than this, partitions are not balanced: the search takes the square of
-their number, and what chance leaves unbalanced falls with it."""
+"""With more grid points than this, partitions are random and not balanced. The search for balance
+takes the square of their number, and the more points there are, the less it gains."""
 STARTS = 16
 """Most random partitions that are improved, of which the most balanced one is used."""
 CHOICES = 3
@@ -95,7 +95,7 @@ class Folds:
             cells[repeat][1].append(test)
         return tuple((np.array(train), np.array(test)) for train, test in cells)
 
-    @property
+    @cached_property
     def nested(self) -> Folds:
         """The first repeats alone, for what costs most (:data:`NESTED_REPEATS`)."""
         return self.first(repeats_of(self.labels.shape[1], NESTED_REPEATS))
@@ -112,7 +112,7 @@ class Folds:
 
 
 def repeats_of(networks: int, most: int) -> int:
-    """Return how many of at most ``most`` repeats that many networks have."""
+    """Return how many repeats are made for a number of networks, at most ``most``."""
     return min(most, max(LEAST_REPEATS, most * FULLY_REPEATED // networks))
 
 

@@ -11,6 +11,7 @@ them, resamples and permutations are those of the first order
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,10 +24,10 @@ from gengap.evaluation.first_order import (
     moments,
     moments_without,
     rank_sums,
-    rho_gradients,
+    rho_gradient,
     tau_terms,
 )
-from gengap.evaluation.permutations import ENTRIES_HELD, blocks, permuted_networks
+from gengap.evaluation.permutations import blocks, permuted_networks
 
 STATISTICS = ("kendall", "spearman", "pearson")
 PEARSON = STATISTICS.index("pearson")
@@ -122,9 +123,7 @@ def weighted(measures: np.ndarray, gaps: np.ndarray, weights: np.ndarray) -> np.
         return weighted_to_first_order(measures, gaps, weights)
     statistics = np.empty((len(weights), count, 3))
     of_measures = pair_signs(measures).T
-    step = max(1, ENTRIES_HELD // max(1, n * (n - 1) // 2))
-    for start in range(0, len(weights), step):
-        rows = slice(start, start + step)
+    for rows in blocks(len(weights), n * (n - 1) // 2):
         statistics[rows, :, 0], statistics[rows, :, 1] = rank_numerators(
             of_measures, gaps, weights[rows]
         )
@@ -157,8 +156,8 @@ def weighted_to_first_order(
     """Do what :func:`weighted` does for very many networks."""
     ranks, gap_ranks = np.array([dense_ranks(own) for own in measures]), dense_ranks(gaps)
     agreement, untied, untied_gaps = tau_terms(ranks, gap_ranks)
-    products = np.array([rho_gradients(own, gap_ranks)[1] for own in ranks])
-    spreads = np.array([rho_gradients(own, own)[1] for own in [*ranks, gap_ranks]])
+    products = np.array([rho_gradient(own, gap_ranks) for own in ranks])
+    spreads = np.array([rho_gradient(own, own) for own in [*ranks, gap_ranks]])
     scores = np.array([standardised(values) for values in measures])
     untied_of_gaps = first_order(weights, 2 * untied_gaps[None], 2)
     spread = first_order(weights, spreads, 3)
@@ -229,18 +228,16 @@ def permutation_p(
         p and p_family, (measures, 3) each.
     """
     measure_count, n = measures.shape
-    ranks = np.array([rank_sums(dense_ranks(values)) for values in measures])
+    ranks, gap_ranks = [dense_ranks(values) for values in measures], dense_ranks(gaps)
+    spearman = linear(np.array([rank_sums(own) for own in ranks]), rank_sums(gap_ranks), orders)
+    if n > MOST_PAIRED:
+        kendall = projected_tau(ranks, gap_ranks, spearman[0])
+    else:
+        kendall = paired_tau(measures, gaps, orders)
     scores = np.array([standardised(values) for values in measures])
-    gap_ranks, gap_scores = rank_sums(dense_ranks(gaps)), standardised(gaps)
-    kendall = paired_tau if n <= MOST_PAIRED else projected_tau
+    pearson = linear(scores, standardised(gaps), orders)
     p, p_family = np.empty((measure_count, 3)), np.empty((measure_count, 3))
-    for statistic, (numerators, squares) in enumerate(
-        (
-            kendall(measures, gaps, orders),
-            linear(ranks, gap_ranks, orders),
-            linear(scores, gap_scores, orders),
-        )
-    ):
+    for statistic, (numerators, squares) in enumerate((kendall, spearman, pearson)):
         # Denominators are the same for all permutations.
         scale = ratio(np.ones(measure_count), squares)
         sizes = np.nan_to_num(np.abs(numerators) * scale)
@@ -262,15 +259,21 @@ def linear(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Numera
     return np.concatenate(permuted), squares
 
 
-def projected_tau(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Numerators:
-    """Return the numerators of tau, those of permutations projected; see :func:`permutation_p`."""
-    ranks, gap_ranks = [dense_ranks(values) for values in measures], dense_ranks(gaps)
-    numerators, _ = linear(np.array([rank_sums(r) for r in ranks]), rank_sums(gap_ranks), orders)
+def projected_tau(
+    ranks: Sequence[np.ndarray], gap_ranks: np.ndarray, products: np.ndarray
+) -> Numerators:
+    """Return the numerators of tau, projected on sums over networks; see :func:`permutation_p`.
+
+    Args:
+        ranks: of each measure, (n,) ranks from :func:`dense_ranks`.
+        gap_ranks: (n,) those of the gaps.
+        products: (permutations, measures) numerators of rho.
+    """
     untied, of_gaps = (
         np.array([len(r) ** 2 - np.sum(np.bincount(r) ** 2) for r in several]) / 2
         for several in (ranks, [gap_ranks])
     )
-    return numerators / len(gaps), untied * of_gaps
+    return products / len(gap_ranks), untied * of_gaps
 
 
 def paired_tau(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Numerators:
@@ -281,10 +284,9 @@ def paired_tau(measures: np.ndarray, gaps: np.ndarray, orders: np.ndarray) -> Nu
     # float32 holds whole numbers up to 2^24 exactly, and a numerator is at most the pairs.
     exact = np.dtype(np.float32 if len(first) < 2**24 else np.float64)
     matrix, table = pairs.astype(exact).T, gap_signs.astype(exact)
-    step = max(1, ENTRIES_HELD // max(1, len(first)))
     permuted = [
-        table[rows[:, first], rows[:, second]] @ matrix
-        for rows in (orders[start : start + step] for start in range(0, len(orders), step))
+        table[orders[rows][:, first], orders[rows][:, second]] @ matrix
+        for rows in blocks(len(orders), len(first))
     ]
     squares = np.sum(pairs**2, axis=1) * np.sum(gap_signs[first, second] ** 2)
     return np.concatenate(permuted), squares

@@ -117,7 +117,7 @@ def extended(basis: Basis, design: Design, folds: Folds) -> Basis:
     return Basis(
         tuple(
             np.concatenate([factor, added_factor(factor, columns, train)], axis=2)
-            for factor, (columns, train, _) in zip(
+            for factor, (columns, train) in zip(
                 basis.factors, cell_columns(design, folds), strict=True
             )
         )
@@ -149,7 +149,7 @@ def ridge_extended(basis: Basis, design: Design, gaps: np.ndarray, folds: Folds)
         shape=(len(gaps), int(points.max()) + 1),
     )
     factors = []
-    for factor, (columns, train, _) in zip(basis.factors, cell_columns(design, folds), strict=True):
+    for factor, (columns, train) in zip(basis.factors, cell_columns(design, folds), strict=True):
         size = train.sum(axis=1)[:, None]
         scores = rotated(columns, train)
         inside = scores * train[:, :, None]
@@ -302,10 +302,8 @@ def held_out(
     return np.asarray(np.sum(np.clip(predictions, low, high) * test[:, :, None], axis=0))
 
 
-def cell_columns(
-    design: Design, folds: Folds
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Iterate over the repeats: a design's standardised columns in each cell, and the masks.
+def cell_columns(design: Design, folds: Folds) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Iterate over the repeats: a design's standardised columns in each cell, and its networks.
 
     Args:
         design: its columns are replaced by principal components, or transformed, from the training
@@ -313,12 +311,12 @@ def cell_columns(
         folds: the cells.
 
     Yields:
-        (cells, networks, columns) values, and (cells, networks) bool: train, test.
+        (cells, networks, columns) values, and (cells, networks) bool: the networks to train on.
     """
     values = span(design.values) if design.reduced else design.values
-    for train, test in folds.masks:
+    for train, _ in folds.masks:
         columns = design_columns(design, values, train)
-        yield standardised_columns(columns, train), train, test
+        yield standardised_columns(columns, train), train
 
 
 def design_columns(design: Design, values: np.ndarray, train: np.ndarray) -> np.ndarray:

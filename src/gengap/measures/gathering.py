@@ -45,8 +45,8 @@ def write_tables(tables: Sequence[pd.DataFrame], path: str | Path) -> None:
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table of texts and numbers as CSV.
 
-    The bytes are those of pandas' ``to_csv`` without the index. It takes half the time, since a
-    table of measures repeats few texts in many rows, and each of them is quoted once.
+    The bytes are those of pandas' ``to_csv`` without the index. Writing takes half the time: a
+    table of measures repeats few texts in many rows, and each text is quoted once.
 
     Args:
         table: columns of text, whole numbers or float64; missing values are written as nothing.

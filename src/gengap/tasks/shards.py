@@ -217,7 +217,6 @@ def make_network(
     folder = Path(folder)
     receipt = kept_network(folder, digest)
     if receipt:
-        log.info("network %s is kept: it was made from the same inputs", folder.name)
         return receipt.files
     # Another network's files must not stay under this one's name, whatever happens next.
     shutil.rmtree(folder, ignore_errors=True)
@@ -235,8 +234,10 @@ def kept_network(folder: str | Path, digest: str) -> NetworkReceipt | None:
         folder: ``networks/<id>``.
         digest: digest of everything that the files depend on.
     """
-    receipt = _read_receipt(Path(folder))
-    if receipt and receipt.digest == digest and _files_of(Path(folder)) == receipt.files:
+    folder = Path(folder)
+    receipt = _read_receipt(folder)
+    if receipt and receipt.digest == digest and _files_of(folder) == receipt.files:
+        log.info("network %s is kept: it was made from the same inputs", folder.name)
         return receipt
     return None
 
