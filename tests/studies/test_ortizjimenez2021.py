@@ -22,6 +22,7 @@ from gengap.networks import Network, set_weights
 from gengap.planning.grid import grid_points
 from gengap.seeding import derive
 from gengap.studies.context import Context
+from gengap.studies.ortizjimenez2021 import models_compared
 from gengap.studies.ortizjimenez2021.experiments import (
     class_tasks,
     directions,
@@ -225,16 +226,19 @@ def alignment(network: Network, data: Dataset, count: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("experiment", "changes", "count"),
+    ("experiment", "module", "changes", "count"),
     [
-        ("eigenfunction_tasks", {"indices": [1], "saved": 6}, 50),
-        ("class_tasks", {}, 30),  # on the training inputs alone
+        ("eigenfunction_tasks", eigenfunction_tasks, {"indices": [1], "saved": 6}, 50),
+        ("class_tasks", models_compared, {}, 30),  # on the training inputs alone
     ],
 )
 def test_the_alignments_are_those_before_and_after_training(
-    experiment: str, changes: dict[str, Any], count: int, monkeypatch: pytest.MonkeyPatch
+    experiment: str,
+    module: Any,
+    changes: dict[str, Any],
+    count: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    module = MODULES[experiment]
     train: Callable[..., Floats] = module.train_network
     alignments: list[float] = []
 
@@ -266,8 +270,8 @@ def test_the_published_mlp_has_two_hidden_layers_of_100_units() -> None:
 def test_the_classes_are_grouped_by_halves_and_by_parity(
     task: str, labels: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    linear = spied(monkeypatch, class_tasks, "train_linearisation")
-    network = spied(monkeypatch, class_tasks, "train_network")
+    linear = spied(monkeypatch, models_compared, "train_linearisation")
+    network = spied(monkeypatch, models_compared, "train_network")
     result_of(
         "class_tasks", {"dataset": DIGITS, "task": task, "network": NETWORKS["lenet"], **SHORT}
     )
@@ -318,7 +322,7 @@ def test_the_papers_datasets(
     name: str, shape: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     official_files(tmp_path, name)
-    network = spied(monkeypatch, class_tasks, "train_network")
+    network = spied(monkeypatch, models_compared, "train_network")
     settings = {"dataset": {"name": name, **SIZES}, "network": NETWORKS["lenet"], **SHORT}
     result = run_experiment(STUDY, "class_tasks", context(data_dir=tmp_path), settings)
     check(result, "class_tasks", settings, tmp_path)
@@ -360,8 +364,8 @@ def test_each_task_is_separable_along_the_direction_of_its_index(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn = spied(monkeypatch, directions, "separable_along")
-    linear = spied(monkeypatch, directions, "train_linearisation")
-    network = spied(monkeypatch, directions, "train_network")
+    linear = spied(monkeypatch, models_compared, "train_linearisation")
+    network = spied(monkeypatch, models_compared, "train_network")
     result = result_of("directions", DIRECTIONS)
     start = initial_network(context(), NetworkSettings("lenet"), (4, 4, 1), "lecun")
     for index, points, of_network, of_linear in zip(
@@ -817,7 +821,7 @@ def test_residual_networks_of_other_depths_and_activations(
 def test_both_models_learn_from_growing_training_sets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learnt = spied(monkeypatch, training_sizes, "train_network")
+    learnt = spied(monkeypatch, models_compared, "train_network")
     settings = {"dataset": DIGITS, **LENET, "sizes": [10, 30], **SHORT}
     result = result_of("training_sizes", settings)
     check(result, "training_sizes", settings, tmp_path, plotted=True)

@@ -38,7 +38,7 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     final_accuracies,
     grouped,
 )
-from gengap.studies.outcomes import AnyRun, Floats, Floats32, Run
+from gengap.studies.outcomes import AnyRun, Floats, Floats32, Integers, Run, setting
 from gengap.studies.plotting import plot_band, plot_seeds
 
 LABELS = {"network": "network", "linear": "linearisation"}
@@ -57,6 +57,9 @@ NORM_LABELS = {
     "gradient_norm": "norm of the gradient",
 }
 
+TIMES = {"at initialisation": (BLACK, "o"), "after training": (PALETTE[0], "s")}
+"""Colour and mark of alignments, by when they were taken."""
+
 PANEL = 2.3  # inches, the height of a panel
 SHOWN_PROFILES = 3
 SHOWN_IMAGES = 7
@@ -65,7 +68,7 @@ SHOWN_IMAGES = 7
 def eigenfunction_tasks(runs: Sequence[EigenfunctionTasksRun]) -> dict[str, Figure]:
     """Plot accuracy and alignment by index, both models' ranking, and norms along training."""
     return {
-        "accuracy": _accuracy_by_index(runs, "eigenfunction"),
+        "accuracy": _accuracies(runs, "indices", "index of the eigenfunction"),
         "alignment": _alignment_by_index(runs),
         "alignment_parts": _alignment_parts(runs),
         "ranking": _ranking(runs),
@@ -80,14 +83,14 @@ def class_tasks(runs: Sequence[ClassTasksRun]) -> dict[str, Figure]:
 
 def training_sizes(runs: Sequence[TrainingSizesRun]) -> dict[str, Figure]:
     """Plot the accuracy of both models by the number of training inputs."""
-    return {"accuracy": _accuracy_by_size(runs)}
+    return {"accuracy": _accuracies(runs, "sizes", "training inputs")}
 
 
 def directions(runs: Sequence[DirectionsRun]) -> dict[str, Figure]:
     """Plot the directions as images, singular values, accuracy by index, and norms."""
     return {
         "images": _direction_images(runs),
-        "accuracy": _accuracy_by_index(runs, "direction"),
+        "accuracy": _accuracies(runs, "indices", "index of the direction"),
         "norms": _norms(runs, [f"index {index}" for index in runs[0].settings.indices]),
     }
 
@@ -98,16 +101,16 @@ def pretrained(runs: Sequence[PretrainedRun]) -> dict[str, Figure]:
 
 
 @styled
-def _accuracy_by_index(runs: Sequence[AnyRun], of: str) -> Figure:
-    """Test accuracy of both models on each task, a panel per group; the larger class, if known."""
+def _accuracies(runs: Sequence[AnyRun], numbers: str, label: str) -> Figure:
+    """Test accuracy by the numbers of a setting, a panel per group; the larger class, if known."""
     groups = grouped(runs)
     figure = new_figure(_width(len(groups)), PANEL + 0.4)
     panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
     handles: list[Line2D] = []
     for axes, (name, group) in zip(panels, groups.items(), strict=True):
-        handles = _accuracies(axes, group, group[0].settings.indices)
+        handles = _plot_accuracies(axes, group, setting(group[0].settings, numbers))
         axes.set_title(f"{name}, {_seeds(group)}")
-        axes.set_xlabel(f"index of the {of}")
+        axes.set_xlabel(label)
         if hasattr(group[0].result, "majority"):
             majority = np.mean([run.result.majority for run in group], axis=0)
             axes.plot(majority, color=GREY, linestyle=":", linewidth=1)
@@ -139,36 +142,18 @@ def _baseline(axes: Axes, group: Sequence[EigenfunctionTasksRun]) -> list[Line2D
 
 
 @styled
-def _accuracy_by_size(runs: Sequence[TrainingSizesRun]) -> Figure:
-    """Test accuracy of both models by the number of training inputs, a panel per group."""
-    groups = grouped(runs)
-    figure = new_figure(_width(len(groups)), PANEL + 0.4)
-    panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
-    handles: list[Line2D] = []
-    for axes, (name, group) in zip(panels, groups.items(), strict=True):
-        handles = _accuracies(axes, group, group[0].settings.sizes)
-        axes.set_title(f"{name}, {_seeds(group)}")
-        axes.set_xlabel("training inputs")
-    panels[0].set_ylabel("test accuracy")
-    legend_below(figure, handles)
-    return figure
-
-
-@styled
 def _norms(runs: Sequence[AnyRun], tasks: Sequence[str]) -> Figure:
     """Norms of the network's weights, of their way and of the gradient along training."""
     groups = grouped(runs)
     figure = new_figure(DOUBLE_COLUMN, PANEL * len(groups) + 0.4)
     rows = figure.subplots(len(groups), len(NORMS), squeeze=False)
-    shown = np.unique(np.linspace(0, len(tasks) - 1, SHOWN_PROFILES).round().astype(int))
+    shown = _shown(len(tasks))
     for row, (name, group) in zip(rows, groups.items(), strict=True):
         norms = np.array([run.result.norms for run in group])
         epochs = np.arange(1, norms.shape[2] + 1)
         for column, axes in enumerate(row):
             for colour, task in zip(PALETTE, shown, strict=False):
-                values = norms[:, task, :, column]
-                plot_seeds(axes, epochs, values, colour)
-                axes.plot(epochs, values.mean(axis=0), color=colour, linewidth=1.5)
+                _plot_curves(axes, epochs, norms[:, task, :, column], colour)
             axes.set_xlabel("epoch")
             axes.set_ylabel(NORM_LABELS[NORMS[column]])
         row[-1].set_yscale("log")
@@ -183,11 +168,11 @@ def _norms(runs: Sequence[AnyRun], tasks: Sequence[str]) -> Figure:
     return figure
 
 
-def _accuracies(
-    axes: Axes, group: Sequence[Run[object, HasCurves]], indices: Sequence[int]
+def _plot_accuracies(
+    axes: Axes, group: Sequence[Run[object, HasCurves]], numbers: Sequence[int]
 ) -> list[Line2D]:
     """Every seed's test accuracy on each task, and the mean with its 95% interval."""
-    places = np.arange(len(indices))
+    places = np.arange(len(numbers))
     handles = []
     for model in MODELS:
         accuracies = _accuracy_table(group, model)
@@ -203,9 +188,15 @@ def _accuracies(
             highest=1.0,
         )
         handles.append(line)
-    axes.set_xticks(places, [str(index) for index in indices])
+    axes.set_xticks(places, [str(number) for number in numbers])
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     return handles
+
+
+def _plot_curves(axes: Axes, epochs: Integers, values: Floats, colour: str) -> None:
+    """Every seed's curve (seeds, epochs), and their mean."""
+    plot_seeds(axes, epochs, values, colour)
+    axes.plot(epochs, values.mean(axis=0), color=colour, linewidth=1.5)
 
 
 def _accuracy_table(group: Sequence[Run[object, HasCurves]], model: str) -> Floats:
@@ -223,16 +214,9 @@ def _alignment_by_index(runs: Sequence[EigenfunctionTasksRun]) -> Figure:
         _profiles(axes, group)
         axes.set_title(f"{name}, {_seeds(group)}")
     for axes, group in zip(lower, groups.values(), strict=True):
-        indices = group[0].settings.indices
-        places = np.arange(len(indices))
         before = np.array([run.result.alignment_before for run in group])
         after = np.array([run.result.alignment_after for run in group])
-        for values, colour, marker in ((before, BLACK, "o"), (after, PALETTE[0], "s")):
-            plot_seeds(axes, places, values, colour, marker=marker)
-            axes.plot(places, _geometric_mean(values), color=colour, marker=marker, markersize=4)
-        axes.set_yscale("log")
-        axes.set_xticks(places, [str(index) for index in indices])
-        axes.set_xlabel("index of the eigenfunction that was learnt")
+        _plot_before_and_after(axes, before, after, group[0].settings.indices)
     upper[0].set_ylabel("fraction of the kernel's trace\nalong an initial eigenfunction")
     lower[0].set_ylabel("fraction of the kernel's trace\nalong the labels")
     legend_below(figure, _before_and_after())
@@ -246,30 +230,34 @@ def _alignment_parts(runs: Sequence[EigenfunctionTasksRun]) -> Figure:
     groups = grouped(runs)
     figure = new_figure(DOUBLE_COLUMN, PANEL * len(groups) + 0.4)
     rows = figure.subplots(len(groups), 2, sharey="row", squeeze=False)
-    times = {"parts_before": (BLACK, "o"), "parts_after": (PALETTE[0], "s")}
     for row, (name, group) in zip(rows, groups.items(), strict=True):
-        indices = group[0].settings.indices
-        places = np.arange(len(indices))
         for part, axes in enumerate(row):
-            for field, (colour, marker) in times.items():
-                values = np.array([getattr(run.result, field)[:, part] for run in group])
-                plot_seeds(axes, places, values, colour, marker=marker)
-                axes.plot(
-                    places, _geometric_mean(values), color=colour, marker=marker, markersize=4
-                )
-            axes.set_yscale("log")
-            axes.set_xticks(places, [str(index) for index in indices])
-            axes.set_xlabel("index of the eigenfunction that was learnt")
+            before = np.array([run.result.parts_before[:, part] for run in group])
+            after = np.array([run.result.parts_after[:, part] for run in group])
+            _plot_before_and_after(axes, before, after, group[0].settings.indices)
             axes.set_title(f"{name}, {'test' if part else 'training'} inputs")
         row[0].set_ylabel("fraction of the kernel's trace\nalong the labels")
     legend_below(figure, _before_and_after())
     return figure
 
 
+def _plot_before_and_after(
+    axes: Axes, before: Floats, after: Floats, indices: Sequence[int]
+) -> None:
+    """Alignments (seeds, tasks) before and after learning each task: all, and geometric means."""
+    places = np.arange(len(indices))
+    for values, (colour, marker) in zip((before, after), TIMES.values(), strict=True):
+        plot_seeds(axes, places, values, colour, marker=marker)
+        axes.plot(places, _geometric_mean(values), color=colour, marker=marker, markersize=4)
+    axes.set_yscale("log")
+    axes.set_xticks(places, [str(index) for index in indices])
+    axes.set_xlabel("index of the eigenfunction that was learnt")
+
+
 def _before_and_after() -> list[Line2D]:
     return [
-        Line2D([], [], color=BLACK, marker="o", markersize=4, label="at initialisation"),
-        Line2D([], [], color=PALETTE[0], marker="s", markersize=4, label="after training"),
+        Line2D([], [], color=colour, marker=marker, markersize=4, label=label)
+        for label, (colour, marker) in TIMES.items()
     ]
 
 
@@ -280,8 +268,7 @@ def _profiles(axes: Axes, group: Sequence[EigenfunctionTasksRun]) -> None:
     places = np.arange(len(before))
     axes.plot(places, before, color=BLACK, linewidth=1.2)
     indices = group[0].settings.indices
-    shown = np.unique(np.linspace(0, len(indices) - 1, SHOWN_PROFILES).round().astype(int))
-    for colour, task in zip(PALETTE[1:], shown, strict=False):
+    for colour, task in zip(PALETTE[1:], _shown(len(indices)), strict=False):
         axes.plot(places, after[task], color=colour, linewidth=0.7)
         index = indices[task]
         if index < len(before):
@@ -398,9 +385,7 @@ def _pretrained_curves(runs: Sequence[PretrainedRun]) -> Figure:
         epochs = np.arange(1, curves.shape[2] + 1)
         for axes, column in zip(row, (LOSS, TEST_ACCURACY), strict=True):
             for place, colour in enumerate(colours.values()):
-                values = curves[:, place, :, column]
-                plot_seeds(axes, epochs, values, colour)
-                axes.plot(epochs, values.mean(axis=0), color=colour, linewidth=1.5)
+                _plot_curves(axes, epochs, curves[:, place, :, column], colour)
             axes.set_xlabel("epoch")
             axes.set_ylabel(COLUMNS[column].replace("_", " ").replace("train", "training"))
         row[0].set_yscale("log")
@@ -417,6 +402,11 @@ def _pretrained_curves(runs: Sequence[PretrainedRun]) -> Figure:
         ],
     )
     return figure
+
+
+def _shown(tasks: int) -> Integers:
+    """The places of a few of so many tasks, from the first to the last."""
+    return np.unique(np.linspace(0, tasks - 1, SHOWN_PROFILES).round().astype(int))
 
 
 def _geometric_mean(values: Floats) -> Floats:

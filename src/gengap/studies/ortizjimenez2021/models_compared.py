@@ -25,7 +25,13 @@ from gengap.networks import (
 from gengap.studies.context import Context
 from gengap.studies.outcomes import Floats, Integers, RunT, group_runs, setting, varying_settings
 from gengap.studies.solving import recipe_for, solve
-from gengap.tangent import HeldOut, LinearisedNetwork, train_linearised
+from gengap.tangent import (
+    HeldOut,
+    LinearisedNetwork,
+    empirical_ntk,
+    scalar_outputs,
+    train_linearised,
+)
 from gengap.training import loss_and_accuracy, loss_inputs, sample_losses, train
 
 MLP_WIDTH, MLP_DEPTH = 100, 2
@@ -338,3 +344,26 @@ def train_linearisation(
 
     train(linear, data.train, recipe, start=weights_of(linear), on_epoch=remember)
     return np.array(curve)
+
+
+def train_both(
+    context: Context,
+    network: Network,
+    data: Dataset,
+    training: TrainingSettings,
+    purpose: str,
+    *,
+    memory_budget: int,
+) -> tuple[Learnt, Floats, NDArray[np.floating]]:
+    """Train a network in place on two classes, and its linearisation at the initial weights.
+
+    Returns:
+        What the network learnt; the curve (epochs, 4) of the linearisation; and the initial kernel
+        of the n training and m test inputs with the training inputs, (n + m, n).
+    """
+    inputs = np.concatenate([data.train.inputs, data.test.inputs])
+    kernel = empirical_ntk(network, inputs, data.train.inputs, memory_budget=memory_budget)
+    outputs = scalar_outputs(network, inputs)
+    linear = train_linearisation(context, kernel, outputs, data, training, purpose, network=network)
+    learnt = train_network(context, network, data, training, purpose, weights_of(network))
+    return learnt, linear, kernel

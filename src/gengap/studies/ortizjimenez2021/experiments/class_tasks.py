@@ -9,18 +9,16 @@ from typing import Any, Literal
 import numpy as np
 
 from gengap.limits import GIB
-from gengap.networks import weights_of
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.ortizjimenez2021.models_compared import (
     TRAINING,
     NetworkSettings,
     TrainingSettings,
     initial_network,
-    train_linearisation,
-    train_network,
+    train_both,
 )
 from gengap.studies.outcomes import ExperimentResult, Floats, Run
-from gengap.tangent import empirical_ntk, normalised_alignment, scalar_outputs, signs
+from gengap.tangent import empirical_ntk, normalised_alignment, signs
 
 GROUPS = {
     "halves": [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]],
@@ -79,13 +77,11 @@ def run(context: Context, settings: Settings) -> Result:
     )
     network = initial_network(context, settings.network, data.input_shape, training.initialisation)
     budget = int(settings.memory_gib * GIB)
-    inputs = np.concatenate([data.train.inputs, data.test.inputs])
-    kernel = empirical_ntk(network, inputs, data.train.inputs, memory_budget=budget)
-    outputs = scalar_outputs(network, inputs)
     tested = data.test.inputs
     test_kernel = empirical_ntk(network, tested, memory_budget=budget)
-    linear = train_linearisation(context, kernel, outputs, data, training, PURPOSE, network=network)
-    learnt = train_network(context, network, data, training, PURPOSE, weights_of(network))
+    learnt, linear, kernel = train_both(
+        context, network, data, training, PURPOSE, memory_budget=budget
+    )
     trained = empirical_ntk(network, data.train.inputs, memory_budget=budget)
     test_trained = empirical_ntk(network, tested, memory_budget=budget)
     target, test_target = signs(data.train.labels), signs(data.test.labels)

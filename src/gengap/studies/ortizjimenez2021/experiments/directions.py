@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gengap.datasets import Dataset, Split
 from gengap.errors import GengapError
 from gengap.limits import GIB
-from gengap.networks import Network, weights_of
+from gengap.networks import Network
 from gengap.studies.context import Context
 from gengap.studies.ortizjimenez2021.models_compared import (
     LENET,
@@ -19,12 +19,11 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     NetworkSettings,
     TrainingSettings,
     initial_network,
-    train_linearisation,
-    train_network,
+    train_both,
 )
 from gengap.studies.ortizjimenez2021.reuse import read_saved_directions, write_saved_directions
 from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Run
-from gengap.tangent import anisotropy_directions, empirical_ntk, scalar_outputs, separable_along
+from gengap.tangent import anisotropy_directions, separable_along
 from gengap.tangent.storage import weight_arrays
 
 
@@ -111,7 +110,7 @@ def run(context: Context, settings: Settings) -> Result:
         GengapError: an index that no direction has, or a budget that is too small.
     """
     network = _initial_network(context, settings)
-    start, weights = weights_of(network), weight_arrays(network, "")
+    weights = weight_arrays(network, "")
     words = (settings.averaging, settings.count)
     anisotropy = read_saved_directions(network, settings.reuse, *words) or anisotropy_directions(
         network,
@@ -131,9 +130,14 @@ def run(context: Context, settings: Settings) -> Result:
     curves, norms = [], []
     for index in settings.indices:
         task = _task(context, settings.points, anisotropy.directions[index], index)
-        purpose = f"direction {index}"
-        linear = _train_linearisation(context, settings, task, purpose)
-        learnt = train_network(context, network, task, settings.training, purpose, start)
+        learnt, linear, _ = train_both(
+            context,
+            _initial_network(context, settings),
+            task,
+            settings.training,
+            f"direction {index}",
+            memory_budget=_budget(settings),
+        )
         curves.append([learnt.curve, linear])
         norms.append(learnt.norms)
     return Result(
@@ -171,17 +175,4 @@ def _task(
         f"direction {index}",
         Split(points.inputs[:size], points.labels[:size], 2),
         Split(points.inputs[size:], points.labels[size:], 2),
-    )
-
-
-def _train_linearisation(
-    context: Context, settings: Settings, task: Dataset, purpose: str
-) -> Floats:
-    """The curve of the linearisation at the initial weights, whose kernel is that of the task."""
-    network = _initial_network(context, settings)
-    inputs = np.concatenate([task.train.inputs, task.test.inputs])
-    kernel = empirical_ntk(network, inputs, task.train.inputs, memory_budget=_budget(settings))
-    outputs = scalar_outputs(network, inputs)
-    return train_linearisation(
-        context, kernel, outputs, task, settings.training, purpose, network=network
     )

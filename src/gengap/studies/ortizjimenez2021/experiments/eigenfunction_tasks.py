@@ -18,9 +18,10 @@ from gengap.datasets import Dataset
 from gengap.limits import GIB
 from gengap.networks import Network, set_weights, weights_of
 from gengap.studies.context import Context, load_dataset
-from gengap.studies.ortizjimenez2021.experiments.class_tasks import GROUPS
+from gengap.studies.ortizjimenez2021.experiments.class_tasks import GROUPS, PURPOSE
 from gengap.studies.ortizjimenez2021.models_compared import (
     TRAINING,
+    Learnt,
     NetworkSettings,
     TrainingSettings,
     binary_task,
@@ -47,9 +48,6 @@ from gengap.tangent import (
 )
 from gengap.tangent.eigenfunctions import check_index
 from gengap.tangent.storage import weight_arrays
-
-BASELINE = "classes"
-"""The purpose of training on groups of classes, as in :mod:`.class_tasks`."""
 
 
 @dataclass(frozen=True)
@@ -150,15 +148,18 @@ def run(context: Context, settings: Settings) -> Result:
     spectrum, functions = _decompose(context, settings, network, inputs, kernel, count)
     labels = [(functions[:, index] > 0).astype(np.int64) for index in settings.indices]
     saved = functions[:, : settings.saved]
-    curves, norms, alignments, profiles, parts, profile_parts = [], [], [], [], [], []
-    for index, task_labels in zip(settings.indices, labels, strict=True):
-        purpose = f"eigenfunction {index}"
+
+    def learn(task_labels: Integers, purpose: str) -> tuple[Learnt, Floats]:
         task = binary_task(data, task_labels)
         set_weights(network, start, source="the initial network")
         linear = train_linearisation(
             context, kernel, outputs, task, training, purpose, network=network.eval()
         )
-        learnt = train_network(context, network, task, training, purpose, start)
+        return train_network(context, network, task, training, purpose, start), linear
+
+    curves, norms, alignments, profiles, parts, profile_parts = [], [], [], [], [], []
+    for index, task_labels in zip(settings.indices, labels, strict=True):
+        learnt, linear = learn(task_labels, f"eigenfunction {index}")
         curves.append([learnt.curve, linear])
         norms.append(learnt.norms)
         trained = empirical_ntk(network, inputs, memory_budget=budget)
@@ -168,12 +169,7 @@ def run(context: Context, settings: Settings) -> Result:
         profile_parts.append(_profile_parts(trained, saved, count))
     baseline = None
     if settings.baseline is not None:
-        set_weights(network, start, source="the initial network")
-        task = binary_task(data, _grouped_labels(data, GROUPS[settings.baseline]))
-        linear = train_linearisation(
-            context, kernel, outputs, task, training, BASELINE, network=network.eval()
-        )
-        learnt = train_network(context, network, task, training, BASELINE, start)
+        learnt, linear = learn(_grouped_labels(data, GROUPS[settings.baseline]), PURPOSE)
         baseline = np.array([[learnt.curve, linear]])
     fractions = np.array([task_labels[count:].mean() for task_labels in labels])
     return Result(

@@ -6,16 +6,15 @@ inputs are the same for all sizes, and a larger training set holds the smaller o
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from gengap.datasets import Dataset, Split
 from gengap.errors import GengapError
 from gengap.limits import GIB
-from gengap.networks import weights_of
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.ortizjimenez2021.experiments.class_tasks import GROUPS
 from gengap.studies.ortizjimenez2021.models_compared import (
@@ -23,11 +22,9 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     NetworkSettings,
     TrainingSettings,
     initial_network,
-    train_linearisation,
-    train_network,
+    train_both,
 )
 from gengap.studies.outcomes import ExperimentResult, Floats, Run
-from gengap.tangent import empirical_ntk, scalar_outputs
 
 
 @dataclass(frozen=True)
@@ -85,19 +82,12 @@ def run(context: Context, settings: Settings) -> Result:
     budget, training = int(settings.memory_gib * GIB), settings.training
     curves = []
     for size in sizes:
-        chosen = order[:size]
-        part = Dataset(
-            data.name, Split(data.train.inputs[chosen], data.train.labels[chosen], 2), data.test
-        )
+        part = dataclasses.replace(data, train=data.train.take(order[:size]))
         network = initial_network(
             context, settings.network, data.input_shape, training.initialisation
         )
-        inputs = np.concatenate([part.train.inputs, part.test.inputs])
-        kernel = empirical_ntk(network, inputs, part.train.inputs, memory_budget=budget)
-        outputs, purpose = scalar_outputs(network, inputs), f"size {size}"
-        linear = train_linearisation(
-            context, kernel, outputs, part, training, purpose, network=network
+        learnt, linear, _ = train_both(
+            context, network, part, training, f"size {size}", memory_budget=budget
         )
-        learnt = train_network(context, network, part, training, purpose, weights_of(network))
         curves.append([learnt.curve, linear])
     return Result(np.array(curves))
