@@ -21,7 +21,7 @@ from gengap.networks.activation_functions import KerasReLU
 from gengap.networks.layout import Flatten
 from gengap.networks.network import Network
 from gengap.networks.padding import AveragePooling
-from gengap.networks.sequential import HOOKS, POOLS, TOKENS, SequentialNetwork
+from gengap.networks.sequential import HOOKS, POOLS, TOKENS, SequentialNetwork, commute
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 CONVOLUTIONS: dict[type[nn.Module], Callable[..., Tensor]] = {
@@ -202,7 +202,7 @@ def _in_order(layers: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]
     """Put a ReLU behind the pooling that follows it, as the networks themselves do."""
     for place in range(len(layers) - 1):
         (_, first), (_, second) = layers[place : place + 2]
-        if type(first) is nn.ReLU and type(second) in POOLS:
+        if commute(first, second):
             layers[place : place + 2] = layers[place + 1], layers[place]
     return layers
 
