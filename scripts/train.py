@@ -70,9 +70,9 @@ def main() -> None:
                 if isinstance(result, GengapError):
                     raise result
                 make(network, partial(waiting[network].write, result))
-    for network in shard:
-        with shard.attempt(network):
-            if network not in made:
+    else:
+        for network in shard:
+            with shard.attempt(network):
                 make(network, partial(train, network))
     in_order = {network: made[network] for network in shard}
     shards.ShardReceipt(task, in_order).write(snakemake.output.receipt)
