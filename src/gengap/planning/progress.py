@@ -184,7 +184,7 @@ def show_progress(
 ) -> None:
     """Print stages and a bar in place of Snakemake's own lines.
 
-    Nothing changes where Snakemake prints nothing itself, since a logger plugin does.
+    Where a logger plugin prints in Snakemake's place, nothing changes.
 
     Args:
         log: Snakemake's logger.

@@ -296,7 +296,7 @@ class TaskPlan:
 
     @cached_property
     def _in_shards(self) -> Sequence[int]:
-        """The positions of the networks as shards take them.
+        """The positions of the networks, in the order in which shards take them.
 
         Networks that can be trained at once come one after the other.
         """

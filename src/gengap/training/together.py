@@ -55,7 +55,8 @@ Bounds = list[tuple[int, int]]
 """Of successive parts of the data, the first place of each and the one after its last."""
 
 COPIES = 6
-"""Vectors of all parameters that a training holds: weights, gradients, two moments and rates."""
+"""Vectors as long as all parameters that a training holds: weights, gradients, two moments, rates
+and weight decays."""
 
 
 @dataclass(frozen=True)

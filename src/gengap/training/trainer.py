@@ -62,8 +62,8 @@ class TrainingResult:
             Epochs that training did not reach are missing.
         labels: (n,), the labels or numbers trained on (corrupted if the recipe says so).
         epochs: number of epochs trained.
-        reached_target: whether training ended since ``stop_at_loss`` or ``stop_at_accuracy`` was
-            reached.
+        reached_target: whether the recipe has targets (``stop_at_loss``, ``stop_at_accuracy``) and
+            the last epoch reached all of them.
     """
 
     initial: Weights
