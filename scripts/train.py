@@ -59,11 +59,11 @@ def main() -> None:
         waiting = {}
         for network in shard:
             with shard.attempt(network):
-                kept = shards.kept_network(task / "networks" / network, digests[network])
-                if kept:
-                    made[network] = kept.files
-                else:
+                kept = shards.kept_files(task / "networks" / network, digests[network])
+                if kept is None:
                     waiting[network] = planned(network)
+                else:
+                    made[network] = kept
         for place, result in train_together([one.training for one in waiting.values()]):
             network = list(waiting)[place]
             with shard.attempt(network):

@@ -124,7 +124,8 @@ def _matters(record: logging.LogRecord) -> bool:
         record: the message.
 
     Returns:
-        True for these two. What a measure says of its own work, the log file has.
+        True for errors, and for warnings of this module. What a measure says of its own work goes
+        to the log file alone.
     """
     least = logging.WARNING if record.name == log.name else logging.ERROR
     return record.levelno >= least

@@ -86,7 +86,7 @@ class Unpacked:
 class Drawn:
     """A synthetic dataset: ``draw(count, rng)`` gives ``count`` samples.
 
-    Some take the standard deviation of their ``noise`` as a keyword besides.
+    Some also take a keyword ``noise``, the standard deviation of the noise on their points.
     """
 
     draw: Callable[..., Samples]

@@ -169,7 +169,7 @@ class SequentialNetwork(Network):
             names = step.modules[:-1] if without_last and position == last else step.modules
             modules: list[Any] = [self._modules[name] for name in names if position != pooled]
             follower = self._modules.get(self._followers.get(position, ""))
-            if modules and _commute(modules[-1], follower):
+            if modules and commute(modules[-1], follower):
                 # The same values and derivatives, with a nonlinearity on fewer numbers.
                 modules.insert(-1, follower)
                 pooled = position + 1
@@ -196,8 +196,8 @@ def _followers(steps: Sequence[Step]) -> dict[int, str]:
     }
 
 
-def _commute(nonlinearity: nn.Module, pool: nn.Module | None) -> bool:
-    """Tell whether two modules may change places, which no hook of theirs must see."""
+def commute(nonlinearity: nn.Module, pool: nn.Module | None) -> bool:
+    """Tell whether two modules are a ReLU and a max pooling that no hooks observe."""
     return (
         type(nonlinearity) is nn.ReLU
         and type(pool) in POOLS

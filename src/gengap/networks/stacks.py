@@ -21,7 +21,7 @@ from gengap.networks.activation_functions import KerasReLU
 from gengap.networks.layout import Flatten
 from gengap.networks.network import Network
 from gengap.networks.padding import AveragePooling
-from gengap.networks.sequential import HOOKS, POOLS, TOKENS, SequentialNetwork
+from gengap.networks.sequential import HOOKS, POOLS, TOKENS, SequentialNetwork, commute
 
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 CONVOLUTIONS: dict[type[nn.Module], Callable[..., Tensor]] = {
@@ -73,8 +73,8 @@ class Stack:
     """Networks of one shape, whose forward passes are one.
 
     Attributes:
-        parameters: of all networks by name, (networks, ...) each: kernels of linear maps
-            transposed, so that a pass takes no further views.
+        parameters: of all networks by name, (networks, ...) each. Kernels of linear maps are
+            transposed, so that a pass need not do it.
         buffers: their batch statistics by name, (networks, *shape) each; training passes change
             them in place.
         axis: the axis of the batch in inputs that :meth:`arrange` returns.
@@ -202,7 +202,7 @@ def _in_order(layers: list[tuple[str, nn.Module]]) -> list[tuple[str, nn.Module]
     """Put a ReLU behind the pooling that follows it, as the networks themselves do."""
     for place in range(len(layers) - 1):
         (_, first), (_, second) = layers[place : place + 2]
-        if type(first) is nn.ReLU and type(second) in POOLS:
+        if commute(first, second):
             layers[place : place + 2] = layers[place + 1], layers[place]
     return layers
 
@@ -222,7 +222,7 @@ def _dropout_of_rows(rows: Tensor, rate: float, chance: Sequence[torch.Generator
 
 
 def _dropout_of_maps(maps: Tensor, rate: float, chance: Sequence[torch.Generator]) -> Tensor:
-    """Return such factors of maps, which torch draws in the order of the memory."""
+    """Return such factors for maps, drawn as torch does in the order of their memory."""
     channels_last = maps.movedim(1, -1)
     values = channels_last.reshape(*channels_last.shape[:-1], len(chance), -1).movedim(-2, 0)
     return _dropout_of_rows(values, rate, chance).movedim(0, -2).flatten(-2).movedim(-1, 1)

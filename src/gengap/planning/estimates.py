@@ -57,11 +57,19 @@ def _trained(task: TaskPlan) -> tuple[float, int] | None:
     for receipt in map(Path, receipts(task)):
         benchmark = receipt.parents[1] / "benchmarks" / "train" / f"{receipt.stem}.tsv"
         if receipt.is_file() and benchmark.is_file():
-            with benchmark.open(encoding="utf-8") as file:
-                row = next(csv.DictReader(file, delimiter="\t"))
-            seconds += float(row["s"])
+            seconds += measured_seconds(benchmark)
             networks += len(task.networks(int(receipt.stem)))
     return (seconds, networks) if networks else None
+
+
+def measured_seconds(benchmark: Path) -> float:
+    """Return the seconds that a job took, from Snakemake's table of its benchmark.
+
+    Raises:
+        OSError, StopIteration, KeyError, ValueError: there is no such number.
+    """
+    with benchmark.open(encoding="utf-8") as file:
+        return float(next(csv.DictReader(file, delimiter="\t"))["s"])
 
 
 def _job(task: TaskPlan, data_dir: str | None) -> dict[str, Any]:

@@ -7,7 +7,6 @@ lines a bar with the jobs that run. Where the output is no terminal, there is no
 
 from __future__ import annotations
 
-import csv
 import logging
 import shutil
 import threading
@@ -16,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
+
+from gengap.planning.estimates import measured_seconds
 
 SECONDS = {
     "measure": 90.0, "train": 54.0, "experiment": 60.0, "import_networks": 30.0,
@@ -183,7 +184,7 @@ def show_progress(
 ) -> None:
     """Print stages and a bar in place of Snakemake's own lines.
 
-    Nothing changes where Snakemake prints nothing itself, since a logger plugin does.
+    Where a logger plugin prints in Snakemake's place, nothing changes.
 
     Args:
         log: Snakemake's logger.
@@ -210,8 +211,7 @@ def seconds(script: str | None, benchmark: str | None) -> float:
     if script is None:
         return 0.0
     try:
-        with Path(benchmark or "").open(encoding="utf-8") as file:
-            return float(next(csv.DictReader(file, delimiter="\t"))["s"])
+        return measured_seconds(Path(benchmark or ""))
     except (OSError, StopIteration, KeyError, ValueError):
         return SECONDS.get(script, OTHER_SECONDS)
 

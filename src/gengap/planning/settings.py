@@ -77,7 +77,8 @@ def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> Settings:
     entries whose names are its keys.
 
     Raises:
-        GengapError: such a mapping names an entry that there is not.
+        GengapError: such a mapping names an entry that does not exist, or its change to an entry is
+            no mapping.
     """
     result = dict(settings)
     for key, value in changes.items():

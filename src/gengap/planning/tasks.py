@@ -296,7 +296,7 @@ class TaskPlan:
 
     @cached_property
     def _in_shards(self) -> Sequence[int]:
-        """The positions of the networks as shards take them.
+        """The positions of the networks, in the order in which shards take them.
 
         Networks that can be trained at once come one after the other.
         """
@@ -307,6 +307,11 @@ class TaskPlan:
             range(self.count),
             key=lambda network: firsts.setdefault(_shape(self.entries[network]), network),
         )
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        """The place of each network in :attr:`_in_shards`."""
+        return {network: place for place, network in enumerate(self._in_shards)}
 
     def shard_of(self, network: int) -> int:
         """Return the number of the shard that a network is in.
@@ -319,7 +324,7 @@ class TaskPlan:
                 f"Task '{self.name}' has networks 0 to {self.count - 1}, not {network}."
             )
         size: int = self.own["networks_per_job"]
-        return self._in_shards.index(network) // size
+        return self._places[network] // size
 
     def siblings(self, network: int) -> list[int]:
         """Return the positions of a zoo's networks that differ from one in their seed alone.

@@ -215,9 +215,9 @@ def make_network(
         SHA-256 of each file, by its name.
     """
     folder = Path(folder)
-    receipt = kept_network(folder, digest)
-    if receipt:
-        return receipt.files
+    kept = kept_files(folder, digest)
+    if kept is not None:
+        return kept
     # Another network's files must not stay under this one's name, whatever happens next.
     shutil.rmtree(folder, ignore_errors=True)
     make()
@@ -227,18 +227,20 @@ def make_network(
     return receipt.files
 
 
-def kept_network(folder: str | Path, digest: str) -> NetworkReceipt | None:
-    """Return the receipt of a network's folder that holds exactly this network; None otherwise.
+def kept_files(folder: Path, digest: str) -> Mapping[str, str] | None:
+    """Return the files of a folder that already holds exactly this network; None otherwise.
 
     Args:
         folder: ``networks/<id>``.
         digest: digest of everything that the files depend on.
+
+    Returns:
+        SHA-256 of each file, by its name.
     """
-    folder = Path(folder)
     receipt = _read_receipt(folder)
     if receipt and receipt.digest == digest and _files_of(folder) == receipt.files:
         log.info("network %s is kept: it was made from the same inputs", folder.name)
-        return receipt
+        return receipt.files
     return None
 
 

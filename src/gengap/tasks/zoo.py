@@ -236,7 +236,7 @@ class ZooNetwork:
         train_split = pool if rows is None else pool.take(rows)
         point = canonical_point(hyper_parameters)
         replicate = point.pop("replicate")
-        words = [f"{name}={value!r}" for name, value in sorted(point.items())]
+        words = _words(point)
         recipe = Recipe.from_mapping(
             {**canonical_point(training), "seed": derive(seed, "train_network", *words, replicate)}
         )
@@ -268,7 +268,7 @@ class ZooNetwork:
         reached = outcomes(module, trained_on, self.test, recipe.loss)
         log.info(
             "%s: %d epochs, %s%s",
-            ", ".join(f"{name}={value!r}" for name, value in sorted(self.point.items())),
+            ", ".join(_words(self.point)),
             result.epochs,
             ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in reached.items()),
             ""
@@ -293,6 +293,11 @@ class ZooNetwork:
             reached_target=None if recipe.stop_at_loss is None else result.reached_target,
             **known,
         ).write(self.folder / "metrics.json")
+
+
+def _words(point: Mapping[str, Any]) -> list[str]:
+    """Return the hyper-parameters as words, from which a network's seed follows."""
+    return [f"{name}={value!r}" for name, value in sorted(point.items())]
 
 
 def _corrupted(test: Split, recipe: Recipe) -> Split:

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -31,19 +31,19 @@ from gengap.networks import (
 )
 from gengap.networks.inference import BATCH
 from gengap.networks.stacks import Stack, stackable
-from gengap.seeding import derive, torch_generator
+from gengap.seeding import derive
 from gengap.training.augmentation import augment
 from gengap.training.losses import sample_losses
-from gengap.training.optimisers import Schedule, optimiser
+from gengap.training.optimisers import optimiser
 from gengap.training.recipe import Recipe
 from gengap.training.stacked_steps import StackedSteps
 from gengap.training.trainer import (
+    Course,
     TrainingResult,
     batches,
     check_training,
     deterministic_convolutions,
     labels_trained_on,
-    refuse_divergence,
     set_initial_weights,
     train,
 )
@@ -55,7 +55,8 @@ Bounds = list[tuple[int, int]]
 """Of successive parts of the data, the first place of each and the one after its last."""
 
 COPIES = 6
-"""Vectors of all parameters that a training holds: weights, gradients, two moments and rates."""
+"""Vectors as long as all parameters that a training holds: weights, gradients, two moments, rates
+and weight decays."""
 
 
 @dataclass(frozen=True)
@@ -158,62 +159,26 @@ def _stacked(
             yield member.place, result
 
 
-class _Member:
-    """A network in a stack, with its generators, its schedule and its history."""
+class _Member(Course):
+    """The training of a network in a stack."""
+
+    network: Network
 
     def __init__(self, place: int, training: Training) -> None:
-        self.place, self.network = place, training.network
-        self.data, self.recipe = training.data, training.recipe
-        seed, device = self.recipe.seed, device_of(self.network)
+        # The schedule sets the rate of an optimiser; this one has nothing else to change.
+        steps = optimiser([torch.zeros(0, device="cpu", requires_grad=True)], training.recipe)
+        super().__init__(training.network, training.recipe, steps)
+        steps.step()  # or else torch warns that it never does
+        self.place, self.data = place, training.data
         self.labels = labels_trained_on(self.data, self.recipe)
         self.initial = weights_of(self.network)
-        self.order = torch_generator(seed, "order")
-        self.chance = torch_generator(seed, "augmentation")
-        self.dropout = torch.Generator(device).manual_seed(derive(seed, "dropout"))
-        # The schedule moves the rate of an optimiser; this one has nothing else to change.
-        self._steps = optimiser([torch.zeros(0, device="cpu", requires_grad=True)], self.recipe)
-        self._schedule = Schedule(self._steps, self.recipe)
-        self._steps.step()  # or else torch warns that it never does
-        self.history: list[dict[str, Any]] = []
+        device, seed = device_of(self.network), derive(self.recipe.seed, "dropout")
+        self.dropout = torch.Generator(device).manual_seed(seed)
 
-    @property
-    def rate(self) -> float:
-        return float(self._steps.param_groups[0]["lr"])
-
-    @property
-    def reached(self) -> bool:
-        row = self.history[-1]
-        return self.recipe.is_reached(row["train_loss"], row["train_accuracy"])
-
-    @property
-    def done(self) -> bool:
-        return self.reached or len(self.history) == self.recipe.epochs
-
-    def end_of_epoch(self, mean: float, accuracy: float) -> None:
-        """Add a row to the history.
-
-        Raises:
-            GengapError: training diverged.
-        """
-        epoch = len(self.history) + 1
-        refuse_divergence(mean, epoch, self.recipe)
-        row = {"epoch": epoch, "train_loss": mean, "train_accuracy": accuracy}
-        self.history.append({**row, "learning_rate": self.rate})
-        self._schedule.end_of_epoch(mean)
-
-    def result(self, weights: dict[str, Tensor]) -> TrainingResult:
-        """Give the network its final weights, and return what it has come to."""
+    def result_with(self, weights: dict[str, Tensor]) -> TrainingResult:
+        """Give the network its final weights, and return the result of its training."""
         set_weights(self.network, weights, source="the stack")
-        self.network.eval()
-        return TrainingResult(
-            initial=self.initial,
-            weights=weights_of(self.network),
-            history=self.history,
-            snapshots={},
-            labels=self.labels,
-            epochs=len(self.history),
-            reached_target=self.reached,
-        )
+        return self.result(self.initial, self.labels)
 
 
 class _StackInTraining:
@@ -270,7 +235,7 @@ class _StackInTraining:
                 finished.append((member, error))
                 continue
             if member.done:
-                finished.append((member, member.result(self.stack.weights(position))))
+                finished.append((member, member.result_with(self.stack.weights(position))))
             else:
                 remaining.append(position)
         self._keep(remaining)

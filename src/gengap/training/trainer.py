@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 
 from gengap.errors import GengapError
 from gengap.networks import (
@@ -62,8 +62,8 @@ class TrainingResult:
             Epochs that training did not reach are missing.
         labels: (n,), the labels or numbers trained on (corrupted if the recipe says so).
         epochs: number of epochs trained.
-        reached_target: whether training ended since ``stop_at_loss`` or ``stop_at_accuracy`` was
-            reached.
+        reached_target: whether the recipe has targets (``stop_at_loss``, ``stop_at_accuracy``) and
+            the last epoch reached all of them.
     """
 
     initial: Weights
@@ -135,16 +135,7 @@ def train(
                     write_state(resume_file, training.state())
             if on_epoch is not None:
                 on_epoch(dict(row))
-    network.eval()
-    return TrainingResult(
-        initial=initial,
-        weights=weights_of(network),
-        history=training.history,
-        snapshots=training.snapshots,
-        labels=labels,
-        epochs=len(training.history),
-        reached_target=training.reached,
-    )
+    return training.result(initial, labels)
 
 
 def check_training(
@@ -201,15 +192,6 @@ def labels_trained_on(data: Split, recipe: Recipe) -> np.ndarray:
         return data.labels
     chance = generator(recipe.seed, "label corruption")
     return corrupt_labels(data.labels, data.classes, recipe.label_corruption, chance)
-
-
-def refuse_divergence(loss: float, epoch: int, recipe: Recipe) -> None:
-    """Refuse a mean training loss after an epoch that is NaN or infinite."""
-    if not math.isfinite(loss):
-        raise GengapError(
-            f"Training diverged (the training loss is {loss} after epoch {epoch}): "
-            f"lower the recipe's learning_rate, now {recipe.learning_rate}."
-        )
 
 
 def _normalises(network: nn.Module) -> bool:
@@ -286,19 +268,32 @@ def deterministic_convolutions() -> contextlib.AbstractContextManager[None]:
     return cudnn.flags(enabled=cudnn.enabled, deterministic=True, allow_tf32=cudnn.allow_tf32)
 
 
-class _Training:
-    """The state of a training: weights, optimiser, schedule, generators, history, snapshots."""
+class Course:
+    """The course of one network's training: its schedule, its random numbers and its history.
 
-    def __init__(self, network: nn.Module, inputs: Tensor, labels: Tensor, recipe: Recipe) -> None:
-        self.network, self.inputs, self.labels, self.recipe = network, inputs, labels, recipe
-        self.frozen = _frozen_normalisations(network)
-        parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        self.steps = optimiser(parameters, recipe)
-        self.schedule = Schedule(self.steps, recipe)
+    Attributes:
+        network: what is trained.
+        recipe: how it is trained.
+        steps: the optimiser, whose learning rate the schedule sets.
+        schedule: the recipe's.
+        order: draws the order of the inputs of each epoch.
+        chance: draws the augmentation.
+        history: a row for each epoch so far, see :class:`TrainingResult`.
+        snapshots: weights by epoch.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe, steps: optim.Optimizer) -> None:
+        self.network, self.recipe, self.steps = network, recipe, steps
+        self.schedule = Schedule(steps, recipe)
         self.order = torch_generator(recipe.seed, "order")
         self.chance = torch_generator(recipe.seed, "augmentation")
         self.history: list[dict[str, Any]] = []
         self.snapshots: dict[int, Weights] = {}
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next epoch."""
+        return float(self.steps.param_groups[0]["lr"])
 
     @property
     def reached(self) -> bool:
@@ -310,11 +305,71 @@ class _Training:
 
     @property
     def done(self) -> bool:
+        """Whether the targets are reached, or the last epoch is over."""
         return self.reached or len(self.history) == self.recipe.epochs
+
+    def end_of_epoch(self, loss: float, accuracy: float) -> dict[str, Any]:
+        """Add an epoch to the history, and set the learning rate of the next one.
+
+        Args:
+            loss: mean training loss after the epoch.
+            accuracy: training accuracy after it; NaN where the targets are numbers.
+
+        Returns:
+            The row of the history.
+
+        Raises:
+            GengapError: the loss is NaN or infinite, so training diverged.
+        """
+        epoch = len(self.history) + 1
+        if not math.isfinite(loss):
+            raise GengapError(
+                f"Training diverged (the training loss is {loss} after epoch {epoch}): "
+                f"lower the recipe's learning_rate, now {self.recipe.learning_rate}."
+            )
+        row = {
+            "epoch": epoch,
+            "train_loss": loss,
+            "train_accuracy": accuracy,
+            "learning_rate": self.rate,
+        }
+        self.history.append(row)
+        self.schedule.end_of_epoch(loss)
+        return row
+
+    def result(self, initial: Weights, labels: np.ndarray) -> TrainingResult:
+        """Put the network into eval mode, and return the result of its training.
+
+        Args:
+            initial: weights at the start.
+            labels: (n,), the labels or numbers trained on.
+
+        Returns:
+            The result after the epochs so far.
+        """
+        self.network.eval()
+        return TrainingResult(
+            initial=initial,
+            weights=weights_of(self.network),
+            history=self.history,
+            snapshots=self.snapshots,
+            labels=labels,
+            epochs=len(self.history),
+            reached_target=self.reached,
+        )
+
+
+class _Training(Course):
+    """The whole state of the training of one network alone."""
+
+    def __init__(self, network: nn.Module, inputs: Tensor, labels: Tensor, recipe: Recipe) -> None:
+        parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        super().__init__(network, recipe, optimiser(parameters, recipe))
+        self.inputs, self.labels = inputs, labels
+        self.frozen = _frozen_normalisations(network)
 
     def epoch(self) -> dict[str, Any]:
         """Train for one more epoch, and return its row of the history."""
-        rate = float(self.steps.param_groups[0]["lr"])
         self.network.train()
         for module in self.frozen:
             module.eval()
@@ -337,17 +392,7 @@ class _Training:
         mean, accuracy = loss_and_accuracy_of(
             self.network, self.inputs, self.labels, self.recipe.loss
         )
-        epoch = len(self.history) + 1
-        refuse_divergence(mean, epoch, self.recipe)
-        self.schedule.end_of_epoch(mean)
-        row = {
-            "epoch": epoch,
-            "train_loss": mean,
-            "train_accuracy": accuracy,
-            "learning_rate": rate,
-        }
-        self.history.append(row)
-        return row
+        return self.end_of_epoch(mean, accuracy)
 
     def state(self) -> dict[str, Any]:
         """Return everything that the next epochs depend on, and the results of those before."""

@@ -52,7 +52,7 @@ def two_spirals(count: int, rng: np.random.Generator, noise: float = SPIRAL_NOIS
     Args:
         count: number of points.
         rng: draws them.
-        noise: its standard deviation.
+        noise: standard deviation of the noise.
 
     Returns:
         Points (n, 2) of two classes.

@@ -25,10 +25,7 @@ class BasicBlock(nn.Module):
         self.relu1 = activation_module(activation)
         self.conv2 = nn.Conv2d(filters, filters, 3, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(filters)
-        self.shortcut = nn.Sequential()
-        if stride != 1 or channels != filters:
-            self.shortcut.append(nn.Conv2d(channels, filters, 1, stride, bias=False))
-            self.shortcut.append(nn.BatchNorm2d(filters))
+        self.shortcut = _shortcut(channels, filters, stride)
         self.relu2 = activation_module(activation)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -59,10 +56,7 @@ class Bottleneck(nn.Module):
         self.relu2 = activation_module(activation)
         self.conv3 = nn.Conv2d(filters, outputs, 1, bias=False)
         self.norm3 = nn.BatchNorm2d(outputs)
-        self.shortcut = nn.Sequential()
-        if stride != 1 or channels != outputs:
-            self.shortcut.append(nn.Conv2d(channels, outputs, 1, stride, bias=False))
-            self.shortcut.append(nn.BatchNorm2d(outputs))
+        self.shortcut = _shortcut(channels, outputs, stride)
         self.relu3 = activation_module(activation)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -72,6 +66,14 @@ class Bottleneck(nn.Module):
         residual = self.norm3(self.conv3(residual))
         outputs: Tensor = self.relu3(residual + self.shortcut(inputs))
         return outputs
+
+
+def _shortcut(channels: int, outputs: int, stride: int) -> nn.Sequential:
+    """Return the identity, or a 1x1 convolution with batch normalisation where shapes differ."""
+    if stride == 1 and channels == outputs:
+        return nn.Sequential()
+    convolution = nn.Conv2d(channels, outputs, 1, stride, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs))
 
 
 BLOCKS: dict[str, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, ...]]] = {
