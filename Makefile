@@ -1,4 +1,4 @@
-# `make run` and `make test` need nothing but Python 3.11 or 3.12; each creates .venv if needed.
+# `make run` and `make test` need nothing but Python 3.11 to 3.14; each creates .venv if needed.
 
 PYTHON ?= python3
 CORES ?= all
@@ -62,8 +62,8 @@ lint: $(VENV)/.test  ## check style, types, and the workflow with Snakemake's ow
 # torch is installed first and alone: pip takes a CPU build that is available only if the version is pinned.
 $(VENV)/.run: pyproject.toml constraints.txt
 	@$(BIN)/python -m pip --version 2>/dev/null || { \
-	  $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || { \
-	    echo "$(PYTHON) is not Python 3.11 or 3.12: name one that is, as in make run PYTHON=python3.12." >&2; \
+	  $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || { \
+	    echo "$(PYTHON) is not Python 3.11 to 3.14: name one that is, as in make run PYTHON=python3.12." >&2; \
 	    exit 1; }; \
 	  echo "creating $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	$(PIP) torch
