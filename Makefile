@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 \
 TASK ?= digits
 PORT ?= 8051
 
-.PHONY: run pgdl report dashboard measures-table docs test test-slow test-all test-slurm coverage lint clean
+.PHONY: run pgdl report dashboard measures-table docs bench test test-slow test-all test-slurm coverage lint clean
 .NOTPARALLEL:
 
 run: $(VENV)/.run  ## the default run: digits, three to four minutes on two cores
@@ -35,6 +35,9 @@ measures-table: $(VENV)/.run  ## docs/measures.md: every measure, from docstring
 docs: $(VENV)/.docs  ## the documentation site, docs/build/index.html; it runs the examples: two to three minutes
 	rm -rf docs/reference/generated  # pages of modules that are no longer listed
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/build
+
+bench: $(VENV)/.run  ## short benchmarks against the last tagged version, as ratios of CPU time
+	$(BIN)/python benchmarks/compare.py
 
 test: $(VENV)/.test  ## the tests that a change needs, a run of the workflow among them: some five minutes
 	$(PYTEST) -m "not slow and not slurm"
