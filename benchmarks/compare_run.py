@@ -2,9 +2,9 @@
 
     PYTHONPATH=src python benchmarks/compare_run.py hessian
 
-It measures whichever gengap is imported, so that it calls nothing but what other versions have, too.
-Each benchmark imports what it needs and makes its inputs. Only the call that it returns is
-measured, after a first call that compiles and caches. It is the fastest of some calls.
+It measures whichever gengap is imported, and calls nothing but what other versions have, too. Each
+benchmark imports what it needs and makes its inputs. Only the call that it returns is measured,
+after a first call that compiles and caches. It is the fastest of some calls.
 """
 
 from __future__ import annotations
