@@ -31,7 +31,8 @@ def torchvision_or_skip() -> ModuleType:
     except RuntimeError:
         for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
             del sys.modules[name]
-        torch.library.define("torchvision::nms", "(Tensor a, Tensor b, float c) -> Tensor")
+        for name in ("nms", "qnms"):
+            torch.library.define(f"torchvision::{name}", "(Tensor a, Tensor b, float c) -> Tensor")
         import torchvision
     module: ModuleType = torchvision
     return module
