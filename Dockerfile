@@ -9,7 +9,7 @@ FROM python:3.11-slim-bookworm
 WORKDIR /gengap
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY src src
-RUN pip install --no-cache-dir --constraint constraints.txt --editable ".[workflow,pgdl]"
+RUN pip install --no-cache-dir --constraint constraints.txt --editable ".[workflow,pgdl,parquet]"
 COPY Snakefile config.yaml ./
 COPY workflow workflow
 COPY profiles profiles

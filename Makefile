@@ -1,4 +1,4 @@
-# `make run` and `make test` need nothing but Python 3.11 or 3.12; each creates .venv if needed.
+# `make run` and `make test` need nothing but Python 3.11 to 3.14; each creates .venv if needed.
 
 PYTHON ?= python3
 CORES ?= all
@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 \
 TASK ?= digits
 PORT ?= 8051
 
-.PHONY: run pgdl report dashboard measures-table docs test test-slow test-all test-slurm coverage lint clean
+.PHONY: run pgdl report dashboard measures-table docs bench test test-slow test-all test-slurm coverage lint clean
 .NOTPARALLEL:
 
 run: $(VENV)/.run  ## the default run: digits, some three minutes on two cores
@@ -35,6 +35,9 @@ measures-table: $(VENV)/.run  ## docs/measures.md: every measure, from docstring
 docs: $(VENV)/.docs  ## the documentation site, docs/build/index.html; it runs the examples: two to three minutes
 	rm -rf docs/reference/generated  # pages of modules that are no longer listed
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/build
+
+bench: $(VENV)/.run  ## short benchmarks against the last tagged version, as ratios of CPU time
+	$(BIN)/python benchmarks/compare.py
 
 test: $(VENV)/.test  ## the tests that a change needs, a run of the workflow among them: some six minutes
 	$(PYTEST) -m "not slow and not slurm"
@@ -62,8 +65,8 @@ lint: $(VENV)/.test  ## check style, types, and the workflow with Snakemake's ow
 # torch is installed first and alone: pip takes a CPU build that is available only if the version is pinned.
 $(VENV)/.run: pyproject.toml constraints.txt
 	@$(BIN)/python -m pip --version 2>/dev/null || { \
-	  $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || { \
-	    echo "$(PYTHON) is not Python 3.11 or 3.12: name one that is, as in make run PYTHON=python3.12." >&2; \
+	  $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || { \
+	    echo "$(PYTHON) is not Python 3.11 to 3.14: name one that is, as in make run PYTHON=python3.12." >&2; \
 	    exit 1; }; \
 	  echo "creating $(VENV)"; $(PYTHON) -m venv --clear $(VENV); }
 	$(PIP) torch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -19,10 +20,14 @@ ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 
 
-def constraints() -> dict[str, str]:
+def constraints(python: str = "3.11") -> dict[str, str]:
+    """The versions that are pinned for a version of Python."""
     lines = (ROOT / "constraints.txt").read_text().splitlines()
-    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
-    return {canonicalize_name(name): version for name, version in pins.items()}
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    here = [
+        pin for pin in pins if pin.marker is None or pin.marker.evaluate({"python_version": python})
+    ]
+    return {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in here}
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
@@ -36,19 +41,35 @@ def test_a_conda_environment_has_the_versions_of_the_constraints(path: Path) -> 
         assert str(requirement.specifier) == f"=={version}", requirement.name
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_a_conda_environment_can_be_solved(path: Path, tmp_path: Path) -> None:
+    solvers = [name for name in ("mamba", "conda", "micromamba") if shutil.which(name)]
+    if not solvers:
+        pytest.skip("conda, mamba and micromamba are not installed")
+    create = [] if solvers[0] == "micromamba" else ["env"]
+    command = [solvers[0], *create, "create", "--dry-run", "--prefix", str(tmp_path / "solved")]
+    result = subprocess.run([*command, "--file", str(path)], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 def test_every_rule_that_computes_names_an_environment_that_exists(rules: list[Any]) -> None:
     named = {Path(rule.conda_env).name for rule in rules if rule.script}
     assert named == {path.name for path in ENVIRONMENTS}
 
 
-def test_every_dependency_is_pinned() -> None:
+@pytest.mark.parametrize("python", ["3.11", "3.14"])
+def test_every_dependency_is_pinned(python: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = list(project["dependencies"])
+    named = ["torchvision", *project["dependencies"]]
     for extra in project["optional-dependencies"].values():
         named += extra
     names = {canonicalize_name(Requirement(text).name) for text in named} - {"gengap"}
-    assert names <= set(constraints())
-    assert constraints()["torch"] == "2.13.0"
+    assert names <= set(constraints(python))
+    # Each release of torchvision is for one of torch: 0.28 for 2.13, and so on.
+    pins = constraints(python)
+    torch, torchvision = pins["torch"], pins["torchvision"]
+    assert int(torchvision.split(".")[1]) == int(torch.split(".")[1]) + 15
 
 
 def pins_of(environment: Path) -> set[str]:

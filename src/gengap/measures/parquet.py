@@ -33,8 +33,8 @@ def write_parquet(measures: str | Path, path: str | Path) -> None:
         from pyarrow import parquet
     except ImportError as error:
         raise GengapError(
-            f"{path} cannot be written without pyarrow: install it (pip install pyarrow), or read "
-            f"{measures}, which holds the same table."
+            f"{path} cannot be written without pyarrow: install it (pip install "
+            f"'gengap[parquet]'), or read {measures}, which holds the same table."
         ) from error
     kinds = {name: pyarrow.float64() if name == "value" else pyarrow.string() for name in COLUMNS}
     schema = pyarrow.schema(list(kinds.items()))
