@@ -162,18 +162,18 @@ def measures_of(view: View, network: str) -> list[Content]:
         Content for ``assets/view.js``, ready for JSON.
     """
     position = view.networks.index.get_loc(network)
-    measures = [measure_of(design, position) for design in view.measures.values()]
+    measures = [measure_of(design, design.values[position]) for design in view.measures.values()]
     return sorted(measures, key=lambda entry: entry["family"])
 
 
-def measure_of(design: Design, position: int) -> Content:
-    """Return a measure of the network at a position; a large vector has no values here."""
+def measure_of(design: Design, values: np.ndarray) -> Content:
+    """Return a measure with its values for one network; a large vector is given without them."""
     listed = len(design.components) <= MOST_LISTED
     return {
         "family": design.family,
         "label": measure_label(design.name),
         "components": list(design.components) if listed else [],
-        "values": _plain_numbers(design.values[position]) if listed else [],
+        "values": _plain_numbers(values) if listed else [],
         "count": len(design.components),
     }
 

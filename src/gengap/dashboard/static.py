@@ -139,8 +139,10 @@ def _data(view: View) -> content.Content:
         "page": page,
         "distinct": [column for _, column in distinct.values()],
         "columns": columns,
-        # Without values, so that they are the same for every network.
-        "large": [content.measure_of(view.measures[name], 0) for name in large],
+        # The same for every network, since they are given without values.
+        "large": [
+            content.measure_of(view.measures[name], view.measures[name].values[0]) for name in large
+        ],
         "networks": {name: content.network(view, name, MOST_BARS) for name in view.networks.index},
     }
 
