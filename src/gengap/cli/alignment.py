@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentError, ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from gengap.cli import subject
@@ -45,17 +45,13 @@ def run(options: Namespace) -> None:
     from gengap.studies.sabanayagam2023.portrait import portray
     from gengap.tasks.outcomes import default_loss
 
-    named = subject.read_named_network(options)
-    if not named.is_trained:
-        raise ArgumentError(None, "alignment needs the trained weights: give WEIGHTS")
-    if named.data is None:
-        raise ArgumentError(None, "alignment needs the data that were trained on: --data")
+    named, data = subject.read_trained_network(options, "alignment needs")
     first, second = options.components
     portrait = portray(
         Context(options.seed, None, resolve_device(options.device)),
         named.network,
-        named.data,
-        options.loss or default_loss(named.data),
+        data,
+        options.loss or default_loss(data),
         leading=options.leading,
         dense_limit=options.dense_limit,
         maps=options.maps,

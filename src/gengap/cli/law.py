@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentError, ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,27 +49,23 @@ def run(options: Namespace) -> None:
     from gengap.tasks.outcomes import default_loss
     from gengap.training import loss_and_accuracy
 
-    named = subject.read_named_network(options)
-    if not named.is_trained:
-        raise ArgumentError(None, "the law needs the trained weights: give WEIGHTS")
-    if named.data is None:
-        raise ArgumentError(None, "the law needs the data that were trained on: --data")
+    named, train = subject.read_trained_network(options, "the law needs")
     fitted, graphs = _law(options)
     context = Context(options.seed, None, resolve_device(options.device))
-    summaries = summaries_of(context, named.network, named.data, graphs)
+    summaries = summaries_of(context, named.network, train, graphs)
     if not summaries["count.H1"]:
         print("The network has no bar in H1, so the law says nothing about it.")
         return
     life, midlife = summaries["life.H1"], summaries["midlife.H1"]
     gap = fitted.gap(life, midlife)
-    loss = options.loss or default_loss(named.data)
-    train = loss_and_accuracy(named.network, named.data, loss)[1]
+    loss = options.loss or default_loss(train)
+    accuracy = loss_and_accuracy(named.network, train, loss)[1]
     print(f"life {life:.4f}, midlife {midlife:.4f} (epsilon, H1)")
-    print(f"training accuracy {100 * train:.1f} %")
+    print(f"training accuracy {100 * accuracy:.1f} %")
     print(
         f"predicted gap {100 * gap:.1f} points (off by {100 * fitted.error:.1f} for those fitted)"
     )
-    print(f"predicted test accuracy {100 * (train - gap):.1f} %")
+    print(f"predicted test accuracy {100 * (accuracy - gap):.1f} %")
 
 
 def _law(options: Namespace) -> tuple[Law, Result]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentError, ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,15 +50,13 @@ def run(options: Namespace) -> None:
     everything = options.families == "all"
     chosen = families("all" if everything else options.families.split(","))
     slow = options.slow or not everything
-    named = subject.read_named_network(options)
-    if not named.is_trained:
-        raise ArgumentError(None, "measures need the trained weights: give WEIGHTS")
-    if named.data is None:
-        raise ArgumentError(None, "measures need the data that the network was trained on: --data")
+    named, data = subject.read_trained_network(
+        options, "measures need", "the data that the network was trained on"
+    )
     results = {}
     for family in each(chosen, "family"):
         rng = generator(options.seed, named.purpose, family)
-        subject_of_family = named.subject(named.data, options.loss, rng)
+        subject_of_family = named.subject(data, options.loss, rng)
         results[family] = attempt(chosen[family], subject_of_family, slow=slow)
     lines = [
         line for family, values in results.items() for line in reason_lines(family, values.left_out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentError, ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,13 +58,11 @@ def run(options: Namespace) -> int:
     Raises:
         ArgumentError: the trained weights or the training data are not named.
     """
-    named = subject.read_named_network(options)
-    if not named.is_trained:
-        raise ArgumentError(None, "a prediction needs the trained weights: give WEIGHTS")
-    if named.data is None:
-        raise ArgumentError(None, "a prediction needs the training data of the network: --data")
+    named, data = subject.read_trained_network(
+        options, "a prediction needs", "the training data of the network"
+    )
     with working("predicting"):
-        prediction, gap_of = _predicted(named, named.data, options)
+        prediction, gap_of = _predicted(named, data, options)
     if options.json:
         print(json.dumps(prediction.row(), indent=1))
     else:

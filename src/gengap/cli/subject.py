@@ -177,6 +177,31 @@ def read_named_network(options: Namespace) -> NamedNetwork:
     return named
 
 
+def read_trained_network(
+    options: Namespace, needs: str, data: str = "the data that were trained on"
+) -> tuple[NamedNetwork, Split]:
+    """Read a network of which both the trained weights and the training data are needed.
+
+    Args:
+        options: the parsed arguments.
+        needs: what needs them, such as ``the law needs``, which begins the message.
+        data: how the message calls the data.
+
+    Returns:
+        What the arguments name, and its data.
+
+    Raises:
+        ArgumentError: the weights or the data are not named, or arguments do not go together.
+        GengapError: a file is missing, or is not what it should be.
+    """
+    named = read_named_network(options)
+    if not named.is_trained:
+        raise ArgumentError(None, f"{needs} the trained weights: give WEIGHTS")
+    if named.data is None:
+        raise ArgumentError(None, f"{needs} {data}: --data")
+    return named, named.data
+
+
 def trained_network(options: Namespace) -> TrainedNetwork | None:
     """Return the network of a task whose folder SPEC is, or None if SPEC is no folder.
 
