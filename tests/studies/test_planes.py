@@ -10,7 +10,7 @@ from torch.nn.utils import parameters_to_vector
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.networks import Network, build, dense, initialise
-from gengap.studies.planes import loss_surface, plane_around
+from gengap.studies.planes import loss_surface, neighbours, plane_around
 from gengap.training import loss_and_accuracy
 
 INPUTS = np.array([[0.0, 10.0, 3.0], [1.0, 30.0, 5.0]], dtype=np.float32)
@@ -47,7 +47,7 @@ def test_regions_and_the_length_of_their_boundary() -> None:
     np.testing.assert_array_equal(regions.predicted[7], plane.x > 0.05)
     # One straight line across the plane: pi/4 of its length by lines along two axes.
     assert regions.length == pytest.approx(np.pi / 4)
-    pairs, differ = regions.neighbours()
+    pairs, differ = neighbours(regions.predicted)
     assert pairs.shape == (2 * 40 * 39, 2)
     assert differ.sum() == 40
     crossing = plane.points[pairs[differ]]

@@ -55,17 +55,22 @@ class Regions:
         along = (np.diff(self.predicted, axis=1) != 0).sum()
         return float(np.pi / 4 * (across + along) / len(self.plane.x))
 
-    def neighbours(self) -> tuple[Integers, NDArray[np.bool_]]:
-        """Return pairs of neighbouring points (m, 2), and whether their predictions differ (m,)."""
-        index = np.arange(self.predicted.size).reshape(self.predicted.shape)
-        pairs = np.concatenate(
-            [
-                np.stack([index[:-1].ravel(), index[1:].ravel()], axis=1),
-                np.stack([index[:, :-1].ravel(), index[:, 1:].ravel()], axis=1),
-            ]
-        )
-        flat = self.predicted.ravel()
-        return pairs, flat[pairs[:, 0]] != flat[pairs[:, 1]]
+
+def neighbours(predicted: NDArray[np.integer]) -> tuple[Integers, NDArray[np.bool_]]:
+    """Return pairs of neighbours in a plane (m, 2), and whether their predictions differ (m,).
+
+    A point is its place among the predictions (g, g) row by row, and comes before the one above or
+    right of it.
+    """
+    index = np.arange(predicted.size).reshape(predicted.shape)
+    pairs = np.concatenate(
+        [
+            np.stack([index[:-1].ravel(), index[1:].ravel()], axis=1),
+            np.stack([index[:, :-1].ravel(), index[:, 1:].ravel()], axis=1),
+        ]
+    )
+    flat = predicted.ravel()
+    return pairs, flat[pairs[:, 0]] != flat[pairs[:, 1]]
 
 
 def plane_around(

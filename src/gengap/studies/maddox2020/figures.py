@@ -205,12 +205,12 @@ def _explanations(grid: Grid, alpha: float) -> Figure:
 
 
 def posterior_contraction(runs: Sequence[PosteriorContractionRun]) -> dict[str, Figure]:
-    """Plot both effective dimensionalities of the linear model by number of data."""
+    """Plot the effective dimensionalities of the linear model by number of data."""
     return {"posterior_contraction": _contraction([run.result for run in runs])}
 
 
 def bayesian_network(runs: Sequence[BayesianNetworkRun]) -> dict[str, Figure]:
-    """Plot both effective dimensionalities of the Bayesian network by number of data."""
+    """Plot the effective dimensionalities of the Bayesian network by number of data."""
     return {"bayesian_network": _contraction([run.result for run in runs])}
 
 
@@ -248,7 +248,7 @@ def random_features(runs: Sequence[RandomFeaturesRun]) -> dict[str, Figure]:
 
 @styled
 def _feature_maps(runs: Sequence[RandomFeaturesRun]) -> Figure:
-    """The maps over samples and features, geometric means over seeds where on a log scale."""
+    """The maps over samples and features, means over seeds."""
     maps = [run.result.maps for run in runs if run.result.maps is not None]
     figure = new_figure(DOUBLE_COLUMN, 2.6)
     panels = figure.subplots(1, 4, sharey=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from gengap.studies.claims import rank_correlation
 from gengap.studies.maddox2020.experiments.double_descent import DoubleDescentRun
 from gengap.studies.maddox2020.experiments.width_depth import WidthDepthRun
 from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Measurements, join
-from gengap.studies.outcomes import Floats, Integers, RunT, group_runs
+from gengap.studies.outcomes import Floats, Integers, group_runs
 
 INTERPOLATION = 0.01
 """Training error up to which a network counts as fitting its labels."""
@@ -36,7 +36,14 @@ class Sweep:
         Raises:
             GengapError: a seed misses widths that another one has.
         """
-        return cls(*_seeds_side_by_side(runs, "widths", lambda run: run.result.widths))
+        by_seed = group_runs(runs, lambda run: run.seed).values()
+        widths, networks = zip(*map(_of_one_seed, by_seed), strict=True)
+        if any(not np.array_equal(others, widths[0]) for others in widths):
+            raise GengapError(
+                "The seeds of a sweep have different 'widths': run every one of them with every "
+                "seed."
+            )
+        return cls(widths[0], join(networks, np.stack))
 
     @property
     def interpolating(self) -> NDArray[np.bool_]:
@@ -98,27 +105,12 @@ def correlations_by_seed(first: Floats, second: Floats, selected: NDArray[np.boo
     ]
 
 
-def _seeds_side_by_side(
-    runs: Sequence[RunT], key: str, steps_of: Callable[[RunT], Integers]
-) -> tuple[Integers, Measurements]:
-    """The steps of a sweep, ascending, and the networks (seeds, steps, ...) of all runs."""
-    by_seed = group_runs(runs, lambda run: run.seed).values()
-    steps, networks = zip(*(_of_one_seed(group, steps_of) for group in by_seed), strict=True)
-    if any(not np.array_equal(others, steps[0]) for others in steps):
-        raise GengapError(
-            f"The seeds of a sweep have different '{key}': run every one of them with every seed."
-        )
-    return steps[0], join(networks, np.stack)
-
-
-def _of_one_seed(
-    runs: Sequence[RunT], steps_of: Callable[[RunT], Integers]
-) -> tuple[Integers, Measurements]:
-    """The same of one seed: networks (steps, ...)."""
-    steps = np.concatenate([steps_of(run) for run in runs])
-    order = np.argsort(steps)
+def _of_one_seed(runs: Sequence[DoubleDescentRun]) -> tuple[Integers, Measurements]:
+    """The ascending widths (m,) of one seed's runs, and their networks (m,)."""
+    widths = np.concatenate([run.result.widths for run in runs])
+    order = np.argsort(widths)
     networks = [run.result.networks for run in runs]
-    return steps[order], join(networks, lambda arrays: np.concatenate(arrays)[order])
+    return widths[order], join(networks, lambda arrays: np.concatenate(arrays)[order])
 
 
 def _whole_grid(runs: Sequence[WidthDepthRun], depths: Integers, widths: Integers) -> Measurements:

@@ -223,8 +223,7 @@ def _of_each_point(
     name: str, runs: Sequence[RunT], plot: Callable[[RunT], Figure]
 ) -> dict[str, Figure]:
     """A figure of the first seed of each grid point, whose name ends in what varies."""
-    first = min(run.seed for run in runs)
-    points = [run for run in runs if run.seed == first]
+    points = _of_first_seed(runs)
     if len(points) == 1:
         return {name: plot(points[0])}
     varying = varying_settings(points)
@@ -237,6 +236,12 @@ def _of_each_point(
         full = f"{name}_{words}".strip("_")
         figures[full if full not in figures else f"{full}_{len(figures)}"] = plot(run)
     return figures
+
+
+def _of_first_seed(runs: Sequence[RunT]) -> list[RunT]:
+    """The runs of all grid points with the first seed."""
+    first = min(run.seed for run in runs)
+    return [run for run in runs if run.seed == first]
 
 
 def _is_bare(value: Any) -> bool:
@@ -345,7 +350,7 @@ def _plot_along_x(
 
 def _boundary_rows(runs: Sequence[BoundaryRun]) -> tuple[list[Row], list[float]]:
     """A row per grid point, of its first seed, and the thresholds of their G_theta."""
-    first = [run for run in runs if run.seed == min(other.seed for other in runs)]
+    first = _of_first_seed(runs)
     varying = varying_settings(first)
     rows = [
         Row(

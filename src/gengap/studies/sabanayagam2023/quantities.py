@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from gengap.limits import DENSE_LIMIT
 from gengap.networks import Network, parameter_count
 from gengap.studies.context import Context
 from gengap.studies.outcomes import Floats, Floats32, Integers
-from gengap.studies.planes import Regions
+from gengap.studies.planes import Regions, neighbours
 from gengap.studies.sabanayagam2023.starts import Fit
 from gengap.studies.spectra import LEADING, Eigenpairs, eigenpairs_of
 
@@ -80,9 +79,8 @@ class AlignmentMaps:
     @property
     def crossed(self) -> NDArray[np.bool_]:
         """Whether a point (g, g) or the one above or right of it has another prediction."""
-        differs = _beside(lambda first, second: first != second, self.predicted[np.newaxis])
-        crossed: NDArray[np.bool_] = np.asarray(differs[0])
-        return crossed
+        pairs, differ = neighbours(self.predicted)
+        return self._first_of(pairs[differ])
 
     def reconstructed(self, threshold: float) -> NDArray[np.bool_]:
         """Return where the maps alone put the boundary, (g, g), without the predictions.
@@ -90,24 +88,24 @@ class AlignmentMaps:
         That is where an alignment changes its sign from a point to the one above or right of it,
         and exceeds the threshold on one side.
         """
+        pairs, _ = neighbours(self.predicted)
+        flat = self.aligned.reshape(len(self.aligned), -1).T
+        active, changed = _signs(flat[pairs[:, 0]], flat[pairs[:, 1]], threshold)
+        return self._first_of(pairs[(active & changed).any(axis=1)])
 
-        def flips(first: Floats32, second: Floats32) -> NDArray[np.bool_]:
-            active = np.maximum(np.abs(first), np.abs(second)) > threshold
-            changed: NDArray[np.bool_] = np.asarray((first * second < 0) & active)
-            return changed
-
-        found: NDArray[np.bool_] = np.asarray(_beside(flips, self.aligned).any(axis=0))
-        return found
+    def _first_of(self, pairs: Integers) -> NDArray[np.bool_]:
+        """Whether a point (g, g) is the first one of a pair (m, 2) of neighbours."""
+        marked = np.zeros(self.predicted.size, dtype=bool)
+        marked[pairs[:, 0]] = True
+        return marked.reshape(self.predicted.shape)
 
 
-def _beside(
-    compare: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.bool_]], maps: NDArray[Any]
-) -> NDArray[np.bool_]:
-    """Whether maps (m, g, g) compare so at a point and at the next one along either axis."""
-    met = np.zeros(maps.shape, dtype=bool)
-    met[:, :-1] |= compare(maps[:, :-1], maps[:, 1:])
-    met[:, :, :-1] |= compare(maps[:, :, :-1], maps[:, :, 1:])
-    return met
+def _signs(
+    first: NDArray[np.floating], second: NDArray[np.floating], threshold: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether alignments of neighbours exceed the threshold on one side, and change their sign."""
+    active = np.maximum(np.abs(first), np.abs(second)) > threshold
+    return np.asarray(active), np.asarray(first * second < 0)
 
 
 @dataclass(frozen=True)
@@ -190,10 +188,9 @@ def crossings(regions: Regions, aligned: Floats, threshold: float) -> Crossings:
     Returns:
         Fractions, of alignments above the threshold, and mean; NaN with nothing to count.
     """
-    pairs, differ = regions.neighbours()
+    pairs, differ = neighbours(regions.predicted)
     first, second = aligned[pairs[:, 0]], aligned[pairs[:, 1]]
-    active = np.maximum(np.abs(first), np.abs(second)) > threshold
-    change = first * second < 0
+    active, change = _signs(first, second, threshold)
 
     def fraction(rows: NDArray[np.bool_]) -> float:
         counted = active[rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -13,7 +14,11 @@ from gengap.bisection import bisect
 from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.networks import Network, device_of, leaf_modules, logits, tensor_of, weight_layers
+from gengap.studies.sabanayagam2023.starts import network_name
 from gengap.training import sample_losses
+
+if TYPE_CHECKING:
+    from gengap.studies.result_files import ResultFiles
 
 SMALLEST, LARGEST = 1e-4, 1e4
 """Bounds of the factor of the logits that is sought."""
@@ -25,7 +30,7 @@ BISECTIONS = 80
 
 
 def matched(
-    networks: Mapping[str, Network], data: Split, loss: float
+    networks: Mapping[str, Network], data: Split, loss: float, files: ResultFiles | None = None
 ) -> tuple[dict[str, Network], float]:
     """Scale the last layers of networks so that all have one mean cross-entropy.
 
@@ -33,13 +38,23 @@ def matched(
     is, and the networks can be compared at one cross-entropy. A network that errs on training
     inputs may not come down to ``loss``; then it is the least that all of them reach.
 
+    Args:
+        networks: by their setup.
+        data: the training data.
+        loss: the cross-entropy.
+        files: of the run, where the copies are written; None writes none.
+
     Returns:
         Copies of the networks, and their cross-entropy on the training data.
     """
     curves = {name: _Scaling(network, data) for name, network in networks.items()}
     reachable = max(curve.least for curve in curves.values())
     level = max(loss, REACHABLE * reachable)
-    return {name: curve.at(level) for name, curve in curves.items()}, level
+    copies = {name: curve.at(level) for name, curve in curves.items()}
+    if files is not None:
+        for name, network in copies.items():
+            files.write_network(network_name(name, level), network, data)
+    return copies, level
 
 
 class _Scaling:

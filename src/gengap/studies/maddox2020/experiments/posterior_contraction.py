@@ -64,7 +64,7 @@ PosteriorContractionRun = Run[Settings, Result]
 
 
 def run(context: Context, settings: Settings) -> Result:
-    """Compute both dimensionalities at each number of data; a larger set holds the smaller ones.
+    """Compute the dimensionalities at each number of data; a larger set holds the smaller ones.
 
     Returns:
         The dimensionalities.

@@ -19,6 +19,7 @@ from gengap.studies.sabanayagam2023.quantities import (
     AlignmentMaps,
     Compared,
     Crossings,
+    Gradient,
     crossings,
     gradient_classes,
     measure,
@@ -65,7 +66,7 @@ class Settings:
     dense_limit: int = DENSE_LIMIT
     components: Sequence[int] = (0, 1)
     hessian_subset: Sequence[int] | None = None
-    gradient: Literal["predicted", "label", "random"] | int = "predicted"
+    gradient: Gradient = "predicted"
     permuted_within: Sequence[Sequence[int]] | None = None
 
 

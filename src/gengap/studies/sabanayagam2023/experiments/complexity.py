@@ -19,6 +19,7 @@ from gengap.studies.planes import Plane, plane_around
 from gengap.studies.sabanayagam2023.quantities import (
     AlignmentMaps,
     Compared,
+    Gradient,
     Measures,
     coherence,
     gradient_classes,
@@ -80,7 +81,7 @@ class Settings:
     leading: int = LEADING
     dense_limit: int = DENSE_LIMIT
     vectors: int = 5
-    gradient: Literal["predicted", "label", "random"] | int = "predicted"
+    gradient: Gradient = "predicted"
     permuted_within: Sequence[Sequence[int]] | None = None
 
 
@@ -156,11 +157,7 @@ def run(context: Context, settings: Settings) -> Result:
     networks: Mapping[str, Network] = {name: trained[name].network for name in COMPARED}
     level = None
     if settings.protocol == "matched":
-        networks, level = matched(networks, data.train, settings.loss)
-        if context.files is not None:
-            for setup in COMPARED:
-                name = network_name(setup, level)
-                context.files.write_network(name, networks[setup], data.train)
+        networks, level = matched(networks, data.train, settings.loss, context.files)
     return Result(
         random_labels=RandomLabels.of(random),
         random_labels_norm=parameter_norm(random.network),

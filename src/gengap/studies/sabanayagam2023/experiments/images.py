@@ -111,10 +111,7 @@ def run(context: Context, settings: Settings) -> Result:
         fits[setup], networks[setup] = Fit.of(solution), solution.network
     level = None
     if settings.matched_loss is not None:
-        networks, level = matched(networks, data.train, settings.matched_loss)
-        if context.files is not None:
-            for name, network in networks.items():
-                context.files.write_network(network_name(name, level), network, data.train)
+        networks, level = matched(networks, data.train, settings.matched_loss, context.files)
     return Result(
         random_labels=RandomLabels.of(random) if random else None,
         matched_loss=level,

@@ -141,8 +141,6 @@ def run(context: Context, settings: Settings) -> Result:
     for setup, network in networks.items():
         fit = Fit.of(trained[setup])
         name = network_name(setup, level)
-        if context.files is not None:
-            context.files.write_network(name, network, data.train)
         solutions[setup] = _measured(context, settings, data.train, name, fit, network)
     return Result(
         noisy_accuracy=first.final_accuracy,
