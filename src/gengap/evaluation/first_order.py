@@ -220,7 +220,8 @@ def rho_gradient(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         (n,) float64.
     """
     u, v = rank_sums(first), rank_sums(second)
-    return u * v + sign_sums(first, v) + sign_sums(second, u)
+    gradient: np.ndarray = u * v + sign_sums(first, v) + sign_sums(second, u)
+    return gradient
 
 
 def first_order(weights: np.ndarray, terms: np.ndarray, degree: int) -> np.ndarray:

@@ -134,9 +134,8 @@ def run(context: Context, settings: Settings) -> Result:
         )
         for setup in COMPARED
     }
-    networks, level = matched(
-        {setup: solution.network for setup, solution in trained.items()}, data.train, settings.loss
-    )
+    final = {setup: solution.network for setup, solution in trained.items()}
+    networks, level = matched(final, data.train, settings.loss, context.files)
     solutions = {}
     for setup, network in networks.items():
         fit = Fit.of(trained[setup])
