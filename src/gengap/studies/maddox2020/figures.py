@@ -14,6 +14,7 @@ from gengap.figures.style import (
     BLACK,
     DOUBLE_COLUMN,
     GREY,
+    MARKERS,
     ORDERED,
     PALETTE,
     legend_below,
@@ -21,13 +22,14 @@ from gengap.figures.style import (
     notes_below,
     styled,
 )
-from gengap.studies.claims import interval
+from gengap.studies.estimates import interval
 from gengap.studies.maddox2020.experiments.bayesian_network import BayesianNetworkRun
 from gengap.studies.maddox2020.experiments.degenerate_directions import (
     DegenerateDirectionsRun,
     PredictionMap,
 )
 from gengap.studies.maddox2020.experiments.double_descent import DoubleDescentRun
+from gengap.studies.maddox2020.experiments.fixed_size import FixedSizeRun
 from gengap.studies.maddox2020.experiments.posterior_contraction import PosteriorContractionRun
 from gengap.studies.maddox2020.experiments.posterior_contraction import Result as Contraction
 from gengap.studies.maddox2020.experiments.random_features import RandomFeaturesRun
@@ -200,6 +202,44 @@ def _explanations(grid: Grid, alpha: float) -> Figure:
         f"Blue: networks with training loss up to {LOW_TRAIN_LOSS:g}; grey: others. ρ: Spearman's "
         "correlation among the blue ones of a seed, mean and 95% interval."
     )
+    notes_below(figure, [note])
+    return figure
+
+
+def fixed_size(
+    runs: Sequence[FixedSizeRun], *, alpha: float = HEADLINE_ALPHA
+) -> dict[str, Figure]:
+    """Plot the test loss of networks of one size by N_eff at alpha, and by training loss."""
+    return {"fixed_size": _fixed_size(runs, alpha)}
+
+
+@styled
+def _fixed_size(runs: Sequence[FixedSizeRun], alpha: float) -> Figure:
+    figure = new_figure(DOUBLE_COLUMN, 3.0)
+    panels = figure.subplots(1, 2, sharey=True)
+    decays = np.unique(np.concatenate([run.result.weight_decay for run in runs]))
+    for decay, colour, marker in zip(decays, PALETTE, MARKERS, strict=False):
+        for number, run in enumerate(runs):
+            networks, chosen = run.result.networks, run.result.weight_decay == decay
+            fits = networks.train_loss <= LOW_TRAIN_LOSS
+            by_quantity = (networks.dimension_at(alpha), networks.train_loss)
+            for axes, values in zip(panels, by_quantity, strict=True):
+                for rows, fill in ((chosen & fits, colour), (chosen & ~fits, "none")):
+                    axes.scatter(
+                        values[rows],
+                        networks.test_loss[rows],
+                        s=14,
+                        marker=marker,
+                        facecolors=fill,
+                        edgecolors=colour,
+                        linewidths=0.8,
+                        label=f"weight decay {decay:g}" if number == 0 and fill == colour else None,
+                    )
+    panels[0].set_xlabel(f"N_eff, α = {alpha:g}")
+    panels[1].set_xlabel("training loss")
+    panels[0].set_ylabel("test loss")
+    legend_below(figure, panels[0].get_legend_handles_labels()[0])
+    note = f"Filled: training loss up to {LOW_TRAIN_LOSS:g}. All seeds, batch sizes and starts."
     notes_below(figure, [note])
     return figure
 
