@@ -22,14 +22,12 @@ together (Holm 1979).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from gengap.names import AGREES, DISAGREES, MIXED, NONE_SEEN, PREMISE_FAILS, UNDECIDED
 from gengap.studies.estimates import CONFIDENCE, Estimate, Estimates, Kind
@@ -37,12 +35,6 @@ from gengap.studies.estimates import CONFIDENCE, Estimate, Estimates, Kind
 LEVEL = (1 - CONFIDENCE) / 2
 """Of the one-sided tests: an interval of 95% lies on one side of a bound if its p-value is below
 this."""
-
-COLUMNS = [
-    *("claim", "paper", "measured", "published", "place", "comparable"),
-    *("verdict", "explained", "p", "holm", "seeds_to_decide"),
-    *("estimate", "role", "bound", "kind", "seeds", "mean", "low", "high"),
-]
 
 Side = Literal["above", "below", "apart"]
 SIGNS: Mapping[Side, str] = {"above": ">", "below": "<", "apart": "≠"}
@@ -66,6 +58,10 @@ class Bound:
         if self.side == "apart":
             return min(above, below), 1.0
         return (above, below) if self.side == "above" else (below, above)
+
+    def shown(self, estimate: Estimate) -> bool:
+        """Return whether the 95% interval of an estimate lies on the expected side."""
+        return self.evidence(estimate)[0] <= LEVEL
 
     def __str__(self) -> str:
         """Return sign and limit, such as ``> 0``."""
@@ -295,43 +291,3 @@ def word_after_correction(verdict: Verdict, adjusted: float) -> str:
     """Return the verdict's word, or ``undecided`` if its corrected p-value is above 5%."""
     rests_on_p = verdict.word in (AGREES, DISAGREES, MIXED)
     return UNDECIDED if rests_on_p and adjusted > 2 * LEVEL else verdict.word
-
-
-def claims_table(claims: Sequence[Claim]) -> pd.DataFrame:
-    """Return one row per estimate of each claim, with the columns of :data:`COLUMNS`.
-
-    An estimate's ``role`` is to decide, to be a premise, or empty. Ends of an interval that there
-    is not are missing.
-    """
-    adjusted = corrected([claim.verdict for claim in claims])
-    rows = []
-    for claim, p in zip(claims, adjusted, strict=True):
-        verdict, published = claim.verdict, claim.published
-        shared = (
-            *(claim.title, claim.paper, claim.measured),
-            *(
-                (published.number, published.place, published.comparable)
-                if published
-                else (None, None, None)
-            ),
-            *(verdict.word, verdict.explained, verdict.p),
-            *(word_after_correction(verdict, p), verdict.seeds),
-        )
-        for name, estimate in claim.estimates.items():
-            role, bound = (
-                ("decides", claim.parts[name])
-                if name in claim.parts
-                else ("premise", claim.premises[name])
-                if name in claim.premises
-                else ("", None)
-            )
-            ends = [end if math.isfinite(end) else math.nan for end in estimate.interval()]
-            rows.append(
-                (
-                    *shared,
-                    *(name, role, str(bound) if bound else "", estimate.kind.value),
-                    *(len(estimate.values), *ends),
-                )
-            )
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    return table.astype({"seeds_to_decide": "Int64"})

@@ -170,7 +170,7 @@ class Estimate:
                 return np.asarray(stats.binom.sf(shown - 1, seeds, limit))
             return np.asarray(stats.binom.cdf(shown, seeds, limit))
         if self.equal:
-            return np.full(len(seeds), 1.0) if values[0] == limit else 0.5**seeds
+            return np.ones(len(seeds)) if values[0] == limit else np.power(0.5, seeds)
         scores = self._scores(values)
         (score,) = self._scores(np.array([limit]))
         effect = abs(float(scores.mean()) - score) / float(scores.std(ddof=1))
