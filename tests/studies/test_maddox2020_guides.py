@@ -1,4 +1,4 @@
-"""N_eff beside other guides: partial correlations, networks of one size, and the choice of alpha."""
+"""N_eff beside other guides: partial correlations, networks of one size, choice of alpha."""
 
 from __future__ import annotations
 

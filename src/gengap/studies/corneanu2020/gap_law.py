@@ -221,6 +221,23 @@ def errors(table: pd.DataFrame, left_out: str) -> dict[str, float]:
     }
 
 
+def errors_by_architecture(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean absolute error of each model for each architecture, which is left out.
+
+    Args:
+        table: a row per network.
+
+    Returns:
+        A row per architecture and a column per model, in points of accuracy.
+
+    Raises:
+        GengapError: there is a single architecture, which leaves nothing to fit on.
+    """
+    predicted = left_out_predictions(table, "architecture")
+    off = predicted.sub(table["gap"].astype(float), axis=0).abs() * POINTS
+    return off.groupby(table["architecture"]).mean()
+
+
 def _design(table: pd.DataFrame, columns: Sequence[str]) -> Floats:
     return np.column_stack(
         [np.ones(len(table)), *(table[column].to_numpy(dtype=float) for column in columns)]

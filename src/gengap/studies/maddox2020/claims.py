@@ -19,6 +19,7 @@ from gengap.studies.estimates import (
     of_kind,
     rank_correlation,
 )
+from gengap.studies.maddox2020 import guides
 from gengap.studies.maddox2020.experiments.bayesian_network import BayesianNetworkRun
 from gengap.studies.maddox2020.experiments.degenerate_directions import DegenerateDirectionsRun
 from gengap.studies.maddox2020.experiments.double_descent import DoubleDescentRun
@@ -28,6 +29,7 @@ from gengap.studies.maddox2020.experiments.random_features import RandomFeatures
 from gengap.studies.maddox2020.experiments.width_depth import WidthDepthRun
 from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Measurements
 from gengap.studies.maddox2020.sweeps import (
+    BOUNDS_AND_PATHS,
     INTERPOLATION,
     LOW_TRAIN_LOSS,
     Grid,
@@ -111,6 +113,16 @@ def _double_descent(runs: Sequence[DoubleDescentRun]) -> list[Claim]:
             tracking | size,
             {"N_eff with test loss": POSITIVE},
         ),
+        *_guides(networks, fits, f"over {along}"),
+    ]
+
+
+def _guides(networks: Measurements, selected: NDArray[np.bool_], where: str) -> list[Claim]:
+    """The claims on N_eff as a guide that every sweep of sizes bears on."""
+    return [
+        guides.beyond_parameters(networks, selected, where),
+        guides.beside_rivals(networks, selected, where),
+        guides.choice_of_alpha(networks, selected, where),
     ]
 
 
@@ -172,6 +184,7 @@ def _width_depth(runs: Sequence[WidthDepthRun]) -> list[Claim]:
             (np.abs(with_loss[leader]) - np.abs(with_loss[title])).tolist(), Kind.DIFFERENCE
         )
         for title in others
+        if title not in BOUNDS_AND_PATHS
     }
     return [
         Claim(
@@ -191,6 +204,7 @@ def _width_depth(runs: Sequence[WidthDepthRun]) -> list[Claim]:
             "Size of the correlation of N_eff with the test loss, minus that of the other's.",
             ahead,
         ),
+        *_guides(networks, grid.fitting, "over width and depth"),
     ]
 
 
@@ -310,6 +324,7 @@ def _degenerate(data: str, runs: Sequence[DegenerateDirectionsRun]) -> Claim:
 _CLAIMS_OF: Mapping[str, Callable[[Sequence[Any]], list[Claim]]] = {
     "double_descent": _double_descent,
     "width_depth": _width_depth,
+    "fixed_size": guides.of_fixed_size,
     "posterior_contraction": _posterior_contraction,
     "bayesian_network": _bayesian_network,
     "random_features": _random_features,

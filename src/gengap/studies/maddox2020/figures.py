@@ -206,9 +206,7 @@ def _explanations(grid: Grid, alpha: float) -> Figure:
     return figure
 
 
-def fixed_size(
-    runs: Sequence[FixedSizeRun], *, alpha: float = HEADLINE_ALPHA
-) -> dict[str, Figure]:
+def fixed_size(runs: Sequence[FixedSizeRun], *, alpha: float = HEADLINE_ALPHA) -> dict[str, Figure]:
     """Plot the test loss of networks of one size by N_eff at alpha, and by training loss."""
     return {"fixed_size": _fixed_size(runs, alpha)}
 

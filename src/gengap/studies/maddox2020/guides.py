@@ -1,9 +1,9 @@
 """Claims on N_eff as a guide to the test loss: beside other guides, at one size, at other alphas.
 
 The paper sets N_eff beside PAC-Bayes bounds and the path norm for networks of growing width and
-over width and depth. In both sweeps N_eff moves with the number of parameters. So each comparison is
-made here with the number of parameters held fixed as well: by partial correlation in the sweeps, and
-in networks of one size that are trained differently.
+over width and depth. In both sweeps N_eff moves with the number of parameters. So the number of
+parameters is held fixed here as well: by partial correlation in the sweeps, and in networks of one
+size that are trained differently.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.studies.claims import POSITIVE, Bound, Claim
+from gengap.studies.estimates import Estimate, Estimates, Kind
 from gengap.studies.maddox2020.experiments.fixed_size import FixedSizeRun
 from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Measurements
 from gengap.studies.maddox2020.sweeps import (
+    BOUNDS_AND_PATHS,
     LOW_TRAIN_LOSS,
     FixedSize,
     correlations_by_seed,
@@ -47,7 +49,7 @@ def beside_rivals(networks: Measurements, selected: Selected, where: str) -> Cla
         selected: those that fit their labels, (...) or (seeds, ...).
         where: what varies between the networks, such as ``over width``.
     """
-    rivals = {"PAC-Bayes bound": networks.pac_bayes, "path norm": networks.path_norm}
+    rivals = dict(zip(BOUNDS_AND_PATHS, (networks.pac_bayes, networks.path_norm), strict=True))
     leader = _correlations(networks.dimension, networks.test_loss, selected)
     shown: Estimates = {N_EFF_WITH_LOSS: leader}
     ahead: Estimates = {}
@@ -122,8 +124,8 @@ def choice_of_alpha(networks: Measurements, selected: Selected, where: str) -> C
     }
     return Claim(
         f"The order by N_eff does not depend on alpha, {where}",
-        "Figures 1 and 2 show N_eff at one α, the precision of the prior in its definition. That its "
-        "relation to the test loss does not depend on this choice is implied.",
+        "Figures 1 and 2 show N_eff at one α, the precision of the prior in its definition. "
+        "Implied is that the order of networks does not depend on this choice.",
         "Spearman's correlation of N_eff at two values of α. Orders count as the same from "
         f"{SAME_ORDER:g} on.",
         orders | with_loss,
@@ -136,6 +138,9 @@ def of_fixed_size(runs: Sequence[FixedSizeRun]) -> list[Claim]:
 
     N_eff grows with the training loss, and so may the test loss, since a network that is stopped
     early has both. So the correlation has to hold given the training loss too.
+
+    Returns:
+        The claims.
     """
     every = FixedSize.of(runs)
     networks, fitting = every.networks, every.fitting

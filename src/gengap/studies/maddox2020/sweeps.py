@@ -25,6 +25,9 @@ INTERPOLATION = 0.01
 LOW_TRAIN_LOSS = 0.1
 """Mean training loss up to which a network counts as fitting its labels."""
 
+BOUNDS_AND_PATHS = ("PAC-Bayes bound", "path norm")
+"""Explanations that have a comparison with N_eff of their own, as in the paper."""
+
 NOTHING_LEFT = 1e-9
 """Mean squared residual of ranks below which regression leaves rounding errors alone."""
 
@@ -143,14 +146,17 @@ class FixedSize:
         """Return how alike two starts order the recipes by test loss, among those that fit.
 
         Returns:
-            Spearman's correlation for each seed, the mean over pairs of starts; None with one start.
+            Spearman's correlation of each seed, the mean over pairs of starts; None with one.
         """
         starts, recipes = np.unique(self.start), np.unique(self.recipe)
         if len(starts) < 2:
             return None
         places = np.array(
             [
-                [np.flatnonzero((self.start == start) & (self.recipe == recipe))[0] for recipe in recipes]
+                [
+                    np.flatnonzero((self.start == start) & (self.recipe == recipe))[0]
+                    for recipe in recipes
+                ]
                 for start in starts
             ]
         )

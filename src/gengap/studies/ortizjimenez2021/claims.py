@@ -7,12 +7,13 @@ groups are the parts of the claim.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gengap.studies.claims import POSITIVE, Claim
-from gengap.studies.estimates import Estimate, Kind, by_group, rank_correlation
+from gengap.studies.estimates import Estimate, Estimates, Kind, by_group, rank_correlation
 from gengap.studies.ortizjimenez2021.experiments.class_tasks import ClassTasksRun
 from gengap.studies.ortizjimenez2021.experiments.directions import DirectionsRun
 from gengap.studies.ortizjimenez2021.experiments.eigenfunction_tasks import EigenfunctionTasksRun
@@ -25,9 +26,11 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     final_accuracies,
     grouped,
 )
-from gengap.studies.outcomes import AnyRun, Run
+from gengap.studies.outcomes import AnyRun, Floats, Run
 
-INITIAL, TRAINED, RESCALED = (LEARNERS.index(name) for name in ("initial", "trained", "rescaled"))
+NETWORK, INITIAL, TRAINED, RESCALED = (
+    LEARNERS.index(name) for name in ("network", "initial", "trained", "rescaled")
+)
 
 
 def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
@@ -120,19 +123,38 @@ def _of_classes(runs: Sequence[ClassTasksRun], variation: str) -> list[Claim]:
 
 
 def _of_training_sizes(runs: Sequence[TrainingSizesRun], variation: str) -> list[Claim]:
-    def growth(run: TrainingSizesRun) -> float:
-        leads = final_accuracies(run.result, "network") - final_accuracies(run.result, "linear")
-        return float(leads[-1] - leads[0])
+    def lead(run: TrainingSizesRun) -> Floats:
+        return final_accuracies(run.result, "network") - final_accuracies(run.result, "linear")
 
-    sizes = runs[0].settings.sizes
+    def growth(run: TrainingSizesRun) -> float:
+        return float(lead(run)[-1] - lead(run)[0])
+
+    def order(run: TrainingSizesRun) -> float:
+        return rank_correlation(np.asarray(run.settings.sizes, dtype=float), lead(run))
+
+    groups, sizes = grouped(runs), runs[0].settings.sizes
+    grown = by_group(groups, growth, Kind.DIFFERENCE)
+    # Names of estimates are not those of the groups alone, since each group has several.
+    shown: Estimates = {}
+    for words, quantity, kind in (
+        (f"lead at {sizes[0]}", lambda run: float(lead(run)[0]), Kind.DIFFERENCE),
+        (f"lead at {sizes[-1]}", lambda run: float(lead(run)[-1]), Kind.DIFFERENCE),
+        ("rank correlation of lead and size", order, Kind.CORRELATION),
+    ):
+        shown |= {
+            f"{group}: {words}": estimate
+            for group, estimate in by_group(groups, quantity, kind).items()
+        }
     return [
         Claim(
             f"The network's lead on groups of classes grows with the training set{variation}",
-            "How much better a network does than its linear approximation depends strongly on the "
-            "size of the training set.",
+            "Abstract: the performance gap between a network and its linear approximation heavily "
+            "depends on the size of the dataset.",
             "Test accuracy of the network minus that of its linearisation, with "
-            f"{sizes[-1]} training inputs less with {sizes[0]}.",
-            by_group(grouped(runs), growth, Kind.DIFFERENCE),
+            f"{sizes[-1]} training inputs less with {sizes[0]}. All sizes have the same test "
+            "inputs.",
+            grown | shown,
+            dict.fromkeys(grown, POSITIVE),
         )
     ]
 
@@ -172,25 +194,70 @@ def _of_the_trained_kernel(runs: Sequence[PretrainedRun], variation: str) -> lis
         ("", ("the trained network's", ""), TRAINED),
         (" at the initial trace too", scaled, RESCALED),
     )
-    return [
-        Claim(
-            f"The kernel of the trained network learns faster{at}{variation}",
-            learns,
-            f"Training loss with the initial kernel minus that with {kernel}, mean over all epochs."
-            + remark,
-            by_group(groups, gain_in_loss(learner)),
-        )
-        for at, (kernel, remark), learner in kernels
-    ] + [
-        Claim(
-            "The kernel of the trained network generalises worse"
-            f"{at or ' on the eigenfunction'}{variation}",
-            evolves,
-            f"Test accuracy with the initial kernel minus that with {kernel}.{remark}",
-            by_group(groups, loss_of_accuracy(learner), Kind.DIFFERENCE),
-        )
-        for at, (kernel, remark), learner in kernels
-    ]
+    return (
+        [
+            Claim(
+                f"The kernel of the trained network learns faster{at}{variation}",
+                learns,
+                f"Training loss with the initial kernel minus that with {kernel}, mean over all epochs."
+                + remark,
+                by_group(groups, gain_in_loss(learner)),
+            )
+            for at, (kernel, remark), learner in kernels
+        ]
+        + [
+            Claim(
+                "The kernel of the trained network generalises worse"
+                f"{at or ' on the eigenfunction'}{variation}",
+                evolves,
+                f"Test accuracy with the initial kernel minus that with {kernel}.{remark}",
+                by_group(groups, loss_of_accuracy(learner), Kind.DIFFERENCE),
+            )
+            for at, (kernel, remark), learner in kernels
+        ]
+        + [
+            _of_the_share(groups, learner, f"{at}{variation}", f"{kernel}.{remark}")
+            for at, (kernel, remark), learner in kernels
+        ]
+    )
+
+
+def _of_the_share(
+    groups: Mapping[str, Sequence[PretrainedRun]], learner: int, where: str, kernel: str
+) -> Claim:
+    """The claim that the kernel's evolution explains more than half of what the network loses."""
+
+    def lost(run: PretrainedRun, by: int) -> float:
+        final = run.result.curves[:, -1, TEST_ACCURACY]
+        return float(final[INITIAL] - final[by])
+
+    def beyond_half(run: PretrainedRun) -> float:
+        return lost(run, learner) - lost(run, NETWORK) / 2
+
+    beyond = {
+        f"{group}: explained less half the loss": estimate
+        for group, estimate in by_group(groups, beyond_half).items()
+    }
+    losses, explained = (
+        by_group(groups, partial(lost, by=by), Kind.DIFFERENCE) for by in (NETWORK, learner)
+    )
+    # A ratio of means: in a seed where the network loses nothing, a share would have no meaning.
+    shares = ", ".join(
+        f"{explained[group].interval().mean / loss.interval().mean:.2g} for {group}"
+        for group, loss in losses.items()
+    )
+    premises = {f"{group}: loss of the network": loss for group, loss in losses.items()}
+    return Claim(
+        f"The evolution of the kernel explains most of the network's loss{where}",
+        "Abstract: networks overfit to these tasks mostly due to the evolution of their kernel "
+        "during training.",
+        "The loss is the test accuracy of the linearisation at initialisation minus that of the "
+        f"network. Explained is the part that remains with {kernel} Its share is {shares}, the "
+        "ratio of the means. The claim presupposes a loss.",
+        beyond | premises | {f"{group}: explained": part for group, part in explained.items()},
+        dict.fromkeys(beyond, POSITIVE),
+        dict.fromkeys(premises, POSITIVE),
+    )
 
 
 def _of_directions(runs: Sequence[DirectionsRun], variation: str) -> list[Claim]:

@@ -43,6 +43,7 @@ from gengap.studies.estimates import (
     rank_correlation,
 )
 from gengap.studies.outcomes import AnyRun, Floats, Run, group_runs
+from gengap.studies.sabanayagam2023.claims_in_training import across_losses, while_training
 from gengap.studies.sabanayagam2023.experiments.boundary import BoundaryRun
 from gengap.studies.sabanayagam2023.experiments.complexity import (
     COMPARED,
@@ -81,6 +82,8 @@ def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
     judged: list[Claim] = []
     if "boundary" in runs:
         judged.append(_signs(runs["boundary"]))
+    if "losses" in runs:
+        judged.append(across_losses(runs["losses"]))
     if "complexity" in runs:
         protocols = group_runs(runs["complexity"], lambda run: run.settings.protocol)
         matched, published = protocols.get("matched"), protocols.get("published")
@@ -96,6 +99,8 @@ def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
         least = min(run.settings.loss for run in runs["simplicity"])
         selected = [run for run in runs["simplicity"] if run.settings.loss == least]
         judged += [_margin(selected), _selection(selected)]
+    if "dynamics" in runs:
+        judged += while_training(runs["dynamics"])
     return judged
 
 
