@@ -199,8 +199,8 @@ def _of_the_trained_kernel(runs: Sequence[PretrainedRun], variation: str) -> lis
             Claim(
                 f"The kernel of the trained network learns faster{at}{variation}",
                 learns,
-                f"Training loss with the initial kernel minus that with {kernel}, mean over all epochs."
-                + remark,
+                f"Training loss with the initial kernel minus that with {kernel}, mean over all "
+                f"epochs.{remark}",
                 by_group(groups, gain_in_loss(learner)),
             )
             for at, (kernel, remark), learner in kernels
