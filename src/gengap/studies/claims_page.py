@@ -87,6 +87,7 @@ def plot_strip(claim: Claim) -> Figure:
     """
     rows = [*claim.parts.items(), *claim.premises.items()]
     figure = new_figure(WIDTH, ROW * len(rows) + MARGIN)
+    figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
     axes.set(xlim=(-EDGE, EDGE), ylim=(len(rows) - 0.4, -0.6))
