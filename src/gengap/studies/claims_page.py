@@ -246,7 +246,7 @@ def overview(tables: Mapping[str, pd.DataFrame]) -> str:
     lines += _row("study", "claim", "published", "measured", "verdict", "together", "plot")
     lines += ["|---" * 7 + "|"]
     for study, table in tables.items():
-        for title, rows in table.fillna("").groupby("claim", sort=False):
+        for title, rows in table.fillna({"published": ""}).groupby("claim", sort=False):
             row = rows.iloc[0]
             parts = rows[rows["role"] == "decides"]
             lines += _row(
