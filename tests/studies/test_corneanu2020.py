@@ -925,7 +925,7 @@ def test_claims_about_parts_by_hand() -> None:
 
     def moment(whole: float, lives: Sequence[float]) -> partitions.Moment:
         graphs = {kind: {"life.H0": life} for kind, life in zip(GRAPHS, lives, strict=True)}
-        parts = {name: partitions.Partition(2, graphs, "none seen") for name in PARTITIONS}
+        parts = {name: partitions.Partition(2, graphs, None) for name in PARTITIONS}
         return partitions.Moment({"life.H0": whole}, {}, {}, {}, parts)
 
     settings = build_settings(partitions.Settings, PARTS, "")

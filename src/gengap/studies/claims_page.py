@@ -241,7 +241,7 @@ def overview(tables: Mapping[str, pd.DataFrame]) -> str:
         tables: by study, what :func:`gengap.studies.claims.claims_table` wrote.
     """
     lines = ["# The claims of all papers", ""]
-    lines += ["Written by `make claims-tables` from the tables in [`claims/`](claims).", ""]
+    lines += ["Written by `make claims-tables` from the tables in `claims/`.", ""]
     lines += [counts(tables), "", PLOTS]
     lines += _row("study", "claim", "published", "measured", "verdict", "together", "plot")
     lines += ["|---" * 7 + "|"]
