@@ -20,7 +20,7 @@ from gengap.studies.corneanu2020.experiments.training_curves import (
 from gengap.studies.outcomes import Run
 from gengap.topology.betti import SUMMARIES
 
-SEEDS = 6
+SEEDS = 8
 ACCURACY = (0.1, 0.5, 0.8, 0.7, 0.6)
 
 
@@ -122,7 +122,7 @@ def law_run(seed: int, off: str | None) -> Run[law.Settings, law.Result]:
     rng = np.random.default_rng(seed)
     life, midlife, noise = rng.random((3, 40))
     architecture = np.array(list("abcde") * 8)
-    sign = np.where(architecture == off, -3.0, 1.0)
+    sign = np.where(architecture == off, -1.0, 1.0)
     settings = law.Settings({"name": "digits"}, [], {}, [60], [0.0])
     result = law.Result(
         gap=sign * (life - midlife) + 1e-3 * noise,

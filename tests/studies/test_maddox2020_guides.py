@@ -55,7 +55,7 @@ def fixed(
     runs = []
     for seed in range(SEEDS):
         loss = by_recipe * recipe + rng.normal(size=NETWORKS)
-        trained = np.abs(rng.normal(size=NETWORKS)) * 0.03
+        trained = np.tile(np.abs(rng.normal(size=RECIPES)), STARTS) * 0.03
         dimension = n_eff * loss + train_loss * trained * 1000 + rng.normal(size=NETWORKS)
         networks = measurements(
             (NETWORKS,),
@@ -141,17 +141,17 @@ def test_one_start_has_no_premise_and_two_runs_of_a_seed_are_refused() -> None:
 
 def test_a_rival_is_compared_where_it_is_known() -> None:
     rng = np.random.default_rng(0)
-    loss = rng.normal(size=(6, 20))
-    bound = -loss + 0.1 * rng.normal(size=(6, 20))
+    loss = rng.normal(size=(SEEDS, 20))
+    bound = -loss + 0.1 * rng.normal(size=(SEEDS, 20))
     bound[:, :5] = np.nan
     networks = measurements(
-        (6, 20),
+        (SEEDS, 20),
         test_loss=loss,
         eigenvalues=np.exp(loss / 9)[..., None],
         pac_bayes=bound,
-        path_norm=rng.normal(size=(6, 20)),
+        path_norm=rng.normal(size=(SEEDS, 20)),
     )
-    claim = beside_rivals(networks, np.ones((6, 20), bool), "here")
+    claim = beside_rivals(networks, np.ones((SEEDS, 20), bool), "here")
     expected = [
         1 - abs(spearmanr(row[5:], other[5:]).statistic)
         for row, other in zip(loss, bound, strict=True)
@@ -162,7 +162,7 @@ def test_a_rival_is_compared_where_it_is_known() -> None:
 
 def test_n_eff_as_a_function_of_width_says_nothing_beyond_parameters() -> None:
     rng = np.random.default_rng(0)
-    parameters = np.tile(np.arange(1.0, 13.0), (6, 1))
+    parameters = np.tile(np.arange(1.0, 13.0), (SEEDS, 1))
     loss = parameters + rng.normal(size=parameters.shape)
     follows = np.exp((parameters + 3 * loss) / 40)
     every = np.ones(12, bool)
@@ -187,13 +187,13 @@ def test_n_eff_as_a_function_of_width_says_nothing_beyond_parameters() -> None:
 def test_alpha_that_reverses_the_order_disagrees() -> None:
     """Many small eigenvalues count at a small alpha, one large one at a large alpha."""
     rng = np.random.default_rng(0)
-    sizes = np.sort(rng.uniform(1, 2, size=(6, 15)))
+    sizes = np.sort(rng.uniform(1, 2, size=(SEEDS, 15)))
     many = np.repeat(0.1 / sizes[..., None], 50, axis=-1)
     reversed_by_alpha = np.concatenate([100 * sizes[..., None], many], axis=-1)
-    every, loss = np.ones(15, bool), sizes + 0.3 * rng.normal(size=(6, 15))
-    same = measurements((6, 15), test_loss=loss, eigenvalues=sizes[..., None])
+    every, loss = np.ones(15, bool), sizes + 0.3 * rng.normal(size=(SEEDS, 15))
+    same = measurements((SEEDS, 15), test_loss=loss, eigenvalues=sizes[..., None])
     assert choice_of_alpha(same, every, "here").verdict.word == "agrees"
-    other = measurements((6, 15), test_loss=loss, eigenvalues=reversed_by_alpha)
+    other = measurements((SEEDS, 15), test_loss=loss, eigenvalues=reversed_by_alpha)
     claim = choice_of_alpha(other, every, "here")
     assert np.mean(claim.estimates["order at α = 10 and at 1"].values) < 0
     assert claim.verdict.word in ("mixed", "disagrees", "undecided")

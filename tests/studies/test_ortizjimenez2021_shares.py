@@ -14,7 +14,7 @@ from gengap.studies.outcomes import AnyRun, Floats, Run
 from gengap.studies.running import evaluate_claims
 
 STUDY = "ortizjimenez2021"
-SEEDS = 6
+SEEDS = 8
 ACCURACY = COLUMNS.index("test_accuracy")
 
 

@@ -12,7 +12,7 @@ from gengap.studies.running import evaluate_claims
 from gengap.studies.sabanayagam2023.claims_in_training import ACCURACY, G_THETA
 
 STUDY = "sabanayagam2023"
-SEEDS = 6
+SEEDS = 8
 LOSSES = ("cross_entropy", "nll", "mse", "hinge")
 
 
