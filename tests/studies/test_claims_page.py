@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from gengap.figures.style import GREY, PALETTE
@@ -185,11 +184,19 @@ def test_the_committed_pages_are_those_of_the_committed_claims(script: Any, root
             assert f"claims/{claim['strip']}" in page
             assert (root / "studies" / "claims" / claim["strip"]).is_file()
     strips = {path.name for path in (root / "studies" / "claims").glob("*.svg")}
-    assert strips == set(pd.concat([pd.Series(dtype=str), *(t["strip"] for t in tables.values())]))
+    assert strips == {strip for table in tables.values() for strip in table["strip"]}
+
+
+def test_prose_beside_the_claims_has_no_numbers_of_runs(script: Any, root: Path) -> None:
+    """Intervals stand on the pages that runs write: elsewhere they outlive the runs."""
+    for study in script.read_tables(root / "studies"):
+        text = (root / "studies" / f"{study}.md").read_text("utf-8")
+        assert not re.search(r"\([−-]?[\d.]+ to [−-]?[\d.]+\)", text), study
+        assert not re.search(r"\*\*(agrees|disagrees|undecided)\*\*", text), study
 
 
 def test_sentences_of_committed_claims_are_short(script: Any, root: Path) -> None:
     for table in script.read_tables(root / "studies").values():
         for text in {*table["paper"], *table["measured"]}:
-            for sentence in re.split(r"(?<=[.:;]) ", text):
+            for sentence in re.split(r"(?<=\.) ", text):
                 assert len(sentence.split()) < 30, sentence

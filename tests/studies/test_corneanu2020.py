@@ -1051,7 +1051,7 @@ def test_bad_settings_are_refused(experiment: str, settings: dict[str, Any], sen
 
 def test_the_committed_settings_fit_the_experiments(root: Path) -> None:
     config = yaml.safe_load((root / "studies" / "corneanu2020.yaml").read_text())
-    assert set(config) == {"small", "paper"}
+    assert {"small", "paper"} <= set(config)
     for entry in [entry for part in config.values() for entry in part["experiments"]]:
         name = entry.get("experiment", entry["name"])
         module = importlib.import_module(f"gengap.studies.corneanu2020.experiments.{name}")

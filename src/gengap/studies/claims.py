@@ -181,7 +181,7 @@ def judge(estimates: Estimates, parts: Bounds, premises: Bounds | None = None) -
     seeds = evidence.seeds_needed()
     if seeds is not None:
         seeds = max(seeds, len(places) + 1)
-    reason = [f"{word} with all seeds, but not without each of them"] * (word != UNDECIDED)
+    reason = [f"{word}, but not if one seed is left out"] * (word != UNDECIDED)
     reason += ["seeds that would decide: " + (str(seeds) if seeds else "unknown, or too many")]
     return Verdict(UNDECIDED, f"undecided ({'; '.join(reason)})", evidence.p, seeds)
 
