@@ -243,7 +243,8 @@ def test_training_curves_their_figures_and_claims(tmp_path: Path) -> None:
     names = ["betti_0", "betti_1", "betti_2", "betti_3", "life_and_midlife", "early_stopping"]
     check_figures("training_curves", runs, names, tmp_path)
     claims = evaluate_claims("corneanu2020", {"training_curves": runs})
-    assert len(claims) == 2 + 2 + 1 + 2 + 4
+    # Modes and cavities, modes while memorising, against the accuracy, and beside true labels.
+    assert len(claims) == 2 + 2 + 2 + 2 + 2
     assert all(len(own.values) == 3 for claim in claims for own in claim.estimates.values())
 
 
@@ -881,8 +882,6 @@ def test_claims_about_learning_by_hand() -> None:
         ([-0.30], "disagrees"),
         ([0.20], "agrees"),
         ([0.30], "agrees"),
-        # Stopping at 0.7 and at 0.65 where the end has 0.6.
-        ([0.10, 0.05], "agrees"),
     ]
 
 
@@ -890,34 +889,10 @@ def test_claims_about_memorising_by_hand() -> None:
     """From the best checkpoint to the end: in epsilon nothing but the shift, in density 0.3 up."""
     corrupted = [curves_run(seed, 0.5, (0.3, 0.2), (0.1, 0.4)) for seed in range(3)]
     claims = evaluate_claims("corneanu2020", {"training_curves": corrupted})
-    assert summarised(claims) == [
-        ([0.00], "undecided"),
-        ([0.30], "agrees"),
-        # The first regression against the end (0.6) and the best (0.8), then the lowest mode.
-        ([0.10, 0.05], "agrees"),
-        ([-0.10, -0.15], "disagrees"),
-        ([-0.10, -0.20], "disagrees"),
-        ([-0.30, -0.40], "disagrees"),
-    ]
+    assert summarised(claims[:2]) == [([0.00], "undecided"), ([0.30], "agrees")]
+    # Two checkpoints after the start have no rank correlation of mode and accuracy.
+    assert [claim.verdict.word for claim in claims[2:]] == ["undecided"] * 2
     assert "falls by 0.2 from its best epoch" in claims[0].measured
-
-
-def test_a_loss_within_the_tolerance_agrees_with_true_labels_only() -> None:
-    """Stopping one point below the end: allowed with nothing to memorise, no gain otherwise."""
-
-    def runs(corruption: float) -> list[AnyRun]:
-        whole = [curves_run(seed, corruption, (0.3, 0.2), (0.1, 0.4)) for seed in range(7)]
-        return [
-            replace(one, result=replace(one.result, last=Checkpoint(2, 0.66 + 0.001 * one.seed)))
-            for one in whole
-        ]
-
-    def stopping(corruption: float) -> Claim:
-        claims = evaluate_claims("corneanu2020", {"training_curves": runs(corruption)})
-        return next(claim for claim in claims if claim.title.startswith("Stopping"))
-
-    assert stopping(0.0).verdict.word == "agrees"
-    assert stopping(0.5).verdict.word == "disagrees"
 
 
 def test_claims_about_parts_by_hand() -> None:
@@ -975,6 +950,8 @@ def test_claims_about_the_law_by_hand(sign: float) -> None:
     assert means["midlife, all networks"] < -0.6
     assert first.verdict.word == "agrees"
     assert "whatever the sign" in first.title
+    *others, families = others
+    assert families.title.startswith("In each family")
     assert len(others) == 2 * 2
     for claim in others:
         assert claim.verdict.word == "agrees"
@@ -1051,12 +1028,12 @@ def test_bad_settings_are_refused(experiment: str, settings: dict[str, Any], sen
 
 def test_the_committed_settings_fit_the_experiments(root: Path) -> None:
     config = yaml.safe_load((root / "studies" / "corneanu2020.yaml").read_text())
-    assert {"small", "paper"} <= set(config)
+    assert set(config) == {"small", "medium", "paper"}
     for entry in [entry for part in config.values() for entry in part["experiments"]]:
         name = entry.get("experiment", entry["name"])
         module = importlib.import_module(f"gengap.studies.corneanu2020.experiments.{name}")
-        for values in itertools.product(*entry["grid"].values()):
-            point = dict(zip(entry["grid"], values, strict=True))
+        for values in itertools.product(*entry.get("grid", {}).values()):
+            point = dict(zip(entry.get("grid", {}), values, strict=True))
             build_settings(module.Settings, {**entry["settings"], **point}, name)
         assert entry["seeds"] >= 3
         Recipe.from_mapping(entry["settings"]["training"])

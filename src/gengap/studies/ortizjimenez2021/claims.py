@@ -245,15 +245,17 @@ def _of_the_share(
     shares = ", ".join(
         f"{explained[group].interval().mean / loss.interval().mean:.2g} for {group}"
         for group, loss in losses.items()
+        if loss.interval().mean > 0
     )
+    share = f" Its share is {shares}, the ratio of the means." if shares else ""
     premises = {f"{group}: loss of the network": loss for group, loss in losses.items()}
     return Claim(
         f"The evolution of the kernel explains most of the network's loss{where}",
         "Abstract: networks overfit to these tasks mostly due to the evolution of their kernel "
         "during training.",
         "The loss is the test accuracy of the linearisation at initialisation minus that of the "
-        f"network. Explained is the part that remains with {kernel} Its share is {shares}, the "
-        "ratio of the means. The claim presupposes a loss.",
+        f"network. Explained is the part that remains with {kernel}{share} The claim presupposes a "
+        "loss.",
         beyond | premises | {f"{group}: explained": part for group, part in explained.items()},
         dict.fromkeys(beyond, POSITIVE),
         dict.fromkeys(premises, POSITIVE),
