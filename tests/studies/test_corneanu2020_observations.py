@@ -120,19 +120,19 @@ def test_density_bars_reach_as_far_as_they_are_asked_to() -> None:
 def law_run(seed: int, off: str | None) -> Run[law.Settings, law.Result]:
     """Five families whose gap is life - midlife, but for one whose gap has the other sign."""
     rng = np.random.default_rng(seed)
-    life, midlife, noise = rng.random((3, 40))
-    architecture = np.array(list("abcde") * 8)
+    life, midlife, noise = rng.random((3, 20))
+    architecture = np.array(list("abcde") * 4)
     sign = np.where(architecture == off, -1.0, 1.0)
     settings = law.Settings({"name": "digits"}, [], {}, [60], [0.0])
     result = law.Result(
         gap=sign * (life - midlife) + 1e-3 * noise,
-        train_accuracy=rng.random(40),
-        test_accuracy=np.zeros(40),
-        log_parameters=rng.random(40),
-        margin=rng.random(40),
-        summaries={"life.H1": life, "midlife.H1": midlife, "count.H1": np.ones(40)},
-        size=np.full(40, 60),
-        corruption=np.zeros(40),
+        train_accuracy=rng.random(20),
+        test_accuracy=np.zeros(20),
+        log_parameters=rng.random(20),
+        margin=rng.random(20),
+        summaries={"life.H1": life, "midlife.H1": midlife, "count.H1": np.ones(20)},
+        size=np.full(20, 60),
+        corruption=np.zeros(20),
         architecture=architecture,
         inputs=30,
         nodes_at_most=None,
