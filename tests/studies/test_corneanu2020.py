@@ -906,7 +906,7 @@ def test_a_loss_within_the_tolerance_agrees_with_true_labels_only() -> None:
     """Stopping one point below the end: allowed with nothing to memorise, no gain otherwise."""
 
     def runs(corruption: float) -> list[AnyRun]:
-        whole = [curves_run(seed, corruption, (0.3, 0.2), (0.1, 0.4)) for seed in range(7)]
+        whole = [curves_run(seed, corruption, (0.3, 0.2), (0.1, 0.4)) for seed in range(8)]
         return [
             replace(one, result=replace(one.result, last=Checkpoint(2, 0.66 + 0.001 * one.seed)))
             for one in whole
@@ -917,7 +917,8 @@ def test_a_loss_within_the_tolerance_agrees_with_true_labels_only() -> None:
         return next(claim for claim in claims if claim.title.startswith("Stopping"))
 
     assert stopping(0.0).verdict.word == "agrees"
-    assert stopping(0.5).verdict.word == "disagrees"
+    # Four points above the end by epsilon, one below it by density.
+    assert stopping(0.5).verdict.word == "mixed"
 
 
 def test_claims_about_parts_by_hand() -> None:
