@@ -332,10 +332,10 @@ def _of_the_law(runs: Sequence[LawRun]) -> list[Claim]:
 def _of_families(tables: Sequence[pd.DataFrame], zoo: str) -> Claim:
     """The claim on the error of the predicted test accuracy of each family of networks."""
     by_family = [gap_law.errors_by_architecture(rows) for rows in tables]
-    families = [name for name in by_family[0].index if all(name in own.index for own in by_family)]
+    families = [name for name in by_family[0] if all(name in own for own in by_family)]
 
     def of(family: str, model: str) -> list[float]:
-        return [float(own.loc[family, model]) for own in by_family]
+        return [own[family][model] for own in by_family]
 
     law = {family: of(family, gap_law.LAW) for family in families}
     ahead: Estimates = {

@@ -221,21 +221,25 @@ def errors(table: pd.DataFrame, left_out: str) -> dict[str, float]:
     }
 
 
-def errors_by_architecture(table: pd.DataFrame) -> pd.DataFrame:
+def errors_by_architecture(table: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Return the mean absolute error of each model for each architecture, which is left out.
 
     Args:
         table: a row per network.
 
     Returns:
-        A row per architecture and a column per model, in points of accuracy.
+        By architecture and model, in points of accuracy.
 
     Raises:
         GengapError: there is a single architecture, which leaves nothing to fit on.
     """
     predicted = left_out_predictions(table, "architecture")
     off = predicted.sub(table["gap"].astype(float), axis=0).abs() * POINTS
-    return off.groupby(table["architecture"]).mean()
+    means = off.groupby(table["architecture"]).mean()
+    return {
+        str(architecture): {model: float(row[model]) for model in MODELS}
+        for architecture, row in means.iterrows()
+    }
 
 
 def _design(table: pd.DataFrame, columns: Sequence[str]) -> Floats:
