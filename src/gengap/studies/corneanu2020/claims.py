@@ -208,8 +208,8 @@ def _of_cavities(runs: Sequence[CurvesRun]) -> list[Claim]:
     nodes, judged = runs[0].result.nodes, []
     for dimension in range(CAVITY, runs[0].result.dimensions):
         how = (
-            f"How many more cavities there are per node at the end than at the start, in graphs "
-            f"of {nodes} nodes up to epsilon {runs[0].settings.largest_epsilon:g}"
+            f"Cavities per node at the end less at the start, in graphs of {nodes} nodes up to "
+            f"epsilon {runs[0].settings.largest_epsilon:g}"
         )
         if true:
             judged.append(
