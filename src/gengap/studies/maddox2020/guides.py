@@ -65,8 +65,8 @@ def beside_rivals(networks: Measurements, selected: Selected, where: str) -> Cla
         )
     return Claim(
         f"N_eff is a better guide than a PAC-Bayes bound and the path norm, {where}",
-        "Tables beside figures 1 and 2: among networks of low training loss, N_eff is more strongly "
-        "correlated with the test loss than PAC-Bayes bounds and path norms are.",
+        "Tables beside figures 1 and 2: among networks of low training loss, N_eff is more "
+        "strongly correlated with the test loss than PAC-Bayes bounds and path norms are.",
         "Spearman's correlation of N_eff with the test loss, less the absolute one of the other "
         f"measure, α = {HEADLINE_ALPHA:g}. The paper's correlations are Pearson's.",
         ahead | shown,
