@@ -143,10 +143,9 @@ rule feature_sets:
 
 rule study_table:
     input:
-        tables=lambda wildcards: [
-            f"results/{task}/evaluation/{wildcards.table}.csv"
-            for task in plan.tasks_of_study(wildcards.study)
-        ],
+        tables=lambda wildcards: targets.tables_of_study(
+            plan, wildcards.study, wildcards.table
+        ),
     output:
         table=report(
             "results/{study}/tables/{table}.csv",

@@ -216,6 +216,22 @@ def study_files(plan: Plan, study: str) -> list[str]:
     return [*files, *kept, *(file for task in tasks for file in final_files(task))]
 
 
+def tables_of_study(plan: Plan, study: str, name: str) -> list[str]:
+    """Return the tables of a study's tasks that one of the study gathers.
+
+    Args:
+        plan: of the run.
+        study: its name.
+        name: of the table; tasks that do not have it are passed over.
+    """
+    tasks = [plan.task(task) for task in plan.tasks_of_study(study)]
+    return [
+        f"results/{task.name}/evaluation/{name}.csv"
+        for task in tasks
+        if name in (*EVALUATION_FILES, *statistics_names(task))
+    ]
+
+
 def study_tasks(plan: Plan, file: str) -> list[str]:
     """Return a file of each task of the study of predicted gaps, a path below its folder."""
     return [f"results/{task}/{file}" for task in plan.tasks_of_study(PREDICTION)]

@@ -45,16 +45,29 @@ class TaskPlan:
     Attributes:
         name: its full name; a study's task is named ``<study>/<task>``.
         own: what the task itself is set to.
-        run: the settings under which it is run (those of the config or of its study).
+        shared: the settings of all tasks (those of the config or of its study).
         network_keys: the keywords of a network that may vary in a grid.
         training_keys: the entries of a training recipe that may vary in a grid.
     """
 
     name: str
     own: Settings
-    run: Settings
+    shared: Settings
     network_keys: Collection[str]
     training_keys: Collection[str]
+
+    @cached_property
+    def run(self) -> Settings:
+        """The settings under which it is run: those of all tasks, and what it sets itself.
+
+        Feature sets are of the families of all tasks, so a task with families of its own has none.
+        """
+        run = dict(self.shared)
+        if self.own["families"]:
+            run |= {"families": self.own["families"], "feature_sets": {}}
+        if self.own["neurons"]:
+            run["activations"] = {**run["activations"], "neurons": self.own["neurons"]}
+        return run
 
     @property
     def kind(self) -> str:
