@@ -30,7 +30,7 @@ END
     python -m snakemake --snakefile "$root/Snakefile" --directory "$folder" "$@" \
         --configfile "$folder/part.yaml" -- $kept
     for each in $kept; do
-        find "$folder/$each" -name '*.json.gz' \
+        find "$folder/$each" -name '*.json.xz' \
             -exec cp {} "$root/studies/medium/ballester2023/$task/" \;
     done
     rm -rf "$folder"

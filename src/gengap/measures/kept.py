@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
+import lzma
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -47,10 +47,10 @@ class KeptNetwork:
     tables: Mapping[str, str]
 
     def write(self, path: str | Path) -> None:
-        """Write as compressed JSON. The same network gives the same bytes."""
+        """Write as JSON, compressed by LZMA, which finds a dimension's values again in both."""
         content = json.dumps(asdict(self), indent=1).encode()
         with writing(path) as part:
-            part.write_bytes(gzip.compress(content, mtime=0))
+            part.write_bytes(lzma.compress(content))
 
     @classmethod
     def read(cls, path: str | Path, made_from: Mapping[str, Any]) -> KeptNetwork:
@@ -64,8 +64,8 @@ class KeptNetwork:
             GengapError: the file is broken, or was made from something else.
         """
         try:
-            kept = cls(**json.loads(gzip.decompress(Path(path).read_bytes())))
-        except (OSError, EOFError, ValueError, TypeError) as error:
+            kept = cls(**json.loads(lzma.decompress(Path(path).read_bytes())))
+        except (OSError, lzma.LZMAError, ValueError, TypeError) as error:
             raise GengapError(
                 f"{path} is no file of a measured network: {COMPUTE_AGAIN}."
             ) from error

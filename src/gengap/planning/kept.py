@@ -58,7 +58,7 @@ def measured_from(zoo: TaskPlan, task: TaskPlan, network: int) -> Settings:
 def kept_file(made_from: Mapping[str, Any]) -> str:
     """Return the name of the file of a network that was measured from this."""
     text = json.dumps(made_from, sort_keys=True)
-    return f"{hashlib.sha256(text.encode()).hexdigest()[:DIGITS]}.json.gz"
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:DIGITS]}.json.xz"
 
 
 def check_kept(task: TaskPlan) -> None:
