@@ -44,7 +44,7 @@ for depth in 1 3; do
         done
     done
 done
-for decay in 0.0 0.001; do
+for decay in 0.0 0.3; do
     for batch in 64 256 16; do
         part nin "nin_${decay}_$batch" "weight_decay: [$decay], batch_size: [$batch]" "$@"
     done

@@ -213,7 +213,27 @@ def study_files(plan: Plan, study: str) -> list[str]:
     for name in ("leaderboard", *statistics_names(tasks[0])):
         files.append(f"results/{study}/tables/{name}.csv")
     kept = [f"results/{task.name}/kept" for task in tasks if task.keeps]
-    return [*files, *kept, *(file for task in tasks for file in final_files(task))]
+    claims = [f"results/{study}/claims.csv"]
+    return [*claims, *files, *kept, *(file for task in tasks for file in final_files(task))]
+
+
+def claimed_files(plan: Plan, study: str, name: str) -> list[str]:
+    """Return a file of each task of a study of tasks, a path below its folder."""
+    return [f"results/{task}/{name}" for task in plan.tasks_of_study(study)]
+
+
+def claimed_tasks(plan: Plan, study: str) -> list[tuple[str, int]]:
+    """Return whose networks each task of a study has, and the neurons of its draws.
+
+    Args:
+        plan: of the run.
+        study: its name.
+
+    Returns:
+        For each task the zoo that its networks come from, or its own name, and the number.
+    """
+    tasks = [plan.task(name) for name in plan.tasks_of_study(study)]
+    return [(task.exported_from or task.name, task.run["activations"]["neurons"]) for task in tasks]
 
 
 def tables_of_study(plan: Plan, study: str, name: str) -> list[str]:

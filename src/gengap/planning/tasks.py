@@ -56,17 +56,18 @@ class TaskPlan:
     network_keys: Collection[str]
     training_keys: Collection[str]
 
-    @cached_property
+    @property
     def run(self) -> Settings:
         """The settings under which it is run: those of all tasks, and what it sets itself.
 
         Feature sets are of the families of all tasks, so a task with families of its own has none.
         """
-        run = dict(self.shared)
+        run = self.shared
         if self.own["families"]:
-            run |= {"families": self.own["families"], "feature_sets": {}}
+            run = {**run, "families": self.own["families"], "feature_sets": {}}
         if self.own["neurons"]:
-            run["activations"] = {**run["activations"], "neurons": self.own["neurons"]}
+            activations = {**run["activations"], "neurons": self.own["neurons"]}
+            run = {**run, "activations": activations}
         return run
 
     @property
