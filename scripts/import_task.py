@@ -7,7 +7,7 @@ import checkout  # noqa: F401
 from gengap import jobs
 from gengap.datasets import read_split
 from gengap.files import writing
-from gengap.measures.kept import KeptNetwork
+from gengap.measures.kept_networks import KeptNetwork
 from gengap.tasks import pgdl, write_task
 from gengap.tasks.shards import read_metrics
 

@@ -8,10 +8,10 @@ import gengap
 from gengap import jobs
 from gengap.failures import read_failures
 from gengap.files import read_json
-from gengap.measures.kept import KeptNetwork, rows_by_network
+from gengap.measures.kept_networks import KeptNetwork, rows_by_network
 from gengap.measures.shards import ShardMeasures
 from gengap.names import STAGED_FAMILY
-from gengap.planning.kept import kept_file
+from gengap.planning.kept_networks import kept_file
 from gengap.tasks.folder import MAKE_AGAIN
 from gengap.tasks.pgdl import RECOMPUTED_FILE
 from gengap.tasks.shards import ShardReceipt

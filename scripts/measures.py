@@ -10,7 +10,7 @@ from gengap import jobs
 from gengap.failures import read_failures
 from gengap.files import writing
 from gengap.measures.gathering import gather, write_table
-from gengap.measures.kept import KeptNetwork
+from gengap.measures.kept_networks import KeptNetwork
 from gengap.measures.shards import ShardMeasures
 from gengap.names import STAGED_FAMILY
 

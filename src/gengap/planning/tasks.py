@@ -25,7 +25,7 @@ from gengap.planning.datasets import check_dataset, check_unlabelled
 from gengap.planning.families import families, families_code
 from gengap.planning.foreign import ForeignNetwork
 from gengap.planning.grid import check_roles, grid_points, identity, split_grid_point
-from gengap.planning.kept import check_kept, kept_file, measured_from
+from gengap.planning.kept_networks import check_kept, kept_file, measured_from
 from gengap.planning.networks import (
     check_complete,
     check_loss,

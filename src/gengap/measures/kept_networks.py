@@ -1,6 +1,6 @@
 """Files of networks that were measured before: accuracies and rows of tables, without weights.
 
-:mod:`gengap.planning.kept` says which file belongs to which network.
+:mod:`gengap.planning.kept_networks` says which file belongs to which network.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 
 from gengap.errors import GengapError
 from gengap.planning import targets
-from gengap.planning.kept import kept_file
+from gengap.planning.kept_networks import kept_file
 from gengap.planning.plan import Plan
 from gengap.planning.settings import Settings
 
