@@ -87,6 +87,7 @@ def plot_strip(claim: Claim) -> Figure:
     """
     rows = [*claim.parts.items(), *claim.premises.items()]
     figure = new_figure(WIDTH, ROW * len(rows) + MARGIN)
+    figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
     axes.set(xlim=(-EDGE, EDGE), ylim=(len(rows) - 0.4, -0.6))
@@ -243,12 +244,12 @@ def overview(tables: Mapping[str, pd.DataFrame]) -> str:
         tables: by study, what :func:`gengap.studies.claims.claims_table` wrote.
     """
     lines = ["# The claims of all papers", ""]
-    lines += ["Written by `make claims-tables` from the tables in [`claims/`](claims).", ""]
+    lines += ["Written by `make claims-tables` from the tables in `claims/`.", ""]
     lines += [counts(tables), "", PLOTS]
     lines += _row("study", "claim", "published", "measured", "verdict", "together", "plot")
     lines += ["|---" * 7 + "|"]
     for study, table in tables.items():
-        for title, rows in table.fillna("").groupby("claim", sort=False):
+        for title, rows in table.fillna({"published": ""}).groupby("claim", sort=False):
             row = rows.iloc[0]
             parts = rows[rows["role"] == "decides"]
             lines += _row(

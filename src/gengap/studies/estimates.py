@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from gengap.studies.outcomes import Floats, RunT, group_runs
 
@@ -77,7 +77,7 @@ class Estimate:
     def equal(self) -> bool:
         """Whether all values are equal, so that they say nothing of their spread."""
         values = np.asarray(self.values, dtype=float)
-        return bool(len(values)) and bool(np.allclose(values, values[0], rtol=SAME, atol=0))
+        return bool(len(values)) and bool(np.ptp(values) <= SAME * abs(values[0]))
 
     @property
     def known(self) -> bool:
@@ -105,7 +105,7 @@ class Estimate:
             return Interval(float(values[0]), -math.inf, math.inf)
         scores = self._scores(values)
         error = float(scores.std(ddof=1)) / math.sqrt(len(scores))
-        half = float(stats.t.ppf((1 + confidence) / 2, len(scores) - 1)) * error
+        half = float(special.stdtrit(len(scores) - 1, (1 + confidence) / 2)) * error
         mean = float(scores.mean())
         ends = [self._unscored(score) for score in (mean, mean - half, mean + half)]
         least, most = BOUNDS.get(self.kind, (-math.inf, math.inf))
@@ -139,7 +139,8 @@ class Estimate:
         (score,) = self._scores(np.array([limit]))
         error = float(scores.std(ddof=1)) / math.sqrt(len(scores))
         t = (float(scores.mean()) - score) / error
-        return float(stats.t.sf(t, len(scores) - 1)), float(stats.t.cdf(t, len(scores) - 1))
+        # As stats.t.sf, a hundred times as fast.
+        return float(special.stdtr(len(scores) - 1, -t)), float(special.stdtr(len(scores) - 1, t))
 
     def seeds_needed(self, limit: float, level: float) -> int | None:
         """Return how many seeds would tell a mean such as the observed one from a limit.
@@ -174,7 +175,7 @@ class Estimate:
         scores = self._scores(values)
         (score,) = self._scores(np.array([limit]))
         effect = abs(float(scores.mean()) - score) / float(scores.std(ddof=1))
-        return np.asarray(stats.t.sf(effect * np.sqrt(seeds), seeds - 1))
+        return np.asarray(special.stdtr(seeds - 1, -effect * np.sqrt(seeds)))
 
     def _scores(self, values: Floats) -> Floats:
         """What Student's t is taken of."""
