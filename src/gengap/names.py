@@ -180,6 +180,8 @@ ARCHITECTURES: dict[str, tuple[str, ...]] = {
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "convolutional": ("width", "depth", "dropout", "batch_normalisation", "activation"),
     "dense": ("width", "depth", "dropout", "batch_normalisation", "activation"),
+    "vgg_like": ("width", "depth", "dense_layers", "dropout", "batch_normalisation", "activation"),
+    "nin_like": ("width", "depth", "dropout", "batch_normalisation", "activation"),
 }
 """Families of networks by width and depth, and the keywords of each."""
 
@@ -474,6 +476,7 @@ FLOAT_KEYS = (
 
 INTEGER_KEYS = (
     "batch_size",
+    "dense_layers",
     "depth",
     "epochs",
     "growth",

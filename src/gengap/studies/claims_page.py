@@ -123,6 +123,7 @@ def claims_page(
     unjudged: Sequence[str] = (),
     *,
     judging: str | None = None,
+    note: str = "",
 ) -> str:
     """Return the page of a study's claims in Markdown: a table of a row a claim, and details.
 
@@ -132,6 +133,7 @@ def claims_page(
         claims: in the order of the page.
         unjudged: the experiments on which no claim bears.
         judging: the setting whose verdicts count, if it is another one.
+        note: what the reader must know beforehand.
     """
     command = f"`snakemake {study} --config setting={setting}`"
     judged = (
@@ -142,6 +144,7 @@ def claims_page(
     )
     lines = [f"# {study}: the paper's claims, and what was measured", ""]
     lines += [f"Written by {command}. {judged}", ""]
+    lines += [note, ""] * bool(note)
     lines += _row("claim", "paper", "published", "measured", "verdict", "together", "plot")
     lines += ["|---" * 7 + "|"]
     adjusted = corrected([claim.verdict for claim in claims])
