@@ -86,6 +86,7 @@ DATASETS: dict[str, tuple[str, ...]] = {
     "cifar10": (),
     "cifar100": (),
     "svhn": (),
+    "stl10": (),
     "tiny_imagenet": (),
     "iris": (),
     "wine": (),
