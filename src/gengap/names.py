@@ -164,6 +164,7 @@ ARCHITECTURES: dict[str, tuple[str, ...]] = {
     "lenet_300_100": (),
     "masked_dense": ("width", "depth", "kept", "mask_seed"),
     "mlp_mixer": ("width", "depth", "patch"),
+    "preact_resnet18": ("width",),
     "preresnet": ("width", "depth"),
     "resnet101": ("width", "activation"),
     "resnet152": ("width", "activation"),

@@ -63,7 +63,7 @@ DATASETS: dict[str, dict[str, Any]] = {
 TRAINING = {"optimiser": "adam", "learning_rate": 0.01, "batch_size": 20, "epochs": 2}
 SWEPT = {
     "small MLP": {"template": "dense", "depth": 1},
-    "ResNet18(k)": {"architecture": "resnet18"},
+    "ResNet18(k)": {"architecture": "preact_resnet18"},
     "PreResNet": {"architecture": "preresnet", "depth": 8},
     "masked": {"architecture": "masked_dense", "depth": 1},
 }
@@ -366,7 +366,7 @@ def test_double_descent_on_cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             "name": "cifar100",
             "transforms": [{"name": "normalise"}, {"name": "resize", "size": 8}],
         },
-        network={"architecture": "resnet18"},
+        network={"architecture": "preact_resnet18"},
         training={**TRAINING, "epochs": 1, "augmentation": ["crop", "flip"]},
         widths=[1],
         eigenvalues=2,
