@@ -260,7 +260,7 @@ def test_a_long_training_keeps_its_state_between_snapshots(
     with pytest.raises(KeyboardInterrupt):
         train(build(CNN), images(), recipe, on_epoch=stop, resume_from=tmp_path / "long")
     rows: list[dict[str, Any]] = []
-    again = {"on_epoch": rows.append, "resume_from": tmp_path / "long"}
+    again: dict[str, Any] = {"on_epoch": rows.append, "resume_from": tmp_path / "long"}
     found = train(build(CNN), images(), recipe, **again)
     assert [row["epoch"] for row in rows] == [5, 6]
     assert same(found.weights, wanted.weights)

@@ -101,8 +101,8 @@ def solve(
         purpose: for which the recipe takes its seed from the context's.
         start: weights by name, or a safetensors file; None draws them by the recipe.
         checkpoints: epochs whose weights are kept, ascending from 0; none, or at least two.
-        on_epoch: called with each new row of the history. Training that is watched so starts again
-            after an interruption, since whoever watches needs every row.
+        on_epoch: called with each new row of the history. Training that is watched so, without
+            checkpoints, starts again after an interruption, since whoever watches needs every row.
         name: of the network among those of the run, for its files; None takes the purpose.
 
     Returns:
@@ -123,7 +123,7 @@ def solve(
         start=start,
         snapshots=checkpoints,
         on_epoch=on_epoch,
-        resume_from=context.resume_from if on_epoch is None else None,
+        resume_from=context.resume_from if checkpoints or on_epoch is None else None,
     )
     trained_on = data.train.with_labels(result.labels)
     if context.files is not None:
