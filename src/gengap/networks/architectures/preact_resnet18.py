@@ -26,13 +26,13 @@ class ActivatedShortcutBlock(nn.Module):
         super().__init__()
         self.norm1 = nn.BatchNorm2d(channels)
         self.relu1 = nn.ReLU()
-        self.shortcut: nn.Module | None = None
-        if stride != 1 or channels != filters:
-            self.shortcut = nn.Conv2d(channels, filters, 1, stride, bias=False)
         self.conv1 = nn.Conv2d(channels, filters, 3, stride, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(filters)
         self.relu2 = nn.ReLU()
         self.conv2 = nn.Conv2d(filters, filters, 3, padding=1, bias=False)
+        self.shortcut: nn.Module | None = None
+        if stride != 1 or channels != filters:
+            self.shortcut = nn.Conv2d(channels, filters, 1, stride, bias=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Add the convolutions' outputs to the shortcut's, for images (n, C, H, W)."""
