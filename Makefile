@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 \
 TASK ?= digits
 PORT ?= 8051
 
-.PHONY: run pgdl report dashboard measures-table docs bench test test-slow test-all test-slurm coverage lint clean
+.PHONY: run pgdl report dashboard measures-table claims-tables docs bench test test-slow test-all test-slurm coverage lint clean
 .NOTPARALLEL:
 
 run: $(VENV)/.run  ## the default run: digits, some three minutes on two cores
@@ -31,6 +31,9 @@ dashboard: $(VENV)/.dashboard  ## show the results of one task in a browser (TAS
 measures-table: $(VENV)/.run  ## docs/measures.md: every measure, from docstrings and a run of all of them
 	$(SNAKEMAKE) results/digits/evaluation/correlations.csv --config families=all slow=True
 	$(BIN)/python scripts/measures_table.py results/digits
+
+claims-tables: $(VENV)/.run  ## studies/README.md: all claims; STUDIES="maddox2020" first takes what their runs wrote
+	$(BIN)/python scripts/claims_overview.py $(STUDIES)
 
 docs: $(VENV)/.docs  ## the documentation site, docs/build/index.html; it runs the examples: two to three minutes
 	rm -rf docs/reference/generated  # pages of modules that are no longer listed

@@ -519,6 +519,13 @@ REASON_KINDS = {
 """Kinds of reasons for which a prediction is declined, by the beginning of their sentence."""
 
 
+AGREES, DISAGREES, MIXED = "agrees", "disagrees", "mixed"
+UNDECIDED, NONE_SEEN, PREMISE_FAILS = "undecided", "none seen", "premise fails"
+
+VERDICTS = (AGREES, DISAGREES, MIXED, UNDECIDED, NONE_SEEN, PREMISE_FAILS)
+"""Verdicts on a claim of a paper, see :mod:`gengap.studies.claims`."""
+
+
 def reason_kind(reason: str) -> str:
     """Return the kind of the first reason for which a prediction is declined.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.planning.conftest import Config, PlanMaker
 
 from gengap.errors import GengapError
 from gengap.planning import targets
+from gengap.planning.plan import Plan
 
 Change = Callable[[Config], Any]
 MISSPELT = {"name": "digits", "trian_size": 3}
@@ -365,6 +367,29 @@ def test_every_setting_of_every_study_is_valid(
         for study in plan.studies:
             assert targets.study_files(plan, study)
     assert len(plan.studies) == len(list((root / "studies").glob("*.yaml")))
+
+
+def test_a_study_may_have_the_setting_medium_which_then_judges(
+    root: Path, tmp_path: Path, reduced: Config
+) -> None:
+    for name in ("workflow/schemas", "src/gengap/studies"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).symlink_to(root / name)
+    studies = tmp_path / "studies"
+    studies.mkdir()
+    for name in ("maddox2020", "corneanu2020"):
+        shutil.copyfile(root / "studies" / f"{name}.yaml", studies / f"{name}.yaml")
+    content = yaml.safe_load((studies / "maddox2020.yaml").read_text())
+    with_medium = {"small": content["small"], "medium": {**content["small"], "seed": 1000}}
+    (studies / "maddox2020.yaml").write_text(yaml.safe_dump(with_medium))
+    small = Plan(tmp_path, reduced)
+    assert small.judging_setting("maddox2020") == "medium"
+    assert small.judging_setting("corneanu2020") == "small"
+    medium = Plan(tmp_path, reduced | {"setting": "medium"})
+    assert medium.judging_setting("maddox2020") == "medium"
+    assert medium.settings("maddox2020")["seed"] == 1000
+    with pytest.raises(GengapError, match=r"has no setting 'medium': choose one of small, paper"):
+        medium.settings("corneanu2020")
 
 
 def test_runs_at_one_place_share_it_across_the_grid(reduced: Config, plan_of: PlanMaker) -> None:

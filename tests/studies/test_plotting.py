@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from gengap.figures.style import MARKERS, PALETTE, new_figure
-from gengap.studies.claims import interval
+from gengap.studies.estimates import interval
 from gengap.studies.plotting import (
     plot_band,
     plot_boundary,

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
 from gengap.figures.style import BLACK, GREY, MARKERS, PALETTE
-from gengap.studies.claims import interval
+from gengap.studies.estimates import interval
 from gengap.studies.outcomes import Floats
 
 BAND_ALPHA = 0.18

@@ -1,12 +1,10 @@
 """What Corneanu et al. claim, and whether it holds here.
 
 Each claim is about one or more numbers that are positive where the paper is right, with one value
-per seed (the mean over the other settings of that seed). It agrees if the 95% intervals of all its
-numbers lie above 0, disagrees if one lies below 0, and is undecided otherwise. Claims about
-stopping with true labels and against the best epoch allow for a loss of 0.02: their numbers are
-compared with -0.02. A number that is missing for a seed (no loops, so no mode) leaves the claim
-undecided. The paper names no sign for the correlations of life and midlife with the gap: that claim
-agrees if none of their intervals includes 0, and is undecided otherwise.
+per seed (the mean over the other settings of that seed). Claims about stopping with true labels and
+against the best epoch allow for a loss of 0.02: their numbers are compared with -0.02. A number
+that is missing for a seed (no loops, so no mode) leaves the claim undecided. The paper names no
+sign for the correlations of life and midlife with the gap: that claim holds where they are not 0.
 """
 
 from __future__ import annotations
@@ -17,15 +15,7 @@ from functools import partial
 
 import numpy as np
 
-from gengap.studies.claims import (
-    Bound,
-    Claim,
-    Estimates,
-    by_seed,
-    difference,
-    exceeds,
-    listed,
-)
+from gengap.studies.claims import Bound, Claim
 from gengap.studies.corneanu2020 import gap_law
 from gengap.studies.corneanu2020.experiments.adversarial import ATTACKS, HARMLESS, AdversarialRun
 from gengap.studies.corneanu2020.experiments.law import LawRun
@@ -37,6 +27,7 @@ from gengap.studies.corneanu2020.experiments.partitions import (
     Summaries,
 )
 from gengap.studies.corneanu2020.experiments.training_curves import CAVITY, Checkpoint, CurvesRun
+from gengap.studies.estimates import Estimate, Estimates, Kind, by_seed, difference, of_kind
 from gengap.studies.outcomes import AnyRun
 
 LEARNING = (
@@ -44,9 +35,9 @@ LEARNING = (
     "dimension 1 from higher to lower densities."
 )
 STOPPING = (
-    "CVPR 2019: the movement of the cavities tells when to stop (no rule is given; a regression is "
-    "a step of the mode of beta_1 to higher densities while cavities of dimension 2 and 3 do not "
-    "grow in number)."
+    "CVPR 2019: the movement of the cavities tells when to stop. No rule is given. Here a "
+    "regression is a step of the mode of beta_1 to higher densities, while cavities of dimension 2 "
+    "and 3 do not grow in number."
 )
 SCALES = {"epsilon": "epsilon (the published code's default)", "density": "the share of edges"}
 MEMORISING = "CVPR 2019: memorising returns the cavities to higher densities."
@@ -82,18 +73,6 @@ def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
     return judged
 
 
-def _claim(
-    title: str, paper: str, measured: str, estimates: Estimates, at_least: float = 0.0
-) -> Claim:
-    """A claim whose sentence is followed by its numbers."""
-    seeds = len(next(iter(estimates.values())))
-    sentence = (
-        f"{measured} (mean and 95% interval over {seeds} seeds): "
-        f"{listed(estimates, separator='; ')}."
-    )
-    return Claim.judged(title, paper, sentence, estimates, Bound(at_least))
-
-
 def _of_training(runs: Sequence[CurvesRun]) -> list[Claim]:
     true = [run for run in runs if not run.settings.label_corruption]
     corrupted = [run for run in runs if run.settings.label_corruption]
@@ -101,53 +80,53 @@ def _of_training(runs: Sequence[CurvesRun]) -> list[Claim]:
 
 
 def _of_learning(true: Sequence[CurvesRun]) -> list[Claim]:
-    def growth(dimension: int) -> list[float]:
+    def growth(dimension: int) -> Estimate:
         return by_seed(
             true, lambda run: float(np.diff(run.result.summaries["count"][[0, -1], dimension])[0])
         )
 
-    def fall(scale: str) -> list[float]:
-        return [-rise for rise in _rise_of_mode(true, scale, lambda _: 0)]
+    def fall(scale: str) -> Estimate:
+        return Estimate([-rise for rise in _rise_of_mode(true, scale, lambda _: 0).values])
 
     return [
         *(
-            _claim(
+            Claim(
                 f"Learning moves the mode of beta_1 to lower densities, measured in {name}",
                 LEARNING,
-                "With true labels, how far it lies lower at the end of training than at the start",
+                "With true labels, how far it lies lower at the end of training than at the start.",
                 {f"fall of the mode in {scale}": fall(scale)},
             )
             for scale, name in SCALES.items()
         ),
         *(
-            _claim(
+            Claim(
                 f"Learning creates cavities of dimension {dimension}",
                 LEARNING,
-                "With true labels, how many more there are per node at the end than at the start",
+                "With true labels, how many more there are per node at the end than at the start.",
                 {f"growth in H{dimension}": growth(dimension)},
             )
             for dimension in range(CAVITY, true[0].result.dimensions)
         ),
-        _claim(
+        Claim(
             "Stopping at the first regression costs nothing where there is nothing to memorise",
             STOPPING,
             "With true labels, test accuracy where the first regression of the mode stops, less "
-            f"that at the end of training; a loss of up to {TOLERANCE} is allowed",
+            f"that at the end of training. A loss of up to {TOLERANCE} is allowed.",
             _gains(true, "first_regression", lambda run: run.result.last),
-            -TOLERANCE,
+            Bound(-TOLERANCE),
         ),
     ]
 
 
 def _of_memorising(corrupted: Sequence[CurvesRun]) -> list[Claim]:
     losses = by_seed(corrupted, lambda run: run.result.best.accuracy - run.result.last.accuracy)
-    lost = float(np.mean(losses))
+    lost = losses.interval().mean
     judged = [
-        _claim(
+        Claim(
             f"Memorising moves the mode of beta_1 to higher densities, measured in {name}",
             MEMORISING,
             f"With corrupted labels, while test accuracy falls by {lost:.3g} from its best epoch "
-            "to the last, how far the mode lies higher at the last",
+            "to the last, how far the mode lies higher at the last.",
             {
                 f"rise of the mode in {scale}": _rise_of_mode(
                     corrupted, scale, lambda run: int(np.argmax(run.result.test_accuracy))
@@ -161,19 +140,19 @@ def _of_memorising(corrupted: Sequence[CurvesRun]) -> list[Claim]:
         ("lowest_mode", "The epoch with the lowest mode, in hindsight,"),
     ):
         judged += [
-            _claim(
+            Claim(
                 f"{title} is better than training to the end on corrupted labels",
                 STOPPING,
-                "Test accuracy there, less that at the end of training, by the scale of the mode",
+                "Test accuracy there, less that at the end of training, by the scale of the mode.",
                 _gains(corrupted, rule, lambda run: run.result.last),
             ),
-            _claim(
+            Claim(
                 f"{title} is as good as the epoch with the best test accuracy on corrupted labels",
                 STOPPING,
                 "Test accuracy there, less that at the best of the checkpoints, by the scale of "
-                f"the mode; a loss of up to {TOLERANCE} is allowed",
+                f"the mode. A loss of up to {TOLERANCE} is allowed.",
                 _gains(corrupted, rule, lambda run: run.result.best),
-                -TOLERANCE,
+                Bound(-TOLERANCE),
             ),
         ]
     return judged
@@ -181,7 +160,7 @@ def _of_memorising(corrupted: Sequence[CurvesRun]) -> list[Claim]:
 
 def _rise_of_mode(
     runs: Sequence[CurvesRun], scale: str, since: Callable[[CurvesRun], int]
-) -> list[float]:
+) -> Estimate:
     """How far the mode lies higher at the end of training than at a checkpoint, by seed."""
 
     def rise(run: CurvesRun) -> float:
@@ -199,7 +178,10 @@ def _gains(
     def gain(run: CurvesRun, scale: str) -> float:
         return run.result.scales[scale].stops[rule].accuracy - over(run).accuracy
 
-    return {f"gain in {scale}": by_seed(runs, partial(gain, scale=scale)) for scale in SCALES}
+    return {
+        f"gain in {scale}": by_seed(runs, partial(gain, scale=scale), Kind.DIFFERENCE)
+        for scale in SCALES
+    }
 
 
 def _of_partitions(runs: Sequence[PartitionsRun]) -> list[Claim]:
@@ -214,11 +196,11 @@ def _of_partitions(runs: Sequence[PartitionsRun]) -> list[Claim]:
                 estimates[partition] = by_seed(compared, change)
         if estimates:
             judged.append(
-                _claim(
+                Claim(
                     f"The graph {GRAPH_NAMES[kind]} changes in training as the whole graph does",
                     "CVPR 2019: networks too large for one graph are studied by their parts.",
                     "Change of the average life in H0 from the start to the end of training, "
-                    "counted as positive where it has the sign of the whole graph's",
+                    "counted as positive where it has the sign of the whole graph's.",
                     estimates,
                 )
             )
@@ -249,17 +231,15 @@ def _of_the_law(runs: Sequence[LawRun]) -> list[Claim]:
         for name in ("life", "midlife")
     }
     sizes = " and ".join(f"{max(map(len, tables))} ({zoo})" for zoo, tables in zoos.items())
-    intervals = listed(correlations, separator="; ")
     sentence = gap_law.left_out_sentence(runs)
     omitted = f" {sentence}." if sentence else ""
     judged = [
         Claim(
             "Life and midlife are correlated with the gap, whatever the sign",
             LAW,
-            "Pearson correlations, of which no interval may include 0, on either side of it, over "
-            f"the networks of a seed, {sizes}: {intervals}.{omitted}",
-            _nonzero(correlations),
-            correlations,
+            f"Pearson correlations over the networks of a seed, {sizes}.{omitted}",
+            of_kind(correlations, Kind.CORRELATION),
+            Bound(side="apart"),
         )
     ]
     every_table = [rows for tables in zoos.values() for rows in tables]
@@ -278,13 +258,15 @@ def _of_errors(errors: Mapping[str, Sequence[Mapping[str, float]]], left_out: st
         for zoo, seeds in errors.items()
     )
     return [
-        _claim(
+        Claim(
             f"The law predicts the gap of a left-out {left_out} better than {against}",
             LAW,
-            f"The law is off by {off} points of accuracy on average; how much more the "
-            "linear models of these are off",
+            f"The law is off by {off} points of accuracy on average. Measured is how much more the "
+            "linear models of these are off.",
             {
-                f"{model}, {zoo}": [by_model[model] - by_model[gap_law.LAW] for by_model in seeds]
+                f"{model}, {zoo}": Estimate(
+                    [by_model[model] - by_model[gap_law.LAW] for by_model in seeds]
+                )
                 for zoo, seeds in errors.items()
                 for model in rivals
             },
@@ -293,39 +275,35 @@ def _of_errors(errors: Mapping[str, Sequence[Mapping[str, float]]], left_out: st
     ]
 
 
-def _nonzero(estimates: Mapping[str, Sequence[float]]) -> bool | None:
-    """Two-sided: True if no interval includes 0; that a correlation is 0 cannot be shown."""
-    return True if all(exceeds(values) is not None for values in estimates.values()) else None
-
-
 def _of_the_detector(runs: Sequence[AdversarialRun]) -> list[Claim]:
     def auc(run: AdversarialRun, detector: str, attack: str, kind: str) -> float:
         return run.result.attacks[attack].detectors[detector][kind].auc
 
-    def beyond_chance(attack: str, kind: str) -> list[float]:
-        return by_seed(runs, lambda run: auc(run, "topology", attack, kind) - 0.5)
+    def beyond_chance(attack: str, kind: str) -> Estimate:
+        return by_seed(runs, lambda run: auc(run, "topology", attack, kind) - 0.5, Kind.DIFFERENCE)
 
-    def beyond_confidence(attack: str, kind: str) -> list[float]:
+    def beyond_confidence(attack: str, kind: str) -> Estimate:
         return difference(
             runs,
             lambda run: auc(run, "topology", attack, kind),
             lambda run: auc(run, "confidence", attack, kind),
+            Kind.DIFFERENCE,
         )
 
     return [
         *(
-            _claim(
+            Claim(
                 f"Adversarial images are told from {kind} ones by the topology of their graphs",
                 DETECTOR,
-                "Area under the ROC curve of the detector on test images, less the 0.5 of chance",
+                "Area under the ROC curve of the detector on test images, less the 0.5 of chance.",
                 {f"{attack.upper()} AUC - 0.5": beyond_chance(attack, kind) for attack in ATTACKS},
             )
             for kind in HARMLESS
         ),
-        _claim(
+        Claim(
             "The detector is better than the network's confidence score",
             "Not compared in the paper.",
-            "AUC of the detector, less that of one minus the maximum softmax probability",
+            "AUC of the detector, less that of one minus the maximum softmax probability.",
             {
                 f"{attack.upper()} against {kind}": beyond_confidence(attack, kind)
                 for attack in ATTACKS

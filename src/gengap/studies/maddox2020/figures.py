@@ -21,7 +21,7 @@ from gengap.figures.style import (
     notes_below,
     styled,
 )
-from gengap.studies.claims import interval
+from gengap.studies.estimates import interval
 from gengap.studies.maddox2020.experiments.bayesian_network import BayesianNetworkRun
 from gengap.studies.maddox2020.experiments.degenerate_directions import (
     DegenerateDirectionsRun,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gengap.errors import GengapError
-from gengap.studies.claims import rank_correlation
+from gengap.studies.estimates import rank_correlation
 from gengap.studies.maddox2020.experiments.double_descent import DoubleDescentRun
 from gengap.studies.maddox2020.experiments.width_depth import WidthDepthRun
 from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Measurements, join
