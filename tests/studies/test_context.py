@@ -28,12 +28,13 @@ def test_random_choices_are_those_of_the_seed_and_the_purpose() -> None:
     assert not torch.equal(drawn, torch.rand(4, generator=CONTEXT.torch_generator("pgd")))
 
 
-def test_a_derived_context_has_a_seed_of_its_own_and_resumes_nothing() -> None:
+def test_a_derived_context_has_a_seed_and_files_of_its_own() -> None:
     files = ResultFiles(Path("0"), ["weights"])
-    writing = dataclasses.replace(CONTEXT, files=files)
+    writing = dataclasses.replace(CONTEXT, files=files, resume_from=Path("0.unfinished"))
     assert writing.derived("law", 100).files == ResultFiles(Path("0/law/100"), ["weights"])
+    assert writing.derived("law", 100).resume_from == Path("0.unfinished")
     part = CONTEXT.derived("law", "lenet", 100)
-    assert part == Context(seeding.derive(7, "law", "lenet", 100), None, torch.device("cpu"))
+    assert part == dataclasses.replace(CONTEXT, seed=seeding.derive(7, "law", "lenet", 100))
 
 
 def test_the_data_are_drawn_from_the_seed_of_the_run() -> None:

@@ -16,6 +16,7 @@ import torch
 import yaml
 from matplotlib.figure import Figure
 
+from gengap.cli import main
 from gengap.curvature import effective_dimensionality, hessian, spectra
 from gengap.datasets import registry
 from gengap.datasets.sources import File
@@ -41,6 +42,7 @@ from gengap.studies.maddox2020.measurements import Measurements, hessian_of, joi
 from gengap.studies.maddox2020.sweeps import Grid, Sweep, correlations_by_seed
 from gengap.studies.outcomes import AnyRun, Run
 from gengap.studies.planes import plane_around
+from gengap.studies.result_files import ResultFiles
 from gengap.studies.running import (
     build_settings,
     evaluate_claims,
@@ -65,7 +67,7 @@ DATASETS: dict[str, dict[str, Any]] = {
 TRAINING = {"optimiser": "adam", "learning_rate": 0.01, "batch_size": 20, "epochs": 2}
 SWEPT = {
     "small MLP": {"template": "dense", "depth": 1},
-    "ResNet18(k)": {"architecture": "resnet18"},
+    "ResNet18(k)": {"architecture": "preact_resnet18"},
     "PreResNet": {"architecture": "preresnet", "depth": 8},
     "masked": {"architecture": "masked_dense", "depth": 1},
 }
@@ -371,7 +373,7 @@ def test_double_descent_on_cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             "name": "cifar100",
             "transforms": [{"name": "normalise"}, {"name": "resize", "size": 8}],
         },
-        network={"architecture": "resnet18"},
+        network={"architecture": "preact_resnet18"},
         training={**TRAINING, "epochs": 1, "augmentation": ["crop", "flip"]},
         widths=[1],
         eigenvalues=2,
@@ -640,6 +642,26 @@ def test_a_descent_in_depth(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert runs[0].result.networks.parameters.tolist() == [9 + 8, 9 + 2 * 12 + 8]
     assert figures("double_descent", runs) == ["double_descent", "spectra"]
+
+
+def test_networks_are_written_on_request_and_read_by_the_command(tmp_path: Path) -> None:
+    settings = {
+        "dataset": {**DATASETS["digits"], "classes": [0, 1]},
+        "network": {"template": "dense", "depth": 1},
+        "training": TRAINING,
+        "widths": [1, 2],
+        "eigenvalues": 2,
+    }
+    files = ResultFiles(tmp_path, ["weights"])
+    result: Any = run_experiment(STUDY, "double_descent", replace(context(), files=files), settings)
+    assert {path.name for path in tmp_path.iterdir()} == {"width_1", "width_2"}
+    read = [str(tmp_path / "width_2" / name) for name in ("config.json", "weights.safetensors")]
+    where = ["--dataset", str(tmp_path / "width_2" / "train.safetensors")]
+    output = ["--top", "2", "--output", str(tmp_path / "top.npz")]
+    assert main(["eigenvalues", *read, *where, *output]) == 0
+    with np.load(tmp_path / "top.npz") as file:
+        largest = result.networks.lambda_max[1]
+        assert file["eigenvalues"][0] == pytest.approx(largest, rel=1e-4)
 
 
 def test_a_convnet_of_depth_0_has_its_first_convolution_alone() -> None:

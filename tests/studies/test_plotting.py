@@ -48,6 +48,17 @@ def ends_of_band(axes: Axes) -> dict[float, tuple[float, float]]:
     return ends
 
 
+def test_a_band_on_a_logarithmic_axis_ends_where_the_data_end(axes: Axes) -> None:
+    values = np.array([[0.01, 0.2], [0.02, 0.21], [1.0, 0.22]])
+    low, high = interval(values[:, 0].tolist())[1:]
+    assert low < 0
+    axes.set_yscale("log")
+    plot_band(axes, [1, 2], values, PALETTE[1])
+    ends = ends_of_band(axes)
+    assert ends[1.0] == pytest.approx((0.01, high))
+    assert ends[2.0] == pytest.approx(interval(values[:, 1].tolist())[1:])
+
+
 def test_a_band_is_the_interval_and_not_the_range(axes: Axes) -> None:
     values = np.random.default_rng(0).random((5, 3))
     line = plot_band(axes, [1, 2, 4], values, PALETTE[1], label="loss", marker="o")

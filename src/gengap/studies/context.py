@@ -32,9 +32,9 @@ class Context:
         seed: of this run, from which every random choice is derived.
         data_dir: folder of official dataset files, or None for the cache of downloads.
         device: on which the networks are trained.
-        resume_from: folder in which training keeps its state from one checkpoint to the next, so
-            that an interrupted run goes on from there; None keeps no state. Whoever writes the
-            outcome removes the folder.
+        resume_from: folder in which training keeps its state from time to time, so that an
+            interrupted run goes on from there; None keeps no state. Whoever writes the outcome
+            removes the folder.
         files: where the files that were asked for are written besides the outcome; None writes
             none.
     """
@@ -58,9 +58,10 @@ class Context:
         return seeding.torch_generator(self.seed, *purpose)
 
     def derived(self, *purpose: str | int) -> Context:
-        """Return a context for a part of a run: a seed of its own, no state to resume from."""
+        """Return a context for a part of a run: a seed of its own, and a folder of files."""
         files = self.files and self.files.within(*purpose)
-        return Context(self.seed_for(*purpose), self.data_dir, self.device, files=files)
+        seed = self.seed_for(*purpose)
+        return Context(seed, self.data_dir, self.device, self.resume_from, files)
 
 
 def load_dataset(

@@ -90,8 +90,8 @@ def solve(
     """Train one network of a run.
 
     Networks of one run that are trained for one purpose start from equal weights, see the inputs in
-    an equal order and have equal wrong labels. With checkpoints, a run that was interrupted goes on
-    from the last of them (``context.resume_from``).
+    an equal order and have equal wrong labels. A run that was interrupted goes on with its
+    last state (``context.resume_from``), which is kept at checkpoints and every ten minutes.
 
     Args:
         context: seed and device.
@@ -101,7 +101,8 @@ def solve(
         purpose: for which the recipe takes its seed from the context's.
         start: weights by name, or a safetensors file; None draws them by the recipe.
         checkpoints: epochs whose weights are kept, ascending from 0; none, or at least two.
-        on_epoch: called with each new row of the history.
+        on_epoch: called with each new row of the history. Training that is watched so, without
+            checkpoints, starts again after an interruption, since whoever watches needs every row.
         name: of the network among those of the run, for its files; None takes the purpose.
 
     Returns:
@@ -122,7 +123,7 @@ def solve(
         start=start,
         snapshots=checkpoints,
         on_epoch=on_epoch,
-        resume_from=context.resume_from if checkpoints else None,
+        resume_from=context.resume_from if checkpoints or on_epoch is None else None,
     )
     trained_on = data.train.with_labels(result.labels)
     if context.files is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from gengap.datasets import Split
 
 NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+STATE_SECONDS = 600.0
+"""Seconds after which the state of a training is kept again, from which it can be resumed."""
 
 IMAGE_AXES = 4
 """Axes of a batch of images; one of vectors has two."""
@@ -101,10 +105,10 @@ def train(
             ``recipe.initialisation`` and ``recipe.seed``.
         snapshots: epochs after which to keep the weights; 0 is the start.
         on_epoch: called with each new row of the history, e.g. to show progress.
-        resume_from: a folder that holds the whole state of training at the last snapshot. After an
-            interruption the same call resumes from there, and returns the same result to the byte.
-            States of other trainings in the folder are left alone. The caller removes the folder
-            when the result is safe.
+        resume_from: a folder that holds the whole state of training, as it was at the last snapshot
+            or up to :data:`STATE_SECONDS` before now. After an interruption the same call resumes
+            from there, and returns the same result to the byte. States of other trainings in the
+            folder are left alone. The caller removes the folder when the result is safe.
 
     Returns:
         Weights, history and snapshots.
@@ -127,12 +131,14 @@ def train(
             training.restore(state, str(resume_file))
         elif 0 in snapshots:
             training.snapshots[0] = initial
+        due = time.monotonic() + STATE_SECONDS
         while not training.done:
             row = training.epoch()
             if row["epoch"] in snapshots:
                 training.snapshots[row["epoch"]] = weights_of(network)
-                if resume_file:
-                    write_state(resume_file, training.state())
+            if resume_file and (row["epoch"] in snapshots or time.monotonic() >= due):
+                write_state(resume_file, training.state())
+                due = time.monotonic() + STATE_SECONDS
             if on_epoch is not None:
                 on_epoch(dict(row))
     return training.result(initial, labels)

@@ -1,7 +1,7 @@
 """The law gap = a + b life + c midlife, and the baselines it has to beat, on left-out networks.
 
 A network without a bar in H1 has neither life nor midlife: it is left out, and counted. (The
-published code leaves out empty diagrams, and gaps outside 1 to 100 points.)
+published code leaves out gaps outside 1 to 100 points.)
 """
 
 from __future__ import annotations

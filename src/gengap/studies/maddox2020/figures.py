@@ -327,6 +327,7 @@ def _random_features(runs: Sequence[RandomFeaturesRun]) -> Figure:
         "N_eff": [result.effective_dimensionality for result in results],
         "min(n, d) − N_eff": [result.published for result in results],
     }
+    panels[0].set_yscale("log")
     for axes, colour, (label, values) in zip(panels, PALETTE, curves.items(), strict=False):
         plot_band(axes, results[0].features, np.stack(values), colour, marker="o")
         axes.axvline(settings.samples, color=GREY, linestyle="--", linewidth=0.8, zorder=0.5)
@@ -336,7 +337,6 @@ def _random_features(runs: Sequence[RandomFeaturesRun]) -> Figure:
     train_error = np.stack([result.train_error for result in results])
     below = np.where(train_error > SMALLEST_ERROR, train_error, np.nan)
     plot_band(panels[0], results[0].features, below, GREY, marker="s")
-    panels[0].set_yscale("log")
     notes = [
         "Grey squares: training error, where it is not 0. Dashed: as many features as data, "
         f"n = {settings.samples}.",
@@ -358,6 +358,7 @@ def degenerate_directions(runs: Sequence[DegenerateDirectionsRun]) -> dict[str, 
 def _moves(runs: Sequence[DegenerateDirectionsRun]) -> Figure:
     figure = new_figure(DOUBLE_COLUMN, 2.7)
     panels = figure.subplots(1, 3)
+    panels[0].set_yscale("log")
     x = runs[0].result.scales
     for name in runs[0].result.moves:
         moves = [run.result.moves[name] for run in runs]
@@ -374,7 +375,6 @@ def _moves(runs: Sequence[DegenerateDirectionsRun]) -> Figure:
         axes.set_xlabel("length of the move, in |w|")
         axes.set_ylabel(title)
         axes.set_xscale("log")
-    panels[0].set_yscale("log")
     for axes in panels[1:]:
         axes.set_ylim(0, 103)
     bands = f"Moves along ... (bands: 95% intervals of the mean over {len(runs)} seeds)"

@@ -676,13 +676,13 @@ def _dynamics(runs: Sequence[DynamicsRun]) -> Figure:
             setup: np.array([run.result.curves[setup][name] for run in runs])
             for setup in runs[0].result.curves
         }
+        if title in LOGARITHMIC and all(np.all(of_seeds > 0) for of_seeds in curves.values()):
+            axes.set_yscale("log")
         handles = [
             _plot_curves(axes, epochs, setup, of_seeds) for setup, of_seeds in curves.items()
         ]
         axes.set_title(title)
         axes.set_xscale("symlog", linthresh=1)
-        if title in LOGARITHMIC and all(np.all(of_seeds > 0) for of_seeds in curves.values()):
-            axes.set_yscale("log")
     for axes in panels[-1]:
         axes.set_xlabel("epoch")
     legend_below(figure, handles)
