@@ -114,3 +114,20 @@ NOISE_BYTES = GIB // 8
 
 KERNEL_BYTES = 2 * GIB
 """Default budget of a tangent kernel, or of a mixed derivative, with its intermediate arrays."""
+
+LANCZOS_BLOCK = 128
+"""Vectors that the products of eigenfunctions multiply together."""
+
+
+def lanczos_basis(size: int, count: int) -> int:
+    """Return the most vectors of the basis in which the leading eigenfunctions are sought.
+
+    Args:
+        size: number of points.
+        count: number of eigenfunctions.
+
+    Returns:
+        Twice the count and two blocks, at most the number of points. Beside them is the block that
+        comes next.
+    """
+    return min(size, 2 * count + 2 * LANCZOS_BLOCK)

@@ -2,9 +2,10 @@
 
 :func:`empirical_ntk` computes the kernel in blocks; :func:`kernel_operator` multiplies by it
 without forming it. :func:`eigenfunctions`, :func:`nystrom` and :func:`extend` decompose it;
-:func:`raw_alignment`, :func:`normalised_alignment` and :func:`centred_alignment` compare it with a
-target. :func:`train_linearised`, :func:`ridge_regression` and :func:`gradient_flow` train with it,
-and :class:`LinearisedNetwork` by its weights; :func:`anisotropy_directions` and
+:func:`using_threads` spreads both over threads. :func:`raw_alignment`,
+:func:`normalised_alignment` and :func:`centred_alignment` compare a kernel with a target.
+:func:`train_linearised`, :func:`ridge_regression` and :func:`gradient_flow` train with it, and
+:class:`LinearisedNetwork` by its weights; :func:`anisotropy_directions` and
 :func:`separable_along` concern directions of the inputs.
 """
 
@@ -42,6 +43,7 @@ from gengap.tangent.linearised import (
 )
 from gengap.tangent.linearised_network import LinearisedNetwork
 from gengap.tangent.outputs import OutputSelection, scalar_outputs
+from gengap.tangent.threads import using_threads
 
 __all__ = [
     "Directions",
@@ -70,6 +72,7 @@ __all__ = [
     "separable_along",
     "signs",
     "train_linearised",
+    "using_threads",
     "write_directions",
     "write_eigenfunctions",
 ]
