@@ -116,7 +116,22 @@ KERNEL_BYTES = 2 * GIB
 """Default budget of a tangent kernel, or of a mixed derivative, with its intermediate arrays."""
 
 LANCZOS_BLOCK = 128
-"""Vectors that the products of eigenfunctions multiply together."""
+"""Most vectors that the search for eigenfunctions multiplies by the kernel together."""
+LANCZOS_DEGREE = 24
+"""Products with a block, in a basis as long as the eigenfunctions that are sought: the fewer, the
+more restarts it takes."""
+
+
+def lanczos_block(count: int) -> int:
+    """Return the number of vectors of a block.
+
+    Args:
+        count: number of eigenfunctions that are sought.
+
+    Returns:
+        128, or a 24th of a smaller count.
+    """
+    return min(LANCZOS_BLOCK, count // LANCZOS_DEGREE + 1)
 
 
 def lanczos_basis(size: int, count: int) -> int:
@@ -127,7 +142,9 @@ def lanczos_basis(size: int, count: int) -> int:
         count: number of eigenfunctions.
 
     Returns:
-        Twice the count and two blocks, at most the number of points. Beside them is the block that
-        comes next.
+        Twice the count, and at least 24 and two blocks more, in whole blocks; or the number of
+        points if these are hardly more. Beside them is the block that comes next.
     """
-    return min(size, 2 * count + 2 * LANCZOS_BLOCK)
+    block = lanczos_block(count)
+    basis = -(-(2 * count + max(2 * block, LANCZOS_DEGREE)) // block) * block
+    return basis if basis + block <= size else size

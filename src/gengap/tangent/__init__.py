@@ -2,7 +2,7 @@
 
 :func:`empirical_ntk` computes the kernel in blocks; :func:`kernel_operator` multiplies by it
 without forming it. :func:`eigenfunctions`, :func:`nystrom` and :func:`extend` decompose it;
-:func:`using_threads` spreads both over threads. :func:`raw_alignment`,
+:func:`gengap.threads.using_threads` spreads both over threads. :func:`raw_alignment`,
 :func:`normalised_alignment` and :func:`centred_alignment` compare a kernel with a target.
 :func:`train_linearised`, :func:`ridge_regression` and :func:`gradient_flow` train with it, and
 :class:`LinearisedNetwork` by its weights; :func:`anisotropy_directions` and
@@ -33,6 +33,7 @@ from gengap.tangent.eigenfunctions import (
     write_eigenfunctions,
 )
 from gengap.tangent.kernel import empirical_ntk, kernel_operator
+from gengap.tangent.kernel_file import remove_kernel
 from gengap.tangent.linearised import (
     HeldOut,
     LinearisedResult,
@@ -43,7 +44,6 @@ from gengap.tangent.linearised import (
 )
 from gengap.tangent.linearised_network import LinearisedNetwork
 from gengap.tangent.outputs import OutputSelection, scalar_outputs
-from gengap.tangent.threads import using_threads
 
 __all__ = [
     "Directions",
@@ -67,12 +67,12 @@ __all__ = [
     "raw_alignments",
     "read_directions",
     "read_eigenfunctions",
+    "remove_kernel",
     "ridge_regression",
     "scalar_outputs",
     "separable_along",
     "signs",
     "train_linearised",
-    "using_threads",
     "write_directions",
     "write_eigenfunctions",
 ]

@@ -23,7 +23,7 @@ from gengap.tangent.kernel import Kernel, Method, empirical_ntk, kernel_operator
 from gengap.tangent.krylov import leading_eigenpairs
 from gengap.tangent.outputs import OutputSelection
 from gengap.tangent.storage import read_with_weights, write_with_weights
-from gengap.tangent.threads import over_blocks, slices
+from gengap.threads import over_blocks, slices
 
 Floats = NDArray[np.float64]
 Solver = Literal["auto", "exact", "lanczos", "lobpcg"]
@@ -92,7 +92,7 @@ def eigenfunctions(
 ) -> Eigenfunctions:
     """Compute the leading eigenfunctions of a symmetric positive semi-definite kernel.
 
-    Products with a matrix go over the threads of :func:`gengap.tangent.using_threads`.
+    Products with a matrix go over the threads of :func:`gengap.threads.using_threads`.
 
     Args:
         kernel: (n, n), or an operator such as :func:`gengap.tangent.kernel_operator`.

@@ -51,7 +51,7 @@ from gengap.tangent.outputs import (
     parameters_of,
     select_outputs,
 )
-from gengap.tangent.threads import over_blocks, slices, threads_in_use
+from gengap.threads import over_blocks, slices, threads_in_use
 
 Kernel = NDArray[np.floating]
 Method = Literal["auto", "structured", "jacobian"]
@@ -83,7 +83,7 @@ def empirical_ntk(
 
     The gradients of each tile of rows are computed once and held as far as the budget allows.
     Otherwise the columns are computed again. Without ``x2`` only the upper triangle is computed.
-    Blocks are computed over the threads of :func:`gengap.tangent.using_threads`.
+    Blocks are computed over the threads of :func:`gengap.threads.using_threads`.
 
     Args:
         network: a network in eval mode; weights of half precision are taken as float32.

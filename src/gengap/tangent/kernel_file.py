@@ -14,6 +14,15 @@ from torch import Tensor
 from gengap.errors import GengapError
 from gengap.files import writing
 
+BLOCKS = ".blocks.npy"
+"""Suffix of the list of a kernel's finished blocks."""
+
+
+def remove_kernel(path: Path) -> None:
+    """Remove the file of a kernel and the list of its blocks; neither need be there."""
+    path.with_suffix(BLOCKS).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
 
 class KernelFile:
     """A kernel as a memory-mapped ``.npy``, with the list of its finished blocks beside it.
@@ -39,7 +48,7 @@ class KernelFile:
         Raises:
             GengapError: the file cannot be written.
         """
-        self._path, self._list = path, path.with_suffix(".blocks.npy")
+        self._path, self._list = path, path.with_suffix(BLOCKS)
         blocks = (-(-shape[0] // tile), -(-shape[1] // tile))
         done = self._listed(shape, kind, blocks)
         if done is None:
@@ -81,7 +90,8 @@ class KernelFile:
 
     def read(self) -> NDArray[np.floating]:
         """Return the kernel as it is in the file; changes of the array stay in memory."""
-        return np.load(self._path, mmap_mode="c", allow_pickle=False)
+        kernel: NDArray[np.floating] = np.load(self._path, mmap_mode="c", allow_pickle=False)
+        return kernel
 
     def _listed(
         self, shape: tuple[int, int], kind: str, blocks: tuple[int, int]

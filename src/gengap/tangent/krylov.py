@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from gengap.errors import GengapError
 from gengap.files import writing
-from gengap.limits import LANCZOS_BLOCK, lanczos_basis
-from gengap.tangent.threads import over_blocks, slices
+from gengap.limits import LANCZOS_BLOCK, lanczos_basis, lanczos_block
+from gengap.threads import over_blocks, slices
 
 Floats = NDArray[np.float64]
 Multiply = Callable[[Floats], Floats]
@@ -95,10 +95,11 @@ class _Basis:
 
     def __init__(self, size: int, count: int, seed: int, folder: Path | None) -> None:
         self.most, self._size = lanczos_basis(size, count), size
-        self._block = min(LANCZOS_BLOCK, count + 1, self.most)
+        self._block = min(lanczos_block(count), self.most)
         self._seed, self._folder = seed, folder
-        # The vectors from which a restart begins: those sought, and as many more as pay.
-        self._start = max(self._block, self.most - (self.most - count) // 2)
+        # A restart begins from more vectors than are sought, and adds whole blocks.
+        added = -(-(self.most - count) // (2 * self._block)) * self._block
+        self._start = self.most - added
         self.cycle = self.filled = 0
         state = self._read_state()
         if state:
@@ -111,8 +112,8 @@ class _Basis:
 
     @property
     def _width(self) -> int:
-        """Vectors of the next block; the last one is narrower."""
-        return min(self._block, self.most - self.filled) or self._block
+        """Vectors of the next block, at the end of the whole space fewer than of others."""
+        return min(self._block, self._size - self.filled)
 
     def expand(self, multiply: Multiply) -> None:
         """Take the next block into the basis, and compute the one after it."""
@@ -232,11 +233,12 @@ class _Basis:
         rows = min(self.most + self._block, self._size)
         shapes = (rows, self._size), (self.most, self.most), (self._block, self._block)
         if self._folder is None:
-            arrays = [np.zeros(shape) for shape in shapes]
+            arrays: list[Floats] = [np.zeros(shape) for shape in shapes]
         else:
-            arrays = []
-            for path, shape in zip(self._paths(self.cycle), shapes, strict=True):
-                arrays.append(_opened(path, shape, new=new))
+            paths = self._paths(self.cycle)
+            arrays = [
+                _opened(path, shape, new=new) for path, shape in zip(paths, shapes, strict=True)
+            ]
         self.vectors, self.projected, self.coupling = arrays
 
     def _identity(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Work on a kernel in blocks over several threads, with results that do not depend on their number.
+"""Work in blocks over several threads, with results that do not depend on their number.
 
 Each block is computed by one thread, in which the libraries of linear algebra use no threads of
 their own. So the same block is summed in the same order, whatever the number of threads.
@@ -7,12 +7,12 @@ their own. So the same block is summed in the same order, whatever the number of
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import TypeVar
 
-import torch
 from threadpoolctl import threadpool_limits
 
 from gengap.arguments import whole_number
@@ -25,9 +25,10 @@ _THREADS: ContextVar[int] = ContextVar("threads", default=1)
 
 @contextlib.contextmanager
 def using_threads(threads: int) -> Iterator[None]:
-    """Let kernels be computed, multiplied and decomposed over several threads inside a block.
+    """Let :func:`over_blocks` use several threads, and libraries one, inside a ``with`` block.
 
-    Results have the same bytes for any number of threads from 1 up.
+    Tangent kernels are computed, multiplied and decomposed in this way. Results have the same
+    bytes for any number of threads.
 
     Args:
         threads: at least 1. A GPU computes one block at a time.
@@ -39,14 +40,16 @@ def using_threads(threads: int) -> Iterator[None]:
         GengapError: ``threads`` is no whole number of at least 1.
     """
     token = _THREADS.set(whole_number(threads, "threads", 1))
-    before = torch.get_num_threads()
+    torch = sys.modules.get("torch")
+    before = torch and torch.get_num_threads()
     try:
         with threadpool_limits(1):
-            torch.set_num_threads(1)
+            _one_thread_of_torch()
             yield
     finally:
         _THREADS.reset(token)
-        torch.set_num_threads(before)
+        if torch:
+            torch.set_num_threads(before)
 
 
 def threads_in_use() -> int:
@@ -70,10 +73,16 @@ def over_blocks(
     most = threads_in_use() if threads is None else min(threads, threads_in_use())
     if most == 1:
         return [work(block) for block in blocks]
-    with ThreadPoolExecutor(most, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(most, initializer=_one_thread_of_torch) as pool:
         return list(pool.map(work, blocks))
 
 
 def slices(count: int, size: int) -> list[slice]:
     """Return the slices that divide ``count`` places into blocks of ``size`` and a last rest."""
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def _one_thread_of_torch() -> None:
+    """Let torch use one thread in the calling thread, where it is loaded."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
