@@ -115,6 +115,9 @@ NOISE_BYTES = GIB // 8
 KERNEL_BYTES = 2 * GIB
 """Default budget of a tangent kernel, or of a mixed derivative, with its intermediate arrays."""
 
+MOST_EXACT = 4000
+"""Largest number of points for which all eigenfunctions of a kernel are computed, unless a solver
+is named."""
 LANCZOS_BLOCK = 128
 """Most vectors that the search for eigenfunctions multiplies by the kernel together."""
 LANCZOS_DEGREE = 24

@@ -17,7 +17,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh, lobpcg
 from torch import nn
 
 from gengap.errors import GengapError
-from gengap.limits import KERNEL_BYTES, LANCZOS_BLOCK
+from gengap.limits import KERNEL_BYTES, LANCZOS_BLOCK, MOST_EXACT
 from gengap.networks.differentiation import CountedParameters, input_array
 from gengap.tangent.kernel import Kernel, Method, empirical_ntk, kernel_operator, times
 from gengap.tangent.krylov import leading_eigenpairs
@@ -28,8 +28,6 @@ from gengap.threads import over_blocks, slices
 Floats = NDArray[np.float64]
 Solver = Literal["auto", "exact", "lanczos", "lobpcg"]
 
-MOST_EXACT = 4000
-"""Largest number of points for which ``auto`` decomposes the whole matrix."""
 LOBPCG_ITERATIONS = 200
 LOBPCG_TOLERANCE = 1e-8
 LOWEST_TOLERANCE = 1e-6
