@@ -54,6 +54,7 @@ EPOCHS = 100
 MARGIN = 2
 """Requested time over the estimate."""
 LEAST_MINUTES = 240
+DAY = 24 * 60
 COPIES_OF_DATA = 3
 
 
@@ -66,9 +67,12 @@ class Cost:
     megabytes: float
 
     def minutes(self, threads: int) -> int:
-        """Return the minutes to request: the estimate twice, and at least four hours."""
-        seconds = self.shared / threads + self.alone
-        return max(LEAST_MINUTES, math.ceil(MARGIN * seconds / 60))
+        """Return the minutes to request: the estimate twice, from four hours to a day.
+
+        An estimate of more than a day is requested as it is.
+        """
+        estimate = math.ceil((self.shared / threads + self.alone) / 60)
+        return max(LEAST_MINUTES, min(MARGIN * estimate, max(DAY, estimate)))
 
 
 def cost_of_kernels(module: str, settings: Mapping[str, Any], *, on_gpu: bool) -> Cost:
