@@ -33,7 +33,9 @@ def settings(points: int, count: int, **changes: Any) -> dict[str, Any]:
 
 
 def experiment(module: str, **entry: Any) -> ExperimentPlan:
-    return ExperimentPlan(kernels.STUDY, {"name": module, "experiment": None, **entry})
+    return ExperimentPlan(
+        kernels.STUDY, {"name": module, "experiment": None, "memory_gb": None, **entry}
+    )
 
 
 def decompose(points: int, folder: Path) -> int:
@@ -131,6 +133,12 @@ def test_every_experiment_has_an_estimate(module: str) -> None:
 def test_the_hours_of_an_entry_are_what_is_asked_for() -> None:
     entry = experiment("class_tasks", hours=12.5, threads=1)
     assert resources.minutes_of_run(entry, {"network": {}}, "cpu") == 750
+
+
+def test_the_memory_of_an_entry_is_what_is_asked_for() -> None:
+    entry = experiment("class_tasks", memory_gb=2.5)
+    assert resources.memory_of_run(entry, {"network": {}}, "cpu") == 2500
+    assert resources.memory_of_run(entry, {"network": {}}, "cuda") == 4500
 
 
 def test_runs_wait_for_the_official_data_that_they_read() -> None:

@@ -22,7 +22,9 @@ from gengap.planning.experiments import ExperimentPlan, settings_fields
     ],
 )
 def test_a_runs_memory_follows_its_budget(settings: dict[str, float], megabytes: int) -> None:
-    graph = ExperimentPlan("corneanu2020", {"name": "law", "experiment": None, "hours": None})
+    graph = ExperimentPlan(
+        "corneanu2020", {"name": "law", "experiment": None, "hours": None, "memory_gb": None}
+    )
     assert resources.memory_of_run(graph, settings, "cpu") == megabytes
     assert resources.minutes_of_run(graph, settings, "cpu") == 240
 

@@ -194,6 +194,34 @@ def interrupted_after(epoch: int, recipe: Recipe, folder: Path) -> None:
         train(build(CNN), images(), recipe, snapshots=[0, 2, 4], on_epoch=stop, resume_from=folder)
 
 
+def test_a_long_training_without_snapshots_goes_on_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(**{**EVERYTHING, "epochs": 5})
+    wanted = train(build(CNN), images(), recipe)
+    epochs: list[int] = []
+
+    def stop(row: dict[str, Any]) -> None:
+        epochs.append(row["epoch"])
+        if len(epochs) == 3:
+            raise KeyboardInterrupt
+
+    def again() -> TrainingResult:
+        return train(build(CNN), images(), recipe, on_epoch=stop, resume_from=tmp_path)
+
+    with pytest.raises(KeyboardInterrupt):
+        again()
+    assert not list(tmp_path.iterdir())  # three epochs of a moment each
+    monkeypatch.setattr("gengap.training.trainer.STATE_SECONDS", -1)
+    epochs.clear()
+    with pytest.raises(KeyboardInterrupt):
+        again()
+    found = again()
+    assert epochs == [1, 2, 3, 4, 5]
+    assert same(found.weights, wanted.weights)
+    assert found.history == wanted.history
+
+
 @pytest.mark.parametrize(
     "change",
     [

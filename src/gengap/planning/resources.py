@@ -298,11 +298,14 @@ def memory_of_run(experiment: ExperimentPlan, settings: Mapping[str, Any], devic
         device: where networks are run.
 
     Returns:
-        3000 for the libraries, data and networks, and the budget: a graph's, 4 GiB by default, or a
+        The memory of the experiment's entry. Without it 3000 for the libraries, data and networks,
+        and the budget: a graph's, 4 GiB by default, or a
         kernel's blocks', 2 by default, with the kernel and its eigenfunctions beside them, see
         :mod:`gengap.planning.kernels`. A whole Hessian takes :data:`gengap.limits.DENSE_BYTES` for
         each pair of parameters.
     """
+    if experiment.entry["memory_gb"] is not None:
+        return memory(1000 * experiment.entry["memory_gb"], device)
     if experiment.study == kernels.STUDY:
         cost = kernels.cost_of_kernels(experiment.module, settings, on_gpu=gpus(device) > 0)
         blocks = 1024 * settings.get("memory_gib", KERNEL_GIB)

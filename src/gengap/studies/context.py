@@ -42,9 +42,9 @@ class Context:
         seed: of this run, from which every random choice is derived.
         data_dir: folder of official dataset files, or None for the cache of downloads.
         device: on which the networks are trained.
-        resume_from: folder in which training keeps its state from one checkpoint to the next, so
-            that an interrupted run goes on from there; None keeps no state. Whoever writes the
-            outcome removes the folder.
+        resume_from: folder in which training and finished parts keep their state, so that an
+            interrupted run goes on from there; None keeps no state. Whoever writes the outcome
+            removes the folder.
         files: where the files that were asked for are written besides the outcome; None writes
             none.
     """
@@ -89,9 +89,13 @@ class Context:
         return read_npz(path, "remove it, and the run computes it again")
 
     def derived(self, *purpose: str | int) -> Context:
-        """Return a context for a part of a run: a seed of its own, no state to resume from."""
+        """Return a context for a part of a run: a seed and a folder of unfinished state of its own.
+
+        The parts of one purpose are one part.
+        """
         files = self.files and self.files.within(*purpose)
-        return Context(self.seed_for(*purpose), self.data_dir, self.device, files=files)
+        state = self.resume_from and self.resume_from / "_".join(map(str, purpose))
+        return Context(self.seed_for(*purpose), self.data_dir, self.device, state, files)
 
 
 def state_folder(outcome: Path, *identity: object) -> Path:

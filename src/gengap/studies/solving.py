@@ -90,8 +90,9 @@ def solve(
     """Train one network of a run.
 
     Networks of one run that are trained for one purpose start from equal weights, see the inputs in
-    an equal order and have equal wrong labels. With checkpoints, a run that was interrupted goes on
-    from the last of them (``context.resume_from``).
+    an equal order and have equal wrong labels. A run that was interrupted goes on from the last
+    checkpoint, or from at most ten minutes before (``context.resume_from``); without checkpoints
+    only where ``on_epoch`` is None, which would miss the epochs before.
 
     Args:
         context: seed and device.
@@ -122,7 +123,7 @@ def solve(
         start=start,
         snapshots=checkpoints,
         on_epoch=on_epoch,
-        resume_from=context.resume_from if checkpoints else None,
+        resume_from=context.resume_from if checkpoints or on_epoch is None else None,
     )
     trained_on = data.train.with_labels(result.labels)
     if context.files is not None:

@@ -271,7 +271,7 @@ class _Basis:
 
 def _signed_qr(rows: Floats) -> Floats:
     """Orthonormal rows of the span of nearly orthonormal ones, each close to its own."""
-    columns, triangle = scipy.linalg.qr(rows.T, mode="economic")
+    columns, triangle = np.linalg.qr(rows.T)
     result: Floats = (columns * np.sign(np.diag(triangle))).T
     return result
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,9 @@ NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 IMAGE_AXES = 4
 """Axes of a batch of images; one of vectors has two."""
+
+STATE_SECONDS = 600
+"""Seconds after which the state of a long training is written again."""
 
 Weights = dict[str, Tensor]
 OnEpoch = Callable[[dict[str, Any]], None]
@@ -101,8 +105,9 @@ def train(
             ``recipe.initialisation`` and ``recipe.seed``.
         snapshots: epochs after which to keep the weights; 0 is the start.
         on_epoch: called with each new row of the history, e.g. to show progress.
-        resume_from: a folder that holds the whole state of training at the last snapshot. After an
-            interruption the same call resumes from there, and returns the same result to the byte.
+        resume_from: a folder that holds the whole state of training at the last snapshot, and in
+            long training every ten minutes. After an interruption the same call resumes from there,
+            and returns the same result to the byte; ``on_epoch`` is called for new epochs alone.
             States of other trainings in the folder are left alone. The caller removes the folder
             when the result is safe.
 
@@ -127,12 +132,15 @@ def train(
             training.restore(state, str(resume_file))
         elif 0 in snapshots:
             training.snapshots[0] = initial
+        written = time.monotonic()
         while not training.done:
             row = training.epoch()
             if row["epoch"] in snapshots:
                 training.snapshots[row["epoch"]] = weights_of(network)
-                if resume_file:
-                    write_state(resume_file, training.state())
+            due = row["epoch"] in snapshots or time.monotonic() - written > STATE_SECONDS
+            if resume_file and due:
+                write_state(resume_file, training.state())
+                written = time.monotonic()
             if on_epoch is not None:
                 on_epoch(dict(row))
     return training.result(initial, labels)
