@@ -735,7 +735,7 @@ def test_further_indices_are_learnt_from_files_without_decomposing(
     assert read_eigenfunctions(path)[0].functions.shape == (50, 6)
     further = {**settings, "indices": [2, 5]}
     expected = result_of("eigenfunction_tasks", further)
-    monkeypatch.setattr(eigenfunction_tasks, "eigenfunctions", None)
+    monkeypatch.setattr(eigenfunction_tasks, "leading_eigenfunctions", None)
     read = result_of("eigenfunction_tasks", {**further, "reuse": str(tmp_path)})
     for name, array in expected.to_outcome().arrays.items():
         assert np.array_equal(array, read.to_outcome().arrays[name]), name
@@ -752,7 +752,7 @@ def test_an_eigenfunction_of_a_file_is_learnt_by_a_pretrained_network(
     expected = result_of("pretrained", settings)
     files = saving(tmp_path, "kernels", "eigenfunctions")
     run_experiment(STUDY, "eigenfunction_tasks", files, {**EIGEN, "network": NETWORKS["mlp"]})
-    monkeypatch.setattr(pretrained, "eigenfunctions", None)
+    monkeypatch.setattr(pretrained, "leading_eigenfunctions", None)
     read = result_of("pretrained", {**settings, "reuse": str(tmp_path)})
     np.testing.assert_allclose(read.curves, expected.curves, rtol=1e-6)
 

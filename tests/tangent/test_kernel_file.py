@@ -32,7 +32,8 @@ def test_a_killed_computation_goes_on_to_the_same_bytes(
     inputs, path = points(small, 70), tmp_path / "kernel.npy"
     other = None if symmetric else points(small, 40, seed=1)
     expected = empirical_ntk(small, inputs, other)
-    finish, finished = KernelFile.finish, []
+    finish = KernelFile.finish
+    finished: list[int] = []
 
     def die(self: KernelFile, rows: Any, columns: Any, *, mirrored: bool) -> None:
         if finished:

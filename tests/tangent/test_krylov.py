@@ -86,15 +86,15 @@ def test_a_state_of_another_search_is_not_taken_up(tmp_path: Path) -> None:
     for seed in (0, 1):
         kernel = matrix(300, 1.5, seed=seed)
         rng = np.random.default_rng(seed)
-        values, _ = leading_eigenpairs(lambda v, k=kernel: k @ v, 300, 9 + seed, rng, tmp_path)
+        values, _ = leading_eigenpairs(kernel.__matmul__, 300, 9 + seed, rng, tmp_path)
         np.testing.assert_allclose(values, np.arange(1.0, 10 + seed) ** -1.5, atol=1e-10)
 
 
 def test_threads_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(krylov, "POINTS", 64)
     monkeypatch.setattr("gengap.tangent.kernel.LARGEST_PRODUCT", 300 * 32)
-    kernel = matrix(300, 1.5).astype(np.float32)
-    kernel = (kernel + kernel.T) / 2
+    single = matrix(300, 1.5).astype(np.float32)
+    kernel = (single + single.T) / 2
     results = []
     for threads in (1, 2, 4):
         with using_threads(threads):

@@ -327,7 +327,7 @@ def minutes_of_run(experiment: ExperimentPlan, settings: Mapping[str, Any], devi
         The hours of the experiment's entry. Without them what the size of a tangent kernel says, or
         four hours.
     """
-    hours = experiment.entry["hours"]
+    hours: float | None = experiment.entry["hours"]
     if hours is not None:
         return math.ceil(60 * hours)
     if experiment.study == kernels.STUDY:
