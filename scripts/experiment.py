@@ -8,7 +8,7 @@ import checkout  # noqa: F401
 from gengap import jobs
 from gengap.networks import resolve_device
 from gengap.seeding import derive
-from gengap.studies.context import Context
+from gengap.studies.context import Context, state_folder
 from gengap.studies.outcomes import write_outcome
 from gengap.studies.result_files import ResultFiles
 from gengap.studies.running import run_experiment
@@ -22,9 +22,13 @@ def main() -> None:
     # Runs at the same place among the seeds share their seed, whatever their keywords.
     seed = derive(params.seed, study, params.place)
     path = Path(snakemake.output.outcome)
-    state = path.with_suffix(".unfinished")
     files = ResultFiles(path.with_suffix(""), params.save)
-    shutil.rmtree(files.folder, ignore_errors=True)
+    interrupted = path.with_suffix(".unfinished").is_dir()
+    state = state_folder(
+        path, seed, params.settings, params.save, params.data_dir, params.device, params.code
+    )
+    if not (interrupted and len(list(state.iterdir())) > 1):
+        shutil.rmtree(files.folder, ignore_errors=True)
     device = resolve_device(params.device)
     context = Context(seed, params.data_dir, device, state, files if params.save else None)
     result = run_experiment(study, params.module, context, params.settings)

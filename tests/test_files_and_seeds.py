@@ -29,7 +29,7 @@ PACKAGES = (
 )  # fmt: skip
 GROUND_FLOOR = {
     "arguments", "bisection", "errors", "failures", "files", "limits", "names", "pgdl_layout",
-    "planned_figures", "seeding",
+    "planned_figures", "seeding", "threads",
 }  # fmt: skip
 
 

@@ -41,6 +41,7 @@ class Job:
             log=[str(self.log)],
             params=SimpleNamespace(networks=[3, 4, 5], failures=failures),
             rule="diagrams",
+            threads=1,
         )
 
         def main() -> None:

@@ -2,8 +2,8 @@
 
 The packages follow the order in which data flows through them; each imports only from packages
 before it. All may import the modules of the ground floor: ``arguments``, ``bisection``,
-``errors``, ``failures``, ``files``, ``limits``, ``names``, ``pgdl_layout``, ``planned_figures``
-and ``seeding``, which import no package.
+``errors``, ``failures``, ``files``, ``limits``, ``names``, ``pgdl_layout``, ``planned_figures``,
+``seeding`` and ``threads``, which import no package.
 
 - ``planning``: what will be run, known before anything runs.
 - ``datasets``: arrays of inputs and labels, each from a named source.

@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from threadpoolctl import threadpool_limits
-
 from gengap.errors import GengapError
 from gengap.failures import Failure, is_fault_of_network, read_failures, write_failures
+from gengap.threads import using_threads
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -85,12 +84,10 @@ class Shard:
 
 
 def run(snakemake: Snakemake, work: Callable[[], None]) -> None:
-    """Run the work of a job: one thread, a log file, and one sentence where the input is bad."""
+    """Run the work of a job: its threads, a log file, and one sentence where the input is bad."""
     _log_to(snakemake.log[0] if snakemake.log else None)
     try:
-        with threadpool_limits(1):
-            if torch := sys.modules.get("torch"):
-                torch.set_num_threads(1)
+        with using_threads(snakemake.threads):
             work()
     except GengapError as error:
         log.error("%s", error)

@@ -114,3 +114,40 @@ NOISE_BYTES = GIB // 8
 
 KERNEL_BYTES = 2 * GIB
 """Default budget of a tangent kernel, or of a mixed derivative, with its intermediate arrays."""
+
+MOST_EXACT = 4000
+"""Largest number of points for which all eigenfunctions of a kernel are computed, unless a solver
+is named."""
+LANCZOS_BLOCK = 128
+"""Most vectors that the search for eigenfunctions multiplies by the kernel together."""
+LANCZOS_DEGREE = 24
+"""Products with a block, in a basis as long as the eigenfunctions that are sought: the fewer, the
+more restarts it takes."""
+
+
+def lanczos_block(count: int) -> int:
+    """Return the number of vectors of a block.
+
+    Args:
+        count: number of eigenfunctions that are sought.
+
+    Returns:
+        128, or a 24th of a smaller count.
+    """
+    return min(LANCZOS_BLOCK, count // LANCZOS_DEGREE + 1)
+
+
+def lanczos_basis(size: int, count: int) -> int:
+    """Return the most vectors of the basis in which the leading eigenfunctions are sought.
+
+    Args:
+        size: number of points.
+        count: number of eigenfunctions.
+
+    Returns:
+        Twice the count, and at least 24 and two blocks more, in whole blocks; or the number of
+        points if these are hardly more. Beside them is the block that comes next.
+    """
+    block = lanczos_block(count)
+    basis = -(-(2 * count + max(2 * block, LANCZOS_DEGREE)) // block) * block
+    return basis if basis + block <= size else size

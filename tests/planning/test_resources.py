@@ -9,20 +9,24 @@ import pytest
 
 from gengap import limits
 from gengap.planning import resources
-from gengap.planning.experiments import settings_fields
+from gengap.planning.experiments import ExperimentPlan, settings_fields
 
 
 @pytest.mark.parametrize(
     ("settings", "megabytes"),
     [
         ({}, 3000 + 4096),
-        ({"memory_gib": 8}, 3000 + 16384),
-        ({"memory_gib": 0.5}, 3000 + 1024),
+        ({"memory_gib": 8}, 3000 + 8192),
+        ({"memory_gib": 0.5}, 3000 + 512),
         ({"dense_limit": 20_000}, 3000 + 9600),
     ],
 )
 def test_a_runs_memory_follows_its_budget(settings: dict[str, float], megabytes: int) -> None:
-    assert resources.memory_of_run(settings, "cpu") == megabytes
+    graph = ExperimentPlan(
+        "corneanu2020", {"name": "law", "experiment": None, "hours": None, "memory_gb": None}
+    )
+    assert resources.memory_of_run(graph, settings, "cpu") == megabytes
+    assert resources.minutes_of_run(graph, settings, "cpu") == 240
 
 
 @pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("auto", 0), ("cuda", 1), ("cuda:1", 1)])
@@ -94,7 +98,7 @@ def test_families_are_measured_one_after_another() -> None:
 
 
 def test_budgets_have_one_name_and_defaults_that_fit_the_memory_asked_for(root: Path) -> None:
-    """A default is either one graph's, or that of each of two kernels."""
+    """A default is either one graph's, or that of a kernel's blocks."""
     defaults = {}
     for path in sorted((root / "src" / "gengap" / "studies").glob("*/experiments/*.py")):
         if path.stem != "__init__":
@@ -103,6 +107,6 @@ def test_budgets_have_one_name_and_defaults_that_fit_the_memory_asked_for(root: 
             if "memory_gib" in fields:
                 defaults[path.parts[-3], path.stem] = fields["memory_gib"].default
     assert {study: default for (study, _), default in defaults.items()} == {
-        "corneanu2020": "4.0",
-        "ortizjimenez2021": "2.0",
+        "corneanu2020": f"{resources.GRAPH_GIB}.0",
+        "ortizjimenez2021": f"{resources.KERNEL_GIB}.0",
     }

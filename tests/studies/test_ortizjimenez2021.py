@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     NetworkSettings,
     grouped,
     initial_network,
+    train_linearisation,
 )
 from gengap.studies.outcomes import AnyRun, ExperimentResult, Run, read_outcome, write_outcome
 from gengap.studies.result_files import ResultFiles
@@ -44,7 +46,8 @@ from gengap.studies.running import (
     plot_experiment,
     run_experiment,
 )
-from gengap.tangent import empirical_ntk, read_eigenfunctions, scalar_outputs
+from gengap.tangent import empirical_ntk, krylov, read_eigenfunctions, scalar_outputs
+from gengap.tangent.kernel_file import KernelFile
 
 STUDY = "ortizjimenez2021"
 MODULES: dict[str, Any] = {
@@ -400,12 +403,20 @@ def test_pretrained(architecture: str, tmp_path: Path) -> None:
 def test_only_the_scale_of_the_kernel_sets_the_last_two_learners_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """The last one learns as from the trained network's kernel over the growth of its trace."""
     linear = spied(monkeypatch, pretrained, "train_linearisation")
     result = result_of("pretrained", {**PRETRAINED, "network": NETWORKS["lenet"]})
     initial, trained, rescaled = (call[1] for call in linear)
-    assert np.trace(rescaled) == pytest.approx(np.trace(initial), rel=1e-5)
-    np.testing.assert_allclose(rescaled * result.trace_growth, trained, rtol=1e-5)
+    assert np.array_equal(rescaled, trained)
+    assert np.trace(trained) == pytest.approx(result.trace_growth * np.trace(initial), rel=1e-5)
     assert not np.allclose(trained, initial, rtol=1e-2)
+    _, kernel, outputs, data, training, purpose = linear[-1]
+    expected = train_linearisation(
+        context(), kernel / np.float32(result.trace_growth), outputs, data, training, purpose,
+        network=restored(result.trained_weights, "lenet"),
+    )  # fmt: skip
+    np.testing.assert_allclose(result.curves[3], expected, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(result.curves[3], result.curves[2], rtol=1e-3)
 
 
 def test_the_linearisations_start_from_zero_with_the_initial_statistics(
@@ -720,7 +731,7 @@ def test_further_indices_are_learnt_from_files_without_decomposing(
     assert read_eigenfunctions(path)[0].functions.shape == (50, 6)
     further = {**settings, "indices": [2, 5]}
     expected = result_of("eigenfunction_tasks", further)
-    monkeypatch.setattr(eigenfunction_tasks, "eigenfunctions", None)
+    monkeypatch.setattr(eigenfunction_tasks, "leading_eigenfunctions", None)
     read = result_of("eigenfunction_tasks", {**further, "reuse": str(tmp_path)})
     for name, array in expected.to_outcome().arrays.items():
         assert np.array_equal(array, read.to_outcome().arrays[name]), name
@@ -737,7 +748,7 @@ def test_an_eigenfunction_of_a_file_is_learnt_by_a_pretrained_network(
     expected = result_of("pretrained", settings)
     files = saving(tmp_path, "kernels", "eigenfunctions")
     run_experiment(STUDY, "eigenfunction_tasks", files, {**EIGEN, "network": NETWORKS["mlp"]})
-    monkeypatch.setattr(pretrained, "eigenfunctions", None)
+    monkeypatch.setattr(pretrained, "leading_eigenfunctions", None)
     read = result_of("pretrained", {**settings, "reuse": str(tmp_path)})
     np.testing.assert_allclose(read.curves, expected.curves, rtol=1e-6)
 
@@ -849,3 +860,82 @@ def test_datasets_are_named_in_titles() -> None:
     assert group(DIGITS, {**DIGITS, "name": "mnist"}) == ["digits", "mnist"]
     sizes = group(DIGITS, {**DIGITS, "train_size": 40})
     assert sizes == ["digits, train_size 30", "digits, train_size 40"]
+
+
+KILLED: dict[str, tuple[dict[str, Any], str, int]] = {
+    "eigenfunction_tasks": ({**EIGEN, "baseline": "halves"}, "train_network", 2),
+    "pretrained": (PRETRAINED, "train_linearisation", 2),
+    "class_tasks": ({"dataset": DIGITS, **SHORT}, "normalised_alignment", 3),
+    "training_sizes": ({"dataset": DIGITS, "sizes": [10, 20, 30], **SHORT}, "both_trained", 2),
+    "directions": (DIRECTIONS, "both_trained", 2),
+}
+
+
+@pytest.mark.parametrize("experiment", KILLED)
+def test_a_killed_run_goes_on_to_the_same_bytes(
+    experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in the middle; what was finished before is not computed again."""
+    settings, function, last = KILLED[experiment]
+    settings = {**settings, "network": NETWORKS["lenet"]}
+    # The eigenfunctions of few points, too, are found by products.
+    monkeypatch.setattr(import_module("gengap.tangent.eigenfunctions"), "MOST_EXACT", 10)
+    expected = result_of(experiment, settings).to_outcome()
+    module, calls = MODULES[experiment], [0]
+    original = getattr(module, function)
+
+    def killed(*arguments: Any, **keywords: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == last:
+            raise KeyboardInterrupt
+        return original(*arguments, **keywords)
+
+    monkeypatch.setattr(module, function, killed)
+    kept = replace(context(), resume_from=tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(STUDY, experiment, kept, settings)
+    assert any(tmp_path.iterdir())
+    before, calls[0] = calls[0], last
+    found = run_experiment(STUDY, experiment, kept, settings).to_outcome()
+    if experiment != "class_tasks":
+        monkeypatch.setattr(module, function, original)
+        total = spied(monkeypatch, module, function)
+        result_of(experiment, settings)
+        # The call in which the run was killed is the only one that was made twice.
+        assert calls[0] - last + before == len(total) + 1
+    assert found.values == expected.values
+    assert found.arrays.keys() == expected.arrays.keys()
+    for name, array in expected.arrays.items():
+        assert np.array_equal(found.arrays[name], array), name
+
+
+@pytest.mark.parametrize("part", ["kernel", "eigenfunctions"])
+def test_a_run_that_is_killed_in_its_kernel_or_its_decomposition_goes_on(
+    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {**EIGEN, "network": NETWORKS["mlp"]}
+    monkeypatch.setattr(import_module("gengap.tangent.eigenfunctions"), "MOST_EXACT", 10)
+    monkeypatch.setattr("gengap.tangent.kernel.LARGEST_TILE", 4)
+    monkeypatch.setattr("gengap.tangent.kernel.STRIP", 2)
+    expected = result_of("eigenfunction_tasks", settings).to_outcome()
+    kind, method, last = {
+        "kernel": (KernelFile, "finish", 3),
+        "eigenfunctions": (krylov._Basis, "expand", 4),
+    }[part]
+    original, calls = getattr(kind, method), [0]
+
+    def killed(*arguments: Any, **keywords: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == last:
+            raise KeyboardInterrupt
+        return original(*arguments, **keywords)
+
+    monkeypatch.setattr(kind, method, killed)
+    kept = replace(context(), resume_from=tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(STUDY, "eigenfunction_tasks", kept, settings)
+    assert list(tmp_path.rglob("*.npy"))
+    found = run_experiment(STUDY, "eigenfunction_tasks", kept, settings).to_outcome()
+    assert found.values == expected.values
+    for name, array in expected.arrays.items():
+        assert np.array_equal(found.arrays[name], array), name

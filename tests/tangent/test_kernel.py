@@ -257,7 +257,9 @@ def test_the_trace_is_summed_over_single_logits_where_all_at_once_do_not_fit() -
     tensor = torch.from_numpy(inputs).double()
     many = []
     for budget in (GIB, 700 << 10):
-        extractors, _ = _planned(network, "trace", "auto", tensor, 9, torch.float64, budget)
+        extractors, _ = _planned(
+            network, "trace", "auto", tensor, 9, torch.float64, budget, 8 * 9 * 9
+        )
         many.append(len(extractors))
         found = empirical_ntk(network, inputs, of="trace", memory_budget=budget)
         np.testing.assert_allclose(found, expected, atol=1e-9 * np.abs(expected).max())
@@ -271,7 +273,9 @@ def test_colour_images_of_ten_classes_fit_the_default_budget(architecture: str) 
     """Few of 200 inputs pass more often than four times, though one budget does not hold all."""
     network = seeded({"architecture": architecture, "input_shape": [32, 32, 3], "classes": 10})
     inputs = torch.from_numpy(points(network, 200))
-    _, plan = _planned(network, "trace", "auto", inputs, 200, torch.float64, KERNEL_BYTES)
+    _, plan = _planned(
+        network, "trace", "auto", inputs, 200, torch.float64, KERNEL_BYTES, 8 * 200 * 200
+    )
     assert 4 * plan.tile * plan.held >= 200
 
 

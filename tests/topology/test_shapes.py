@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from math import comb
 
 import numpy as np
 import pytest
 
 from gengap.errors import GengapError
-from gengap.topology import Budget, affordable_diagrams, persistence_diagrams
+from gengap.topology import (
+    Budget,
+    affordable_diagrams,
+    correlation_dissimilarity,
+    persistence_diagrams,
+)
 from gengap.topology.budget import Cost, estimate
 
 
@@ -122,6 +129,38 @@ def test_the_estimate_is_near_a_count_of_all_triangles_and_tetrahedra() -> None:
         lune = np.flatnonzero(joined[i] & joined[j])
         tetrahedra += int(joined[np.ix_(lune, lune)].sum()) // 2
     assert estimate(matrix, 3, 0.4).simplices == pytest.approx(tetrahedra / 12, rel=0.15)
+
+
+H3 = """
+import sys, time, numpy as np
+from pathlib import Path
+from gengap.topology import correlation_dissimilarity, persistence_diagrams
+neurons = int(sys.argv[1])
+def resident(key):
+    text = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith(key))
+rng = np.random.default_rng(neurons)
+persistence_diagrams(correlation_dissimilarity(rng.standard_normal((12, 40))), 3)
+matrix = correlation_dissimilarity(rng.standard_normal((neurons, 1000)))
+Path("/proc/self/clear_refs").write_text("5")
+before, start = resident("VmRSS"), time.process_time()
+persistence_diagrams(matrix, 3)
+print(time.process_time() - start, resident("VmHWM") - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("neurons", [40, 70, pytest.param(100, marks=pytest.mark.slow)])
+def test_h3_of_independent_neurons_takes_no_more_than_its_estimate(neurons: int) -> None:
+    """They are the dearest correlation graphs: those of trained networks reduce far faster."""
+    command = [sys.executable, "-c", H3, str(neurons)]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    seconds, memory = map(float, run.stdout.split())
+    rng = np.random.default_rng(neurons)
+    rng.standard_normal((12, 40))
+    cost = estimate(correlation_dissimilarity(rng.standard_normal((neurons, 1000))), 3)
+    assert cost.seconds / 50 < seconds < cost.seconds
+    assert memory < 2**30 * cost.gibibytes
 
 
 @pytest.mark.parametrize("max_dim", [1, 2, 3])

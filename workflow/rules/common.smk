@@ -13,6 +13,7 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[
 sys.path.insert(0, str(ROOT / "src"))
 
 from gengap.errors import GengapError
+from gengap.names import OFFICIAL_DATASETS
 from gengap.planned_figures import FIGURES, figures_by_need
 from gengap.planning import paths, resources, starting, targets
 from gengap.planning.datasets import data_version

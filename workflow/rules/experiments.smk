@@ -1,7 +1,37 @@
 # The experiments of the studies that make their own networks and data: one job per run.
 
 
+# A local rule, since compute nodes of clusters often have no internet access: official data are
+# fetched, or found in data_dir, before the runs that read them.
+rule official_data:
+    output:
+        receipt="results/{study}/data/{dataset}.json",
+    log:
+        "results/{study}/logs/data/{dataset}.log",
+    benchmark:
+        "results/{study}/benchmarks/data/{dataset}.tsv"
+    wildcard_constraints:
+        study=one_of(plan.experiment_studies),
+        dataset=one_of(OFFICIAL_DATASETS),
+    localrule: True
+    conda:
+        "../../envs/networks.yaml"
+    threads: 1
+    resources:
+        mem_mb=look.memory(2000),
+        runtime=look.minutes(720),
+    params:
+        data_dir=plan.config["data_dir"],
+        code=look.code("official_data"),
+    message:
+        "{wildcards.study}: the files of {wildcards.dataset}"
+    script:
+        "../../scripts/official_data.py"
+
+
 rule experiment:
+    input:
+        look.official_data,
     output:
         outcome="results/{study}/runs/{experiment}/{run}.npz",
     log:
@@ -11,13 +41,13 @@ rule experiment:
     wildcard_constraints:
         study=one_of(plan.experiment_studies),
     group:
-        "training"
+        "experiments"
     conda:
         "../../envs/studies.yaml"
-    threads: 1
+    threads: look.experiment(lambda plan: plan.entry["threads"])
     resources:
-        mem_mb=look.memory_of(resources.memory_of_run, look.settings_of_run),
-        runtime=look.minutes(240),
+        mem_mb=look.memory_of_run,
+        runtime=look.minutes_of_run,
         gpu=look.gpus,
     params:
         module=look.experiment(lambda plan: plan.module),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gengap.errors import GengapError
+from gengap.names import OFFICIAL_DATASETS
 from gengap.planning.grid import grid_points
 from gengap.planning.networks import RECIPES, check_loss, check_nested
 from gengap.planning.settings import Settings
@@ -56,6 +57,11 @@ class ExperimentPlan:
     def files(self) -> list[str]:
         """The outcomes of the runs."""
         return [f"results/{self.study}/runs/{self.name}/{run}.npz" for run in range(len(self.runs))]
+
+    def official_data(self, number: int) -> list[str]:
+        """Return the names of the official datasets that a run reads."""
+        datasets = [value for value in self.run(number)[1].values() if isinstance(value, dict)]
+        return sorted({data["name"] for data in datasets if data.get("name") in OFFICIAL_DATASETS})
 
     def run(self, number: int) -> tuple[int, Settings]:
         """Return the place of one run among the seeds of its grid point, and its keywords.

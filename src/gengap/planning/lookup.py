@@ -74,6 +74,12 @@ class Lookup:
         """Look up the keywords of the run."""
         return self._run(wildcards)[1]
 
+    def official_data(self, wildcards: Wildcards) -> list[str]:
+        """Look up the receipts of the official datasets that the run reads."""
+        experiment = self.plan.experiment(wildcards.study, wildcards.experiment)
+        names = experiment.official_data(int(wildcards.run))
+        return [f"results/{wildcards.study}/data/{name}.json" for name in names]
+
     def networks(self, wildcards: Wildcards) -> list[int]:
         """Look up the positions of the shard's networks."""
         return self._task(wildcards).networks(int(wildcards.shard))
@@ -241,6 +247,18 @@ class Lookup:
         return lambda wildcards, attempt: (
             attempt * model(*(look(wildcards) for look in looked_up), self.device)
         )
+
+    def memory_of_run(self, wildcards: Wildcards, attempt: int) -> int:
+        """Give the request of megabytes of a run of an experiment."""
+        return attempt * resources.memory_of_run(*self._request(wildcards))
+
+    def minutes_of_run(self, wildcards: Wildcards, attempt: int) -> int:
+        """Give the request of minutes of a run of an experiment."""
+        return attempt * resources.minutes_of_run(*self._request(wildcards))
+
+    def _request(self, wildcards: Wildcards) -> tuple[ExperimentPlan, Settings, str]:
+        experiment = self.plan.experiment(wildcards.study, wildcards.experiment)
+        return experiment, self.settings_of_run(wildcards), self.device
 
     def memory_of_diagrams(self, wildcards: Wildcards, threads: int, attempt: int) -> int:
         """Give the request of the diagrams of a shard."""

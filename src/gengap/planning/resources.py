@@ -20,7 +20,8 @@ from typing import Any
 from gengap import limits
 from gengap.errors import GengapError
 from gengap.files import safetensors_header
-from gengap.planning import work
+from gengap.planning import kernels, work
+from gengap.planning.experiments import ExperimentPlan
 from gengap.planning.settings import Settings
 
 # The libraries' own, and data of a small task.
@@ -38,9 +39,11 @@ NETWORK = 2000
 MULTIPLICATIONS_PER_MINUTE = 60 * 2 * 10**10
 # What a GPU's libraries take of the machine's memory, beside it.
 GPU_LIBRARIES = 2000
-# Of a run of an experiment, besides its kernels or graphs; and the budget that is assumed for one.
+# Of a run of an experiment, besides its kernels or graphs; and the budgets that are assumed.
 RUN = 3000
-DEFAULT_GIB = 2
+GRAPH_GIB = 4
+KERNEL_GIB = 2
+RUN_MINUTES = 240
 # From so many neurons on, a draw's diagrams take long enough for threads to pay.
 THREADED_NEURONS = 1000
 THREADS = 4
@@ -285,23 +288,52 @@ def memory_of_checkpoints(files: Iterable[str], device: str) -> int:
     return memory(2 * NETWORK + 4 * largest // 1_000_000, device)
 
 
-def memory_of_run(settings: Mapping[str, Any], device: str) -> int:
+def memory_of_run(experiment: ExperimentPlan, settings: Mapping[str, Any], device: str) -> int:
     """Return megabytes of one run of a study's experiment.
 
     Args:
-        settings: keywords of the experiment; ``memory_gib`` is its budget of each kernel or graph,
-            ``dense_limit`` the most parameters whose whole Hessian is decomposed.
+        experiment: of the run.
+        settings: keywords of the run; ``memory_gib`` is its budget of a graph or of a kernel's
+            blocks, ``dense_limit`` the most parameters whose whole Hessian is decomposed.
         device: where networks are run.
 
     Returns:
-        3000 for the libraries, data and networks, and twice the budget, since one kernel is made
-        from another. Without a budget 4 GiB: two kernels of 2 or a graph's diagrams of 4, which are
-        the experiments' defaults. A whole Hessian takes
-        :data:`gengap.limits.DENSE_BYTES` for each pair of parameters.
+        The memory of the experiment's entry. Without it 3000 for the libraries, data and networks,
+        and the budget: a graph's, 4 GiB by default, or a
+        kernel's blocks', 2 by default, with the kernel and its eigenfunctions beside them, see
+        :mod:`gengap.planning.kernels`. A whole Hessian takes :data:`gengap.limits.DENSE_BYTES` for
+        each pair of parameters.
     """
-    budget = 2 * 1024 * settings.get("memory_gib", DEFAULT_GIB)
+    if experiment.entry["memory_gb"] is not None:
+        return memory(1000 * experiment.entry["memory_gb"], device)
+    if experiment.study == kernels.STUDY:
+        cost = kernels.cost_of_kernels(experiment.module, settings, on_gpu=gpus(device) > 0)
+        blocks = 1024 * settings.get("memory_gib", KERNEL_GIB)
+        return memory(RUN + blocks + cost.megabytes, device)
+    budget = 1024 * settings.get("memory_gib", GRAPH_GIB)
     whole = limits.DENSE_BYTES * settings.get("dense_limit", 0) ** 2 // 1_000_000
     return memory(RUN + max(budget, whole), device)
+
+
+def minutes_of_run(experiment: ExperimentPlan, settings: Mapping[str, Any], device: str) -> int:
+    """Return minutes of one run of a study's experiment.
+
+    Args:
+        experiment: of the run.
+        settings: keywords of the run.
+        device: where networks are run.
+
+    Returns:
+        The hours of the experiment's entry. Without them what the size of a tangent kernel says, or
+        four hours.
+    """
+    hours: float | None = experiment.entry["hours"]
+    if hours is not None:
+        return math.ceil(60 * hours)
+    if experiment.study == kernels.STUDY:
+        cost = kernels.cost_of_kernels(experiment.module, settings, on_gpu=gpus(device) > 0)
+        return cost.minutes(experiment.entry["threads"])
+    return RUN_MINUTES
 
 
 def minutes(one: int, more: int, networks: int) -> int:

@@ -2,9 +2,10 @@
 
 :func:`empirical_ntk` computes the kernel in blocks; :func:`kernel_operator` multiplies by it
 without forming it. :func:`eigenfunctions`, :func:`nystrom` and :func:`extend` decompose it;
-:func:`raw_alignment`, :func:`normalised_alignment` and :func:`centred_alignment` compare it with a
-target. :func:`train_linearised`, :func:`ridge_regression` and :func:`gradient_flow` train with it,
-and :class:`LinearisedNetwork` by its weights; :func:`anisotropy_directions` and
+:func:`gengap.threads.using_threads` spreads both over threads. :func:`raw_alignment`,
+:func:`normalised_alignment` and :func:`centred_alignment` compare a kernel with a target.
+:func:`train_linearised`, :func:`ridge_regression` and :func:`gradient_flow` train with it, and
+:class:`LinearisedNetwork` by its weights; :func:`anisotropy_directions` and
 :func:`separable_along` concern directions of the inputs.
 """
 
@@ -32,6 +33,7 @@ from gengap.tangent.eigenfunctions import (
     write_eigenfunctions,
 )
 from gengap.tangent.kernel import empirical_ntk, kernel_operator
+from gengap.tangent.kernel_file import remove_kernel
 from gengap.tangent.linearised import (
     HeldOut,
     LinearisedResult,
@@ -65,6 +67,7 @@ __all__ = [
     "raw_alignments",
     "read_directions",
     "read_eigenfunctions",
+    "remove_kernel",
     "ridge_regression",
     "scalar_outputs",
     "separable_along",

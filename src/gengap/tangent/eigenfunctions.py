@@ -17,17 +17,17 @@ from scipy.sparse.linalg import LinearOperator, eigsh, lobpcg
 from torch import nn
 
 from gengap.errors import GengapError
-from gengap.limits import KERNEL_BYTES
+from gengap.limits import KERNEL_BYTES, LANCZOS_BLOCK, MOST_EXACT
 from gengap.networks.differentiation import CountedParameters, input_array
 from gengap.tangent.kernel import Kernel, Method, empirical_ntk, kernel_operator, times
+from gengap.tangent.krylov import leading_eigenpairs
 from gengap.tangent.outputs import OutputSelection
 from gengap.tangent.storage import read_with_weights, write_with_weights
+from gengap.threads import over_blocks, slices
 
 Floats = NDArray[np.float64]
 Solver = Literal["auto", "exact", "lanczos", "lobpcg"]
 
-MOST_EXACT = 4000
-"""Largest number of points for which ``auto`` decomposes the whole matrix."""
 LOBPCG_ITERATIONS = 200
 LOBPCG_TOLERANCE = 1e-8
 LOWEST_TOLERANCE = 1e-6
@@ -86,17 +86,22 @@ def eigenfunctions(
     *,
     solver: Solver = "auto",
     rng: np.random.Generator | None = None,
+    folder: Path | None = None,
 ) -> Eigenfunctions:
     """Compute the leading eigenfunctions of a symmetric positive semi-definite kernel.
+
+    Products with a matrix go over the threads of :func:`gengap.threads.using_threads`.
 
     Args:
         kernel: (n, n), or an operator such as :func:`gengap.tangent.kernel_operator`.
         count: number of eigenfunctions, largest eigenvalues first; by default all (of a matrix).
-        solver: ``exact`` decomposes the matrix (LAPACK's syevr); ``lanczos`` (ARPACK's eigsh) and
-            ``lobpcg`` find the leading ones by products alone; ``auto`` is exact for a matrix of up
-            to 4000 points and ``lanczos`` otherwise. These two look for a negative eigenvalue
-            too; the products of an operator count as float32.
+        solver: ``exact`` decomposes the matrix (LAPACK's syevr); ``lanczos`` (with blocks, see
+            :mod:`gengap.tangent.krylov`) and ``lobpcg`` find the leading ones by products alone;
+            ``auto`` is exact for a matrix of up to 4000 points and ``lanczos`` otherwise. These two
+            look for a negative eigenvalue too; the products of an operator count as float32.
         rng: draws the starting vectors of ``lanczos`` and ``lobpcg``; only these need it.
+        folder: where ``lanczos`` keeps its basis, so that an interrupted call goes on from there
+            when it is repeated; None keeps it in memory.
 
     Returns:
         Eigenvalues, orthonormal eigenfunctions and their residuals.
@@ -121,7 +126,7 @@ def eigenfunctions(
     else:
         if rng is None:
             raise GengapError(f"The solver '{solver}' starts at random: give it an rng.")
-        values, functions = _leading(kernel, count, solver, rng)
+        values, functions = _leading(kernel, count, solver, rng, folder)
     functions = _signed(functions)
     return Eigenfunctions(np.maximum(values, 0.0), functions, _residuals(kernel, values, functions))
 
@@ -284,10 +289,10 @@ def _checked_size(kernel: Kernel | LinearOperator) -> int:
             f"A kernel of shape {list(shape)} has no eigenfunctions: give a square one."
         )
     if isinstance(kernel, np.ndarray):
-        if not np.isfinite(kernel).all():
+        rows = slices(len(kernel), ROWS)
+        if not all(over_blocks(lambda block: bool(np.isfinite(kernel[block]).all()), rows)):
             raise GengapError("The kernel holds NaN or infinity: look at the network's weights.")
         rounding = ROUNDING * np.finfo(kernel.dtype).eps * np.abs(np.diagonal(kernel)).max()
-        rows = (slice(start, start + ROWS) for start in range(0, len(kernel), ROWS))
         if any(np.abs(kernel[block] - kernel[:, block].T).max() > rounding for block in rows):
             raise GengapError(
                 "The kernel is not symmetric: give that of one set of points with itself."
@@ -308,19 +313,23 @@ def _exact(kernel: Kernel | LinearOperator, count: int) -> tuple[Floats, Floats]
 
 
 def _leading(
-    kernel: Kernel | LinearOperator, count: int, solver: Solver, rng: np.random.Generator
+    kernel: Kernel | LinearOperator,
+    count: int,
+    solver: Solver,
+    rng: np.random.Generator,
+    folder: Path | None,
 ) -> tuple[Floats, Floats]:
     size = kernel.shape[0]
     kind = np.float32 if isinstance(kernel, LinearOperator) else kernel.dtype
-    matrix: Any = LinearOperator(
-        kernel.shape, matvec=lambda vector: times(kernel, vector), dtype=np.float64
-    )
     if solver == "lobpcg":
         if 5 * count >= size:
             raise GengapError(
                 f"LOBPCG finds fewer than a fifth of all {size} eigenfunctions, not {count}: "
                 "choose the solver 'exact' or 'lanczos'."
             )
+        matrix: Any = LinearOperator(
+            kernel.shape, matvec=lambda vector: times(kernel, vector), dtype=np.float64
+        )
         start = rng.standard_normal((size, count))
         scale = float(np.linalg.norm(matrix @ start[:, 0]) / np.linalg.norm(start[:, 0]))
         values, functions = lobpcg(
@@ -332,13 +341,16 @@ def _leading(
                 f"Lanczos finds fewer than all {size} eigenfunctions, not {count}: "
                 "choose the solver 'exact'."
             )
-        first: Any = rng.standard_normal(size)
-        values, functions = eigsh(matrix, count, v0=first)
+        values, functions = leading_eigenpairs(
+            lambda vectors: times(kernel, vectors), size, count, rng, folder
+        )
     else:
         raise GengapError(f"Unknown solver {solver!r}: choose one of auto, exact, lanczos, lobpcg.")
     check_positive(np.append(values, _lowest(kernel, np.abs(values).max(), rng)), size, kind)
     order = np.argsort(values)[::-1]
-    return values[order], np.asarray(functions[:, order], dtype=np.float64)
+    if not np.array_equal(order, np.arange(count)):
+        values, functions = values[order], functions[:, order]
+    return values, np.asarray(functions, dtype=np.float64)
 
 
 def _lowest(kernel: Kernel | LinearOperator, largest: float, rng: np.random.Generator) -> float:
@@ -356,12 +368,20 @@ def _lowest(kernel: Kernel | LinearOperator, largest: float, rng: np.random.Gene
 
 
 def _signed(functions: Floats) -> Floats:
-    """Make each column's entry of largest magnitude positive, so that signs are reproducible."""
-    largest = np.abs(functions).argmax(0)
-    signed: Floats = functions * np.sign(functions[largest, np.arange(functions.shape[1])])
-    return signed
+    """Make each column's entry of largest magnitude positive, in place; signs are reproducible."""
+    largest = np.concatenate(
+        [
+            np.abs(functions[:, columns]).argmax(0)
+            for columns in slices(functions.shape[1], LANCZOS_BLOCK)
+        ]
+    )
+    functions *= np.sign(functions[largest, np.arange(functions.shape[1])])
+    return functions
 
 
 def _residuals(kernel: Kernel | LinearOperator, values: Floats, functions: Floats) -> Floats:
-    errors: Floats = np.linalg.norm(times(kernel, functions) - functions * values, axis=0)
+    errors = np.empty(len(values))
+    for columns in slices(len(values), LANCZOS_BLOCK):
+        part = functions[:, columns]
+        errors[columns] = np.linalg.norm(times(kernel, part) - part * values[columns], axis=0)
     return errors

@@ -6,8 +6,13 @@ for the logits, in eval mode, over the trainable parameters (or all, see ``param
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+import functools
+import queue
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -35,6 +40,7 @@ from gengap.tangent.features import (
     structured,
     supports,
 )
+from gengap.tangent.kernel_file import KernelFile
 from gengap.tangent.outputs import (
     BATCH,
     OutputSelection,
@@ -45,12 +51,18 @@ from gengap.tangent.outputs import (
     parameters_of,
     select_outputs,
 )
+from gengap.threads import over_blocks, slices, threads_in_use
 
 Kernel = NDArray[np.floating]
 Method = Literal["auto", "structured", "jacobian"]
 
 LARGEST_TILE = 128
 """Most inputs whose gradients are computed together."""
+STRIP = 8
+"""Tiles of rows after which the blocks of a kernel's file are said to be finished.
+
+A strip of 1024 rows and its mirror image of 1024 columns fill whole pages of the file.
+"""
 WORKING_SHARE = 0.25
 """Fraction of the memory besides the kernel for computing a tile; held rows get the rest."""
 
@@ -65,11 +77,13 @@ def empirical_ntk(
     double: bool = False,
     memory_budget: int = KERNEL_BYTES,
     parameters: CountedParameters = "trainable",
+    file: Path | None = None,
 ) -> Kernel:
     """Compute the empirical tangent kernel between two sets of inputs.
 
     The gradients of each tile of rows are computed once and held as far as the budget allows.
     Otherwise the columns are computed again. Without ``x2`` only the upper triangle is computed.
+    Blocks are computed over the threads of :func:`gengap.threads.using_threads`.
 
     Args:
         network: a network in eval mode; weights of half precision are taken as float32.
@@ -86,14 +100,19 @@ def empirical_ntk(
             trace is summed logit by logit if all at once would not fit.
         parameters: ``trainable`` leaves out parameters without ``requires_grad``, unless no
             parameter has it; ``all`` takes them too.
+        file: an ``.npy`` in which the kernel is kept instead of memory, with its finished blocks
+            in ``<name>.blocks.npy`` beside it. An interrupted call goes on from there when it is
+            repeated, with the same bytes at its end. The file's name must tell one network and one
+            set of inputs from others. The budget is then that of the intermediate arrays alone.
 
     Returns:
-        (n1, n2) in the type of the weights, or float64; without ``x2`` exactly symmetric.
+        (n1, n2) in the type of the weights, or float64; without ``x2`` exactly symmetric. With
+        ``file`` it is mapped from there; what is written into it does not reach the file.
 
     Raises:
         GengapError: dropout or batch normalisation is in train mode, the network's output is not
             what ``of`` needs, the inputs do not fit it, a structured form is asked for and there is
-            none, or the budget is too small.
+            none, the budget is too small, or the file cannot be written.
     """
     network = full_precision(network)
     check_network(network)
@@ -101,15 +120,25 @@ def empirical_ntk(
     second = None if x2 is None else inputs_tensor(network, x2)
     kind = torch.float64 if double else weight_type(network)
     columns = first if second is None else second
+    in_memory = 0 if file else len(first) * len(columns) * kind.itemsize
     with counting(network, parameters):
-        extractors, plan = _planned(network, of, method, first, len(columns), kind, memory_budget)
-        kernel = torch.zeros(len(first), len(columns), dtype=kind, device=first.device)
-        for features in extractors:
-            if second is None:
-                _add_symmetric(kernel, features, first, plan)
-            else:
-                _add_rectangular(kernel, features, first, second, plan)
-    return kernel.numpy(force=True)
+        extractors, plan = _planned(
+            network, of, method, first, len(columns), kind, memory_budget, in_memory
+        )
+        if file is None:
+            kernel = torch.zeros(len(first), len(columns), dtype=kind, device=first.device)
+            _add(_Blocks(kernel, None), network, extractors, first, second, plan)
+            return kernel.numpy(force=True)
+        if len(extractors) > 1:
+            raise GengapError(
+                "The kernel of a file is that of all logits at once, which needs a larger "
+                f"memory_budget than {memory_budget / GIB:.3g} GiB: raise it."
+            )
+        shape = len(first), len(columns)
+        kept = KernelFile(file, shape, str(kind).removeprefix("torch."), plan.tile)
+        if not kept.done.all():
+            _add(_Blocks(kept.writable(), kept), network, extractors, first, second, plan)
+    return kept.read()
 
 
 def kernel_operator(
@@ -171,12 +200,13 @@ def times(kernel: Kernel | LinearOperator, vectors: np.ndarray) -> NDArray[np.fl
     exact = vectors.astype(np.float64)
     if isinstance(kernel, LinearOperator):
         return np.asarray(kernel @ exact, dtype=np.float64)
-    rows = max(1, LARGEST_PRODUCT // kernel.shape[1])
-    blocks = [
-        kernel[start : start + rows].astype(np.float64) @ exact
-        for start in range(0, len(kernel), rows)
-    ]
-    return np.concatenate(blocks)
+    result = np.empty((len(kernel), *exact.shape[1:]))
+
+    def multiply(rows: slice) -> None:
+        result[rows] = kernel[rows].astype(np.float64) @ exact
+
+    over_blocks(multiply, slices(len(kernel), max(1, LARGEST_PRODUCT // kernel.shape[1])))
+    return result
 
 
 def jacobian_product(
@@ -275,6 +305,10 @@ def transposed_jacobian_product(
     return total
 
 
+_Form = Callable[[nn.Module], Extractor]
+"""What makes the extractor of some outputs' features from a network."""
+
+
 def _form(network: nn.Module, method: Method, inputs: Tensor) -> Callable[..., Extractor]:
     if method == "jacobian":
         return jacobian
@@ -297,39 +331,38 @@ def _planned(
     columns: int,
     kind: torch.dtype,
     budget: int,
-) -> tuple[list[Extractor], _Plan]:
+    in_memory: int,
+) -> tuple[list[_Form], _Plan]:
     """Plan which features' kernels are summed, and how they are blocked.
 
     The trace takes all logits at once, which saves forward passes, if the features of all rows fit
-    the budget. Otherwise it takes them one by one.
+    the budget. Otherwise it takes them one by one. Of the budget the kernel has ``in_memory``.
 
     Returns:
-        The extractor of each kernel, and their common blocks.
+        For each kernel what makes its extractor from a network, and their common blocks.
 
     Raises:
         GengapError: the budget is too small.
     """
     form = _form(network, method, inputs)
 
-    def plan(of: OutputSelection) -> tuple[Extractor, _Plan | None, int]:
-        features = form(network, of)
-        probe = _probe(network, of, features, inputs[:1])
-        return features, *_plan(len(inputs), columns, probe, kind, budget)
+    def plan(of: OutputSelection) -> tuple[_Plan | None, int]:
+        probe = _probe(network, of, form(network, of), inputs[:1])
+        return _plan(len(inputs), columns, probe, kind, budget, in_memory)
 
-    features, blocks, needed = plan(of)
-    extractors = [features]
+    blocks, needed = plan(of)
+    selections = [of]
     if of == "trace" and (blocks is None or blocks.tile * blocks.held < len(inputs)):
-        _, blocks, needed = plan(0)
+        blocks, needed = plan(0)
         with torch.no_grad():
-            outputs = logits(network, inputs[:1]).shape[1]
-        extractors = [form(network, output) for output in range(outputs)]
+            selections = list(range(logits(network, inputs[:1]).shape[1]))
     if blocks is None:
         raise GengapError(
             f"The kernel of {len(inputs)} x {columns} inputs needs a memory_budget of at least "
             f"{needed / GIB:.3g} GiB, but it is {budget / GIB:.3g} GiB: raise it, take fewer "
             "inputs, or use gengap.tangent.kernel_operator, which never forms the kernel."
         )
-    return extractors, blocks
+    return [functools.partial(form, of=selection) for selection in selections], blocks
 
 
 @dataclass(frozen=True)
@@ -349,10 +382,17 @@ class _Probe:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Number of inputs in a tile, and of tiles of rows that are held."""
+    """How a kernel is blocked.
+
+    Attributes:
+        tile: number of inputs in a tile, whatever the number of threads.
+        held: number of tiles of rows that are held.
+        threads: that compute tiles at a time.
+    """
 
     tile: int
     held: int
+    threads: int = 1
 
 
 def _probe(network: nn.Module, of: OutputSelection, features: Extractor, example: Tensor) -> _Probe:
@@ -381,16 +421,17 @@ def _probe(network: nn.Module, of: OutputSelection, features: Extractor, example
 
 
 def _plan(
-    n1: int, n2: int, probe: _Probe, kind: torch.dtype, budget: int
+    n1: int, n2: int, probe: _Probe, kind: torch.dtype, budget: int, kernel: int
 ) -> tuple[_Plan | None, int]:
     """Choose tiles that leave most of the budget for held rows, and as many of these as it allows.
+
+    The threads beyond the first one share that part of the budget which computing may take.
 
     Returns:
         The plan, or None if not even single inputs fit beside the kernel; and the bytes of the
         smallest plan.
     """
     item = kind.itemsize
-    kernel = n1 * n2 * item
     # Features that are summed in another type are copied layer by layer, of rows and of columns.
     copies = 0 if kind == probe.kind else 2 * probe.largest * item
 
@@ -404,59 +445,173 @@ def _plan(
     tile = min(LARGEST_TILE, max(n1, n2))
     while tile > 1 and working(tile) > WORKING_SHARE * (budget - kernel):
         tile = tile // 2
-    held = (budget - kernel - working(tile)) // (tile * row)
+    threads = max(1, min(threads_in_use(), int(WORKING_SHARE * (budget - kernel) / working(tile))))
+    held = (budget - kernel - threads * working(tile)) // (tile * row)
     needed = kernel + working(1) + row
-    return (_Plan(tile, int(held)) if held >= 1 else None), needed
+    return (_Plan(tile, int(held), threads) if held >= 1 else None), needed
 
 
-def _add_symmetric(kernel: Tensor, tile: Extractor, inputs: Tensor, plan: _Plan) -> None:
-    places = _places(len(inputs), plan.tile)
-    for first in range(0, len(places), plan.held):
-        last = first + plan.held
-        _add_symmetric_rows(kernel, tile, inputs, places[first:last], places[last:])
+@dataclass(frozen=True)
+class _Blocks:
+    """A kernel (n1, n2) whose blocks are added, and the file that it is in, if any."""
+
+    kernel: Tensor
+    file: KernelFile | None
+
+    def add(self, rows: slice, columns: slice, block: Tensor, *, mirrored: bool) -> None:
+        """Add a block, and its mirror image; a file's block is set, since it may be half there."""
+        if self.file:
+            self.kernel[rows, columns] = block
+        else:
+            self.kernel[rows, columns] += block
+        if mirrored and rows != columns:
+            self.kernel[columns, rows] = self.kernel[rows, columns].T
+
+    def is_done(self, row: int, column: int) -> bool:
+        """Tell whether the block of these tiles is finished in the file."""
+        return self.file is not None and bool(self.file.done[row, column])
+
+    def finish(self, rows: Iterable[int], columns: Iterable[int], *, mirrored: bool) -> None:
+        """Mark blocks as finished once they are in the file."""
+        if self.file:
+            self.file.finish(list(rows), list(columns), mirrored=mirrored)
+
+
+@contextmanager
+def _extracting(
+    form: _Form, network: nn.Module, plan: _Plan, device: torch.device
+) -> Iterator[tuple[Extractor, int]]:
+    """Make an extractor that several threads may call, since each call has a network of its own.
+
+    Yields:
+        The extractor, and the number of threads.
+    """
+    threads = plan.threads if device.type == "cpu" else 1
+    free: queue.SimpleQueue[Extractor] = queue.SimpleQueue()
+    free.put(form(network))
+    for _ in range(threads - 1):
+        free.put(form(copy.deepcopy(network)))
+
+    def features(inputs: Tensor) -> Features:
+        extractor = free.get()
+        try:
+            return extractor(inputs)
+        finally:
+            free.put(extractor)
+
+    yield features, threads
+
+
+def _add(
+    blocks: _Blocks,
+    network: nn.Module,
+    forms: list[_Form],
+    first: Tensor,
+    second: Tensor | None,
+    plan: _Plan,
+) -> None:
+    """Add the kernels of all forms to the blocks that are not finished."""
+    for form in forms:
+        with _extracting(form, network, plan, first.device) as (extractor, threads):
+            rows = slices(len(first), plan.tile)
+            for start in range(0, len(rows), plan.held):
+                held = range(start, min(start + plan.held, len(rows)))
+                if second is None:
+                    _add_symmetric_rows(blocks, extractor, first, rows, held, threads)
+                else:
+                    places = slices(len(second), plan.tile)
+                    features = _Held(extractor, first, rows, held, threads)
+                    columns = range(len(places))
+                    _add_against(blocks, features, second, places, columns, mirrored=False)
+
+
+class _Held:
+    """The features of some tiles of rows, computed when they are first needed.
+
+    Attributes:
+        extractor: of features.
+        places: all tiles of rows.
+        tiles: the numbers of those that are held.
+        threads: that compute tiles at a time.
+    """
+
+    def __init__(
+        self,
+        extractor: Extractor,
+        inputs: Tensor,
+        places: list[slice],
+        tiles: range,
+        threads: int,
+    ) -> None:
+        self.extractor, self.places, self.tiles = extractor, places, tiles
+        self.threads = threads
+        self._inputs = inputs
+
+    @functools.cached_property
+    def features(self) -> list[Features]:
+        """The features of the tiles."""
+        inputs = [self._inputs[self.places[tile]] for tile in self.tiles]
+        return over_blocks(self.extractor, inputs, self.threads)
 
 
 def _add_symmetric_rows(
-    kernel: Tensor, tile: Extractor, inputs: Tensor, held: list[slice], later: list[slice]
+    blocks: _Blocks,
+    extractor: Extractor,
+    inputs: Tensor,
+    places: list[slice],
+    held: range,
+    threads: int,
 ) -> None:
     """Add the blocks of some tiles of rows from the diagonal on, and their mirror images."""
+    rows = _Held(extractor, inputs, places, held, threads)
 
-    def add(rows: slice, columns: slice, block: Tensor) -> None:
-        kernel[rows, columns] += block
-        kernel[columns, rows] += block.T
+    def add(pair: tuple[int, int]) -> None:
+        row, column = pair
+        first, second = rows.features[row - held.start], rows.features[column - held.start]
+        block = product(first, second, blocks.kernel.dtype)
+        if row == column:
+            block = block.triu() + block.triu(1).T
+        blocks.add(places[row], places[column], block, mirrored=True)
 
-    rows = [tile(inputs[place]) for place in held]
-    for index, place in enumerate(held):
-        block = product(rows[index], rows[index], kernel.dtype)
-        kernel[place, place] += block.triu() + block.triu(1).T
-        for other in range(index + 1, len(held)):
-            add(place, held[other], product(rows[index], rows[other], kernel.dtype))
-    for columns in later:
-        for place, block in _against(rows, held, tile(inputs[columns]), kernel.dtype):
-            add(place, columns, block)
+    for strip in slices(len(held), STRIP):
+        pairs = [
+            (row, column)
+            for row in held[strip]
+            for column in range(row, held.stop)
+            if not blocks.is_done(row, column)
+        ]
+        if pairs:
+            _ = rows.features  # before the threads ask for them
+            over_blocks(add, pairs, threads)
+            blocks.finish(held[strip], range(held[strip].start, held.stop), mirrored=True)
+    later = range(held.stop, len(places))
+    _add_against(blocks, rows, inputs, places, later, mirrored=True)
 
 
-def _add_rectangular(
-    kernel: Tensor, tile: Extractor, first: Tensor, second: Tensor, plan: _Plan
+def _add_against(
+    blocks: _Blocks,
+    rows: _Held,
+    inputs: Tensor,
+    places: list[slice],
+    columns: range,
+    *,
+    mirrored: bool,
 ) -> None:
-    places = _places(len(first), plan.tile)
-    for start in range(0, len(places), plan.held):
-        held = places[start : start + plan.held]
-        rows = [tile(first[place]) for place in held]
-        for columns in _places(len(second), plan.tile):
-            for place, block in _against(rows, held, tile(second[columns]), kernel.dtype):
-                kernel[place, columns] += block
+    """Add the blocks of held rows with tiles of columns, each computed for them and then freed."""
 
+    def add(column: int) -> None:
+        passing = rows.extractor(inputs[places[column]])
+        for row, features in zip(rows.tiles, rows.features, strict=True):
+            block = product(features, passing, blocks.kernel.dtype)
+            blocks.add(rows.places[row], places[column], block, mirrored=mirrored)
 
-def _against(
-    rows: list[Features], held: list[slice], passing: Features, kind: torch.dtype
-) -> list[tuple[slice, Tensor]]:
-    """Multiply held tiles by one that is computed now and freed before the next one."""
-    return [
-        (place, product(features, passing, kind))
-        for place, features in zip(held, rows, strict=True)
-    ]
-
-
-def _places(count: int, size: int) -> list[slice]:
-    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+    for strip in slices(len(columns), STRIP * max(1, rows.threads)):
+        unfinished = [
+            column
+            for column in columns[strip]
+            if not all(blocks.is_done(row, column) for row in rows.tiles)
+        ]
+        if unfinished:
+            _ = rows.features  # before the threads ask for them
+            over_blocks(add, unfinished, rows.threads)
+            blocks.finish(rows.tiles, unfinished, mirrored=mirrored)

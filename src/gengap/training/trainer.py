@@ -107,8 +107,9 @@ def train(
         on_epoch: called with each new row of the history, e.g. to show progress.
         resume_from: a folder that holds the whole state of training, as it was at the last snapshot
             or up to :data:`STATE_SECONDS` before now. After an interruption the same call resumes
-            from there, and returns the same result to the byte. States of other trainings in the
-            folder are left alone. The caller removes the folder when the result is safe.
+            from there, and returns the same result to the byte; ``on_epoch`` is called for new
+            epochs alone. States of other trainings in the folder are left alone. The caller removes
+            the folder when the result is safe.
 
     Returns:
         Weights, history and snapshots.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -23,12 +25,12 @@ from gengap.networks import (
     weights_of,
 )
 from gengap.studies.context import Context
+from gengap.studies.ortizjimenez2021.reuse import passing_kernel
 from gengap.studies.outcomes import Floats, Integers, RunT, group_runs, setting, varying_settings
 from gengap.studies.solving import recipe_for, solve
 from gengap.tangent import (
     HeldOut,
     LinearisedNetwork,
-    empirical_ntk,
     scalar_outputs,
     train_linearised,
 )
@@ -318,8 +320,9 @@ def train_linearisation(
 
     The kernel is that of the n training and m test inputs, in this order, with the training inputs:
     (n + m, n), or more columns. The outputs are those at all inputs before training, (n + m,): the
-    network's, or zeros. The network has the weights at which it is linearised; an optimiser without
-    a dual form needs it, with the root of the factor by which the kernel is its own.
+    network's, or zeros. The network has the weights at which it is linearised, for an optimiser
+    without a dual form. The linearisation is that of ``scale`` times the network, whose kernel is
+    ``scale**2`` times the given one.
 
     Returns:
         The curve (epochs, 4) with the columns :data:`COLUMNS`.
@@ -327,11 +330,13 @@ def train_linearisation(
     count = len(data.train.labels)
     recipe = recipe_for(context, training.recipe(), purpose)
     if training.optimiser == "sgd":
+        # A kernel times a factor is trained on as the kernel itself at as many times the rate, up
+        # to the factor of the coefficients, and need not be copied.
         result = train_linearised(
             kernel[:count, :count],
             outputs[:count],
             data.train.labels,
-            recipe,
+            dataclasses.replace(recipe, learning_rate=recipe.learning_rate * scale**2),
             held=HeldOut(kernel[count:, :count], outputs[count:], data.test.labels),
         )
         return np.array([[row[column] for column in COLUMNS] for row in result.history])
@@ -346,7 +351,8 @@ def train_linearisation(
     return np.array(curve)
 
 
-def train_both(
+@contextmanager
+def both_trained(
     context: Context,
     network: Network,
     data: Dataset,
@@ -354,16 +360,21 @@ def train_both(
     purpose: str,
     *,
     memory_budget: int,
-) -> tuple[Learnt, Floats, NDArray[np.floating]]:
+) -> Iterator[tuple[Learnt, Floats, NDArray[np.floating]]]:
     """Train a network in place on two classes, and its linearisation at the initial weights.
 
-    Returns:
+    Yields:
         What the network learnt; the curve (epochs, 4) of the linearisation; and the initial kernel
-        of the n training and m test inputs with the training inputs, (n + m, n).
+        of the n training and m test inputs with the training inputs, (n + m, n), which is there
+        while the block lasts.
     """
     inputs = np.concatenate([data.train.inputs, data.test.inputs])
-    kernel = empirical_ntk(network, inputs, data.train.inputs, memory_budget=memory_budget)
-    outputs = scalar_outputs(network, inputs)
-    linear = train_linearisation(context, kernel, outputs, data, training, purpose, network=network)
-    learnt = train_network(context, network, data, training, purpose, weights_of(network))
-    return learnt, linear, kernel
+    with passing_kernel(
+        context, network, inputs, data.train.inputs, memory_budget=memory_budget
+    ) as kernel:
+        outputs = scalar_outputs(network, inputs)
+        linear = train_linearisation(
+            context, kernel, outputs, data, training, purpose, network=network
+        )
+        start = weights_of(network)
+        yield train_network(context, network, data, training, purpose, start), linear, kernel

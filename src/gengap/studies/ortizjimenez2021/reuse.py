@@ -8,7 +8,10 @@ run takes those of another seed, network or dataset.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +24,11 @@ from gengap.studies.context import Context
 from gengap.tangent import (
     Directions,
     Eigenfunctions,
+    eigenfunctions,
     empirical_ntk,
     read_directions,
     read_eigenfunctions,
+    remove_kernel,
     write_directions,
     write_eigenfunctions,
 )
@@ -52,19 +57,59 @@ def kernel_of(
 ) -> NDArray[np.floating]:
     """Return the tangent kernel (n, n) of inputs: read where a file has it, else computed.
 
-    It is written where the run was asked for ``kernels``.
+    A run that keeps its state has the kernel in a file there, on which it goes on after an
+    interruption, and maps it into memory. It is written besides where the run was asked for
+    ``kernels``.
     """
-    name = f"kernel-{digest_of(network, inputs)}.npy"
+    name = _kernel_name(network, inputs)
     path = _found(reuse, name)
-    kernel = (
-        np.load(path, allow_pickle=False)
-        if path
-        else empirical_ntk(network, inputs, memory_budget=memory_budget)
-    )
+    if path:
+        kernel = np.load(path, mmap_mode="c", allow_pickle=False)
+    else:
+        file = context.resume_from and context.resume_from / name
+        kernel = empirical_ntk(network, inputs, memory_budget=memory_budget, file=file)
     if context.files is not None and "kernels" in context.files.kinds:
-        with writing(context.files.folder / name) as part, part.open("wb") as file:
-            np.save(file, kernel, allow_pickle=False)
+        with writing(context.files.folder / name) as part, part.open("wb") as saved:
+            np.save(saved, kernel, allow_pickle=False)
     return np.asarray(kernel)
+
+
+@contextlib.contextmanager
+def passing_kernel(
+    context: Context,
+    network: Network,
+    inputs: NDArray[np.float32],
+    columns: NDArray[np.float32] | None = None,
+    *,
+    memory_budget: int,
+) -> Iterator[NDArray[np.floating]]:
+    """Compute a tangent kernel that is needed inside a block alone.
+
+    Where the run keeps its state, the kernel is in a file there until the block ends.
+
+    Args:
+        context: of the run.
+        network: in eval mode.
+        inputs: (n, *input_shape).
+        columns: (m, *input_shape); without them, ``inputs``.
+        memory_budget: bytes, as for :func:`gengap.tangent.empirical_ntk`.
+
+    Yields:
+        The kernel, (n, n) or (n, m).
+    """
+    if context.resume_from is None:
+        yield empirical_ntk(network, inputs, columns, memory_budget=memory_budget)
+        return
+    file = context.resume_from / _kernel_name(network, inputs, columns)
+    yield empirical_ntk(network, inputs, columns, memory_budget=memory_budget, file=file)
+    remove_kernel(file)
+
+
+def _kernel_name(
+    network: Network, inputs: NDArray[np.float32], columns: NDArray[np.float32] | None = None
+) -> str:
+    words = () if columns is None else (hashlib.sha256(columns.tobytes()).hexdigest(),)
+    return f"kernel-{digest_of(network, inputs, *words)}.npy"
 
 
 def read_saved_eigenfunctions(
@@ -92,6 +137,23 @@ def write_saved_eigenfunctions(
     if context.files is not None and "eigenfunctions" in context.files.kinds:
         name = f"eigenfunctions-{digest_of(network, inputs, *words)}.safetensors"
         write_eigenfunctions(eigen, context.files.folder / name, network=network)
+
+
+def leading_eigenfunctions(
+    context: Context,
+    kernel: NDArray[np.floating],
+    count: int,
+    rng: np.random.Generator,
+) -> Eigenfunctions:
+    """Decompose a kernel; a run that keeps its state does it once, and goes on after a kill."""
+    if context.resume_from is None:
+        return eigenfunctions(kernel, count, rng=rng)
+    path = context.resume_from / "eigenfunctions.safetensors"
+    if not path.is_file():
+        basis = context.resume_from / "basis"
+        write_eigenfunctions(eigenfunctions(kernel, count, rng=rng, folder=basis), path)
+        shutil.rmtree(basis, ignore_errors=True)
+    return read_eigenfunctions(path)[0]
 
 
 def read_saved_directions(network: Network, reuse: str | None, *words: object) -> Directions | None:

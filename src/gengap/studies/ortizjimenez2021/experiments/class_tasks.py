@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,11 +15,12 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     TRAINING,
     NetworkSettings,
     TrainingSettings,
+    both_trained,
     initial_network,
-    train_both,
 )
+from gengap.studies.ortizjimenez2021.reuse import passing_kernel
 from gengap.studies.outcomes import ExperimentResult, Floats, Run
-from gengap.tangent import empirical_ntk, normalised_alignment, signs
+from gengap.tangent import normalised_alignment, signs
 
 GROUPS = {
     "halves": [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]],
@@ -78,20 +80,27 @@ def run(context: Context, settings: Settings) -> Result:
     network = initial_network(context, settings.network, data.input_shape, training.initialisation)
     budget = int(settings.memory_gib * GIB)
     tested = data.test.inputs
-    test_kernel = empirical_ntk(network, tested, memory_budget=budget)
-    learnt, linear, kernel = train_both(
-        context, network, data, training, PURPOSE, memory_budget=budget
-    )
-    trained = empirical_ntk(network, data.train.inputs, memory_budget=budget)
-    test_trained = empirical_ntk(network, tested, memory_budget=budget)
+    kernel_of_part = functools.partial(passing_kernel, context, network, memory_budget=budget)
     target, test_target = signs(data.train.labels), signs(data.test.labels)
+    with kernel_of_part(tested) as test_kernel:
+        test_alignment_before = normalised_alignment(test_kernel, test_target)
+    with both_trained(context, network, data, training, PURPOSE, memory_budget=budget) as (
+        learnt,
+        linear,
+        kernel,
+    ):
+        alignment_before = normalised_alignment(kernel[: len(target)], target)
+    with kernel_of_part(data.train.inputs) as trained:
+        alignment_after = normalised_alignment(trained, target)
+    with kernel_of_part(tested) as test_trained:
+        test_alignment_after = normalised_alignment(test_trained, test_target)
     fraction = float(data.test.labels.mean())
     return Result(
-        alignment_before=normalised_alignment(kernel[: len(target)], target),
-        alignment_after=normalised_alignment(trained, target),
+        alignment_before=alignment_before,
+        alignment_after=alignment_after,
         majority=max(fraction, 1 - fraction),
         curves=np.array([[learnt.curve, linear]]),
-        test_alignment_before=normalised_alignment(test_kernel, test_target),
-        test_alignment_after=normalised_alignment(test_trained, test_target),
+        test_alignment_before=test_alignment_before,
+        test_alignment_after=test_alignment_after,
         norms=learnt.norms[None],
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +20,8 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     TRAINING,
     NetworkSettings,
     TrainingSettings,
+    both_trained,
     initial_network,
-    train_both,
 )
 from gengap.studies.ortizjimenez2021.reuse import read_saved_directions, write_saved_directions
 from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Run
@@ -127,25 +129,28 @@ def run(context: Context, settings: Settings) -> Result:
             f"indices name the direction {outside[0]}, but {len(anisotropy.values)} were computed: "
             f"choose from 0 to {len(anisotropy.values) - 1}."
         )
-    curves, norms = [], []
-    for index in settings.indices:
-        task = _task(context, settings.points, anisotropy.directions[index], index)
-        learnt, linear, _ = train_both(
+
+    def learn(index: int) -> dict[str, NDArray[Any]]:
+        with both_trained(
             context,
             _initial_network(context, settings),
-            task,
+            _task(context, settings.points, anisotropy.directions[index], index),
             settings.training,
             f"direction {index}",
             memory_budget=_budget(settings),
-        )
-        curves.append([learnt.curve, linear])
-        norms.append(learnt.norms)
+        ) as (learnt, linear, _):
+            return {"curves": np.array([learnt.curve, linear]), "norms": learnt.norms}
+
+    tasks = [
+        context.kept(f"direction_{index}", functools.partial(learn, index))
+        for index in settings.indices
+    ]
     return Result(
         anisotropy.values,
         anisotropy.directions.astype(np.float32),
         weights,
-        np.array(curves),
-        np.array(norms),
+        np.array([task["curves"] for task in tasks]),
+        np.array([task["norms"] for task in tasks]),
     )
 
 

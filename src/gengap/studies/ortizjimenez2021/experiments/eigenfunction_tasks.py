@@ -7,6 +7,7 @@ chosen eigenfunction is a task for the network and for its linearisation.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -31,14 +32,14 @@ from gengap.studies.ortizjimenez2021.models_compared import (
 )
 from gengap.studies.ortizjimenez2021.reuse import (
     kernel_of,
+    leading_eigenfunctions,
+    passing_kernel,
     read_saved_eigenfunctions,
     write_saved_eigenfunctions,
 )
 from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.tangent import (
     Eigenfunctions,
-    eigenfunctions,
-    empirical_ntk,
     extend,
     normalised_alignment,
     nystrom,
@@ -157,20 +158,37 @@ def run(context: Context, settings: Settings) -> Result:
         )
         return train_network(context, network, task, training, purpose, start), linear
 
-    curves, norms, alignments, profiles, parts, profile_parts = [], [], [], [], [], []
-    for index, task_labels in zip(settings.indices, labels, strict=True):
+    def learn_eigenfunction(index: int, task_labels: Integers) -> dict[str, NDArray[Any]]:
         learnt, linear = learn(task_labels, f"eigenfunction {index}")
-        curves.append([learnt.curve, linear])
-        norms.append(learnt.norms)
-        trained = empirical_ntk(network, inputs, memory_budget=budget)
-        alignments.append(normalised_alignment(trained, signs(task_labels)))
-        profiles.append(_profile(trained, saved))
-        parts.append(_parts(trained, signs(task_labels), count))
-        profile_parts.append(_profile_parts(trained, saved, count))
+        target = signs(task_labels)
+        with passing_kernel(context, network, inputs, memory_budget=budget) as trained:
+            return {
+                "curves": np.array([learnt.curve, linear]),
+                "norms": learnt.norms,
+                "alignment": np.array(normalised_alignment(trained, target)),
+                "profile": _profile(trained, saved),
+                "parts": np.array(_parts(trained, target, count)),
+                "profile_parts": _profile_parts(trained, saved, count),
+            }
+
+    def learn_groups(groups: Sequence[Sequence[int]]) -> dict[str, NDArray[Any]]:
+        learnt, linear = learn(_grouped_labels(data, groups), PURPOSE)
+        return {"curves": np.array([[learnt.curve, linear]])}
+
+    learnt = [
+        context.kept(
+            f"eigenfunction_{index}", functools.partial(learn_eigenfunction, index, task_labels)
+        )
+        for index, task_labels in zip(settings.indices, labels, strict=True)
+    ]
     baseline = None
     if settings.baseline is not None:
-        learnt, linear = learn(_grouped_labels(data, GROUPS[settings.baseline]), PURPOSE)
-        baseline = np.array([[learnt.curve, linear]])
+        groups = GROUPS[settings.baseline]
+        baseline = context.kept("baseline", lambda: learn_groups(groups))["curves"]
+
+    def of_all(name: str) -> Floats:
+        return np.array([arrays[name] for arrays in learnt])
+
     fractions = np.array([task_labels[count:].mean() for task_labels in labels])
     return Result(
         spectral_gap=float(spectrum.values[0] / spectrum.values[1]),
@@ -178,19 +196,19 @@ def run(context: Context, settings: Settings) -> Result:
         eigenvalues=spectrum.values[: settings.saved],
         eigenfunctions=saved.astype(np.float32),
         weights=weights,
-        curves=np.array(curves),
+        curves=of_all("curves"),
         majority=np.maximum(fractions, 1 - fractions),
         alignment_before=np.array(
             [normalised_alignment(kernel, signs(task_labels)) for task_labels in labels]
         ),
-        alignment_after=np.array(alignments),
+        alignment_after=of_all("alignment"),
         profile_before=_profile(kernel, saved),
-        profile_after=np.array(profiles),
+        profile_after=of_all("profile"),
         parts_before=np.array([_parts(kernel, signs(one), count) for one in labels]),
-        parts_after=np.array(parts),
+        parts_after=of_all("parts"),
         profile_parts_before=_profile_parts(kernel, saved, count),
-        profile_parts_after=np.array(profile_parts),
-        norms=np.array(norms),
+        profile_parts_after=of_all("profile_parts"),
+        norms=of_all("norms"),
         baseline_curves=baseline,
     )
 
@@ -244,7 +262,7 @@ def _decompose(
                 memory_budget=int(settings.memory_gib * GIB),
             )
         else:
-            spectrum = eigenfunctions(kernel[:points, :points], computed, rng=rng)
+            spectrum = leading_eigenfunctions(context, kernel[:points, :points], computed, rng)
     write_saved_eigenfunctions(context, spectrum, network, inputs, *words)
     functions = spectrum.functions
     if not joint:

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from gengap.limits import GIB
-from gengap.networks import set_weights, weights_of
+from gengap.networks import Network, set_weights, weights_of
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.ortizjimenez2021.models_compared import (
     TRAINING,
@@ -29,11 +31,13 @@ from gengap.studies.ortizjimenez2021.models_compared import (
 )
 from gengap.studies.ortizjimenez2021.reuse import (
     kernel_of,
+    leading_eigenfunctions,
+    passing_kernel,
     read_saved_eigenfunctions,
     write_saved_eigenfunctions,
 )
 from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Run
-from gengap.tangent import eigenfunctions, empirical_ntk, normalised_alignment, signs
+from gengap.tangent import normalised_alignment, signs
 from gengap.tangent.storage import weight_arrays
 
 JOINT = "joint"
@@ -110,38 +114,58 @@ def run(context: Context, settings: Settings) -> Result:
     budget = int(settings.memory_gib * GIB)
     kernel = kernel_of(context, network, inputs, memory_budget=budget, reuse=settings.reuse)
     words = (JOINT, None)
-    spectrum = read_saved_eigenfunctions(network, inputs, settings.reuse, *words) or eigenfunctions(
-        kernel, index + 1, rng=context.generator("eigenfunctions")
-    )
+    spectrum = read_saved_eigenfunctions(network, inputs, settings.reuse, *words)
+    if spectrum is None:
+        rng = context.generator("eigenfunctions")
+        spectrum = leading_eigenfunctions(context, kernel, index + 1, rng)
     write_saved_eigenfunctions(context, spectrum, network, inputs, *words)
     labels = spectrum.labels(index)
     task, purpose = binary_task(data, labels), f"eigenfunction {index}"
     first = initial_network(context, settings.network, data.input_shape, training.initialisation)
-    learnt = train_network(context, network, task, training, purpose, start)
+
+    def learn() -> dict[str, NDArray[Any]]:
+        learnt = train_network(context, network, task, training, purpose, start)
+        weights = {f"weights.{name}": value for name, value in weight_arrays(network, "").items()}
+        return {"curve": learnt.curve, "norms": learnt.norms, **weights}
+
+    learnt = context.kept("network", learn)
     ends = dict(network.named_parameters())
     # The trained parameters with the initial batch statistics.
-    moved = {name: ends[name].detach() if name in ends else start[name] for name in start}
-    set_weights(network, moved, source="the trained network")
-    trained = empirical_ntk(network, inputs, memory_budget=budget)
-    growth = float(np.trace(trained, dtype=np.float64) / np.trace(kernel, dtype=np.float64))
-    zeros = np.zeros(len(inputs))
-    linear = [
-        train_linearisation(context, one, zeros, task, training, purpose, network=at, scale=scale)
-        for one, at, scale in (
-            (kernel, first, 1.0),
-            (trained, network, 1.0),
-            (trained / np.float32(growth), network, growth**-0.5),
+    moved = {
+        name: torch.from_numpy(learnt[f"weights.{name}"]) if name in ends else start[name]
+        for name in start
+    }
+    set_weights(network.eval(), moved, source="the trained network")
+    zeros, target = np.zeros(len(inputs)), signs(labels)
+
+    def learn_linearly(
+        kernel: NDArray[np.floating], network: Network, scale: float = 1.0
+    ) -> Floats:
+        return train_linearisation(
+            context, kernel, zeros, task, training, purpose, network=network, scale=scale
         )
-    ]
-    target = signs(labels)
+
+    def learn_from_start() -> dict[str, NDArray[Any]]:
+        return {"curve": learn_linearly(kernel, first)}
+
+    initial = context.kept("initial", learn_from_start)["curve"]
+    with passing_kernel(context, network, inputs, memory_budget=budget) as trained:
+        growth = float(np.trace(trained, dtype=np.float64) / np.trace(kernel, dtype=np.float64))
+        curves = [
+            learnt["curve"],
+            initial,
+            learn_linearly(trained, network),
+            learn_linearly(trained, network, growth**-0.5),
+        ]
+        alignment = normalised_alignment(trained, target)
     return Result(
         alignment_initial=normalised_alignment(kernel, target),
-        alignment_pretrained=normalised_alignment(trained, target),
+        alignment_pretrained=alignment,
         trace_growth=growth,
-        curves=np.array([learnt.curve, *linear]),
+        curves=np.array(curves),
         eigenvalues=spectrum.values[: index + 1],
         eigenfunction=spectrum.functions[:, index].astype(np.float32),
         weights=weights,
         trained_weights=weight_arrays(network, ""),
-        norms=learnt.norms,
+        norms=learnt["norms"],
     )

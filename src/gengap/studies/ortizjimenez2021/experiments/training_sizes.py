@@ -7,11 +7,13 @@ inputs are the same for all sizes, and a larger training set holds the smaller o
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gengap.errors import GengapError
 from gengap.limits import GIB
@@ -21,8 +23,8 @@ from gengap.studies.ortizjimenez2021.models_compared import (
     TRAINING,
     NetworkSettings,
     TrainingSettings,
+    both_trained,
     initial_network,
-    train_both,
 )
 from gengap.studies.outcomes import ExperimentResult, Floats, Run
 
@@ -80,14 +82,18 @@ def run(context: Context, settings: Settings) -> Result:
         )
     order = context.generator("sizes").permutation(count)
     budget, training = int(settings.memory_gib * GIB), settings.training
-    curves = []
-    for size in sizes:
+
+    def learn(size: int) -> dict[str, NDArray[Any]]:
         part = dataclasses.replace(data, train=data.train.take(order[:size]))
         network = initial_network(
             context, settings.network, data.input_shape, training.initialisation
         )
-        learnt, linear, _ = train_both(
+        with both_trained(
             context, network, part, training, f"size {size}", memory_budget=budget
-        )
-        curves.append([learnt.curve, linear])
+        ) as (learnt, linear, _):
+            return {"curves": np.array([learnt.curve, linear])}
+
+    curves = [
+        context.kept(f"size_{size}", functools.partial(learn, size))["curves"] for size in sizes
+    ]
     return Result(np.array(curves))
