@@ -23,6 +23,7 @@ from gengap.evaluation.designs import (
     over_networks,
 )
 from gengap.failures import Failure, read_failures
+from gengap.figures.colouring import drawn_networks
 from gengap.files import mapped_arrays
 from gengap.measures.gathering import ALL_NETWORKS
 from gengap.names import STAGED_FAMILY
@@ -101,6 +102,20 @@ class View:
     def is_evaluated(self) -> bool:
         """Whether measures were held against gaps; a task that is only predicted may have none."""
         return len(self.leaderboard) > 0
+
+    @cached_property
+    def drawn(self) -> tuple[str, ...]:
+        """The networks that the pages draw and list, in their order: those of the figures.
+
+        A page that lists more is slow to scroll, and a figure with more points slow to draw.
+        """
+        drawn = drawn_networks(self.networks.index)
+        return tuple(network for network in self.networks.index if network in drawn)
+
+    @cached_property
+    def drawn_rows(self) -> np.ndarray:
+        """(drawn networks,) int64: where they are among all networks."""
+        return np.asarray(self.networks.index.get_indexer(list(self.drawn)))
 
     @cached_property
     def _rows_of_duplicates(self) -> dict[str, str]:
