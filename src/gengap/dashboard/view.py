@@ -63,7 +63,7 @@ class View:
         leaderboard: as the evaluation wrote it, references and combinations too, index measure.
         held_out: name, network, gap, prediction: of the networks while they were held out.
         failed: network, stage, reason.
-        left_out: what the leaderboard leaves out: kind (network or measure), name, reason.
+        left_out: what the leaderboard leaves out: kind (network, measure or model), name, reason.
         not_computed: measures that are left out for all networks.
         clusters: measure, network, cluster: those of the scalar measures and of the summaries of
             diagrams, as the evaluation wrote them.
