@@ -225,9 +225,10 @@ def measure_designs(
     component_codes, component_values = pd.factorize(measures["component"])
     components = [str(value) for value in component_values]
     family_codes, family_values = pd.factorize(measures["family"])
+    family_names = [str(value) for value in family_values]
     designs = []
     for name, rows in measures.groupby("measure", sort=False).indices.items():
-        families = [str(family_values[code]) for code in pd.unique(family_codes[rows])]
+        families = [family_names[code] for code in pd.unique(family_codes[rows])]
         if len(families) > 1:
             raise GengapError(
                 f"Measure {name} occurs in the families {families[0]} and {families[1]}: "
