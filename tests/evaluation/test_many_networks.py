@@ -101,6 +101,8 @@ def test_memory_of_products_is_told_beforehand(monkeypatch: pytest.MonkeyPatch) 
     designs = Designs(ids, gaps, grid, gaps, "accuracy", (), nothing)
     assert excess_of_products(designs) == ""
     monkeypatch.setattr(references, "MOST_OF_PRODUCTS", 0)
+    monkeypatch.setattr(references, "NESTED_REPEATS", 4)
+    monkeypatch.setattr(folds, "NESTED_REPEATS", 4)
     told = re.match(r"(\d+) products .* would take ([\d.]+) GB", excess_of_products(designs))
     products = pairwise_design(grid)
     assert told
