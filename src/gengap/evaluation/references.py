@@ -86,7 +86,7 @@ def excess_of_products(designs: Designs) -> str:
         return ""
     return (
         f"{products} products of hyper-parameters of {networks} networks would take "
-        f"{gigabytes:.1f} GB, and at most {MOST_OF_PRODUCTS:g} GB are used: give hyper-parameters "
+        f"{gigabytes:.2g} GB, and at most {MOST_OF_PRODUCTS:g} GB are used: give hyper-parameters "
         "of many values as numbers"
     )
 

@@ -150,11 +150,14 @@ def ridge_extended(basis: Basis, design: Design, gaps: np.ndarray, folds: Folds)
     )
     factors = []
     for factor, (train, _) in zip(basis.factors, folds.masks, strict=True):
-        shrunk = [
-            ridge_factor(factor[block], design, gaps, train[block], membership)
-            for block in blocks(len(train), design.values.size)
-        ]
-        factors.append(np.concatenate([factor, np.concatenate(shrunk)], axis=2))
+        cells, networks, known = factor.shape
+        joined = np.empty((cells, networks, known + min(design.values.shape)))
+        joined[:, :, :known] = factor
+        for block in blocks(cells, design.values.size):
+            joined[block, :, known:] = ridge_factor(
+                factor[block], design, gaps, train[block], membership
+            )
+        factors.append(joined)
     return Basis(tuple(factors))
 
 
@@ -175,7 +178,7 @@ def ridge_factor(
         membership: (networks, points) of zeros and ones: which networks have equal columns.
 
     Returns:
-        (cells, networks, directions).
+        (cells, networks, as many as there are columns, or networks if these are fewer).
     """
     size = train.sum(axis=1)[:, None]
     columns = standardised_columns(design_columns(design, design.values, train), train)
