@@ -65,7 +65,8 @@ def test_each_family_sees_what_was_read_whatever_another_did() -> None:
     assert second.rng is rng
     assert bytes_of(second.network) == bytes_of(read.network)
     assert bytes_of(second.initial) == bytes_of(read.initial)
-    pd.testing.assert_frame_equal(second.history, read.history)
+    assert second.history is not None
+    assert second.history["train_loss"].tolist() == [0.5, 0.1]
     assert compute("baseline", second) == compute("baseline", read)
 
 
