@@ -68,7 +68,7 @@ def test_png_has_144_dots_per_inch_of_the_printed_width(tmp_path: Path) -> None:
     figure = figures.leaderboard(synthetic.leaderboard(synthetic.OTHERS))
     figures.save(figure, tmp_path / "figure.png")
     header = (tmp_path / "figure.png").read_bytes()[16:20]
-    assert int.from_bytes(header, "big") == round(style.DOUBLE_COLUMN * 144)
+    assert int.from_bytes(header, "big") == int(style.DOUBLE_COLUMN * 144)
 
 
 def test_png_has_the_smallest_palette_that_keeps_its_colours(tmp_path: Path) -> None:
