@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 # A module stays on one worker, with what its tests share.
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 \
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 \
   --dist loadfile --no-loadscope-reorder
 
 TASK ?= digits
@@ -45,6 +45,8 @@ bench: $(VENV)/.run  ## short benchmarks against the last tagged version, as rat
 test: $(VENV)/.test  ## the tests that a change needs, a run of the workflow among them: some six minutes
 	$(PYTEST) -m "not slow and not slurm"
 
+# Most of these tests wait for processes that they start, for a browser or for a cluster.
+test-slow: WORKERS := $(shell expr $(WORKERS) + 1)
 test-slow: $(VENV)/.test-all  ## what `make test` leaves out
 	$(PYTEST) -m "slow or slurm"
 

@@ -96,6 +96,19 @@ def run(experiment: str, seed: int = 0, context: Context = CONTEXT, **settings: 
     return Run(seed, built, module.Result.from_outcome(outcome))
 
 
+RUNS: dict[str, AnyRun] = {}
+
+
+def shared_run(experiment: str, seed: int = 0, **settings: Any) -> AnyRun:
+    """A run that several tests look at and none changes, made by the first."""
+    name = (
+        f"{experiment} {seed} {build_settings(MODULES[experiment].Settings, settings, experiment)}"
+    )
+    if name not in RUNS:
+        RUNS[name] = run(experiment, seed, **settings)
+    return RUNS[name]
+
+
 def plot(experiment: str, *runs: AnyRun) -> list[str]:
     return list(plot_experiment(STUDY, experiment, runs))
 
@@ -282,7 +295,7 @@ IMAGES: dict[str, Any] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["matched", "published"])
 def test_complexity_of_every_start(protocol: str) -> None:
-    found = run("complexity", dataset=GAUSS, protocol=protocol, **COMPLEXITY)
+    found = shared_run("complexity", dataset=GAUSS, protocol=protocol, **COMPLEXITY)
     result: complexity.Result = found.result
     assert list(result.solutions) == ["normal", "adversarial", "large_norm"]
     assert (result.matched_loss is None) == (protocol == "published")
@@ -317,7 +330,7 @@ def test_complexity_says_how_far_random_labels_were_fitted() -> None:
 @pytest.mark.slow
 def test_complexity_with_every_threshold() -> None:
     of_thresholds = {
-        threshold: run("complexity", dataset=GAUSS, threshold=threshold, **COMPLEXITY)
+        threshold: shared_run("complexity", dataset=GAUSS, threshold=threshold, **COMPLEXITY)
         for threshold in ("mean", "min", 0.5)
     }
     measures: dict[Any, dict[str, quantities.Measures]] = {
@@ -342,7 +355,7 @@ def test_the_kept_ranking_is_that_of_sizes() -> None:
 
 @pytest.mark.slow
 def test_simplicity_of_the_checkerboards() -> None:
-    found = run("simplicity", **SIMPLICITY)
+    found = shared_run("simplicity", **SIMPLICITY)
     result: simplicity.Result = found.result
     assert list(result.solutions) == ["normal", "noisy_start"]
     for solution in result.solutions.values():
@@ -494,14 +507,14 @@ def test_dynamics_measures_every_checkpoint() -> None:
 @pytest.mark.slow
 def test_claims_of_reduced_runs() -> None:
     made = {
-        "boundary": [run("boundary", k, dataset=GAUSS, **BOUNDARY) for k in range(2)],
+        "boundary": [shared_run("boundary", k, dataset=GAUSS, **BOUNDARY) for k in range(2)],
         "complexity": [
-            run("complexity", k, dataset=GAUSS, protocol=protocol, **COMPLEXITY)
+            shared_run("complexity", k, dataset=GAUSS, protocol=protocol, **COMPLEXITY)
             for protocol in ("matched", "published")
             for k in range(2)
         ],
-        "simplicity": [run("simplicity", k, **SIMPLICITY) for k in range(2)],
-        "images": [run("images", k, **IMAGES) for k in range(2)],
+        "simplicity": [shared_run("simplicity", k, **SIMPLICITY) for k in range(2)],
+        "images": [shared_run("images", k, **IMAGES) for k in range(2)],
     }
     found = evaluate_claims(STUDY, made)
     assert len(found) == 11

@@ -29,7 +29,7 @@ from gengap.names import PREDICTION_COLUMNS, reason_kind
 
 Content = dict[str, Any]
 
-MOST_LISTED = 100
+MOST_LISTED = 64
 """A vector with more components than this is only named in a network's table."""
 MOST_SINGULAR_VALUES = 48
 """Of a kernel with more singular values, this many are drawn."""
