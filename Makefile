@@ -8,13 +8,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 # A module stays on one worker, with what its tests share.
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 \
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 \
   --dist loadfile --no-loadscope-reorder
 
 TASK ?= digits
 PORT ?= 8051
 
-.PHONY: run pgdl report dashboard measures-table docs bench test test-slow test-all test-slurm coverage lint clean
+.PHONY: run pgdl report dashboard measures-table claims-tables docs bench test test-slow test-all test-slurm coverage lint clean
 .NOTPARALLEL:
 
 run: $(VENV)/.run  ## the default run: digits, some three minutes on two cores
@@ -32,6 +32,9 @@ measures-table: $(VENV)/.run  ## docs/measures.md: every measure, from docstring
 	$(SNAKEMAKE) results/digits/evaluation/correlations.csv --config families=all slow=True
 	$(BIN)/python scripts/measures_table.py results/digits
 
+claims-tables: $(VENV)/.run  ## studies/README.md: all claims; STUDIES="maddox2020" first takes what their runs wrote
+	$(BIN)/python scripts/claims_overview.py $(STUDIES)
+
 docs: $(VENV)/.docs  ## the documentation site, docs/build/index.html; it runs the examples: two to three minutes
 	rm -rf docs/reference/generated  # pages of modules that are no longer listed
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/build
@@ -42,6 +45,8 @@ bench: $(VENV)/.run  ## short benchmarks against the last tagged version, as rat
 test: $(VENV)/.test  ## the tests that a change needs, a run of the workflow among them: some six minutes
 	$(PYTEST) -m "not slow and not slurm"
 
+# Most of these tests wait for processes that they start, for a browser or for a cluster.
+test-slow: WORKERS := $(shell expr $(WORKERS) + 1)
 test-slow: $(VENV)/.test-all  ## what `make test` leaves out
 	$(PYTEST) -m "slow or slurm"
 

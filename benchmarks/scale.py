@@ -13,7 +13,8 @@ from what is there, to results/benchmarks/scale/scale.md.
 - ``evaluation``: made-up measures of 1200 to 30,000 networks: 160 scalars, 30 vectors of 4
   components and 10 sampled functions of 20 values that are reduced to principal components. A third
   of the scalars are heavy-tailed, a tenth have ties. Reading the table is not counted.
-- ``clusters``: the dashboard's two groups of networks by a measure and the gap, for one measure.
+- ``clusters``: the dashboard's two groups of networks by each of the scalars and the gap.
+- ``dashboard``: the page of these networks, with reading the tables. It needs the two parts before.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ SIZES = {
     "plan": (1000, 3000, 10_000, 30_000),
     "zoo": (250, 1000),
     "evaluation": (1200, 3600, 9600, 30_000),
-    "clusters": (300, 1000, 30_000),
+    "clusters": (1200, 3600, 9600, 30_000),
+    "dashboard": (1200, 3600, 9600, 30_000),
 }
 WHOLE = 30_000
 REPLICATES = 3
@@ -214,25 +216,91 @@ def made_up(networks: int, rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
+def task_folder(networks: int) -> Path:
+    """Return the folder of the task whose measures are made up."""
+    return FOLDER / f"made-up-{networks}"
+
+
 def evaluation(networks: int) -> Numbers:
-    """Evaluate made-up measures."""
+    """Evaluate made-up measures, and write the tables."""
     from gengap.evaluation import evaluate
 
     arguments = made_up(networks, np.random.default_rng(0))
-    return own_cost(lambda: evaluate(**arguments))
+    tables = task_folder(networks) / "evaluation"
+    return own_cost(lambda: evaluate(**arguments).write(tables))
+
+
+# ---- dashboard ---------------------------------------------------------------------------------
 
 
 def clusters(networks: int) -> Numbers:
-    """Group networks by one measure and the gap."""
-    from gengap.evaluation.clusters import two_means
+    """Group networks by each scalar and the gap, and write the table."""
+    from gengap.evaluation import cluster
 
-    rng = np.random.default_rng(0)
-    values, gaps = rng.normal(size=(2, networks))
-    return own_cost(lambda: two_means(values, gaps))
+    arguments = made_up(networks, np.random.default_rng(0))
+    measures = arguments["measures"]
+    scalars = measures[measures["measure"].str.startswith("scalar")]
+    path = task_folder(networks) / "evaluation" / "clusters.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return own_cost(lambda: cluster(scalars, arguments["gaps"]).to_csv(path, index=False))
+
+
+def dashboard(networks: int) -> Numbers:
+    """Make the page of the task whose measures are made up, and remove the task.
+
+    Args:
+        networks: how many; their evaluation and their clusters must be there.
+
+    Returns:
+        CPU seconds, peak memory, and megabytes of the table of measures and of the page.
+
+    Raises:
+        SystemExit: the part ``evaluation`` or ``clusters`` was not run.
+    """
+    from gengap.dashboard import write_static_page
+
+    folder = task_folder(networks)
+    for part, name in (("evaluation", "leaderboard"), ("clusters", "clusters")):
+        if not (folder / "evaluation" / f"{name}.csv").exists():
+            raise SystemExit(f"Run the part {part!r} of {networks} networks first.")
+    # In a process of its own, so that the peak is that of the page.
+    command = [sys.executable, __file__, "--made-up", str(networks)]
+    subprocess.run(command, check=True)
+    page = folder / "dashboard.html"
+    numbers = own_cost(lambda: write_static_page(folder, page))
+    for name in ("measures.csv", "dashboard.html"):
+        numbers[f"{name} MB"] = (folder / name).stat().st_size / MB**2
+    shutil.rmtree(folder)
+    return numbers
+
+
+def write_task(networks: int) -> None:
+    """Write what a task has beside its evaluation: measures, outcomes, and empty lists."""
+    from pyarrow import Table, csv
+
+    from gengap import tasks
+    from gengap.tasks.folder import Metrics
+
+    arguments, folder = made_up(networks, np.random.default_rng(0)), task_folder(networks)
+    measures, grid = arguments["measures"], arguments["grid"]
+    # pandas takes ten times as long for ten million rows.
+    csv.write_csv(Table.from_pandas(measures, preserve_index=False), folder / "measures.csv")
+    (folder / "failed.csv").write_text("network,stage,reason\n")
+    (folder / "left_out_measures.csv").write_text("network,family,measure,reason\n")
+    accuracies = arguments["training_accuracy"]
+    rows = grid.to_dict("index")
+    metrics = {
+        str(name): Metrics(
+            {str(key): value for key, value in rows[name].items()}, train, train - gap
+        )
+        for name, train, gap in zip(grid.index, accuracies, arguments["gaps"], strict=True)
+    }
+    levels = {str(name): sorted(set(grid[name])) for name in grid.columns}
+    tasks.write_task(folder / "task.json", "made-up", levels, metrics)
 
 
 PARTS: Mapping[str, Callable[[int], Numbers]] = {
-    "plan": plan, "zoo": zoo, "evaluation": evaluation, "clusters": clusters
+    "plan": plan, "zoo": zoo, "evaluation": evaluation, "clusters": clusters, "dashboard": dashboard
 }  # fmt: skip
 
 
@@ -287,7 +355,11 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--largest", type=int, default=WHOLE, help="leave out larger zoos")
     parser.add_argument("--point", nargs=2, metavar=("PART", "NETWORKS"), help=argparse.SUPPRESS)
+    parser.add_argument("--made-up", type=int, metavar="NETWORKS", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.made_up:
+        write_task(arguments.made_up)
+        return
     if arguments.point:
         part, networks = arguments.point[0], int(arguments.point[1])
         numbers = PARTS[part](networks)

@@ -1,11 +1,12 @@
 """Set a paper's claims beside what the runs of its study found."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
 from gengap.files import writing
-from gengap.studies.claims import claims_page, claims_table
+from gengap.studies.claims_page import claims_page, claims_table, write_strips
 from gengap.studies.running import judge_experiments, read_runs
 
 if TYPE_CHECKING:
@@ -19,10 +20,12 @@ def main() -> None:
         for name, module in params.modules.items()
     }
     claims, unjudged = judge_experiments(study, runs, params.modules)
+    write_strips(study, claims, Path(snakemake.output.strips))
     with writing(snakemake.output.table) as part:
-        claims_table(claims).to_csv(part, index=False)
+        claims_table(study, params.setting, claims).to_csv(part, index=False)
+    page = claims_page(study, params.setting, claims, unjudged, judging=params.judging)
     with writing(snakemake.output.page) as part:
-        part.write_text(claims_page(study, params.setting, claims, unjudged), encoding="utf-8")
+        part.write_text(page, encoding="utf-8")
 
 
 jobs.run(snakemake, main)

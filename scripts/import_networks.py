@@ -19,18 +19,22 @@ def main() -> None:
     task = Path(files.train).parents[1]
     made_from = [shards.sha256(files[name]) for name in ("train", "test")]
     made_from += [str(params.recompute), params.code, params.device]
+    reference = pgdl.read_reference(tree.reference)
     shard, made = jobs.Shard(snakemake), {}
     for network in shard:
         with shard.attempt(network):
+            # An export names its networks as its task does.
+            position = reference.position_of(network) if params.exported else int(network)
             made[network] = shards.make_network(
                 task / "networks" / network,
                 network,
-                shards.digest_of(network, pgdl.source_digest(tree, int(network)), *made_from),
+                shards.digest_of(network, pgdl.source_digest(tree, position), *made_from),
                 partial(
                     pgdl.import_network,
                     tree,
-                    int(network),
+                    position,
                     task,
+                    network=network,
                     recompute=params.recompute,
                     device=params.device,
                 ),

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import checkout  # noqa: F401
 from gengap import jobs
+from gengap.datasets import read_split
 from gengap.files import writing
+from gengap.measures.kept_networks import KeptNetwork
 from gengap.tasks import pgdl, write_task
 from gengap.tasks.shards import read_metrics
 
@@ -14,13 +16,21 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    receipt = pgdl.Receipt.read(snakemake.input.receipt)
-    reference = pgdl.read_reference(pgdl.locate(receipt.tree, receipt.task).reference)
+    files, params = snakemake.input, snakemake.params
     target = Path(snakemake.output.task)
-    metrics = read_metrics(snakemake.input.receipts)
-    write_task(target, target.parent.name, reference.grid, metrics)
+    grid = params.grid
+    if grid is None:
+        receipt = pgdl.Receipt.read(files.receipt[0])
+        grid = pgdl.read_reference(pgdl.locate(receipt.tree, receipt.task).reference).grid
+    folder, metrics = target.parent / "networks", read_metrics(files.receipts)
+    if files.kept:
+        train = read_split(files.train)
+        for path, (network, made_from) in zip(files.kept, params.kept.items(), strict=True):
+            kept = KeptNetwork.read(path, made_from)
+            metrics[str(network)] = kept.restore(folder / str(network), train)
+    write_task(target, target.parent.name, grid, metrics)
     with writing(snakemake.output.disagreements) as part:
-        folders = (target.parent / "networks" / network for network in metrics)
+        folders = (folder / network for network in sorted(metrics, key=int))
         part.write_text("".join(f"{line}\n" for line in pgdl.disagreements(folders)))
 
 

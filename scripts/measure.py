@@ -3,10 +3,12 @@
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -15,6 +17,7 @@ from gengap import jobs
 from gengap.datasets import Split, read_split, read_unlabelled
 from gengap.errors import GengapError
 from gengap.measures import Subject, tidy, to_frame, write_tables
+from gengap.measures.kept import KeptSubjects
 from gengap.measures.registry import known_measures
 from gengap.measures.shards import ShardMeasures, make_family
 from gengap.measures.streams import common_stream
@@ -39,6 +42,7 @@ class Known:
         networks = list(map(str, params.networks))
         self.losses = dict(zip(networks, params.losses, strict=True))
         self.siblings = dict(zip(networks, params.siblings, strict=True))
+        self.kept = KeptSubjects(self._read)
 
     @cached_property
     def unlabelled(self) -> Any:
@@ -52,16 +56,23 @@ class Known:
 
     def subject(self, network: str, family: Mapping[str, Any]) -> Subject:
         """Return what the measures of a family see of a network."""
-        initial = self.receipt.initial(network)
+        rng = common_stream(snakemake.params.seed, snakemake.params.stream, family["name"])
         siblings = self.siblings[network] if family["compares"] else []
+        return replace(
+            self.kept.subject(network, rng),
+            siblings=tuple(self._readable(siblings)),
+            unlabelled=self.unlabelled if family["compares"] else None,
+        )
+
+    def _read(self, network: str, rng: np.random.Generator) -> Subject:
+        """Return what every family sees of a network."""
+        initial = self.receipt.initial(network)
         return Subject(
             self.receipt.network(network).to(self.device),
             None if initial is None else initial.to(self.device),
             self.receipt.train(network, self.train),
-            common_stream(snakemake.params.seed, snakemake.params.stream, family["name"]),
+            rng,
             loss=self.losses[network],
-            siblings=tuple(self._readable(siblings)),
-            unlabelled=self.unlabelled if family["compares"] else None,
             history=self.receipt.history(network),
         )
 

@@ -84,6 +84,9 @@ FEATURE_BYTES = 2**28
 PART_BYTES = 2**26
 """Bytes of data that are checked, or put together while they are read, at a time."""
 
+KEPT_NETWORK_BYTES = 2**25
+"""Most bytes of small networks that a job of measures keeps, so as to read each of them once."""
+
 GIB = 1 << 30
 
 LARGEST_EIGENVALUES = 100

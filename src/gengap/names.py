@@ -86,6 +86,7 @@ DATASETS: dict[str, tuple[str, ...]] = {
     "cifar10": (),
     "cifar100": (),
     "svhn": (),
+    "stl10": (),
     "tiny_imagenet": (),
     "iris": (),
     "wine": (),
@@ -166,6 +167,7 @@ ARCHITECTURES: dict[str, tuple[str, ...]] = {
     "lenet_300_100": (),
     "masked_dense": ("width", "depth", "kept", "mask_seed"),
     "mlp_mixer": ("width", "depth", "patch"),
+    "preact_resnet18": ("width",),
     "preresnet": ("width", "depth"),
     "resnet101": ("width", "activation"),
     "resnet152": ("width", "activation"),
@@ -183,6 +185,8 @@ ARCHITECTURES: dict[str, tuple[str, ...]] = {
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "convolutional": ("width", "depth", "dropout", "batch_normalisation", "activation"),
     "dense": ("width", "depth", "dropout", "batch_normalisation", "activation"),
+    "vgg_like": ("width", "depth", "dense_layers", "dropout", "batch_normalisation", "activation"),
+    "nin_like": ("width", "depth", "dropout", "batch_normalisation", "activation"),
 }
 """Families of networks by width and depth, and the keywords of each."""
 
@@ -477,6 +481,7 @@ FLOAT_KEYS = (
 
 INTEGER_KEYS = (
     "batch_size",
+    "dense_layers",
     "depth",
     "epochs",
     "growth",
@@ -518,6 +523,13 @@ REASON_KINDS = {
     "The reference has": "too few networks in the reference",
 }
 """Kinds of reasons for which a prediction is declined, by the beginning of their sentence."""
+
+
+AGREES, DISAGREES, MIXED = "agrees", "disagrees", "mixed"
+UNDECIDED, NONE_SEEN, PREMISE_FAILS = "undecided", "none seen", "premise fails"
+
+VERDICTS = (AGREES, DISAGREES, MIXED, UNDECIDED, NONE_SEEN, PREMISE_FAILS)
+"""Verdicts on a claim of a paper, see :mod:`gengap.studies.claims`."""
 
 
 def reason_kind(reason: str) -> str:

@@ -25,8 +25,9 @@ class PlannedFigure(NamedTuple):
             the file of each task that it compares.
         params: keywords that come from the settings.
         needs: what a task must have for the figure to be drawn: ``zoo`` (networks trained here),
-            ``hyper_parameters``, ``topology`` (the family of measures) or ``prediction`` (from a
-            reference). None where every evaluated task has it.
+            ``hyper_parameters``, ``topology`` (the family of measures), ``diagrams`` (of all of
+            its networks) or ``prediction`` (from a reference). None where every evaluated task has
+            it.
     """
 
     plot: str
@@ -106,7 +107,7 @@ FIGURES = {
                 "diagrams": "topology/diagrams/{shard}.npz",
                 "failed": "topology/diagrams/{shard}.failed.json",
             },
-            needs="topology",
+            needs="diagrams",
         ),
         "barcodes": PlannedFigure(
             "gengap.figures.from_diagrams:plot_barcodes",
@@ -117,7 +118,7 @@ FIGURES = {
                 "diagrams": "topology/diagrams/{shard}.npz",
                 "failed": "topology/diagrams/{shard}.failed.json",
             },
-            needs="topology",
+            needs="diagrams",
         ),
         "training": PlannedFigure(
             "gengap.figures.from_task:plot_training",

@@ -124,9 +124,23 @@ def test_the_same_bytes_again(saved: tuple[nn.Module, list[str]], tmp_path: Path
     assert contents[0] == contents[1]
 
 
+def test_a_named_dataset_has_the_keys_of_a_config(
+    saved: tuple[nn.Module, list[str]], tmp_path: Path
+) -> None:
+    network, files = saved
+    keys = {"classes": [2, 0], "transforms": [{"name": "normalise"}]}
+    output = tmp_path / "two.npz"
+    where = ["--dataset", "iris", "--data-keys", json.dumps(keys), "--output", str(output)]
+    assert main(["eigenvalues", *files, *where, "--all", "--dtype", "float64"]) == 0
+    data = load("iris", classes=[2, 0], transforms=[{"name": "normalise"}]).train
+    spectrum = hessian(network, "cross_entropy", data, dtype="float64").spectrum()
+    np.testing.assert_allclose(written(output)["eigenvalues"], spectrum, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["--dataset", "iris", "--data-keys", '{"noise": 1}'], "names the dataset 'iris'.*'noise'"),
         (["--dataset", "iris", "--top", "30", "--bottom", "20"], "50 eigenvalues are asked for"),
         (["--dataset", "irises"], "Unknown dataset 'irises'"),
         (["--dataset", "digits"], "takes inputs of shape"),

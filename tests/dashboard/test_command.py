@@ -13,6 +13,7 @@ import pytest
 
 from gengap.cli import main
 from gengap.dashboard import View, page_data, static_page
+from gengap.dashboard.content import MOST_LISTED
 from gengap.figures import measure_label
 
 
@@ -29,7 +30,7 @@ def test_static_page_holds_its_data_and_asks_for_nothing(static_file: Path, view
     text = static_file.read_text(encoding="utf-8")
     found = page_data(text)
     assert set(found["networks"]) == set(view.networks.index)
-    large = {name for name, design in view.measures.items() if len(design.components) > 100}
+    large = {name for name, design in view.measures.items() if len(design.components) > MOST_LISTED}
     assert large
     assert set(found["columns"]) == set(view.measures) - large
     assert {entry["label"] for entry in found["large"]} == {measure_label(name) for name in large}

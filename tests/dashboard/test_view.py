@@ -13,10 +13,10 @@ import pytest
 from tests.dashboard.conftest import FAILED, KERNELS, PREDICTORS, write_evaluation
 
 from gengap import tasks
-from gengap.dashboard import View, content, read_view
+from gengap.dashboard import View, content, page_data, read_view, static_page
 from gengap.dashboard.view import FIVE_NUMBERS, GAP, MARGIN_LAYERS
 from gengap.errors import GengapError
-from gengap.figures import measure_label
+from gengap.figures import colouring, measure_label
 from gengap.figures.labels import number
 from gengap.figures.tables import component_values
 from gengap.measures.margins import HIDDEN, INPUT
@@ -93,6 +93,50 @@ def test_components_that_the_evaluation_did_not_cluster_have_no_clusters(view: V
     assert view.values(measure, "3").notna().any()
     assert np.isnan(view.cluster(measure, "3")).all()
     assert "clusters" not in content.column(view, measure, "3")
+
+
+def test_of_many_networks_some_are_drawn_and_statistics_are_of_all(
+    view: View, task_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every, column = content.page(view), content.column(view, "signal", "0")
+    moments = "deviations_and_averages_of_births_and_deaths.H0"
+    tau = content.column(view, moments, "2")["tau"]
+    monkeypatch.setattr(colouring, "MOST_DRAWN", 6)
+    few = replace(view)
+    page, part = content.page(few), content.column(few, "signal", "0")
+    assert len(page["networks"]) == 6
+    places = [every["networks"].index(name) for name in page["networks"]]
+    assert places == sorted(places)
+    assert places != list(range(6))
+    for name in ("rows", "gaps", "hover", "network_options"):
+        assert page[name] == [every[name][place] for place in places], name
+    for name in ("values", "clusters"):
+        assert part[name] == [column[name][place] for place in places], name
+    for predictor, drawn in page["held_out"].items():
+        whole = every["held_out"][predictor]["values"]
+        assert drawn["values"] == [whole[place] for place in places]
+    for name, colours in page["colours"].items():
+        named = [network for group in colours["groups"] for network in group["networks"]]
+        assert sorted(named or colours["numbers"]) == sorted(page["networks"]), name
+    assert part["line"] == column["line"]
+    assert content.column(few, moments, "2")["tau"] == tau
+    for name in ("heading", "measures", "board", "together", "verdict", "on_size"):
+        assert page[name] == every[name], name
+    assert page["notes"][0].startswith("Of 16 networks, 6 are drawn and listed.")
+    assert page["notes"][1:] == every["notes"]
+    assert [*page_data(static_page(task_folder))["networks"]] == page["networks"]
+
+
+def test_of_many_reasons_some_are_named(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "MOST_REASONS", 1)
+    left_out = pd.DataFrame(
+        {"kind": "network", "name": ["1", "2", "3"], "reason": ["no gap", "unfit", "unfit"]}
+    )
+    notes = content.page(replace(view, left_out=left_out))["notes"]
+    assert (
+        "Left out of the statistics: network 1 (no gap); and 2 more, which "
+        "evaluation/left_out.csv lists."
+    ) in notes
 
 
 def test_a_measure_that_is_not_ranked_is_named_and_not_offered(copy: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from scipy.io import savemat
 
 from gengap.datasets import load
-from gengap.datasets.catalogue import cifar, mnist, svhn
+from gengap.datasets.catalogue import cifar, mnist, stl10, svhn
 from gengap.errors import GengapError
 
 
@@ -162,6 +162,65 @@ def test_damaged_mat_files_are_named(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         with pytest.raises(GengapError, match=r"train_32x32\.mat cannot be read.*fetch"):
             svhn.read_mat(path)
+
+
+def write_stl10_folder(folder: Path, labels: list[int]) -> np.ndarray:
+    """STL-10's four files, with the same samples in both parts; images (n, 96, 96, 3)."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (len(labels), 96, 96, 3), dtype=np.uint8)
+    pixels = b"".join(
+        image[:, column, channel].tobytes()
+        for image in images
+        for channel in range(3)
+        for column in range(96)
+    )
+    for part in ("train", "test"):
+        (folder / f"{part}_X.bin").write_bytes(pixels)
+        (folder / f"{part}_y.bin").write_bytes(bytes(labels))
+    return images
+
+
+def test_stl10_by_hand(tmp_path: Path) -> None:
+    images = write_stl10_folder(tmp_path, [10, 1, 3])
+    train, test = stl10.read_folder(tmp_path)
+    assert np.array_equal(train.inputs, images)
+    assert np.array_equal(test.inputs, images)
+    assert train.labels.tolist() == [9, 0, 2]
+    assert train.inputs.dtype == np.uint8
+
+
+def test_the_source_of_stl10_has_the_sizes_of_its_shapes() -> None:
+    """The labelled images of the archive: 5000 and 8000 of 96x96x3 bytes."""
+    (download,) = stl10.STL10
+    assert [(file.name, file.size) for file in download.members] == [
+        ("train_X.bin", 138_240_000),
+        ("train_y.bin", 5_000),
+        ("test_X.bin", 221_184_000),
+        ("test_y.bin", 8_000),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "sentence"),
+    [
+        ("train_X.bin", lambda b: b[:-1], "82943 bytes, no multiple of an image's 27648"),
+        ("test_X.bin", lambda b: b"", "0 bytes, no multiple"),
+        ("train_y.bin", lambda b: b[:-1], "2 labels for 3 images"),
+        ("test_y.bin", lambda b: b[:-1] + b"\x0b", r"labels outside 1\.\.10"),
+        ("test_y.bin", lambda b: b"\0" + b[1:], r"labels outside 1\.\.10"),
+    ],
+)
+def test_damaged_stl10_files_are_named(
+    tmp_path: Path, name: str, damage: Callable[[bytes], bytes], sentence: str
+) -> None:
+    write_stl10_folder(tmp_path, [10, 1, 3])
+    path = tmp_path / name
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(GengapError, match=rf"{name} .*{sentence}.*: .*fetch"):
+        stl10.read_folder(tmp_path)
+    path.unlink()
+    with pytest.raises(GengapError, match=rf"{name} is missing: put"):
+        stl10.read_folder(tmp_path)
 
 
 # Mean and standard deviation of the train pixels, as every tutorial normalises with.

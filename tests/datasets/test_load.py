@@ -173,7 +173,7 @@ def test_what_cannot_be_given_is_refused(
         load(name, **keywords)
 
 
-NEED_FILES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn", "tiny_imagenet")
+NEED_FILES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn", "stl10", "tiny_imagenet")
 
 
 @pytest.fixture

@@ -531,6 +531,25 @@ def test_bad_input_is_refused_in_one_sentence(zoo: Zoo) -> None:
         assert "\n" not in str(refused.value)
 
 
+def test_products_that_take_too_much_memory_are_left_out_and_said_so(
+    zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = zoo.evaluate()
+    monkeypatch.setattr("gengap.evaluation.references.MOST_OF_PRODUCTS", 0)
+    found = zoo.evaluate()
+    name = "reference.hyper_parameters_pairwise"
+    assert name not in set(found.leaderboard["measure"])
+    assert found.leaderboard[["increment_pairwise", "p_pairwise"]].isna().all(axis=None)
+    [left_out] = found.left_out.to_dict("records")
+    assert (left_out["kind"], left_out["name"]) == ("model", name)
+    assert left_out["reason"] in " ".join(found.summary.split())
+    scores = [
+        table.leaderboard.set_index("measure")[["r2_mean", "increment_additive", "p_additive"]]
+        for table in (found, expected)
+    ]
+    pd.testing.assert_frame_equal(scores[0], scores[1].drop(index=name), check_exact=True)
+
+
 def test_without_hyper_parameters_increments_are_over_the_mean(zoo: Zoo) -> None:
     evaluation = replace(zoo, grid=zoo.grid[[]]).evaluate(gap_of="loss")
     board = evaluation.leaderboard.set_index("measure")

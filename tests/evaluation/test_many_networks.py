@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import itertools
+import re
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 
-from gengap.evaluation import clusters, environments, folds, learners, permutations
+from gengap.evaluation import clusters, environments, folds, learners, permutations, references
 from gengap.evaluation.clusters import two_means
-from gengap.evaluation.designs import Design
+from gengap.evaluation.designs import Design, Designs
 from gengap.evaluation.environments import differing_pairs
 from gengap.evaluation.folds import repeated_folds, repeats_of
 from gengap.evaluation.learners import RIDGE, Training, fit
+from gengap.evaluation.references import excess_of_products, pairwise_design
 from gengap.evaluation.regression import (
     mean_basis,
+    predict,
     predict_scalars,
     predict_vector,
     principal_component_scores,
+    ridge_extended,
 )
 
 
@@ -81,8 +86,36 @@ def test_scores_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(permutations, "ENTRIES_HELD", held)
         bases = [mean_basis(made)]
         vectors = [predict_vector(design, gaps, made, bases)[0] for design in designs]
+        vectors.append(predict(ridge_extended(bases[0], designs[0], gaps, made), gaps, made))
         found.append(np.array([*predict_scalars(values, gaps, made, bases)[0][0], *vectors]))
     np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-13)
+
+
+def test_memory_of_products_is_told_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    networks = 1000
+    grid = pd.DataFrame({name: rng.integers(0, 5, networks) for name in "abcdef"}).astype(str)
+    nothing = pd.DataFrame(columns=["kind", "name", "reason"])
+    gaps = rng.normal(size=networks)
+    ids = tuple(map(str, range(networks)))
+    designs = Designs(ids, gaps, grid, gaps, "accuracy", (), nothing)
+    assert excess_of_products(designs) == ""
+    monkeypatch.setattr(references, "MOST_OF_PRODUCTS", 0)
+    monkeypatch.setattr(references, "NESTED_REPEATS", 8)
+    monkeypatch.setattr(folds, "NESTED_REPEATS", 8)
+    monkeypatch.setattr(folds, "MOST_BALANCED", 0)
+    told = re.match(r"(\d+) products .* would take ([\d.]+) GB", excess_of_products(designs))
+    products = pairwise_design(grid)
+    assert told
+    assert products
+    assert int(told[1]) == len(products.components) == 240
+    made = repeated_folds(grid, None, rng).nested
+    monkeypatch.setattr(permutations, "ENTRIES_HELD", 1)
+    tracemalloc.start()
+    ridge_extended(mean_basis(made), products, gaps, made)
+    measured = tracemalloc.get_traced_memory()[1] / 1e9
+    tracemalloc.stop()
+    assert 0.9 * measured < float(told[2]) < 1.3 * measured
 
 
 def test_principal_components_by_columns_are_those_by_networks() -> None:

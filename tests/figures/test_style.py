@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from PIL import Image
 from tests.figures import synthetic
 
 from gengap import figures
@@ -61,11 +64,30 @@ def test_one_figure_saved_twice_has_the_same_bytes(tmp_path: Path, suffix: str) 
     assert b"<dc:date>" not in first
 
 
-def test_png_has_180_dots_per_inch_of_the_printed_width(tmp_path: Path) -> None:
+def test_png_has_144_dots_per_inch_of_the_printed_width(tmp_path: Path) -> None:
     figure = figures.leaderboard(synthetic.leaderboard(synthetic.OTHERS))
     figures.save(figure, tmp_path / "figure.png")
     header = (tmp_path / "figure.png").read_bytes()[16:20]
-    assert int.from_bytes(header, "big") == round(style.DOUBLE_COLUMN * 180)
+    assert int.from_bytes(header, "big") == int(style.DOUBLE_COLUMN * 144)
+
+
+def test_png_has_the_smallest_palette_that_keeps_its_colours(tmp_path: Path) -> None:
+    """Few colours on paper need few; a scale of many, whose pixels are counted here, needs all."""
+    few, scale = Figure(), Figure()
+    few.add_subplot().plot([0, 1], [0, 1], color=style.PALETTE[0])
+    scale.add_subplot().imshow(np.random.default_rng(0).random((40, 40)), cmap="viridis")
+    for figure, half in ((few, 16), (scale, 48)):
+        figures.save(figure, tmp_path / "palette.png")
+        with Image.open(tmp_path / "palette.png") as opened:
+            assert len(opened.getpalette() or []) / 3 <= 2 * half
+            drawn = np.asarray(opened.convert("RGB"), dtype=float)
+        with style._style():
+            figure.savefig(tmp_path / "plain.png")
+        with Image.open(tmp_path / "plain.png") as opened:
+            plain = np.asarray(opened.convert("RGB"), dtype=float)
+        distances = np.sqrt(((drawn - plain) ** 2).sum(axis=2))
+        assert distances.mean() <= (style.PNG_ERROR if half == 16 else 3)
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 2 * 16
 
 
 def test_an_unknown_suffix_is_refused_and_nothing_written(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from torch import Tensor, nn
 
 HERE = Path(__file__).parent
-TRAIN = 100
-TEXT_LENGTH = 48
+TRAIN = 64
+TEXT_LENGTH = 24
 LEARNING_RATES = (0.003, 0.01)
 SEEDS = (0, 1)
 
@@ -109,12 +109,12 @@ class Kind:
 
 
 KINDS = {
-    "resnet": Kind("SmallResNet", images, "NCHW"),
+    "resnet": Kind("SmallResNet", images, "NCHW", epochs=25, widths=(8, 16)),
     "layer_norm": Kind("LayerNormMLP", vectors, widths=(32, 64)),
-    "vit": Kind("SmallViT", images, "NCHW", epochs=40),
-    "series": Kind("SeriesCNN", series, "NCL"),
-    "bag": Kind("BagOfWords", texts),
-    "lstm": Kind("TextLSTM", texts),
+    "vit": Kind("SmallViT", images, "NCHW", epochs=40, widths=(8, 16)),
+    "series": Kind("SeriesCNN", series, "NCL", epochs=40),
+    "bag": Kind("BagOfWords", texts, epochs=40),
+    "lstm": Kind("TextLSTM", texts, epochs=25),
     "regressor": Kind("tabular_regressor", numbers, epochs=40, widths=(32, 64)),
 }
 

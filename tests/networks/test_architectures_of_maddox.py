@@ -81,6 +81,38 @@ def test_a_preresnet_equals_the_formula_of_its_blocks() -> None:
     torch.testing.assert_close(network(inputs), expected)
 
 
+def test_resnet18_of_nakkiran_has_the_published_number_of_parameters() -> None:
+    """As counted in the published code: 100 classes, the usual width."""
+    with torch.device("meta"):
+        network = build(spec("preact_resnet18", [32, 32, 3], 100))
+    assert count(network) == 11_217_316
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in network.modules()) == 16
+
+
+def test_resnet18_of_nakkiran_equals_the_formula_of_its_blocks() -> None:
+    network = build(spec("preact_resnet18", [16, 16, 3], 4, width=2))
+    generator = torch.Generator().manual_seed(0)
+    initialise(network, "he", generator)
+    weights = network.state_dict()
+    inputs = torch.rand(3, 16, 16, 3, generator=generator)
+    values = functional.conv2d(inputs.permute(0, 3, 1, 2), weights["stem.weight"], padding=1)
+    for block in range(8):
+        prefix, stride = f"blocks.{block}", 2 if block in (2, 4, 6) else 1
+        scale = (1 + 1e-5) ** 0.5  # statistics and scales as at the start
+        activated = (values / scale).relu()
+        inner = functional.conv2d(activated, weights[f"{prefix}.conv1.weight"], None, stride, 1)
+        inner = functional.conv2d(
+            (inner / scale).relu(), weights[f"{prefix}.conv2.weight"], padding=1
+        )
+        if stride == 2:
+            values = functional.conv2d(activated, weights[f"{prefix}.shortcut.weight"], stride=2)
+        values = values + inner
+    expected = values.mean((2, 3)) @ weights["dense.weight"].T + weights["dense.bias"]
+    torch.testing.assert_close(network(inputs), expected)
+    with pytest.raises(GengapError, match=r"give \[height, width, channels\]"):
+        build(spec("preact_resnet18", [8]))
+
+
 def test_a_bottleneck_halves_the_image_once_a_stage() -> None:
     network = build(spec("preresnet", [8, 8, 1], 3, width=1, depth=47))
     seen: list[torch.Size] = []

@@ -155,6 +155,13 @@ CASES: dict[str, Case] = {
         ),
         (8, 8, 1), 3, 4,
     ),
+    "preact_resnet18": (
+        lambda: build(
+            {"architecture": "preact_resnet18", "width": 2, "input_shape": [8, 8, 1],
+             "classes": 3}
+        ),
+        (8, 8, 1), 8, 8,
+    ),
     "resnet18": (
         lambda: build(
             {"architecture": "resnet18", "width": 2, "input_shape": [8, 8, 1], "classes": 3}

@@ -13,6 +13,7 @@ from tests.planning.conftest import Config, PlanMaker
 
 from gengap.errors import GengapError
 from gengap.planning import targets
+from gengap.planning.plan import Plan
 
 Change = Callable[[Config], Any]
 MISSPELT = {"name": "digits", "trian_size": 3}
@@ -352,7 +353,7 @@ def test_integers_may_be_written_as_floats(reduced: Config, plan_of: PlanMaker) 
 
 def test_a_setting_that_an_experiment_needs_is_missed(reduced: Config, plan_of: PlanMaker) -> None:
     plan = plan_of(reduced)
-    del plan.studies["corneanu2020"]["experiments"][1]["settings"]["training"]
+    del plan.studies["corneanu2020"]["experiments"][2]["settings"]["training"]
     with pytest.raises(GengapError, match="experiment partitions needs 'training': set it"):
         plan.settings("corneanu2020")
 
@@ -360,11 +361,35 @@ def test_a_setting_that_an_experiment_needs_is_missed(reduced: Config, plan_of: 
 def test_every_setting_of_every_study_is_valid(
     root: Path, reduced: Config, plan_of: PlanMaker
 ) -> None:
-    for setting in ("small", "paper"):
+    for setting in ("small", "medium", "paper"):
         plan = plan_of(reduced | {"setting": setting})
-        for study in plan.studies:
-            assert targets.study_files(plan, study)
+        for study, chosen in plan.studies.items():
+            # Not every study has the setting medium.
+            if chosen or setting != "medium":
+                assert targets.study_files(plan, study)
     assert len(plan.studies) == len(list((root / "studies").glob("*.yaml")))
+
+
+def test_a_study_may_have_the_setting_medium_which_then_judges(
+    root: Path, tmp_path: Path, reduced: Config
+) -> None:
+    for name in ("workflow/schemas", "src/gengap/studies"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).symlink_to(root / name)
+    studies = tmp_path / "studies"
+    studies.mkdir()
+    for name, setting in (("maddox2020", "medium"), ("corneanu2020", "paper")):
+        small = yaml.safe_load((root / "studies" / f"{name}.yaml").read_text())["small"]
+        content = {"small": small, setting: {**small, "seed": 1000}}
+        (studies / f"{name}.yaml").write_text(yaml.safe_dump(content))
+    minutes = Plan(tmp_path, reduced)
+    assert minutes.judging_setting("maddox2020") == "medium"
+    assert minutes.judging_setting("corneanu2020") == "small"
+    medium = Plan(tmp_path, reduced | {"setting": "medium"})
+    assert medium.judging_setting("maddox2020") == "medium"
+    assert medium.settings("maddox2020")["seed"] == 1000
+    with pytest.raises(GengapError, match=r"has no setting 'medium': choose one of small, paper"):
+        medium.settings("corneanu2020")
 
 
 def test_runs_at_one_place_share_it_across_the_grid(reduced: Config, plan_of: PlanMaker) -> None:

@@ -35,12 +35,12 @@ def test_a_claim_is_named_once_with_its_verdict(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("results", "maddox2020").mkdir(parents=True)
-    table = "claim,verdict,estimate\nOne,agrees,a\nOne,agrees,b\nTwo,undecided,c\n"
+    table = "claim,verdict,estimate\nOne,agrees,a\nOne,agrees,b\nTwo,premise fails,c\n"
     Path("results", "maddox2020", "claims.csv").write_text(table)
     text = summary([], ["maddox2020"])
     assert text.count("One") == 1
-    assert "agrees  One" in text
-    assert "undecided  Two" in text
+    assert "\n         agrees  One\n" in text
+    assert "\n  premise fails  Two\n" in text
     assert "results/maddox2020/claims.md" in text
 
 

@@ -1,153 +1,194 @@
-"""Claims: intervals, verdicts, estimates by seed and group, table and page."""
+"""Verdicts: the rule, its false rates by simulation, and what several claims are together."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
-from scipy import stats
+from numpy.typing import NDArray
+from statsmodels.stats.multitest import multipletests
 
+from gengap.names import VERDICTS
 from gengap.studies.claims import (
+    LEVEL,
+    NEGATIVE,
+    POSITIVE,
     Bound,
     Claim,
-    all_hold,
-    by_group,
-    by_seed,
-    claims_page,
-    claims_table,
-    difference,
-    exceeds,
-    format_interval,
-    interval,
-    listed,
-    log_ratio,
-    rank_correlation,
-    verdict,
+    Verdict,
+    corrected,
+    judge,
+    word_after_correction,
 )
-from gengap.studies.outcomes import Run
+from gengap.studies.estimates import Estimate, Kind
 
-RISING, FALLING, WIDE = [1.0, 1.1, 1.2], [-1.0, -1.1, -1.2], [-1.0, 0.1, 1.0]
-NumberRun = Run[None, float]
-
-
-def runs(*results: tuple[int, float]) -> list[NumberRun]:
-    return [Run(seed, None, result) for seed, result in results]
-
-
-def value(run: NumberRun) -> float:
-    return run.result
-
-
-def test_the_interval_is_scipys() -> None:
-    values = [0.2, 0.5, 0.4, 0.9]
-    expected = stats.t.interval(0.95, 3, loc=np.mean(values), scale=stats.sem(values))
-    mean, low, high = interval(values)
-    assert mean == pytest.approx(0.5)
-    assert (low, high) == pytest.approx(expected)
-    assert interval([1.0]) == (1.0, -math.inf, math.inf)
-    assert interval([0.1, 0.1, 0.1]) == (0.1, -math.inf, math.inf)
-    assert all(map(math.isnan, interval([1.0, math.nan])))
-    assert all(map(math.isnan, interval([])))
-
-
-def test_intervals_as_text() -> None:
-    assert format_interval([]) == "unknown"
-    assert format_interval([1.0, 2.0, 3.0]) == "2 (-0.484 to 4.48)"
-    assert format_interval([math.nan]) == "unknown"
-    assert format_interval([math.nan, 1.0, 2.0]) == "unknown in 1 of 3 seeds"
-    estimates = {"loss": [1.0, 1.0], "error": [2.0]}
-    assert listed(estimates) == "loss 1 (all 2 equal), error 2 (one seed)"
-    form = listed(estimates, form="{interval} for {name}", separator="; ")
-    assert form == "1 (all 2 equal) for loss; 2 (one seed) for error"
+RISING = Estimate([1.0, 1.1, 1.2, 1.1, 1.0])
+FALLING = Estimate([-1.0, -1.1, -1.2, -1.1, -1.0])
+WIDE = Estimate([-1.0, 0.3, 1.0, 0.6, -0.5])
 
 
 @pytest.mark.parametrize(
-    ("values", "limit", "above", "below"),
+    ("estimates", "verdict"),
     [
-        (RISING, 0.0, True, False),
-        (FALLING, 0.0, False, True),
-        (WIDE, 0.0, None, None),
-        (RISING, 2.0, False, True),
-        (RISING, 1.1, None, None),
-        ([1.0], 0.0, None, None),
-        ([1.0] * 5, 0.0, None, None),
-        ([1.0] * 6, 0.0, True, False),
-        ([1.0] * 6, 1.0, None, None),
-        ([], 0.0, None, None),
+        ([RISING], "agrees"),
+        ([FALLING], "disagrees"),
+        ([WIDE], "undecided"),
+        ([RISING, RISING], "agrees"),
+        ([FALLING, FALLING], "disagrees"),
+        ([RISING, FALLING], "mixed"),
+        # One part on the wrong side is no disagreement of the whole.
+        ([WIDE, FALLING], "undecided"),
+        ([WIDE, RISING], "undecided"),
+        ([RISING, FALLING, WIDE], "mixed"),
+        ([Estimate([0.0, 0.0, 0.0])], "none seen"),
+        ([Estimate([0.0, 0.0, 0.1])], "undecided"),
+        ([Estimate([0.0]), RISING], "undecided"),
+        ([Estimate([1.0, math.nan, 1.1])], "undecided"),
+        ([Estimate([1.0])], "undecided"),
+        ([Estimate([1.0] * 6)], "undecided"),
+        ([Estimate([1.0] * 7)], "agrees"),
+        ([], "undecided"),
     ],
 )
-def test_a_bound_has_two_sides(
-    values: list[float], limit: float, above: bool | None, below: bool | None
-) -> None:
-    assert exceeds(values, limit) is above
-    assert Bound(limit).holds(values) is above
-    assert Bound(limit, above=False).holds(values) is below
+def test_all_parts_decide_by_one_rule(estimates: list[Estimate], verdict: str) -> None:
+    parts = {str(place): estimate for place, estimate in enumerate(estimates)}
+    assert judge(parts, dict.fromkeys(parts, POSITIVE)).word == verdict
+    # The rule has two sides: with all signs turned, so are the verdicts.
+    turned = {
+        name: Estimate([-number for number in estimate.values]) for name, estimate in parts.items()
+    }
+    assert judge(turned, dict.fromkeys(parts, NEGATIVE)).word == verdict
 
 
-@pytest.mark.parametrize(
-    ("verdicts", "expected"),
-    [
-        ([True, True], True),
-        ([True, None], None),
-        ([None, False], False),
-        ([True, False], False),
-        ([], True),
-    ],
-)
-def test_a_claim_of_several_parts_holds_if_all_do(
-    verdicts: list[bool | None], expected: bool | None
-) -> None:
-    assert all_hold(*verdicts) is expected
+def test_a_mixed_verdict_names_its_parts() -> None:
+    verdict = judge({"up": RISING, "down": FALLING}, {"up": POSITIVE, "down": POSITIVE})
+    assert verdict.explained == "mixed (for: up; against: down)"
+    assert verdict.p < 0.01
 
 
-def test_the_estimates_with_bounds_decide() -> None:
-    estimates = {"rises": RISING, "falls": FALLING, "wide": WIDE}
-    assert verdict(estimates) is False
-    assert verdict(estimates, {"rises": Bound()}) is True
-    assert verdict(estimates, {"rises": Bound(), "falls": Bound(0.0, above=False)}) is True
-    assert verdict(estimates, {"rises": Bound(), "wide": Bound()}) is None
-    assert verdict(estimates, Bound(-2.0)) is None
-    claim = Claim.judged("Rises", "It rises.", "It does.", estimates, {"rises": Bound(0.5)})
-    assert (claim.holds, claim.estimates) == (True, estimates)
-    assert Claim.judged("Rises", "", "", {"rises": RISING, "falls": FALLING}).holds is False
+def test_a_count_of_zero_seeds_is_none_seen_until_it_decides() -> None:
+    half = {"shown": Bound(0.5)}
+    assert judge({"shown": Estimate([0.0] * 6, Kind.SEEDS)}, half).word == "none seen"
+    assert judge({"shown": Estimate([0.0] * 7, Kind.SEEDS)}, half).word == "disagrees"
+    # With nothing lost a tolerance is kept: that is no count.
+    assert judge({"gain": Estimate([0.0] * 3)}, {"gain": Bound(-0.02)}).word == "undecided"
 
 
-def test_runs_of_a_seed_are_averaged_in_the_order_of_the_seeds() -> None:
-    several = runs((1, 1.0), (0, 2.0), (1, 4.0), (0, 8.0))
-    assert by_seed(several, value) == [5.0, 2.5]
-    assert difference(several, lambda run: 3 * run.result, value) == [10.0, 5.0]
-    ratios = log_ratio(several, lambda run: 100 * run.result, value)
-    assert ratios == pytest.approx([2.0, 2.0])
-    assert log_ratio(runs((0, 1.0)), value, lambda run: 0.0)[0] > 300
-    groups = {"even": several[1::2], "odd": several[::2]}
-    assert by_group(groups, value) == {"even": [2.0, 8.0], "odd": [1.0, 4.0]}
+@pytest.mark.parametrize("accuracy", [[0.01, -0.1, 0.05, 0.02], [0.1, 0.11, 0.1, 0.12], [0.0] * 4])
+def test_without_its_premise_a_claim_says_nothing(accuracy: list[float]) -> None:
+    estimates = {"measure": RISING, "accuracy": Estimate(accuracy)}
+    verdict = judge(estimates, {"measure": POSITIVE}, {"accuracy": NEGATIVE})
+    assert verdict == Verdict("premise fails", "premise fails: accuracy", verdict.p)
+    worse = {**estimates, "accuracy": Estimate([-0.1, -0.11, -0.1, -0.12])}
+    assert judge(worse, {"measure": POSITIVE}, {"accuracy": NEGATIVE}).word == "agrees"
+    # One seed shows no premise, and refutes none.
+    alone = {name: Estimate(estimate.values[:1]) for name, estimate in estimates.items()}
+    assert judge(alone, {"measure": POSITIVE}, {"accuracy": NEGATIVE}).word == "undecided"
 
 
-def test_the_rank_correlation_of_few_or_equal_values_is_unknown() -> None:
-    assert rank_correlation(np.array([1.0, 2, 9]), np.array([4.0, 5, 6])) == pytest.approx(1)
-    first, second = np.random.default_rng(0).random((2, 9))
-    ranks = np.argsort(np.argsort([first, second], axis=1), axis=1)
-    assert rank_correlation(first, second) == pytest.approx(np.asarray(np.corrcoef(ranks))[0, 1])
-    assert math.isnan(rank_correlation(np.ones(3), np.arange(3.0)))
-    assert math.isnan(rank_correlation(np.arange(3.0), np.ones(3)))
-    assert math.isnan(rank_correlation(np.arange(2.0), np.arange(2.0)))
+def test_a_verdict_that_rests_on_one_seed_is_undecided() -> None:
+    fragile = Estimate([1.0, 1.1, 2.0, 0.9])
+    assert POSITIVE.shown(fragile)
+    verdict = judge({"a": fragile}, {"a": POSITIVE})
+    assert verdict.word == "undecided"
+    assert "agrees, but not if one seed is left out" in verdict.explained
+    assert verdict.seeds is not None
+    assert verdict.seeds > 4
 
 
-def test_claims_as_table_and_page() -> None:
-    claims = [
-        Claim("Rises", "It rises.", "It fell.", False, {"slope": [-1.0, -2.0, -3.0]}),
-        Claim("Wide", "It is wide.", "Nobody knows.", None, {"a": [1.0, 2.0], "b": [0.0, 0.0]}),
-    ]
-    table = claims_table(claims)
-    assert list(table["verdict"]) == ["disagrees", "undecided", "undecided"]
-    assert list(table["estimate"]) == ["slope", "a", "b"]
-    assert list(table["seeds"]) == [3, 2, 2]
-    assert list(table["mean"]) == [-2.0, 1.5, 0.0]
-    page = claims_page("study", "small", claims, ["intro"])
-    assert "| b | 2 | 0 | all 2 equal |" in page
-    assert "nan" not in claims_page("s", "t", [Claim("", "", "", None, {"a": [math.nan]})])
-    assert page.endswith("No claim of the paper is judged by these experiments: `intro`.\n")
-    assert page.count("## ") == 2
-    assert "| slope | 3 | -2 | -4.48 to 0.484 |" in page
-    assert "snakemake study --config setting=small" in page
+def test_a_premise_that_rests_on_one_seed_leaves_the_claim_undecided() -> None:
+    estimates = {"measure": RISING, "accuracy": Estimate([-1.0, -1.1, -2.0, -0.9])}
+    verdict = judge(estimates, {"measure": POSITIVE}, {"accuracy": NEGATIVE})
+    assert verdict.word == "undecided"
+
+
+def test_the_number_of_seeds_that_would_decide_is_that_of_the_widest_part() -> None:
+    narrow, wide = Estimate([1.0, 0.5, 2.0, -0.2]), Estimate([1.0, 0.2, 2.0, -0.8])
+    verdict = judge({"a": narrow, "b": wide}, {"a": POSITIVE, "b": POSITIVE})
+    assert verdict.seeds == wide.seeds_needed(0.0, LEVEL)
+    assert f"seeds that would decide: {verdict.seeds}" in verdict.explained
+    # Parts that point to different sides decide by wider intervals.
+    opposed = Estimate([-value for value in narrow.values])
+    split = judge({"a": wide, "b": opposed}, {"a": POSITIVE, "b": POSITIVE})
+    assert split.seeds == wide.seeds_needed(0.0, LEVEL / 2)
+    none = judge({"a": Estimate([1.0, -1.0, 0.0])}, {"a": POSITIVE})
+    assert none.explained == "undecided (seeds that would decide: unknown, or too many)"
+
+
+def test_either_side_may_be_asked_for() -> None:
+    apart = Bound(side="apart")
+    both = {"a": RISING, "b": FALLING}
+    assert judge(both, dict.fromkeys(both, apart)).word == "agrees"
+    # That there is no correlation is never shown.
+    around = {"a": RISING, "b": Estimate([1e-9, -1e-9, 0.0, 1e-9])}
+    assert judge(around, dict.fromkeys(around, apart)).word == "undecided"
+
+
+def test_a_claim_takes_one_bound_for_all_parts_or_some() -> None:
+    estimates = {"a": RISING, "b": FALLING, "premise": RISING}
+    every = Claim("", "", "", estimates, premises={"premise": POSITIVE})
+    assert list(every.parts) == ["a", "b"]
+    assert every.verdict.word == "mixed"
+    named = Claim("", "", "", estimates, {"a": Bound(0.5), "b": NEGATIVE})
+    assert named.verdict.word == "agrees"
+    assert str(Bound(0.5)) == "> 0.5"
+    assert str(NEGATIVE) == "< 0"
+
+
+Draws = NDArray[np.float64]
+
+
+def rates(draws: Draws) -> Counter[str]:
+    """How often each verdict is reached on draws (repetitions, seeds, parts); bounds are at 0."""
+    bounds = {str(part): POSITIVE for part in range(draws.shape[2])}
+    return Counter(
+        judge({name: Estimate(draw[:, int(name)].tolist()) for name in bounds}, bounds).word
+        for draw in draws
+    )
+
+
+def test_no_verdict_is_reached_too_often_where_nothing_is_true() -> None:
+    """Six parts, each at its bound: one interval of six is wrong in 14% of repetitions."""
+    repetitions = 400
+    draws = np.random.default_rng(1).standard_normal((repetitions, 6, 6))
+    one_of_six = np.mean(
+        [
+            any(NEGATIVE.shown(Estimate(draw[:, part].tolist())) for part in range(6))
+            for draw in draws
+        ]
+    )
+    assert one_of_six == pytest.approx(1 - 0.975**6, abs=0.05)
+    found = rates(draws)
+    assert found["agrees"] == found["disagrees"] == 0
+    assert found["mixed"] <= 0.025 * repetitions
+
+
+def test_a_single_part_is_wrong_in_at_most_two_and_a_half_percent_of_repetitions() -> None:
+    repetitions = 1500
+    found = rates(np.random.default_rng(2).standard_normal((repetitions, 6, 1)))
+    # Leaving seeds out makes it rarer than 2.5%; three standard errors of that are 1.2%.
+    for word in ("agrees", "disagrees"):
+        assert 0 < found[word] <= (0.025 + 0.012) * repetitions
+
+
+@pytest.mark.parametrize(("effect", "seeds", "least"), [(2.0, 6, 0.8), (1.0, 12, 0.75)])
+def test_an_effect_is_decided_by_enough_seeds(effect: float, seeds: int, least: float) -> None:
+    repetitions = 300
+    draws = effect + np.random.default_rng(3).standard_normal((repetitions, seeds, 1))
+    assert rates(draws)["agrees"] > least * repetitions
+    assert rates(-draws)["disagrees"] > least * repetitions
+
+
+def test_claims_are_corrected_together_as_by_statsmodels() -> None:
+    p = [0.001, 0.04, 0.03, 0.9, 0.012, 0.04]
+    verdicts = [Verdict("agrees", "agrees", value) for value in p]
+    expected = multipletests(p, method="holm")[1]
+    assert corrected(verdicts) == pytest.approx(expected)
+    assert corrected([]) == []
+    assert word_after_correction(verdicts[0], 0.006) == "agrees"
+    assert word_after_correction(verdicts[0], 0.051) == "undecided"
+    none = Verdict("none seen", "none seen", 1.0)
+    assert word_after_correction(none, 1.0) == "none seen"
+    assert all(verdict.word in VERDICTS for verdict in [*verdicts, none])

@@ -31,7 +31,6 @@ from gengap.studies import solving
 from gengap.studies.claims import Claim
 from gengap.studies.context import Context
 from gengap.studies.corneanu2020 import attacks, gap_law
-from gengap.studies.corneanu2020.claims import _nonzero
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
 from gengap.studies.corneanu2020.experiments import adversarial, law, partitions, training_curves
 from gengap.studies.corneanu2020.experiments.adversarial import ATTACKS, DETECTORS, HARMLESS
@@ -244,8 +243,9 @@ def test_training_curves_their_figures_and_claims(tmp_path: Path) -> None:
     names = ["betti_0", "betti_1", "betti_2", "betti_3", "life_and_midlife", "early_stopping"]
     check_figures("training_curves", runs, names, tmp_path)
     claims = evaluate_claims("corneanu2020", {"training_curves": runs})
-    assert len(claims) == 2 + 2 + 1 + 2 + 4
-    assert all(len(values) == 3 for claim in claims for values in claim.estimates.values())
+    # Modes and cavities, modes while memorising, against the accuracy, and beside true labels.
+    assert len(claims) == 2 + 2 + 2 + 2 + 2
+    assert all(len(own.values) == 3 for claim in claims for own in claim.estimates.values())
 
 
 @pytest.mark.slow
@@ -863,24 +863,25 @@ def curves_run(
     return Run(seed, settings, result)
 
 
-def summarised(claims: Sequence[Claim]) -> list[tuple[list[float], bool | None]]:
+def summarised(claims: Sequence[Claim]) -> list[tuple[list[float], str]]:
     """Of each claim, the means of its estimates and its verdict."""
     return [
-        ([round(float(np.mean(values)), 2) for values in claim.estimates.values()], claim.holds)
+        (
+            [round(float(np.mean(own.values)), 2) for own in claim.estimates.values()],
+            claim.verdict.word,
+        )
         for claim in claims
     ]
 
 
 def test_claims_about_learning_by_hand() -> None:
     """The mode falls by 0.1 in epsilon, rises by 0.3 in density; cavities grow by 0.2 and 0.3."""
-    true = [curves_run(seed, 0.0, (0.3, 0.2), (0.1, 0.4)) for seed in range(3)]
+    true = [curves_run(seed, 0.0, (0.3, 0.2), (0.1, 0.4)) for seed in range(7)]
     assert summarised(evaluate_claims("corneanu2020", {"training_curves": true})) == [
-        ([0.10], True),
-        ([-0.30], False),
-        ([0.20], True),
-        ([0.30], True),
-        # Stopping at 0.7 and at 0.65 where the end has 0.6.
-        ([0.10, 0.05], True),
+        ([0.10], "agrees"),
+        ([-0.30], "disagrees"),
+        ([0.20], "agrees"),
+        ([0.30], "agrees"),
     ]
 
 
@@ -888,34 +889,10 @@ def test_claims_about_memorising_by_hand() -> None:
     """From the best checkpoint to the end: in epsilon nothing but the shift, in density 0.3 up."""
     corrupted = [curves_run(seed, 0.5, (0.3, 0.2), (0.1, 0.4)) for seed in range(3)]
     claims = evaluate_claims("corneanu2020", {"training_curves": corrupted})
-    assert summarised(claims) == [
-        ([0.00], None),
-        ([0.30], True),
-        # The first regression against the end (0.6) and the best (0.8), then the lowest mode.
-        ([0.10, 0.05], True),
-        ([-0.10, -0.15], False),
-        ([-0.10, -0.20], False),
-        ([-0.30, -0.40], False),
-    ]
+    assert summarised(claims[:2]) == [([0.00], "undecided"), ([0.30], "agrees")]
+    # Two checkpoints after the start have no rank correlation of mode and accuracy.
+    assert [claim.verdict.word for claim in claims[2:]] == ["undecided"] * 2
     assert "falls by 0.2 from its best epoch" in claims[0].measured
-
-
-def test_a_loss_within_the_tolerance_agrees_with_true_labels_only() -> None:
-    """Stopping one point below the end: allowed with nothing to memorise, no gain otherwise."""
-
-    def runs(corruption: float) -> list[AnyRun]:
-        whole = [curves_run(seed, corruption, (0.3, 0.2), (0.1, 0.4)) for seed in range(6)]
-        return [
-            replace(one, result=replace(one.result, last=Checkpoint(2, 0.66 + 0.001 * one.seed)))
-            for one in whole
-        ]
-
-    def stopping(corruption: float) -> Claim:
-        claims = evaluate_claims("corneanu2020", {"training_curves": runs(corruption)})
-        return next(claim for claim in claims if claim.title.startswith("Stopping"))
-
-    assert stopping(0.0).holds is True
-    assert stopping(0.5).holds is False
 
 
 def test_claims_about_parts_by_hand() -> None:
@@ -934,8 +911,8 @@ def test_claims_about_parts_by_hand() -> None:
     assert (
         summarised(evaluate_claims("corneanu2020", {"partitions": runs}))
         == [
-            ([0.05] * 3, True),
-            ([-0.05] * 3, False),
+            ([0.05] * 3, "agrees"),
+            ([-0.05] * 3, "disagrees"),
         ]
         * 2
     )
@@ -968,29 +945,23 @@ def test_claims_about_the_law_by_hand(sign: float) -> None:
     """Where the gap is the law, all else is worse; of correlations either sign is enough."""
     runs = [law_run(seed, sign) for seed in range(8)]
     first, *others = evaluate_claims("corneanu2020", {"law": runs})
-    means = {name: np.mean(values) * sign for name, values in first.estimates.items()}
+    means = {name: np.mean(own.values) * sign for name, own in first.estimates.items()}
     assert means["life, all networks"] > 0.2
     assert means["midlife, all networks"] < -0.6
-    assert first.holds
+    assert first.verdict.word == "agrees"
     assert "whatever the sign" in first.title
+    *others, families = others
+    assert families.title.startswith("In each family")
     assert len(others) == 2 * 2
     for claim in others:
-        assert claim.holds
-        for values in claim.estimates.values():
-            assert min(values) > 1
+        assert claim.verdict.word == "agrees"
+        for own in claim.estimates.values():
+            assert min(own.values) > 1
     # One model's error less the law's, in points: the constant's, by hand.
     gaps = [run.result.gap for run in runs]
     expected = [float(np.abs(gap - gap.mean()).mean() * 100 * 8 / 7) for gap in gaps]
-    differences = others[0].estimates["constant gap, all networks"]
+    differences = others[0].estimates["constant gap, all networks"].values
     np.testing.assert_allclose(differences, expected, atol=0.1)
-
-
-def test_correlations_count_with_either_sign_but_not_around_zero() -> None:
-    positive, negative = [0.5, 0.51, 0.49], [-0.5, -0.51, -0.49]
-    assert _nonzero({"a": positive, "b": negative}) is True
-    assert _nonzero({"a": positive, "b": [0.5, -0.5, 0.1]}) is None
-    # That there is no correlation is never shown.
-    assert _nonzero({"a": [1e-9, -1e-9, 0.0]}) is None
 
 
 def test_claims_about_the_detector_by_hand() -> None:
@@ -1010,9 +981,9 @@ def test_claims_about_the_detector_by_hand() -> None:
         result = adversarial.Result(1.0, 1.0, attacked, np.arange(2), grid, {})
         runs.append(Run(seed, settings, result))
     assert summarised(evaluate_claims("corneanu2020", {"adversarial": runs})) == [
-        ([0.2] * 2, True),
-        ([-0.1] * 2, False),
-        ([-0.1] * 4, False),
+        ([0.2] * 2, "agrees"),
+        ([-0.1] * 2, "disagrees"),
+        ([-0.1] * 4, "disagrees"),
     ]
 
 
@@ -1057,12 +1028,12 @@ def test_bad_settings_are_refused(experiment: str, settings: dict[str, Any], sen
 
 def test_the_committed_settings_fit_the_experiments(root: Path) -> None:
     config = yaml.safe_load((root / "studies" / "corneanu2020.yaml").read_text())
-    assert set(config) == {"small", "paper"}
+    assert set(config) == {"small", "medium", "paper"}
     for entry in [entry for part in config.values() for entry in part["experiments"]]:
         name = entry.get("experiment", entry["name"])
         module = importlib.import_module(f"gengap.studies.corneanu2020.experiments.{name}")
-        for values in itertools.product(*entry["grid"].values()):
-            point = dict(zip(entry["grid"], values, strict=True))
+        for values in itertools.product(*entry.get("grid", {}).values()):
+            point = dict(zip(entry.get("grid", {}), values, strict=True))
             build_settings(module.Settings, {**entry["settings"], **point}, name)
         assert entry["seeds"] >= 3
         Recipe.from_mapping(entry["settings"]["training"])

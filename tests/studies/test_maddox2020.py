@@ -16,6 +16,7 @@ import torch
 import yaml
 from matplotlib.figure import Figure
 
+from gengap.cli import main
 from gengap.curvature import effective_dimensionality, hessian, spectra
 from gengap.datasets import registry
 from gengap.datasets.sources import File
@@ -24,7 +25,9 @@ from gengap.measures import curvature
 from gengap.networks import build, parameter_count
 from gengap.planning.grid import grid_points
 from gengap.seeding import generator
+from gengap.studies.claims import NEGATIVE, POSITIVE
 from gengap.studies.context import Context, load_dataset
+from gengap.studies.estimates import format_interval
 from gengap.studies.maddox2020.experiments import (
     bayesian_network,
     degenerate_directions,
@@ -39,6 +42,7 @@ from gengap.studies.maddox2020.measurements import Measurements, hessian_of, joi
 from gengap.studies.maddox2020.sweeps import Grid, Sweep, correlations_by_seed
 from gengap.studies.outcomes import AnyRun, Run
 from gengap.studies.planes import plane_around
+from gengap.studies.result_files import ResultFiles
 from gengap.studies.running import (
     build_settings,
     evaluate_claims,
@@ -63,7 +67,7 @@ DATASETS: dict[str, dict[str, Any]] = {
 TRAINING = {"optimiser": "adam", "learning_rate": 0.01, "batch_size": 20, "epochs": 2}
 SWEPT = {
     "small MLP": {"template": "dense", "depth": 1},
-    "ResNet18(k)": {"architecture": "resnet18"},
+    "ResNet18(k)": {"architecture": "preact_resnet18"},
     "PreResNet": {"architecture": "preresnet", "depth": 8},
     "masked": {"architecture": "masked_dense", "depth": 1},
 }
@@ -241,6 +245,9 @@ def test_width_and_depth(name: str) -> None:
     assert titles == [
         "N_eff explains the test loss over width and depth",
         "N_eff explains more than counting parameters, norms and sharpness do",
+        "N_eff follows the test loss beyond the number of parameters, over width and depth",
+        "N_eff is a better guide than a PAC-Bayes bound and the path norm, over width and depth",
+        "The order by N_eff does not depend on alpha, over width and depth",
     ]
 
 
@@ -280,7 +287,7 @@ def test_degenerate_directions(
     expected = ["moves", "surfaces"] + (["planes"] if dataset == "two_spirals" else [])
     assert figures("degenerate_directions", runs) == expected
     (claim,) = evaluate_claims(STUDY, {f"degenerate_{dataset}": runs})
-    assert claim.holds is None or not claim.holds  # one seed has no interval to hold by
+    assert claim.verdict.word == "undecided"  # one seed has no interval
     assert dataset.replace("_", " ") in claim.title
 
 
@@ -366,7 +373,7 @@ def test_double_descent_on_cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             "name": "cifar100",
             "transforms": [{"name": "normalise"}, {"name": "resize", "size": 8}],
         },
-        network={"architecture": "resnet18"},
+        network={"architecture": "preact_resnet18"},
         training={**TRAINING, "epochs": 1, "augmentation": ["crop", "flip"]},
         widths=[1],
         eigenvalues=2,
@@ -408,7 +415,7 @@ def test_the_loss_rises_along_eigenvectors_by_their_eigenvalues() -> None:
 
 
 def test_posterior_contraction_has_the_papers_numbers() -> None:
-    runs = reduced("posterior_contraction", seeds=6, counts=[10, 100, 200, 300])
+    runs = reduced("posterior_contraction", seeds=7, counts=[10, 100, 200, 300])
     covariance = np.mean([run.result.covariance for run in runs], axis=0)
     hessian = np.mean([run.result.hessian for run in runs], axis=0)
     np.testing.assert_allclose(covariance[[0, 1, 3]], [71, 38, 0.03], rtol=0.12)
@@ -416,7 +423,7 @@ def test_posterior_contraction_has_the_papers_numbers() -> None:
     np.testing.assert_allclose(hessian, [10, 100, 191, 200], rtol=0.05)
     assert figures("posterior_contraction", runs) == ["posterior_contraction"]
     (claim,) = evaluate_claims(STUDY, {"posterior_contraction": runs})
-    assert claim.holds
+    assert claim.verdict.word == "agrees"
 
 
 def test_contraction_needs_as_many_points_as_data() -> None:
@@ -442,10 +449,10 @@ def test_a_bayesian_network() -> None:
         assert (run.result.acceptance > 0.05).all()
         assert (run.result.negatives <= 10).all()
     first = [run.result.negatives[0] for run in runs]
-    assert claim.estimates["eigenvalues below zero, n = 3"] == first
+    assert claim.estimates["eigenvalues below zero, n = 3"].values == first
     assert max(first) > 0
     masses = [run.result.negative_mass[1] for run in runs]
-    assert claim.estimates["mass below zero, n = 30"] == masses
+    assert claim.estimates["mass below zero, n = 30"].values == masses
     assert "leaves out its eigenvalues below zero" in claim.measured
 
 
@@ -486,7 +493,7 @@ def test_a_chain_without_data_samples_the_prior() -> None:
 
 def test_random_features() -> None:
     runs = reduced(
-        "random_features", seeds=6, samples=40, test_samples=50, features=[10, 40, 60, 120]
+        "random_features", seeds=7, samples=40, test_samples=50, features=[10, 40, 60, 120]
     )
     result = runs[0].result
     assert result.test_error[1] == result.test_error.max()
@@ -495,8 +502,9 @@ def test_random_features() -> None:
     assert (np.diff(result.effective_dimensionality) > 0).all()
     assert figures("random_features", runs) == ["random_features"]
     (claim,) = evaluate_claims(STUDY, {"random_features": runs})
-    assert claim.holds is False
-    assert "N_eff moves against it; min(n, d) - N_eff follows the test error" in claim.measured
+    assert claim.verdict.word == "disagrees"
+    published = claim.estimates["min(n, d) - N_eff with test error"]
+    assert POSITIVE.shown(published)
 
 
 def test_random_features_are_described_by_their_signs() -> None:
@@ -508,10 +516,10 @@ def test_random_features_are_described_by_their_signs() -> None:
         train_error=np.zeros(4),
         norm=np.ones(4),
     )
-    runs = [Run(seed, random_features.Settings(samples=20), result) for seed in range(6)]
+    runs = [Run(seed, random_features.Settings(samples=20), result) for seed in range(7)]
     (claim,) = evaluate_claims(STUDY, {"random_features": runs})
-    assert claim.holds
-    assert "N_eff follows the test error; min(n, d) - N_eff moves against it" in claim.measured
+    assert claim.verdict.word == "agrees"
+    assert NEGATIVE.shown(claim.estimates["min(n, d) - N_eff with test error"])
 
 
 def swept(
@@ -536,15 +544,18 @@ def swept(
 
 def test_claims_of_double_descent() -> None:
     losses, sizes = [2.0, 1.0, 3.0, 2.5, 2.0, 0.5], [1.0, 2.0, 9.0, 7.0, 5.0, 3.0]
-    runs = [swept(seed, losses, sizes) for seed in range(6)]
-    verdicts = [claim.holds for claim in evaluate_claims(STUDY, {"double_descent": runs})]
-    assert verdicts == [True, True, True]
+    runs = [swept(seed, losses, sizes) for seed in range(7)]
+    descends, *judged = evaluate_claims(STUDY, {"double_descent": runs})
+    assert [claim.verdict.word for claim in (descends, *judged)][:3] == ["agrees"] * 3
+    # Given the number of parameters nothing is left, and the bounds of all networks are equal.
+    assert [claim.verdict.word for claim in judged[2:]] == ["undecided", "undecided", "agrees"]
     (alone, *_) = evaluate_claims(STUDY, {"double_descent": runs[:1]})
     assert not any("best narrower" in name for name in alone.estimates)
-    against = [swept(seed, losses, sorted(sizes)) for seed in range(6)]
+    against = [swept(seed, losses, sorted(sizes)) for seed in range(7)]
     judged = evaluate_claims(STUDY, {"double_descent": against})
-    assert [claim.holds for claim in judged] == [True, False, False]
-    assert "N_eff with test loss -1 (all 6 equal)" in judged[2].measured
+    words = [claim.verdict.word for claim in judged][:3]
+    assert words == ["agrees", "disagrees", "disagrees"]
+    assert format_interval(judged[2].estimates["N_eff with test loss"]) == "-1 (all 7 equal)"
 
 
 def test_other_quantities_and_what_is_left_out_stand_beside_n_eff() -> None:
@@ -559,12 +570,14 @@ def test_other_quantities_and_what_is_left_out_stand_beside_n_eff() -> None:
     )
     runs = [replace(run, seed=seed) for seed in range(2)]
     tracks = evaluate_claims(STUDY, {"double_descent": runs})[2]
-    assert tracks.estimates["N_eff with test loss"] == pytest.approx([1.0, 1.0])
-    assert tracks.estimates["largest eigenvalue with test loss"] == pytest.approx([-1.0, -1.0])
-    assert tracks.estimates["parameters with test loss"] == pytest.approx([-1.0, -1.0])
-    assert tracks.estimates["N_eff with parameters"] == pytest.approx([-1.0, -1.0])
-    assert "the most negative one is -0.5, 7 at most are below" in tracks.measured
-    assert "a mass of 3 (median; 8 at most)" in tracks.measured
+    assert tracks.estimates["N_eff with test loss"].values == pytest.approx([1.0, 1.0])
+    assert tracks.estimates["largest eigenvalue with test loss"].values == pytest.approx(
+        [-1.0, -1.0]
+    )
+    assert tracks.estimates["parameters with test loss"].values == pytest.approx([-1.0, -1.0])
+    assert tracks.estimates["N_eff with parameters"].values == pytest.approx([-1.0, -1.0])
+    assert "the most negative one is -0.5. At most 7 are below" in tracks.measured
+    assert "an estimated mass of 3 (median; 8 at most)" in tracks.measured
 
 
 def test_the_best_width_of_a_seed_is_chosen_by_the_others() -> None:
@@ -574,11 +587,11 @@ def test_the_best_width_of_a_seed_is_chosen_by_the_others() -> None:
     runs = [swept(0, [*row, 3.0, 2.5, 2.0, 0.5], sizes) for row in losses]
     runs = [replace(run, seed=seed) for seed, run in enumerate(runs)]
     descends = evaluate_claims(STUDY, {"double_descent": runs})[0]
-    narrower = descends.estimates["test loss, first fitting minus best narrower"]
+    narrower = descends.estimates["test loss, first fitting minus best narrower"].values
     assert narrower == pytest.approx([3 - 2.0, 3 - 2.0, 3 - 2.0])
-    fall = descends.estimates["test loss, narrowest minus best narrower"]
+    fall = descends.estimates["test loss, narrowest minus best narrower"].values
     assert fall == pytest.approx([0.0, 0.0, -1.0])
-    assert descends.holds is None
+    assert descends.verdict.word == "undecided"
 
 
 def test_correlations_are_among_networks_that_fit() -> None:
@@ -602,7 +615,7 @@ def test_correlations_are_among_networks_that_fit() -> None:
     assert first_row[0] < 0
 
 
-@pytest.mark.parametrize("setting", ["small", "paper"])
+@pytest.mark.parametrize("setting", ["small", "medium", "paper"])
 def test_settings_fit_their_experiments(root: Path, setting: str) -> None:
     config = yaml.safe_load((root / "studies" / f"{STUDY}.yaml").read_text())[setting]
     for entry in config["experiments"]:
@@ -629,6 +642,26 @@ def test_a_descent_in_depth(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert runs[0].result.networks.parameters.tolist() == [9 + 8, 9 + 2 * 12 + 8]
     assert figures("double_descent", runs) == ["double_descent", "spectra"]
+
+
+def test_networks_are_written_on_request_and_read_by_the_command(tmp_path: Path) -> None:
+    settings = {
+        "dataset": {**DATASETS["digits"], "classes": [0, 1]},
+        "network": {"template": "dense", "depth": 1},
+        "training": TRAINING,
+        "widths": [1, 2],
+        "eigenvalues": 2,
+    }
+    files = ResultFiles(tmp_path, ["weights"])
+    result: Any = run_experiment(STUDY, "double_descent", replace(context(), files=files), settings)
+    assert {path.name for path in tmp_path.iterdir()} == {"width_1", "width_2"}
+    read = [str(tmp_path / "width_2" / name) for name in ("config.json", "weights.safetensors")]
+    where = ["--dataset", str(tmp_path / "width_2" / "train.safetensors")]
+    output = ["--top", "2", "--output", str(tmp_path / "top.npz")]
+    assert main(["eigenvalues", *read, *where, *output]) == 0
+    with np.load(tmp_path / "top.npz") as file:
+        largest = result.networks.lambda_max[1]
+        assert file["eigenvalues"][0] == pytest.approx(largest, rel=1e-4)
 
 
 def test_a_convnet_of_depth_0_has_its_first_convolution_alone() -> None:

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from gengap.figures.style import MARKERS, PALETTE, new_figure
-from gengap.studies.claims import interval
+from gengap.studies.estimates import interval
 from gengap.studies.plotting import (
     plot_band,
     plot_boundary,
@@ -46,6 +46,17 @@ def ends_of_band(axes: Axes) -> dict[float, tuple[float, float]]:
         column = corners[corners[:, 0] == x, 1]
         ends[float(x)] = (float(column.min()), float(column.max()))
     return ends
+
+
+def test_a_band_on_a_logarithmic_axis_ends_where_the_data_end(axes: Axes) -> None:
+    values = np.array([[0.01, 0.2], [0.02, 0.21], [1.0, 0.22]])
+    low, high = interval(values[:, 0].tolist())[1:]
+    assert low < 0
+    axes.set_yscale("log")
+    plot_band(axes, [1, 2], values, PALETTE[1])
+    ends = ends_of_band(axes)
+    assert ends[1.0] == pytest.approx((0.01, high))
+    assert ends[2.0] == pytest.approx(interval(values[:, 1].tolist())[1:])
 
 
 def test_a_band_is_the_interval_and_not_the_range(axes: Axes) -> None:

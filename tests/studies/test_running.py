@@ -60,7 +60,7 @@ def double(runs: Sequence[Run[Settings, Result]], *, smoothing: float = 0.0) -> 
 
 
 def claims(runs: Mapping[str, Sequence[Run[Settings, Result]]]) -> list[Claim]:
-    return [Claim(name, "", "", None, {}) for name in runs]
+    return [Claim(name, "", "", {}) for name in runs]
 
 
 SETTINGS: dict[str, Any] = {"network": {"architecture": "mlp"}, "value": 1.5}

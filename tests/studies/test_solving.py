@@ -15,7 +15,7 @@ from gengap.seeding import derive
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.solving import build_network, recipe_for, solve, untrained_network
 from gengap.tasks.zoo import network_spec
-from gengap.training import Recipe, loss_and_accuracy, train
+from gengap.training import Recipe, loss_and_accuracy, train, trainer
 
 CONTEXT = Context(3, None, torch.device("cpu"))
 NETWORK = {"template": "dense", "width": 6, "depth": 1}
@@ -92,10 +92,18 @@ def test_checkpoints_are_kept_and_an_interrupted_training_goes_on(tmp_path: Path
     assert equal(resumed.result.weights, expected.result.weights)
 
 
-def test_without_checkpoints_no_state_is_kept(tmp_path: Path) -> None:
+def test_without_checkpoints_the_state_of_a_short_training_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keeping = Context(3, None, torch.device("cpu"), tmp_path / "states")
     solve(keeping, DATA, NETWORK, TRAINING)
     assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(trainer, "STATE_SECONDS", 0.0)
+    # Whoever watches needs every row, so nothing is to be resumed.
+    solve(keeping, DATA, NETWORK, TRAINING, on_epoch=lambda row: None)
+    assert list(tmp_path.iterdir()) == []
+    solve(keeping, DATA, NETWORK, TRAINING)
+    assert len(list((tmp_path / "states").iterdir())) == 1
 
 
 @pytest.mark.parametrize(

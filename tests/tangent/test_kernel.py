@@ -105,6 +105,7 @@ NAMED: list[dict[str, Any]] = [
     {"architecture": "conv_6", "input_shape": [8, 8, 1], "width": 2},
     {"architecture": "resnet18", "input_shape": [8, 8, 1], "width": 2},
     {"architecture": "densenet121", "input_shape": [8, 8, 1], "growth": 2},
+    {"architecture": "preact_resnet18", "input_shape": [8, 8, 1], "width": 2},
     {"architecture": "preresnet", "input_shape": [8, 8, 1], "width": 2, "depth": 8},
     {"architecture": "inception", "input_shape": [16, 16, 1], "width": 8},
     {"architecture": "alexnet", "input_shape": [32, 32, 1], "width": 2},

@@ -14,7 +14,14 @@ from gengap.datasets import Split
 from gengap.errors import GengapError
 from gengap.networks import Network, build, convolutional, weights_of, write_weights
 from gengap.seeding import generator, torch_generator
-from gengap.training import Recipe, TrainingResult, corrupt_labels, loss_and_accuracy, train
+from gengap.training import (
+    Recipe,
+    TrainingResult,
+    corrupt_labels,
+    loss_and_accuracy,
+    train,
+    trainer,
+)
 from gengap.training.trainer import batches
 
 IMAGE = [8, 8, 1]
@@ -194,34 +201,6 @@ def interrupted_after(epoch: int, recipe: Recipe, folder: Path) -> None:
         train(build(CNN), images(), recipe, snapshots=[0, 2, 4], on_epoch=stop, resume_from=folder)
 
 
-def test_a_long_training_without_snapshots_goes_on_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = Recipe(**{**EVERYTHING, "epochs": 5})
-    wanted = train(build(CNN), images(), recipe)
-    epochs: list[int] = []
-
-    def stop(row: dict[str, Any]) -> None:
-        epochs.append(row["epoch"])
-        if len(epochs) == 3:
-            raise KeyboardInterrupt
-
-    def again() -> TrainingResult:
-        return train(build(CNN), images(), recipe, on_epoch=stop, resume_from=tmp_path)
-
-    with pytest.raises(KeyboardInterrupt):
-        again()
-    assert not list(tmp_path.iterdir())  # three epochs of a moment each
-    monkeypatch.setattr("gengap.training.trainer.STATE_SECONDS", -1)
-    epochs.clear()
-    with pytest.raises(KeyboardInterrupt):
-        again()
-    found = again()
-    assert epochs == [1, 2, 3, 4, 5]
-    assert same(found.weights, wanted.weights)
-    assert found.history == wanted.history
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -261,6 +240,31 @@ def test_an_interrupted_training_ends_as_an_undisturbed_one(
     assert list(found.snapshots) == [0, 2, 4]
     assert all(same(found.snapshots[at], wanted.snapshots[at]) for at in (0, 2, 4))
     assert (found.labels == wanted.labels).all()
+
+
+def test_a_long_training_keeps_its_state_between_snapshots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(**{**EVERYTHING, "epochs": 6})
+    wanted = train(build(CNN), images(), recipe)
+
+    def stop(row: dict[str, Any]) -> None:
+        if row["epoch"] == 4:
+            raise KeyboardInterrupt
+
+    short = tmp_path / "short"
+    with pytest.raises(KeyboardInterrupt):
+        train(build(CNN), images(), recipe, on_epoch=stop, resume_from=short)
+    assert not short.exists()
+    monkeypatch.setattr(trainer, "STATE_SECONDS", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        train(build(CNN), images(), recipe, on_epoch=stop, resume_from=tmp_path / "long")
+    rows: list[dict[str, Any]] = []
+    again: dict[str, Any] = {"on_epoch": rows.append, "resume_from": tmp_path / "long"}
+    found = train(build(CNN), images(), recipe, **again)
+    assert [row["epoch"] for row in rows] == [5, 6]
+    assert same(found.weights, wanted.weights)
+    assert found.history == wanted.history
 
 
 def test_a_training_that_was_done_is_not_trained_again(tmp_path: Path) -> None:

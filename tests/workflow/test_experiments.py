@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from tests.workflow.runs import Run, results_of
@@ -68,8 +69,23 @@ def test_an_experiment_leaves_runs_and_figures(contracted: Path) -> None:
     runs = sorted(path.name for path in (study / "runs" / "posterior_contraction").iterdir())
     assert runs == ["0.npz", "1.npz"]
     figures = study / "figures" / "posterior_contraction"
-    assert (figures / "posterior_contraction.png").stat().st_size > 10_000
+    assert (figures / "posterior_contraction.png").stat().st_size > 5_000
     assert (figures / "posterior_contraction.svg").read_text().count("<svg") == 1
+
+
+def test_claims_have_a_table_a_page_and_plots(contracted: Path, snakemake: Run) -> None:
+    study = contracted / "results" / "maddox2020"
+    config = contracted / "changed.yaml"
+    result = snakemake(contracted, "results/maddox2020/claims.csv", config=config)
+    assert result.returncode == 0, result.stderr
+    table = pd.read_csv(study / "claims.csv")
+    assert set(table["setting"]) == {"small"}
+    assert set(table["verdict"]) == {"undecided"}  # of two seeds
+    (strip,) = (study / "claims").glob("*.svg")
+    assert set(table["strip"]) == {strip.name}
+    page = (study / "claims.md").read_text("utf-8")
+    assert f"](claims/{strip.name})" in page
+    assert "The setting `small` judges" in page
 
 
 def test_a_run_that_is_lost_is_made_again_alone(contracted: Path, snakemake: Run) -> None:

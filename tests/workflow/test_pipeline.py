@@ -209,7 +209,8 @@ def test_report_is_one_offline_page(finished: Path, snakemake: Run) -> None:
     result = snakemake(finished, "--report", str(finished / "report.html"))
     assert result.returncode == 0, result.stderr
     page = (finished / "report.html").read_text()
-    assert len(page) < 5_000_000
+    # The page of the default run is some 400 kB larger, and is to stay under 5 MB.
+    assert len(page) < 4_600_000
     assert "Which measures predict the generalisation gap" in page
     written = re.search(r"var workflow_desc = (.*);\n", page)
     assert written is not None

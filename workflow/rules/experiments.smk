@@ -118,6 +118,7 @@ rule claims:
             labels={"table": "claims"},
         ),
         page="results/{study}/claims.md",
+        strips=directory("results/{study}/claims"),
     log:
         "results/{study}/logs/claims.log",
     benchmark:
@@ -134,6 +135,7 @@ rule claims:
         runtime=look.minutes(30),
     params:
         setting=plan.config["setting"],
+        judging=look.study(Plan.judging_setting),
         modules=look.study(targets.experiment_modules),
         settings=look.study(targets.run_settings),
         code=look.code(

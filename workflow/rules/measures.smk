@@ -57,6 +57,7 @@ rule measures:
         summaries=look.task(targets.summary_tables),
         failed=look.task(targets.summary_failures),
         receipts=look.task(targets.measure_receipts),
+        kept=look.task(targets.kept_networks),
         task="results/{task}/task.json",
     output:
         measures="results/{task}/measures.csv",
@@ -78,11 +79,43 @@ rule measures:
     params:
         families=look.task(lambda task: list(task.measured)),
         recipe=look.task(lambda task: task.recipe),
+        kept=look.kept,
         code=look.code("measures"),
     message:
         "{wildcards.task}: gathering the measures"
     script:
         "../../scripts/measures.py"
+
+
+# A file for each network that was measured now, for the folder that 'kept' names.
+rule keep_networks:
+    input:
+        summaries=look.task(targets.summary_tables),
+        failed=look.task(targets.summary_failures),
+        measures=look.task(targets.measure_receipts),
+        networks=look.task(targets.receipts),
+    output:
+        kept=directory("results/{task}/kept"),
+    log:
+        "results/{task}/logs/keep_networks.log",
+    benchmark:
+        "results/{task}/benchmarks/keep_networks.tsv"
+    wildcard_constraints:
+        task=one_of(plan.names("pgdl")),
+    conda:
+        "../../envs/evaluation.yaml"
+    threads: 1
+    resources:
+        mem_mb=look.memory(1000),
+        runtime=look.minutes(30),
+    params:
+        families=look.task(lambda task: list(task.measured)),
+        made=look.made,
+        code=look.code("keep_networks"),
+    message:
+        "{wildcards.task}: keeping the networks that were measured"
+    script:
+        "../../scripts/keep_networks.py"
 
 
 # On request: snakemake results/<task>/measures.parquet.

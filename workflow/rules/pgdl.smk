@@ -61,7 +61,8 @@ rule download:
 
 rule import_dataset:
     input:
-        receipt="results/{task}/download/receipt.json",
+        receipt=look.task(targets.download_receipt),
+        data=look.task(targets.exported_data),
     output:
         train="results/{task}/dataset/train.safetensors",
         test="results/{task}/dataset/test.safetensors",
@@ -110,6 +111,7 @@ rule import_networks:
         gpu=look.gpus,
     params:
         networks=look.networks,
+        exported=look.task(lambda task: task.exported_from is not None),
         recompute=look.own("pgdl", "recompute"),
         device=look.device,
         failures=look.setting("failures"),
@@ -123,8 +125,10 @@ rule import_networks:
 # disagreements.txt names every network whose recomputed training accuracy is not the stated one.
 rule import_task:
     input:
-        receipt="results/{task}/download/receipt.json",
+        receipt=look.task(targets.download_receipt),
         receipts=look.task(targets.receipts),
+        kept=look.task(targets.kept_networks),
+        train="results/{task}/dataset/train.safetensors",
     output:
         task="results/{task}/task.json",
         disagreements="results/{task}/disagreements.txt",
@@ -142,6 +146,8 @@ rule import_task:
         mem_mb=look.memory(1000),
         runtime=look.minutes(10),
     params:
+        grid=look.task(lambda task: task.grid),
+        kept=look.kept,
         code=look.code("import_task"),
     message:
         "{wildcards.task}: gathering the task"

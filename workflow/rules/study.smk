@@ -143,10 +143,9 @@ rule feature_sets:
 
 rule study_table:
     input:
-        tables=lambda wildcards: [
-            f"results/{task}/evaluation/{wildcards.table}.csv"
-            for task in plan.tasks_of_study(wildcards.study)
-        ],
+        tables=lambda wildcards: targets.tables_of_study(
+            plan, wildcards.study, wildcards.table
+        ),
     output:
         table=report(
             "results/{study}/tables/{table}.csv",
@@ -172,6 +171,55 @@ rule study_table:
         "{wildcards.study}: table {wildcards.table}"
     script:
         "../../scripts/study_table.py"
+
+
+# The claims of the paper whose study compares tasks.
+rule task_claims:
+    input:
+        tasks=look.study(
+            lambda plan, study: targets.claimed_files(plan, study, "task.json")
+        ),
+        measures=look.study(
+            lambda plan, study: targets.claimed_files(plan, study, "measures.csv")
+        ),
+        scores=look.study(
+            lambda plan, study: targets.claimed_files(
+                plan, study, "evaluation/five_by_two.csv"
+            )
+        ),
+    output:
+        table=report(
+            "results/{study}/claims.csv",
+            caption="../report/claims.rst",
+            category="{study}",
+            subcategory="Claims",
+            labels={"table": "claims"},
+        ),
+        page="results/{study}/claims.md",
+        strips=directory("results/{study}/claims"),
+    log:
+        "results/{study}/logs/task_claims.log",
+    benchmark:
+        "results/{study}/benchmarks/task_claims.tsv"
+    wildcard_constraints:
+        study="ballester2023",
+    group:
+        "statistics"
+    conda:
+        "../../envs/studies.yaml"
+    threads: 1
+    resources:
+        mem_mb=look.memory(3000),
+        runtime=look.minutes(30),
+    params:
+        setting=plan.config["setting"],
+        judging=look.study(Plan.judging_setting),
+        tasks=look.study(targets.claimed_tasks),
+        code=look.code("task_claims"),
+    message:
+        "{wildcards.study}: the paper's claims"
+    script:
+        "../../scripts/task_claims.py"
 
 
 # How well the gaps of networks are predicted that a reference has not seen.

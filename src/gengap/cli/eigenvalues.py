@@ -26,6 +26,7 @@ DTYPES = ("float32", "float64")
 
 EXAMPLES = """\
 gengap eigenvalues config.json weights.safetensors --dataset cifar10 --train-size 1000
+gengap eigenvalues config.json weights.pt --dataset cifar10 --data-keys '{"classes": [0, 1, 8]}'
 gengap eigenvalues results/digits/networks/0 --top 20 --bottom 5"""
 
 
@@ -42,7 +43,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--data-keys",
         type=subject.json_object,
         metavar="JSON",
-        help="what such a file holds, as in a config's dataset",
+        help="further keys of the data, as in a config's dataset: what a file holds, or the "
+        "classes and transforms of a dataset by name, such as '{\"classes\": [0, 1]}'",
     )
     add("--labels", type=Path, help="labels trained on, .npy (labels.npy of a task's network)")
     add("--split", choices=("train", "test"), default="train", help="split of a named dataset")
@@ -118,18 +120,16 @@ def _data(options: Namespace) -> Split:
     """Read the data that are named, with the labels that are named."""
     from gengap.datasets import load
     from gengap.names import OWN_SUFFIXES
+    from gengap.planning.datasets import check_dataset
     from gengap.tasks.folder import trained_on
 
     path = Path(options.dataset)
     if path.suffix in OWN_SUFFIXES or path.is_dir():
         return subject.read_training_data(path, options.data_keys, options.labels)
-    data = load(
-        options.dataset,
-        data_dir=options.data_dir,
-        seed=options.data_seed,
-        train_size=options.train_size,
-        test_size=options.test_size,
-    )
+    sizes = {"train_size": options.train_size, "test_size": options.test_size}
+    keys = {"name": options.dataset, **sizes, **(options.data_keys or {})}
+    check_dataset(keys, "The command")
+    data = load(**keys, data_dir=options.data_dir, seed=options.data_seed)
     split = data.train if options.split == "train" else data.test
     return split if options.labels is None else trained_on(split, options.labels)
 

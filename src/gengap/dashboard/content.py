@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,12 @@ from gengap.names import PREDICTION_COLUMNS, reason_kind
 
 Content = dict[str, Any]
 
-MOST_LISTED = 100
+MOST_LISTED = 64
 """A vector with more components than this is only named in a network's table."""
 MOST_SINGULAR_VALUES = 48
 """Of a kernel with more singular values, this many are drawn."""
+MOST_REASONS = 100
+"""Of more networks or measures that failed or are left out, these many are named."""
 DECIMALS = 3
 """Births and deaths are drawn, not computed with, so that a pixel's accuracy will do."""
 BOARD_COLUMNS = (
@@ -62,17 +65,18 @@ CONFIG = {
 
 def page(view: View) -> Content:
     """Return networks, colourings, choices and notes: what does not depend on a choice."""
+    shown = view.networks.loc[list(view.drawn)]
     colours = _colourings(view) if view.is_evaluated else {}
     choices = _colour_names(view, colours) if view.is_evaluated else []
     offered = view.measures if view.is_evaluated else {}
     return {
         "task": view.name,
-        "networks": list(view.networks.index),
-        "columns": [str(name) for name in view.networks.columns],
-        "rows": [[_plain(value) for value in row] for row in view.networks.itertuples(index=False)],
-        "gaps": [_plain(gap) for gap in view.networks[GAP]],
+        "networks": list(view.drawn),
+        "columns": [str(name) for name in shown.columns],
+        "rows": [[_plain(value) for value in row] for row in shown.itertuples(index=False)],
+        "gaps": [_plain(gap) for gap in shown[GAP]],
         "gap_label": gap_label(view.gap_of),
-        "hover": [_hover(view, network) for network in view.networks.index],
+        "hover": [_hover(view, network) for network in view.drawn],
         "colours": colours,
         "measures": {name: _measure(view, name) for name in view.measures},
         "clusters": [
@@ -85,7 +89,7 @@ def page(view: View) -> Content:
         "colour_options": [{"value": name, "label": words(name)} for name in choices],
         "network_options": [
             {"value": network, "label": f"network {_named(view, network)}"}
-            for network in view.networks.index
+            for network in view.drawn
         ],
         "measure": view.default_measure() if view.is_evaluated else None,
         "colour": next(iter(choices), None),
@@ -109,6 +113,8 @@ def page(view: View) -> Content:
 def column(view: View, measure: str, component: str) -> Content:
     """Return one component of a measure: values, clusters, least-squares line, tau.
 
+    Values and clusters are those of the networks of the page, line and tau those of all networks.
+
     Returns:
         Content for ``assets/view.js``, ready for JSON. Clusters are missing where there are none.
 
@@ -118,13 +124,15 @@ def column(view: View, measure: str, component: str) -> Content:
     values = view.values(measure, component).to_numpy()
     clusters = view.cluster(measure, component)
     content: Content = {
-        "values": _plain_numbers(values),
+        "values": _plain_numbers(values[view.drawn_rows]),
         "line": _line(values, view.networks[GAP].to_numpy(dtype=float)),
     }
     if len(view.measures[measure].components) > 1:
         content["tau"] = _plain(view.kendall(measure, component))
     if np.isfinite(clusters).any():
-        content["clusters"] = [None if math.isnan(value) else int(value) for value in clusters]
+        content["clusters"] = [
+            None if math.isnan(value) else int(value) for value in clusters[view.drawn_rows]
+        ]
     return content
 
 
@@ -237,27 +245,27 @@ def _colourings(view: View) -> dict[str, Content]:
     colourings = {}
     for name in (*view.hyper_parameters, GAP):
         try:
-            colourings[name] = _colouring(view.networks[name])
+            colourings[name] = _colouring(view.networks[name], view.drawn)
         except GengapError:
             continue
     return colourings
 
 
-def _colouring(values: pd.Series) -> Content:
+def _colouring(values: pd.Series, drawn: Sequence[str]) -> Content:
     """Groups of networks with their colour and symbol, or one number a network and its scale."""
-    colouring = colour_by(values)
+    colouring, shown = colour_by(values), set(drawn)
     groups = [
         {
             "label": group.label,
             "colour": to_hex(group.colour),
             "symbol": _SYMBOLS[group.marker],
-            "networks": sorted(group.networks),
+            "networks": sorted(group.networks & shown),
         }
         for group in colouring.groups
     ]
     numbers = None
     if colouring.scale is not None:
-        numbers = {str(name): _plain(value) for name, value in values.items()}
+        numbers = {name: _plain(values[name]) for name in drawn}
     return {
         "title": words(colouring.name),
         "groups": groups,
@@ -452,7 +460,7 @@ def _held_out(view: View) -> dict[str, Content]:
     if not view.is_evaluated:
         return found
     for name, rows in view.held_out.groupby("name", sort=False):
-        predictions = rows.set_index("network")["prediction"].reindex(view.networks.index)
+        predictions = rows.set_index("network")["prediction"].reindex(list(view.drawn))
         found[str(name)] = {
             "label": measure_label(str(name)),
             "values": [_plain(value) for value in predictions],
@@ -489,6 +497,8 @@ def _predictions(view: View, table: pd.DataFrame) -> Content:
     )
     shown = [name for name in PREDICTION_COLUMNS if name not in ("network", "rank")]
     shown = ["network", "rank", "measured_gap", *shown]
+    said = f"{table['gap'].notna().sum()} of {len(table)} networks are predicted"
+    table = table[table["network"].isin(view.drawn)]
     table = table.sort_values(["gap", "kind"], kind="stable")
     rows, declined = table[table["gap"].notna()], table[table["gap"].isna()]
     known = [name for name in rows["network"] if math.isfinite(measured.get(name, math.nan))]
@@ -498,7 +508,7 @@ def _predictions(view: View, table: pd.DataFrame) -> Content:
             [_plain(value) for value in row] for row in table[list(shown)].itertuples(index=False)
         ],
         "networks": list(table["network"]),
-        "said": f"{len(rows)} of {len(table)} networks are predicted; bars are 90 % intervals.",
+        "said": f"{said}; bars are 90 % intervals.",
         "x": list(rows["network"]),
         "y": [_plain(gap) for gap in rows["gap"]],
         "above": [_plain(value) for value in rows["high"] - rows["gap"]],
@@ -525,17 +535,25 @@ def _number(value: float) -> str:
 def _notes(view: View, colours: dict[str, Content]) -> list[str]:
     """List what a reader must know about what is not on the page."""
     notes = []
+    if len(view.drawn) < len(view.networks):
+        notes.append(
+            f"Of {len(view.networks)} networks, {len(view.drawn)} are drawn and listed. They were "
+            "chosen at random, the same as in the figures. All statistics, lines and τ are of all "
+            "networks."
+        )
     if len(view.failed):
-        reasons = "; ".join(
+        reasons = [
             f"network {row.network} at {row.stage}: {row.reason}"
-            for row in view.failed.itertuples()
-        )
-        notes.append(f"Failed: {reasons}")
+            for row in view.failed.head(MOST_REASONS).itertuples()
+        ]
+        notes.append(f"Failed: {_first_of(reasons, len(view.failed), 'failed.csv')}")
     if len(view.left_out):
-        reasons = "; ".join(
-            f"{row.kind} {row.name} ({row.reason})" for row in view.left_out.itertuples()
-        )
-        notes.append(f"Left out of the statistics: {reasons}.")
+        reasons = [
+            f"{row.kind} {row.name} ({row.reason})"
+            for row in view.left_out.head(MOST_REASONS).itertuples()
+        ]
+        listed = _first_of(reasons, len(view.left_out), "evaluation/left_out.csv")
+        notes.append(f"Left out of the statistics: {listed}.")
     if view.not_computed:
         labels = ", ".join(map(measure_label, view.not_computed))
         notes.append(
@@ -547,6 +565,12 @@ def _notes(view: View, colours: dict[str, Content]) -> list[str]:
     if unused and view.is_evaluated:
         notes.append(f"Too many values to colour by: {', '.join(unused)}.")
     return notes
+
+
+def _first_of(reasons: Sequence[str], total: int, file: str) -> str:
+    """Join reasons; of more than these, say how many there are and which file lists them."""
+    others = [f"and {total - len(reasons)} more, which {file} lists"] * (len(reasons) < total)
+    return "; ".join([*reasons, *others])
 
 
 def _diagrams(view: View, network: str, most_bars: int) -> Content:

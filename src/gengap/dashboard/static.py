@@ -23,6 +23,10 @@ TEMPLATE = HERE / "page" / "page.html"
 UNPACKING = HERE / "page" / "static.js"
 MOST_BARS = 600
 """Most bars of one dimension of one network, so that the file of a hundred networks is small."""
+MOST_BARS_IN_ALL = 120_000
+"""Of many networks, each has an equal part of these many bars of one dimension."""
+LEAST_BARS = 50
+"""Each network keeps as many, if it has them."""
 SIGNIFICANT_DIGITS = 5
 """Numbers are rounded to these many digits in the file; the task's tables have them all."""
 # The browser refuses every request, even to the server that the file may lie on.
@@ -131,6 +135,7 @@ def _data(view: View) -> content.Content:
         name: measure for name, measure in page["measures"].items() if name not in large
     }
     distinct: dict[str, tuple[int, content.Content]] = {}
+    most_bars = max(LEAST_BARS, min(MOST_BARS, MOST_BARS_IN_ALL // max(1, len(view.drawn))))
     columns = {
         name: [_place(distinct, content.column(view, name, part)) for part in measure["components"]]
         for name, measure in page["measures"].items()
@@ -143,7 +148,7 @@ def _data(view: View) -> content.Content:
         "large": [
             content.measure_of(view.measures[name], view.measures[name].values[0]) for name in large
         ],
-        "networks": {name: content.network(view, name, MOST_BARS) for name in view.networks.index},
+        "networks": {name: content.network(view, name, most_bars) for name in view.drawn},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,7 @@ from gengap.evaluation.designs import (
     over_networks,
 )
 from gengap.failures import Failure, read_failures
+from gengap.figures.colouring import drawn_networks
 from gengap.files import mapped_arrays
 from gengap.measures.gathering import ALL_NETWORKS
 from gengap.names import STAGED_FAMILY
@@ -34,6 +36,12 @@ CLUSTER = "cluster"
 TOPOLOGY_STAGES = ("activations", "diagrams", "summaries")
 MEASURES = ("scalar", "vector")
 """The kinds of rows of a leaderboard that are measures."""
+IDENTIFIERS = {"network": "str", "component": "str"}
+"""Types of columns whose texts may look like numbers."""
+MANY_ROWS = dict.fromkeys(("task", "network", "family", "measure"), "category")
+MANY_ROWS["component"] = "str"
+"""Types of the columns of a table with few texts in many rows, which take a byte or two each. The
+ids of networks are whole numbers in it, while components may be any text."""
 BAR_COLUMNS = ("dimension", "draw", "birth", "death")
 LARGEST_KERNEL = 2**20
 """A kernel with more entries than this has no spectrum, since its singular values take long."""
@@ -62,7 +70,7 @@ class View:
         leaderboard: as the evaluation wrote it, references and combinations too, index measure.
         held_out: name, network, gap, prediction: of the networks while they were held out.
         failed: network, stage, reason.
-        left_out: what the leaderboard leaves out: kind (network or measure), name, reason.
+        left_out: what the leaderboard leaves out: kind (network, measure or model), name, reason.
         not_computed: measures that are left out for all networks.
         clusters: measure, network, cluster: those of the scalar measures and of the summaries of
             diagrams, as the evaluation wrote them.
@@ -101,6 +109,20 @@ class View:
     def is_evaluated(self) -> bool:
         """Whether measures were held against gaps; a task that is only predicted may have none."""
         return len(self.leaderboard) > 0
+
+    @cached_property
+    def drawn(self) -> tuple[str, ...]:
+        """The networks that the pages draw and list, in their order: those of the figures.
+
+        A page that lists more is slow to scroll, and a figure with more points slow to draw.
+        """
+        drawn = drawn_networks(self.networks.index)
+        return tuple(network for network in self.networks.index if network in drawn)
+
+    @cached_property
+    def drawn_rows(self) -> np.ndarray:
+        """(drawn networks,) int64: where they are among all networks."""
+        return np.asarray(self.networks.index.get_indexer(pd.Index(self.drawn)))
 
     @cached_property
     def _rows_of_duplicates(self) -> dict[str, str]:
@@ -147,13 +169,15 @@ class View:
 
     @cached_property
     def _clusters(self) -> dict[str, np.ndarray]:
-        position = {name: row for row, name in enumerate(self.networks.index)}
+        codes, networks = pd.factorize(self.clusters["network"])
+        positions = self.networks.index.get_indexer(pd.Index([str(name) for name in networks]))
+        positions = positions[codes]
+        values = self.clusters[CLUSTER].to_numpy(dtype=float)
         clusters: dict[str, np.ndarray] = {}
-        columns = (self.clusters[name] for name in ("measure", "network", CLUSTER))
-        for measure, network, value in zip(*columns, strict=True):
-            values = clusters.setdefault(measure, np.full(len(position), np.nan))
-            if network in position:
-                values[position[network]] = value
+        for measure, rows in self.clusters.groupby("measure", observed=True).indices.items():
+            known = rows[positions[rows] >= 0]
+            clusters[str(measure)] = np.full(len(self.networks), np.nan)
+            clusters[str(measure)][positions[known]] = values[known]
         return clusters
 
     def cluster(self, measure: str, component: str) -> np.ndarray:
@@ -334,7 +358,7 @@ def read_view(folder: str | Path) -> View:
             f"There is no folder {folder}: give the results/<task> of a finished run."
         )
     task = tasks.load(folder)
-    measures = _read_table(folder / "measures.csv")
+    measures = _read_table(folder / "measures.csv", MANY_ROWS)
     predictions = folder / "predictions.csv"
     evaluated = (folder / "evaluation").is_dir() or not predictions.is_file()
     evaluation = Evaluation.read(folder / "evaluation") if evaluated else None
@@ -400,16 +424,16 @@ def _evaluated(
         "leaderboard": evaluation.leaderboard.set_index("measure"),
         "held_out": evaluation.held_out,
         "left_out": evaluation.left_out,
-        "clusters": _read_table(folder / "evaluation" / "clusters.csv"),
+        "clusters": _read_table(folder / "evaluation" / "clusters.csv", MANY_ROWS),
         "combination": evaluation.combination,
         "importance": evaluation.importance,
         "learning_curve": evaluation.learning_curve,
     }
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _read_table(path: Path, types: Mapping[str, str] = IDENTIFIERS) -> pd.DataFrame:
     try:
-        return pd.read_csv(path, dtype={"network": str, "component": str})
+        return pd.read_csv(path, dtype=dict(types))
     except FileNotFoundError:
         raise GengapError(
             f"{path} is missing, so the task is not finished: run the workflow."

@@ -54,9 +54,9 @@ def load(
         name: one of ``NAMES``.
         data_dir: ``data_dir/name`` holds the official files of ``mnist`` and ``fashion_mnist``
             (IDX, gzipped or unpacked), ``cifar10`` (binary batches, as many as there are),
-            ``cifar100`` (binary version), ``svhn`` (cropped digits). By default they are downloaded
-            once into the user's cache. ``tiny_imagenet`` (the unpacked archive) is not downloaded.
-            The other datasets need no files.
+            ``cifar100`` (binary version), ``svhn`` (cropped digits) and ``stl10`` (binary files).
+            By default they are downloaded once into the user's cache. ``tiny_imagenet`` (the
+            unpacked archive) is not downloaded. The other datasets need no files.
         seed: chooses the samples and their order, and draws the synthetic datasets.
         train_size: number of training samples, from the official train set where there is one. A
             smaller subset is the beginning of a larger one. By default all of them.

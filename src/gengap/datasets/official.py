@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import http.client
 import os
 import shutil
@@ -51,9 +50,9 @@ def official_folder(name: str, source: Source, data_dir: str | Path | None) -> P
     for download in source:
         for file in download.contents:
             path = folder / file.name
-            if path.exists() and not _is_official(path, file):
+            if path.exists() and not file.matches(path):
                 raise GengapError(
-                    f"{path} is damaged or not the official file (its size or SHA-256 differs): "
+                    f"{path} is damaged or not the official file (its size or digest differs): "
                     f"replace it by the one from {download.urls[0]}."
                 )
     return folder
@@ -107,20 +106,13 @@ def _names(source: Source) -> str:
     return ", ".join(file.name for download in source for file in download.contents)
 
 
-def _is_official(path: Path, file: File) -> bool:
-    if not path.is_file() or path.stat().st_size != file.size:
-        return False
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
-
-
 def _cached(name: str, source: Source) -> Path:
     import pooch  # slow to import, and only a download needs it
 
     folder = Path(pooch.os_cache("gengap")) / name
     with _locked(folder):
         for download in source:
-            if all(_is_official(folder / file.name, file) for file in download.contents):
+            if all(file.matches(folder / file.name) for file in download.contents):
                 continue
             _download(download, folder, name, source)
             if download.members:
@@ -157,7 +149,7 @@ def _download(download: Download, folder: Path, name: str, source: Source) -> No
         try:
             pooch.retrieve(
                 url,
-                known_hash=download.file.sha256,
+                known_hash=download.file.digest,
                 fname=download.file.name,
                 path=folder,
                 downloader=_Resuming(folder / f"{download.file.name}.partial", download.file),
@@ -170,7 +162,7 @@ def _download(download: Download, folder: Path, name: str, source: Source) -> No
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         except ValueError:
-            reason = "served a file of another size or SHA-256"
+            reason = "served a file of another size or digest"
         except _WebPageError:
             reason = "served a web page (log in to the network if it asks for that)"
         failures.append(f"{url}: {reason}")
@@ -254,5 +246,5 @@ def _unpack(download: Download, folder: Path) -> None:
             with writing(folder / file.name) as part:
                 with stream, part.open("wb") as target:
                     shutil.copyfileobj(stream, target)
-                if not _is_official(part, file):
+                if not file.matches(part):
                     raise fault

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
 class File:
-    """An official file: its name, its size in bytes, its SHA-256 in hexadecimal."""
+    """An official file: its name, its size in bytes, and a digest by which it is recognised.
+
+    The digest is the SHA-256 in hexadecimal or, where none is published, ``md5:`` and the MD5.
+    """
 
     name: str
     size: int
-    sha256: str
+    digest: str
+
+    def matches(self, path: Path) -> bool:
+        """Return whether a path is a file of this size and digest."""
+        if not path.is_file() or path.stat().st_size != self.size:
+            return False
+        algorithm, _, expected = self.digest.rpartition(":")
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, algorithm or "sha256").hexdigest() == expected
 
 
 @dataclass(frozen=True)

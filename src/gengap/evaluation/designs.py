@@ -20,7 +20,7 @@ MEAN = f"{REFERENCE}.mean"
 HYPER_PARAMETERS = f"{REFERENCE}.hyper_parameters"
 MOST_INDICATED_VALUES = 5
 """A numeric hyper-parameter with more values than this enters the model as a number."""
-NETWORK, MEASURE = "network", "measure"
+NETWORK, MEASURE, MODEL = "network", "measure", "model"
 """The kinds of what is left out."""
 NETWORKS_PER_COMPONENT = 4
 """Smallest number of training networks for each principal component."""
@@ -212,7 +212,7 @@ def measure_designs(
             raise GengapError(
                 f"The table of measures has a row without {column}: write the table again."
             )
-    tasks = measures["task"].astype(str).unique()
+    tasks = {str(task) for task in measures["task"].unique()}
     if len(tasks) > 1:
         raise GengapError(
             f"The table of measures holds several tasks ({', '.join(sorted(tasks))}): "
@@ -224,10 +224,11 @@ def measure_designs(
     values = numbers(measures["value"], "values of the measures")
     component_codes, component_values = pd.factorize(measures["component"])
     components = [str(value) for value in component_values]
-    family = measures["family"].to_numpy()
+    family_codes, family_values = pd.factorize(measures["family"])
+    family_names = [str(value) for value in family_values]
     designs = []
     for name, rows in measures.groupby("measure", sort=False).indices.items():
-        families = pd.unique(family[rows])
+        families = [family_names[code] for code in pd.unique(family_codes[rows])]
         if len(families) > 1:
             raise GengapError(
                 f"Measure {name} occurs in the families {families[0]} and {families[1]}: "
@@ -239,13 +240,16 @@ def measure_designs(
                     f"Measure {name} of the family {families[0]} looks like a {kind} row: choose "
                     f"another family than {kind!r}, and a name that does not start with it."
                 )
-        columns, positions = np.unique(component_codes[rows], return_inverse=True)
+        has_component = np.bincount(component_codes[rows], minlength=len(components)) > 0
+        columns = np.flatnonzero(has_component)
+        positions = (np.cumsum(has_component) - 1)[component_codes[rows]]
         order = sorted(range(len(columns)), key=lambda c: natural_key(components[columns[c]]))
         matrix = np.full((len(networks), len(columns)), np.nan)
         matrix[network_codes[rows], positions] = values[rows]
         cells = network_codes[rows] * len(columns) + positions
-        if len(np.unique(cells)) < len(rows):
-            first = int(np.flatnonzero(np.bincount(cells) > 1)[0])
+        counts = np.bincount(cells)
+        if counts.max() > 1:
+            first = int(np.argmax(counts > 1))
             raise GengapError(
                 f"Measure {name}, component {components[columns[first % len(columns)]]} is given "
                 f"twice for network {networks[first // len(columns)]}: keep one row of them."
@@ -253,7 +257,7 @@ def measure_designs(
         designs.append(
             Design(
                 name=str(name),
-                family=str(families[0]),
+                family=families[0],
                 components=tuple(components[code] for code in columns[order]),
                 values=matrix[:, order],
                 reduced=str(name).startswith(tuple(reduce)),

@@ -90,5 +90,9 @@ def equal(first: np.ndarray, second: np.ndarray, reduced: bool) -> bool:
     if reduced:
         # The squared difference of two matrices of inner products of norm 1.
         return bool(2 - 2 * np.sum((first.T @ second) ** 2) <= TOLERANCE)
-    remainder = first - second @ (second.T @ first)
+    products = second.T @ first
+    # Columns have norm 1, so the products tell how much of them is left, up to rounding.
+    if np.any(1 - np.sum(products**2, axis=0) > 2 * TOLERANCE):
+        return False
+    remainder = first - second @ products
     return bool(np.sum(remainder**2, axis=0).max() <= TOLERANCE)

@@ -24,6 +24,7 @@ from gengap.evaluation.designs import (
     COMBINATION,
     HYPER_PARAMETERS,
     MEAN,
+    MODEL,
     REFERENCE,
     Designs,
     natural_key,
@@ -41,7 +42,7 @@ from gengap.evaluation.questions import (
     ask,
 )
 from gengap.evaluation.rank_statistics import STATISTICS
-from gengap.evaluation.references import HYPER_PARAMETERS_PAIRWISE
+from gengap.evaluation.references import HYPER_PARAMETERS_PAIRWISE, excess_of_products
 from gengap.evaluation.regression import fold_scores, pooled_r2
 from gengap.evaluation.reliability import reliability
 from gengap.evaluation.scoring import Row, interval_width, score
@@ -110,7 +111,8 @@ class Evaluation:
         learning_curve: name, networks, r2_mean, low, high, width_90.
         held_out: name, network, gap, prediction (mean over repeats) of the best rows and of what
             they are compared with.
-        left_out: what is not compared: kind (network or measure), name, reason.
+        left_out: what is not compared: kind (network, measure, or model: that of products of
+            hyper-parameters), name, reason.
         best_ols: statsmodels' summary of the best measure.
         summary: what the tables say, in paragraphs (``verdict.verdict``).
     """
@@ -353,6 +355,10 @@ def tables(
         leaderboard = leaderboard.merge(part, on="measure", how="left")
     references = sorted(row.name for row in rows if row.kind == REFERENCE)
     leaderboard = leaderboard[list(LEADERBOARD_COLUMNS)]
+    left_out = designs.left_out
+    if excess := excess_of_products(designs):
+        model = {"kind": [MODEL], "name": [HYPER_PARAMETERS_PAIRWISE], "reason": [excess]}
+        left_out = pd.concat([left_out, pd.DataFrame(model)], ignore_index=True)
     tests = comparisons(scores, [*names[:1], *references], names, ratio)
     return Evaluation(
         leaderboard=leaderboard,
@@ -369,7 +375,7 @@ def tables(
             designs.gaps,
             {row.name: row.predictions for row in held_out_rows(rows)},
         ),
-        left_out=designs.left_out,
+        left_out=left_out,
         best_ols=(
             ordinary_least_squares(measures[names[0]], designs.gaps)
             if names
@@ -379,7 +385,7 @@ def tables(
             leaderboard,
             tests,
             together.combination,
-            designs.left_out,
+            left_out,
             draws=1 if designs.draws is None else len(set(designs.draws)),
             gap_of=designs.gap_of,
         ),

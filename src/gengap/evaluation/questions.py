@@ -63,6 +63,7 @@ from gengap.evaluation.designs import (
     levels,
 )
 from gengap.evaluation.permutations import combined, permuted_networks
+from gengap.evaluation.references import excess_of_products
 from gengap.evaluation.regression import (
     CONSTANT_TOLERANCE,
     EXPLAINED_VARIANCE,
@@ -125,8 +126,9 @@ def ask(
     measure change neither.
 
     A question that cannot be asked has no rows: those of hyper-parameters where there are none, or
-    where they leave no degree of freedom, and ``within_environments`` where no two networks of an
-    environment can be exchanged.
+    where they leave no degree of freedom; those of their products where these take too much memory
+    (:func:`gengap.evaluation.references.excess_of_products`); and ``within_environments`` where no
+    two networks of an environment can be exchanged.
 
     Args:
         designs: the measures of a task.
@@ -159,11 +161,10 @@ def ask(
         strata = environment_indices(designs, environments)
         inside = permuted_networks(points, draws, strata, permutations, rng)
         additive = additive_columns(designs.grid, draws)
-        asked += [
-            (ADDS_TO_ADDITIVE, Nuisance(orthonormal(additive)), free, points),
-            (ADDS_TO_PAIRWISE, pairwise_nuisance(designs, additive), free, points),
-            (WITHIN_ENVIRONMENTS, cell_means(strata, draws), inside, None),
-        ]
+        asked.append((ADDS_TO_ADDITIVE, Nuisance(orthonormal(additive)), free, points))
+        if not excess_of_products(designs):
+            asked.append((ADDS_TO_PAIRWISE, pairwise_nuisance(designs, additive), free, points))
+        asked.append((WITHIN_ENVIRONMENTS, cell_means(strata, draws), inside, None))
     measures = [replace(measure, values=unit_columns(measure)) for measure in designs.measures]
     tables = [
         answer(question, measures, designs.gaps, nuisance, sources, changing)

@@ -16,12 +16,15 @@ from gengap.evaluation.designs import (
     hyper_parameter_design,
     natural_key,
 )
+from gengap.evaluation.folds import FOLDS, NESTED_REPEATS, repeats_of
 from gengap.evaluation.regression import without_levels
 
 HYPER_PARAMETERS_PAIRWISE = f"{HYPER_PARAMETERS}_pairwise"
 RANDOM = f"{REFERENCE}.random"
 REPLICATE_NOISE = f"{REFERENCE}.gap_with_replicate_noise"
 REPLICATE_CEILING = f"{REFERENCE}.replicate_ceiling"
+MOST_OF_PRODUCTS = 2.0
+"""Gigabytes that the products of hyper-parameters may take (:func:`excess_of_products`)."""
 
 
 def constant_design(networks: int) -> Design:
@@ -57,6 +60,35 @@ def pairwise_design(grid: pd.DataFrame) -> Design | None:
     if not components:
         return None
     return Design(HYPER_PARAMETERS_PAIRWISE, REFERENCE, tuple(components), np.hstack(columns))
+
+
+def excess_of_products(designs: Designs) -> str:
+    """Say why products of hyper-parameters are left out, where they would take too much memory.
+
+    The products of all networks are held for each cell of the nested repeats, and several copies
+    of them for one cell. Where they leave few degrees of freedom, matrices of all pairs of networks
+    come after them (:func:`gengap.evaluation.questions.shrinkage`), which take less.
+
+    Args:
+        designs: the grid and the draws of the training data.
+
+    Returns:
+        A sentence; empty where the products take at most ``MOST_OF_PRODUCTS``.
+    """
+    networks = len(designs.gaps)
+    widths = [len(hyper_parameter_design(designs.grid[[name]]).components) for name in designs.grid]
+    products = (sum(widths) ** 2 - sum(width**2 for width in widths)) // 2
+    cells = FOLDS * (1 if designs.draws is None else len(set(designs.draws)))
+    held = cells * repeats_of(networks, NESTED_REPEATS) + 5
+    numbers = networks * (held * min(networks, products) + 3 * products)
+    gigabytes = np.dtype(np.float64).itemsize * numbers / 1e9
+    if gigabytes <= MOST_OF_PRODUCTS:
+        return ""
+    return (
+        f"{products} products of hyper-parameters of {networks} networks would take "
+        f"{gigabytes:.2g} GB, and at most {MOST_OF_PRODUCTS:g} GB are used: give hyper-parameters "
+        "of many values as numbers"
+    )
 
 
 def has_replicates(points: np.ndarray) -> bool:

@@ -149,32 +149,61 @@ def ridge_extended(basis: Basis, design: Design, gaps: np.ndarray, folds: Folds)
         shape=(len(gaps), int(points.max()) + 1),
     )
     factors = []
-    for factor, (columns, train) in zip(basis.factors, cell_columns(design, folds), strict=True):
-        size = train.sum(axis=1)[:, None]
-        scores = rotated(columns, train)
-        inside = scores * train[:, :, None]
-        residual = scores - factor @ (factor.mT @ inside)
-        product = inside.mT @ residual
-        square, vectors = np.linalg.eigh((product + product.mT) / 2)
-        positive = square > RANK_TOLERANCE**2 * np.sum(inside**2, axis=(1, 2))[:, None]
-        square = np.where(positive, square, 1.0)
-        directions = np.where(positive[:, None, :], residual @ vectors, 0.0)
-        unexplained = (gaps - fitted(factor, train, gaps)) * train
-        along = np.einsum("cnk,cn->ck", directions, unexplained) / np.sqrt(square)
-        counts = train @ membership
-        means = (unexplained @ membership) / np.maximum(counts, 1)
-        shrinkage = square / (square + PENALTIES[:, None, None] * size)
-        error = np.sum(counts * means**2, axis=1) - np.sum(
-            along**2 * (1 - (1 - shrinkage) ** 2), axis=2
-        )
-        known = np.sum((factor * train[:, :, None]) ** 2, axis=(1, 2))
-        freedom = (counts > 0).sum(axis=1) - known - np.sum(shrinkage * positive, axis=2)
-        enough = freedom > RANK_TOLERANCE * size[:, 0]
-        score = np.where(enough, error / np.where(enough, freedom, 1.0) ** 2, np.inf)
-        penalty = PENALTIES[np.argmin(score, axis=0)][:, None] * size
-        shrunk = directions / np.sqrt(square + penalty)[:, None, :]
-        factors.append(np.concatenate([factor, shrunk], axis=2))
+    for factor, (train, _) in zip(basis.factors, folds.masks, strict=True):
+        cells, networks, known = factor.shape
+        joined = np.empty((cells, networks, known + min(design.values.shape)))
+        joined[:, :, :known] = factor
+        for block in blocks(cells, design.values.size):
+            joined[block, :, known:] = ridge_factor(
+                factor[block], design, gaps, train[block], membership
+            )
+        factors.append(joined)
     return Basis(tuple(factors))
+
+
+def ridge_factor(
+    factor: np.ndarray,
+    design: Design,
+    gaps: np.ndarray,
+    train: np.ndarray,
+    membership: csr_array,
+) -> np.ndarray:
+    """Return the columns that join a factor in some cells, as :func:`ridge_extended` says.
+
+    Args:
+        factor: (cells, networks, columns of the factor).
+        design: (networks, columns).
+        gaps: (networks,).
+        train: (cells, networks) bool.
+        membership: (networks, points) of zeros and ones: which networks have equal columns.
+
+    Returns:
+        (cells, networks, as many as there are columns, or networks if these are fewer).
+    """
+    size = train.sum(axis=1)[:, None]
+    columns = standardised_columns(design_columns(design, design.values, train), train)
+    scores = rotated(columns, train)
+    inside = scores * train[:, :, None]
+    residual = scores - factor @ (factor.mT @ inside)
+    product = inside.mT @ residual
+    square, vectors = np.linalg.eigh((product + product.mT) / 2)
+    positive = square > RANK_TOLERANCE**2 * np.sum(inside**2, axis=(1, 2))[:, None]
+    square = np.where(positive, square, 1.0)
+    directions = np.where(positive[:, None, :], residual @ vectors, 0.0)
+    unexplained = (gaps - fitted(factor, train, gaps)) * train
+    along = np.einsum("cnk,cn->ck", directions, unexplained) / np.sqrt(square)
+    counts = train @ membership
+    means = (unexplained @ membership) / np.maximum(counts, 1)
+    shrinkage = square / (square + PENALTIES[:, None, None] * size)
+    error = np.sum(counts * means**2, axis=1) - np.sum(
+        along**2 * (1 - (1 - shrinkage) ** 2), axis=2
+    )
+    known = np.sum((factor * train[:, :, None]) ** 2, axis=(1, 2))
+    freedom = (counts > 0).sum(axis=1) - known - np.sum(shrinkage * positive, axis=2)
+    enough = freedom > RANK_TOLERANCE * size[:, 0]
+    score = np.where(enough, error / np.where(enough, freedom, 1.0) ** 2, np.inf)
+    penalty = PENALTIES[np.argmin(score, axis=0)][:, None] * size
+    return np.asarray(directions / np.sqrt(square + penalty)[:, None, :])
 
 
 def predict(basis: Basis, gaps: np.ndarray, folds: Folds) -> np.ndarray:

@@ -13,6 +13,7 @@ from gengap.evaluation.folds import Folds
 from gengap.evaluation.references import (
     REPLICATE_CEILING,
     constant_design,
+    excess_of_products,
     has_replicates,
     pairwise_design,
     random_design,
@@ -141,7 +142,7 @@ def score(designs: Designs, folds: Folds, rng: np.random.Generator) -> list[Row]
     """
     gaps = designs.gaps
     constant, additive = constant_design(len(gaps)), hyper_parameter_design(designs.grid)
-    pairwise = pairwise_design(designs.grid)
+    pairwise = None if excess_of_products(designs) else pairwise_design(designs.grid)
     few = folds.nested
     bases = [mean_basis(folds), mean_basis(few)]
     models = [constant]

@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 
 from gengap.evaluation.combination import ALL, ALL_AND_HYPER_PARAMETERS, BEST_SINGLE
-from gengap.evaluation.designs import HYPER_PARAMETERS, MEAN, MEASURE, NETWORK, REFERENCE
+from gengap.evaluation.designs import (
+    HYPER_PARAMETERS,
+    MEAN,
+    MEASURE,
+    MODEL,
+    NETWORK,
+    REFERENCE,
+)
 from gengap.evaluation.references import HYPER_PARAMETERS_PAIRWISE, REPLICATE_CEILING
 
 LEVEL = 0.05
@@ -49,7 +56,7 @@ def verdict(
         tests: differences of R2 with their intervals, as ``evaluation/tests.csv``.
         combination: what measures reach together, as ``evaluation/combination.csv``; it may be
             empty.
-        left_out: kind (network or measure), name, reason.
+        left_out: kind (network, measure or model), name, reason.
         draws: number of draws of the training data that the networks saw; 1 where all saw the same.
         gap_of: what the gap is of, one of :data:`gengap.names.GAPS`.
 
@@ -280,7 +287,7 @@ def _widths(rows: pd.DataFrame, eligible: pd.DataFrame, together: pd.DataFrame) 
 
 def _left_out(left_out: pd.DataFrame) -> str:
     parts = []
-    for kind in (NETWORK, MEASURE):
+    for kind in (NETWORK, MEASURE, MODEL):
         table = left_out[left_out["kind"] == kind]
         if table.empty:
             continue

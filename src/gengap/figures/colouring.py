@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,6 +32,24 @@ _BRIGHTEST = 0.88
 Colour = tuple[float, float, float, float]
 
 
+def drawn_networks(networks: Iterable[str]) -> frozenset[str]:
+    """Choose the networks that are drawn: all, or ``MOST_DRAWN`` of them at random.
+
+    They are the same in all panels and in every run. A random choice has no part in the order of
+    the grid, unlike every n-th network.
+
+    Args:
+        networks: their ids, in any order.
+
+    Returns:
+        The chosen ones.
+    """
+    names = np.array(sorted(networks), dtype=object)
+    if len(names) > MOST_DRAWN:
+        names = np.random.default_rng(0).choice(names, MOST_DRAWN, replace=False)
+    return frozenset(names)
+
+
 @dataclass(frozen=True)
 class Group:
     """The networks that share one value of a hyper-parameter."""
@@ -52,15 +71,8 @@ class Colouring:
 
     @cached_property
     def drawn(self) -> frozenset[str]:
-        """The networks that are drawn: all, or ``MOST_DRAWN`` of them at random.
-
-        They are the same in all panels and in every run. A random choice has no part in the order
-        of the grid, unlike every n-th network.
-        """
-        names = np.array(sorted(self.colours), dtype=object)
-        if len(names) > MOST_DRAWN:
-            names = np.random.default_rng(0).choice(names, MOST_DRAWN, replace=False)
-        return frozenset(names)
+        """The networks that are drawn (:func:`drawn_networks`)."""
+        return drawn_networks(self.colours)
 
     def scatter(
         self, axes: Axes, x: pd.Series, y: pd.Series, *, hollow: bool = False

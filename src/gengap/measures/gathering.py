@@ -81,14 +81,17 @@ def _quoted(value: Any) -> str:
     return line.getvalue().removesuffix(",\n")
 
 
-def gather(tables: Sequence[str | Path], failures: Sequence[Failure]) -> dict[str, pd.DataFrame]:
+def gather(
+    tables: Sequence[str | Path | io.StringIO], failures: Sequence[Failure]
+) -> dict[str, pd.DataFrame]:
     """Join the tables of a task.
 
     Args:
-        tables: tidy tables, some with a column ``standard_error``; with the draws of values
-            that are means, in columns ``draw_0``, ``draw_1``, ...; with the columns ``reason`` and
-            ``need`` that are filled in the rows of measures without a value; or with a column
-            ``coverage`` that is filled in the rows of measures that saw less than all parameters.
+        tables: tidy tables, as CSV files or their text, some with a column ``standard_error``; with
+            the draws of values that are means, in columns ``draw_0``, ``draw_1``, ...; with the
+            columns ``reason`` and ``need`` that are filled in the rows of measures without a value;
+            or with a column ``coverage`` that is filled in the rows of measures that saw less than
+            all parameters.
         failures: the records of networks without a table, possibly several times.
 
     Returns:

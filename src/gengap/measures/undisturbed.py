@@ -5,7 +5,7 @@ This module runs without torch, since tables of measures are gathered without it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -30,8 +30,9 @@ def undisturbed(networks: Iterable[nn.Module]) -> Iterator[None]:
     """
     with ExitStack() as stack:
         for network in dict.fromkeys(networks):
-            for module in network.modules():
-                stack.callback(setattr, module, "training", module.training)
+            modes = [(module, module.training) for module in network.modules()]
+            stack.callback(_restore_modes, modes)
+            for module, _ in modes:
                 for name, buffer in module._buffers.items():
                     saved = None if buffer is None else buffer.clone()
                     stack.callback(_restore_buffer, module, name, buffer, saved)
@@ -39,13 +40,21 @@ def undisturbed(networks: Iterable[nn.Module]) -> Iterator[None]:
                     if getattr(value, "grad_fn", None) is not None:
                         stack.callback(setattr, module, name, value)
                         setattr(module, name, value.detach())
-            for parameter in network.parameters():
-                gradient = parameter.grad
-                saved = None if gradient is None else gradient.clone()
-                stack.callback(_restore_gradient, parameter, gradient, saved)
-                stack.callback(parameter.requires_grad_, parameter.requires_grad)
-            network.eval()
+            parameters = list(network.parameters())
+            gradients = [parameter.grad for parameter in parameters]
+            copies = [None if gradient is None else gradient.clone() for gradient in gradients]
+            flags = [parameter.requires_grad for parameter in parameters]
+            stack.callback(_restore_parameters, parameters, gradients, copies, flags)
+            # Setting a mode takes longer than a small network's forward pass.
+            if any(training for _, training in modes):
+                network.eval()
         yield
+
+
+def _restore_modes(modes: Iterable[tuple[nn.Module, bool]]) -> None:
+    for module, training in modes:
+        if module.training != training:
+            module.training = training
 
 
 def _restore_buffer(
@@ -54,10 +63,16 @@ def _restore_buffer(
     module._buffers[name] = _restored(buffer, saved)
 
 
-def _restore_gradient(
-    parameter: nn.Parameter, gradient: Tensor | None, saved: Tensor | None
+def _restore_parameters(
+    parameters: Sequence[nn.Parameter],
+    gradients: Sequence[Tensor | None],
+    copies: Sequence[Tensor | None],
+    flags: Sequence[bool],
 ) -> None:
-    parameter.grad = _restored(gradient, saved)
+    for parameter, gradient, saved, flag in zip(parameters, gradients, copies, flags, strict=True):
+        parameter.grad = _restored(gradient, saved)
+        if parameter.requires_grad != flag:
+            parameter.requires_grad_(flag)
 
 
 def _restored(tensor: Tensor | None, saved: Tensor | None) -> Tensor | None:

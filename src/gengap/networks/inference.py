@@ -162,12 +162,15 @@ def parameter_count(network: nn.Module) -> int:
 def evaluating(network: nn.Module) -> Iterator[None]:
     """Put a network into eval mode; afterwards each of its modules is in its own mode again."""
     modes = [(module, module.training) for module in network.modules()]
-    network.eval()
+    # Setting a mode takes longer than a small network's forward pass.
+    if any(training for _, training in modes):
+        network.eval()
     try:
         yield
     finally:
         for module, training in modes:
-            module.training = training
+            if module.training != training:
+                module.training = training
 
 
 @contextmanager

@@ -74,7 +74,8 @@ class Stack:
 
     Attributes:
         parameters: of all networks by name, (networks, ...) each. Kernels of linear maps are
-            transposed, so that a pass need not do it.
+            transposed, and those of images have the input's channels last, so that a pass need not
+            do it.
         buffers: their batch statistics by name, (networks, *shape) each; training passes change
             them in place.
         axis: the axis of the batch in inputs that :meth:`arrange` returns.
@@ -91,7 +92,7 @@ class Stack:
         if isinstance(self._layers[0][1], Flatten):
             self._takes_maps, self._layers = False, self._layers[1:]
         self.axis = 0 if self._takes_maps else 1
-        self._linear = {name for name, module in self._layers if isinstance(module, nn.Linear)}
+        self._kinds = {name: type(module) for name, module in self._layers}
         parameters = [dict(network.named_parameters()) for network in networks]
         buffers = [dict(network.named_buffers()) for network in networks]
         with torch.no_grad():
@@ -103,15 +104,19 @@ class Stack:
                 name: torch.stack([own[name] for own in buffers]) for name in buffers[0]
             }
 
-    def _turned(self, name: str, parameter: Tensor) -> Tensor:
-        """Turn a parameter of a linear map into what a stack holds, or back."""
-        is_kernel = parameter.ndim > 1 and name.rpartition(".")[0] in self._linear
-        return parameter.mT if is_kernel else parameter
+    def _turned(self, name: str, parameter: Tensor, *, back: bool = False) -> Tensor:
+        """Turn a parameter into what a stack holds, or back; only some kernels are turned."""
+        kind = self._kinds[name.rpartition(".")[0]]
+        if kind is nn.Linear and parameter.ndim > 1:
+            return parameter.mT
+        if kind is nn.Conv2d and parameter.ndim > 1:
+            return parameter.movedim(-1, 1) if back else parameter.movedim(1, -1)
+        return parameter
 
     def weights(self, position: int) -> dict[str, Tensor]:
         """Return the parameters and batch statistics of one network, by name."""
         parameters = {
-            name: self._turned(name, values[position].detach())
+            name: self._turned(name, values[position].detach(), back=True)
             for name, values in self.parameters.items()
         }
         return parameters | {name: values[position] for name, values in self.buffers.items()}
@@ -169,10 +174,12 @@ class Stack:
         )
 
     def _convolved(self, name: str, module: Convolution, maps: Tensor, count: int) -> Tensor:
-        bias = self.parameters.get(f"{name}.bias")
+        kernel, bias = self.parameters[f"{name}.weight"], self.parameters.get(f"{name}.bias")
+        if type(module) is nn.Conv2d:
+            kernel = kernel.movedim(-1, 2)  # a view, channels last in memory like the maps
         return CONVOLUTIONS[type(module)](
             maps,
-            self.parameters[f"{name}.weight"].flatten(0, 1),
+            kernel.flatten(0, 1),
             None if bias is None else bias.flatten(),
             module.stride,
             module.padding,

@@ -21,6 +21,16 @@ BATCH_MOMENTUM = 0.9
 """Momentum of batch normalisation. With Keras' 0.99 the running statistics lag hundreds of steps
 behind, longer than a small zoo trains."""
 
+CONVOLUTIONS_OF_A_BLOCK = 2
+"""Convolutions of each block of a network like VGG."""
+
+DENSE_WIDTH = 128
+"""Units of the hidden dense layers of a network like VGG, as in the first task of PGDL."""
+
+LAYERS_OF_A_NIN_BLOCK = 3
+"""Convolutions of each block of a network in network: one that looks at neighbours, and two that
+look at each place alone."""
+
 
 def convolutional(
     input_shape: Sequence[int],
@@ -114,6 +124,122 @@ def dense(
     return {"model_config": layers, "input_shape": list(input_shape)}
 
 
+def vgg_like(
+    input_shape: Sequence[int],
+    classes: int,
+    *,
+    width: int,
+    depth: int,
+    dense_layers: int = 1,
+    dropout: float = 0.0,
+    batch_normalisation: bool = False,
+    activation: str = "relu",
+) -> dict[str, Any]:
+    """Return the spec of a network shaped as those of the first task of PGDL.
+
+    It has ``depth`` blocks, each of two 3x3 ``same`` convolutions, 2x2 max pooling while the image
+    is large enough, and dropout. Flatten, ``dense_layers`` dense layers of
+    :data:`DENSE_WIDTH` units with dropout, and Dense follow. The hyper-parameters are those of
+    the task (Jiang et al. 2020, arXiv:2012.07976); its layers are not published as text.
+
+    Args:
+        input_shape: (H, W, C).
+        classes: number of outputs.
+        width: channels of each convolution.
+        depth: number of blocks.
+        dense_layers: number of hidden dense layers.
+        dropout: probability; 0 leaves the layer out.
+        batch_normalisation: whether hidden layers have it.
+        activation: one of :data:`gengap.names.ACTIVATIONS`.
+
+    Returns:
+        What :func:`gengap.networks.build` takes.
+
+    Raises:
+        GengapError: inputs are no images.
+    """
+    _check_images("vgg_like", input_shape)
+    layers: list[dict[str, Any]] = []
+    side = min(input_shape[:-1])
+    for _ in range(depth):
+        for _ in range(CONVOLUTIONS_OF_A_BLOCK):
+            layers += _activated(_convolution(width, 3), batch_normalisation, activation)
+        if side >= SMALLEST_POOLED_SIDE:
+            layers.append({"layer_name": "MaxPooling2D", "pool_size": [2, 2]})
+            side //= 2
+        layers += _dropout(dropout)
+    layers.append({"layer_name": "Flatten"})
+    for _ in range(dense_layers):
+        hidden = {"layer_name": "Dense", "units": DENSE_WIDTH}
+        layers += [*_activated(hidden, batch_normalisation, activation), *_dropout(dropout)]
+    layers.append({"layer_name": "Dense", "units": classes})
+    return {"model_config": layers, "input_shape": list(input_shape)}
+
+
+def nin_like(
+    input_shape: Sequence[int],
+    classes: int,
+    *,
+    width: int,
+    depth: int,
+    dropout: float = 0.0,
+    batch_normalisation: bool = False,
+    activation: str = "relu",
+) -> dict[str, Any]:
+    """Return the spec of a network in network, shaped as those of the second task of PGDL.
+
+    It has ``depth`` convolutions with ``same`` padding: each third one, from the first on, is 3x3,
+    and the two after it are 1x1 (Lin et al. 2014, arXiv:1312.4400). Every three are followed by
+    2x2 max pooling while the image is large enough, and by dropout. A 1x1 convolution to the
+    classes and global average pooling follow.
+
+    Args:
+        input_shape: (H, W, C).
+        classes: number of outputs.
+        width: channels of each convolution.
+        depth: number of convolutions before the last.
+        dropout: probability; 0 leaves the layer out.
+        batch_normalisation: whether hidden layers have it.
+        activation: one of :data:`gengap.names.ACTIVATIONS`.
+
+    Returns:
+        What :func:`gengap.networks.build` takes.
+
+    Raises:
+        GengapError: inputs are no images.
+    """
+    _check_images("nin_like", input_shape)
+    layers: list[dict[str, Any]] = []
+    side = min(input_shape[:-1])
+    for place in range(depth):
+        kernel = 1 if place % LAYERS_OF_A_NIN_BLOCK else 3
+        layers += _activated(_convolution(width, kernel), batch_normalisation, activation)
+        if (place + 1) % LAYERS_OF_A_NIN_BLOCK == 0:
+            if side >= SMALLEST_POOLED_SIDE:
+                layers.append({"layer_name": "MaxPooling2D", "pool_size": [2, 2]})
+                side //= 2
+            layers += _dropout(dropout)
+    layers += [_convolution(classes, 1), {"layer_name": "GlobalAveragePooling2D"}]
+    return {"model_config": layers, "input_shape": list(input_shape)}
+
+
+def _check_images(template: str, input_shape: Sequence[int]) -> None:
+    if len(input_shape) != len(("height", "width", "channels")):
+        raise GengapError(
+            f"The template '{template}' takes images, not inputs of the shape "
+            f"{list(input_shape)}: take the template 'dense'."
+        )
+
+
+def _convolution(filters: int, kernel: int) -> dict[str, Any]:
+    return {
+        "layer_name": "Conv2D",
+        "filters": filters,
+        "kernel_size": [kernel, kernel],
+        "padding": "same",
+    }
+
+
 def _activated(
     layer: dict[str, Any], batch_normalisation: bool, activation: str
 ) -> list[dict[str, Any]]:
@@ -133,4 +259,6 @@ def _dropout(rate: float) -> list[dict[str, Any]]:
 TEMPLATES: dict[str, Callable[..., dict[str, Any]]] = {
     "convolutional": convolutional,
     "dense": dense,
+    "vgg_like": vgg_like,
+    "nin_like": nin_like,
 }

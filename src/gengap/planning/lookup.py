@@ -88,6 +88,17 @@ class Lookup:
         """Look up what the shard's networks are."""
         return self._task(wildcards).shard_entries(int(wildcards.shard))
 
+    def kept(self, wildcards: Wildcards) -> dict[int, Settings]:
+        """Look up what the networks that were measured before were made from, by position."""
+        task = self._task(wildcards)
+        return {network: task.measured_from(network) for network in task.kept}
+
+    def made(self, wildcards: Wildcards) -> dict[int, Settings]:
+        """Look up what the networks that are measured now are made from, by position."""
+        task = self._task(wildcards)
+        networks = (network for shard in task.shards for network in task.networks(shard))
+        return {network: task.measured_from(network) for network in networks}
+
     def checkpoint_files(self, wildcards: Wildcards) -> list[str]:
         """Look up the files that a shard of checkpoints is made from."""
         return self._task(wildcards).checkpoints.files(self.networks(wildcards))

@@ -21,7 +21,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "checkpoints": ("table",),
     "dataset": ("from", "test"),
     "network": ("factory", "keras"),
-    "pgdl": ("source",),
+    "pgdl": ("source", "kept"),
     "unlabelled": ("from",),
 }
 """The keys of a config that are paths, by the key of the mapping that holds them; "" is the top."""

@@ -16,6 +16,8 @@ from gengap.planning.reference_zoo import reference_task
 from gengap.planning.settings import Settings, keys_of, merged, read_yaml, validated
 from gengap.planning.tasks import TaskPlan
 
+SMALL, MEDIUM = "small", "medium"
+
 OF_THE_RUN = ("setting", "only", "studies", "reference", "data_dir", "device")
 
 
@@ -31,7 +33,8 @@ class Plan:
     Attributes:
         root: the folder that holds ``studies/``, ``workflow/schemas/`` and ``src/``.
         config: the validated config.
-        studies: of each study the settings that the config chooses, unchecked.
+        studies: of each study the settings that the config chooses, unchecked; empty where its file
+            does not have the setting.
         kinds: one of :data:`gengap.names.KINDS` for each task, by its full name.
         predicted: full names of the tasks that are predicted from a reference.
     """
@@ -52,6 +55,7 @@ class Plan:
                 f"'data_dir' is '{self.config['data_dir']}', which is no folder: make it and put "
                 "the dataset files there, or set it to null."
             )
+        self._settings_in_files: dict[str, list[str]] = {}
         self.studies = {
             path.stem: self._chosen(path) for path in sorted((root / "studies").glob("*.yaml"))
         }
@@ -98,6 +102,11 @@ class Plan:
         """
         if study not in self._settings_of_studies:
             path, chosen = self.root / "studies" / f"{study}.yaml", self.studies[study]
+            if self.config["setting"] not in self._settings_in_files[study]:
+                raise GengapError(
+                    f"{path} has no setting '{self.config['setting']}': choose one of "
+                    f"{', '.join(self._settings_in_files[study])}."
+                )
             for key in [key for key in OF_THE_RUN if key in chosen]:
                 raise GengapError(
                     f"{path} sets '{key}', which is for a whole run: set it in the config."
@@ -112,6 +121,15 @@ class Plan:
                 settings["figures"]["format"] = self.config["figures"]["format"]
             self._settings_of_studies[study] = settings
         return self._settings_of_studies[study]
+
+    def judging_setting(self, study: str) -> str:
+        """Return the setting whose runs judge a paper's claims: ``medium`` where ``small`` has it.
+
+        A run at another setting judges by itself.
+        """
+        chosen: str = self.config["setting"]
+        defers = chosen == SMALL and MEDIUM in self._settings_in_files[study]
+        return MEDIUM if defers else chosen
 
     def tasks_of_study(self, study: str) -> list[str]:
         """Return the full names of the tasks that a study is about, their sources left out."""
@@ -196,10 +214,9 @@ class Plan:
     def _chosen(self, path: Path) -> Settings:
         """Return the settings of a study that the config chooses, with the config's changes."""
         content, setting = read_yaml(path), self.config["setting"]
+        self._settings_in_files[path.stem] = list(content)
         if setting not in content:
-            raise GengapError(
-                f"{path} has no setting '{setting}': choose one of {', '.join(content)}."
-            )
+            return {}
         changes = self.config["studies"].get(path.stem, {})
         # Other tasks than the study's: the ones that it compares need not be among them.
         forgotten = {"figures": {"compared": None}} if "tasks" in changes else {}

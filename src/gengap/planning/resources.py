@@ -1,10 +1,10 @@
 """What the jobs ask for: memory in megabytes, minutes, threads and GPUs.
 
 Memory is bounded by the data and the largest network of a shard and not by the shard's size, since
-a job works on one network at a time; time grows with the shard, and with the work of its networks.
-Files say how large data and networks are. Snakemake asks for a request when a job is to start,
-which is when these files are there; before that, in a dry run, the largest of PGDL's are assumed.
-Requests grow with the attempt where a rule says so.
+a job works on one network at a time and keeps few bytes of others; time grows with the shard, and
+with the work of its networks. Files say how large data and networks are. Snakemake asks for a
+request when a job is to start, which is when these files are there; before that, in a dry run, the
+largest of PGDL's are assumed. Requests grow with the attempt where a rule says so.
 """
 
 from __future__ import annotations
@@ -181,7 +181,8 @@ def memory_of_measures(families: Iterable[str], files: Files, device: str) -> in
         (WORKING if family in work.COUNTED_FAMILIES else NETWORK) + held.get(family, 0) // 1_000_000
         for family in families
     )
-    return memory(most + files.data + files.copies, device)
+    kept = limits.KEPT_NETWORK_BYTES // 1_000_000
+    return memory(most + kept + files.data + files.copies, device)
 
 
 def memory_of_import(files: Files, device: str) -> int:

@@ -84,7 +84,7 @@ def _neighbours(source: Path, folder: Path) -> list[Path]:
     except (SyntaxError, ValueError) as error:
         raise GengapError(f"{source} is no Python that can be read ({error}): mend it.") from error
     names = list(_imported_names(tree))
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.ImportFrom) and node.level:
             package = source.parents[node.level - 1]
             if package == folder or folder in package.parents:
@@ -124,12 +124,22 @@ def _imports(path: Path) -> tuple[Path, ...]:
 
 def _imported_names(tree: ast.Module) -> Iterator[str]:
     """Yield the dotted names that a module imports; ``from a import b`` gives both a and a.b."""
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield all statements, wherever they stand; expressions, which are far more, hold none."""
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        yield node
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            pending.extend(getattr(node, part, ()))
 
 
 @cache

@@ -138,7 +138,9 @@ def remove_outdated_shards(results: Path, tasks: Iterable[TaskPlan]) -> None:
     for task in tasks:
         folder = results / task.name
         for receipt, networks in _receipts(folder).items():
-            superseded = not networks or any(int(network) < task.count for network in networks)
+            planned = (int(network) for network in networks if int(network) < task.count)
+            # Those of networks that were kept since are still right.
+            superseded = not networks or any(network not in task.kept for network in planned)
             if int(receipt.stem) in task.shards or not superseded:
                 continue
             for parent in ("topology/*", "measures/*", "measures", "shards"):

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from gengap.names import REFERENCE_FILE, reason_kind
+from gengap.names import REFERENCE_FILE, VERDICTS, reason_kind
 
 Row = Mapping[str, str]
 
@@ -116,9 +116,10 @@ def summary_of_claims(study: str, path: Path, rows: Sequence[Row]) -> list[str]:
         rows: its rows; a claim has one for each estimate.
     """
     verdicts = {row["claim"]: row["verdict"] for row in rows}
+    width = max(map(len, VERDICTS))
     return [
         f"\n{study}: what the runs say of the paper's claims",
-        *(f"  {verdict:>9}  {claim}" for claim, verdict in verdicts.items()),
+        *(f"  {verdict:>{width}}  {claim}" for claim, verdict in verdicts.items()),
         f"  claims:  {path.with_suffix('.md')}",
         f"  figures: {path.with_name('figures')}/",
     ]

@@ -32,6 +32,8 @@ def figure_names(task: TaskPlan) -> list[str]:
         # Of files that are not here yet nobody knows the grid; a task of PGDL has one.
         "hyper_parameters": task.grid is None or len(task.grid) > 0,
         "topology": task.staged,
+        # Of networks that were measured before there are summaries alone.
+        "diagrams": task.staged and not task.kept,
     }
     met = {need: task.is_evaluated and there for need, there in if_evaluated.items()}
     met["prediction"] = task.reference is not None
@@ -105,6 +107,25 @@ def receipt_of(task: TaskPlan, network: int) -> str:
 def sibling_receipts(task: TaskPlan, shard: int) -> list[str]:
     """Return the receipts of the other shards that hold siblings of a shard's networks."""
     return [SHARDS.format(task=task.name, shard=other) for other in task.shards_of_siblings(shard)]
+
+
+def download_receipt(task: TaskPlan) -> list[str]:
+    """Return the receipt of an import's files; none where no network is left to be imported."""
+    return [f"results/{task.name}/download/receipt.json"] if task.shards else []
+
+
+def exported_data(task: TaskPlan) -> list[str]:
+    """Return the zoo's data, where no network is left to be imported, so that nothing is exported.
+
+    Returns:
+        The files of the training and the test data; none where the export has the data.
+    """
+    return [] if task.shards else [str(path) for path in data_files(str(task.exported_from))]
+
+
+def kept_networks(task: TaskPlan) -> list[str]:
+    """Return the files of networks that were measured before."""
+    return [str(path) for path in task.kept.values()]
 
 
 def export_receipt(task: TaskPlan) -> list[str]:
@@ -191,7 +212,44 @@ def study_files(plan: Plan, study: str) -> list[str]:
     files = [f"results/{study}/figures/{name}.png" for name in FIGURES["study"]]
     for name in ("leaderboard", *statistics_names(tasks[0])):
         files.append(f"results/{study}/tables/{name}.csv")
-    return [*files, *(file for task in tasks for file in final_files(task))]
+    kept = [f"results/{task.name}/kept" for task in tasks if task.keeps]
+    claims = [f"results/{study}/claims.csv"]
+    return [*claims, *files, *kept, *(file for task in tasks for file in final_files(task))]
+
+
+def claimed_files(plan: Plan, study: str, name: str) -> list[str]:
+    """Return a file of each task of a study of tasks, a path below its folder."""
+    return [f"results/{task}/{name}" for task in plan.tasks_of_study(study)]
+
+
+def claimed_tasks(plan: Plan, study: str) -> list[tuple[str, int]]:
+    """Return whose networks each task of a study has, and the neurons of its draws.
+
+    Args:
+        plan: of the run.
+        study: its name.
+
+    Returns:
+        For each task the zoo that its networks come from, or its own name, and the number.
+    """
+    tasks = [plan.task(name) for name in plan.tasks_of_study(study)]
+    return [(task.exported_from or task.name, task.run["activations"]["neurons"]) for task in tasks]
+
+
+def tables_of_study(plan: Plan, study: str, name: str) -> list[str]:
+    """Return the tables of a study's tasks that one of the study gathers.
+
+    Args:
+        plan: of the run.
+        study: its name.
+        name: of the table; tasks that do not have it are passed over.
+    """
+    tasks = [plan.task(task) for task in plan.tasks_of_study(study)]
+    return [
+        f"results/{task.name}/evaluation/{name}.csv"
+        for task in tasks
+        if name in (*EVALUATION_FILES, *statistics_names(task))
+    ]
 
 
 def study_tasks(plan: Plan, file: str) -> list[str]:

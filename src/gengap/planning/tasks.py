@@ -25,6 +25,7 @@ from gengap.planning.datasets import check_dataset, check_unlabelled
 from gengap.planning.families import families, families_code
 from gengap.planning.foreign import ForeignNetwork
 from gengap.planning.grid import check_roles, grid_points, identity, split_grid_point
+from gengap.planning.kept_networks import check_kept, kept_file, measured_from
 from gengap.planning.networks import (
     check_complete,
     check_loss,
@@ -44,16 +45,30 @@ class TaskPlan:
     Attributes:
         name: its full name; a study's task is named ``<study>/<task>``.
         own: what the task itself is set to.
-        run: the settings under which it is run (those of the config or of its study).
+        shared: the settings of all tasks (those of the config or of its study).
         network_keys: the keywords of a network that may vary in a grid.
         training_keys: the entries of a training recipe that may vary in a grid.
     """
 
     name: str
     own: Settings
-    run: Settings
+    shared: Settings
     network_keys: Collection[str]
     training_keys: Collection[str]
+
+    @property
+    def run(self) -> Settings:
+        """The settings under which it is run: those of all tasks, and what it sets itself.
+
+        Feature sets are of the families of all tasks, so a task with families of its own has none.
+        """
+        run = self.shared
+        if self.own["families"]:
+            run = {**run, "families": self.own["families"], "feature_sets": {}}
+        if self.own["neurons"]:
+            activations = {**run["activations"], "neurons": self.own["neurons"]}
+            run = {**run, "activations": activations}
+        return run
 
     @property
     def kind(self) -> str:
@@ -276,23 +291,70 @@ class TaskPlan:
         """Whether persistence diagrams are computed, which the staged family rests on."""
         return STAGED_FAMILY in self.families
 
+    @cached_property
+    def kept(self) -> Mapping[int, Path]:
+        """The files of an import's networks that were measured before, by position.
+
+        A file that was made from other hyper-parameters, data or settings has another name.
+        """
+        folder, zoo = self.own.get("pgdl", {}).get("kept"), self._exported
+        if not folder or zoo is None:
+            return {}
+        files = {network: self._kept_file(folder, network) for network in range(self.count)}
+        return {network: path for network, path in files.items() if path.is_file()}
+
     @property
-    def shards(self) -> range:
-        """The numbers of the shards."""
-        return range(-(-self.count // self.own["networks_per_job"]))
+    def keeps(self) -> bool:
+        """Whether networks are measured that a folder of measured networks lacks."""
+        return bool(self.own.get("pgdl", {}).get("kept") and self.shards)
+
+    def measured_from(self, network: int) -> Settings:
+        """Return everything in the plan that the measures of a network of an import follow from.
+
+        Args:
+            network: its position.
+        """
+        assert self._exported is not None
+        return measured_from(self._exported, self, network)
+
+    def _kept_file(self, folder: str, network: int) -> Path:
+        return Path(folder) / kept_file(self.measured_from(network))
+
+    @cached_property
+    def _left_out(self) -> Collection[int]:
+        """The positions of networks that are not made, since each import has measures of them."""
+        imports = [
+            replace(self, name=self._full(own["name"]), own=own)
+            for own in self.run["tasks"]
+            if own.get("pgdl", {}).get("exported") == self.own["name"]
+        ]
+        if not imports:
+            return self.kept
+        return set.intersection(*(set(task.kept) for task in imports))
+
+    @cached_property
+    def shards(self) -> Sequence[int]:
+        """The numbers of the shards that have networks to make."""
+        shards = range(-(-self.count // self.own["networks_per_job"]))
+        return [shard for shard in shards if self._made(shard)] if self._left_out else shards
 
     def networks(self, shard: int) -> list[int]:
-        """Return the positions of the networks in a shard.
+        """Return the positions of the networks in a shard, without those measured before.
 
         Raises:
             GengapError: the task has no such shard.
         """
         if shard not in self.shards:
+            last = -(-self.count // self.own["networks_per_job"]) - 1
             raise GengapError(
-                f"Task '{self.name}' has shards 0 to {self.shards[-1]} of networks, not {shard}."
+                f"Task '{self.name}' has shards 0 to {last} of networks, not {shard}."
             )
+        return self._made(shard)
+
+    def _made(self, shard: int) -> list[int]:
         size: int = self.own["networks_per_job"]
-        return sorted(self._in_shards[shard * size : (shard + 1) * size])
+        planned = self._in_shards[shard * size : (shard + 1) * size]
+        return sorted(network for network in planned if network not in self._left_out)
 
     @cached_property
     def _in_shards(self) -> Sequence[int]:
@@ -397,6 +459,8 @@ class TaskPlan:
         """
         if self.exported_from:
             self._check_exported()
+        if self.kind == "pgdl":
+            check_kept(self)
         if self.kind != "pgdl":
             self._check_size(self.own[self.kind]["dataset"])
         if self.kind == "checkpoints":

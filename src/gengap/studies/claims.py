@@ -1,47 +1,115 @@
-"""A paper's claims beside what was measured, with seeds and intervals."""
+"""A paper's claims and the verdicts on them.
+
+A claim has parts: estimates with a bound each, on whose expected side the mean over seeds lies if
+the paper is right. One rule judges all claims:
+
+- **premise fails**: the claim presupposes something (such as that two solutions generalise
+  differently), and an interval does not show it.
+- **agrees**: the 95% intervals of all parts lie on the expected side.
+- **disagrees**: the 95% intervals of all parts lie on the other side.
+- **mixed**: the parts differ. Some are on the expected side and some on the other, by intervals
+  of 1 - 0.05 / (number of parts), so that all hold together at 95%.
+- **none seen**: no verdict of these, and what the claim is about did not occur once: all values of
+  all parts are 0, where that decides nothing.
+- **undecided**: none of these, or a verdict that changes when any one seed is left out. The number
+  of seeds is given that would decide at the observed effect and spread.
+
+So however many parts there are, a claim that is right is contradicted in at most 2.5% of
+repetitions, and one with a wrong part is confirmed in at most 2.5% (5% where either side of a limit
+will do). That is of numbers that are roughly normal over seeds: exponential ones, of eight seeds,
+are on the wrong side in up to 8%. Beside the verdict stands what remains of it when all claims of
+the study are tested together (Holm 1979).
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
-import pandas as pd
-from scipy import stats
 
-from gengap.studies.outcomes import Floats, RunT, group_runs
+from gengap.names import AGREES, DISAGREES, MIXED, NONE_SEEN, PREMISE_FAILS, UNDECIDED
+from gengap.studies.estimates import CONFIDENCE, Estimate, Estimates, Kind
 
-CONFIDENCE = 0.95
-VERDICTS = {True: "agrees", False: "disagrees", None: "undecided"}
-COLUMNS = ["claim", "paper", "measured", "verdict", "estimate", "seeds", "mean", "low", "high"]
+LEVEL = (1 - CONFIDENCE) / 2
+"""Of the one-sided tests: an interval of 95% lies on one side of a bound if its p-value is below
+this."""
 
-LEAST_EQUAL = 6
-"""Equal values of fewer seeds decide nothing. By the sign test all of six on one side of a bound do
-at the 95% level: 2 (1/2)^6 = 0.031."""
-
-SAME = 1e-12
-"""Values that differ by less than this times their size differ by rounding alone."""
-
-Estimates = dict[str, list[float]]
-"""Numbers behind a claim: by name, one value per seed."""
+Side = Literal["above", "below", "apart"]
+SIGNS: Mapping[Side, str] = {"above": ">", "below": "<", "apart": "≠"}
 
 
 @dataclass(frozen=True)
 class Bound:
-    """A limit, and whether a claim expects the mean of an estimate above or below it."""
+    """A limit, and where a claim expects the mean of an estimate.
+
+    Attributes:
+        limit: the number.
+        side: of the limit; ``apart`` is either side, and nothing speaks against it.
+    """
 
     limit: float = 0.0
-    above: bool = True
+    side: Side = "above"
 
-    def holds(self, values: Sequence[float]) -> bool | None:
-        """Return whether the mean lies on the expected side; None where the seeds are undecided."""
-        verdict = exceeds(values, self.limit)
-        return verdict if self.above or verdict is None else not verdict
+    def evidence(self, estimate: Estimate) -> tuple[float, float]:
+        """Return the one-sided p-values for and against the expected side."""
+        above, below = estimate.evidence(self.limit)
+        if self.side == "apart":
+            return min(above, below), 1.0
+        return (above, below) if self.side == "above" else (below, above)
+
+    def shown(self, estimate: Estimate) -> bool:
+        """Return whether the 95% interval of an estimate lies on the expected side."""
+        return self.evidence(estimate)[0] <= LEVEL
+
+    def __str__(self) -> str:
+        """Return sign and limit, such as ``> 0``."""
+        return f"{SIGNS[self.side]} {self.limit:g}"
 
 
 POSITIVE = Bound()
 """The bound of most claims: the mean is above 0."""
+
+NEGATIVE = Bound(side="below")
+
+Bounds = Mapping[str, Bound]
+"""Bounds by the names of the estimates that they judge."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A number that the paper states.
+
+    Attributes:
+        number: as the paper has it, with what it is of.
+        place: where it stands in the paper, such as ``Table 1``.
+        comparable: whether data and networks are alike enough to compare it with ours.
+    """
+
+    number: str
+    place: str
+    comparable: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the seeds say of a claim.
+
+    Attributes:
+        word: one of :data:`gengap.names.VERDICTS`.
+        explained: the word and what belongs to it: the parts that differ, the premise that fails,
+            or the seeds that would decide.
+        p: of the verdict with the most evidence, two-sided and over all parts.
+        seeds: that would decide; None where something is decided, or more than
+            :data:`gengap.studies.estimates.MOST_SEEDS` would.
+    """
+
+    word: str
+    explained: str
+    p: float
+    seeds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -49,189 +117,178 @@ class Claim:
     """One claim of a paper.
 
     Attributes:
-        title: the claim in a few words.
-        paper: what the paper says.
-        measured: what was found here, in one sentence with its numbers.
-        holds: whether the paper's claim agrees with it; None if the seeds do not decide it.
-        estimates: the numbers behind it: by name, one value per seed.
+        title: the claim in a few words, another one for each claim of a study.
+        paper: what the paper says, in sentences of less than 30 words.
+        measured: what the estimates are, in such sentences; their numbers stand in a table.
+        estimates: the numbers behind it.
+        bounds: of the estimates that decide: one for all of them, or by their names.
+        premises: bounds of the estimates without which the claim says nothing.
+        published: the number that the paper states, if it states one.
     """
 
     title: str
     paper: str
     measured: str
-    holds: bool | None
-    estimates: Mapping[str, Sequence[float]]
+    estimates: Estimates
+    bounds: Bound | Bounds = POSITIVE
+    premises: Bounds = field(default_factory=dict)
+    published: Published | None = None
 
-    @classmethod
-    def judged(
-        cls,
-        title: str,
-        paper: str,
-        measured: str,
-        estimates: Mapping[str, Sequence[float]],
-        bounds: Bound | Mapping[str, Bound] = POSITIVE,
-    ) -> Claim:
-        """Return a claim whose verdict is that of its estimates, see :func:`verdict`."""
-        return cls(title, paper, measured, verdict(estimates, bounds), estimates)
-
-
-def interval(values: Sequence[float] | Floats) -> tuple[float, float, float]:
-    """Return the mean of independent values (n,), and the ends of its 95% Student t interval.
-
-    Returns:
-        Mean, lower and upper end. Values that are not finite make all three NaN. One value alone
-        has an infinite interval, and so have equal values: they say nothing of their spread.
-    """
-    sample = np.asarray(values, dtype=float)
-    if not len(sample) or not np.all(np.isfinite(sample)):
-        return math.nan, math.nan, math.nan
-    mean = float(sample.mean())
-    if np.allclose(sample, sample[0], rtol=SAME, atol=0):
-        return float(sample[0]), -math.inf, math.inf
-    error = float(sample.std(ddof=1)) / math.sqrt(len(sample))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(sample) - 1)) * error
-    return mean, mean - half, mean + half
-
-
-def format_interval(values: Sequence[float]) -> str:
-    """Return mean and interval as text, such as ``0.52 (0.41 to 0.63)``.
-
-    Without an interval the text says why: ``0.52 (one seed)``, ``1 (all 3 equal)``, ``unknown`` or
-    ``unknown in 1 of 3 seeds``.
-    """
-    mean, spread = _mean_and_interval(values)
-    return f"{mean} ({spread})" if mean else spread
-
-
-def _mean_and_interval(values: Sequence[float]) -> tuple[str, str]:
-    """The mean and its interval as texts, or no mean and why there is none."""
-    unknown = int((~np.isfinite(np.asarray(values, dtype=float))).sum())
-    if unknown == len(values):
-        return "", "unknown"
-    if unknown:
-        return "", f"unknown in {unknown} of {len(values)} seeds"
-    mean, low, high = interval(values)
-    if math.isfinite(low):
-        return f"{mean:.3g}", f"{low:.3g} to {high:.3g}"
-    return f"{mean:.3g}", f"all {len(values)} equal" if len(values) > 1 else "one seed"
-
-
-def listed(
-    estimates: Mapping[str, Sequence[float]],
-    *,
-    form: str = "{name} {interval}",
-    separator: str = ", ",
-) -> str:
-    """Return estimates in a row, such as ``loss 0.52 (0.41 to 0.63), error ...``."""
-    return separator.join(
-        form.format(name=name, interval=format_interval(values))
-        for name, values in estimates.items()
-    )
-
-
-def exceeds(values: Sequence[float], limit: float = 0.0) -> bool | None:
-    """Return whether the mean is above a limit; None if the interval holds it or is unknown.
-
-    Equal values have no interval. From six seeds on they decide by the sign test.
-    """
-    mean, low, high = interval(values)
-    if len(values) >= LEAST_EQUAL and math.isinf(low):
-        low = high = mean
-    return True if low > limit else False if high < limit else None
-
-
-def all_hold(*verdicts: bool | None) -> bool | None:
-    """Return False if one verdict is False, None if one is undecided, and True otherwise."""
-    return False if False in verdicts else None if None in verdicts else True
-
-
-def verdict(
-    estimates: Mapping[str, Sequence[float]], bounds: Bound | Mapping[str, Bound] = POSITIVE
-) -> bool | None:
-    """Return whether the means of several estimates are on the expected sides of their bounds.
-
-    There is one bound for all estimates, or one for each of those that decide.
-
-    Returns:
-        True if the 95% intervals of all are, False if that of one is on the other side, else None.
-    """
-    if isinstance(bounds, Bound):
-        bounds = dict.fromkeys(estimates, bounds)
-    return all_hold(*(bound.holds(estimates[name]) for name, bound in bounds.items()))
-
-
-def by_seed(runs: Sequence[RunT], quantity: Callable[[RunT], float]) -> list[float]:
-    """Return the mean of a quantity over the runs of each seed, in the order of the seeds."""
-    groups = group_runs(runs, lambda run: run.seed)
-    return [float(np.mean([quantity(run) for run in groups[seed]])) for seed in sorted(groups)]
-
-
-def by_group(groups: Mapping[str, Sequence[RunT]], quantity: Callable[[RunT], float]) -> Estimates:
-    """Return a quantity of each run, by the groups of runs that differ by seed alone."""
-    return {name: [quantity(run) for run in runs] for name, runs in groups.items()}
-
-
-def difference(
-    runs: Sequence[RunT], first: Callable[[RunT], float], second: Callable[[RunT], float]
-) -> list[float]:
-    """Return the first quantity less the second, the mean over the runs of each seed."""
-    return by_seed(runs, lambda run: first(run) - second(run))
-
-
-def log_ratio(
-    runs: Sequence[RunT], first: Callable[[RunT], float], second: Callable[[RunT], float]
-) -> list[float]:
-    """Return log10 of the first quantity over the second, the mean over the runs of each seed.
-
-    Numbers that are not positive count as the smallest positive one.
-    """
-    tiny = float(np.finfo(float).tiny)
-    return by_seed(
-        runs, lambda run: float(np.log10(max(first(run), tiny) / max(second(run), tiny)))
-    )
-
-
-def rank_correlation(first: Floats, second: Floats) -> float:
-    """Return Spearman's rank correlation of values (n,).
-
-    NaN for fewer than three values, and where all values of one side are equal.
-    """
-    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
-        return math.nan
-    return float(stats.spearmanr(first, second).statistic)
-
-
-def claims_table(claims: Sequence[Claim]) -> pd.DataFrame:
-    """Return one row per estimate of each claim, with the columns of :data:`COLUMNS`."""
-    rows = [
-        (
-            *(claim.title, claim.paper, claim.measured, VERDICTS[claim.holds]),
-            *(name, len(values), *interval(values)),
+    @property
+    def parts(self) -> Bounds:
+        """The bounds of the estimates that decide, by their names."""
+        return (
+            dict.fromkeys(
+                (name for name in self.estimates if name not in self.premises), self.bounds
+            )
+            if isinstance(self.bounds, Bound)
+            else self.bounds
         )
-        for claim in claims
-        for name, values in claim.estimates.items()
-    ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """The verdict by the rule of this module."""
+        return judge(self.estimates, self.parts, self.premises)
 
 
-def claims_page(
-    study: str, setting: str, claims: Sequence[Claim], unjudged: Sequence[str] = ()
-) -> str:
-    """Return the claims as a page of Markdown, and the experiments on which none bears."""
-    lines = [
-        f"# {study}: the paper's claims, and what was measured",
-        "",
-        f"Written by `snakemake {study} --config setting={setting}`. Intervals are 95% Student t "
-        "intervals of the mean over seeds. One seed, and equal values, have none.",
+def judge(estimates: Estimates, parts: Bounds, premises: Bounds | None = None) -> Verdict:
+    """Return the verdict on a claim, see this module.
+
+    Args:
+        estimates: the numbers behind the claim.
+        parts: bounds of the estimates that decide.
+        premises: bounds of the estimates that must be on their sides for the claim to say anything.
+    """
+    premises = premises or {}
+    deciding = {name: estimates[name] for name in (*parts, *premises)}
+    evidence = _Evidence(deciding, parts, premises)
+    word = evidence.word
+    places = range(max((len(estimate.values) for estimate in deciding.values()), default=0))
+    left_out = [
+        {name: estimate.without(place) for name, estimate in deciding.items()} for place in places
     ]
-    for claim in claims:
-        lines += ["", f"## {claim.title}", "", f"*Paper:* {claim.paper}", ""]
-        lines += [f"*Measured:* {claim.measured}", "", f"**{VERDICTS[claim.holds]}**", ""]
-        lines += ["| estimate | seeds | mean | 95% interval |", "|---|---|---|---|"]
-        for name, values in claim.estimates.items():
-            mean, spread = _mean_and_interval(values)
-            lines.append(f"| {name} | {len(values)} | {mean} | {spread} |")
-    if unjudged:
-        names = ", ".join(f"`{name}`" for name in unjudged)
-        lines += ["", f"No claim of the paper is judged by these experiments: {names}."]
-    return "\n".join(lines) + "\n"
+    stable = all(_Evidence(rest, parts, premises).word == word for rest in left_out)
+    if stable and word == PREMISE_FAILS:
+        failing = "; ".join(evidence.failing)
+        return Verdict(word, f"premise fails: {failing}", evidence.p)
+    if stable and word == MIXED:
+        names = f"for: {', '.join(evidence.holding)}; against: {', '.join(evidence.opposed)}"
+        return Verdict(word, f"mixed ({names})", evidence.p)
+    if stable and word != UNDECIDED:
+        return Verdict(word, word, evidence.p)
+    if parts and all(_nothing(estimates[name], bound) for name, bound in parts.items()):
+        return Verdict(NONE_SEEN, NONE_SEEN, evidence.p)
+    seeds = evidence.seeds_needed()
+    if seeds is not None:
+        seeds = max(seeds, len(places) + 1)
+    reason = [f"{word}, but not if one seed is left out"] * (word != UNDECIDED)
+    reason += ["seeds that would decide: " + (str(seeds) if seeds else "unknown, or too many")]
+    return Verdict(UNDECIDED, f"undecided ({'; '.join(reason)})", evidence.p, seeds)
+
+
+class _Evidence:
+    """The evidence on a claim of one set of seeds, whichever are left out elsewhere."""
+
+    def __init__(self, estimates: Estimates, parts: Bounds, premises: Bounds) -> None:
+        self._estimates, self._parts, self._premises = estimates, parts, premises
+        self._of_parts = {name: bound.evidence(estimates[name]) for name, bound in parts.items()}
+        self._of_premises = {
+            name: bound.evidence(estimates[name])[0] for name, bound in premises.items()
+        }
+
+    @property
+    def failing(self) -> list[str]:
+        """The premises that no interval shows."""
+        return [name for name, p in self._of_premises.items() if p > LEVEL]
+
+    @property
+    def holding(self) -> list[str]:
+        """The parts on the expected side, by intervals that hold together."""
+        return self._decided(0)
+
+    @property
+    def opposed(self) -> list[str]:
+        """The parts on the other side, by intervals that hold together."""
+        return self._decided(1)
+
+    @property
+    def word(self) -> str:
+        """The verdict of these seeds alone."""
+        if self.failing:
+            known = all(self._estimates[name].known for name in self.failing)
+            return PREMISE_FAILS if known else UNDECIDED
+        if not self._parts:
+            return UNDECIDED
+        for direction, word in enumerate((AGREES, DISAGREES)):
+            if self._whole(direction) <= LEVEL:
+                return word
+        return MIXED if self.holding and self.opposed else UNDECIDED
+
+    @property
+    def p(self) -> float:
+        """The two-sided p-value of the verdict for which there is the most evidence."""
+        if not self._parts:
+            return 1.0
+        whole = min(self._whole(0), self._whole(1))
+        if len(self._parts) > 1:
+            each = [min(p[direction] for p in self._of_parts.values()) for direction in (0, 1)]
+            whole = min(whole, len(self._parts) * max(each))
+        return min(1.0, 2 * max([whole, *self._of_premises.values()]))
+
+    def seeds_needed(self) -> int | None:
+        """How many seeds would decide: on all parts alike, or on one of each side."""
+        towards = {name: int(against < p) for name, (p, against) in self._of_parts.items()}
+        split = len(set(towards.values())) > 1
+        level = LEVEL / len(towards) if split else LEVEL
+        numbers: list[list[int]] = [
+            [
+                self._estimates[name].seeds_needed(self._parts[name].limit, level) or -1
+                for name in towards
+                if towards[name] == direction
+            ]
+            for direction in sorted(set(towards.values()))
+        ]
+        needed = [
+            min((number for number in of if number > 0), default=-1) if split else _largest(of)
+            for of in numbers
+        ] + [
+            self._estimates[name].seeds_needed(bound.limit, LEVEL) or -1
+            for name, bound in self._premises.items()
+        ]
+        number = _largest(needed)
+        return number if number > 0 else None
+
+    def _whole(self, direction: int) -> float:
+        """The one-sided p-value of all parts together (Berger 1982): the largest of theirs."""
+        return max(p[direction] for p in self._of_parts.values())
+
+    def _decided(self, direction: int) -> list[str]:
+        level = LEVEL / len(self._of_parts)
+        return [name for name, p in self._of_parts.items() if p[direction] <= level]
+
+
+def _largest(numbers: Sequence[int]) -> int:
+    """The largest of several numbers of seeds; -1 if there is none or one is unknown (-1)."""
+    return -1 if -1 in numbers else max(numbers, default=-1)
+
+
+def _nothing(estimate: Estimate, bound: Bound) -> bool:
+    """Whether an estimate counts something that did not occur once."""
+    counts = estimate.kind is Kind.SEEDS or bound.limit == 0
+    return counts and len(estimate.values) > 0 and not np.any(estimate.values)
+
+
+def corrected(verdicts: Sequence[Verdict]) -> list[float]:
+    """Return the p-values of a study's claims when all are tested together (Holm 1979)."""
+    p = np.array([verdict.p for verdict in verdicts])
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty(len(p))
+    factors = np.arange(len(p), 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(factors * p[order]))
+    return [float(value) for value in adjusted]
+
+
+def word_after_correction(verdict: Verdict, adjusted: float) -> str:
+    """Return the verdict's word, or ``undecided`` if its corrected p-value is above 5%."""
+    rests_on_p = verdict.word in (AGREES, DISAGREES, MIXED)
+    return UNDECIDED if rests_on_p and adjusted > 2 * LEVEL else verdict.word

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
 from gengap.figures.style import BLACK, GREY, MARKERS, PALETTE
-from gengap.studies.claims import interval
+from gengap.studies.estimates import interval
 from gengap.studies.outcomes import Floats
 
 BAND_ALPHA = 0.18
@@ -41,8 +41,10 @@ def plot_band(
 ) -> Line2D:
     """Plot the mean over seeds as a line, and its 95% Student t interval as a band.
 
+    On a logarithmic axis a band that would reach 0 ends at the least of the seeds' positive values.
+
     Args:
-        axes: to plot in.
+        axes: to plot in; the scale is to be set before.
         x: (m,).
         values: (seeds, m); entries that are masked or not finite count as missing. Where all are
             missing the line has a gap, and where fewer than three are there it has no band.
@@ -71,6 +73,10 @@ def plot_band(
     bounds[~np.isfinite(bounds)] = np.nan
     few = np.array([len(column) < LEAST_FOR_INTERVAL for column in present])
     bounds[few] = np.nan
+    if axes.get_yscale() == "log":
+        least = np.array([column[column > 0].min(initial=np.inf) for column in present])
+        reaching = bounds[:, 1] <= 0
+        bounds[reaching, 1] = np.minimum(least, bounds[:, 2])[reaching]
     if np.isfinite(bounds[:, 1]).any():
         axes.fill_between(
             np.asarray(x),

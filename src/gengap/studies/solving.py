@@ -90,9 +90,8 @@ def solve(
     """Train one network of a run.
 
     Networks of one run that are trained for one purpose start from equal weights, see the inputs in
-    an equal order and have equal wrong labels. A run that was interrupted goes on from the last
-    checkpoint, or from at most ten minutes before (``context.resume_from``); without checkpoints
-    only where ``on_epoch`` is None, which would miss the epochs before.
+    an equal order and have equal wrong labels. A run that was interrupted goes on with its
+    last state (``context.resume_from``), which is kept at checkpoints and every ten minutes.
 
     Args:
         context: seed and device.
@@ -102,7 +101,8 @@ def solve(
         purpose: for which the recipe takes its seed from the context's.
         start: weights by name, or a safetensors file; None draws them by the recipe.
         checkpoints: epochs whose weights are kept, ascending from 0; none, or at least two.
-        on_epoch: called with each new row of the history.
+        on_epoch: called with each new row of the history. Training that is watched so, without
+            checkpoints, starts again after an interruption, since whoever watches needs every row.
         name: of the network among those of the run, for its files; None takes the purpose.
 
     Returns:

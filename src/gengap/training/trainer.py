@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 
 NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
+STATE_SECONDS = 600.0
+"""Seconds after which the state of a training is kept again, from which it can be resumed."""
+
 IMAGE_AXES = 4
 """Axes of a batch of images; one of vectors has two."""
-
-STATE_SECONDS = 600
-"""Seconds after which the state of a long training is written again."""
 
 Weights = dict[str, Tensor]
 OnEpoch = Callable[[dict[str, Any]], None]
@@ -105,11 +105,11 @@ def train(
             ``recipe.initialisation`` and ``recipe.seed``.
         snapshots: epochs after which to keep the weights; 0 is the start.
         on_epoch: called with each new row of the history, e.g. to show progress.
-        resume_from: a folder that holds the whole state of training at the last snapshot, and in
-            long training every ten minutes. After an interruption the same call resumes from there,
-            and returns the same result to the byte; ``on_epoch`` is called for new epochs alone.
-            States of other trainings in the folder are left alone. The caller removes the folder
-            when the result is safe.
+        resume_from: a folder that holds the whole state of training, as it was at the last snapshot
+            or up to :data:`STATE_SECONDS` before now. After an interruption the same call resumes
+            from there, and returns the same result to the byte; ``on_epoch`` is called for new
+            epochs alone. States of other trainings in the folder are left alone. The caller removes
+            the folder when the result is safe.
 
     Returns:
         Weights, history and snapshots.
@@ -132,15 +132,14 @@ def train(
             training.restore(state, str(resume_file))
         elif 0 in snapshots:
             training.snapshots[0] = initial
-        written = time.monotonic()
+        due = time.monotonic() + STATE_SECONDS
         while not training.done:
             row = training.epoch()
             if row["epoch"] in snapshots:
                 training.snapshots[row["epoch"]] = weights_of(network)
-            due = row["epoch"] in snapshots or time.monotonic() - written > STATE_SECONDS
-            if resume_file and due:
+            if resume_file and (row["epoch"] in snapshots or time.monotonic() >= due):
                 write_state(resume_file, training.state())
-                written = time.monotonic()
+                due = time.monotonic() + STATE_SECONDS
             if on_epoch is not None:
                 on_epoch(dict(row))
     return training.result(initial, labels)

@@ -21,6 +21,7 @@ from gengap.networks.architectures.lenet_10_20_50 import LeNet102050
 from gengap.networks.architectures.lenet_300_100 import lenet_300_100
 from gengap.networks.architectures.masked_dense import MaskedDense
 from gengap.networks.architectures.mlp_mixer import MLPMixer
+from gengap.networks.architectures.preact_resnet18 import PreActResNet18
 from gengap.networks.architectures.preresnet import PreResNet
 from gengap.networks.architectures.resnet import ResNet
 from gengap.networks.architectures.vgg import vgg
@@ -43,6 +44,7 @@ ARCHITECTURES: dict[str, Callable[..., Network]] = {
     "lenet_300_100": lenet_300_100,
     "masked_dense": MaskedDense,
     "mlp_mixer": MLPMixer,
+    "preact_resnet18": PreActResNet18,
     "preresnet": PreResNet,
     "resnet101": partial(ResNet, "resnet101"),
     "resnet152": partial(ResNet, "resnet152"),

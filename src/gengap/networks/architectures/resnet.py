@@ -91,11 +91,9 @@ class ResNet(Network):
 
     Four stages of blocks with ``width``, 2, 4 and 8 times ``width`` channels; all but the first
     halve the image. ``width`` 64 is the usual one; blocks from ResNet-50 on end in four times as
-    many channels. ResNet18(k) of Nakkiran et al. (2020) and Maddox et al. (2020) has the same
-    stages of pre-activation blocks, with 16 batch normalisations instead of 20: 11,217,316
-    parameters for 100 classes at width 64, where this one has 11,220,132. The observed outputs are
-    those of the activation after each convolution (for a block's last one, after the shortcut is
-    added) and of the final linear layer.
+    many channels. ResNet18(k) of Nakkiran et al. (2020), of pre-activation blocks, is
+    ``preact_resnet18``. The observed outputs are those of the activation after each convolution
+    (for a block's last one, after the shortcut is added) and of the final linear layer.
     """
 
     def __init__(

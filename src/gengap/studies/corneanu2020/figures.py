@@ -30,7 +30,6 @@ from gengap.figures.style import (
     notes_below,
     styled,
 )
-from gengap.studies.claims import interval
 from gengap.studies.corneanu2020 import gap_law
 from gengap.studies.corneanu2020.experiments.adversarial import HARMLESS, AdversarialRun
 from gengap.studies.corneanu2020.experiments.law import LawRun
@@ -43,6 +42,7 @@ from gengap.studies.corneanu2020.experiments.partitions import (
 )
 from gengap.studies.corneanu2020.experiments.training_curves import CurvesRun
 from gengap.studies.corneanu2020.grids import by_point, file_name
+from gengap.studies.estimates import interval
 from gengap.studies.outcomes import RunT, group_runs
 from gengap.studies.plotting import plot_band
 from gengap.topology.betti import smoothed

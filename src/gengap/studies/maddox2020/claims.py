@@ -1,8 +1,6 @@
 """The paper's claims, judged by the runs.
 
-A claim states that one number or several are above a bound (0, unless it says otherwise). It holds
-if the 95% intervals of all of them are, does not hold if that of one is below, and is undecided
-otherwise.
+A claim states that one number or several are above a bound (0, unless it says otherwise).
 """
 
 from __future__ import annotations
@@ -13,17 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gengap.studies.claims import (
-    POSITIVE,
-    Bound,
-    Claim,
+from gengap.studies.claims import NEGATIVE, POSITIVE, Bound, Claim
+from gengap.studies.estimates import (
+    Estimate,
     Estimates,
-    exceeds,
-    format_interval,
-    interval,
-    listed,
+    Kind,
+    of_kind,
     rank_correlation,
 )
+from gengap.studies.maddox2020 import guides
 from gengap.studies.maddox2020.experiments.bayesian_network import BayesianNetworkRun
 from gengap.studies.maddox2020.experiments.degenerate_directions import DegenerateDirectionsRun
 from gengap.studies.maddox2020.experiments.double_descent import DoubleDescentRun
@@ -33,6 +29,7 @@ from gengap.studies.maddox2020.experiments.random_features import RandomFeatures
 from gengap.studies.maddox2020.experiments.width_depth import WidthDepthRun
 from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Measurements
 from gengap.studies.maddox2020.sweeps import (
+    BOUNDS_AND_PATHS,
     INTERPOLATION,
     LOW_TRAIN_LOSS,
     Grid,
@@ -79,43 +76,53 @@ def _double_descent(runs: Sequence[DoubleDescentRun]) -> list[Claim]:
         "gap": networks.gap,
     }
     tracking: Estimates = {
-        f"{quantity} with {name}": correlations_by_seed(numbers, values, fits)
+        f"{quantity} with {name}": Estimate(
+            correlations_by_seed(numbers, values, fits), Kind.CORRELATION
+        )
         for quantity, numbers in rivals.items()
         for name, values in outcomes.items()
     }
     with_parameters = correlations_by_seed(networks.dimension, networks.parameters, fits)
-    size: Estimates = {"N_eff with parameters": with_parameters}
+    size: Estimates = {"N_eff with parameters": Estimate(with_parameters, Kind.CORRELATION)}
     along = runs[0].settings.along
     widths = f"{along}s {sweep.widths[fits][0]} to {sweep.widths[-1]}"
     fitting = np.broadcast_to(fits, networks.test_loss.shape)
     return [
-        Claim.judged(
+        Claim(
             "The test loss descends twice",
             f"As the {along} grows, the test loss falls, rises up to where the network just fits "
             "its training labels, and falls again.",
-            f"{listed(descent)} (the best narrower width of each seed is that of "
-            f"the least mean over the other seeds); the first {along} at which training errors are "
-            f"at most {INTERPOLATION:g} with every seed is {sweep.widths[first]}.",
+            f"Differences of the test loss along the {along}. The best narrower {along} of each "
+            "seed is that of the least mean over the other seeds. With every seed, training errors "
+            f"are first at most {INTERPOLATION:g} at {along} {sweep.widths[first]}.",
             descent,
             {name: POSITIVE for name in descent if name.startswith("test loss")},
         ),
-        Claim.judged(
+        Claim(
             "N_eff falls with width among networks that fit",
             "In the overparametrised regime wider networks have a lower effective dimensionality.",
-            f"Spearman's correlation of N_eff with the number of parameters, {widths}: "
-            f"{format_interval(with_parameters)}.",
+            f"Spearman's correlation of N_eff with the number of parameters, {widths}.",
             size,
-            Bound(above=False),
+            NEGATIVE,
         ),
-        Claim.judged(
+        Claim(
             "N_eff follows the test loss among networks that fit",
             "In the overparametrised regime the effective dimensionality tracks the test loss.",
-            f"Spearman's correlation, {widths}, α = {HEADLINE_ALPHA:g}: {listed(tracking)}; N_eff "
-            f"with the number of parameters {format_interval(with_parameters)}. "
+            f"Spearman's correlation, {widths}, α = {HEADLINE_ALPHA:g}. "
             f"{_left_out(networks, fitting)}",
             tracking | size,
             {"N_eff with test loss": POSITIVE},
         ),
+        *_guides(networks, fits, f"over {along}"),
+    ]
+
+
+def _guides(networks: Measurements, selected: NDArray[np.bool_], where: str) -> list[Claim]:
+    """The claims on N_eff as a guide that every sweep of sizes bears on."""
+    return [
+        guides.beyond_parameters(networks, selected, where),
+        guides.beside_rivals(networks, selected, where),
+        guides.choice_of_alpha(networks, selected, where),
     ]
 
 
@@ -130,7 +137,12 @@ def _descent(networks: Measurements, first: int) -> Estimates:
         best = _best_of_others(loss[:, :first])
         falls["test loss, narrowest minus best narrower"] = loss[:, 0] - best
         falls["test loss, first fitting minus best narrower"] = loss[:, first] - best
-    return {name: values.tolist() for name, values in falls.items()}
+    return {
+        name: Estimate(
+            values.tolist(), Kind.DIFFERENCE if name.startswith("test error") else Kind.MEAN
+        )
+        for name, values in falls.items()
+    }
 
 
 def _best_of_others(losses: Floats) -> Floats:
@@ -144,10 +156,10 @@ def _left_out(networks: Measurements, selected: NDArray[np.bool_]) -> str:
     """What N_eff of the selected networks does not see."""
     least, mass = networks.lambda_min[selected], networks.negative_mass[selected]
     return (
-        f"N_eff leaves out the eigenvalues below zero: of these networks the most negative one is "
-        f"{least.min():.2g}, {networks.negatives[selected].max():.0f} at most are below -0.01 "
-        f"times the largest, and all have a mass of {np.median(mass):.2g} (median; "
-        f"{mass.max():.2g} at most), as estimated."
+        f"N_eff leaves out the eigenvalues below zero. Of these networks the most negative one is "
+        f"{least.min():.2g}. At most {networks.negatives[selected].max():.0f} are below -0.01 "
+        f"times the largest. All together have an estimated mass of {np.median(mass):.2g} (median; "
+        f"{mass.max():.2g} at most)."
     )
 
 
@@ -155,7 +167,9 @@ def _width_depth(runs: Sequence[WidthDepthRun]) -> list[Claim]:
     grid = Grid.of(runs)
     networks, explanations = grid.networks, grid.explanations()
     estimates: Estimates = {
-        f"{title} with {name}": correlations_by_seed(values, outcomes, grid.fitting)
+        f"{title} with {name}": Estimate(
+            correlations_by_seed(values, outcomes, grid.fitting), Kind.CORRELATION
+        )
         for title, values in explanations.items()
         for name, outcomes in (
             ("test loss", networks.test_loss),
@@ -163,30 +177,34 @@ def _width_depth(runs: Sequence[WidthDepthRun]) -> list[Claim]:
             ("gap", networks.gap),
         )
     }
-    with_loss = {title: estimates[f"{title} with test loss"] for title in explanations}
+    with_loss = {title: estimates[f"{title} with test loss"].values for title in explanations}
     leader, *others = with_loss
     ahead: Estimates = {
-        f"ahead of {title}": (np.abs(with_loss[leader]) - np.abs(with_loss[title])).tolist()
+        f"ahead of {title}": Estimate(
+            (np.abs(with_loss[leader]) - np.abs(with_loss[title])).tolist(), Kind.DIFFERENCE
+        )
         for title in others
+        if title not in BOUNDS_AND_PATHS
     }
     return [
-        Claim.judged(
+        Claim(
             "N_eff explains the test loss over width and depth",
             "Among networks of low training loss, over width and depth, the effective "
             "dimensionality is positively correlated with the test loss.",
-            f"Spearman's correlation among networks with training loss up to {LOW_TRAIN_LOSS:g} "
-            f"({grid.fitting.all(axis=0).sum()} of {grid.fitting[0].size} with every seed): "
-            f"{listed(with_loss, form='{name} with test loss {interval}')}.{_estimated(grid)}",
+            f"Spearman's correlation among networks with training loss up to {LOW_TRAIN_LOSS:g}: "
+            f"{grid.fitting.all(axis=0).sum()} of {grid.fitting[0].size} with every seed."
+            f"{_estimated(grid)}",
             estimates,
             {f"{leader} with test loss": POSITIVE},
         ),
-        Claim.judged(
+        Claim(
             "N_eff explains more than counting parameters, norms and sharpness do",
             "The effective dimensionality is a better guide than the number of parameters and than "
             "norms or flatness.",
-            f"|correlation| of N_eff minus that of the other: {listed(ahead)}.",
+            "Size of the correlation of N_eff with the test loss, minus that of the other's.",
             ahead,
         ),
+        *_guides(networks, grid.fitting, "over width and depth"),
     ]
 
 
@@ -199,9 +217,9 @@ def _estimated(grid: Grid) -> str:
     fraction = 1 - leading[fitting] / networks.dimension[fitting]
     least = np.nanmin(networks.eigenvalues, axis=-1)[fitting].max()
     return (
-        f" Of N_eff {np.median(fraction):.0%} (median; {fraction.max():.0%} at most) is of "
-        f"eigenvalues beyond those computed, of which the smallest is {least:.2g} at most, and is "
-        f"estimated. {_left_out(networks, fitting)}"
+        f" Of N_eff {np.median(fraction):.0%} (median; {fraction.max():.0%} at most) is estimated: "
+        f"it is of eigenvalues beyond those computed. The smallest of these is {least:.2g} at "
+        f"most. {_left_out(networks, fitting)}"
     )
 
 
@@ -214,10 +232,7 @@ def _bayesian_network(runs: Sequence[BayesianNetworkRun]) -> list[Claim]:
     counts = results[0].counts
     number = _at(counts, "eigenvalues below zero", counts, [result.negatives for result in results])
     mass = _at(counts, "mass below zero", counts, [result.negative_mass for result in results])
-    indefinite = (
-        f"; the Hessian's N_eff leaves out its eigenvalues below zero, on average {_means(number)} "
-        f"of them at n = {', '.join(f'{count:g}' for count in counts)}, of mass {_means(mass)}"
-    )
+    indefinite = " The Hessian's N_eff leaves out its eigenvalues below zero."
     return [_contraction(results, "a small Bayesian network", number | mass, indefinite)]
 
 
@@ -226,10 +241,11 @@ def _contraction(
 ) -> Claim:
     """The claim on one model, with further estimates that do not decide it."""
     counts = results[0].counts
-    trends: Estimates = {
+    correlations = {
         "covariance falls": [-rank_correlation(counts, result.covariance) for result in results],
         "Hessian rises": [rank_correlation(counts, result.hessian) for result in results],
     }
+    trends = of_kind(correlations, Kind.CORRELATION)
     shown = [10, 100, 200, 300]
     if not set(shown) <= set(counts):
         shown = [int(counts[0]), int(counts[-1])]
@@ -237,13 +253,12 @@ def _contraction(
         shown, "N_eff of the covariance", counts, [result.covariance for result in results]
     )
     hessian = _at(shown, "N_eff of the Hessian", counts, [result.hessian for result in results])
-    return Claim.judged(
+    return Claim(
         f"Posterior contraction: {model}",
         "With more data the effective dimensionality of the posterior's covariance falls while "
         "that of the Hessian rises.",
-        "Rank correlations with the number of data, each in the direction of the claim: "
-        f"{listed(trends)}; N_eff at n = {', '.join(map(str, shown))}: covariance "
-        f"{_means(covariance)}, Hessian {_means(hessian)}{remark}.",
+        "Rank correlations with the number of data, each in the direction of the claim, and N_eff "
+        f"at some numbers of data.{remark}",
         trends | covariance | hessian | (further or {}),
         dict.fromkeys(trends, POSITIVE),
     )
@@ -252,38 +267,30 @@ def _contraction(
 def _at(shown: Iterable[float], title: str, counts: Floats, curves: Sequence[Floats]) -> Estimates:
     """Estimates of a quantity at some numbers of data, from the curve of each seed."""
     rows = {f"{title}, n = {count:g}": int(np.argmax(counts == count)) for count in shown}
-    return {name: [float(curve[row]) for curve in curves] for name, row in rows.items()}
-
-
-def _means(estimates: Estimates) -> str:
-    return ", ".join(f"{interval(values)[0]:.3g}" for values in estimates.values())
+    return {name: Estimate([float(curve[row]) for curve in curves]) for name, row in rows.items()}
 
 
 def _random_features(runs: Sequence[RandomFeaturesRun]) -> list[Claim]:
-    estimates: Estimates = {"N_eff with test error": [], "min(n, d) - N_eff with test error": []}
+    by_quantity: dict[str, list[float]] = {
+        "N_eff with test error": [],
+        "min(n, d) - N_eff with test error": [],
+    }
     for run in runs:
         result = run.result
         wide = result.features >= run.settings.samples
         quantities = (result.effective_dimensionality, result.published)
-        for correlations, values in zip(estimates.values(), quantities, strict=True):
+        for correlations, values in zip(by_quantity.values(), quantities, strict=True):
             correlations.append(rank_correlation(values[wide], result.test_error[wide]))
     return [
-        Claim.judged(
+        Claim(
             "Random features: N_eff follows the test error in the overparametrised regime",
             "In a linear model on weakly informative features the effective dimensionality falls "
             "with the test error beyond d = n; the figure shows min(n, d) - N_eff.",
-            f"Spearman's correlation over d from n on: {listed(estimates)}; "
-            f"{'; '.join(_followed(name, values) for name, values in estimates.items())}.",
-            estimates,
+            "Spearman's correlation over d from n on.",
+            of_kind(by_quantity, Kind.CORRELATION),
             {"N_eff with test error": POSITIVE},
         )
     ]
-
-
-def _followed(name: str, correlations: Sequence[float]) -> str:
-    """How a quantity moves with the test error, by the interval of its correlations."""
-    moves = {True: "follows the test error", False: "moves against it", None: "is undecided"}
-    return f"{name.removesuffix(' with test error')} {moves[exceeds(correlations)]}"
 
 
 def _degenerate(data: str, runs: Sequence[DegenerateDirectionsRun]) -> Claim:
@@ -299,16 +306,16 @@ def _degenerate(data: str, runs: Sequence[DegenerateDirectionsRun]) -> Claim:
     bounds: dict[str, Bound] = {}
     for name, values in agreement.items():
         ahead, same = f"{name} minus top, over all lengths", f"{name}, at {length}"
-        estimates[ahead] = (values - top).mean(axis=1).tolist()
-        estimates[same] = values[:, place].tolist()
+        estimates[ahead] = Estimate((values - top).mean(axis=1).tolist(), Kind.DIFFERENCE)
+        estimates[same] = Estimate(values[:, place].tolist(), Kind.SHARE)
         bounds |= {ahead: POSITIVE, same: Bound(SAME)}
-    estimates[f"top, at {length}"] = top[:, place].tolist()
-    return Claim.judged(
+    estimates[f"top, at {length}"] = Estimate(top[:, place].tolist(), Kind.SHARE)
+    return Claim(
         f"Degenerate directions: {data}",
-        "Moves along directions of low curvature leave the predictions as they are, at lengths at "
-        "which moves along the leading eigenvectors of the Hessian change them.",
-        f"Fraction of the training inputs with the same prediction: {listed(estimates)} ({length} "
-        f"is the first length at which the leading directions change more than {1 - SAME:.0%}).",
+        "Moves along directions of low curvature leave the predictions as they are. Moves of the "
+        "same length along the leading eigenvectors of the Hessian change them.",
+        f"Fraction of the training inputs with the same prediction. {length} is the first length "
+        f"at which the leading directions change more than {1 - SAME:.0%}.",
         estimates,
         bounds,
     )
@@ -317,6 +324,7 @@ def _degenerate(data: str, runs: Sequence[DegenerateDirectionsRun]) -> Claim:
 _CLAIMS_OF: Mapping[str, Callable[[Sequence[Any]], list[Claim]]] = {
     "double_descent": _double_descent,
     "width_depth": _width_depth,
+    "fixed_size": guides.of_fixed_size,
     "posterior_contraction": _posterior_contraction,
     "bayesian_network": _bayesian_network,
     "random_features": _random_features,

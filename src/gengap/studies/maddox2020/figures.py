@@ -14,6 +14,7 @@ from gengap.figures.style import (
     BLACK,
     DOUBLE_COLUMN,
     GREY,
+    MARKERS,
     ORDERED,
     PALETTE,
     legend_below,
@@ -21,13 +22,14 @@ from gengap.figures.style import (
     notes_below,
     styled,
 )
-from gengap.studies.claims import interval
+from gengap.studies.estimates import interval
 from gengap.studies.maddox2020.experiments.bayesian_network import BayesianNetworkRun
 from gengap.studies.maddox2020.experiments.degenerate_directions import (
     DegenerateDirectionsRun,
     PredictionMap,
 )
 from gengap.studies.maddox2020.experiments.double_descent import DoubleDescentRun
+from gengap.studies.maddox2020.experiments.fixed_size import FixedSizeRun
 from gengap.studies.maddox2020.experiments.posterior_contraction import PosteriorContractionRun
 from gengap.studies.maddox2020.experiments.posterior_contraction import Result as Contraction
 from gengap.studies.maddox2020.experiments.random_features import RandomFeaturesRun
@@ -204,6 +206,42 @@ def _explanations(grid: Grid, alpha: float) -> Figure:
     return figure
 
 
+def fixed_size(runs: Sequence[FixedSizeRun], *, alpha: float = HEADLINE_ALPHA) -> dict[str, Figure]:
+    """Plot the test loss of networks of one size by N_eff at alpha, and by training loss."""
+    return {"fixed_size": _fixed_size(runs, alpha)}
+
+
+@styled
+def _fixed_size(runs: Sequence[FixedSizeRun], alpha: float) -> Figure:
+    figure = new_figure(DOUBLE_COLUMN, 3.0)
+    panels = figure.subplots(1, 2, sharey=True)
+    decays = np.unique(np.concatenate([run.result.weight_decay for run in runs]))
+    for decay, colour, marker in zip(decays, PALETTE, MARKERS, strict=False):
+        for number, run in enumerate(runs):
+            networks, chosen = run.result.networks, run.result.weight_decay == decay
+            fits = networks.train_loss <= LOW_TRAIN_LOSS
+            by_quantity = (networks.dimension_at(alpha), networks.train_loss)
+            for axes, values in zip(panels, by_quantity, strict=True):
+                for rows, fill in ((chosen & fits, colour), (chosen & ~fits, "none")):
+                    axes.scatter(
+                        values[rows],
+                        networks.test_loss[rows],
+                        s=14,
+                        marker=marker,
+                        facecolors=fill,
+                        edgecolors=colour,
+                        linewidths=0.8,
+                        label=f"weight decay {decay:g}" if number == 0 and fill == colour else None,
+                    )
+    panels[0].set_xlabel(f"N_eff, α = {alpha:g}")
+    panels[1].set_xlabel("training loss")
+    panels[0].set_ylabel("test loss")
+    legend_below(figure, panels[0].get_legend_handles_labels()[0])
+    note = f"Filled: training loss up to {LOW_TRAIN_LOSS:g}. All seeds, batch sizes and starts."
+    notes_below(figure, [note])
+    return figure
+
+
 def posterior_contraction(runs: Sequence[PosteriorContractionRun]) -> dict[str, Figure]:
     """Plot the effective dimensionalities of the linear model by number of data."""
     return {"posterior_contraction": _contraction([run.result for run in runs])}
@@ -289,6 +327,7 @@ def _random_features(runs: Sequence[RandomFeaturesRun]) -> Figure:
         "N_eff": [result.effective_dimensionality for result in results],
         "min(n, d) − N_eff": [result.published for result in results],
     }
+    panels[0].set_yscale("log")
     for axes, colour, (label, values) in zip(panels, PALETTE, curves.items(), strict=False):
         plot_band(axes, results[0].features, np.stack(values), colour, marker="o")
         axes.axvline(settings.samples, color=GREY, linestyle="--", linewidth=0.8, zorder=0.5)
@@ -298,7 +337,6 @@ def _random_features(runs: Sequence[RandomFeaturesRun]) -> Figure:
     train_error = np.stack([result.train_error for result in results])
     below = np.where(train_error > SMALLEST_ERROR, train_error, np.nan)
     plot_band(panels[0], results[0].features, below, GREY, marker="s")
-    panels[0].set_yscale("log")
     notes = [
         "Grey squares: training error, where it is not 0. Dashed: as many features as data, "
         f"n = {settings.samples}.",
@@ -320,6 +358,7 @@ def degenerate_directions(runs: Sequence[DegenerateDirectionsRun]) -> dict[str, 
 def _moves(runs: Sequence[DegenerateDirectionsRun]) -> Figure:
     figure = new_figure(DOUBLE_COLUMN, 2.7)
     panels = figure.subplots(1, 3)
+    panels[0].set_yscale("log")
     x = runs[0].result.scales
     for name in runs[0].result.moves:
         moves = [run.result.moves[name] for run in runs]
@@ -336,7 +375,6 @@ def _moves(runs: Sequence[DegenerateDirectionsRun]) -> Figure:
         axes.set_xlabel("length of the move, in |w|")
         axes.set_ylabel(title)
         axes.set_xscale("log")
-    panels[0].set_yscale("log")
     for axes in panels[1:]:
         axes.set_ylim(0, 103)
     bands = f"Moves along ... (bands: 95% intervals of the mean over {len(runs)} seeds)"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from gengap.errors import GengapError
-from gengap.studies.claims import rank_correlation
+from gengap.studies.estimates import rank_correlation
 from gengap.studies.maddox2020.experiments.double_descent import DoubleDescentRun
+from gengap.studies.maddox2020.experiments.fixed_size import FixedSizeRun
 from gengap.studies.maddox2020.experiments.width_depth import WidthDepthRun
 from gengap.studies.maddox2020.measurements import HEADLINE_ALPHA, Measurements, join
 from gengap.studies.outcomes import Floats, Integers, group_runs
@@ -20,6 +24,12 @@ INTERPOLATION = 0.01
 
 LOW_TRAIN_LOSS = 0.1
 """Mean training loss up to which a network counts as fitting its labels."""
+
+BOUNDS_AND_PATHS = ("PAC-Bayes bound", "path norm")
+"""Explanations that have a comparison with N_eff of their own, as in the paper."""
+
+NOTHING_LEFT = 1e-9
+"""Mean squared residual of ranks below which regression leaves rounding errors alone."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +100,76 @@ class Grid:
         }
 
 
+@dataclass(frozen=True)
+class FixedSize:
+    """All runs of ``fixed_size``: networks (seeds, m), and the recipe and start of each (m,).
+
+    Attributes:
+        recipe: the place of a network's weight decay and batch size among all pairs of the two.
+        start: of the initial weights.
+    """
+
+    networks: Measurements
+    recipe: Integers
+    start: Integers
+
+    @classmethod
+    def of(cls, runs: Sequence[FixedSizeRun]) -> FixedSize:
+        """Return the networks of runs, one run a seed.
+
+        Raises:
+            GengapError: a seed has two runs, or other networks than another seed.
+        """
+        results = [run.result for run in runs]
+        trained = [
+            np.stack([result.weight_decay, result.batch_size, result.start]) for result in results
+        ]
+        seeds = {run.seed for run in runs}
+        if len(seeds) < len(runs) or any(not np.array_equal(one, trained[0]) for one in trained):
+            raise GengapError(
+                "The runs of 'fixed_size' are not one of each seed with the same networks: give "
+                "weight decays, batch sizes and starts as settings, and leave its grid empty."
+            )
+        recipes = np.unique(trained[0][:2], axis=1, return_inverse=True)[1]
+        return cls(
+            join([result.networks for result in results], np.stack),
+            recipes.ravel().astype(np.int64),
+            results[0].start,
+        )
+
+    @property
+    def fitting(self) -> NDArray[np.bool_]:
+        """Whether the training loss of each network (seeds, m) is low."""
+        return self.networks.train_loss <= LOW_TRAIN_LOSS
+
+    def reproduced(self) -> list[float] | None:
+        """Return how alike two starts order the recipes by test loss, among those that fit.
+
+        Returns:
+            Spearman's correlation of each seed, the mean over pairs of starts; None with one.
+        """
+        starts, recipes = np.unique(self.start), np.unique(self.recipe)
+        if len(starts) < 2:
+            return None
+        places = np.array(
+            [
+                [
+                    np.flatnonzero((self.start == start) & (self.recipe == recipe))[0]
+                    for recipe in recipes
+                ]
+                for start in starts
+            ]
+        )
+        losses, fitting = self.networks.test_loss[:, places], self.fitting[:, places]
+        pairs = [
+            correlations_by_seed(
+                losses[:, first], losses[:, second], fitting[:, first] & fitting[:, second]
+            )
+            for first, second in itertools.combinations(range(len(starts)), 2)
+        ]
+        return [float(value) for value in np.mean(pairs, axis=0)]
+
+
 def correlations_by_seed(first: Floats, second: Floats, selected: NDArray[np.bool_]) -> list[float]:
     """Return Spearman's rank correlation of values (seeds, ...) among the selected networks.
 
@@ -103,6 +183,44 @@ def correlations_by_seed(first: Floats, second: Floats, selected: NDArray[np.boo
         rank_correlation(values[chosen], others[chosen])
         for values, others, chosen in zip(first, second, networks, strict=True)
     ]
+
+
+def partial_correlations_by_seed(
+    first: Floats, second: Floats, given: Sequence[Floats], selected: NDArray[np.bool_]
+) -> list[float]:
+    """Return Spearman's partial correlation of values (seeds, ...), given others of that shape.
+
+    The networks are selected as for :func:`correlations_by_seed`.
+
+    Returns:
+        One per seed; NaN where too few networks are selected, or the others leave nothing.
+    """
+    networks = np.broadcast_to(selected, first.shape)
+    return [
+        partial_rank_correlation(
+            first[seed][chosen], second[seed][chosen], [values[seed][chosen] for values in given]
+        )
+        for seed, chosen in enumerate(networks)
+    ]
+
+
+def partial_rank_correlation(first: Floats, second: Floats, given: Sequence[Floats]) -> float:
+    """Return Spearman's partial correlation of values (n,), given others (n,).
+
+    It is Pearson's correlation of what linear regression on the others' ranks leaves of the ranks.
+
+    Returns:
+        The correlation; NaN for fewer than three degrees of freedom, and where nothing is left.
+    """
+    if len(first) < len(given) + 3:
+        return math.nan
+    design = np.column_stack([np.ones(len(first)), *map(rankdata, given)])
+    ranks = np.column_stack([rankdata(first), rankdata(second)])
+    left = ranks - design @ np.linalg.lstsq(design, ranks, rcond=None)[0]
+    squares = (left**2).sum(axis=0)
+    if squares.min() < NOTHING_LEFT * len(first):
+        return math.nan
+    return float(left[:, 0] @ left[:, 1] / np.sqrt(squares.prod()))
 
 
 def _of_one_seed(runs: Sequence[DoubleDescentRun]) -> tuple[Integers, Measurements]:

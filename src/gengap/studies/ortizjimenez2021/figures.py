@@ -22,7 +22,7 @@ from gengap.figures.style import (
     new_figure,
     styled,
 )
-from gengap.studies.claims import rank_correlation
+from gengap.studies.estimates import rank_correlation
 from gengap.studies.ortizjimenez2021.experiments.class_tasks import ClassTasksRun
 from gengap.studies.ortizjimenez2021.experiments.directions import DirectionsRun
 from gengap.studies.ortizjimenez2021.experiments.eigenfunction_tasks import EigenfunctionTasksRun

@@ -14,7 +14,7 @@ from scipy import stats
 from gengap.prediction.assessment import FAR, r2_score
 from gengap.prediction.intervals import LEVEL
 from gengap.seeding import generator
-from gengap.studies.claims import interval
+from gengap.studies.estimates import interval
 from gengap.studies.prediction.left_out import (
     CONSTANT,
     DRAW,

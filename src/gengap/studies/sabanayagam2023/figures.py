@@ -26,7 +26,7 @@ from gengap.figures.style import (
     new_figure,
     styled,
 )
-from gengap.studies.claims import by_seed
+from gengap.studies.estimates import by_seed
 from gengap.studies.outcomes import (
     Floats,
     Integers,
@@ -509,7 +509,7 @@ def _quantities(runs: Sequence[of_complexity.ComplexityRun]) -> Figure:
             table = np.array([[value(run) for value in values] for run in own])
             plot_dots(axes, table, [SETUP_COLOURS[setup] for setup in setups])
             for place, value in enumerate(values):
-                plot_interval(axes, place + 0.25, by_seed(own, value))
+                plot_interval(axes, place + 0.25, by_seed(own, value).values)
             if title in LOGARITHMIC and np.all(table > 0):
                 axes.set_yscale("log")
             axes.set_xticks(range(len(setups)), labels, rotation=45, ha="right")
@@ -676,13 +676,13 @@ def _dynamics(runs: Sequence[DynamicsRun]) -> Figure:
             setup: np.array([run.result.curves[setup][name] for run in runs])
             for setup in runs[0].result.curves
         }
+        if title in LOGARITHMIC and all(np.all(of_seeds > 0) for of_seeds in curves.values()):
+            axes.set_yscale("log")
         handles = [
             _plot_curves(axes, epochs, setup, of_seeds) for setup, of_seeds in curves.items()
         ]
         axes.set_title(title)
         axes.set_xscale("symlog", linthresh=1)
-        if title in LOGARITHMIC and all(np.all(of_seeds > 0) for of_seeds in curves.values()):
-            axes.set_yscale("log")
     for axes in panels[-1]:
         axes.set_xlabel("epoch")
     legend_below(figure, handles)

@@ -11,6 +11,7 @@ from gengap.pgdl_layout import Tree, locate
 from gengap.tasks.pgdl.download import Receipt, download
 from gengap.tasks.pgdl.exporting import export
 from gengap.tasks.pgdl.importing import (
+    RECOMPUTED_FILE,
     Recomputed,
     disagreements,
     import_dataset,
@@ -23,6 +24,7 @@ from gengap.tasks.pgdl.remote import RetryPolicy
 
 __all__ = [
     "BASE_URL",
+    "RECOMPUTED_FILE",
     "TASKS",
     "PublishedTask",
     "Receipt",

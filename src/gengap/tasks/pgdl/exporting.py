@@ -146,6 +146,7 @@ def _entry(network: TrainedNetwork, grid: dict[str, list[Any]]) -> dict[str, Any
             for name, values in grid.items()
         },
         "metrics": {name: value for name, value in stated.items() if value is not None},
+        "replicate": metrics.replicate,
     }
 
 

@@ -133,10 +133,11 @@ def import_network(
     position: int,
     folder: str | Path,
     *,
+    network: str | None = None,
     recompute: bool = True,
     device: str = "cpu",
 ) -> Recomputed:
-    """Write ``networks/<position>`` of a task folder.
+    """Write ``networks/<network>`` of a task folder.
 
     Besides the files of every task folder, this writes ``recomputed.json``, a :class:`Recomputed`.
     There is no ``history.csv``, since PGDL has none. The metrics hold the *stated* accuracies, on
@@ -146,6 +147,7 @@ def import_network(
         tree: the task's files.
         position: position of the network in the numeric order of the ids.
         folder: the task folder, in which :func:`import_dataset` has written the dataset.
+        network: its id in the task folder; None for its position.
         recompute: whether to compute accuracies and losses from the weights and all data. A train
             accuracy that differs by more than 0.005 is logged as a warning.
         device: where they are recomputed, see :func:`gengap.networks.resolve_device`.
@@ -163,16 +165,16 @@ def import_network(
     id_ = reference.id_at(position)
     stated = reference.networks[id_]
     folder = Path(folder)
-    target = folder / "networks" / str(position)
+    target = folder / "networks" / (str(position) if network is None else network)
     source = tree.model(id_)
 
-    network = _build(source / CONFIG)
-    load_weights(network, source / INITIAL)
-    write_weights(network, target / "weights_init.safetensors")
-    load_weights(network, source / WEIGHTS)
-    write_weights(network, target / "weights.safetensors")
+    module = _build(source / CONFIG)
+    load_weights(module, source / INITIAL)
+    write_weights(module, target / "weights_init.safetensors")
+    load_weights(module, source / WEIGHTS)
+    write_weights(module, target / "weights.safetensors")
     with writing(target / "config.json") as part:
-        part.write_text(json.dumps(network.spec, indent=1) + "\n")
+        part.write_text(json.dumps(module.spec, indent=1) + "\n")
 
     train = read_split(folder / "dataset" / "train.safetensors")
     with writing(target / "labels.npy") as part, part.open("wb") as file:
@@ -182,10 +184,10 @@ def import_network(
         from gengap.training import loss_and_accuracy
 
         test = read_split_or_none(folder / "dataset" / "test.safetensors")
-        network.to(resolve_device(device))
-        train_loss, train_accuracy = loss_and_accuracy(network, train)
+        module.to(resolve_device(device))
+        train_loss, train_accuracy = loss_and_accuracy(module, train)
         if test is not None:
-            test_loss, test_accuracy = loss_and_accuracy(network, test)
+            test_loss, test_accuracy = loss_and_accuracy(module, test)
     recomputed = Recomputed(
         id_, stated.train_accuracy, stated.test_accuracy, train_accuracy, test_accuracy
     )

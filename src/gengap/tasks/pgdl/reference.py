@@ -22,7 +22,8 @@ class StatedNetwork:
 
     Attributes:
         hyper_parameters: the network's point of the grid.
-        replicate: number of networks with smaller ids and the same hyper-parameters.
+        replicate: its number among networks with the same hyper-parameters, as an export states
+            it; else how many of them have smaller ids.
         train_accuracy: a fraction.
         test_accuracy: a fraction; None where the file keeps it to itself.
         train_loss, test_loss: mean losses; None where the file states none.
@@ -78,6 +79,21 @@ class Reference:
                 f"choose networks between 0 and {len(self.networks) - 1}."
             )
         return self.ids[position]
+
+    def position_of(self, id_: str) -> int:
+        """Return the position of a network.
+
+        Args:
+            id_: its id: a number, as text.
+
+        Raises:
+            GengapError: the task has no such network.
+        """
+        if id_ not in self.networks:
+            raise GengapError(
+                f"{self.path} has no network {id_}: it was not exported, since it was not made."
+            )
+        return self.ids.index(id_)
 
 
 def read_reference(path: str | Path, task: str | None = None) -> Reference:
@@ -152,7 +168,8 @@ def _stated(
                 f"{path}: network {id_} has {name} = {value!r}, which is not among its possible "
                 f"values {values[name]}: correct the file."
             )
-    return StatedNetwork(point, points.count(point), train, test, *losses), values
+    replicate = entry.get("replicate", points.count(point))
+    return StatedNetwork(point, replicate, train, test, *losses), values
 
 
 def _number(value: Any) -> float | None:

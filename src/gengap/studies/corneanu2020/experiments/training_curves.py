@@ -33,7 +33,7 @@ Bars = Sequence[Floats]
 GRID_POINTS = 121
 LOWEST_DENSITY = 1e-3
 DENSITY_CAP = 0.1
-"""Cavities are computed up to this share of edges, since beyond it they cost too much."""
+"""Share of edges up to which cavities are computed, unless a setting says otherwise."""
 
 SCALES = ("epsilon", "density")
 
@@ -55,6 +55,8 @@ class Settings:
         max_dim: highest dimension of homology.
         largest_epsilon, shortest_bar: on the scale of epsilon, the end of the filtration, and the
             length below which a bar counts as noise.
+        largest_density: share of edges up to which cavities are computed on the scale of density;
+            beyond it they cost much, which the budget alone bounds.
     """
 
     dataset: Mapping[str, Any]
@@ -69,6 +71,7 @@ class Settings:
     max_dim: Literal[1, 2, 3] = 2
     largest_epsilon: float = EPS_MAX
     shortest_bar: float = SHORTEST
+    largest_density: float = DENSITY_CAP
     seconds: float = 300.0
     memory_gib: float = 4.0
 
@@ -167,7 +170,7 @@ def run(context: Context, settings: Settings) -> Result:
             "epsilon": dipha_bars(
                 graph, settings.max_dim, settings.largest_epsilon, settings.shortest_bar, budget
             ),
-            "density": density_bars(graph, settings.max_dim, budget),
+            "density": density_bars(graph, settings.max_dim, budget, settings.largest_density),
         }
         if context.files is not None:
             context.files.write_graph(TRAINING, epoch, graph, bars)
@@ -203,32 +206,38 @@ def run(context: Context, settings: Settings) -> Result:
         test_accuracy=test_accuracy,
         nodes=first.nodes,
         summaries=summaries,
-        scales={name: _scale(name, grids[name], graphs, checkpoint) for name in SCALES},
+        scales={
+            name: _scale(name, grids[name], graphs, checkpoint, settings.largest_density)
+            for name in SCALES
+        },
         best=checkpoint(int(np.argmax(test_accuracy))),
         last=checkpoint(-1),
     )
 
 
 def density_bars(
-    graph: NDArray[np.floating], max_dim: int, budget: Budget | None = None
+    graph: NDArray[np.floating],
+    max_dim: int,
+    budget: Budget | None = None,
+    largest: float = DENSITY_CAP,
 ) -> list[Floats]:
     """Return the diagrams of the filtration of a graph (n, n) 1 - |r| by the share of edges.
 
     H0 and H1 are those of the whole filtration, and no bar is dropped for its length. Higher
-    dimensions end at the density 0.1.
+    dimensions end at the density ``largest``.
 
     Returns:
         Per dimension, (bars, 2) births and deaths as shares of edges. Above H1 these are the bars
-        born up to 0.1; deaths beyond are infinite, except where ties hold the edge at 0.1.
+        born up to ``largest``; deaths beyond are infinite, except where ties hold the edge there.
     """
     diagrams = affordable_diagrams(graph, 1, budget=budget)
     if max_dim >= CAVITY:
         edges = np.sort(graph[np.triu_indices(len(graph), 1)])
-        limit = float(edges[int(np.ceil(DENSITY_CAP * len(edges))) - 1])
+        limit = float(edges[int(np.ceil(largest * len(edges))) - 1])
         diagrams += affordable_diagrams(graph, max_dim, limit, budget)[CAVITY:]
     whole, capped = in_density(diagrams[:CAVITY], graph), in_density(diagrams[CAVITY:], graph)
     # Equal edges enter together, and may so exceed the cap.
-    return whole + [bars[bars[:, 0] <= DENSITY_CAP] for bars in capped]
+    return whole + [bars[bars[:, 0] <= largest] for bars in capped]
 
 
 def _summaries(graphs: Sequence[_Graph]) -> dict[str, Floats]:
@@ -259,14 +268,18 @@ def _rows(
 
 
 def _scale(
-    name: str, grid: Floats, graphs: Sequence[_Graph], checkpoint: Callable[[int], Checkpoint]
+    name: str,
+    grid: Floats,
+    graphs: Sequence[_Graph],
+    checkpoint: Callable[[int], Checkpoint],
+    largest_density: float,
 ) -> Scale:
     """The bars of all checkpoints on one scale; ``checkpoint`` is that at a position."""
     curves = np.array(
         [[betti_curve(bars, grid, graph.nodes) for bars in graph.bars[name]] for graph in graphs]
     )
     if name == "density":
-        curves[:, CAVITY:, grid > DENSITY_CAP] = np.nan
+        curves[:, CAVITY:, grid > largest_density] = np.nan
     modes = np.array([mode(graph.bars[name][1]) for graph in graphs])
     counts = [sum(len(bars) for bars in graph.bars[name][CAVITY:]) for graph in graphs]
     cavities = np.array(counts) / graphs[0].nodes

@@ -12,8 +12,8 @@ from gengap.curvature.alignment import Statistic, alignments
 from gengap.datasets import Split
 from gengap.limits import DENSE_LIMIT
 from gengap.networks import Network
-from gengap.studies.claims import rank_correlation
 from gengap.studies.context import Context, load_dataset
+from gengap.studies.estimates import rank_correlation
 from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.studies.planes import Plane, plane_around
 from gengap.studies.sabanayagam2023.quantities import (

@@ -1,0 +1,53 @@
+"""The settings whose runs judge: seeds of their own, as many as decide, and every claim's runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gengap.seeding import derive
+
+STUDIES = ("corneanu2020", "maddox2020", "ortizjimenez2021", "sabanayagam2023")
+
+DECIDING = {
+    "corneanu2020": {"law_images": 22, "law_vectors": 22},
+    "ortizjimenez2021": {"torch_initialisation": 5},
+    "sabanayagam2023": {"complexity": 11, "images": 8},
+}
+"""Seeds that would decide at the effects that the small settings showed."""
+
+WITHOUT_CLAIM = {"intro"}
+
+
+def settings(root: Path, study: str) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((root / "studies" / f"{study}.yaml").read_text())
+    return content
+
+
+def seeds(study: str, setting: dict[str, Any]) -> set[int]:
+    """The seeds of all runs, as the workflow derives them."""
+    most = max(entry["seeds"] for entry in setting["experiments"])
+    return {derive(setting["seed"], study, place) for place in range(most)}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_no_seed_of_medium_is_one_of_another_setting(root: Path, study: str) -> None:
+    content = settings(root, study)
+    of_medium = seeds(study, content["medium"])
+    assert not of_medium & (seeds(study, content["small"]) | seeds(study, content["paper"]))
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_medium_has_the_runs_behind_every_claim_of_small(root: Path, study: str) -> None:
+    content = settings(root, study)
+    medium = {entry["name"]: entry for entry in content["medium"]["experiments"]}
+    for entry in content["small"]["experiments"]:
+        if entry["name"] in WITHOUT_CLAIM:
+            continue
+        judging = medium[entry["name"]]
+        assert judging["settings"] == entry["settings"]
+        assert judging.get("grid", {}) == entry.get("grid", {})
+        assert judging["seeds"] > max(entry["seeds"], DECIDING.get(study, {}).get(entry["name"], 0))
