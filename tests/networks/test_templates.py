@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 from gengap.errors import GengapError
 from gengap.networks import build, convolutional, dense, templates, weight_layers
+from gengap.networks.templates import nin_like, vgg_like
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 6])
@@ -78,3 +80,36 @@ def test_templates_import_no_torch() -> None:
         name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
     }
     assert imported == {"__future__", "collections.abc", "typing", "gengap.errors"}
+
+
+def kinds(spec: dict[str, object]) -> list[str]:
+    """The layers of a spec, with the sizes of their kernels."""
+    layers = spec["model_config"]
+    assert isinstance(layers, list)
+    return [f"{layer['layer_name']}{layer.get('kernel_size', [''])[0]}" for layer in layers]
+
+
+def test_blocks_like_vgg_are_two_convolutions() -> None:
+    spec = vgg_like((16, 16, 1), 10, width=4, depth=2, dense_layers=2, dropout=0.3)
+    block = ["Conv2D3", "Conv2D3", "MaxPooling2D", "Dropout"]
+    hidden = ["Dense", "Dropout"]
+    assert kinds(spec) == [*block, *block, "Flatten", *hidden, *hidden, "Dense"]
+    network = build(spec)
+    assert network(torch.zeros(2, 16, 16, 1)).shape == (2, 10)
+    outputs = [layer.weight.shape[0] for _, layer in weight_layers(network)]
+    assert outputs == [4, 4, 4, 4, 128, 128, 10]
+
+
+def test_networks_in_network_look_at_neighbours_in_each_third_convolution() -> None:
+    spec = nin_like((16, 16, 3), 10, width=4, depth=6)
+    block = ["Conv2D3", "Conv2D1", "Conv2D1", "MaxPooling2D"]
+    assert kinds(spec) == [*block, *block, "Conv2D1", "GlobalAveragePooling2D"]
+    network = build(spec)
+    assert network(torch.zeros(2, 16, 16, 3)).shape == (2, 10)
+    assert [layer.weight.shape[0] for _, layer in weight_layers(network)] == [4] * 6 + [10]
+
+
+@pytest.mark.parametrize("template", [vgg_like, nin_like])
+def test_templates_of_the_competition_take_images_alone(template: Callable[..., object]) -> None:
+    with pytest.raises(GengapError, match=r"like' takes images, not inputs of the shape \[9, 2\]"):
+        template((9, 2), 3, width=2, depth=1)

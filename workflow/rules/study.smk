@@ -177,13 +177,13 @@ rule study_table:
 rule task_claims:
     input:
         tasks=look.study(
-            lambda plan, study: targets.claimed_files(plan, study, "task.json")
+            lambda plan, study: targets.study_tasks(plan, study, "task.json")
         ),
         measures=look.study(
-            lambda plan, study: targets.claimed_files(plan, study, "measures.csv")
+            lambda plan, study: targets.study_tasks(plan, study, "measures.csv")
         ),
         scores=look.study(
-            lambda plan, study: targets.claimed_files(
+            lambda plan, study: targets.study_tasks(
                 plan, study, "evaluation/five_by_two.csv"
             )
         ),
@@ -252,8 +252,12 @@ rule left_out_predictions:
 
 rule carried_over_predictions:
     input:
-        tasks=lambda wildcards: targets.study_tasks(plan, "task.json"),
-        measures=lambda wildcards: targets.study_tasks(plan, "measures.csv"),
+        tasks=lambda wildcards: targets.study_tasks(
+            plan, targets.PREDICTION, "task.json"
+        ),
+        measures=lambda wildcards: targets.study_tasks(
+            plan, targets.PREDICTION, "measures.csv"
+        ),
     output:
         predictions="results/{task}/prediction/carried_over.csv",
     log:
@@ -301,12 +305,18 @@ rule cross_validated_recipes:
 
 rule prediction_report:
     input:
-        tasks=lambda wildcards: targets.study_tasks(plan, "task.json"),
-        left_out=lambda wildcards: targets.study_tasks(plan, "prediction/left_out.csv"),
-        carried_over=lambda wildcards: targets.study_tasks(
-            plan, "prediction/carried_over.csv"
+        tasks=lambda wildcards: targets.study_tasks(
+            plan, targets.PREDICTION, "task.json"
         ),
-        recipes=lambda wildcards: targets.study_tasks(plan, "prediction/recipes.csv"),
+        left_out=lambda wildcards: targets.study_tasks(
+            plan, targets.PREDICTION, "prediction/left_out.csv"
+        ),
+        carried_over=lambda wildcards: targets.study_tasks(
+            plan, targets.PREDICTION, "prediction/carried_over.csv"
+        ),
+        recipes=lambda wildcards: targets.study_tasks(
+            plan, targets.PREDICTION, "prediction/recipes.csv"
+        ),
     output:
         report="results/prediction/prediction.md",
         image=report(

@@ -217,11 +217,6 @@ def study_files(plan: Plan, study: str) -> list[str]:
     return [*claims, *files, *kept, *(file for task in tasks for file in final_files(task))]
 
 
-def claimed_files(plan: Plan, study: str, name: str) -> list[str]:
-    """Return a file of each task of a study of tasks, a path below its folder."""
-    return [f"results/{task}/{name}" for task in plan.tasks_of_study(study)]
-
-
 def claimed_tasks(plan: Plan, study: str) -> list[tuple[str, int]]:
     """Return whose networks each task of a study has, and the neurons of its draws.
 
@@ -252,9 +247,9 @@ def tables_of_study(plan: Plan, study: str, name: str) -> list[str]:
     ]
 
 
-def study_tasks(plan: Plan, file: str) -> list[str]:
-    """Return a file of each task of the study of predicted gaps, a path below its folder."""
-    return [f"results/{task}/{file}" for task in plan.tasks_of_study(PREDICTION)]
+def study_tasks(plan: Plan, study: str, file: str) -> list[str]:
+    """Return a file of each task of a study, a path below its folder."""
+    return [f"results/{task}/{file}" for task in plan.tasks_of_study(study)]
 
 
 def asked_for(plan: Plan, targets: list[str]) -> tuple[list[str], list[str]]:
