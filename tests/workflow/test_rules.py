@@ -64,8 +64,8 @@ def test_every_planned_figure_is_drawn_by_one_rule_and_has_a_caption(
         rule.name: list(rule.params.figures) for rule in rules if rule.name.startswith("figures")
     }
     assert set(drawing) == {
-        "figures", "figures_hyper_parameters", "figures_prediction", "figures_topology",
-        "figures_zoo", "figures_study",
+        "figures", "figures_diagrams", "figures_hyper_parameters", "figures_prediction",
+        "figures_topology", "figures_zoo", "figures_study",
     }  # fmt: skip
     of_studies = drawing.pop("figures_study")
     assert sorted(of_studies) == sorted(FIGURES["study"])
