@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,12 @@ from gengap.studies.ballester2023.claims import (
 from gengap.studies.claims import Claim
 from gengap.studies.estimates import Kind
 
-GRID = {"depth": [1, 2, 3], "width": [8, 16], "dropout": [0.0, 0.5], "batch_size": [8, 32]}
+GRID: dict[str, list[Any]] = {
+    "depth": [1, 2, 3],
+    "width": [8, 16],
+    "dropout": [0.0, 0.5],
+    "batch_size": [8, 32],
+}
 POINTS = pd.DataFrame(list(itertools.product(*GRID.values())), columns=list(GRID))
 COUNT = len(POINTS)
 NAMES = [str(place) for place in range(COUNT)]
