@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ from gengap.studies.ballester2023.claims import (
 from gengap.studies.claims import Claim
 from gengap.studies.estimates import Kind
 
-GRID: dict[str, list[float]] = {
+GRID: dict[str, list[Any]] = {
     "depth": [1, 2, 3],
     "width": [8, 16],
     "dropout": [0.0, 0.5],

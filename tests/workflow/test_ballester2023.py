@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import re
+import shutil
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -279,6 +280,42 @@ def test_figures_compare_the_tasks(study: Path) -> None:
     assert {"leaderboard", "gaps", "r2_heatmap"} <= names
     # An imported network has no history.
     assert "training" not in names
+
+
+def test_networks_that_are_kept_are_not_made_again(snakemake: Run, tmp_path: Path) -> None:
+    settings = yaml.safe_load(MINIATURE.read_text())
+    study = settings["studies"]["ballester2023"]
+    zoo, digits = study["tasks"][0], study["tasks"][2]
+    zoo["networks_per_job"] = 4
+    kept = tmp_path / "kept"
+    digits["pgdl"]["kept"] = str(kept)
+    study |= {"tasks": [zoo, digits], "figures": {"compared": ["digits"]}}
+    config = tmp_path / "kept.yaml"
+    config.write_text(yaml.safe_dump(settings))
+    tables = [
+        "task.json", "measures.csv", "standard_errors.csv", "left_out_measures.csv", "failed.csv",
+        "coverage.csv", "disagreements.txt", "evaluation/five_by_two.csv",
+    ]  # fmt: skip
+    targets = [str(STUDY / "digits" / name) for name in tables]
+
+    def run(name: str, *further: str) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        result = snakemake(folder, *targets, *further, config=config)
+        assert result.returncode == 0, result.stderr
+        return folder / STUDY
+
+    first = run("first", str(STUDY / "digits" / "kept"))
+    files = sorted((first / "digits" / "kept").glob("*.xz"))
+    assert len(files) == 8
+    kept.mkdir()
+    for number in (5, 8):
+        for path in files[:number]:
+            shutil.copy(path, kept)
+        later = run(f"with {number}")
+        assert len(list((later / "zoo").glob("networks/*"))) == 8 - number
+        for name in tables:
+            assert (later / "digits" / name).read_bytes() == (first / "digits" / name).read_bytes()
 
 
 def test_a_second_run_of_the_study_has_nothing_to_do(study: Path, snakemake: Run) -> None:

@@ -1,10 +1,11 @@
 r"""The paper's claims, judged on the networks of its tasks.
 
-There is one zoo a task and no seeds, so a value of an estimate belongs to a network. An R2 is the
-mean of what each network adds to it. With e the error of a linear model's prediction of a network's
-gap from all other networks, and m that of their mean gap, the network adds (m^2 - e^2) / mean(m^2).
-Intervals of such means over the points of leave-one-out cross-validation are those of Bayle et al.
-(2020, arXiv:2007.12671). Of a statistic that is no mean, the values are the jackknife's
+There is one zoo a task and no seeds, so a value of an estimate belongs to a network. With e the
+error of a linear model's prediction of a network's gap from all other networks, and m that of their
+mean gap, R2 = sum(m^2 - e^2) / sum(m^2). It is the mean of what each network adds to this ratio,
+R2 + (m^2 - e^2 - R2 m^2) / mean(m^2), which is linearised so that the spread of m^2 counts once
+(Cochran 1977, "Sampling techniques", chapter 6). Intervals of means over the points of
+leave-one-out cross-validation are those of Bayle et al. (2020, arXiv:2007.12671). Of a statistic that is no mean, the values are the jackknife's
 pseudo-values n t - (n - 1) t_i, with t that of n networks and t_i without network i (Tukey 1958).
 """
 
@@ -156,8 +157,10 @@ class MeasuredTask:
         Returns:
             What each network adds to the R2, or to the difference of two.
         """
-        reference = self.of_mean if than is None else than
-        return Estimate(((reference - errors) / self.of_mean.mean()).tolist())
+        explained = (self.of_mean if than is None else than) - errors
+        ratio = explained.sum() / self.of_mean.sum()
+        added = ratio + (explained - ratio * self.of_mean) / self.of_mean.mean()
+        return Estimate(added.tolist())
 
     def information(self, values: Floats) -> Callable[[NDArray[np.int_]], float]:
         """Return the conditional mutual information of values (networks,) for some networks."""
