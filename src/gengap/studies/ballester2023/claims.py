@@ -5,8 +5,9 @@ error of a linear model's prediction of a network's gap from all other networks,
 mean gap, R2 = sum(m^2 - e^2) / sum(m^2). It is the mean of what each network adds to this ratio,
 R2 + (m^2 - e^2 - R2 m^2) / mean(m^2), which is linearised so that the spread of m^2 counts once
 (Cochran 1977, "Sampling techniques", chapter 6). Intervals of means over the points of
-leave-one-out cross-validation are those of Bayle et al. (2020, arXiv:2007.12671). Of a statistic that is no mean, the values are the jackknife's
-pseudo-values n t - (n - 1) t_i, with t that of n networks and t_i without network i (Tukey 1958).
+leave-one-out cross-validation are those of Bayle et al. (2020, arXiv:2007.12671). Of a statistic
+that is no mean, the values are the jackknife's pseudo-values n t - (n - 1) t_i, with t that of n
+networks and t_i without network i (Tukey 1958).
 """
 
 from __future__ import annotations
