@@ -22,7 +22,7 @@ from gengap.figures.style import (
     notes_below,
     styled,
 )
-from gengap.studies.estimates import interval
+from gengap.studies.estimates import Estimate, Kind
 from gengap.studies.maddox2020.experiments.bayesian_network import BayesianNetworkRun
 from gengap.studies.maddox2020.experiments.degenerate_directions import (
     DegenerateDirectionsRun,
@@ -190,7 +190,8 @@ def _explanations(grid: Grid, alpha: float) -> Figure:
     for axes, (title, values) in zip(panels, explanations.items(), strict=True):
         axes.scatter(values[~fitting], losses[~fitting], s=8, color=GREY, alpha=0.5)
         axes.scatter(values[fitting], losses[fitting], s=10, color=PALETTE[0])
-        mean, low, high = interval(correlations_by_seed(values, losses, fitting))
+        rho = Estimate(correlations_by_seed(values, losses, fitting), Kind.CORRELATION)
+        mean, low, high = rho.interval()
         spread = f"\n[{low:.2f}, {high:.2f}]" if np.isfinite([low, high]).all() else ""
         axes.set_title(f"ρ = {mean:.2f}{spread}")
         axes.set_xlabel(title.replace(" of the ", "\nof the ").replace("effective ", "effective\n"))
