@@ -85,7 +85,7 @@ def test_claims_have_a_table_a_page_and_plots(contracted: Path, snakemake: Run) 
     assert set(table["strip"]) == {strip.name}
     page = (study / "claims.md").read_text("utf-8")
     assert f"](claims/{strip.name})" in page
-    assert "The setting `small` judges" in page
+    assert "The setting `medium` judges" in page
 
 
 def test_a_run_that_is_lost_is_made_again_alone(contracted: Path, snakemake: Run) -> None:
