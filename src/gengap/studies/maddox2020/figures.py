@@ -237,7 +237,7 @@ def _fixed_size(runs: Sequence[FixedSizeRun], alpha: float) -> Figure:
     panels[0].set_xlabel(f"N_eff, α = {alpha:g}")
     panels[1].set_xlabel("training loss")
     panels[0].set_ylabel("test loss")
-    legend_below(figure, panels[0].get_legend_handles_labels()[0])
+    panels[1].legend()
     note = f"Filled: training loss up to {LOW_TRAIN_LOSS:g}. All seeds, batch sizes and starts."
     notes_below(figure, [note])
     return figure
