@@ -147,7 +147,8 @@ def test_claims_follow_what_was_made() -> None:
     ):
         assert telling[title].verdict.word == "agrees"
         assert silent[title].verdict.word != "agrees"
-    assert silent["The prediction is accurate"].verdict.word == "disagrees"
+    (accuracy,) = silent["The prediction is accurate"].estimates.values()
+    assert accuracy.interval().mean < 0
 
 
 def test_draws_are_stable_where_their_noise_is_small() -> None:
