@@ -17,6 +17,16 @@ class KeywordError(GengapError):
     """A keyword is wrong or does not fit the input; the caller adds the name of the layer."""
 
 
+def check_images(input_shape: Sequence[int]) -> None:
+    """Check that the shape of an input is that of an image, (H, W, C).
+
+    Raises:
+        KeywordError: it is not.
+    """
+    if len(input_shape) != 3:
+        raise KeywordError(f"input_shape is {list(input_shape)}: give [height, width, channels].")
+
+
 def integer(value: Any, key: str, *, minimum: int = 1) -> int:
     """Return an integer of at least ``minimum``; an integral float stands for its integer."""
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())

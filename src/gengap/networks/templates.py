@@ -79,10 +79,8 @@ def convolutional(
     side = min(input_shape[:-1])
     for _ in range(depth):
         layers += _activated(convolution, batch_normalisation, activation)
-        if side >= SMALLEST_POOLED_SIDE:
-            layers.append({"layer_name": f"MaxPooling{axes}D", "pool_size": [2] * axes})
-            side //= 2
-        layers += _dropout(dropout)
+        pooling, side = _pooled(side, axes)
+        layers += [*pooling, *_dropout(dropout)]
     layers += [{"layer_name": "Flatten"}, {"layer_name": "Dense", "units": classes}]
     return {"model_config": layers, "input_shape": list(input_shape)}
 
@@ -164,10 +162,8 @@ def vgg_like(
     for _ in range(depth):
         for _ in range(CONVOLUTIONS_OF_A_BLOCK):
             layers += _activated(_convolution(width, 3), batch_normalisation, activation)
-        if side >= SMALLEST_POOLED_SIDE:
-            layers.append({"layer_name": "MaxPooling2D", "pool_size": [2, 2]})
-            side //= 2
-        layers += _dropout(dropout)
+        pooling, side = _pooled(side, 2)
+        layers += [*pooling, *_dropout(dropout)]
     layers.append({"layer_name": "Flatten"})
     for _ in range(dense_layers):
         hidden = {"layer_name": "Dense", "units": DENSE_WIDTH}
@@ -215,10 +211,8 @@ def nin_like(
         kernel = 1 if place % LAYERS_OF_A_NIN_BLOCK else 3
         layers += _activated(_convolution(width, kernel), batch_normalisation, activation)
         if (place + 1) % LAYERS_OF_A_NIN_BLOCK == 0:
-            if side >= SMALLEST_POOLED_SIDE:
-                layers.append({"layer_name": "MaxPooling2D", "pool_size": [2, 2]})
-                side //= 2
-            layers += _dropout(dropout)
+            pooling, side = _pooled(side, 2)
+            layers += [*pooling, *_dropout(dropout)]
     layers += [_convolution(classes, 1), {"layer_name": "GlobalAveragePooling2D"}]
     return {"model_config": layers, "input_shape": list(input_shape)}
 
@@ -250,6 +244,13 @@ def _activated(
         {"layer_name": "BatchNormalization", "momentum": BATCH_MOMENTUM},
         {"layer_name": "Activation", "activation": activation},
     ]
+
+
+def _pooled(side: int, axes: int) -> tuple[list[dict[str, Any]], int]:
+    """Max pooling of images that are large enough, and their shorter side after it."""
+    if side < SMALLEST_POOLED_SIDE:
+        return [], side
+    return [{"layer_name": f"MaxPooling{axes}D", "pool_size": [2] * axes}], side // 2
 
 
 def _dropout(rate: float) -> list[dict[str, Any]]:

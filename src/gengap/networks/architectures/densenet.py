@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gengap.networks.keywords import KeywordError, integer
+from gengap.networks.keywords import check_images, integer
 from gengap.networks.layout import channels_first
 from gengap.networks.network import Network
 
@@ -72,10 +72,7 @@ class DenseNet(Network):
         self, name: str, input_shape: tuple[int, ...], classes: int, *, growth: Any = None
     ) -> None:
         super().__init__(input_shape)
-        if len(input_shape) != 3:
-            raise KeywordError(
-                f"input_shape is {list(input_shape)}: give [height, width, channels]."
-            )
+        check_images(input_shape)
         growth = GROWTH[name] if growth is None else integer(growth, "growth")
         channels = 2 * growth
         self.stem = nn.Conv2d(input_shape[-1], channels, 3, padding=1, bias=False)

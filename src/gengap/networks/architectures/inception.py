@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gengap.networks.keywords import KeywordError, integer
+from gengap.networks.keywords import check_images, integer
 from gengap.networks.layout import channels_first
 from gengap.networks.network import Network
 
@@ -81,10 +81,7 @@ class Inception(Network):
 
     def __init__(self, input_shape: tuple[int, ...], classes: int, *, width: Any = 64) -> None:
         super().__init__(input_shape)
-        if len(input_shape) != 3:
-            raise KeywordError(
-                f"input_shape is {list(input_shape)}: give [height, width, channels]."
-            )
+        check_images(input_shape)
         base: int = integer(width, "width")
 
         def scaled(channels: int) -> int:

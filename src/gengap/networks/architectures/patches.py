@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from gengap.networks.keywords import KeywordError
+from gengap.networks.keywords import KeywordError, check_images
 from gengap.networks.layout import channels_first
 from gengap.networks.network import Network
 
@@ -34,10 +34,7 @@ class PatchNetwork(Network):
 
     def __init__(self, input_shape: tuple[int, ...], width: int, patch: int) -> None:
         super().__init__(input_shape)
-        if len(input_shape) != 3:
-            raise KeywordError(
-                f"input_shape is {list(input_shape)}: give [height, width, channels]."
-            )
+        check_images(input_shape)
         height, side, channels = input_shape
         if height % patch or side % patch:
             raise KeywordError(

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from gengap.networks.keywords import KeywordError, integer
+from gengap.networks.keywords import check_images, integer
 from gengap.networks.layout import channels_first
 from gengap.networks.network import Network
 
@@ -54,10 +54,7 @@ class PreActResNet18(Network):
 
     def __init__(self, input_shape: tuple[int, ...], classes: int, *, width: Any = 64) -> None:
         super().__init__(input_shape)
-        if len(input_shape) != 3:
-            raise KeywordError(
-                f"input_shape is {list(input_shape)}: give [height, width, channels]."
-            )
+        check_images(input_shape)
         width = channels = integer(width, "width")
         self.stem = nn.Conv2d(input_shape[-1], channels, 3, padding=1, bias=False)
         self.blocks = nn.Sequential()

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from gengap.networks.keywords import KeywordError, integer
+from gengap.networks.keywords import KeywordError, check_images, integer
 from gengap.networks.layout import channels_first
 from gengap.networks.network import Network
 
@@ -66,10 +66,7 @@ class PreResNet(Network):
         self, input_shape: tuple[int, ...], classes: int, *, width: Any = 16, depth: Any = 56
     ) -> None:
         super().__init__(input_shape)
-        if len(input_shape) != 3:
-            raise KeywordError(
-                f"input_shape is {list(input_shape)}: give [height, width, channels]."
-            )
+        check_images(input_shape)
         width, depth = integer(width, "width"), integer(depth, "depth")
         kernels = BOTTLENECK if depth >= BOTTLENECK_FROM else BASIC
         per_block = STAGES * len(kernels)

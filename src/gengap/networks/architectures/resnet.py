@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from gengap.networks.activation_functions import activation as activation_module
-from gengap.networks.keywords import KeywordError, integer
+from gengap.networks.keywords import check_images, integer
 from gengap.networks.layout import channels_first
 from gengap.networks.network import Network
 
@@ -106,10 +106,7 @@ class ResNet(Network):
         activation: Any = "relu",
     ) -> None:
         super().__init__(input_shape)
-        if len(input_shape) != 3:
-            raise KeywordError(
-                f"input_shape is {list(input_shape)}: give [height, width, channels]."
-            )
+        check_images(input_shape)
         width = channels = integer(width, "width")
         self.stem = nn.Conv2d(input_shape[-1], channels, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(channels)
