@@ -66,6 +66,57 @@ def test_multiplications_are_those_that_pytorch_counts(
     assert work.multiplications(spec) == (counter.get_total_flops() // 2, layers[-1]["units"])
 
 
+@pytest.mark.parametrize(
+    ("layers", "shape", "expected"),
+    [
+        # Each of 7 steps: 4 gates, whose 5 units have 3 inputs and 5 states. Then 5 to 2.
+        (
+            [
+                {"layer_name": "Embedding", "input_dim": 11, "output_dim": 3},
+                {"layer_name": "LSTM", "units": 5},
+                {"layer_name": "Dense", "units": 2},
+            ],
+            (7,),
+            7 * 4 * 5 * (3 + 5) + 5 * 2,
+        ),
+        # All steps go on: 7 times 3 gates, 7 times one gate of the last layer's 4 units.
+        (
+            [
+                {"layer_name": "GRU", "units": 5, "return_sequences": True},
+                {"layer_name": "SimpleRNN", "units": 4},
+                {"layer_name": "Dense", "units": 2},
+            ],
+            (7, 3),
+            7 * 3 * 5 * (3 + 5) + 7 * 1 * 4 * (5 + 4) + 4 * 2,
+        ),
+        # 6x5 pixels become 10x9 at most; a window of 3 has 8x7 places.
+        (
+            [
+                {"layer_name": "ZeroPadding2D", "padding": [[1, 2], [2, 0]]},
+                {"layer_name": "Conv2D", "filters": 4, "kernel_size": 3},
+            ],
+            (6, 5, 2),
+            8 * 7 * 3 * 3 * 2 * 4,
+        ),
+        (
+            [
+                {"layer_name": "ZeroPadding1D", "padding": 1},
+                {"layer_name": "Conv1D", "filters": 4, "kernel_size": 3},
+            ],
+            (6, 2),
+            6 * 3 * 2 * 4,
+        ),
+    ],
+)
+def test_multiplications_of_sequences_and_padded_images_by_hand(
+    layers: list[dict[str, Any]], shape: tuple[int, ...], expected: int
+) -> None:
+    counted = work.multiplications({"input_shape": shape, "model_config": layers})
+
+    assert counted is not None
+    assert counted[0] == expected
+
+
 def test_other_networks_have_no_counted_work() -> None:
     assert work.multiplications({"architecture": "resnet20"}) is None
     attention = [{"layer_name": "MultiHeadAttention", "num_heads": 1, "key_dim": 2}]
