@@ -242,8 +242,10 @@ def test_width_and_depth(name: str) -> None:
     assert networks.eigenvalues.shape == (2, 2, 3)
     assert (np.diff(networks.parameters[1]) > 0).all()  # widths along the last axis
     assert figures("width_depth", runs) == ["width_depth", "explanations"]
-    titles = [claim.title for claim in evaluate_claims(STUDY, {"width_depth": runs})]
-    assert titles == [
+    judged = evaluate_claims(STUDY, {"width_depth": runs})
+    place = "(figure 2, ConvNets on CIFAR-100, colours read off; not comparable)"
+    assert claims_page(STUDY, "small", judged).count(f"training loss up to 0.1 {place} |") == 1
+    assert [claim.title for claim in judged] == [
         "N_eff explains the test loss over width and depth",
         "N_eff explains more than counting parameters, norms and sharpness do",
         "N_eff follows the test loss beyond the number of parameters, over width and depth",
