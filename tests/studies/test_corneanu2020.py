@@ -29,6 +29,7 @@ from gengap.figures import save
 from gengap.networks import build, dense
 from gengap.studies import solving
 from gengap.studies.claims import Claim
+from gengap.studies.claims_page import claims_page
 from gengap.studies.context import Context
 from gengap.studies.corneanu2020 import attacks, gap_law
 from gengap.studies.corneanu2020.early_stopping import lowest_checkpoint, stopping_checkpoint
@@ -877,12 +878,18 @@ def summarised(claims: Sequence[Claim]) -> list[tuple[list[float], str]]:
 def test_claims_about_learning_by_hand() -> None:
     """The mode falls by 0.1 in epsilon, rises by 0.3 in density; cavities grow by 0.2 and 0.3."""
     true = [curves_run(seed, 0.0, (0.3, 0.2), (0.1, 0.4)) for seed in range(7)]
-    assert summarised(evaluate_claims("corneanu2020", {"training_curves": true})) == [
+    judged = evaluate_claims("corneanu2020", {"training_curves": true})
+    assert summarised(judged) == [
         ([0.10], "agrees"),
         ([-0.30], "disagrees"),
         ([0.20], "agrees"),
         ([0.30], "agrees"),
     ]
+    page = claims_page("corneanu2020", "small", judged)
+    place = "(README of the authors' repository, LeNet on MNIST, read off; not comparable)"
+    assert f"| mode of beta_1 at epsilon 0.23 at the start, 0.15 after 50 epochs {place} |" in page
+    assert f"| largest beta_2 12 at the start, 60 after 50 epochs {place} |" in page
+    assert page.count(place) == 2
 
 
 def test_claims_about_memorising_by_hand() -> None:

@@ -26,6 +26,7 @@ from gengap.networks import build, parameter_count
 from gengap.planning.grid import grid_points
 from gengap.seeding import generator
 from gengap.studies.claims import NEGATIVE, POSITIVE
+from gengap.studies.claims_page import claims_page
 from gengap.studies.context import Context, load_dataset
 from gengap.studies.estimates import format_interval
 from gengap.studies.maddox2020.experiments import (
@@ -241,8 +242,10 @@ def test_width_and_depth(name: str) -> None:
     assert networks.eigenvalues.shape == (2, 2, 3)
     assert (np.diff(networks.parameters[1]) > 0).all()  # widths along the last axis
     assert figures("width_depth", runs) == ["width_depth", "explanations"]
-    titles = [claim.title for claim in evaluate_claims(STUDY, {"width_depth": runs})]
-    assert titles == [
+    judged = evaluate_claims(STUDY, {"width_depth": runs})
+    place = "(figure 2, ConvNets on CIFAR-100, colours read off; not comparable)"
+    assert claims_page(STUDY, "small", judged).count(f"training loss up to 0.1 {place} |") == 1
+    assert [claim.title for claim in judged] == [
         "N_eff explains the test loss over width and depth",
         "N_eff explains more than counting parameters, norms and sharpness do",
         "N_eff follows the test loss beyond the number of parameters, over width and depth",
@@ -288,6 +291,7 @@ def test_degenerate_directions(
     assert figures("degenerate_directions", runs) == expected
     (claim,) = evaluate_claims(STUDY, {f"degenerate_{dataset}": runs})
     assert claim.verdict.word == "undecided"  # one seed has no interval
+    assert "0.51 along high, at length 1 (the figure" in claims_page(STUDY, "small", [claim])
     assert dataset.replace("_", " ") in claim.title
 
 
@@ -424,6 +428,12 @@ def test_posterior_contraction_has_the_papers_numbers() -> None:
     assert figures("posterior_contraction", runs) == ["posterior_contraction"]
     (claim,) = evaluate_claims(STUDY, {"posterior_contraction": runs})
     assert claim.verdict.word == "agrees"
+    published = "71, 37, 4 and 0 (10, 100, 200 and 300 data) (figure 4, read off; comparable)"
+    assert published in claims_page(STUDY, "small", [claim])
+    others = reduced("posterior_contraction", counts=[10, 20], prior_variance=1.0)
+    (claim,) = evaluate_claims(STUDY, {"posterior_contraction": others})
+    assert claim.published is not None
+    assert not claim.published.comparable
 
 
 def test_contraction_needs_as_many_points_as_data() -> None:
@@ -445,6 +455,7 @@ def test_a_bayesian_network() -> None:
     assert figures("bayesian_network", runs) == ["bayesian_network"]
     (claim,) = evaluate_claims(STUDY, {"bayesian_network": runs})
     assert claim.title == "Posterior contraction: a small Bayesian network"
+    assert "43 (5000 data) (figure 4, a larger network," in claims_page(STUDY, "small", [claim])
     for run in runs:
         assert (run.result.acceptance > 0.05).all()
         assert (run.result.negatives <= 10).all()
@@ -516,8 +527,12 @@ def test_random_features_are_described_by_their_signs() -> None:
         train_error=np.zeros(4),
         norm=np.ones(4),
     )
-    runs = [Run(seed, random_features.Settings(samples=20), result) for seed in range(7)]
-    (claim,) = evaluate_claims(STUDY, {"random_features": runs})
+    for alpha, comparable in ((0.001, "comparable"), (0.1, "not comparable")):
+        settings = random_features.Settings(samples=20, alpha=alpha)
+        runs = [Run(seed, settings, result) for seed in range(7)]
+        (claim,) = evaluate_claims(STUDY, {"random_features": runs})
+        shown = f"α = 0.001, n = 200, read off; {comparable})"
+        assert shown in claims_page(STUDY, "small", [claim])
     assert claim.verdict.word == "agrees"
     assert NEGATIVE.shown(claim.estimates["min(n, d) - N_eff with test error"])
 
@@ -556,6 +571,18 @@ def test_claims_of_double_descent() -> None:
     words = [claim.verdict.word for claim in judged][:3]
     assert words == ["agrees", "disagrees", "disagrees"]
     assert format_interval(judged[2].estimates["N_eff with test loss"]) == "-1 (all 7 equal)"
+
+
+def test_numbers_of_figure_1_stand_beside_sweeps_of_widths() -> None:
+    runs = [swept(seed, [2.0, 1.0, 3.0, 2.5, 2.0, 0.5], [1.0, 2, 9, 7, 5, 3]) for seed in range(3)]
+    page = claims_page(STUDY, "small", evaluate_claims(STUDY, {"double_descent": runs}))
+    place = "(figure 1, ResNet18 on CIFAR-100, read off; not comparable)"
+    assert page.count(place) == 3
+    assert f"| test loss 1.63 at width 7, 2.32 at width 19, 1.45 at width 65 {place} |" in page
+    settings = replace(runs[0].settings, along="depth")
+    in_depth = [Run(run.seed, settings, run.result) for run in runs]
+    judged = evaluate_claims(STUDY, {"double_descent": in_depth})
+    assert place not in claims_page(STUDY, "small", judged)
 
 
 def test_other_quantities_and_what_is_left_out_stand_beside_n_eff() -> None:

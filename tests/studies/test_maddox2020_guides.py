@@ -198,7 +198,24 @@ def test_alpha_that_reverses_the_order_disagrees() -> None:
     for alpha, order in ((0.01, 1.0), (0.1, 1.0), (10, -1.0)):
         name = f"order at α = {alpha:g} and at 1"
         assert claim.estimates[name].values == pytest.approx([order] * SEEDS)
-    assert claim.verdict.explained.endswith("against: order at α = 10 and at 1)")
+    assert claim.verdict.word == "disagrees"
+
+
+def test_an_alpha_below_that_of_the_paper_does_not_decide() -> None:
+    """Ten tiny eigenvalues set the order up to an alpha of 0.1, the largest one beyond."""
+    sizes = np.sort(np.random.default_rng(0).uniform(1, 2, size=(SEEDS, 15)))
+    many = np.repeat(0.01 / sizes[..., None], 10, axis=-1)
+    networks = measurements(
+        (SEEDS, 15),
+        test_loss=sizes,
+        eigenvalues=np.concatenate([sizes[..., None], many], axis=-1),
+    )
+    claim = choice_of_alpha(networks, np.ones(15, bool), "here")
+    for alpha, order in ((0.01, -1.0), (0.1, -1.0), (10, 1.0)):
+        name = f"order at α = {alpha:g} and at 1"
+        assert claim.estimates[name].values == pytest.approx([order] * SEEDS)
+    assert claim.verdict.word == "agrees"
+    assert list(claim.parts) == ["order at α = 10 and at 1"]
 
 
 def test_networks_of_one_size_share_data_labels_and_parameters() -> None:

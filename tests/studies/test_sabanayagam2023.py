@@ -22,6 +22,7 @@ from gengap.datasets import Dataset, load
 from gengap.errors import GengapError
 from gengap.networks import build, dense, logits, write_weights
 from gengap.studies.claims import Claim
+from gengap.studies.claims_page import claims_page
 from gengap.studies.context import Context
 from gengap.studies.estimates import format_interval
 from gengap.studies.outcomes import AnyRun, Run
@@ -802,6 +803,24 @@ def test_verdicts_on_complexity(
     of_both = title in ("G_theta ranks", "Trace and lambda_1")
     words = [claim.verdict.word for claim in selected]
     assert words == [verdict] * (protocol == "matched" or of_both)
+
+
+def test_published_eigenvalues_stand_beside_solutions_as_trained() -> None:
+    """The paper does not match the cross-entropy."""
+    trained = evaluate_claims(STUDY, {"complexity": complexity_runs({}, "published")})
+    matched = evaluate_claims(STUDY, {"complexity": complexity_runs({}, "matched")})
+    images = evaluate_claims(STUDY, {"images": [*images_runs({}, None), *images_runs({}, 0.01)]})
+    page = claims_page(STUDY, "small", [*trained, *matched, *images])
+    place = "as in the authors' repository; not comparable)"
+    assert page.count(f"0.016 (large norm) on the Gaussian mixture (figure 3 {place}") == 1
+    assert page.count(f"15.0 (adversarial) on MNIST-017 (figure 6 {place}") == 1
+    assert page.count("| 2 outliers (normal), 3 (adversarial), 1 (large norm) on the") == 1
+    with_number = [claim.title for claim in (*trained, *matched, *images) if claim.published]
+    assert with_number == [
+        "Trace and lambda_1 mislead, as trained",
+        "The number of outliers grows with the complexity of the boundary",
+        "On images, too, G_theta ranks the normal below the adversarial solution, as trained",
+    ]
 
 
 @pytest.mark.parametrize("level", [None, 0.01])

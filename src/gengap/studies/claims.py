@@ -80,11 +80,11 @@ Bounds = Mapping[str, Bound]
 
 @dataclass(frozen=True)
 class Published:
-    """A number that the paper states.
+    """A number that the paper states, or that its authors' public code or data hold.
 
     Attributes:
-        number: as the paper has it, with what it is of.
-        place: where it stands in the paper, such as ``Table 1``.
+        number: as it stands there, with what it is of.
+        place: where it stands, such as ``Table 1``, and that it was read off if it is a curve's.
         comparable: whether data and networks are alike enough to compare it with ours.
     """
 
@@ -123,7 +123,7 @@ class Claim:
         estimates: the numbers behind it.
         bounds: of the estimates that decide: one for all of them, or by their names.
         premises: bounds of the estimates without which the claim says nothing.
-        published: the number that the paper states, if it states one.
+        published: the number to set beside it, if one is known.
     """
 
     title: str

@@ -17,7 +17,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from gengap.studies.claims import POSITIVE, Bound, Claim
+from gengap.studies.claims import POSITIVE, Bound, Claim, Published
 from gengap.studies.corneanu2020 import gap_law
 from gengap.studies.corneanu2020.experiments.adversarial import ATTACKS, HARMLESS, AdversarialRun
 from gengap.studies.corneanu2020.experiments.law import LawRun
@@ -49,6 +49,15 @@ STOPPING = (
     "learning ends. No rule is given."
 )
 SCALES = {"epsilon": "epsilon (the published code's default)", "density": "the share of edges"}
+README_FIGURE = "README of the authors' repository, LeNet on MNIST, read off"
+MODE_FALLS = Published(
+    "mode of beta_1 at epsilon 0.23 at the start, 0.15 after 50 epochs",
+    README_FIGURE,
+    comparable=False,
+)
+CAVITIES_GROW = Published(
+    "largest beta_2 12 at the start, 60 after 50 epochs", README_FIGURE, comparable=False
+)
 MEMORISING = "CVPR 2019: memorising returns the cavities to higher densities."
 LAW = "CVPR 2020: the gap is a + b life + c midlife, whatever the network and the dataset."
 DETECTOR = (
@@ -106,6 +115,7 @@ def _of_learning(true: Sequence[CurvesRun]) -> list[Claim]:
                 LEARNING,
                 "With true labels, how far it lies lower at the end of training than at the start.",
                 {f"fall of the mode in {scale}": fall(scale)},
+                published=MODE_FALLS if scale == "epsilon" else None,
             )
             for scale, name in SCALES.items()
         ),
@@ -115,6 +125,7 @@ def _of_learning(true: Sequence[CurvesRun]) -> list[Claim]:
                 LEARNING,
                 "With true labels, how many more there are per node at the end than at the start.",
                 {f"growth in H{dimension}": growth(dimension)},
+                published=CAVITIES_GROW if dimension == CAVITY else None,
             )
             for dimension in range(CAVITY, true[0].result.dimensions)
         ),

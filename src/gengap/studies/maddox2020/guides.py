@@ -26,7 +26,10 @@ from gengap.studies.maddox2020.sweeps import (
 )
 from gengap.studies.outcomes import Floats
 
-ALPHAS = (0.01, 0.1, 10.0)
+LARGER_ALPHAS = (10.0,)
+"""Above :data:`HEADLINE_ALPHA`, which the authors call reasonable."""
+
+ALPHAS = (0.01, 0.1, *LARGER_ALPHAS)
 """Set beside :data:`HEADLINE_ALPHA`."""
 
 SAME_ORDER = 0.9
@@ -109,10 +112,12 @@ def choice_of_alpha(networks: Measurements, selected: Selected, where: str) -> C
         selected: see :func:`beside_rivals`.
         where: likewise.
     """
+
+    def order_at(alpha: float) -> str:
+        return f"order at α = {alpha:g} and at {HEADLINE_ALPHA:g}"
+
     orders: Estimates = {
-        f"order at α = {alpha:g} and at {HEADLINE_ALPHA:g}": _correlations(
-            networks.dimension_at(alpha), networks.dimension, selected
-        )
+        order_at(alpha): _correlations(networks.dimension_at(alpha), networks.dimension, selected)
         for alpha in ALPHAS
     }
     with_loss: Estimates = {
@@ -123,12 +128,13 @@ def choice_of_alpha(networks: Measurements, selected: Selected, where: str) -> C
     }
     return Claim(
         f"The order by N_eff does not depend on alpha, {where}",
-        "Figures 1 and 2 show N_eff at one α, the precision of the prior in its definition. "
-        "Implied is that the order of networks does not depend on this choice.",
+        "README of the authors' code: the qualitative behaviour is robust to α above some "
+        "threshold. α = 1 is reasonable for figures 1 and 2.",
         "Spearman's correlation of N_eff at two values of α. Orders count as the same from "
-        f"{SAME_ORDER:g} on.",
+        f"{SAME_ORDER:g} on. Values of α above {HEADLINE_ALPHA:g} decide, and smaller ones stand "
+        "beside them.",
         orders | with_loss,
-        dict.fromkeys(orders, Bound(SAME_ORDER)),
+        dict.fromkeys((order_at(alpha) for alpha in LARGER_ALPHAS), Bound(SAME_ORDER)),
     )
 
 

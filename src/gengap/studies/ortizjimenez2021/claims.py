@@ -51,8 +51,8 @@ def _of_eigenfunctions(runs: Sequence[EigenfunctionTasksRun], variation: str) ->
     return [
         Claim(
             f"The linearisation ranks the eigenfunctions as the network does{variation}",
-            "Linear approximations rank the learning complexity of tasks for networks, even when "
-            "the two reach very different accuracies.",
+            "Linear approximations rank the learning complexity of certain tasks for networks. "
+            "They do so even when the two reach very different accuracies.",
             f"Spearman correlation of the two models' test accuracies over the indices {indices}. "
             f"It is 1 for the same order.{_at_chance(groups)}",
             by_group(groups, _rank_correlation, Kind.CORRELATION),

@@ -41,16 +41,16 @@ AIMS = {"digits": (0.75, 0.5), "fashion_mnist": (0.6, 0.75)}
 of 160 networks."""
 REASONS = """\
 In the paper setting, R² and width lack the level of a new draw. Measures order the networks of a \
-draw, but hardly tell its mean gap: on digits the mean gaps of draws deviate by .0096, five other \
-draws miss them by .0097, and the networks of a draw are then missed by .0129. With the level \
+draw, but hardly tell its mean gap. On digits the mean gaps of draws deviate by .0096, and five \
+other draws miss them by .0097. The networks of a draw are then missed by .0129. With the level \
 known, R² is what the table of other draws says. The families baseline, competition and \
 functional_graph alone reach .62 there, and all five families .63.
 
 Intervals were changed after a look at digits and MNIST. Those for networks on a draw of the \
-reference left out draws, which these networks have, and covered .955 of the networks of the other \
-five data sets; they leave out grid points now. Those for other draws took Student's t for the \
-error of the draw alone, and covered .968; they count the degrees of freedom of both errors now. \
-No one had looked at intervals of CIFAR-10 before."""
+reference left out draws, which these networks have. They covered .955 of the networks of the \
+other five data sets. They leave out grid points now. Those for other draws took Student's t for \
+the error of the draw alone, and covered .968; they count the degrees of freedom of both errors \
+now. No one had looked at intervals of CIFAR-10 before."""
 """Why some aims are missed, and what was changed; figures of a single look at the paper setting."""
 
 ALSO_TRIED = """\
@@ -284,7 +284,7 @@ def coverage(table: pd.DataFrame) -> str:
 def draws(findings: Findings) -> str:
     """Return R2 over left-out draws."""
     text = (
-        "R² of the networks of one draw is taken around their own mean gap, so it is below 0 where "
+        "R² of the networks of one draw is taken around their own mean gap. So it is below 0 where "
         "the level of the draw is missed by more than its networks differ. It is the mean over the "
         "references that do not have the draw; intervals are Student t ones over draws, whose "
         "references overlap, so they are too narrow. With the level known, each draw's predictions "
@@ -355,7 +355,7 @@ def pairs(table: pd.DataFrame) -> str:
         f"each other task. Of "
         f"{int(table['networks'].sum())} predictions {weighted_mean(table, 'declined'):.1%} are "
         f"declined, since the data differ. By their distance in measures alone (p < {FAR}) "
-        f"{weighted_mean(shared, 'far'):.1%} would be. What may carry over is order: Kendall's "
+        f"{weighted_mean(shared, 'far'):.1%} would be. What may carry over is order. Kendall's "
         f"tau-b of predicted rank and gap is {with_interval(mean, low, high)} in the mean over "
         f"{len(known)} pairs, with a jackknife interval over data sets. It is above 0 in "
         f"{int((known['tau'] > 0).sum())} of them."

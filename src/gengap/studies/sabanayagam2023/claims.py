@@ -32,7 +32,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from gengap.curvature.margin import REACHED
-from gengap.studies.claims import NEGATIVE, POSITIVE, Bound, Claim
+from gengap.studies.claims import NEGATIVE, POSITIVE, Bound, Claim, Published
 from gengap.studies.estimates import (
     Estimate,
     Estimates,
@@ -65,6 +65,18 @@ ACCURACY = "test accuracy, adversarial less normal"
 WORSE: Mapping[str, Bound] = {ACCURACY: NEGATIVE}
 """The premise of claims on how the two solutions generalise."""
 
+AS_TRAINED = "as trained"
+LAMBDAS = Published(
+    "lambda_1 0.154 (normal), 0.003 (adversarial), 0.016 (large norm) on the Gaussian mixture",
+    "figure 3 as in the authors' repository",
+    comparable=False,
+)
+LAMBDAS_OF_IMAGES = Published(
+    "lambda_1 5.09 (normal) and 15.0 (adversarial) on MNIST-017",
+    "figure 6 as in the authors' repository",
+    comparable=False,
+)
+
 SolutionT = TypeVar("SolutionT", bound=Compared)
 SolutionT_co = TypeVar("SolutionT_co", bound=Compared, covariant=True)
 
@@ -89,8 +101,8 @@ def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
         matched, published = protocols.get("matched"), protocols.get("published")
         level = "at matched cross-entropy"
         judged += [*_outliers(matched), _g_theta_ranks(matched, level)] if matched else []
-        judged += [_g_theta_ranks(published, "as trained")] if published else []
-        judged += [_sharpness(published, "as trained")] if published else []
+        judged += [_g_theta_ranks(published, AS_TRAINED)] if published else []
+        judged += [_sharpness(published, AS_TRAINED)] if published else []
         judged += [_sharpness(matched, level), _reparameterised(matched)] if matched else []
     if "images" in runs:
         levels = group_runs(runs["images"], lambda run: run.settings.matched_loss)
@@ -179,6 +191,11 @@ def _outliers(runs: Sequence[ComplexityRun]) -> list[Claim]:
             "length, adversarial less normal": _difference(runs, _length),
         },
         bounds=dict.fromkeys(names[0], POSITIVE),
+        published=Published(
+            "2 outliers (normal), 3 (adversarial), 1 (large norm) on the Gaussian mixture",
+            "figure 3 as in the authors' repository, marks counted",
+            comparable=False,
+        ),
     )
     both = overall | within
     by_bulk = Claim(
@@ -259,7 +276,7 @@ def _sharpness(runs: Sequence[ComplexityRun], how: str) -> Claim:
             runs, _test_accuracy, "large_norm", Kind.DIFFERENCE
         ),
     }
-    if how == "as trained":
+    if how == AS_TRAINED:
         estimates["log10 of training loss, adversarial / normal"] = _log_ratio(
             runs, lambda solution: solution.fit.train_loss
         )
@@ -272,6 +289,7 @@ def _sharpness(runs: Sequence[ComplexityRun], how: str) -> Claim:
         estimates,
         dict.fromkeys(parts, NEGATIVE),
         WORSE,
+        published=LAMBDAS if how == AS_TRAINED else None,
     )
 
 
@@ -307,7 +325,7 @@ def _reparameterised(runs: Sequence[ComplexityRun]) -> Claim:
 
 def _images(runs: Sequence[ImagesRun]) -> Claim:
     levels = [run.result.matched_loss for run in runs if run.result.matched_loss is not None]
-    how = f"at cross-entropy {_used(levels)}" if levels else "as trained"
+    how = f"at cross-entropy {_used(levels)}" if levels else AS_TRAINED
     parts: Estimates = {
         "G_theta (count), adversarial less normal": _difference(runs, _g_theta),
         "variance of alignments between classes, top less random vectors": difference(
@@ -338,6 +356,7 @@ def _images(runs: Sequence[ImagesRun]) -> Claim:
         estimates,
         dict.fromkeys(parts, POSITIVE),
         WORSE,
+        published=None if levels else LAMBDAS_OF_IMAGES,
     )
 
 
