@@ -138,3 +138,30 @@ def test_row_labels_do_not_touch_each_other() -> None:
         assert len(boxes) >= 6
         for lower, upper in itertools.pairwise(boxes):
             assert lower.y1 <= upper.y0
+
+
+def test_notes_and_a_legend_below_a_figure_do_not_cover_each_other() -> None:
+    """In either order; every word of both is there once, and stands below the axes."""
+    handle = matplotlib.lines.Line2D([], [], label="a line")
+
+    def notes_last(figure: Figure) -> None:
+        style.legend_below(figure, [handle], "title")
+        style.notes_below(figure, ["first note", "second note"])
+
+    def notes_first(figure: Figure) -> None:
+        style.notes_below(figure, ["first note", "second note"])
+        style.legend_below(figure, [handle], "title")
+
+    for write in (notes_last, notes_first):
+        figure = style.new_figure(4, 3)
+        axes = figure.subplots()
+        axes.set_xlabel("x")
+        write(figure)
+        figure.draw_without_rendering()
+        (legend,) = figure.legends
+        assert legend.get_title().get_text() == "title\nfirst note\nsecond note"
+        assert figure.get_supxlabel() == ""
+        assert legend.get_window_extent().y1 <= axes.xaxis.label.get_window_extent().y0
+    alone = style.new_figure(4, 3)
+    style.notes_below(alone, ["first note"])
+    assert alone.get_supxlabel() == "first note"

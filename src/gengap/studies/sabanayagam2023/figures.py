@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -92,19 +93,17 @@ SIMPLICITY_PANELS: dict[str, Callable[[of_simplicity.SimplicitySolution], float]
     "distance of\n$x^{min}$, $x^{max}$": lambda solution: solution.margins.extremes,
     ESTIMATE: lambda solution: solution.margins.estimate,
 }
-DYNAMICS_PANELS = {
-    "train_loss": "training loss",
-    "lambda_1": r"$\lambda_1$",
-    "trace": r"tr $H$",
-    "outliers": "outliers",
-    "g_theta_count": r"$G_\theta$ (count)",
-    "nc1": "NC1",
-    "nc2_angles": "NC2 (angles)",
-    "nc2_norms": "NC2 (norms)",
-    "nc3": "NC3",
-    "nc4": "NC4",
+DYNAMICS_PANELS: dict[str, tuple[str, ...]] = {
+    "training cross-entropy (nats)": ("train_loss",),
+    r"$\lambda_1$; dashed: tr $H$": ("lambda_1", "trace"),
+    "outliers (eigenvalues)": ("outliers",),
+    r"$G_\theta$ (eigenvectors)": ("g_theta_count",),
+    "NC1: variance within over\nbetween classes (ratio)": ("nc1",),
+    "distance from the simplex: angles\n(NC2); dashed: weights (NC3)": ("nc2_angles", "nc3"),
 }
-LOGARITHMIC = (r"tr $H$", r"$\lambda_1$", "training loss", "NC1")
+"""The quantities of each panel's two line styles, by its title; NC2 and NC3 have no unit."""
+LOGARITHMIC = (r"tr $H$", r"$\lambda_1$")
+LOGARITHMIC_CURVES = ("train_loss", "lambda_1", "trace", "nc1")
 
 ROW_HEIGHT = 1.15
 
@@ -666,30 +665,35 @@ def _class_names(run: ImagesRun, labels: Integers) -> dict[int, str]:
 
 @styled
 def _dynamics(runs: Sequence[DynamicsRun]) -> Figure:
-    """A panel per quantity; epochs on a logarithmic axis that starts with 0."""
-    figure = new_figure(DOUBLE_COLUMN, 3.4)
-    panels = figure.subplots(2, 5, sharex=True)
+    """Six panels of one or two quantities; epochs on a logarithmic axis that starts with 0."""
+    figure = new_figure(DOUBLE_COLUMN, 3.9)
+    panels = figure.subplots(2, 3, sharex=True)
     epochs = runs[0].result.checkpoints
     handles: list[Line2D] = []
-    for axes, (name, title) in zip(panels.ravel(), DYNAMICS_PANELS.items(), strict=True):
+    for axes, (title, names) in zip(panels.ravel(), DYNAMICS_PANELS.items(), strict=True):
         curves = {
-            setup: np.array([run.result.curves[setup][name] for run in runs])
-            for setup in runs[0].result.curves
+            (setup, name): np.array([run.result.curves[setup][name] for run in runs])
+            for setup, name in itertools.product(runs[0].result.curves, names)
         }
-        if title in LOGARITHMIC and all(np.all(of_seeds > 0) for of_seeds in curves.values()):
+        if set(names) <= set(LOGARITHMIC_CURVES) and all((of > 0).all() for of in curves.values()):
             axes.set_yscale("log")
-        handles = [
-            _plot_curves(axes, epochs, setup, of_seeds) for setup, of_seeds in curves.items()
+        lines = [
+            _plot_curves(axes, epochs, setup, of_seeds, "-" if name == names[0] else "--")
+            for (setup, name), of_seeds in curves.items()
         ]
+        handles = lines[:: len(names)]
         axes.set_title(title)
         axes.set_xscale("symlog", linthresh=1)
     for axes in panels[-1]:
         axes.set_xlabel("epoch")
-    legend_below(figure, handles)
+    legend_below(figure, handles, "mean and 95% interval over seeds; faint: single seeds")
     return figure
 
 
-def _plot_curves(axes: Axes, epochs: NDArray[np.integer], setup: str, curves: Floats) -> Line2D:
+def _plot_curves(
+    axes: Axes, epochs: NDArray[np.integer], setup: str, curves: Floats, linestyle: str
+) -> Line2D:
     """Every seed's curve, and the mean with its interval."""
-    plot_seeds(axes, epochs, curves, SETUP_COLOURS[setup])
-    return plot_band(axes, epochs, curves, SETUP_COLOURS[setup], label=SETUP_LABELS[setup])
+    colour = SETUP_COLOURS[setup]
+    plot_seeds(axes, epochs, curves, colour)
+    return plot_band(axes, epochs, curves, colour, label=SETUP_LABELS[setup], linestyle=linestyle)
