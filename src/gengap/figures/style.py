@@ -25,8 +25,11 @@ P = ParamSpec("P")
 SINGLE_COLUMN = 3.5  # inches, the usual width of one column in print
 DOUBLE_COLUMN = 7.2
 PNG_DPI = 144
-PNG_COLOURS = (16, 48)
-"""Halves of the palette, of which a figure gets the smallest that keeps its colours."""
+PNG_COLOURS = (16, 48, 128)
+"""Halves of the palette, of which a figure gets the smallest that keeps its colours.
+
+With 96 colours the maps of a continuous scale show steps, and patches in colours of other panels.
+"""
 PNG_ERROR = 0.75
 """Largest mean distance of a pixel from its own colour, in levels of 256, with a small palette."""
 BASE_SIZE = 8.0  # points

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator
 from numpy.typing import NDArray
 
 from gengap.curvature.margin import REACHED
@@ -106,6 +107,7 @@ LOGARITHMIC = (r"tr $H$", r"$\lambda_1$")
 LOGARITHMIC_CURVES = ("train_loss", "lambda_1", "trace", "nc1")
 
 ROW_HEIGHT = 1.15
+FEW_DECADES = 100
 
 
 def intro(runs: Sequence[IntroRun]) -> dict[str, Figure]:
@@ -541,15 +543,15 @@ def _outliers(runs: Sequence[of_complexity.ComplexityRun]) -> Figure:
                     alpha=0.8,
                 )
         axes.set(xlabel="length of the boundary\n(sides of the plane)", ylabel=title)
-    keys = [("s", SETUP_COLOURS[setup], SETUP_LABELS[setup]) for setup in of_complexity.COMPARED]
-    keys += [(MARKERS[k], GREY, name.replace("_", " ")) for k, name in enumerate(datasets)]
-    legend_below(
-        figure,
-        [
-            Line2D([], [], marker=marker, color=colour, label=label, markersize=4, linestyle="")
-            for marker, colour, label in keys
-        ],
-    )
+    handles = [
+        Line2D([], [], color=SETUP_COLOURS[setup], label=SETUP_LABELS[setup])
+        for setup in of_complexity.COMPARED
+    ]
+    handles += [
+        Line2D([], [], marker=marker, color=GREY, label=name.replace("_", " "), ms=4, linestyle="")
+        for marker, name in zip(MARKERS, datasets, strict=False)
+    ]
+    legend_below(figure, handles)
     return figure
 
 
@@ -682,12 +684,24 @@ def _dynamics(runs: Sequence[DynamicsRun]) -> Figure:
             for (setup, name), of_seeds in curves.items()
         ]
         handles = lines[:: len(names)]
+        _label_few_decades(axes)
         axes.set_title(title)
         axes.set_xscale("symlog", linthresh=1)
     for axes in panels[-1]:
         axes.set_xlabel("epoch")
     legend_below(figure, handles, "mean and 95% interval over seeds; faint: single seeds")
     return figure
+
+
+def _label_few_decades(axes: Axes) -> None:
+    """Label 1, 2 and 5 of each decade, where a logarithmic axis has two decades at most."""
+    low, high = axes.get_ylim()
+    if axes.get_yscale() != "log" or high > FEW_DECADES * low:
+        return
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_major_formatter(plain)
+    axes.yaxis.set_minor_formatter(plain)
 
 
 def _plot_curves(
