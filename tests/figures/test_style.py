@@ -76,7 +76,7 @@ def test_png_has_the_smallest_palette_that_keeps_its_colours(tmp_path: Path) -> 
     few, scale = Figure(), Figure()
     few.add_subplot().plot([0, 1], [0, 1], color=style.PALETTE[0])
     scale.add_subplot().imshow(np.random.default_rng(0).random((40, 40)), cmap="viridis")
-    for figure, half in ((few, 16), (scale, 48)):
+    for figure, half in ((few, 16), (scale, 128)):
         figures.save(figure, tmp_path / "palette.png")
         with Image.open(tmp_path / "palette.png") as opened:
             assert len(opened.getpalette() or []) / 3 <= 2 * half
@@ -87,7 +87,7 @@ def test_png_has_the_smallest_palette_that_keeps_its_colours(tmp_path: Path) -> 
             plain = np.asarray(opened.convert("RGB"), dtype=float)
         distances = np.sqrt(((drawn - plain) ** 2).sum(axis=2))
         assert distances.mean() <= (style.PNG_ERROR if half == 16 else 3)
-    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 2 * 16
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 2 * 48
 
 
 def test_an_unknown_suffix_is_refused_and_nothing_written(tmp_path: Path) -> None:
