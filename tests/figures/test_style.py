@@ -76,7 +76,7 @@ def test_png_has_the_smallest_palette_that_keeps_its_colours(tmp_path: Path) -> 
     few, scale = Figure(), Figure()
     few.add_subplot().plot([0, 1], [0, 1], color=style.PALETTE[0])
     scale.add_subplot().imshow(np.random.default_rng(0).random((40, 40)), cmap="viridis")
-    for figure, half in ((few, 16), (scale, 48)):
+    for figure, half in ((few, 16), (scale, 128)):
         figures.save(figure, tmp_path / "palette.png")
         with Image.open(tmp_path / "palette.png") as opened:
             assert len(opened.getpalette() or []) / 3 <= 2 * half
@@ -87,7 +87,7 @@ def test_png_has_the_smallest_palette_that_keeps_its_colours(tmp_path: Path) -> 
             plain = np.asarray(opened.convert("RGB"), dtype=float)
         distances = np.sqrt(((drawn - plain) ** 2).sum(axis=2))
         assert distances.mean() <= (style.PNG_ERROR if half == 16 else 3)
-    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 2 * 16
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 2 * 48
 
 
 def test_an_unknown_suffix_is_refused_and_nothing_written(tmp_path: Path) -> None:
@@ -138,3 +138,30 @@ def test_row_labels_do_not_touch_each_other() -> None:
         assert len(boxes) >= 6
         for lower, upper in itertools.pairwise(boxes):
             assert lower.y1 <= upper.y0
+
+
+def test_notes_and_a_legend_below_a_figure_do_not_cover_each_other() -> None:
+    """In either order; every word of both is there once, and stands below the axes."""
+    handle = matplotlib.lines.Line2D([], [], label="a line")
+
+    def notes_last(figure: Figure) -> None:
+        style.legend_below(figure, [handle], "title")
+        style.notes_below(figure, ["first note", "second note"])
+
+    def notes_first(figure: Figure) -> None:
+        style.notes_below(figure, ["first note", "second note"])
+        style.legend_below(figure, [handle], "title")
+
+    for write in (notes_last, notes_first):
+        figure = style.new_figure(4, 3)
+        axes = figure.subplots()
+        axes.set_xlabel("x")
+        write(figure)
+        figure.draw_without_rendering()
+        (legend,) = figure.legends
+        assert legend.get_title().get_text() == "title\nfirst note\nsecond note"
+        assert figure.get_supxlabel() == ""
+        assert legend.get_window_extent().y1 <= axes.xaxis.label.get_window_extent().y0
+    alone = style.new_figure(4, 3)
+    style.notes_below(alone, ["first note"])
+    assert alone.get_supxlabel() == "first note"

@@ -13,13 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gengap import limits
 from gengap.planning import kernels, resources
 from gengap.planning.experiments import ExperimentPlan
 
 PEAK = Path("/proc/self/status")
-SIZES = {4200: 40, 4800: 150, 5500: 300}
-"""Numbers of eigenfunctions by numbers of points; fewer points are decomposed exactly."""
-BUDGET = 64 << 20
+SIZES = {1500: 40, 2250: 150, 3000: 300}
+"""Numbers of eigenfunctions by numbers of points."""
+EXACT = 1000
+"""Most points that are decomposed exactly: fewer than in use, so that small kernels do."""
+BUDGET = 16 << 20
+SLACK = 40
+"""Megabytes that a peak may be above the estimate: torch's own arrays, which do not grow."""
 
 
 def settings(points: int, count: int, **changes: Any) -> dict[str, Any]:
@@ -61,14 +66,17 @@ def decompose(points: int, folder: Path) -> int:
     before = memory("VmRSS")
     kernel = empirical_ntk(network, inputs, memory_budget=BUDGET, file=folder / "kernel.npy")
     rng = np.random.default_rng(0)
-    eigenfunctions(kernel, SIZES[points], rng=rng, folder=folder / "basis")
+    eigenfunctions(kernel, SIZES[points], solver="lanczos", rng=rng, folder=folder / "basis")
     return memory("VmHWM") - before
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not PEAK.exists(), reason="the peak is read from /proc")
 @pytest.mark.parametrize("points", SIZES)
-def test_the_memory_of_a_decomposition_is_what_is_asked_for(points: int, tmp_path: Path) -> None:
+def test_the_memory_of_a_decomposition_is_what_is_asked_for(
+    points: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MOST_EXACT", EXACT)
     command = [sys.executable, __file__, str(points), str(tmp_path)]
     peak = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1e6
     cost = kernels.cost_of_kernels(
@@ -76,7 +84,7 @@ def test_the_memory_of_a_decomposition_is_what_is_asked_for(points: int, tmp_pat
     )
     asked = cost.megabytes + BUDGET / 1e6
     # The rest of the request, 3000 MB, is for the libraries, the data and the networks.
-    assert 0.4 * asked < peak < asked + 100
+    assert 0.4 * asked < peak < asked + SLACK
 
 
 def test_the_papers_kernel_fits_a_machine_and_a_day() -> None:

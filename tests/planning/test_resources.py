@@ -110,3 +110,12 @@ def test_budgets_have_one_name_and_defaults_that_fit_the_memory_asked_for(root: 
         "corneanu2020": f"{resources.GRAPH_GIB}.0",
         "ortizjimenez2021": f"{resources.KERNEL_GIB}.0",
     }
+
+
+def test_the_time_of_a_repeated_run_grows_to_a_week() -> None:
+    day = 24 * 60
+    assert [resources.minutes_of_attempt(240, attempt) for attempt in (1, 2, 3)] == [240, 480, 720]
+    assert [resources.minutes_of_attempt(3 * day, attempt) for attempt in (1, 2, 3)] == [
+        3 * day, 6 * day, 7 * day
+    ]  # fmt: skip
+    assert resources.minutes_of_attempt(25 * day, 3) == 25 * day

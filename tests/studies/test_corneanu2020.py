@@ -37,6 +37,7 @@ from gengap.studies.corneanu2020.experiments import adversarial, law, partitions
 from gengap.studies.corneanu2020.experiments.adversarial import ATTACKS, DETECTORS, HARMLESS
 from gengap.studies.corneanu2020.experiments.partitions import GRAPHS, PARTITIONS, keys
 from gengap.studies.corneanu2020.experiments.training_curves import RULES, Checkpoint, Scale
+from gengap.studies.corneanu2020.figures import _CurvesLook
 from gengap.studies.outcomes import AnyRun, Run, write_outcome
 from gengap.studies.running import (
     build_settings,
@@ -605,6 +606,16 @@ def test_betti_curves_of_chosen_epochs_as_counts() -> None:
     (line,) = figure.axes[0].lines
     # Two per node of 100 nodes.
     np.testing.assert_array_equal(line.get_ydata(), 200)
+    scale = runs[0].result.scales["epsilon"]
+    assert figure.axes[0].get_xlim() == (scale.grid[0], scale.grid[-1])
+    for one in runs:
+        one.result.scales["epsilon"].curves[..., -3:] = np.nan
+    shorter = plot_experiment("corneanu2020", "training_curves", runs, plotting)["betti_1"]
+    assert shorter.axes[0].get_xlim() == (scale.grid[0], scale.grid[-4])
+    epochs = np.array([0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 80, 120])
+    look = _CurvesLook(None, None, False)
+    assert epochs[look.shown(epochs)].tolist() == [0, 2, 5, 10, 20, 50, 120]
+    assert look.shown(np.arange(3)) == [0, 1, 2]
     with pytest.raises(GengapError, match="names 7, which is no checkpoint: choose among 0, 1, 2"):
         plot_experiment("corneanu2020", "training_curves", runs, {"epochs": [7]})
 
@@ -634,7 +645,7 @@ def test_networks_without_loops_are_left_out_of_the_law_and_counted(tmp_path: Pa
     assert (without.networks, without.left_out) == (22, 2)
     # The law of the other networks is exact up to 1e-4.
     assert without.gap(0.5, 0.25) == pytest.approx(0.3, abs=2e-4)
-    assert without.equation() == "gap = 30.0 +10 life -20 midlife"
+    assert without.equation() == "gap = 30.0 + 10 life − 20 midlife"
     assert len(gap_law.networks_table(runs)) == 22
     sentence = "2 of 24 networks have no bar in H1, and are left out"
     assert gap_law.left_out_sentence(runs) == sentence

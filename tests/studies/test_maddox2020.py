@@ -17,7 +17,7 @@ import yaml
 from matplotlib.figure import Figure
 
 from gengap.cli import main
-from gengap.curvature import effective_dimensionality, hessian, spectra
+from gengap.curvature import CurvatureOperator, effective_dimensionality, hessian, spectra
 from gengap.datasets import registry
 from gengap.datasets.sources import File
 from gengap.errors import GengapError
@@ -41,7 +41,7 @@ from gengap.studies.maddox2020.experiments.double_descent import DoubleDescentRu
 from gengap.studies.maddox2020.experiments.width_depth import WidthDepthRun
 from gengap.studies.maddox2020.measurements import Measurements, hessian_of, join, measure
 from gengap.studies.maddox2020.sweeps import Grid, Sweep, correlations_by_seed
-from gengap.studies.outcomes import AnyRun, Run
+from gengap.studies.outcomes import AnyRun, ExperimentResult, Run
 from gengap.studies.planes import plane_around
 from gengap.studies.result_files import ResultFiles
 from gengap.studies.running import (
@@ -153,6 +153,54 @@ def test_a_sweep_may_be_split_over_runs() -> None:
         np.testing.assert_array_equal(getattr(apart.networks, name), values)
     with pytest.raises(GengapError, match="different 'widths': run every one of them with every"):
         Sweep.of([whole, replace(parts[0], seed=1)])
+
+
+@pytest.mark.usefixtures("coarse")
+@pytest.mark.parametrize("experiment", ["double_descent", "degenerate_directions"])
+def test_interrupted_iterations_go_on(
+    experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is stopped within its products gives the same bytes, and computes each once."""
+    settings: dict[str, Any] = {
+        "dataset": DATASETS["digits"],
+        "network": {"template": "dense", "width": 3, "depth": 1},
+        "training": TRAINING,
+    }
+    if experiment == "double_descent":
+        settings |= {"widths": [2, 3], "eigenvalues": 3}
+    else:
+        monkeypatch.setattr(degenerate_directions, "DENSE_LIMIT", 10)
+        settings |= {"leading": 3, "scales": [0.1], "draws": 1, "surface_side": 3, "plane_side": 3}
+    multiply = CurvatureOperator._computed
+    computed: list[int] = []
+
+    def attempt(resume_from: Path | None, most: int = 10_000) -> ExperimentResult:
+        def limited(self: CurvatureOperator, vectors: np.ndarray, many: bool) -> np.ndarray:
+            if len(computed) == most:
+                raise KeyboardInterrupt
+            computed.append(1)
+            return multiply(self, vectors, many)
+
+        monkeypatch.setattr(CurvatureOperator, "_computed", limited)
+        return run_experiment(
+            STUDY, experiment, replace(context(), resume_from=resume_from), settings
+        )
+
+    plain = attempt(None)
+    whole = len(computed)
+    computed.clear()
+    for most in (whole // 4, whole - 2):
+        with pytest.raises(KeyboardInterrupt):
+            attempt(tmp_path, most)
+    resumed = attempt(tmp_path)
+    assert len(computed) == whole
+    expected, outcome = plain.to_outcome(), resumed.to_outcome()
+    assert outcome.values == expected.values
+    for name, array in expected.arrays.items():
+        assert outcome.arrays[name].tobytes() == array.tobytes()
+    if experiment == "double_descent":
+        assert not list(tmp_path.glob("products_*"))
+        assert len(list(tmp_path.glob("measured_*"))) == 2
 
 
 def test_a_grid_may_be_split_by_depths_and_into_single_networks() -> None:

@@ -486,6 +486,9 @@ def test_too_many_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         run("images", **IMAGES)
 
 
+LABELS = set(figures.SETUP_LABELS.values())
+
+
 def test_dynamics_measures_every_checkpoint() -> None:
     setups = ("normal", "adversarial", "large_norm")
     settings: dict[str, Any] = {
@@ -499,10 +502,21 @@ def test_dynamics_measures_every_checkpoint() -> None:
     curves = found.result.curves
     assert list(curves) == list(setups)
     for of_setup in curves.values():
-        assert set(figures.DYNAMICS_PANELS) <= set(of_setup)
+        assert {name for names in figures.DYNAMICS_PANELS.values() for name in names} <= set(
+            of_setup
+        )
         assert all(curve.shape == (3,) for curve in of_setup.values())
     assert curves["normal"]["train_loss"][0] > curves["normal"]["train_loss"][-1]
     assert plot("dynamics", found) == ["dynamics"]
+    drawn = plot_experiment("sabanayagam2023", "dynamics", [found])["dynamics"]
+    assert len(drawn.axes) == 6
+    # A panel of two quantities has a line of either style for each start.
+    lines = {axes.get_title(): axes.lines for axes in drawn.axes}
+    both = [line for line in lines[r"$\lambda_1$; dashed: tr $H$"] if line.get_label() in LABELS]
+    assert [line.get_linestyle() for line in both] == ["-", "--"] * len(setups)
+    for line, name in zip(both, ["lambda_1", "trace"] * len(setups), strict=True):
+        setup = next(key for key in setups if figures.SETUP_LABELS[key] == line.get_label())
+        np.testing.assert_array_equal(line.get_ydata(), curves[setup][name])
 
 
 @pytest.mark.slow

@@ -36,6 +36,7 @@ from torch.utils._pytree import tree_leaves
 
 from gengap.curvature import spectra, stochastic
 from gengap.curvature.convolutions import let_gradients_be_linear
+from gengap.curvature.products import ProductRecord
 from gengap.curvature.spectra import EigenPairs, End, SolverOptions
 from gengap.curvature.stochastic import Estimate, SpectralDensity
 from gengap.datasets import Split
@@ -152,6 +153,7 @@ class CurvatureOperator(LinearOperator):
         count: n, the number of inputs.
         batch_size: inputs per mini-batch.
         retained: whether graphs are kept between products.
+        record: where products are kept on disk and read again; None, as at first, keeps none.
     """
 
     def __init__(
@@ -171,6 +173,7 @@ class CurvatureOperator(LinearOperator):
         _check(network, loss, data, reduction, dtype, batch_size)
         self.kind, self.reduction, self.count = kind, reduction, len(data.labels)
         self._loss = loss
+        self.record: ProductRecord | None = None
         # A copy, so that the operator keeps these weights whatever happens to the network.
         self._network, self._parameters = differentiable_copy(network, parameters, DTYPES[dtype])
         if kind != "hessian":
@@ -257,7 +260,13 @@ class CurvatureOperator(LinearOperator):
         return np.concatenate(parts).T
 
     def _multiplied(self, vectors: np.ndarray, many: bool) -> np.ndarray:
-        """Multiply by a vector (p,), or by the rows of (m, p)."""
+        """Multiply by a vector (p,), or by the rows of (m, p), unless a record has the product."""
+        if self.record is None:
+            return self._computed(vectors, many)
+        typed = np.asarray(vectors, self.dtype)
+        return self.record.product(typed, functools.partial(self._computed, many=many))
+
+    def _computed(self, vectors: np.ndarray, many: bool) -> np.ndarray:
         split = self._split(vectors)
         total = [torch.zeros_like(part) for part in split]
         for place, start in enumerate(self._starts):

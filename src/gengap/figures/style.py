@@ -25,8 +25,11 @@ P = ParamSpec("P")
 SINGLE_COLUMN = 3.5  # inches, the usual width of one column in print
 DOUBLE_COLUMN = 7.2
 PNG_DPI = 144
-PNG_COLOURS = (16, 48)
-"""Halves of the palette, of which a figure gets the smallest that keeps its colours."""
+PNG_COLOURS = (16, 48, 128)
+"""Halves of the palette, of which a figure gets the smallest that keeps its colours.
+
+With 96 colours the maps of a continuous scale show steps, and patches in colours of other panels.
+"""
 PNG_ERROR = 0.75
 """Largest mean distance of a pixel from its own colour, in levels of 256, with a small palette."""
 BASE_SIZE = 8.0  # points
@@ -116,14 +119,19 @@ def new_figure(width: float, height: float) -> Figure:
 def legend_below(
     figure: Figure | SubFigure, handles: Sequence[Artist], title: str | None = None
 ) -> None:
-    """Put a legend under all axes, in as many columns as the figure's width holds."""
+    """Put a legend under all axes, in as many columns as the figure's width holds.
+
+    Notes that are there already become the last lines of its title.
+    """
     letter, mark, margin = 0.062, 0.45, 0.3  # inches at the legend's font size
     longest = max((len(str(handle.get_label())) for handle in handles), default=0)
     fitting = (figure.bbox.width / figure.dpi - margin) / (letter * longest + mark)
     rows = math.ceil(len(handles) / max(1, min(len(handles), int(fitting))))
+    notes = figure.get_supxlabel()
+    figure.supxlabel("")
     figure.legend(
         handles=list(handles),
-        title=title,
+        title="\n".join(filter(None, [title, notes])) or None,
         loc="outside lower center",
         ncols=math.ceil(len(handles) / rows),
         handlelength=1.4,
@@ -132,8 +140,15 @@ def legend_below(
 
 
 def notes_below(figure: Figure, notes: Sequence[str]) -> None:
-    """Explain in words, under all axes, what the marks of a figure mean."""
-    figure.supxlabel("\n".join(notes), fontsize=SMALL_SIZE)
+    """Explain in words, under all axes, what the marks of a figure mean.
+
+    Where the figure has a legend there, the notes are the last lines of the legend's title.
+    """
+    if not figure.legends:
+        figure.supxlabel("\n".join(notes), fontsize=SMALL_SIZE)
+        return
+    title = figure.legends[-1].get_title().get_text()
+    figure.legends[-1].set_title("\n".join(filter(None, [title, *notes])))
 
 
 def save(figure: Figure, path: str | Path) -> None:

@@ -254,7 +254,8 @@ class Lookup:
 
     def minutes_of_run(self, wildcards: Wildcards, attempt: int) -> int:
         """Give the request of minutes of a run of an experiment."""
-        return attempt * resources.minutes_of_run(*self._request(wildcards))
+        first = resources.minutes_of_run(*self._request(wildcards))
+        return resources.minutes_of_attempt(first, attempt)
 
     def _request(self, wildcards: Wildcards) -> tuple[ExperimentPlan, Settings, str]:
         experiment = self.plan.experiment(wildcards.study, wildcards.experiment)

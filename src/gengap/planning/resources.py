@@ -44,6 +44,8 @@ RUN = 3000
 GRAPH_GIB = 4
 KERNEL_GIB = 2
 RUN_MINUTES = 240
+# Many clusters run no longer jobs: up to here a run's request grows when it is repeated.
+WEEK = 7 * 24 * 60
 # From so many neurons on, a draw's diagrams take long enough for threads to pay.
 THREADED_NEURONS = 1000
 THREADS = 4
@@ -335,6 +337,18 @@ def minutes_of_run(experiment: ExperimentPlan, settings: Mapping[str, Any], devi
         cost = kernels.cost_of_kernels(experiment.module, settings, on_gpu=gpus(device) > 0)
         return cost.minutes(experiment.entry["threads"])
     return RUN_MINUTES
+
+
+def minutes_of_attempt(first: int, attempt: int) -> int:
+    """Return minutes to request when a run is repeated: as many times the first ones, to a week.
+
+    A run goes on from its state. So one of more than a week asks for what it asked for at first.
+
+    Args:
+        first: minutes of the first attempt.
+        attempt: from 1.
+    """
+    return max(first, min(attempt * first, WEEK))
 
 
 def minutes(one: int, more: int, networks: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,9 +11,10 @@ from numpy.random import SeedSequence
 
 from gengap.curvature import CurvatureOperator, SpectralDensity, effective_dimension, hessian
 from gengap.curvature.effective_dimension import filter_factors
+from gengap.curvature.products import ProductRecord
 from gengap.datasets import Split
 from gengap.limits import DENSE_LIMIT
-from gengap.networks import Network, parameter_count
+from gengap.networks import Network, parameter_count, weights_of
 from gengap.studies.context import Context
 from gengap.studies.outcomes import Floats
 
@@ -139,6 +141,31 @@ def _computed_pairs(
     least = float(operator.eigsh(1, "bottom", seed=seed).values[0])
     spectrum = Spectrum(pairs.values.astype(float), least, none, none)
     return Eigenpairs(spectrum, pairs.vectors.astype(float), trace)
+
+
+def record_products(context: Context, operator: CurvatureOperator, network: Network) -> None:
+    """Keep an operator's products in the run's unfinished state, and read those that are there.
+
+    So iterations of hours go on where an interrupted run was. Products take as much room on the
+    disk as one copy of the weights each.
+
+    Args:
+        context: with the folder of the state; without one nothing is kept.
+        operator: of the network.
+        network: the network, whose weights the file's name is a digest of.
+    """
+    if context.resume_from is not None:
+        name = f"products_{weights_digest(network)}"
+        operator.record = ProductRecord(context.resume_from / name)
+
+
+def weights_digest(network: Network) -> str:
+    """Return 16 digits that tell networks of other weights apart."""
+    digest = hashlib.sha256()
+    for name, tensor in weights_of(network).items():
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensor.numpy()).data)
+    return digest.hexdigest()[:16]
 
 
 def spectrum_of(

@@ -51,6 +51,10 @@ TOGETHER = ("dataset", "networks", "train_sizes", "label_corruptions")
 """Settings of the law whose values are marks of one figure."""
 
 OVER_SEEDS = "mean and 95% interval over seeds"
+MOST_SHOWN = 7
+"""Most checkpoints whose Betti curves are told apart by their colours."""
+LEAST_FOR_STOPPING = 3
+"""Fewer checkpoints leave a rule nothing to choose."""
 LABELLED_EPOCHS = (0, 1, 3, 10, 30, 100, 300)
 KINDS = {
     "clean": "clean",
@@ -92,12 +96,14 @@ def training_curves(
         runs: finished runs.
         smoothing: standard deviation in grid points of a window over the plotted Betti curves, to
             look at only; None for none.
-        epochs: checkpoints whose Betti curves are shown; None for all.
+        epochs: checkpoints whose Betti curves are shown; None for seven at most, spread from the
+            first to the last.
         counts: whether Betti curves count cavities, instead of cavities per node.
 
     Returns:
-        ``betti_0``, ``betti_1``, ..., ``life_and_midlife`` and ``early_stopping`` for each point of
-        the grid but for its label corruptions, which are columns of one figure.
+        ``betti_0``, ``betti_1``, ..., ``life_and_midlife`` and, with three checkpoints or more,
+        ``early_stopping`` for each point of the grid but for its label corruptions, which are
+        columns of one figure.
 
     Raises:
         GengapError: an epoch is no checkpoint.
@@ -105,14 +111,14 @@ def training_curves(
     look = _CurvesLook(smoothing, epochs, counts)
 
     def of_point(group: Sequence[CurvesRun]) -> dict[str, Figure]:
-        return {
-            **{
-                f"betti_{dim}": _betti_curves(group, dim, look)
-                for dim in range(group[0].result.dimensions)
-            },
-            "life_and_midlife": _life_and_midlife(group),
-            "early_stopping": _early_stopping(group),
+        figures = {
+            f"betti_{dim}": _betti_curves(group, dim, look)
+            for dim in range(group[0].result.dimensions)
         }
+        figures["life_and_midlife"] = _life_and_midlife(group)
+        if len(group[0].result.epochs) >= LEAST_FOR_STOPPING:
+            figures["early_stopping"] = _early_stopping(group)
+        return figures
 
     return _by_point(runs, of_point, "label_corruption")
 
@@ -195,7 +201,10 @@ class _CurvesLook:
     def shown(self, epochs: NDArray[np.integer]) -> list[int]:
         """The places of the checkpoints that are shown."""
         places = {int(epoch): place for place, epoch in enumerate(epochs)}
-        wanted = list(places) if self.epochs is None else list(self.epochs)
+        if self.epochs is None:
+            shown = min(MOST_SHOWN, len(places))
+            return [round(place) for place in np.linspace(0, len(places) - 1, shown)]
+        wanted = list(self.epochs)
         if missing := [epoch for epoch in wanted if epoch not in places]:
             raise GengapError(
                 f"The setting 'epochs' of the figures names {missing[0]}, which is no checkpoint: "
@@ -261,7 +270,8 @@ def _betti_curves(runs: Sequence[CurvesRun], dimension: int, look: _CurvesLook) 
             for curve, colour in zip(np.mean(curves, axis=0), colours, strict=True):
                 shown = curve if look.smoothing is None else smoothed(curve, look.smoothing)
                 axes.plot(grid, shown, color=colour)
-            axes.set_xlim(grid[0], grid[-1])
+            known = grid[np.isfinite(curves).any(axis=(0, 1))]
+            axes.set_xlim(known[0], known[-1])
         column[0].set_xlabel("ε = (1 − |r|) / 2")
         column[1].set_xlabel("density (share of edges)")
         column[1].set_xscale("log")

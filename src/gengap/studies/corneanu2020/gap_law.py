@@ -107,7 +107,10 @@ class Law:
     def equation(self) -> str:
         """Return the law as text, in points of accuracy."""
         a, b, c = (POINTS * value for value in (self.constant, self.life, self.midlife))
-        return f"gap = {a:.1f} {b:+.0f} life {c:+.0f} midlife"
+        signs = ("−" if value < 0 else "+" for value in (b, c))
+        life, midlife = (f"{s} {abs(v):.0f}" for s, v in zip(signs, (b, c), strict=True))
+        constant = f"{a:.1f}".replace("-", "−")
+        return f"gap = {constant} {life} life {midlife} midlife"
 
 
 def networks_table(runs: Sequence[LawRun]) -> pd.DataFrame:

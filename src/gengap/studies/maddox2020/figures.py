@@ -61,30 +61,32 @@ def double_descent(
 
 @styled
 def _descent(sweep: Sweep, alpha: float) -> Figure:
-    figure = new_figure(DOUBLE_COLUMN, 2.6)
+    figure = new_figure(DOUBLE_COLUMN, 2.8)
     panels = figure.subplots(1, 3)
     networks = sweep.networks
     x, test_error = networks.parameters[0], 100 * networks.test_error
-    plot_band(panels[0], x, networks.train_loss, PALETTE[0], label="training", marker="s")
-    plot_band(panels[0], x, networks.test_loss, PALETTE[1], label="test", marker="o")
-    plot_band(panels[0], x, networks.gap, GREY, label="gap", linestyle=":")
-    panels[0].set_ylabel("cross-entropy")
-    panels[0].legend()
+    handles = [
+        plot_band(panels[0], x, networks.train_loss, PALETTE[0], label="training", marker="s"),
+        plot_band(panels[0], x, networks.test_loss, PALETTE[1], label="test", marker="o"),
+        plot_band(panels[0], x, networks.gap, GREY, label="gap", linestyle=":"),
+    ]
+    panels[0].set_ylabel("cross-entropy (nats)")
     plot_band(panels[1], x, test_error, PALETTE[1], marker="o")
     panels[1].set_ylabel("test error (%)")
     dimension = networks.dimension_at(alpha)
     known = min(LEADING, networks.eigenvalues.shape[-1])
-    plot_band(panels[2], x, dimension, PALETTE[2], marker="^", label="all eigenvalues")
-    plot_band(
-        panels[2],
-        x,
-        networks.leading_dimension_at(alpha),
-        PALETTE[3],
-        marker="v",
-        linestyle="--",
-        label=f"the {known} largest",
-    )
-    panels[2].legend()
+    handles += [
+        plot_band(panels[2], x, dimension, PALETTE[2], marker="^", label="N_eff, all eigenvalues"),
+        plot_band(
+            panels[2],
+            x,
+            networks.leading_dimension_at(alpha),
+            PALETTE[3],
+            marker="v",
+            linestyle="--",
+            label=f"N_eff, the {known} largest",
+        ),
+    ]
     panels[2].set_ylabel(f"N_eff, α = {alpha:g}")
     note = _bands(len(test_error))
     if sweep.interpolating.any():
@@ -100,6 +102,7 @@ def _descent(sweep: Sweep, alpha: float) -> Figure:
         axes.set_ylim(
             lowest, 1.1 * values.max()
         )  # intervals of few seeds reach far beyond the values
+    legend_below(figure, handles)
     notes_below(figure, [note])
     return figure
 
@@ -110,7 +113,8 @@ def _spectra(sweep: Sweep, along: str) -> Figure:
     spectra, alphas = figure.subplots(1, 2)
     shown = np.unique(np.linspace(0, len(sweep.widths) - 1, len(PALETTE)).round().astype(int))
     grid = np.logspace(-3, 2, 60)
-    dimensions = sweep.networks.spectrum.dimensions(grid.tolist()).mean(axis=0)
+    dimensions_of_seeds = sweep.networks.spectrum.dimensions(grid.tolist())
+    dimensions = dimensions_of_seeds.mean(axis=0)
     for colour, position in zip(PALETTE, shown, strict=False):
         values = sweep.networks.eigenvalues[:, position]
         positive = np.where(values > 0, values, np.nan)
@@ -122,12 +126,13 @@ def _spectra(sweep: Sweep, along: str) -> Figure:
         )
         alphas.plot(grid, dimensions[position], color=colour)
     spectra.set_yscale("log")
-    spectra.set_xlabel("place")
+    spectra.set_xlabel("place, from the largest")
     spectra.set_ylabel("eigenvalue of the Hessian")
     alphas.set_xscale("log")
     alphas.set_xlabel("α")
     alphas.set_ylabel("N_eff")
-    legend_below(figure, spectra.get_lines())
+    means = f"means over {len(dimensions_of_seeds)} seeds (of eigenvalues: geometric)"
+    legend_below(figure, spectra.get_lines(), means)
     return figure
 
 
@@ -264,12 +269,12 @@ def _contraction(results: Sequence[Contraction]) -> Figure:
     plot_band(falling, x, covariance, PALETTE[0], marker="o")
     plot_band(rising, x, hessian, PALETTE[1], marker="s")
     falling.set_xlabel("number of data")
-    falling.set_ylabel("N_eff of the posterior covariance (●)", color=PALETTE[0])
-    rising.set_ylabel("N_eff of the Hessian (■)", color=PALETTE[1])
+    falling.set_ylabel("N_eff of the\nposterior covariance (●)", color=PALETTE[0])
+    rising.set_ylabel("N_eff of the\nHessian (■)", color=PALETTE[1])
     function = np.stack([result.function for result in results])
     plot_band(outputs, x, function, PALETTE[2], marker="^")
     outputs.set_xlabel("number of data")
-    outputs.set_ylabel("N_eff of the outputs' covariance")
+    outputs.set_ylabel("N_eff of the\noutputs' covariance")
     for axes in (falling, rising, outputs):
         axes.set_ylim(bottom=0)
     rising.spines["right"].set_visible(True)

@@ -22,7 +22,7 @@ from gengap.networks import parameter_count
 from gengap.studies.context import Context
 from gengap.studies.outcomes import Floats
 from gengap.studies.solving import Solution
-from gengap.studies.spectra import Spectrum, spectrum_of
+from gengap.studies.spectra import Spectrum, record_products, spectrum_of, weights_digest
 
 HEADLINE_ALPHA = 1.0
 """The alpha of N_eff where figures and claims show only one."""
@@ -132,11 +132,29 @@ def measure(
 ) -> Measurements:
     """Measure one network with its final weights, and so many of its largest eigenvalues.
 
+    An interrupted run reads the products with the Hessian that it has computed, and the networks
+    that it has measured.
+
     Returns:
         The measurements, without leading axes.
     """
-    network = solution.network
     operator = hessian_of(solution, of)
+    record_products(context, operator, solution.network)
+
+    def computed() -> dict[str, Floats]:
+        return _measured(context, solution, operator, eigenvalues)
+
+    quantities = context.kept(f"measured_{weights_digest(solution.network)}", computed)
+    if operator.record is not None:
+        operator.record.path.unlink(missing_ok=True)
+    return Measurements(**quantities)
+
+
+def _measured(
+    context: Context, solution: Solution, operator: CurvatureOperator, eigenvalues: int
+) -> dict[str, Floats]:
+    """The fields of the measurements."""
+    network = solution.network
     spectrum, density = spectrum_of(context, operator, eigenvalues)
     negatives, negative_mass = (estimate.value for estimate in density.negatives())
     train_loss, train_accuracy = solution.on_train()
@@ -163,7 +181,7 @@ def measure(
         "nodes": spectrum.nodes,
         "weights": spectrum.weights,
     }
-    return Measurements(**{name: np.array(values, float) for name, values in quantities.items()})
+    return {name: np.array(values, float) for name, values in quantities.items()}
 
 
 def _path_norm(subject: Subject) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator
 from numpy.typing import NDArray
 
 from gengap.curvature.margin import REACHED
@@ -92,21 +94,20 @@ SIMPLICITY_PANELS: dict[str, Callable[[of_simplicity.SimplicitySolution], float]
     "distance of\n$x^{min}$, $x^{max}$": lambda solution: solution.margins.extremes,
     ESTIMATE: lambda solution: solution.margins.estimate,
 }
-DYNAMICS_PANELS = {
-    "train_loss": "training loss",
-    "lambda_1": r"$\lambda_1$",
-    "trace": r"tr $H$",
-    "outliers": "outliers",
-    "g_theta_count": r"$G_\theta$ (count)",
-    "nc1": "NC1",
-    "nc2_angles": "NC2 (angles)",
-    "nc2_norms": "NC2 (norms)",
-    "nc3": "NC3",
-    "nc4": "NC4",
+DYNAMICS_PANELS: dict[str, tuple[str, ...]] = {
+    "training cross-entropy (nats)": ("train_loss",),
+    r"$\lambda_1$; dashed: tr $H$": ("lambda_1", "trace"),
+    "outliers (eigenvalues)": ("outliers",),
+    r"$G_\theta$ (eigenvectors)": ("g_theta_count",),
+    "NC1: variance within over\nbetween classes (ratio)": ("nc1",),
+    "distance from the simplex: angles\n(NC2); dashed: weights (NC3)": ("nc2_angles", "nc3"),
 }
-LOGARITHMIC = (r"tr $H$", r"$\lambda_1$", "training loss", "NC1")
+"""The quantities of each panel's two line styles, by its title; NC2 and NC3 have no unit."""
+LOGARITHMIC = (r"tr $H$", r"$\lambda_1$")
+LOGARITHMIC_CURVES = ("train_loss", "lambda_1", "trace", "nc1")
 
 ROW_HEIGHT = 1.15
+FEW_DECADES = 100
 
 
 def intro(runs: Sequence[IntroRun]) -> dict[str, Figure]:
@@ -542,15 +543,15 @@ def _outliers(runs: Sequence[of_complexity.ComplexityRun]) -> Figure:
                     alpha=0.8,
                 )
         axes.set(xlabel="length of the boundary\n(sides of the plane)", ylabel=title)
-    keys = [("s", SETUP_COLOURS[setup], SETUP_LABELS[setup]) for setup in of_complexity.COMPARED]
-    keys += [(MARKERS[k], GREY, name.replace("_", " ")) for k, name in enumerate(datasets)]
-    legend_below(
-        figure,
-        [
-            Line2D([], [], marker=marker, color=colour, label=label, markersize=4, linestyle="")
-            for marker, colour, label in keys
-        ],
-    )
+    handles = [
+        Line2D([], [], color=SETUP_COLOURS[setup], label=SETUP_LABELS[setup])
+        for setup in of_complexity.COMPARED
+    ]
+    handles += [
+        Line2D([], [], marker=marker, color=GREY, label=name.replace("_", " "), ms=4, linestyle="")
+        for marker, name in zip(MARKERS, datasets, strict=False)
+    ]
+    legend_below(figure, handles)
     return figure
 
 
@@ -666,30 +667,47 @@ def _class_names(run: ImagesRun, labels: Integers) -> dict[int, str]:
 
 @styled
 def _dynamics(runs: Sequence[DynamicsRun]) -> Figure:
-    """A panel per quantity; epochs on a logarithmic axis that starts with 0."""
-    figure = new_figure(DOUBLE_COLUMN, 3.4)
-    panels = figure.subplots(2, 5, sharex=True)
+    """Six panels of one or two quantities; epochs on a logarithmic axis that starts with 0."""
+    figure = new_figure(DOUBLE_COLUMN, 3.9)
+    panels = figure.subplots(2, 3, sharex=True)
     epochs = runs[0].result.checkpoints
     handles: list[Line2D] = []
-    for axes, (name, title) in zip(panels.ravel(), DYNAMICS_PANELS.items(), strict=True):
+    for axes, (title, names) in zip(panels.ravel(), DYNAMICS_PANELS.items(), strict=True):
         curves = {
-            setup: np.array([run.result.curves[setup][name] for run in runs])
-            for setup in runs[0].result.curves
+            (setup, name): np.array([run.result.curves[setup][name] for run in runs])
+            for setup, name in itertools.product(runs[0].result.curves, names)
         }
-        if title in LOGARITHMIC and all(np.all(of_seeds > 0) for of_seeds in curves.values()):
+        if set(names) <= set(LOGARITHMIC_CURVES) and all((of > 0).all() for of in curves.values()):
             axes.set_yscale("log")
-        handles = [
-            _plot_curves(axes, epochs, setup, of_seeds) for setup, of_seeds in curves.items()
+        lines = [
+            _plot_curves(axes, epochs, setup, of_seeds, "-" if name == names[0] else "--")
+            for (setup, name), of_seeds in curves.items()
         ]
+        handles = lines[:: len(names)]
+        _label_few_decades(axes)
         axes.set_title(title)
         axes.set_xscale("symlog", linthresh=1)
     for axes in panels[-1]:
         axes.set_xlabel("epoch")
-    legend_below(figure, handles)
+    legend_below(figure, handles, "mean and 95% interval over seeds; faint: single seeds")
     return figure
 
 
-def _plot_curves(axes: Axes, epochs: NDArray[np.integer], setup: str, curves: Floats) -> Line2D:
+def _label_few_decades(axes: Axes) -> None:
+    """Label 1, 2 and 5 of each decade, where a logarithmic axis has two decades at most."""
+    low, high = axes.get_ylim()
+    if axes.get_yscale() != "log" or high > FEW_DECADES * low:
+        return
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_major_formatter(plain)
+    axes.yaxis.set_minor_formatter(plain)
+
+
+def _plot_curves(
+    axes: Axes, epochs: NDArray[np.integer], setup: str, curves: Floats, linestyle: str
+) -> Line2D:
     """Every seed's curve, and the mean with its interval."""
-    plot_seeds(axes, epochs, curves, SETUP_COLOURS[setup])
-    return plot_band(axes, epochs, curves, SETUP_COLOURS[setup], label=SETUP_LABELS[setup])
+    colour = SETUP_COLOURS[setup]
+    plot_seeds(axes, epochs, curves, colour)
+    return plot_band(axes, epochs, curves, colour, label=SETUP_LABELS[setup], linestyle=linestyle)

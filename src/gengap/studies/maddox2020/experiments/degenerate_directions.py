@@ -25,6 +25,7 @@ from gengap.studies.context import Context, load_dataset
 from gengap.studies.outcomes import ExperimentResult, Floats, Floats32, Integers, Run
 from gengap.studies.planes import loss_surface, plane_around
 from gengap.studies.solving import Solution, solve
+from gengap.studies.spectra import record_products
 
 PLANE_MARGIN = 0.1
 
@@ -245,6 +246,7 @@ def subspaces_of(context: Context, solution: Solution, leading: int) -> Subspace
         values, vectors = np.linalg.eigh(operator.dense())
         flat = np.argsort(np.abs(values))[:count]
         return Subspaces(vectors[:, ::-1][:, :count], vectors[:, flat])
+    record_products(context, operator, solution.network)
     pairs = operator.eigsh(count, seed=np.random.SeedSequence(context.seed_for("eigenvectors")))
     return Subspaces(pairs.vectors.astype(np.float64), None)
 
