@@ -22,6 +22,13 @@ from tests.workflow.runs import REDUCED, Run
 ROOT = Path(__file__).parents[1]
 MARKERS = {"browser": "slow", "shared": "real_data", "snakemake": "workflow"}
 """The marker that a test gets because it uses a fixture."""
+LONGEST = (
+    "slurm/test_slurm.py", "workflow/test_ballester2023.py", "workflow/test_foreign_networks.py",
+    # A worker whose module has no more than two tests left, as that of SLURM, reserves another.
+    "workflow/test_across_tasks.py", "workflow/test_reruns.py", "workflow/test_bad_input.py",
+    "workflow/test_experiments.py", "workflow/test_draws.py", "workflow/test_checkpoints.py",
+)  # fmt: skip
+"""Modules to start with: that of SLURM, which mostly waits, and those that compute most."""
 CHROMIUM = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -31,7 +38,7 @@ CHROMIUM = (
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of a fixture, and put modules that run Snakemake first.
+    """Mark the tests of a fixture, and put the modules that take longest first.
 
     Workers take one module after the other, so that a long one at the end would keep one worker
     busy alone.
@@ -41,7 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(marker)
     running = {item.path for item in items if item.get_closest_marker("workflow")}
-    items.sort(key=lambda item: item.path not in running)
+    longest = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (longest.get(item.path, len(longest)), item.path not in running))
 
 
 @pytest.fixture(scope="session")

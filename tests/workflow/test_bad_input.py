@@ -227,26 +227,3 @@ def test_without_the_packages_of_pgdl_nothing_is_trained_in_vain(
     data = "results/ballester2023/zoo_dense/dataset/train.safetensors"
     assert snakemake(tmp_path, data, config=None).returncode == 0
     assert (tmp_path / data).exists()
-
-
-def test_a_measure_of_ones_own_is_named_in_the_config(
-    finished: Path, snakemake: Run, tmp_path: Path
-) -> None:
-    shutil.copytree(finished, tmp_path / "run")
-    (tmp_path / "run" / "mine.py").write_text(
-        "from gengap.measures import measure\n\n\n"
-        "@measure()\n"
-        "def largest_weight(subject):\n"
-        "    return max(float(p.detach().abs().max()) for p in subject.network.parameters())\n"
-    )
-    config = with_change(
-        tmp_path / "run", lambda c: c.update(families=["topology", "baseline", "mine.py"])
-    )
-    result = snakemake(
-        tmp_path / "run", "results/reduced/evaluation/leaderboard.csv", config=config
-    )
-    assert result.returncode == 0, result.stderr
-    path = tmp_path / "run" / "results" / "reduced" / "evaluation" / "leaderboard.csv"
-    board = pd.read_csv(path).set_index("measure")
-    assert board.loc["largest_weight", "family"] == "mine"
-    assert np.isfinite(board["kendall"].astype(float)["largest_weight"])

@@ -30,6 +30,7 @@ def written(folder: Path) -> Path:
     config["tasks"][0]["zoo"]["dataset"] = {
         "from": "mine.npz", "inputs": "x", "labels": "y", "train_size": 80, "test_size": 0.3
     }  # fmt: skip
+    config["tasks"][0]["networks_per_job"] = 8
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config | {"families": ["baseline"]}, sort_keys=False))
     return path

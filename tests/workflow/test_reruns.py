@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from tests.workflow.runs import REDUCED, Run, results_of
@@ -110,6 +112,7 @@ def test_a_grid_that_grows_trains_only_what_is_new(
     # and a number that is written in another way is the same number.
     zoo["replicates"] = 3
     zoo["grid"]["label_corruption"] = [0, 0.1, 0.3]
+    config["tasks"][0]["networks_per_job"] = 9
     path = tmp_path / "grown.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
     result = snakemake(tmp_path / "run", "results/reduced/task.json", config=path)
@@ -159,29 +162,33 @@ def test_an_edit_of_the_library_reruns_what_it_reaches(
 
 
 def test_a_further_family_and_an_edited_one_recompute_no_other(
-    root: Path, finished: Path, snakemake: Run, tmp_path: Path
+    finished: Path, snakemake: Run, tmp_path: Path
 ) -> None:
     shutil.copytree(finished, tmp_path / "run")
     own = tmp_path / "own.py"
     own.write_text(
-        "from gengap.measures import measure\n\n\n@measure()\ndef constant(subject):\n"
-        "    return 1.0\n"
+        "from gengap.measures import measure\n\n\n"
+        "@measure()\ndef constant(subject):\n    return 1.0\n\n\n"
+        "@measure()\ndef largest_weight(subject):\n"
+        "    return max(float(p.detach().abs().max()) for p in subject.network.parameters())\n"
     )
     config = yaml.safe_load(REDUCED.read_text())
-    config["families"] = [*config["families"], str(own)]
+    config["families"] = [*config["families"], own.name]
     path = tmp_path / "more.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
-    log = tmp_path / "run" / "results" / "reduced" / "logs" / "measure" / "0.log"
-    for value in (1.0, 2.0):
+    results = tmp_path / "run" / "results" / "reduced"
+    for value, wanted in ((1.0, "measures.csv"), (2.0, "evaluation/leaderboard.csv")):
         own.write_text(own.read_text().replace("1.0", str(value)))
-        result = snakemake(tmp_path / "run", "results/reduced/measures.csv", config=path)
+        result = snakemake(tmp_path / "run", f"results/reduced/{wanted}", config=path)
         assert result.returncode == 0, result.stderr
-        lines = log.read_text().splitlines()
+        lines = (results / "logs" / "measure" / "0.log").read_text().splitlines()
         computed = [line.split()[-1] for line in lines if "gengap INFO: family" in line]
         assert computed == ["own"]
         assert sum("family baseline is kept" in line for line in lines) == 1
-    table = (tmp_path / "run" / "results" / "reduced" / "measures.csv").read_text()
-    assert table.count("own,constant,0,2.0") == 8
+    assert (results / "measures.csv").read_text().count("own,constant,0,2.0") == 8
+    board = pd.read_csv(results / "evaluation" / "leaderboard.csv").set_index("measure")
+    assert board.loc["largest_weight", "family"] == "own"
+    assert np.isfinite(board["kendall"].astype(float)["largest_weight"])
 
 
 def test_a_killed_run_is_finished_by_the_next_to_the_same_bytes(
