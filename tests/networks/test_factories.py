@@ -203,7 +203,7 @@ def test_keywords_of_a_factory_are_known(folder: Path) -> None:
         (spec("loose", depth=2), r"mynets\.py: loose fails \(TypeError: .*'depth'"),
         ({"factory": "mynets.py"}, "give a Python file and a function in it"),
         ({"factory": 3}, "give a Python file and a function in it"),
-        ({"factory": "absent.py:Own"}, r"absent\.py does not exist: correct factory"),
+        ({"factory": "absent.py:Own"}, r"absent\.py does not exist: correct its path"),
         ({**spec("Own"), "keywords": [1]}, r"keywords is \[1\]"),
         ({**spec("Own"), "width": 3}, "Unknown key 'width' in a network's spec with factory"),
         ({**spec("Own"), "outputs": 4}, "gives 3 outputs, not the 4 that are stated"),

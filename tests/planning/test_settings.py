@@ -60,7 +60,8 @@ def test_keys_are_sorted_except_where_their_order_has_a_meaning(schema: Path) ->
     [
         ({"count": 0}, "It is not valid at '$.count': 0 is less than the minimum of 1; every key"),
         ({"inner": {"names": 1}}, "at '$.inner.names': 1 is not of type 'array'"),
-        ({"coutn": 1}, "'coutn' was unexpected"),
+        ({"coutn": 1}, "'coutn' was unexpected) (do you mean 'count'?); every key"),
+        ({"else": 1}, "'else' was unexpected); every key"),
     ],
 )
 def test_a_fault_is_named_by_its_place(settings: Config, sentence: str, schema: Path) -> None:

@@ -142,7 +142,7 @@ def test_nothing_that_varies(task: Path) -> None:
 
 def test_files_that_are_no_reference(reference: Reference, tmp_path: Path) -> None:
     path = tmp_path / "r.safetensors"
-    with pytest.raises(GengapError, match="does not exist: make it again by 'gengap reference'"):
+    with pytest.raises(GengapError, match="does not exist: correct the path, or write it"):
         Reference.load(path)
     path.write_bytes(b"text")
     with pytest.raises(GengapError, match="is no reference"):

@@ -100,7 +100,7 @@ def test_a_hyper_parameter_outside_the_grid_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, r"task\.json cannot be read .*run the workflow"),
+        (None, r"is no folder of a task, for it has no task\.json: name one, such as"),
         ("{", r"task\.json is not valid JSON"),
         ("[]", r"task\.json is not a JSON object"),
     ],

@@ -92,7 +92,8 @@ def _predicted(named: NamedNetwork, data: Split, options: Namespace) -> tuple[Pr
 def sentence(prediction: Prediction, gap_of: str) -> str:
     """Say what is predicted: a gap of accuracies, losses or errors."""
     if prediction.gap is None:
-        return "declined: no gap is predicted"
+        remedy = "" if prediction.distance_p is None else " (--force predicts it all the same)"
+        return f"declined: no gap is predicted{remedy}"
     warning = "" if prediction.verdict == PREDICTED else " (forced, in spite of what follows)"
     test = prediction.test_accuracy
     implied = "" if test is None else f"; predicted test accuracy: {test:.3f}"

@@ -412,6 +412,6 @@ def _refusal(network: AdoptedNetwork, inputs: Tensor, error: Exception) -> Genga
     layout = f", {network.layout.replace('_', ' ')}" if network.layout else ""
     return GengapError(
         f"{network.kind} cannot run inputs of shape {list(inputs.shape[1:])}{layout} "
-        f"({type(error).__name__}: {cause}): give an example as its data are, channels last, and "
-        "the layout that the network takes."
+        f"({type(error).__name__}: {cause}): give data of the size that it was trained on, "
+        "with the order of their axes as they are, and the layout that the network takes."
     )

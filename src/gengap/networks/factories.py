@@ -118,7 +118,7 @@ def factory_file(factory: Any, folder: str | Path) -> tuple[Path, str]:
         )
     path = Path(folder, file).expanduser().absolute()
     if not path.is_file():
-        raise GengapError(f"{path} does not exist: correct factory, which is {factory!r}.")
+        raise GengapError(f"{path} does not exist: correct its path in {factory!r}.")
     return path, name
 
 

@@ -62,19 +62,22 @@ def set_weights(network: nn.Module, tensors: Mapping[str, Tensor], *, source: st
     ]
     if missing:
         raise GengapError(
-            f"{source} has no tensor {listed(missing)}: it belongs to another network's spec."
+            f"{source} has no tensor {listed(missing)}: it belongs to another network's spec, so "
+            "name this network's weights, or the keywords that it was built with."
         )
     unknown = [name for name in tensors if name not in expected]
     if unknown:
         raise GengapError(
             f"{source} has a tensor {listed(unknown)} that the network does not: "
-            "it belongs to another network's spec."
+            "it belongs to another network's spec, so name this network's weights, or the keywords "
+            "that it was built with."
         )
     for name, tensor in tensors.items():
         if tensor.shape != expected[name].shape:
             raise GengapError(
                 f"The tensor {name} in {source} has the shape {list(tensor.shape)} instead of "
-                f"{list(expected[name].shape)}: it belongs to another network's spec."
+                f"{list(expected[name].shape)}: it belongs to another network's spec, so name this "
+                "network's weights, or the keywords that it was built with."
             )
         if tensor.is_floating_point() != expected[name].is_floating_point():
             raise GengapError(

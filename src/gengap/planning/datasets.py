@@ -177,7 +177,8 @@ def _check_keys(dataset: Mapping[str, Any], known: tuple[str, ...], sentence: st
     unknown = next((key for key in dataset if key not in known), None)
     if unknown is not None:
         raise GengapError(
-            f"{sentence}, which has no key '{unknown}' (it has {', '.join(known)}): leave it out."
+            f"{sentence}, which has no key '{unknown}' (it has {', '.join(known)}): correct it, or "
+            "leave it out."
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -64,10 +65,20 @@ def validated(settings: Mapping[str, Any], origin: str, schema: Path, part: str 
     fault = next(iter(_validator(schema, part).iter_errors(filled)), None)
     if fault is not None:
         raise GengapError(
-            f"{origin} is not valid at '{fault.json_path}': {fault.message}; "
+            f"{origin} is not valid at '{fault.json_path}': {fault.message}{_meant(fault)}; "
             f"every key is described in {schema}."
         )
     return {key: _in_order(key, value) for key, value in sorted(filled.items())}
+
+
+def _meant(fault: ValidationError) -> str:
+    """Return a question that names the key that an unknown one resembles, or nothing."""
+    if fault.validator != "additionalProperties":
+        return ""
+    known = list(fault.schema["properties"])
+    unknown = (key for key in fault.instance if key not in known)
+    meant = [similar for key in unknown for similar in get_close_matches(str(key), known, n=1)]
+    return f" (do you mean '{meant[0]}'?)" if meant else ""
 
 
 def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> Settings:

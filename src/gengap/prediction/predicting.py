@@ -322,8 +322,8 @@ def judged_group(
         p = float(distances[place])
         if p < FAR:
             doubts.append(
-                f"It is too far from the reference's networks in their measures (p = {p:.2g}): "
-                "train networks of its kind for a reference."
+                f"It is too far from the reference's networks in their measures (p = {p:.2g}, "
+                f"below {FAR:g}): train a reference of networks of its kind."
             )
         known, new_level = familiar(reference, newcomer.hyper_parameters)
         if new_level:

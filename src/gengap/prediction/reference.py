@@ -302,7 +302,9 @@ class Reference(Measured):
                 content = json.loads((file.metadata() or {})["reference"])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except FileNotFoundError as error:
-            raise GengapError(f"{path} does not exist: {MAKE_AGAIN}.") from error
+            raise GengapError(
+                f"{path} does not exist: correct the path, or write it by 'gengap reference' first."
+            ) from error
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise GengapError(f"{path} is no reference: {MAKE_AGAIN}.") from error
         if content.get("format") != FORMAT:

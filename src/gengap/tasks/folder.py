@@ -407,6 +407,11 @@ def load(folder: str | Path) -> Task:
         GengapError: ``task.json`` is missing or broken.
     """
     folder = Path(folder)
+    if not (folder / TASK_FILE).is_file():
+        raise GengapError(
+            f"{folder} is no folder of a task, for it has no {TASK_FILE}: name one, such as "
+            "results/digits, or run the workflow first."
+        )
     content = read_json(folder / TASK_FILE, MAKE_AGAIN)
     gap_of = content.get("gap_of", ACCURACY)
     networks = {
