@@ -496,7 +496,10 @@ def test_logits_are_made_of_any_result() -> None:
         (nn.Sequential(nn.Linear(6, 4), nn.Unflatten(1, (2, 2))), r"shape \[3, 2, 2\]"),
         (nn.Sequential(nn.Flatten()), "no parameters of a floating type"),
         (nn.BatchNorm1d(6, affine=False), "no parameters of a floating type"),
-        (nn.Linear(5, 2), r"cannot run inputs of shape \[6\] \(RuntimeError: .*give data of the size"),
+        (
+            nn.Linear(5, 2),
+            r"cannot run inputs of shape \[6\] \(RuntimeError: .*give data of the size",
+        ),
         (nn.LayerNorm(6), "no layer whose outputs depend on its inputs"),
         (object(), "object is no torch.nn.Module"),
     ],
