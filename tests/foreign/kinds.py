@@ -24,8 +24,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from torch import Tensor, nn
 
 HERE = Path(__file__).parent
-TRAIN = 40
-TEXT_LENGTH = 12
+TRAIN = 64
+TEXT_LENGTH = 24
 LEARNING_RATES = (0.003, 0.01)
 SEEDS = (0, 1)
 
@@ -109,7 +109,7 @@ class Kind:
 
 
 KINDS = {
-    "resnet": Kind("SmallResNet", images, "NCHW", epochs=25, widths=(8, 12)),
+    "resnet": Kind("SmallResNet", images, "NCHW", epochs=25, widths=(8, 16)),
     "layer_norm": Kind("LayerNormMLP", vectors, widths=(32, 64)),
     "vit": Kind("SmallViT", images, "NCHW", epochs=40, widths=(8, 16)),
     "series": Kind("SeriesCNN", series, "NCL", epochs=40),
