@@ -8,7 +8,7 @@ import pytest
 from tests.planning.conftest import Config
 
 from gengap.errors import GengapError
-from gengap.planning.settings import keys_of, merged, read_yaml, typed, validated
+from gengap.planning.settings import keys_of, merged, read_yaml, taken_over, typed, validated
 
 SCHEMA = """
 $schema: "https://json-schema.org/draft/2020-12/schema"
@@ -53,6 +53,14 @@ def test_keys_are_sorted_except_where_their_order_has_a_meaning(schema: Path) ->
     assert list(settings) == ["count", "grid", "inner"]
     assert list(settings["grid"]) == ["z", "a"]
     assert list(settings["inner"]) == ["b", "names", "z"]
+
+
+def test_the_command_line_of_another_workflow_is_not_taken_over() -> None:
+    config = {"seed": 7, "studies": {"a": {"only": "x", "seed": 1}}, "families": ["norms"]}
+    given = {"seed": 7, "studies": {"a": {"only": "x"}}, "families": ["norms"]}
+    assert taken_over(given, config) == given
+    of_another = {"seed": 5, "other": 4, "studies": {"a": {"only": "y"}}, "families": ["margins"]}
+    assert taken_over(of_another, config) == {}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from gengap.names import NETWORK_RECEIPT
 
 pytestmark = [pytest.mark.slow, pytest.mark.workflow]
 
+ALL = "gengap_all"
 OUTER = """
 configfile: "{config}"
 
@@ -52,12 +53,26 @@ def test_the_workflow_is_a_module_of_another(root: Path, finished: Path, tmp_pat
     assert (other.parent / "unused" / "of_another_grid").is_dir()
 
 
+def test_the_command_line_of_the_outer_workflow_is_not_its_own(root: Path, tmp_path: Path) -> None:
+    outer, config = tmp_path / "workflow.smk", tmp_path / "outer.yaml"
+    config.write_text("gengap:\n  seed: 7\nseed: 3\n")
+    text = OUTER.format(config=config, snakefile=root / "Snakefile")
+    outer.write_text(text.replace("config: config", 'config: config["gengap"]'))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(outer), "--dry-run"]
+    result = subprocess.run(
+        [*command, "--directory", str(tmp_path), "--config", "seed=text", "other=4", "--", ALL],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+
+
 def test_as_a_module_it_plans_what_it_plans_by_itself(root: Path, tmp_path: Path) -> None:
     outer = tmp_path / "workflow.smk"
     outer.write_text(OUTER.format(config=REDUCED, snakefile=root / "Snakefile"))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(outer), "--dry-run"]
     result = subprocess.run(
-        [*command, "--directory", str(tmp_path), "gengap_all"], capture_output=True, text=True
+        [*command, "--directory", str(tmp_path), ALL], capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
     assert "gengap_figures_topology" in result.stdout

@@ -78,6 +78,17 @@ def test_other_permutations_touch_the_evaluation_alone(
     assert "figures_zoo" not in drawn
 
 
+def test_settings_that_exchange_their_values_make_their_jobs_again(
+    finished: Path, snakemake: Run, tmp_path: Path
+) -> None:
+    settings = yaml.safe_load(REDUCED.read_text())["activations"]
+    exchanged = {**settings, "inputs": settings["neurons"], "neurons": settings["inputs"]}
+    config = changed(tmp_path, activations=exchanged)
+    jobs = planned(snakemake(finished, "-n", config=config).stdout)
+    assert jobs["activations"] == jobs["diagrams"] == jobs["summaries"] == 2
+    assert "train" not in jobs
+
+
 def test_a_grid_that_grows_keeps_the_networks_that_it_had(
     finished: Path, snakemake: Run, tmp_path: Path
 ) -> None:

@@ -27,14 +27,16 @@ rule adopt_networks:
         runtime=look.minutes(60, 20),
         gpu=look.gpus,
     params:
-        networks=look.networks,
-        entries=look.entries,
-        losses=look.losses,
-        gap=look.task(lambda task: task.gap),
-        factory=look.task(lambda task: task.checkpoints.code),
-        device=look.device,
-        failures=look.setting("failures"),
-        code=look.code("adopt_networks"),
+        **named(
+            networks=look.networks,
+            entries=look.entries,
+            losses=look.losses,
+            gap=look.task(lambda task: task.gap),
+            factory=look.task(lambda task: task.checkpoints.code),
+            device=look.device,
+            failures=look.setting("failures"),
+            code=look.code("adopt_networks"),
+        ),
     message:
         "{wildcards.task}: adopting shard {wildcards.shard}"
     script:
@@ -64,9 +66,11 @@ rule adopt_task:
         mem_mb=look.memory(1000),
         runtime=look.minutes(10),
     params:
-        grid=look.task(lambda task: task.grid),
-        gap=look.task(lambda task: task.gap),
-        code=look.code("adopt_task"),
+        **named(
+            grid=look.task(lambda task: task.grid),
+            gap=look.task(lambda task: task.gap),
+            code=look.code("adopt_task"),
+        ),
     message:
         "{wildcards.task}: gathering the task"
     script:

@@ -18,15 +18,15 @@ from gengap.planned_figures import FIGURES, figures_by_need
 from gengap.planning import paths, resources, starting, targets
 from gengap.planning.datasets import data_version
 from gengap.planning.estimates import size_of_reference
-from gengap.planning.lookup import Lookup
+from gengap.planning.lookup import Lookup, named
 from gengap.planning.plan import Plan
 from gengap.planning.progress import show_progress
-from gengap.planning.settings import merged, typed
+from gengap.planning.settings import merged, taken_over, typed
 from gengap.planning.summary import summary
 
 # The command line's config files are laid over those that a Snakefile names.
 LAID_OVER = set(workflow.overwrite_configfiles)
-GIVEN = workflow.config_settings.config or {}
+GIVEN = taken_over(workflow.config_settings.config or {}, config)
 CONFIG_FILES = sorted(workflow.configfiles, key=lambda file: file in LAID_OVER)
 
 try:

@@ -21,10 +21,12 @@ rule eigenvalues:
         runtime=look.minutes(60),
         gpu=look.gpus,
     params:
-        loss=look.loss,
-        device=look.device,
-        seed=look.setting("seed"),
-        code=look.code("eigenvalues"),
+        **named(
+            loss=look.loss,
+            device=look.device,
+            seed=look.setting("seed"),
+            code=look.code("eigenvalues"),
+        ),
     message:
         "{wildcards.task}: eigenvalues of the Hessian of network {wildcards.network}"
     script:

@@ -26,11 +26,13 @@ rule evaluate:
         mem_mb=look.memory(2000),
         runtime=look.minutes(60),
     params:
-        **look.section("evaluation"),
-        correlate_within=look.own("correlate_within"),
-        rank_within=look.own("rank_within"),
-        seed=look.setting("seed"),
-        code=look.code("evaluate"),
+        **named(
+            **look.section("evaluation"),
+            correlate_within=look.own("correlate_within"),
+            rank_within=look.own("rank_within"),
+            seed=look.setting("seed"),
+            code=look.code("evaluate"),
+        ),
     message:
         "{wildcards.task}: evaluating the measures"
     script:
@@ -55,10 +57,12 @@ rule across_tasks:
         mem_mb=look.memory(2000),
         runtime=look.minutes(30),
     params:
-        bootstrap_resamples=plan.config["evaluation"]["bootstrap_resamples"],
-        unfit=plan.config["evaluation"]["unfit"],
-        seed=plan.config["seed"],
-        code=look.code("across_tasks"),
+        **named(
+            bootstrap_resamples=plan.config["evaluation"]["bootstrap_resamples"],
+            unfit=plan.config["evaluation"]["unfit"],
+            seed=plan.config["seed"],
+            code=look.code("across_tasks"),
+        ),
     message:
         "what carries over from task to task"
     script:

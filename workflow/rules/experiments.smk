@@ -21,8 +21,10 @@ rule official_data:
         mem_mb=look.memory(2000),
         runtime=look.minutes(720),
     params:
-        data_dir=plan.config["data_dir"],
-        code=look.code("official_data"),
+        **named(
+            data_dir=plan.config["data_dir"],
+            code=look.code("official_data"),
+        ),
     message:
         "{wildcards.study}: the files of {wildcards.dataset}"
     script:
@@ -50,14 +52,18 @@ rule experiment:
         runtime=look.minutes_of_run,
         gpu=look.gpus,
     params:
-        module=look.experiment(lambda plan: plan.module),
-        settings=look.settings_of_run,
-        save=look.experiment(lambda plan: plan.entry["save"]),
-        seed=look.study(lambda plan, study: plan.settings(study)["seed"]),
-        place=look.place_of_run,
-        data_dir=plan.config["data_dir"],
-        device=look.device,
-        code=look.code("experiment", look.experiment(lambda plan: plan.module_path)),
+        **named(
+            module=look.experiment(lambda plan: plan.module),
+            settings=look.settings_of_run,
+            save=look.experiment(lambda plan: plan.entry["save"]),
+            seed=look.study(lambda plan, study: plan.settings(study)["seed"]),
+            place=look.place_of_run,
+            data_dir=plan.config["data_dir"],
+            device=look.device,
+            code=look.code(
+                "experiment", look.experiment(lambda plan: plan.module_path)
+            ),
+        ),
     message:
         "{wildcards.study}: {wildcards.experiment}, run {wildcards.run}"
     script:
@@ -91,14 +97,16 @@ rule experiment_figures:
         mem_mb=look.memory(2000),
         runtime=look.minutes(30),
     params:
-        module=look.experiment(lambda plan: plan.module),
-        settings=look.experiment(lambda plan: plan.runs),
-        plotting=look.experiment(lambda plan: plan.entry["plotting"]),
-        format=plan.config["figures"]["format"],
-        code=look.code(
-            "experiment_figures",
-            lambda wildcards: f"gengap.studies.{wildcards.study}.figures",
-            look.experiment(lambda plan: plan.module_path),
+        **named(
+            module=look.experiment(lambda plan: plan.module),
+            settings=look.experiment(lambda plan: plan.runs),
+            plotting=look.experiment(lambda plan: plan.entry["plotting"]),
+            format=plan.config["figures"]["format"],
+            code=look.code(
+                "experiment_figures",
+                lambda wildcards: f"gengap.studies.{wildcards.study}.figures",
+                look.experiment(lambda plan: plan.module_path),
+            ),
         ),
     message:
         "{wildcards.study}: figures of {wildcards.experiment}"
@@ -134,12 +142,14 @@ rule claims:
         mem_mb=look.memory(2000),
         runtime=look.minutes(30),
     params:
-        setting=plan.config["setting"],
-        judging=look.study(Plan.judging_setting),
-        modules=look.study(targets.experiment_modules),
-        settings=look.study(targets.run_settings),
-        code=look.code(
-            "claims", lambda wildcards: f"gengap.studies.{wildcards.study}.claims"
+        **named(
+            setting=plan.config["setting"],
+            judging=look.study(Plan.judging_setting),
+            modules=look.study(targets.experiment_modules),
+            settings=look.study(targets.run_settings),
+            code=look.code(
+                "claims", lambda wildcards: f"gengap.studies.{wildcards.study}.claims"
+            ),
         ),
     message:
         "{wildcards.study}: the paper's claims"

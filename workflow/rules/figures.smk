@@ -37,16 +37,21 @@ for of in FIGURES:
                 mem_mb=look.memory(1000),
                 runtime=look.minutes(10),
             params:
-                **{
-                    name: look.figure_param(of, name)
-                    for planned in drawn.values()
-                    for name in planned.params
-                },
-                of=of,
-                figures=list(drawn),
-                code=look.code(
-                    "figure",
-                    *(planned.plot.partition(":")[0] for planned in drawn.values()),
+                **named(
+                    **{
+                        name: look.figure_param(of, name)
+                        for planned in drawn.values()
+                        for name in planned.params
+                    },
+                    of=of,
+                    figures=list(drawn),
+                    code=look.code(
+                        "figure",
+                        *(
+                            planned.plot.partition(":")[0]
+                            for planned in drawn.values()
+                        ),
+                    ),
                 ),
             message:
                 f"{{wildcards.{of}}}: figures {', '.join(drawn).replace('_', ' ')}"

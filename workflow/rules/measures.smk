@@ -33,17 +33,19 @@ rule measure:
         runtime=look.minutes_of_measures,
         gpu=look.gpus,
     params:
-        networks=look.networks,
-        stream=look.task(lambda task: task.stream),
-        families=look.families,
-        slow=look.task(lambda task: task.slow),
-        losses=look.losses,
-        siblings=look.siblings,
-        unlabelled=look.unlabelled,
-        device=look.device,
-        seed=look.setting("seed"),
-        failures=look.setting("failures"),
-        code=look.code("measure"),
+        **named(
+            networks=look.networks,
+            stream=look.task(lambda task: task.stream),
+            families=look.families,
+            slow=look.task(lambda task: task.slow),
+            losses=look.losses,
+            siblings=look.siblings,
+            unlabelled=look.unlabelled,
+            device=look.device,
+            seed=look.setting("seed"),
+            failures=look.setting("failures"),
+            code=look.code("measure"),
+        ),
     message:
         "{wildcards.task}: measures of shard {wildcards.shard}"
     script:
@@ -77,10 +79,12 @@ rule measures:
         mem_mb=look.memory(2000),
         runtime=look.minutes(30),
     params:
-        families=look.task(lambda task: list(task.measured)),
-        recipe=look.task(lambda task: task.recipe),
-        kept=look.kept,
-        code=look.code("measures"),
+        **named(
+            families=look.task(lambda task: list(task.measured)),
+            recipe=look.task(lambda task: task.recipe),
+            kept=look.kept,
+            code=look.code("measures"),
+        ),
     message:
         "{wildcards.task}: gathering the measures"
     script:
@@ -109,9 +113,11 @@ rule keep_networks:
         mem_mb=look.memory(1000),
         runtime=look.minutes(30),
     params:
-        families=look.task(lambda task: list(task.measured)),
-        made=look.made,
-        code=look.code("keep_networks"),
+        **named(
+            families=look.task(lambda task: list(task.measured)),
+            made=look.made,
+            code=look.code("keep_networks"),
+        ),
     message:
         "{wildcards.task}: keeping the networks that were measured"
     script:

@@ -47,12 +47,14 @@ rule download:
         mem_mb=look.memory(1000),
         runtime=look.minutes(720),
     params:
-        task=look.task(lambda task: task.pgdl_name),
-        source=look.task(lambda task: task.pgdl_source),
-        checksum=look.own("pgdl", "checksum"),
-        networks=look.task(lambda task: task.fetched),
-        roles=look.task(lambda task: task.roles),
-        code=look.code("download"),
+        **named(
+            task=look.task(lambda task: task.pgdl_name),
+            source=look.task(lambda task: task.pgdl_source),
+            checksum=look.own("pgdl", "checksum"),
+            networks=look.task(lambda task: task.fetched),
+            roles=look.task(lambda task: task.roles),
+            code=look.code("download"),
+        ),
     message:
         "{wildcards.task}: fetching PGDL's files"
     script:
@@ -110,12 +112,14 @@ rule import_networks:
         runtime=look.minutes_of(resources.minutes_of_import, look.files),
         gpu=look.gpus,
     params:
-        networks=look.networks,
-        exported=look.task(lambda task: task.exported_from is not None),
-        recompute=look.own("pgdl", "recompute"),
-        device=look.device,
-        failures=look.setting("failures"),
-        code=look.code("import_networks"),
+        **named(
+            networks=look.networks,
+            exported=look.task(lambda task: task.exported_from is not None),
+            recompute=look.own("pgdl", "recompute"),
+            device=look.device,
+            failures=look.setting("failures"),
+            code=look.code("import_networks"),
+        ),
     message:
         "{wildcards.task}: importing shard {wildcards.shard}"
     script:
@@ -146,9 +150,11 @@ rule import_task:
         mem_mb=look.memory(1000),
         runtime=look.minutes(10),
     params:
-        grid=look.task(lambda task: task.grid),
-        kept=look.kept,
-        code=look.code("import_task"),
+        **named(
+            grid=look.task(lambda task: task.grid),
+            kept=look.kept,
+            code=look.code("import_task"),
+        ),
     message:
         "{wildcards.task}: gathering the task"
     script:

@@ -20,8 +20,10 @@ rule clusters:
         mem_mb=look.memory(1000),
         runtime=look.minutes(10),
     params:
-        unfit=look.setting("evaluation", "unfit"),
-        code=look.code("clusters"),
+        **named(
+            unfit=look.setting("evaluation", "unfit"),
+            code=look.code("clusters"),
+        ),
     message:
         "{wildcards.task}: clusters of networks by each summary and the gap"
     script:
@@ -47,8 +49,10 @@ rule mutual_information:
         mem_mb=look.memory(1000),
         runtime=look.minutes(30),
     params:
-        unfit=look.setting("evaluation", "unfit"),
-        code=look.code("mutual_information"),
+        **named(
+            unfit=look.setting("evaluation", "unfit"),
+            code=look.code("mutual_information"),
+        ),
     message:
         "{wildcards.task}: the competition's score of each measure"
     script:
@@ -75,10 +79,12 @@ rule summary_correlations:
         mem_mb=look.memory(1000),
         runtime=look.minutes(30),
     params:
-        **look.section("evaluation"),
-        correlate_within=look.own("correlate_within"),
-        seed=look.setting("seed"),
-        code=look.code("summary_correlations"),
+        **named(
+            **look.section("evaluation"),
+            correlate_within=look.own("correlate_within"),
+            seed=look.setting("seed"),
+            code=look.code("summary_correlations"),
+        ),
     message:
         "{wildcards.task}: rank correlations of each summary with the gap"
     script:
@@ -105,8 +111,10 @@ rule five_by_two:
         mem_mb=look.memory(1000),
         runtime=look.minutes(30),
     params:
-        seed=look.setting("seed"),
-        code=look.code("five_by_two"),
+        **named(
+            seed=look.setting("seed"),
+            code=look.code("five_by_two"),
+        ),
     message:
         "{wildcards.task}: 5x2 cross-validation of each measure, as in the paper"
     script:
@@ -133,8 +141,10 @@ rule feature_sets:
         mem_mb=look.memory(1000),
         runtime=look.minutes(10),
     params:
-        feature_sets=look.setting("feature_sets"),
-        code=look.code("feature_sets"),
+        **named(
+            feature_sets=look.setting("feature_sets"),
+            code=look.code("feature_sets"),
+        ),
     message:
         "{wildcards.task}: testing the feature sets against each other"
     script:
@@ -158,6 +168,9 @@ rule study_table:
         "results/{study}/logs/tables/{table}.log",
     benchmark:
         "results/{study}/benchmarks/tables/{table}.tsv"
+    wildcard_constraints:
+        study=one_of(plan.task_studies),
+        table=one_of(targets.TABLES_OF_STUDIES),
     localrule: True
     conda:
         "../../envs/evaluation.yaml"
@@ -212,10 +225,12 @@ rule task_claims:
         mem_mb=look.memory(3000),
         runtime=look.minutes(30),
     params:
-        setting=plan.config["setting"],
-        judging=look.study(Plan.judging_setting),
-        tasks=look.study(targets.claimed_tasks),
-        code=look.code("task_claims"),
+        **named(
+            setting=plan.config["setting"],
+            judging=look.study(Plan.judging_setting),
+            tasks=look.study(targets.claimed_tasks),
+            code=look.code("task_claims"),
+        ),
     message:
         "{wildcards.study}: the paper's claims"
     script:
@@ -295,8 +310,10 @@ rule cross_validated_recipes:
         mem_mb=look.memory(2000),
         runtime=look.minutes(60),
     params:
-        entries=look.task(lambda task: task.entries),
-        code=look.code("cross_validated_recipes"),
+        **named(
+            entries=look.task(lambda task: task.entries),
+            code=look.code("cross_validated_recipes"),
+        ),
     message:
         "{wildcards.task}: cross-validating training recipes"
     script:
@@ -343,8 +360,10 @@ rule prediction_report:
         mem_mb=look.memory(2000),
         runtime=look.minutes(30),
     params:
-        setting=plan.config["setting"],
-        code=look.code("prediction_report"),
+        **named(
+            setting=plan.config["setting"],
+            code=look.code("prediction_report"),
+        ),
     message:
         "prediction: writing the report"
     script:

@@ -27,13 +27,15 @@ rule activations:
         ),
         gpu=look.gpus,
     params:
-        **look.section("activations"),
-        stream=look.task(lambda task: task.stream),
-        networks=look.networks,
-        device=look.device,
-        seed=look.setting("seed"),
-        failures=look.setting("failures"),
-        code=look.code("activations"),
+        **named(
+            **look.section("activations"),
+            stream=look.task(lambda task: task.stream),
+            networks=look.networks,
+            device=look.device,
+            seed=look.setting("seed"),
+            failures=look.setting("failures"),
+            code=look.code("activations"),
+        ),
     message:
         "{wildcards.task}: activations of shard {wildcards.shard}"
     script:
@@ -61,13 +63,15 @@ rule diagrams:
         runtime=look.minutes_of_diagrams,
         gpu=look.gpus,
     params:
-        networks=look.networks,
-        device=look.device,
-        max_dim=look.setting("topology", "max_dim"),
-        threshold=look.setting("topology", "threshold"),
-        engine=look.setting("topology", "engine"),
-        failures=look.setting("failures"),
-        code=look.code("diagrams"),
+        **named(
+            networks=look.networks,
+            device=look.device,
+            max_dim=look.setting("topology", "max_dim"),
+            threshold=look.setting("topology", "threshold"),
+            engine=look.setting("topology", "engine"),
+            failures=look.setting("failures"),
+            code=look.code("diagrams"),
+        ),
     message:
         "{wildcards.task}: persistence diagrams of shard {wildcards.shard}"
     script:
@@ -94,9 +98,11 @@ rule summaries:
         mem_mb=look.memory(1000),
         runtime=look.minutes(30, 5),
     params:
-        networks=look.networks,
-        failures=look.setting("failures"),
-        code=look.code("summaries"),
+        **named(
+            networks=look.networks,
+            failures=look.setting("failures"),
+            code=look.code("summaries"),
+        ),
     message:
         "{wildcards.task}: summaries of shard {wildcards.shard}'s diagrams"
     script:

@@ -20,12 +20,14 @@ rule dataset:
         mem_mb=look.memory(2000),
         runtime=look.minutes(60),
     params:
-        dataset=look.task(lambda task: task.dataset),
-        files=look.task(lambda task: data_version(task.dataset)),
-        draw=look.task(lambda task: task.draw),
-        data_dir=look.setting("data_dir"),
-        seed=look.setting("seed"),
-        code=look.code("dataset"),
+        **named(
+            dataset=look.task(lambda task: task.dataset),
+            files=look.task(lambda task: data_version(task.dataset)),
+            draw=look.task(lambda task: task.draw),
+            data_dir=look.setting("data_dir"),
+            seed=look.setting("seed"),
+            code=look.code("dataset"),
+        ),
     message:
         "{wildcards.task}: reading the dataset"
     script:
@@ -54,9 +56,11 @@ rule check_zoo:
         mem_mb=look.memory(2000),
         runtime=look.minutes(10),
     params:
-        networks=look.task(lambda task: task.entries),
-        gap=look.task(lambda task: task.gap),
-        code=look.code("check_zoo"),
+        **named(
+            networks=look.task(lambda task: task.entries),
+            gap=look.task(lambda task: task.gap),
+            code=look.code("check_zoo"),
+        ),
     message:
         "{wildcards.task}: checking the plan of the zoo"
     script:
@@ -88,16 +92,18 @@ rule train:
         runtime=look.minutes(240, 30),
         gpu=look.gpus,
     params:
-        networks=look.networks,
-        entries=look.entries,
-        draw=look.task(lambda task: task.draw),
-        test_labels=look.own("zoo", "test_labels"),
-        factory=look.task(lambda task: task.factory),
-        together=look.task(lambda task: task.together),
-        device=look.device,
-        seed=look.setting("seed"),
-        failures=look.setting("failures"),
-        code=look.code("train"),
+        **named(
+            networks=look.networks,
+            entries=look.entries,
+            draw=look.task(lambda task: task.draw),
+            test_labels=look.own("zoo", "test_labels"),
+            factory=look.task(lambda task: task.factory),
+            together=look.task(lambda task: task.together),
+            device=look.device,
+            seed=look.setting("seed"),
+            failures=look.setting("failures"),
+            code=look.code("train"),
+        ),
     message:
         "{wildcards.task}: training shard {wildcards.shard}"
     script:
@@ -124,9 +130,11 @@ rule task:
         mem_mb=look.memory(1000),
         runtime=look.minutes(10),
     params:
-        grid=look.own("zoo", "grid"),
-        gap=look.task(lambda task: task.gap),
-        code=look.code("task"),
+        **named(
+            grid=look.own("zoo", "grid"),
+            gap=look.task(lambda task: task.gap),
+            code=look.code("task"),
+        ),
     message:
         "{wildcards.task}: gathering the task"
     script:

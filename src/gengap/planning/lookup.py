@@ -6,6 +6,7 @@ and, where the function names them, with its ``threads`` or its ``attempt``.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,28 @@ from gengap.planning.tasks import TaskPlan
 Wildcards = Any
 OfWildcards = Callable[[Wildcards], Any]
 OfAttempt = Callable[[Wildcards, int], int]
+
+
+def named(**params: Any) -> dict[str, Any]:
+    """Return the parameters of a rule, and one more by which a change of any of them shows.
+
+    Snakemake compares the set of their values with that of the last run, and knows no names.
+    Without the further one, two settings that exchange their values would make nothing anew.
+
+    Args:
+        params: values, or functions of the job's wildcards.
+
+    Returns:
+        The parameters, and ``named``: a digest of all names with their values.
+    """
+
+    def digest(wildcards: Wildcards) -> str:
+        values = {
+            name: value(wildcards) if callable(value) else value for name, value in params.items()
+        }
+        return hashlib.sha256(repr(values).encode()).hexdigest()[:16]
+
+    return {**params, "named": digest}
 
 
 class Lookup:

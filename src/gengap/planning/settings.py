@@ -103,6 +103,26 @@ def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> Settings:
     return result
 
 
+def taken_over(given: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
+    """Return what of the command line's ``--config`` a config has.
+
+    Snakemake lays it over the config of the workflow that it runs. Where that one has this workflow
+    as a module with a config of its own, the command line speaks of the other config.
+
+    Args:
+        given: what the command line gives.
+        config: of this workflow.
+    """
+    there = {key: value for key, value in given.items() if key in config}
+    return {key: value for key, value in there.items() if _has(config[key], value)}
+
+
+def _has(value: Any, given: Any) -> bool:
+    if isinstance(value, Mapping) and isinstance(given, Mapping):
+        return all(key in value and _has(value[key], part) for key, part in given.items())
+    return bool(value == given)
+
+
 def typed(value: Any) -> Any:
     """Return a value of ``--config`` with numbers in place of texts below its first level.
 

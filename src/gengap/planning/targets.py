@@ -23,6 +23,12 @@ EVALUATION_FILES = (
     "importance", "learning_curve", "held_out", "left_out",
 )  # fmt: skip
 
+TABLES_OF_STUDIES = (
+    "leaderboard", "clusters", "mutual_information", "five_by_two", "summary_correlations",
+    "strongest", "feature_sets", "feature_set_tests",
+)  # fmt: skip
+"""Tables that a study gathers from its tasks."""
+
 
 def figure_names(task: TaskPlan) -> list[str]:
     """Return the names of a task's figures: those whose needs it meets."""
