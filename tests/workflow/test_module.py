@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.workflow.runs import REDUCED, results_of
 
 from gengap.names import NETWORK_RECEIPT
@@ -55,7 +56,8 @@ def test_the_workflow_is_a_module_of_another(root: Path, finished: Path, tmp_pat
 
 def test_the_command_line_of_the_outer_workflow_is_not_its_own(root: Path, tmp_path: Path) -> None:
     outer, config = tmp_path / "workflow.smk", tmp_path / "outer.yaml"
-    config.write_text("gengap:\n  seed: 7\nseed: 3\n")
+    section = yaml.safe_load(REDUCED.read_text())
+    config.write_text(yaml.safe_dump({"gengap": section | {"seed": 7}, "seed": 3}))
     text = OUTER.format(config=config, snakefile=root / "Snakefile")
     outer.write_text(text.replace("config: config", 'config: config["gengap"]'))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(outer), "--dry-run"]
