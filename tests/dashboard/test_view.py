@@ -346,7 +346,7 @@ def test_many_names_cannot_be_colours(copy: Path) -> None:
     ("lost", "sentence"),
     [
         (".", "There is no folder"),
-        ("task.json", r"task\.json cannot be read"),
+        ("task.json", r"no folder of a task"),
         ("measures.csv", r"measures\.csv is missing, so the task is not finished"),
         ("failed.csv", r"failed\.csv is missing, so the task is not finished"),
         ("evaluation/leaderboard.csv", r"leaderboard\.csv is missing"),
