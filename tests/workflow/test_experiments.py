@@ -11,6 +11,8 @@ import pytest
 import yaml
 from tests.workflow.runs import Run, results_of
 
+from gengap.studies.context import STATE_IDENTITY
+
 pytestmark = pytest.mark.slow
 
 STUDIES = ("corneanu2020", "maddox2020", "ortizjimenez2021", "sabanayagam2023")
@@ -122,7 +124,7 @@ def test_an_unfinished_run_keeps_its_state_until_it_is_written(
     unfinished.write_text("where the folder of the state belongs")
     result = snakemake(tmp_path, target, config=config)
     assert result.returncode != 0
-    assert re.search(r"Cannot write \S*/0\.unfinished/\w+", result.stderr)
+    assert re.search(rf"Cannot write \S*/0\.unfinished/{STATE_IDENTITY}\b", result.stderr)
     unfinished.unlink()
     unfinished.mkdir()
     (unfinished / "of_other_settings.pt").touch()

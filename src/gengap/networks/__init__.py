@@ -54,7 +54,7 @@ from gengap.networks.path_norms import sum_over_paths
 from gengap.networks.specs import read_spec
 from gengap.networks.templates import TEMPLATES, convolutional, dense
 from gengap.networks.weight_files import read_weights
-from gengap.networks.weights import set_weights, weights_of, write_weights
+from gengap.networks.weights import add_weights, set_weights, weights_of, write_weights
 
 __all__ = [
     "ARCHITECTURES",
@@ -63,6 +63,7 @@ __all__ = [
     "AdoptedNetwork",
     "Kernel",
     "Network",
+    "add_weights",
     "adopt",
     "batch_size_for",
     "batched_outputs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,11 @@ logger = logging.getLogger(__name__)
 
 LISTED = 3
 """Names of tensors that a message lists at most."""
+OF_ANOTHER = (
+    "it belongs to another network's spec, so name this network's weights, or the keywords that it "
+    "was built with"
+)
+"""Why weights do not fit, and the remedy."""
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
@@ -25,6 +31,13 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
         name: tensor.detach().to("cpu", copy=True).contiguous()
         for name, tensor in network.state_dict().items()
     }
+
+
+def add_weights(digest: hashlib._Hash, network: nn.Module) -> None:
+    """Add a network's parameters and batch statistics, with their names, to a digest."""
+    for name, tensor in weights_of(network).items():
+        digest.update(name.encode())
+        digest.update(tensor.numpy().data)
 
 
 def write_weights(network: nn.Module | Mapping[str, Tensor], path: str | Path) -> None:
@@ -61,23 +74,17 @@ def set_weights(network: nn.Module, tensors: Mapping[str, Tensor], *, source: st
         if name not in tensors and not (tensor.numel() and tensor.data_ptr() in present)
     ]
     if missing:
-        raise GengapError(
-            f"{source} has no tensor {listed(missing)}: it belongs to another network's spec, so "
-            "name this network's weights, or the keywords that it was built with."
-        )
+        raise GengapError(f"{source} has no tensor {listed(missing)}: {OF_ANOTHER}.")
     unknown = [name for name in tensors if name not in expected]
     if unknown:
         raise GengapError(
-            f"{source} has a tensor {listed(unknown)} that the network does not: "
-            "it belongs to another network's spec, so name this network's weights, or the keywords "
-            "that it was built with."
+            f"{source} has a tensor {listed(unknown)} that the network does not: {OF_ANOTHER}."
         )
     for name, tensor in tensors.items():
         if tensor.shape != expected[name].shape:
             raise GengapError(
                 f"The tensor {name} in {source} has the shape {list(tensor.shape)} instead of "
-                f"{list(expected[name].shape)}: it belongs to another network's spec, so name this "
-                "network's weights, or the keywords that it was built with."
+                f"{list(expected[name].shape)}: {OF_ANOTHER}."
             )
         if tensor.is_floating_point() != expected[name].is_floating_point():
             raise GengapError(

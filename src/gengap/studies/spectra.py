@@ -14,7 +14,7 @@ from gengap.curvature.effective_dimension import filter_factors
 from gengap.curvature.products import ProductRecord
 from gengap.datasets import Split
 from gengap.limits import DENSE_LIMIT
-from gengap.networks import Network, parameter_count, weights_of
+from gengap.networks import Network, add_weights, parameter_count
 from gengap.studies.context import Context
 from gengap.studies.outcomes import Floats
 
@@ -162,9 +162,7 @@ def record_products(context: Context, operator: CurvatureOperator, network: Netw
 def weights_digest(network: Network) -> str:
     """Return 16 digits that tell networks of other weights apart."""
     digest = hashlib.sha256()
-    for name, tensor in weights_of(network).items():
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(tensor.numpy()).data)
+    add_weights(digest, network)
     return digest.hexdigest()[:16]
 
 

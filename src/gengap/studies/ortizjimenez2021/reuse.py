@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from gengap.errors import GengapError
 from gengap.files import writing
-from gengap.networks import Network, weights_of
+from gengap.networks import Network, add_weights
 from gengap.studies.context import Context
 from gengap.tangent import (
     Directions,
@@ -40,9 +40,7 @@ DIGITS = 16
 def digest_of(network: Network, inputs: NDArray[np.float32], *words: object) -> str:
     """Return the digest of a network's weights, of inputs (n, *input_shape) and of some words."""
     digest = hashlib.sha256(repr((inputs.shape, words)).encode())
-    for name, value in weights_of(network).items():
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(value.numpy()).tobytes())
+    add_weights(digest, network)
     digest.update(np.ascontiguousarray(inputs).tobytes())
     return digest.hexdigest()[:DIGITS]
 
