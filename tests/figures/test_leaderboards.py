@@ -139,7 +139,7 @@ def test_families_have_their_own_colour_and_mark_and_the_legend_says_so(
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "adds to hyper-parameters" in texts
     assert "± std (R²), 95 % (τ)" in texts
-    assert "hyper-parameters alone" in texts
+    assert "hyper-parameters, at best" in texts
 
 
 def test_axes_hold_all_points_and_a_hopeless_one_is_printed_at_the_edge(

@@ -314,7 +314,12 @@ def _handles(
     if limited:
         handles.append(
             Line2D(
-                [], [], color=BLACK, linewidth=0.8, linestyle="--", label="hyper-parameters alone"
+                [],
+                [],
+                color=BLACK,
+                linewidth=0.8,
+                linestyle="--",
+                label="hyper-parameters, at best",
             )
         )
     if rows["r2_new_draw"].notna().any():
