@@ -90,6 +90,23 @@ def test_png_has_the_smallest_palette_that_keeps_its_colours(tmp_path: Path) -> 
     assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 2 * 48
 
 
+def test_a_small_mark_in_a_png_keeps_its_colour(tmp_path: Path) -> None:
+    """Pale intervals of families are a thousandth of the page, and tell families apart."""
+    figure = figures.leaderboard(synthetic.leaderboard(synthetic.OTHERS))
+    figures.save(figure, tmp_path / "drawn.png")
+    with style._style():
+        figure.savefig(tmp_path / "plain.png")
+    drawn, plain = (
+        np.asarray(Image.open(tmp_path / name).convert("RGB"), dtype=float).reshape(-1, 3)
+        for name in ("drawn.png", "plain.png")
+    )
+    _, places, counts = np.unique(plain, axis=0, return_inverse=True, return_counts=True)
+    marks = counts >= 100
+    assert marks.sum() > 16
+    distances = np.sqrt(((drawn - plain) ** 2).sum(axis=1))
+    assert distances[marks[places.ravel()]].max() <= 8
+
+
 def test_an_unknown_suffix_is_refused_and_nothing_written(tmp_path: Path) -> None:
     figure = style.new_figure(1, 1)
     with pytest.raises(GengapError, match=r"figure\.jpg: end its name in \.png, \.svg, \.pdf"):

@@ -32,6 +32,10 @@ With 96 colours the maps of a continuous scale show steps, and patches in colour
 """
 PNG_ERROR = 0.75
 """Largest mean distance of a pixel from its own colour, in levels of 256, with a small palette."""
+PNG_MARK = 100
+"""So many pixels of one colour are a mark, not the edge of one."""
+PNG_MARK_ERROR = 8.0
+"""Largest distance of a mark from its own colour: beyond, it may look like one of another kind."""
 BASE_SIZE = 8.0  # points
 SMALL_SIZE = 7.0  # the smallest text on any figure
 
@@ -189,7 +193,9 @@ def _save_png(figure: Figure, path: Path) -> None:
         rest = pixels.quantize(half, method=Image.Quantize.MAXCOVERAGE).getpalette() or []
         palette = np.concatenate([by_count[:half], np.reshape(rest, (-1, 3))])
         squares = ((colours[:, None] - palette[None]) ** 2).sum(axis=2)
-        if np.average(np.sqrt(squares.min(axis=1)), weights=counts) <= PNG_ERROR:
+        errors = np.sqrt(squares.min(axis=1))
+        of_marks = errors[counts >= PNG_MARK].max(initial=0.0)
+        if np.average(errors, weights=counts) <= PNG_ERROR and of_marks <= PNG_MARK_ERROR:
             break
     few = Image.fromarray(squares.argmin(axis=1)[places].reshape(codes.shape).astype(np.uint8))
     few.putpalette(palette.astype(np.uint8).tobytes())
