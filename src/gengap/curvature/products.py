@@ -1,8 +1,8 @@
 """Products with a matrix, kept on disk, so that an interrupted computation goes on from there.
 
-Whoever repeats the computation from its start asks for the same products in the same order, and
-gets those that were kept at the cost of reading them. So the result has the same bytes as without
-an interruption, whichever method asks.
+A computation that is repeated from its start asks for the same products in the same order. Those
+that were kept cost no more than reading them. So the result has the same bytes as without an
+interruption, whatever the method.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class ProductRecord:
             multiply: gives their products, of the same shape and type.
 
         Returns:
-            The products. From the first one on that was kept of other vectors, or is damaged, all
-            are new.
+            The products. Where a kept one belongs to other vectors or is damaged, it and all later
+            ones are computed anew.
 
         Raises:
             GengapError: the file cannot be written to.
@@ -75,7 +75,7 @@ class ProductRecord:
         return np.frombuffer(content, vectors.dtype).reshape(vectors.shape).copy()
 
     def _append(self, asked: bytes, result: NDArray[np.floating]) -> None:
-        """Write a product at this place, in front of nothing."""
+        """Write a product at this place, and drop what stood there and behind it."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("r+b" if self.path.is_file() else "wb") as file:

@@ -340,13 +340,14 @@ def minutes_of_run(experiment: ExperimentPlan, settings: Mapping[str, Any], devi
 
 
 def minutes_of_attempt(first: int, attempt: int) -> int:
-    """Return minutes to request when a run is repeated: as many times the first ones, to a week.
+    """Return the minutes that an attempt of a run requests: the first ones times its number.
 
-    A run goes on from its state. So one of more than a week asks for what it asked for at first.
+    They grow to a week at most. A run whose first request is longer repeats that one, since it goes
+    on from its state.
 
     Args:
         first: minutes of the first attempt.
-        attempt: from 1.
+        attempt: its number, from 1.
     """
     return max(first, min(attempt * first, WEEK))
 

@@ -104,10 +104,10 @@ def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> Settings:
 
 
 def taken_over(given: Mapping[str, Any], config: Mapping[str, Any]) -> Settings:
-    """Return what of the command line's ``--config`` a config has.
+    """Return the part of the command line's ``--config`` that Snakemake has put into a config.
 
-    Snakemake lays it over the config of the workflow that it runs. Where that one has this workflow
-    as a module with a config of its own, the command line speaks of the other config.
+    Snakemake lays it over the config of the workflow that it runs. That may be another one, which
+    has this workflow as a module with a config of its own. Then nothing is taken over.
 
     Args:
         given: what the command line gives.

@@ -84,7 +84,7 @@ class Published:
 
     Attributes:
         number: as it stands there, with what it is of.
-        place: where it stands, such as ``Table 1``, and that it was read off if it is a curve's.
+        place: where it stands, such as ``Table 1``; it says so if a value was read off a curve.
         comparable: whether data and networks are alike enough to compare it with ours.
     """
 
