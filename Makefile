@@ -7,9 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
-# A module stays on one worker, with what its tests share.
+# A module stays on one worker, with what its tests share. A worker that dies ends the run: the
+# others could wait for its tests.
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 \
-  --dist loadfile --no-loadscope-reorder
+  --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 TASK ?= digits
 PORT ?= 8051

@@ -487,6 +487,28 @@ print(before > 0, ready() - before)
     assert run(program).split() == ["True", "0"]
 
 
+@pytest.mark.slow
+def test_kernels_stay_within_their_arrays(tmp_path: Path, root: Path) -> None:
+    """Compiled with Numba's checks of bounds; graphs are held as tables and as lists in turn."""
+    program = """
+import numpy as np
+from gengap.topology.engines import cohomology_kernels, fast
+from tests.topology.test_fast_engine import KINDS, random_threshold, spoilt
+fast.SMALLEST_WINDOW = 1
+for kind in KINDS:
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        cohomology_kernels.SPARSE = float(seed % 2)
+        matrix = spoilt(kind(int(20 + 50 * (seed % 3 == 0)), rng), rng)
+        for max_dim in (1, 2, 3)[: 3 if len(matrix) < 30 else 2]:
+            fast.vietoris_rips(matrix, random_threshold(matrix, rng), max_dim)
+print("sound")
+"""
+    path = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
+    checked = run(program, PYTHONPATH=path, NUMBA_BOUNDSCHECK="1", NUMBA_CACHE_DIR=str(tmp_path))
+    assert checked.strip() == "sound"
+
+
 SMALL_KERNEL = """
 import numpy as np
 from gengap.topology.engines import fast_kernels as kernels

@@ -347,13 +347,14 @@ def next_last_edge(numbers: Numbers, a: int, b: int, v: int, w: int, reached: in
     least = np.uint32(0xFFFFFFFF)
     after = np.uint32(reached + 1)
     table = numbers.table
-    for x in range(table.shape[1]):
-        one = table[a, x] if table[a, x] > table[b, x] else table[b, x]
-        other = table[v, x] if table[v, x] > table[w, x] else table[w, x]
-        one = one if one > other else other
-        beyond = np.uint32(np.uint32(one) - after)
-        least = beyond if beyond < least else least
-    if len(table) == 0:
+    if len(table) > 0:
+        for x in range(table.shape[1]):
+            one = table[a, x] if table[a, x] > table[b, x] else table[b, x]
+            other = table[v, x] if table[v, x] > table[w, x] else table[w, x]
+            one = one if one > other else other
+            beyond = np.uint32(np.uint32(one) - after)
+            least = beyond if beyond < least else least
+    else:
         least = np.uint32(np.uint32(ABSENT) - after)
         for word in range(numbers.bits.shape[1]):
             points = common(numbers, a, b, v, w, word)
