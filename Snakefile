@@ -37,12 +37,7 @@ include: "workflow/rules/experiments.smk"
 rule all:
     default_target: True
     input:
-        [
-            file
-            for task in plan.config["tasks"]
-            for file in targets.final_files(plan.task(task["name"]))
-        ],
-        targets.files_across_tasks(plan),
+        lambda wildcards: targets.files_of_the_run(plan),
 
 
 # A zoo around the user's own network, frozen into a reference, and what is predicted from it.

@@ -271,6 +271,15 @@ def test_only_names_a_part_of_a_study(reduced: Config, plan_of: PlanMaker) -> No
         plan.experiments("maddox2020")
 
 
+@pytest.mark.parametrize("of_studies", [{"only": "dense"}, {"setting": "paper"}])
+def test_what_only_studies_heed_is_refused_without_one(
+    reduced: Config, plan_of: PlanMaker, of_studies: Config
+) -> None:
+    assert targets.files_of_the_run(plan_of(reduced))
+    with pytest.raises(GengapError, match=f"'{next(iter(of_studies))}' is heeded by studies alone"):
+        targets.files_of_the_run(plan_of(reduced | of_studies))
+
+
 def test_a_study_follows_the_configs_data_and_changes(
     reduced: Config, plan_of: PlanMaker, tmp_path: Path
 ) -> None:

@@ -173,6 +173,22 @@ def final_files(task: TaskPlan) -> list[str]:
     return [*table_files(task), *(f"results/{task.name}/{name}" for name in files)]
 
 
+def files_of_the_run(plan: Plan) -> list[str]:
+    """Return the files that a run of the config's own tasks ends with.
+
+    Raises:
+        GengapError: the config sets what only a run of a study heeds.
+    """
+    for key, usual in (("only", "all"), ("setting", "small")):
+        if plan.config[key] != usual:
+            raise GengapError(
+                f"'{key}' is heeded by studies alone, and this run is of the config's tasks: name "
+                f"a study, as in snakemake maddox2020 --config {key}=..., or leave '{key}' out."
+            )
+    files = [file for task in plan.config["tasks"] for file in final_files(plan.task(task["name"]))]
+    return [*files, *files_across_tasks(plan)]
+
+
 def files_across_tasks(plan: Plan) -> list[str]:
     """Return what a run of several tasks is for besides the files of each."""
     return ["results/across_tasks.csv"] * (len(evaluated(plan)) > 1)
