@@ -127,6 +127,17 @@ def test_of_many_networks_some_are_drawn_and_statistics_are_of_all(
     assert [*page_data(static_page(task_folder))["networks"]] == page["networks"]
 
 
+def test_the_heading_counts_equal_measures_once(view: View) -> None:
+    rows = view.leaderboard[view.leaderboard["kind"].isin(["scalar", "vector"])]
+    twins = sum(len(names.split()) for names in rows["duplicates"])
+    unranked = len(view.measures) - len(rows) - twins
+    assert twins + unranked > 0
+    assert content.page(view)["heading"] == (
+        f"16 networks, {len(rows)} measures of the gap, and {twins + unranked} that equal one of "
+        "them or were left out"
+    )
+
+
 def test_of_many_reasons_some_are_named(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(content, "MOST_REASONS", 1)
     left_out = pd.DataFrame(

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex
 
-from gengap.dashboard.view import CLUSTER, GAP, View
+from gengap.dashboard.view import CLUSTER, GAP, MEASURES, View
 from gengap.errors import GengapError
 from gengap.evaluation.designs import COMBINATION, HYPER_PARAMETERS, MEAN, Design
 from gengap.figures import measure_label
@@ -93,7 +93,7 @@ def page(view: View) -> Content:
         ],
         "measure": view.default_measure() if view.is_evaluated else None,
         "colour": next(iter(choices), None),
-        "heading": f"{len(view.networks)} networks, {len(view.measures)} measures of the gap",
+        "heading": _heading(view),
         "notes": _notes(view, colours),
         "verdict": [" ".join(part.split()) for part in view.verdict.split("\n\n")],
         "on_size": _on_size(view),
@@ -196,6 +196,15 @@ def _thinned_spectrum(values: np.ndarray) -> Content:
 def _plain_numbers(values: np.ndarray) -> list[float | None]:
     """Convert numbers to JSON; what is not finite becomes null."""
     return [value if math.isfinite(value) else None for value in values.tolist()]
+
+
+def _heading(view: View) -> str:
+    """Count networks and measures as the run's summary does: those of equal values once."""
+    has_row = view.leaderboard["kind"].isin(MEASURES)
+    compared = int(has_row.sum()) if view.is_evaluated else len(view.measures)
+    others = len(view.measures) - compared
+    text = f"{len(view.networks)} networks, {compared} measures of the gap"
+    return text + f", and {others} that equal one of them or were left out" * bool(others)
 
 
 def _plain(value: Any) -> Any:
