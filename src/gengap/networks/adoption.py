@@ -17,6 +17,7 @@ from gengap.networks.device import device_of, dtype_of
 from gengap.networks.differentiation import full_precision
 from gengap.networks.inference import evaluating
 from gengap.networks.inspection import refuse_torchscript
+from gengap.networks.layout import keep_within_memory
 from gengap.networks.network import Network
 from gengap.networks.neurons import (
     Place,
@@ -61,7 +62,8 @@ def adopt(
     The network shares the module's parameters and computes what the module computes. A module in
     half precision is the exception: the network is a float32 copy of it, whose weights are the
     same numbers, since losses, gradients and norms need more digits. The mode of the module becomes
-    eval. Wrappers (``DataParallel``, ``torch.compile``, averaged models) are taken off.
+    eval. Wrappers (``DataParallel``, ``torch.compile``, averaged models) are taken off. Parts that
+    oneDNN computes wrongly get a hook, see :func:`gengap.networks.layout.keep_within_memory`.
 
     Args:
         module: takes a batch of inputs and returns a tensor (n, k), or (n,) of one output, or a
@@ -94,6 +96,7 @@ def adopt(
     if precise is not module:
         logger.info("%s is in half precision: a float32 copy is measured.", type(module).__name__)
     module = precise
+    keep_within_memory(module)
     network = AdoptedNetwork(module, tuple(inputs.shape[1:]), _input_type(inputs), logits)
     network.layout = _resolved_layout(network, inputs, layout)
     network.observe(inputs, observe)

@@ -20,6 +20,7 @@ from gengap.networks.hubs import HUB_LAYOUT, make_hub_module
 from gengap.networks.initialisation import initialise
 from gengap.networks.keras_files import load_weights, read_keras_spec
 from gengap.networks.keywords import KeywordError, integer, refuse_unknown, shape
+from gengap.networks.layout import keep_within_memory
 from gengap.networks.network import Network
 from gengap.networks.sequential import SequentialNetwork
 
@@ -105,6 +106,7 @@ def build(
     with torch.random.fork_rng(devices=[]), _in_memory():
         network = _sequential(spec) if "model_config" in spec else _named(spec)
     network.spec = copy.deepcopy(dict(spec))
+    keep_within_memory(network)
     if torch.get_default_device().type != "meta":
         initialise(network, "torch", torch.Generator().manual_seed(seed))
     return network.eval()

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 IMAGE_RANK = 4
 """Axes of a batch of images."""
+BLOCK = 16
+"""Channels that oneDNN's kernels of 1x1 convolutions take at once, at most."""
 
 
 def channels_first(values: Tensor) -> Tensor:
@@ -23,6 +26,33 @@ def channels_first(values: Tensor) -> Tensor:
 def channels_last(values: Tensor) -> Tensor:
     """View (n, C, ...) as (n, ..., C); vectors (n, d) stay as they are."""
     return values.movedim(1, -1) if values.ndim > 2 else values
+
+
+def keep_within_memory(module: nn.Module) -> None:
+    """Have narrow 1x1 convolutions with a stride read their inputs in torch's own order.
+
+    In the ``channels_last`` format, oneDNN up to version 3.12 (torch 2.14) writes beyond its memory
+    in the gradient of the weights of such a convolution, where it has fewer channels than a block:
+    8, or 16 with AVX-512 (https://github.com/uxlfoundation/oneDNN/issues/6035). The shortcuts of a
+    narrow residual network then crash, or get wrong gradients.
+
+    Args:
+        module: any module; those parts get a hook, and compute what they did before.
+    """
+    for part in module.modules():
+        if (
+            isinstance(part, nn.Conv1d | nn.Conv2d | nn.Conv3d)
+            and max(part.kernel_size) == 1
+            and max(part.stride) > 1
+            and part.in_channels < BLOCK
+            and _in_own_order not in part._forward_pre_hooks.values()
+        ):
+            part.register_forward_pre_hook(_in_own_order)
+
+
+def _in_own_order(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    # Unlike `contiguous`, which takes one channel in either order for the other.
+    return tuple(values.clone(memory_format=torch.contiguous_format) for values in inputs)
 
 
 class ChannelsFirst(nn.Module):
