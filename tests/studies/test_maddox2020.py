@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import torch
 import yaml
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from gengap.cli import main
 from gengap.curvature import CurvatureOperator, effective_dimensionality, hessian, spectra
@@ -94,9 +96,12 @@ def reduced(
 
 
 def figures(experiment: str, runs: Sequence[AnyRun]) -> list[str]:
-    """The names of an experiment's figures, each of which is plotted."""
+    """The names of an experiment's figures, each of which is plotted and says numbers alone."""
     plotted = plot_experiment(STUDY, experiment, runs)
-    assert all(isinstance(figure, Figure) for figure in plotted.values())
+    for figure in plotted.values():
+        assert isinstance(figure, Figure)
+        said = " ".join(text.get_text() for text in figure.findobj(Text))
+        assert not re.search(r"\b(nan|inf)\b", said), said
     return list(plotted)
 
 

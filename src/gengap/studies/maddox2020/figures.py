@@ -198,7 +198,7 @@ def _explanations(grid: Grid, alpha: float) -> Figure:
         rho = Estimate(correlations_by_seed(values, losses, fitting), Kind.CORRELATION)
         mean, low, high = rho.interval()
         spread = f"\n[{low:.2f}, {high:.2f}]" if np.isfinite([low, high]).all() else ""
-        axes.set_title(f"ρ = {mean:.2f}{spread}")
+        axes.set_title(f"ρ = {mean:.2f}{spread}" if np.isfinite(mean) else "too few blue networks")
         axes.set_xlabel(title.replace(" of the ", "\nof the ").replace("effective ", "effective\n"))
         axes.set_xscale("linear" if title == "sharpness" else "log")
         axes.xaxis.set_minor_formatter(NullFormatter())
