@@ -27,6 +27,7 @@ LONGEST = (
     # A worker whose module has no more than two tests left, as that of SLURM, reserves another.
     "workflow/test_across_tasks.py", "workflow/test_reruns.py", "workflow/test_bad_input.py",
     "workflow/test_experiments.py", "workflow/test_draws.py", "workflow/test_checkpoints.py",
+    "workflow/test_together.py",
 )  # fmt: skip
 """Modules to start with: that of SLURM, which mostly waits, and those that compute most."""
 CHROMIUM = (

@@ -18,6 +18,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_on_the_cpu_all_values_are_equal(tmp_path: Path) -> None:
     path = tmp_path / "gpu.md"
     result = run("--device", "cpu", "--tiny", "--result", str(path))

@@ -106,6 +106,7 @@ def test_all_pages_give_the_same_three_commands(root: Path) -> None:
     assert three_commands(root / "docs" / "how-to" / "predict.md") == readme
 
 
+@pytest.mark.slow
 def test_three_commands_predict_a_network(
     folder: Path,
     root: Path,
@@ -137,6 +138,7 @@ def test_three_commands_predict_a_network(
     assert low < 1 - accuracy < high
 
 
+@pytest.mark.slow
 def test_the_first_page_looks_at_a_network(
     folder: Path,
     root: Path,

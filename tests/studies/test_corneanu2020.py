@@ -572,6 +572,7 @@ def test_the_law_over_a_grid(tmp_path: Path) -> None:
     assert len(one["law_errors"].axes) == 1
 
 
+@pytest.mark.slow
 def test_figures_are_grouped_by_the_grid(tmp_path: Path) -> None:
     """Three networks and two fractions of corrupted labels: figures by network, columns by label.
 

@@ -1071,6 +1071,7 @@ def test_coherence_is_the_cosine_of_gradients_by_class() -> None:
     assert np.allclose(np.diag(found), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_every_grid_point_has_its_figures_with_their_keywords() -> None:
     settings: dict[str, Any] = {**COMPLEXITY, "side": 6, "training": {**TRAINING, "epochs": 20}}
     runs = [

@@ -90,6 +90,7 @@ def test_a_state_of_another_search_is_not_taken_up(tmp_path: Path) -> None:
         np.testing.assert_allclose(values, np.arange(1.0, 10 + seed) ** -1.5, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_threads_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(krylov, "POINTS", 64)
     monkeypatch.setattr("gengap.tangent.kernel.LARGEST_PRODUCT", 300 * 32)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 from tests.workflow.runs import REDUCED, Run
 
 
+@pytest.mark.slow
 def test_the_table_across_tasks_is_planned_with_several_tasks_alone(
     snakemake: Run, tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ def config_of(folder: Path, *, together: bool) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_networks_agree_and_the_setting_trains_them_anew(snakemake: Run, folder: Path) -> None:
     results = folder / "results" / "reduced"
     shards = [json.loads((results / "shards" / f"{n}.json").read_text()) for n in range(2)]
