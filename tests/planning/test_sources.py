@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gengap.errors import GengapError
-from gengap.planning.sources import own_code_version, own_sources
+from gengap.planning.sources import library_names, own_code_version, own_sources
 
 SOURCE = "gengap.measures.baseline"
 
@@ -67,6 +68,21 @@ def test_imports_are_read_from_the_syntax(
     before = version_in_copy(tmp_path, str(source))
     edit(library / "figures" / "style.py")
     assert (version_in_copy(tmp_path, str(source)) != before) == reached
+
+
+def test_lines_tell_the_imports_that_the_syntax_tree_has(root: Path) -> None:
+    files = [*(root / "src").rglob("*.py"), *(root / "scripts").glob("*.py")]
+    assert len(files) > 400
+    for file in files:
+        nodes = list(ast.walk(ast.parse(file.read_bytes())))
+        plain = {
+            alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names
+        }
+        froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+        modules = {str(node.module) for node in froms}
+        inner = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+        expected = {name for name in plain | modules | inner if name.split(".")[0] == "gengap"}
+        assert library_names(file.read_bytes()) == expected, file
 
 
 def test_planning_imports_nothing_that_computes() -> None:
