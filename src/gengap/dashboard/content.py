@@ -200,8 +200,9 @@ def _plain_numbers(values: np.ndarray) -> list[float | None]:
 
 def _heading(view: View) -> str:
     """Count networks and measures as the run's summary does: those of equal values once."""
-    has_row = view.leaderboard["kind"].isin(MEASURES)
-    compared = int(has_row.sum()) if view.is_evaluated else len(view.measures)
+    compared = len(view.measures)
+    if view.is_evaluated:
+        compared = int(view.leaderboard["kind"].isin(MEASURES).sum())
     others = len(view.measures) - compared
     text = f"{len(view.networks)} networks, {compared} measures of the gap"
     return text + f", and {others} that equal one of them or were left out" * bool(others)
