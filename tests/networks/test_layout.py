@@ -70,9 +70,12 @@ def test_so_do_those_of_modules_made_elsewhere() -> None:
     module = Shortcut()
     images = torch.randn(4, 8, 8, 3, generator=torch.Generator().manual_seed(0))
     expected = module(images.movedim(-1, 1))
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    assert not own_strides(module.shortcut.weight)
     network = adopt(adopt(module, images, layout="channels_first"), images)
     torch.testing.assert_close(network(images), expected, rtol=0, atol=1e-6)
     assert len(module.shortcut._forward_pre_hooks) == 1
+    assert own_strides(module.shortcut.weight)
     (taken,) = inputs_of_shortcuts(network, images)
     assert own_strides(taken)
     assert not own_strides(module.stem(images.movedim(-1, 1)))

@@ -17,6 +17,7 @@ from gengap.errors import GengapError
 from gengap.measures.subject import Subject
 from gengap.networks import Network, evaluating, folded, input_batches, kernel_norms
 from gengap.networks.inference import stating_inputs
+from gengap.networks.layout import keep_within_memory
 from gengap.seeding import salted
 
 
@@ -29,7 +30,9 @@ def movable_copy(network: nn.Module) -> nn.Module:
     """Return a copy whose weights a measure moves, laid out for quick gradients of convolutions."""
     copied = copy.deepcopy(network)
     # The stubs of torch lack this argument.
-    return copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    keep_within_memory(copied)
+    return copied
 
 
 def plain_initial(subject: Subject) -> nn.Module:

@@ -96,10 +96,10 @@ def adopt(
     if precise is not module:
         logger.info("%s is in half precision: a float32 copy is measured.", type(module).__name__)
     module = precise
-    keep_within_memory(module)
     network = AdoptedNetwork(module, tuple(inputs.shape[1:]), _input_type(inputs), logits)
     network.layout = _resolved_layout(network, inputs, layout)
     network.observe(inputs, observe)
+    keep_within_memory(module)
     if outputs is not None and outputs != network.outputs:
         raise GengapError(
             f"{network.kind} gives {network.outputs} outputs, not the {outputs} that are stated: "

@@ -29,15 +29,17 @@ def channels_last(values: Tensor) -> Tensor:
 
 
 def keep_within_memory(module: nn.Module) -> None:
-    """Have narrow 1x1 convolutions with a stride read their inputs in torch's own order.
+    """Hold narrow 1x1 convolutions with a stride in torch's own order of memory.
 
     In the ``channels_last`` format, oneDNN up to version 3.12 (torch 2.14) writes beyond its memory
     in the gradient of the weights of such a convolution, where it has fewer channels than a block:
     8, or 16 with AVX-512 (https://github.com/uxlfoundation/oneDNN/issues/6035). The shortcuts of a
-    narrow residual network then crash, or get wrong gradients.
+    narrow residual network then crash, or get wrong gradients. Inputs or weights in that format are
+    enough for it.
 
     Args:
-        module: any module; those parts get a hook, and compute what they did before.
+        module: any module that has run, or needs no run to have its weights. Those parts get a
+            hook, and their weights are laid out anew; they compute what they did before.
     """
     for part in module.modules():
         if (
@@ -45,14 +47,20 @@ def keep_within_memory(module: nn.Module) -> None:
             and max(part.kernel_size) == 1
             and max(part.stride) > 1
             and part.in_channels < BLOCK
-            and _in_own_order not in part._forward_pre_hooks.values()
         ):
-            part.register_forward_pre_hook(_in_own_order)
+            if _in_own_order not in part._forward_pre_hooks.values():
+                part.register_forward_pre_hook(_in_own_order)
+            for parameter in part.parameters():
+                parameter.data = _own_order(parameter.data)
 
 
 def _in_own_order(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    # Unlike `contiguous`, which takes one channel in either order for the other.
-    return tuple(values.clone(memory_format=torch.contiguous_format) for values in inputs)
+    return tuple(map(_own_order, inputs))
+
+
+def _own_order(values: Tensor) -> Tensor:
+    # Unlike `contiguous`, which takes one channel, or one pixel, in either order for the other.
+    return values.clone(memory_format=torch.contiguous_format)
 
 
 class ChannelsFirst(nn.Module):
