@@ -51,7 +51,9 @@ def keep_within_memory(module: nn.Module) -> None:
             if _in_own_order not in part._forward_pre_hooks.values():
                 part.register_forward_pre_hook(_in_own_order)
             for parameter in part.parameters():
-                parameter.data = _own_order(parameter.data)
+                values = _own_order(parameter.data)
+                if values.stride() != parameter.stride():
+                    parameter.data = values
 
 
 def _in_own_order(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
