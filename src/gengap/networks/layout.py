@@ -31,7 +31,7 @@ def channels_last(values: Tensor) -> Tensor:
 def keep_within_memory(module: nn.Module) -> None:
     """Hold narrow 1x1 convolutions with a stride in torch's own order of memory.
 
-    In the ``channels_last`` format, oneDNN up to version 3.12 (torch 2.14) writes beyond its memory
+    In the ``channels_last`` format, oneDNN 3.12, which torch 2.13 has, writes beyond its memory
     in the gradient of the weights of such a convolution, where it has fewer channels than a block:
     8, or 16 with AVX-512 (https://github.com/uxlfoundation/oneDNN/issues/6035). The shortcuts of a
     narrow residual network then crash, or get wrong gradients. Inputs or weights in that format are
