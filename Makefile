@@ -7,8 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
-# A module stays on one worker, with what its tests share. A worker that dies ends the run: the
-# others could wait for its tests.
+# A module stays on one worker, with what its tests share. A worker that dies ends the run, which
+# could wait for it for ever.
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 \
   --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 

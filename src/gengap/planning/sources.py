@@ -19,6 +19,7 @@ IMPORT = re.compile(
 )
 """An import of the library's modules, as the formatter leaves it."""
 TEXT = re.compile(r'""".*?"""', re.DOTALL)
+"""A text over several lines, which may hold an example."""
 
 
 def code_version(*sources: Path | str) -> str:
@@ -125,13 +126,18 @@ def _imports(path: Path) -> tuple[Path, ...]:
     """Return the files of the gengap modules that one file imports, wherever the import stands."""
     if path.suffix != ".py":
         return ()
-    return tuple(file for name in library_names(_content(path)) for file in _module_files(name))
+    # The formatter settles how the library writes its imports; others may write them in any way.
+    if path.is_relative_to(LIBRARY):
+        names = library_names(_content(path))
+    else:
+        names = set(_imported_names(ast.parse(_content(path))))
+    return tuple(file for name in names for file in _module_files(name))
 
 
 def library_names(source: bytes) -> set[str]:
-    """Return the dotted names of gengap that a source of this repository imports.
+    """Return the dotted names of gengap that a source of the library imports.
 
-    They are found by their lines, since parsing all sources takes most of a second whenever
+    They are found by their lines: parsing all sources takes most of a second. That counts whenever
     Snakemake starts, on a cluster for each job.
     """
     names: set[str] = set()
