@@ -30,14 +30,16 @@ NARROW: dict[str, dict[str, Any]] = {
 class Shortcut(nn.Module):
     """A module of one's own, whose shortcut has a stride."""
 
-    def __init__(self) -> None:
+    def __init__(self, named: bool) -> None:
         super().__init__()
+        self.named = named
         self.stem = nn.Conv2d(3, 6, 3, padding=1)
         self.shortcut = nn.Conv2d(6, 8, 1, stride=2)
         self.head = nn.Linear(8, 3)
 
     def forward(self, images: Tensor) -> Tensor:
-        maps: Tensor = self.shortcut(self.stem(images).relu())
+        stem = self.stem(images).relu()
+        maps: Tensor = self.shortcut(input=stem) if self.named else self.shortcut(stem)
         return self.head(maps.mean((2, 3)))  # type: ignore[no-any-return]
 
 
@@ -50,7 +52,10 @@ def inputs_of_shortcuts(network: nn.Module, images: Tensor) -> list[Tensor]:
     taken: list[Tensor] = []
     for part in network.modules():
         if isinstance(part, KINDS) and max(part.kernel_size) == 1 and max(part.stride) > 1:
-            part.register_forward_hook(lambda _, inputs, __: taken.append(inputs[0]))
+            part.register_forward_hook(
+                lambda _, inputs, named, __: taken.extend((*inputs, *named.values())),
+                with_kwargs=True,
+            )
     network(images)
     return taken
 
@@ -66,8 +71,9 @@ def test_narrow_shortcuts_read_torchs_own_order(name: str, channels: int) -> Non
     assert all(own_strides(values) for values in taken if values.shape[1] < 16)
 
 
-def test_so_do_those_of_modules_made_elsewhere() -> None:
-    module = Shortcut()
+@pytest.mark.parametrize("named", [False, True])
+def test_so_do_those_of_modules_made_elsewhere(named: bool) -> None:
+    module = Shortcut(named)
     images = torch.randn(4, 8, 8, 3, generator=torch.Generator().manual_seed(0))
     expected = module(images.movedim(-1, 1))
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -49,15 +49,17 @@ def keep_within_memory(module: nn.Module) -> None:
             and part.in_channels < BLOCK
         ):
             if _in_own_order not in part._forward_pre_hooks.values():
-                part.register_forward_pre_hook(_in_own_order)
+                part.register_forward_pre_hook(_in_own_order, with_kwargs=True)
             for parameter in part.parameters():
                 values = _own_order(parameter.data)
                 if values.stride() != parameter.stride():
                     parameter.data = values
 
 
-def _in_own_order(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(map(_own_order, inputs))
+def _in_own_order(
+    _: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]
+) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+    return tuple(map(_own_order, inputs)), {name: _own_order(each) for name, each in named.items()}
 
 
 def _own_order(values: Tensor) -> Tensor:
