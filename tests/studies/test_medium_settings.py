@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from gengap import datasets
 from gengap.seeding import derive
 
 STUDIES = ("corneanu2020", "maddox2020", "ortizjimenez2021", "sabanayagam2023")
@@ -51,3 +53,30 @@ def test_medium_has_the_runs_behind_every_claim_of_small(root: Path, study: str)
         assert judging["settings"] == entry["settings"]
         assert judging.get("grid", {}) == entry.get("grid", {})
         assert judging["seeds"] > max(entry["seeds"], DECIDING.get(study, {}).get(entry["name"], 0))
+
+
+def named_datasets(content: Any) -> Iterator[dict[str, Any]]:
+    """Every dataset that a part of a setting names."""
+    if isinstance(content, list):
+        for each in content:
+            yield from named_datasets(each)
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            if key in ("dataset", "noisy"):
+                yield from value if isinstance(value, list) else [value]
+            else:
+                yield from named_datasets(value)
+
+
+@pytest.mark.parametrize("study", [*STUDIES, "ballester2023"])
+def test_a_part_of_cifar10_is_enough_for_medium(
+    root: Path, shared: Callable[[str], Path], study: str
+) -> None:
+    """One of the five training batches, and a thousand test images."""
+    folder = shared("data")
+    named = {repr(each): each for each in named_datasets(settings(root, study)["medium"])}
+    assert named
+    for dataset in named.values():
+        loaded = datasets.load(**dataset, data_dir=folder)
+        assert len(loaded.train.labels) == dataset.get("train_size", len(loaded.train.labels))
+        assert len(loaded.test.labels) == dataset.get("test_size", len(loaded.test.labels))
