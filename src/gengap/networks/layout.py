@@ -34,12 +34,13 @@ def keep_within_memory(module: nn.Module) -> None:
     In the ``channels_last`` format, oneDNN 3.12, which torch 2.13 has, writes beyond its memory
     in the gradient of the weights of such a convolution, where it has fewer channels than a block:
     8, or 16 with AVX-512 (https://github.com/uxlfoundation/oneDNN/issues/6035). The shortcuts of a
-    narrow residual network then crash, or get wrong gradients. Inputs or weights in that format are
-    enough for it.
+    narrow residual network then crash, or get wrong gradients. One of the two in that format,
+    the inputs or the weights, is enough for it.
 
     Args:
-        module: any module that has run, or needs no run to have its weights. Those parts get a
-            hook, and their weights are laid out anew; they compute what they did before.
+        module: any module that has its weights; a lazy one must have run once. Each such
+            convolution gets a hook that lays out its inputs, and its weights are laid out anew.
+            It computes what it did before.
     """
     for part in module.modules():
         if (
