@@ -105,7 +105,15 @@ DATASETS: dict[str, tuple[str, ...]] = {
 }
 """Datasets, and the keywords that each takes besides ``DATASET_KEYS``."""
 
-OFFICIAL_DATASETS = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn", "tiny_imagenet")
+OFFICIAL_DATASETS = (
+    "mnist",
+    "fashion_mnist",
+    "cifar10",
+    "cifar100",
+    "svhn",
+    "stl10",
+    "tiny_imagenet",
+)
 """Datasets whose files are downloaded, or put into ``data_dir`` by the user."""
 
 OWN_SUFFIXES = {

@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 
 from gengap.datasets import load
-from gengap.datasets.registry import DATASETS, Official
+from gengap.datasets.registry import DATASETS, Official, Unpacked
 from gengap.datasets.sources import Download, File, Source
 from gengap.errors import GengapError
+from gengap.names import OFFICIAL_DATASETS
 
 RECORD_BYTES = 2 + 3072
 TRAIN = np.random.default_rng(0).integers(0, 100, 3 * RECORD_BYTES, dtype=np.uint8).tobytes()
@@ -106,6 +107,11 @@ def packed(members: dict[str, bytes]) -> bytes:
 MEMBERS = {"cifar-100-binary/train.bin": TRAIN, "cifar-100-binary/test.bin": TEST}
 # The last two must never be unpacked.
 CONTENT = packed({**MEMBERS, "../evil.bin": b"evil", "cifar-100-binary/extra.bin": b"extra"})
+
+
+def test_every_dataset_in_official_files_is_fetched_before_the_runs_that_read_it() -> None:
+    of_files = {name for name, entry in DATASETS.items() if isinstance(entry, Official | Unpacked)}
+    assert of_files == set(OFFICIAL_DATASETS)
 
 
 def official(name: str) -> Official:
