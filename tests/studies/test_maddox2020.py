@@ -626,6 +626,22 @@ def test_claims_of_double_descent() -> None:
     assert format_interval(judged[2].estimates["N_eff with test loss"]) == "-1 (all 7 equal)"
 
 
+def test_a_descent_without_networks_that_fit_has_a_premise_that_fails() -> None:
+    losses, sizes = [2.0, 1.0, 3.0, 2.5, 2.0, 0.5], [1.0, 2.0, 9.0, 7.0, 5.0, 3.0]
+    errors = [1.0, 1.0, 1.0, 1.0, 0.5, 0.0]
+    runs = [swept(seed, losses, sizes, train_error=errors) for seed in range(7)]
+    (claim,) = evaluate_claims(STUDY, {"double_descent": runs})
+    assert claim.estimates["widths that fit"].values == [1.0] * 7
+    assert claim.verdict.explained == "premise fails: widths that fit"
+    # Three widths do at every seed, but not the same ones.
+    others = [
+        swept(seed, losses, sizes, train_error=np.roll([0.0, 0.0, 0.0, 1, 1, 1], seed % 2 * 3))
+        for seed in range(7)
+    ]
+    (claim,) = evaluate_claims(STUDY, {"double_descent": others})
+    assert claim.verdict.word == "undecided"
+
+
 def test_numbers_of_figure_1_stand_beside_sweeps_of_widths() -> None:
     runs = [swept(seed, [2.0, 1.0, 3.0, 2.5, 2.0, 0.5], [1.0, 2, 9, 7, 5, 3]) for seed in range(3)]
     page = claims_page(STUDY, "small", evaluate_claims(STUDY, {"double_descent": runs}))

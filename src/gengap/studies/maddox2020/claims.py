@@ -49,6 +49,9 @@ FIGURE_1 = "figure 1, ResNet18 on CIFAR-100, read off"
 PUBLISHED_ALPHA = 0.001
 """Of the published notebook on random features, in the convention used here."""
 
+LEAST_FITTING = 3
+"""Widths of a sweep at which every seed's network has to fit its labels."""
+
 SAME = 0.95
 """Predictions count as the same where at least this fraction of them is."""
 
@@ -69,8 +72,14 @@ def claims(runs: Mapping[str, Sequence[AnyRun]]) -> list[Claim]:
 def _double_descent(runs: Sequence[DoubleDescentRun]) -> list[Claim]:
     sweep = Sweep.of(runs)
     networks, fits = sweep.networks, sweep.interpolating
-    if fits.sum() < 3:
-        return []
+    along = runs[0].settings.along
+    title = "The test loss descends twice"
+    paper = (
+        f"As the {along} grows, the test loss falls, rises up to where the network just fits its "
+        "training labels, and falls again."
+    )
+    if fits.sum() < LEAST_FITTING:
+        return [_nothing_fits(sweep, title, paper, along)]
     first = int(np.argmax(fits))
     descent = _descent(networks, first)
     rivals = {
@@ -92,7 +101,6 @@ def _double_descent(runs: Sequence[DoubleDescentRun]) -> list[Claim]:
     }
     with_parameters = correlations_by_seed(networks.dimension, networks.parameters, fits)
     size: Estimates = {"N_eff with parameters": Estimate(with_parameters, Kind.CORRELATION)}
-    along = runs[0].settings.along
     widths = f"{along}s {sweep.widths[fits][0]} to {sweep.widths[-1]}"
     fitting = np.broadcast_to(fits, networks.test_loss.shape)
 
@@ -101,9 +109,8 @@ def _double_descent(runs: Sequence[DoubleDescentRun]) -> list[Claim]:
 
     return [
         Claim(
-            "The test loss descends twice",
-            f"As the {along} grows, the test loss falls, rises up to where the network just fits "
-            "its training labels, and falls again.",
+            title,
+            paper,
             f"Differences of the test loss along the {along}. The best narrower {along} of each "
             "seed is that of the least mean over the other seeds. With every seed, training errors "
             f"are first at most {INTERPOLATION:g} at {along} {sweep.widths[first]}.",
@@ -130,6 +137,22 @@ def _double_descent(runs: Sequence[DoubleDescentRun]) -> list[Claim]:
         ),
         *_guides(networks, fits, f"over {along}"),
     ]
+
+
+def _nothing_fits(sweep: Sweep, title: str, paper: str, along: str) -> Claim:
+    """The claim of a sweep in which too few networks fit, on which its other claims rest too."""
+    number = f"{along}s that fit"
+    fitting = (sweep.networks.train_error <= INTERPOLATION).sum(axis=1)
+    return Claim(
+        title,
+        paper,
+        f"The number of {along}s of a seed at which the training error is at most "
+        f"{INTERPOLATION:g}. The claim presupposes {LEAST_FITTING} of them, the same ones for "
+        "every seed. So do the claims on N_eff of networks that fit.",
+        {number: Estimate([float(count) for count in fitting])},
+        {},
+        {number: Bound(LEAST_FITTING - 0.5)},
+    )
 
 
 def _guides(networks: Measurements, selected: NDArray[np.bool_], where: str) -> list[Claim]:
