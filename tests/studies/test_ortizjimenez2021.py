@@ -478,7 +478,8 @@ def test_all_seeds_and_groups_are_plotted(tmp_path: Path) -> None:
     claims = evaluate_claims(STUDY, {"eigenfunction_tasks": runs})
     assert len(claims) == 3
     for claim in claims:
-        assert {name: len(own.values) for name, own in claim.estimates.items()} == {"4": 3, "8": 3}
+        seeds = {name: len(own.values) for name, own in claim.estimates.items()}
+        assert seeds == {"width 4": 3, "width 8": 3}
 
 
 NONE = np.zeros(0)
@@ -861,6 +862,24 @@ def test_datasets_are_named_in_titles() -> None:
     assert group(DIGITS, {**DIGITS, "name": "mnist"}) == ["digits", "mnist"]
     sizes = group(DIGITS, {**DIGITS, "train_size": 40})
     assert sizes == ["digits, train_size 30", "digits, train_size 40"]
+
+
+def test_groups_are_named_by_what_tells_them_apart() -> None:
+    lenet, narrow, wide = (
+        NetworkSettings("lenet"),
+        NetworkSettings("resnet18", 4),
+        NetworkSettings("resnet18", 8),
+    )
+
+    def group(*networks: NetworkSettings) -> list[str]:
+        runs = [Run(0, class_tasks.Settings(DIGITS, each), AGREES[0]) for each in networks]
+        return list(grouped(runs))
+
+    assert group(lenet, lenet) == ["LeNet"]
+    assert group(lenet, narrow) == ["LeNet", "ResNet-18"]
+    assert group(narrow, wide) == ["width 4", "width 8"]
+    names = ["LeNet, default width", "ResNet-18, width 4", "ResNet-18, width 8"]
+    assert group(lenet, narrow, wide) == names
 
 
 KILLED: dict[str, tuple[dict[str, Any], str, int]] = {

@@ -177,7 +177,8 @@ def _of_the_trained_kernel(runs: Sequence[PretrainedRun], variation: str) -> lis
     groups = grouped(runs)
     growths = by_group(groups, lambda run: run.result.trace_growth)
     divisors = ", ".join(
-        f"{np.exp(np.log(growth.values).mean()):.3g} for {name}" for name, growth in growths.items()
+        f"{float(f'{np.exp(np.log(growth.values).mean()):.3g}'):g} for {name}"
+        for name, growth in growths.items()
     )
     scaled = (
         "the trained network's kernel, brought to the initial trace",
@@ -191,7 +192,7 @@ def _of_the_trained_kernel(runs: Sequence[PretrainedRun], variation: str) -> lis
         "Networks overfit to the eigenfunctions mostly because their kernel evolves in training."
     )
     kernels = (
-        ("", ("the trained network's", ""), TRAINED),
+        ("", ("the trained network's kernel", ""), TRAINED),
         (" at the initial trace too", scaled, RESCALED),
     )
     return (

@@ -6,9 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import (
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+    StrMethodFormatter,
+)
 
 from gengap.figures.style import (
     BLACK,
@@ -189,7 +196,7 @@ def _plot_accuracies(
         )
         handles.append(line)
     axes.set_xticks(places, [str(number) for number in numbers])
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    _in_percent(axes.yaxis)
     return handles
 
 
@@ -197,6 +204,12 @@ def _plot_curves(axes: Axes, epochs: Integers, values: Floats, colour: str) -> N
     """Every seed's curve (seeds, epochs), and their mean."""
     plot_seeds(axes, epochs, values, colour)
     axes.plot(epochs, values.mean(axis=0), color=colour, linewidth=1.5)
+
+
+def _in_percent(axis: Axis) -> None:
+    """Label the ticks of fractions in whole percent."""
+    axis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
 def _accuracy_table(group: Sequence[Run[object, HasCurves]], model: str) -> Floats:
@@ -300,7 +313,7 @@ def _ranking(runs: Sequence[EigenfunctionTasksRun]) -> Figure:
     axes.plot(span, span, color=GREY, linewidth=0.8, zorder=0)
     axes.set(xlim=span, ylim=span, aspect="equal")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        _in_percent(axis)
     axes.set_xlabel("test accuracy of the linearisation")
     axes.set_ylabel("test accuracy of the network")
     legend_below(figure, handles)
@@ -330,7 +343,7 @@ def _accuracy_by_task(runs: Sequence[ClassTasksRun]) -> Figure:
         majority = np.mean([run.result.majority for run in group])
         axes.hlines(majority, place - 0.3, place + 0.3, color=GREY, linestyle=":")
     axes.set_xticks(range(len(groups)), [name.replace(", ", "\n") for name in groups])
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    _in_percent(axes.yaxis)
     axes.set_ylabel("test accuracy")
     marks = [
         Line2D([], [], color=COLOURS[name], marker=MARKS[name], linestyle="", label=LABELS[name])
@@ -393,7 +406,7 @@ def _pretrained_curves(runs: Sequence[PretrainedRun]) -> Figure:
         row[0].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         row[0].yaxis.set_minor_formatter(NullFormatter())
         row[0].set_title(f"{name}, {_seeds(group)}", loc="left")
-        row[1].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        _in_percent(row[1].yaxis)
     legend_below(
         figure,
         [

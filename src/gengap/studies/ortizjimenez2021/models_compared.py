@@ -148,32 +148,45 @@ def final_accuracies(result: HasCurves, model: str) -> Floats:
 
 
 def grouped(runs: Sequence[RunT]) -> dict[str, list[RunT]]:
-    """Return the runs that differ by seed alone, by the settings that vary between the groups.
+    """Return the runs that differ by seed alone, by the settings that tell the groups apart.
 
     Returns:
         The groups in the order of their first runs, by names such as ``LeNet, parity``; a single
         group has the name of its architecture.
     """
-    names = varying_settings(runs) or ["network.architecture"]
-
+    names: list[str] = []
+    for name in varying_settings(runs):
+        # Where each architecture has one width, the architecture says all.
+        if _groups(runs, [*names, name]) > _groups(runs, names):
+            names.append(name)
+    names = names or ["network.architecture"]
     settings = {name: [setting(run.settings, name) for run in runs] for name in names}
 
     def words(run: RunT) -> str:
         return ", ".join(
-            described(setting(run.settings, name), values) for name, values in settings.items()
+            described(name, setting(run.settings, name), values)
+            for name, values in settings.items()
         )
 
     return group_runs(runs, words)
 
 
-def described(value: Any, others: Sequence[Any]) -> str:
+def _groups(runs: Sequence[RunT], names: Sequence[str]) -> int:
+    """Into how many groups some settings part the runs."""
+    return len({tuple(repr(setting(run.settings, name)) for name in names) for run in runs})
+
+
+def described(setting_name: str, value: Any, others: Sequence[Any]) -> str:
     """Return a setting in words that tell it from the values of other runs.
 
     Of a mapping, such as the keywords of a dataset, these are its name and the entries that differ
     between mappings of that name.
     """
+    if isinstance(value, str):
+        return ARCHITECTURE_NAMES.get(value, value)
     if not isinstance(value, Mapping):
-        return ARCHITECTURE_NAMES.get(str(value), str(value))
+        last = setting_name.rpartition(".")[2].replace("_", " ")
+        return f"default {last}" if value is None else f"{last} {value}"
     name = value.get("name", "")
     alike = [
         other for other in others if isinstance(other, Mapping) and other.get("name", "") == name
