@@ -70,6 +70,7 @@ TIMES = {"at initialisation": (BLACK, "o"), "after training": (PALETTE[0], "s")}
 PANEL = 2.3  # inches, the height of a panel
 SHOWN_PROFILES = 3
 SHOWN_IMAGES = 7
+MOST_DIVIDED = 300.0  # a logarithmic axis beyond this ratio has ticks at powers of ten alone
 
 
 def eigenfunction_tasks(runs: Sequence[EigenfunctionTasksRun]) -> dict[str, Figure]:
@@ -402,7 +403,9 @@ def _pretrained_curves(runs: Sequence[PretrainedRun]) -> Figure:
             axes.set_xlabel("epoch")
             axes.set_ylabel(COLUMNS[column].replace("_", " ").replace("train", "training"))
         row[0].set_yscale("log")
-        row[0].yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        low, high = row[0].get_ylim()
+        few_decades = high < MOST_DIVIDED * low
+        row[0].yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few_decades else (1.0,)))
         row[0].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         row[0].yaxis.set_minor_formatter(NullFormatter())
         row[0].set_title(f"{name}, {_seeds(group)}", loc="left")
