@@ -142,14 +142,13 @@ def _double_descent(runs: Sequence[DoubleDescentRun]) -> list[Claim]:
 def _nothing_fits(sweep: Sweep, title: str, paper: str, along: str) -> Claim:
     """The claim of a sweep in which too few networks fit, on which its other claims rest too."""
     number = f"{along}s that fit"
-    fitting = (sweep.networks.train_error <= INTERPOLATION).sum(axis=1)
     return Claim(
         title,
         paper,
         f"The number of {along}s of a seed at which the training error is at most "
         f"{INTERPOLATION:g}. The claim presupposes {LEAST_FITTING} of them, the same ones for "
         "every seed. So do the claims on N_eff of networks that fit.",
-        {number: Estimate([float(count) for count in fitting])},
+        {number: Estimate([float(count) for count in sweep.fitting.sum(axis=1)])},
         {},
         {number: Bound(LEAST_FITTING - 0.5)},
     )

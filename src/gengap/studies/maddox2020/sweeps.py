@@ -56,9 +56,14 @@ class Sweep:
         return cls(widths[0], join(networks, np.stack))
 
     @property
+    def fitting(self) -> NDArray[np.bool_]:
+        """Whether each network (seeds, m) fits its training labels."""
+        return self.networks.train_error <= INTERPOLATION
+
+    @property
     def interpolating(self) -> NDArray[np.bool_]:
         """Whether the networks of all seeds fit their training labels, for each width (m,)."""
-        return np.asarray((self.networks.train_error <= INTERPOLATION).all(axis=0))
+        return np.asarray(self.fitting.all(axis=0))
 
 
 @dataclass(frozen=True)

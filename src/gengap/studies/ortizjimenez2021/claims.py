@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gengap.figures.labels import number
 from gengap.studies.claims import POSITIVE, Claim
 from gengap.studies.estimates import Estimate, Estimates, Kind, by_group, rank_correlation
 from gengap.studies.ortizjimenez2021.experiments.class_tasks import ClassTasksRun
@@ -177,7 +178,7 @@ def _of_the_trained_kernel(runs: Sequence[PretrainedRun], variation: str) -> lis
     groups = grouped(runs)
     growths = by_group(groups, lambda run: run.result.trace_growth)
     divisors = ", ".join(
-        f"{float(f'{np.exp(np.log(growth.values).mean()):.3g}'):g} for {name}"
+        f"{number(float(np.exp(np.log(growth.values).mean())))} for {name}"
         for name, growth in growths.items()
     )
     scaled = (
