@@ -15,7 +15,7 @@ import gengap
 from gengap.activations import sample
 from gengap.datasets import Dataset, load
 from gengap.errors import GengapError, MachineError
-from gengap.measures import Subject, compute
+from gengap.measures import Subject, compute, to_frame
 from gengap.networks import (
     build,
     convolutional,
@@ -113,15 +113,27 @@ def test_every_rule_that_is_told_a_device_brings_it_to_its_script(
         assert "params.device" in script.read_text(), rule.name
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+# The tests run on the CPU, too, so that a fault of their own shows where there is no GPU.
 @pytest.mark.parametrize("template", [convolutional, dense])
-class TestOnAGpu:
+@pytest.mark.parametrize(
+    "other",
+    [
+        "cpu",
+        pytest.param(
+            "cuda",
+            marks=[
+                pytest.mark.gpu,
+                pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+            ],
+        ),
+    ],
+)
+class TestOnADevice:
     """The same numbers as on the CPU, to the tolerance of float32 sums in another order."""
 
-    def test_training(self, template: Template, digits: Dataset) -> None:
+    def test_training(self, template: Template, digits: Dataset, other: str) -> None:
         losses = []
-        for name in ("cpu", "cuda"):
+        for name in ("cpu", other):
             spec = template(digits.input_shape, digits.classes, width=8, depth=2)
             network = build(spec).to(resolve_device(name))
             result = train(network, digits.train, Recipe(epochs=2, augmentation=("crop", "flip")))
@@ -130,34 +142,36 @@ class TestOnAGpu:
             assert all(tensor.device.type == "cpu" for tensor in result.weights.values())
         np.testing.assert_allclose(np.array(losses[0]), np.array(losses[1]), rtol=1e-3)
 
-    def test_activations_and_measures(self, template: Template, digits: Dataset) -> None:
+    def test_activations_and_measures(
+        self, template: Template, digits: Dataset, other: str
+    ) -> None:
         spec = template(digits.input_shape, digits.classes, width=8, depth=2)
         first, last = build(spec), build(spec)
         result = train(last, digits.train, Recipe(epochs=5, learning_rate=0.05))
         set_weights(first, result.initial, source="the start")
-        found, drawn = {}, {}
-        for name in ("cpu", "cuda"):
+        found, drawn = [], []
+        for name in ("cpu", other):
             device = resolve_device(name)
             networks = last.to(device), first.to(device).eval()
-            drawn[name] = sample(
-                last, digits.train.inputs, neurons=50, draws=2, rng=np.random.default_rng(0)
+            chance = np.random.default_rng(0)
+            drawn.append(sample(last, digits.train.inputs, neurons=50, draws=2, rng=chance))
+            found.append(
+                {
+                    measure: value
+                    for family in ("baseline", "competition")
+                    for measure, value in compute(
+                        family, Subject(*networks, digits.train, np.random.default_rng(0))
+                    ).items()
+                }
             )
-            found[name] = {
-                measure: value
-                for family in ("baseline", "competition")
-                for measure, value in compute(
-                    family, Subject(*networks, digits.train, np.random.default_rng(0))
-                ).items()
-            }
-        np.testing.assert_array_equal(drawn["cpu"].neurons, drawn["cuda"].neurons)
-        np.testing.assert_allclose(
-            drawn["cpu"].activations, drawn["cuda"].activations, rtol=1e-3, atol=1e-4
-        )
-        for measure, value in found["cpu"].items():
+        np.testing.assert_array_equal(drawn[0].neurons, drawn[1].neurons)
+        np.testing.assert_allclose(drawn[0].activations, drawn[1].activations, rtol=1e-3, atol=1e-4)
+        assert list(found[0]) == list(found[1])
+        for measure, value in found[0].items():
             # A share of inputs may change by one of them, where two logits are all but equal.
             np.testing.assert_allclose(
                 np.asarray(value, float),
-                np.asarray(found["cuda"][measure], float),
+                np.asarray(found[1][measure], float),
                 rtol=1e-2,
                 atol=0.01,
                 err_msg=measure,
@@ -165,24 +179,27 @@ class TestOnAGpu:
 
     @pytest.mark.parametrize("family", ["curvature", "tangent", "functional_graph"])
     def test_counts_and_ranks_have_the_same_names(
-        self, template: Template, digits: Dataset, family: str
+        self, template: Template, digits: Dataset, other: str, family: str
     ) -> None:
         """Their values count eigenvalues and bars, and one may change sides."""
         spec = template(digits.input_shape, digits.classes, width=8, depth=2)
         first, last = build(spec), build(spec)
         result = train(last, digits.train, Recipe(epochs=5, learning_rate=0.05))
         set_weights(first, result.initial, source="the start")
-        on_cpu, on_gpu = (
-            compute(
-                family,
-                Subject(
-                    last.to(resolve_device(name)),
-                    first.to(resolve_device(name)).eval(),
-                    digits.train,
-                    np.random.default_rng(0),
-                ),
+        on_cpu, on_other = (
+            to_frame(
+                compute(
+                    family,
+                    Subject(
+                        last.to(resolve_device(name)),
+                        first.to(resolve_device(name)).eval(),
+                        digits.train,
+                        np.random.default_rng(0),
+                    ),
+                )
             )
-            for name in ("cpu", "cuda")
+            for name in ("cpu", other)
         )
-        assert list(on_cpu) == list(on_gpu)
-        assert all(np.isfinite(np.asarray(value, float)).all() for value in on_gpu.values())
+        named = ["measure", "component"]
+        assert on_cpu[named].equals(on_other[named])
+        assert np.isfinite(on_other["value"]).all()
