@@ -38,7 +38,12 @@ NAMES = [str(place) for place in range(COUNT)]
 
 
 def made(
-    neurons: int = 3000, *, told: float = 1.0, moved: float = 0.0, noise: float = 0.01
+    neurons: int = 3000,
+    *,
+    told: float = 1.0,
+    moved: float = 0.0,
+    noise: float = 0.01,
+    unfit: int = 0,
 ) -> MeasuredTask:
     """A task whose gaps the first summary of each dimension tells, up to some noise."""
     chance = np.random.default_rng(0)
@@ -73,7 +78,9 @@ def made(
     )
     scores = pd.DataFrame({"r2_mean": [0.5], "r2_std": [0.1]}, index=[BOTH])
     errors = np.full((COUNT, 8), noise)
-    return MeasuredTask("made", "zoo", neurons, designs, errors, GRID, scores)
+    losses = np.full(COUNT, 0.01)
+    losses[:unfit] = 0.5
+    return MeasuredTask("made", "zoo", neurons, designs, errors, GRID, losses, scores)
 
 
 def judged(*tasks: MeasuredTask) -> dict[str, Claim]:
@@ -149,6 +156,27 @@ def test_claims_follow_what_was_made() -> None:
         assert silent[title].verdict.word != "agrees"
     # 24 networks do not decide against it: the pseudo-values of some are far out.
     assert np.mean(silent["The prediction is accurate"].estimates["made"].values) < 0
+
+
+def test_networks_that_fit_are_judged_without_the_others() -> None:
+    title = "The summaries predict the gap among networks that fit"
+    assert title not in judged(made())
+    # Nine coefficients ask for 18 networks.
+    assert title not in judged(made(unfit=7))
+    task = made(unfit=6)
+    claim = judged(task)[title]
+    (part,) = claim.parts
+    assert part == "made: 18 of 24 networks"
+    (other,) = set(claim.estimates) - {part}
+    losses = np.log(task.losses)[:, None]
+    for name, known, gaps in (
+        (part, task.by_name[BOTH].values[6:], task.designs.gaps[6:]),
+        (other, losses, task.designs.gaps),
+    ):
+        of_mean = (gaps - left_out(np.zeros((len(gaps), 1)), gaps)) ** 2
+        expected = 1 - ((gaps - left_out(known, gaps)) ** 2).sum() / of_mean.sum()
+        assert np.mean(claim.estimates[name].values) == pytest.approx(expected)
+        assert len(claim.estimates[name].values) == len(gaps)
 
 
 def test_draws_are_stable_where_their_noise_is_small() -> None:

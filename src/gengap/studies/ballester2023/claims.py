@@ -13,7 +13,7 @@ networks and t_i without network i (Tukey 1958).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -46,6 +46,8 @@ NOISE = 0.1
 """Share of the variance between networks that the draws may make, for the draws to suffice."""
 ALIKE = 0.9
 """Rank correlation from which on fewer neurons count as giving the same summaries."""
+FITTED = 0.02
+"""Training loss up to which a network counts as fitted: twice that where PGDL's training ends."""
 NETWORKS_PER_COLUMN = 4
 """Smallest number of networks for each component of a vectorisation that is listed."""
 RANK_TOLERANCE = 1e-10
@@ -68,6 +70,7 @@ class MeasuredTask:
         designs: the measures that are compared.
         errors: standard error of each component of the summaries, (networks, components).
         grid: values of each hyper-parameter.
+        losses: training loss (networks,); NaN where it is unknown.
         five_by_two: mean and deviation of R2 over the paper's ten folds, by measure.
     """
 
@@ -77,6 +80,7 @@ class MeasuredTask:
     designs: Designs
     errors: Floats
     grid: Mapping[str, Sequence[object]]
+    losses: Floats
     five_by_two: pd.DataFrame
 
     @classmethod
@@ -100,6 +104,7 @@ class MeasuredTask:
         of_summaries = errors[errors["measure"] == BOTH].pivot_table(
             index="network", columns="component", values="standard_error"
         )
+        losses = [task.networks[network].metrics.train_loss for network in designs.networks]
         table = pd.read_csv(folder / "evaluation" / "five_by_two.csv").set_index("measure")
         return cls(
             folder.name,
@@ -108,6 +113,7 @@ class MeasuredTask:
             designs,
             of_summaries.reindex(list(designs.networks)).to_numpy(),
             task.grid,
+            np.array(losses, dtype=np.float64),
             table,
         )
 
@@ -165,6 +171,28 @@ class MeasuredTask:
         added = ratio + (explained - ratio * self.of_mean) / self.of_mean.mean()
         return Estimate(added.tolist())
 
+    @property
+    def fitted(self) -> NDArray[np.bool_]:
+        """Which networks (networks,) have a training loss of at most :data:`FITTED`."""
+        return np.asarray(self.losses <= FITTED)
+
+    def share_among_fitted(self) -> Estimate:
+        """How much the summaries explain of the variance among the networks that fit.
+
+        Returns:
+            What each of these networks adds to the R2 that they have without the others.
+        """
+        designs, rows = self.designs, self.fitted
+        summaries = self.by_name[BOTH]
+        among = replace(
+            designs,
+            networks=tuple(np.array(designs.networks)[rows]),
+            gaps=designs.gaps[rows],
+            measures=(replace(summaries, values=summaries.values[rows]),),
+        )
+        task = replace(self, designs=among, losses=self.losses[rows])
+        return task.share(task.of(BOTH))
+
     def information(self, values: Floats) -> Callable[[NDArray[np.int_]], float]:
         """Return the conditional mutual information of values (networks,) for some networks."""
         names = np.array(self.designs.networks)
@@ -189,7 +217,11 @@ def claims(tasks: Sequence[MeasuredTask]) -> list[Claim]:
         for networks in dict.fromkeys(task.networks for task in tasks)
     }
     main = [task for task in largest.values() if BOTH in task.by_name]
-    judged = [_predicts(main), _accurately(main), _both_dimensions(main)]
+    judged = [_predicts(main), _accurately(main)]
+    partly = [task for task in main if not task.fitted.all() and _enough(task)]
+    if partly:
+        judged += [_among_fitted(partly)]
+    judged += [_both_dimensions(main)]
     rivalled = [task for task in main if set(RIVALS.values()) <= set(task.by_name)]
     if rivalled:
         judged += [_competes(rivalled)]
@@ -233,6 +265,29 @@ def _accurately(tasks: Sequence[MeasuredTask]) -> Claim:
         f"R2 as above, against {ACCURATE:g}: half of the variance. This limit is ours.",
         {task.name: task.share(task.of(BOTH)) for task in tasks},
         Bound(ACCURATE),
+    )
+
+
+def _enough(task: MeasuredTask) -> bool:
+    """Whether twice as many networks fit as the model of the summaries has coefficients."""
+    return int(task.fitted.sum()) >= 2 * (1 + task.by_name[BOTH].values.shape[1])
+
+
+def _among_fitted(tasks: Sequence[MeasuredTask]) -> Claim:
+    estimates: Estimates = {}
+    for task in tasks:
+        fitted = f"{task.fitted.sum()} of {len(task.fitted)} networks"
+        estimates[f"{task.name}: {fitted}"] = task.share_among_fitted()
+        loss = task.squared_errors(np.log(task.losses)[:, None])
+        estimates[f"{task.name}: all networks, from their training loss"] = task.share(loss)
+    return Claim(
+        "The summaries predict the gap among networks that fit",
+        "The networks of both tasks were trained to one cross-entropy of 0.01 (PGDL).",
+        "R2 of the summaries as above, among the networks whose training loss is at most "
+        f"{FITTED:g}. The gap of others says how well they fit. Below stands the R2 of the "
+        "logarithm of the training loss alone, among all networks.",
+        estimates,
+        {name: Bound() for name in estimates if name.endswith(" networks")},
     )
 
 
