@@ -249,13 +249,13 @@ def overview(tables: Mapping[str, pd.DataFrame]) -> str:
     lines += _row("study", "claim", "published", "measured", "verdict", "together", "plot")
     lines += ["|---" * 7 + "|"]
     for study, table in tables.items():
-        for title, rows in table.fillna({"published": ""}).groupby("claim", sort=False):
+        for title, rows in table.groupby("claim", sort=False):
             row = rows.iloc[0]
             parts = rows[rows["role"] == "decides"]
             lines += _row(
                 f"[{study}]({study}.claims.md)",
                 str(title),
-                str(row["published"]),
+                "" if pd.isna(row["published"]) else str(row["published"]),
                 "<br>".join(parts["estimate"] + ": " + parts["shown"]),
                 row["explained"],
                 _together(row["verdict"], row["together"]),
