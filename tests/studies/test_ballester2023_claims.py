@@ -221,7 +221,7 @@ def test_mutual_information_is_that_of_the_tables() -> None:
         }
     )  # fmt: skip
     score = score_measures(table, pd.Series(task.designs.gaps, index), POINTS.set_axis(index), GRID)
-    mine = task.information(values)(np.arange(COUNT))
+    (mine,) = task.information(values)(np.arange(COUNT))
     assert 100 * mine == pytest.approx(score["score"][0])
     assert mine > 0
 

@@ -193,19 +193,31 @@ class MeasuredTask:
         task = replace(self, designs=among, losses=self.losses[rows])
         return task.share(task.of(BOTH))
 
-    def information(self, values: Floats) -> Callable[[NDArray[np.int_]], float]:
-        """Return the conditional mutual information of values (networks,) for some networks."""
+    def information(self, *measures: Floats) -> Callable[[NDArray[np.int_]], Floats]:
+        """Return the conditional mutual information of measures, for some networks.
+
+        Args:
+            measures: values (networks,) of each.
+
+        Returns:
+            A function of the places of networks; it gives (measures,).
+        """
         names = np.array(self.designs.networks)
 
-        def score(chosen: NDArray[np.int_]) -> float:
+        def scores(chosen: NDArray[np.int_]) -> Floats:
             gaps = pd.Series(self.designs.gaps[chosen], index=names[chosen])
             grid = self.designs.grid.iloc[chosen]
             reference = competition_reference(gaps, grid, self.grid)
-            return conditional_mutual_information(
-                dict(zip(names[chosen], values[chosen], strict=True)), reference
+            return np.array(
+                [
+                    conditional_mutual_information(
+                        dict(zip(names[chosen], values[chosen], strict=True)), reference
+                    )
+                    for values in measures
+                ]
             )
 
-        return score
+        return scores
 
 
 def claims(tasks: Sequence[MeasuredTask]) -> list[Claim]:
@@ -392,18 +404,15 @@ def _beside_hyper_parameters(tasks: Sequence[MeasuredTask]) -> Claim:
 def _information(tasks: Sequence[MeasuredTask]) -> Claim:
     estimates: Estimates = {}
     for task in tasks:
-        count = len(task.designs.gaps)
-        own = task.information(task.predictions(task.by_name[BOTH].values))
-        scores = {
-            title: task.information(task.by_name[rival].values[:, 0])
-            for title, rival in RIVALS.items()
-        }
-        for title, score in scores.items():
-            estimates[f"{task.name}: minus {title}"] = jackknife(
-                _difference(own, score), count, Kind.DIFFERENCE
-            )
-        for title, score in {"summaries": own, **scores}.items():
-            estimates[f"{task.name}: {title}"] = jackknife(score, count, Kind.SHARE)
+        measures = [task.by_name[rival].values[:, 0] for rival in RIVALS.values()]
+        scores = task.information(task.predictions(task.by_name[BOTH].values), *measures)
+        own, *others = pseudo_values(scores, len(task.designs.gaps)).T
+        for title, other in zip(RIVALS, others, strict=True):
+            # Pseudo-values of a difference are the differences of pseudo-values.
+            difference = Estimate((own - other).tolist(), Kind.DIFFERENCE)
+            estimates[f"{task.name}: minus {title}"] = difference
+        for title, values in zip(("summaries", *RIVALS), (own, *others), strict=True):
+            estimates[f"{task.name}: {title}"] = Estimate(values.tolist(), Kind.SHARE)
     return Claim(
         "Their conditional mutual information is that of the competition's methods",
         "The prediction is competitive by the competition's score, too.",
@@ -419,12 +428,6 @@ def _information(tasks: Sequence[MeasuredTask]) -> Claim:
     )
 
 
-def _difference(
-    first: Callable[[NDArray[np.int_]], float], second: Callable[[NDArray[np.int_]], float]
-) -> Callable[[NDArray[np.int_]], float]:
-    return lambda chosen: first(chosen) - second(chosen)
-
-
 def jackknife(
     statistic: Callable[[NDArray[np.int_]], float], count: int, kind: Kind = Kind.MEAN
 ) -> Estimate:
@@ -435,10 +438,22 @@ def jackknife(
         count: number of networks.
         kind: what the statistic is.
     """
+    return Estimate(pseudo_values(statistic, count).tolist(), kind)
+
+
+def pseudo_values(statistic: Callable[[NDArray[np.int_]], float | Floats], count: int) -> Floats:
+    """Return the pseudo-values of one statistic, or of several that are computed together.
+
+    Args:
+        statistic: of the networks at some places: a number, or (statistics,).
+        count: number of networks.
+
+    Returns:
+        (count,) or (count, statistics).
+    """
     every = np.arange(count)
-    whole = statistic(every)
     without = np.array([statistic(np.delete(every, place)) for place in every])
-    return Estimate((count * whole - (count - 1) * without).tolist(), kind)
+    return np.asarray(count * statistic(every) - (count - 1) * without)
 
 
 def _finite(estimates: Estimates) -> Estimates:
