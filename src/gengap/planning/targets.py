@@ -226,8 +226,7 @@ def study_files(plan: Plan, study: str) -> list[str]:
     """Return what a run of a study is for."""
     if study in plan.experiment_studies:
         figures = [f"results/{study}/figures/{name}" for name in plan.experiments(study)]
-        claims = [f"results/{study}/claims.csv"] * plan.has_all_experiments(study)
-        return [*claims, *figures]
+        return [*(claims_files(study) if plan.has_all_experiments(study) else []), *figures]
     if study == PREDICTION:
         return [f"results/{study}/{study}.md"]
     tasks = [plan.task(name) for name in plan.tasks_of_study(study)]
@@ -235,8 +234,13 @@ def study_files(plan: Plan, study: str) -> list[str]:
     for name in ("leaderboard", *statistics_names(tasks[0])):
         files.append(f"results/{study}/tables/{name}.csv")
     kept = [f"results/{task.name}/kept" for task in tasks if task.keeps]
-    claims = [f"results/{study}/claims.csv"]
-    return [*claims, *files, *kept, *(file for task in tasks for file in final_files(task))]
+    of_tasks = [file for task in tasks for file in final_files(task)]
+    return [*claims_files(study), *files, *kept, *of_tasks]
+
+
+def claims_files(study: str) -> list[str]:
+    """Return the table of a paper's claims, their page, and the folder of its plots."""
+    return [f"results/{study}/{name}" for name in ("claims.csv", "claims.md", "claims")]
 
 
 def claimed_tasks(plan: Plan, study: str) -> list[tuple[str, int]]:
