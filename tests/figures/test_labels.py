@@ -24,6 +24,9 @@ from gengap.figures.style import PALETTE, new_figure
         ("reference.training_accuracy", "training accuracy alone"),
         ("ntk_alignment", "NTK alignment"),
         ("margin.output", "margin, output"),
+        ("always_generalize", "Always Generalize"),
+        ("sliced_wasserstein_between_draws.H0", "sliced Wasserstein between draws, H0"),
+        ("davies_bouldin_index", "Davies Bouldin index"),
         ("H0", "H0"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 _ROWS = {
+    "always_generalize": "Always Generalize",
     "reference.mean": "the mean gap",
     "reference.hyper_parameters": "hyper-parameters alone",
     "reference.hyper_parameters_pairwise": "hyper-parameters and their products",
@@ -30,9 +31,11 @@ _GAPS = {
     "error": "gap in root-mean-square error",
 }
 _PROPER_WORDS = {
-    "bayes": "Bayes", "betti": "Betti", "brain": "BrAIn", "dbi": "DBI", "frobenius": "Frobenius",
-    "hessian": "Hessian", "interpex": "Interpex", "jacobian": "Jacobian", "l1": "L1", "l2": "L2",
-    "ntk": "NTK", "pac": "PAC", "vc": "VC", "vpm": "VPM",
+    "bayes": "Bayes", "betti": "Betti", "bouldin": "Bouldin", "brain": "BrAIn", "davies": "Davies",
+    "dbi": "DBI", "fisher": "Fisher", "frobenius": "Frobenius", "hessian": "Hessian",
+    "interpex": "Interpex", "jacobian": "Jacobian", "l1": "L1", "l2": "L2", "laplace": "Laplace",
+    "ntk": "NTK", "pac": "PAC", "rao": "Rao", "takeuchi": "Takeuchi", "vc": "VC", "vpm": "VPM",
+    "wasserstein": "Wasserstein",
 }  # fmt: skip
 _DIMENSIONS = re.compile(r"(?:H\d+)+")
 _LABEL_WIDTH = 36  # characters: about 2 inches at the size of tick labels
