@@ -20,8 +20,10 @@ from gengap.studies.ballester2023.claims import (
     RIVALS,
     SUMMARIES,
     MeasuredTask,
+    _among_fitted,
     claims,
     jackknife,
+    pseudo_values,
 )
 from gengap.studies.claims import Claim
 from gengap.studies.estimates import Kind
@@ -158,13 +160,12 @@ def test_claims_follow_what_was_made() -> None:
     assert np.mean(silent["The prediction is accurate"].estimates["made"].values) < 0
 
 
+FITTING = "The summaries predict the gap among networks that fit"
+
+
 def test_networks_that_fit_are_judged_without_the_others() -> None:
-    title = "The summaries predict the gap among networks that fit"
-    assert title not in judged(made())
-    # Nine coefficients ask for 18 networks.
-    assert title not in judged(made(unfit=7))
     task = made(unfit=6)
-    claim = judged(task)[title]
+    claim = judged(task)[FITTING]
     (part,) = claim.parts
     assert part == "made: 18 of 24 networks"
     (other,) = set(claim.estimates) - {part}
@@ -177,6 +178,25 @@ def test_networks_that_fit_are_judged_without_the_others() -> None:
         expected = 1 - ((gaps - left_out(known, gaps)) ** 2).sum() / of_mean.sum()
         assert np.mean(claim.estimates[name].values) == pytest.approx(expected)
         assert len(claim.estimates[name].values) == len(gaps)
+
+
+def test_a_task_of_which_too_few_networks_fit_is_named() -> None:
+    # Where all fit, it is the first claim. Nine coefficients ask for 18 networks.
+    assert FITTING not in judged(made())
+    assert FITTING not in judged(made(unfit=7))
+    claim = _among_fitted([made(unfit=0), made(unfit=6), made(unfit=7)])
+    assert list(claim.parts) == ["made: 24 of 24 networks", "made: 18 of 24 networks"]
+    assert claim.measured.endswith("Left out, since too few fit: made: 17 of 24 networks.")
+
+
+@pytest.mark.parametrize("loss", [np.nan, 0.0])
+def test_a_loss_without_a_logarithm_explains_nothing(loss: float) -> None:
+    task = made(unfit=6)
+    task.losses[0] = loss
+    claim = _among_fitted([task])
+    assert list(claim.estimates) == list(claim.parts)
+    fitted = 18 + (loss == 0)
+    assert list(claim.parts) == [f"made: {fitted} of 24 networks"]
 
 
 def test_draws_are_stable_where_their_noise_is_small() -> None:
@@ -233,6 +253,20 @@ def test_the_jackknife_of_a_mean_is_its_values() -> None:
     # That of the variance with divisor n takes away its bias.
     variance = jackknife(lambda chosen: float(values[chosen].var()), 9)
     assert np.mean(variance.values) == pytest.approx(values.var(ddof=1))
+
+
+def test_statistics_that_are_computed_together_have_the_pseudo_values_of_each() -> None:
+    task = made()
+    first, second = (task.by_name[name].values[:, 0] for name in ("brain", "interpex"))
+    both = pseudo_values(task.information(first, second), COUNT)
+    assert both.shape == (COUNT, 2)
+    for column, values in zip(both.T, (first, second), strict=True):
+        (alone,) = pseudo_values(task.information(values), COUNT).T
+        np.testing.assert_array_equal(column, alone)
+    differences = pseudo_values(
+        lambda chosen: float(np.subtract(*task.information(first, second)(chosen))), COUNT
+    )
+    np.testing.assert_allclose(both[:, 0] - both[:, 1], differences, atol=1e-12)
 
 
 def test_a_task_without_the_competitions_measures_has_claims_on_the_summaries() -> None:

@@ -182,16 +182,18 @@ class MeasuredTask:
         Returns:
             What each of these networks adds to the R2 that they have without the others.
         """
-        designs, rows = self.designs, self.fitted
-        summaries = self.by_name[BOTH]
-        among = replace(
-            designs,
-            networks=tuple(np.array(designs.networks)[rows]),
-            gaps=designs.gaps[rows],
-            measures=(replace(summaries, values=summaries.values[rows]),),
+        rows = np.flatnonzero(self.fitted)
+        designs = replace(
+            self.designs,
+            networks=tuple(np.array(self.designs.networks)[rows]),
+            gaps=self.designs.gaps[rows],
+            grid=self.designs.grid.iloc[rows],
+            training=self.designs.training[rows],
+            measures=(self.by_name[BOTH].rows(rows),),
         )
-        task = replace(self, designs=among, losses=self.losses[rows])
-        return task.share(task.of(BOTH))
+        errors, losses = self.errors[rows], self.losses[rows]
+        among = replace(self, designs=designs, errors=errors, losses=losses)
+        return among.share(among.of(BOTH))
 
     def information(self, *measures: Floats) -> Callable[[NDArray[np.int_]], Floats]:
         """Return the conditional mutual information of measures, for some networks.
@@ -230,9 +232,8 @@ def claims(tasks: Sequence[MeasuredTask]) -> list[Claim]:
     }
     main = [task for task in largest.values() if BOTH in task.by_name]
     judged = [_predicts(main), _accurately(main)]
-    partly = [task for task in main if not task.fitted.all() and _enough(task)]
-    if partly:
-        judged += [_among_fitted(partly)]
+    if any(_enough(task) and not task.fitted.all() for task in main):
+        judged += [_among_fitted(main)]
     judged += [_both_dimensions(main)]
     rivalled = [task for task in main if set(RIVALS.values()) <= set(task.by_name)]
     if rivalled:
@@ -287,19 +288,26 @@ def _enough(task: MeasuredTask) -> bool:
 
 def _among_fitted(tasks: Sequence[MeasuredTask]) -> Claim:
     estimates: Estimates = {}
+    deciding, too_few = [], []
     for task in tasks:
-        fitted = f"{task.fitted.sum()} of {len(task.fitted)} networks"
-        estimates[f"{task.name}: {fitted}"] = task.share_among_fitted()
-        loss = task.squared_errors(np.log(task.losses)[:, None])
-        estimates[f"{task.name}: all networks, from their training loss"] = task.share(loss)
+        part = f"{task.name}: {task.fitted.sum()} of {len(task.fitted)} networks"
+        if _enough(task):
+            deciding.append(part)
+            estimates[part] = task.share_among_fitted()
+        else:
+            too_few.append(part)
+        if np.all(task.losses > 0):
+            loss = task.squared_errors(np.log(task.losses)[:, None])
+            estimates[f"{task.name}: all networks, from their training loss"] = task.share(loss)
+    left_out = f" Left out, since too few fit: {', '.join(too_few)}." if too_few else ""
     return Claim(
         "The summaries predict the gap among networks that fit",
-        "The networks of both tasks were trained to one cross-entropy of 0.01 (PGDL).",
+        "The networks of both tasks were trained to the same cross-entropy, 0.01 (PGDL).",
         "R2 of the summaries as above, among the networks whose training loss is at most "
-        f"{FITTED:g}. The gap of others says how well they fit. Below stands the R2 of the "
-        "logarithm of the training loss alone, among all networks.",
+        f"{FITTED:g}. The gap of others may say how well they fit. Below stands the R2 of the "
+        f"logarithm of the training loss alone, among all networks.{left_out}",
         estimates,
-        {name: Bound() for name in estimates if name.endswith(" networks")},
+        dict.fromkeys(deciding, Bound()),
     )
 
 
@@ -346,8 +354,9 @@ def _draws(tasks: Sequence[MeasuredTask]) -> Claim:
         "Averages over draws are stable",
         "Neurons are drawn several times, and the summaries are averaged over the draws.",
         "Squared standard error of the average over the draws, divided by the variance of the "
-        f"averages between networks; mean over the eight summaries. Below {NOISE:g} it is called "
-        "stable here. Tasks whose draws have all neurons are left out.",
+        "averages between networks; mean over the summaries that vary. "
+        f"Below {NOISE:g} it is called stable here. "
+        "Tasks whose draws have all neurons are left out.",
         estimates,
         Bound(NOISE, "below"),
     )
@@ -358,7 +367,7 @@ def _neurons(tasks: Sequence[MeasuredTask], largest: Mapping[str, MeasuredTask])
         "Fewer neurons order networks in the same way",
         "The diagrams of a sample of the neurons stand for those of all.",
         "Spearman's correlation between networks of each summary with fewer neurons and with "
-        f"most; mean over the eight summaries, against {ALIKE:g}.",
+        f"most; mean over the summaries that vary, against {ALIKE:g}.",
         {
             f"{task.name}: {task.neurons} neurons": jackknife(
                 _likeness(task, largest[task.networks]), len(task.designs.gaps), Kind.DIFFERENCE
@@ -417,7 +426,9 @@ def _information(tasks: Sequence[MeasuredTask]) -> Claim:
         "Their conditional mutual information is that of the competition's methods",
         "The prediction is competitive by the competition's score, too.",
         "Conditional mutual information of the gap predicted from the summaries, each network from "
-        f"all others, minus that of each method. A difference above -{MARGIN:g} is competitive.",
+        f"all others, minus that of each method. A difference above -{MARGIN:g} is competitive. "
+        "These predictions are kept where the jackknife leaves a network out. A score whose "
+        "jackknife estimate is below 0 stands as 0.",
         estimates,
         {name: Bound(-MARGIN) for name in estimates if ": minus " in name},
         published=Published(
