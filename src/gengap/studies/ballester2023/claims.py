@@ -283,7 +283,7 @@ def _accurately(tasks: Sequence[MeasuredTask]) -> Claim:
 
 def _enough(task: MeasuredTask) -> bool:
     """Whether twice as many networks fit as the model of the summaries has coefficients."""
-    return int(task.fitted.sum()) >= 2 * (1 + task.by_name[BOTH].values.shape[1])
+    return bool(task.fitted.sum() >= 2 * (1 + len(task.by_name[BOTH].components)))
 
 
 def _among_fitted(tasks: Sequence[MeasuredTask]) -> Claim:
