@@ -131,3 +131,12 @@ def test_every_family_has_a_page(root: Path) -> None:
             module = function.__module__
             package = module.rpartition(".")[0]
             assert module in listed or package in listed, f"{family}: {module}"
+
+
+def test_every_page_of_a_study_is_on_the_site(root: Path) -> None:
+    folder = root / "docs" / "studies"
+    hidden = (folder / "index.md").read_text(encoding="utf-8").rpartition("{toctree}")[2].split()
+    for page in (root / "studies").glob("*.md"):
+        name = "claims" if page.stem == "README" else page.stem
+        assert name in hidden
+        assert f"studies/{page.name}\n" in (folder / f"{name}.md").read_text(encoding="utf-8")
