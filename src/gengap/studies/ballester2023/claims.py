@@ -26,6 +26,7 @@ from gengap.evaluation.mutual_information import (
     competition_reference,
     conditional_mutual_information,
 )
+from gengap.figures.labels import measure_label
 from gengap.studies.claims import Bound, Claim, Published
 from gengap.studies.estimates import Estimate, Estimates, Kind, rank_correlation
 from gengap.studies.outcomes import Floats
@@ -251,9 +252,9 @@ def claims(tasks: Sequence[MeasuredTask]) -> list[Claim]:
 
 
 def _predicts(tasks: Sequence[MeasuredTask]) -> Claim:
-    deciding = {f"{task.name}: {BOTH}": task.share(task.of(BOTH)) for task in tasks}
+    deciding = {_named(task, BOTH): task.share(task.of(BOTH)) for task in tasks}
     others = {
-        f"{task.name}: {design.name}": task.share(task.of(design.name))
+        _named(task, design.name): task.share(task.of(design.name))
         for task in tasks
         for design in task.designs.measures
         if design.family == "topology" and design.name != BOTH
@@ -269,6 +270,10 @@ def _predicts(tasks: Sequence[MeasuredTask]) -> Claim:
         deciding | _finite(others),
         dict.fromkeys(deciding, Bound()),
     )
+
+
+def _named(task: MeasuredTask, measure: str) -> str:
+    return f"{task.name}: {measure_label(measure)}"
 
 
 def _accurately(tasks: Sequence[MeasuredTask]) -> Claim:
