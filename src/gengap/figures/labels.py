@@ -32,10 +32,10 @@ _GAPS = {
 }
 _PROPER_WORDS = {
     "bayes": "Bayes", "betti": "Betti", "bouldin": "Bouldin", "brain": "BrAIn", "davies": "Davies",
-    "dbi": "DBI", "fisher": "Fisher", "frobenius": "Frobenius", "hessian": "Hessian",
+    "dbi": "DBI", "fisher": "Fisher", "frobenius": "Frobenius", "gi": "Gi", "hessian": "Hessian",
     "interpex": "Interpex", "jacobian": "Jacobian", "l1": "L1", "l2": "L2", "laplace": "Laplace",
-    "ntk": "NTK", "pac": "PAC", "rao": "Rao", "takeuchi": "Takeuchi", "vc": "VC", "vpm": "VPM",
-    "wasserstein": "Wasserstein",
+    "ntk": "NTK", "pac": "PAC", "pal": "Pal", "rao": "Rao", "takeuchi": "Takeuchi", "vc": "VC",
+    "vpm": "VPM", "wasserstein": "Wasserstein",
 }  # fmt: skip
 _DIMENSIONS = re.compile(r"(?:H\d+)+")
 _LABEL_WIDTH = 36  # characters: about 2 inches at the size of tick labels
