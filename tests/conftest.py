@@ -79,6 +79,17 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def cpu_or_gpu(request: pytest.FixtureRequest) -> str:
+    """Each device in turn: what a test of the GPU does wrong itself shows on the CPU, too."""
+    import torch
+
+    name: str = request.param
+    if name == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    return name
+
+
 @pytest.fixture(scope="session")
 def rules(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """The rules of the workflow, as Snakemake parses them."""

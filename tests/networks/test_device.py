@@ -113,27 +113,13 @@ def test_every_rule_that_is_told_a_device_brings_it_to_its_script(
         assert "params.device" in script.read_text(), rule.name
 
 
-# The tests run on the CPU, too, so that a fault of their own shows where there is no GPU.
 @pytest.mark.parametrize("template", [convolutional, dense])
-@pytest.mark.parametrize(
-    "other",
-    [
-        "cpu",
-        pytest.param(
-            "cuda",
-            marks=[
-                pytest.mark.gpu,
-                pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
-            ],
-        ),
-    ],
-)
 class TestOnADevice:
     """The same numbers as on the CPU, to the tolerance of float32 sums in another order."""
 
-    def test_training(self, template: Template, digits: Dataset, other: str) -> None:
+    def test_training(self, template: Template, digits: Dataset, cpu_or_gpu: str) -> None:
         losses = []
-        for name in ("cpu", other):
+        for name in ("cpu", cpu_or_gpu):
             spec = template(digits.input_shape, digits.classes, width=8, depth=2)
             network = build(spec).to(resolve_device(name))
             result = train(network, digits.train, Recipe(epochs=2, augmentation=("crop", "flip")))
@@ -143,14 +129,14 @@ class TestOnADevice:
         np.testing.assert_allclose(np.array(losses[0]), np.array(losses[1]), rtol=1e-3)
 
     def test_activations_and_measures(
-        self, template: Template, digits: Dataset, other: str
+        self, template: Template, digits: Dataset, cpu_or_gpu: str
     ) -> None:
         spec = template(digits.input_shape, digits.classes, width=8, depth=2)
         first, last = build(spec), build(spec)
         result = train(last, digits.train, Recipe(epochs=5, learning_rate=0.05))
         set_weights(first, result.initial, source="the start")
         found, drawn = [], []
-        for name in ("cpu", other):
+        for name in ("cpu", cpu_or_gpu):
             device = resolve_device(name)
             networks = last.to(device), first.to(device).eval()
             chance = np.random.default_rng(0)
@@ -179,7 +165,7 @@ class TestOnADevice:
 
     @pytest.mark.parametrize("family", ["curvature", "tangent", "functional_graph"])
     def test_counts_and_ranks_have_the_same_names(
-        self, template: Template, digits: Dataset, other: str, family: str
+        self, template: Template, digits: Dataset, cpu_or_gpu: str, family: str
     ) -> None:
         """Their values count eigenvalues and bars, and one may change sides."""
         spec = template(digits.input_shape, digits.classes, width=8, depth=2)
@@ -198,7 +184,7 @@ class TestOnADevice:
                     ),
                 )
             )
-            for name in ("cpu", other)
+            for name in ("cpu", cpu_or_gpu)
         )
         named = ["measure", "component"]
         assert on_cpu[named].equals(on_other[named])

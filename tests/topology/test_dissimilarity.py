@@ -106,26 +106,12 @@ def test_refuses_other_shapes(shape: tuple[int, ...]) -> None:
         correlation_dissimilarity(np.zeros(shape, dtype=np.float32))
 
 
-# The path of a GPU runs on the CPU, too, so that it is tested where there is none.
-@pytest.mark.parametrize(
-    "device",
-    [
-        "cpu",
-        pytest.param(
-            "cuda",
-            marks=[
-                pytest.mark.gpu,
-                pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
-            ],
-        ),
-    ],
-)
-def test_torch_multiplies_to_the_same_distances(device: str) -> None:
+def test_torch_multiplies_to_the_same_distances(cpu_or_gpu: str) -> None:
     activations = rarely_active(np.random.default_rng(4), BLOCK_ROWS + 90, 400)
     activations[7] = 2.5
     activations[-3:] = -3 * activations[:3]
     expected = correlation_dissimilarity(activations)
-    dissimilarity = correlation_dissimilarity(activations, torch.device(device))
+    dissimilarity = correlation_dissimilarity(activations, torch.device(cpu_or_gpu))
     np.testing.assert_allclose(dissimilarity, expected, rtol=0, atol=2 * ULP)
     np.testing.assert_array_equal(dissimilarity, dissimilarity.T)
     # What repeats and what never changes lies at exactly 0 and 1 on any device.

@@ -48,7 +48,7 @@ NOISE = 0.1
 ALIKE = 0.9
 """Rank correlation from which on fewer neurons count as giving the same summaries."""
 FITTED = 0.02
-"""Training loss up to which a network counts as fitted: twice that where PGDL's training ends."""
+"""Training loss up to which a network counts as fitted: twice that at which PGDL stops."""
 NETWORKS_PER_COLUMN = 4
 """Smallest number of networks for each component of a vectorisation that is listed."""
 RANK_TOLERANCE = 1e-10
