@@ -31,6 +31,7 @@ def test_on_the_cpu_all_values_are_equal(tmp_path: Path) -> None:
     assert {"training", "activations", "correlations", "measures: sharpness"} <= stages
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_it_says_so() -> None:
     result = run()

@@ -90,6 +90,7 @@ def test_png_has_the_smallest_palette_that_keeps_its_colours(tmp_path: Path) -> 
     assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 2 * 48
 
 
+@pytest.mark.slow
 def test_a_small_mark_in_a_png_keeps_its_colour(tmp_path: Path) -> None:
     """Pale intervals of families are a thousandth of the page, and tell families apart."""
     figure = figures.leaderboard(synthetic.leaderboard(synthetic.OTHERS))

@@ -355,6 +355,7 @@ def test_padding_without_rows_costs_no_other_measure(train: Split) -> None:
     assert results["log_prod_of_fro"] == pytest.approx(sum(math.log(w.sum()) for w in squares))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["preresnet", "resnet18"])
 def test_named_architectures_have_every_norm(name: str) -> None:
     keywords = {"preresnet": {"depth": 8}}.get(name, {})

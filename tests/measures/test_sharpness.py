@@ -94,6 +94,7 @@ def test_the_worst_and_the_average_case_of_least_squares() -> None:
     assert mean < expected
 
 
+@pytest.mark.slow
 def test_the_learning_coefficient_of_a_regular_model_is_half_its_parameters() -> None:
     subject, extended = regression(count=200)
     with torch.no_grad():  # at the minimum

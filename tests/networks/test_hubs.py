@@ -38,7 +38,9 @@ def torchvision_or_skip() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "vit_b_32"])
+@pytest.mark.parametrize(
+    "name", ["resnet18", "mobilenet_v3_small", pytest.param("vit_b_32", marks=pytest.mark.slow)]
+)
 def test_networks_of_torchvision_compute_what_they_compute(name: str) -> None:
     torchvision = torchvision_or_skip()
     size = {"image_size": 32} if name == "vit_b_32" else {}

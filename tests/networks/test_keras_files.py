@@ -113,6 +113,7 @@ def test_the_spec_of_a_keras_file_needs_no_file(saved: tuple[Any, Path]) -> None
         check(model, network)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layers", "shape"),
     cases.CASES,

@@ -183,6 +183,7 @@ def test_too_few_networks(make_task: MakeTask, new_subject: NewSubject) -> None:
     declined(predict(new_subject(), reference, force=True), f"has {count} networks", "at least 20")
 
 
+@pytest.mark.slow
 def test_one_draw_says_nothing_of_another(make_task: MakeTask, new_subject: NewSubject) -> None:
     reference = freeze(make_task(own_draws=False))
     assert reference.by_measures is not None

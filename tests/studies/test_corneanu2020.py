@@ -128,6 +128,7 @@ def check_figures(
         save(figure, folder / f"{name}.png")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", SMALL_NETWORKS, ids=lambda spec: spec["architecture"])
 def test_training_curves_of_every_architecture(network: dict[str, Any]) -> None:
     settings = curves_settings(
@@ -141,6 +142,7 @@ def test_training_curves_of_every_architecture(network: dict[str, Any]) -> None:
     assert not np.array_equal(curves[0], curves[1])
 
 
+@pytest.mark.slow
 def test_cavities_of_lenet_as_published() -> None:
     """All 1820 neurons, the published recipe, and H2, within the default budget."""
     settings = curves_settings(
@@ -598,6 +600,7 @@ def test_figures_are_grouped_by_the_grid(tmp_path: Path) -> None:
         save(figure, tmp_path / f"{network}.png")
 
 
+@pytest.mark.slow
 def test_betti_curves_of_chosen_epochs_as_counts() -> None:
     runs = [curves_run(seed, 0.0, (0.3, 0.2), (0.1, 0.4)) for seed in range(2)]
     for one in runs:

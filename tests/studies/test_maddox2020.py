@@ -119,7 +119,7 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
         ("small MLP", "digits"),
         ("masked", "two_spirals"),
         pytest.param("ResNet18(k)", "fake_images", marks=pytest.mark.slow),
-        ("PreResNet", "digits"),
+        pytest.param("PreResNet", "digits", marks=pytest.mark.slow),
     ],
 )
 def test_double_descent(name: str, dataset: str) -> None:
@@ -279,7 +279,7 @@ def test_a_spectrum_of_fewer_eigenvalues_than_asked_for() -> None:
 
 
 @pytest.mark.usefixtures("coarse")
-@pytest.mark.parametrize("name", ["convnet", "masked_dense"])
+@pytest.mark.parametrize("name", [pytest.param("convnet", marks=pytest.mark.slow), "masked_dense"])
 def test_width_and_depth(name: str) -> None:
     runs = reduced(
         "width_depth",
@@ -312,7 +312,11 @@ def test_width_and_depth(name: str) -> None:
     [
         ("two_spirals", {"template": "dense", "width": 6, "depth": 2}),
         ("digits", {"template": "dense", "width": 4, "depth": 1}),
-        ("fake_images", {"architecture": "preresnet", "width": 2, "depth": 8}),
+        pytest.param(
+            "fake_images",
+            {"architecture": "preresnet", "width": 2, "depth": 8},
+            marks=pytest.mark.slow,
+        ),
         ("digits", {"architecture": "lenet"}),
         ("two_spirals", {"architecture": "masked_dense", "width": 6, "depth": 2}),
     ],
@@ -371,6 +375,7 @@ def test_the_map_of_predictions_starts_from_the_trained_network() -> None:
     assert (shown.moved["top"] != shown.unmoved).any()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("coarse")
 @pytest.mark.parametrize(
     ("name", "network"),
@@ -405,6 +410,7 @@ def test_degenerate_directions_of_real_images(
     assert figures("degenerate_directions", runs) == ["moves", "surfaces"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("coarse")
 def test_double_descent_on_cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On files in the official format: a coarse and a fine label, then the pixels."""

@@ -68,6 +68,7 @@ def named_datasets(content: Any) -> Iterator[dict[str, Any]]:
                 yield from named_datasets(value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", [*STUDIES, "ballester2023"])
 def test_a_part_of_cifar10_is_enough_for_medium(
     root: Path, shared: Callable[[str], Path], study: str

@@ -162,9 +162,13 @@ def check(
         ("mlp", {"labelling": "extended"}),
         ("lenet", {}),
         ("lenet", {"training": {**SHORT["training"], "initialisation": "torch"}}),
-        ("resnet18", {}),
+        pytest.param("resnet18", {}, marks=pytest.mark.slow),
         ("lenet", {"training": {**SHORT["training"], "optimiser": "adam"}}),
-        ("lenet", {"landmarks": 20, "indices": [1, 3], "baseline": "halves"}),
+        pytest.param(
+            "lenet",
+            {"landmarks": 20, "indices": [1, 3], "baseline": "halves"},
+            marks=pytest.mark.slow,
+        ),
         ("lenet", {"landmarks": 20, "labelling": "extended"}),
     ],
 )
@@ -461,6 +465,7 @@ def test_a_run_is_decided_by_its_seed() -> None:
     assert not np.array_equal(one.arrays["curves"], other.arrays["curves"])
 
 
+@pytest.mark.slow
 def test_all_seeds_and_groups_are_plotted(tmp_path: Path) -> None:
     runs = []
     for width in (4, 8):
@@ -812,6 +817,7 @@ def test_activations_and_schedules_are_settings(activation: str, schedule: str) 
     assert shapes == [7, 5, 3, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("architecture", "changes"),
     [("resnet18", {"activation": "gelu"}), ("resnet34", {}), ("resnet50", {"activation": "gelu"})],
@@ -891,6 +897,7 @@ KILLED: dict[str, tuple[dict[str, Any], str, int]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", KILLED)
 def test_a_killed_run_goes_on_to_the_same_bytes(
     experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -142,6 +142,7 @@ def test_predictions_do_not_depend_on_the_gaps_of_left_out_networks() -> None:
         pd.testing.assert_frame_equal(after[name], table)
 
 
+@pytest.mark.slow
 def test_measures_that_tell_the_gap_are_narrower_and_cover(predicted: pd.DataFrame) -> None:
     table = coverage_table(predicted)
     row = only_row(table, left_out=NETWORK, task=ALL, predictor=MEASURES)

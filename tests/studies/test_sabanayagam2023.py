@@ -123,6 +123,7 @@ def train(
 BOUNDARY: dict[str, Any] = {"network": TINY, "training": TRAINING, "side": 12, "leading": 3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "dataset",
     [
@@ -168,6 +169,7 @@ def test_boundary_of_every_dense_network(network: dict[str, Any]) -> None:
     assert plot("boundary", found) == ["boundary", "reconstruction"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["cross_entropy", "nll", "mse", "hinge"])
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
 def test_boundary_of_every_loss_and_optimiser(loss: str, optimiser: str) -> None:
@@ -393,6 +395,7 @@ def test_images_of_every_network(
     assert plot("images", found) == ["tsne"]
 
 
+@pytest.mark.slow
 def test_images_at_one_cross_entropy() -> None:
     settings: dict[str, Any] = {**IMAGES, "training": {**IMAGES["training"], "epochs": 30}}
     trained = run("images", **settings).result
@@ -405,6 +408,7 @@ def test_images_at_one_cross_entropy() -> None:
     assert plot("images", found) == ["tsne"]
 
 
+@pytest.mark.slow
 def test_images_from_a_file(tmp_path: Path) -> None:
     data = load("digits", **{key: DIGITS[key] for key in DIGITS if key != "name"})
     keywords = starts.network_keywords(IMAGES["network"], data, None)

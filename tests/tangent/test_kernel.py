@@ -231,7 +231,10 @@ def test_a_linear_model_has_the_kernel_of_its_inputs() -> None:
     np.testing.assert_allclose(empirical_ntk(biased, inputs), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["lenet", "few positions", "normalised convolution"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param("lenet", marks=pytest.mark.slow), "few positions", "normalised convolution"],
+)
 def test_blocks_give_the_kernel_whatever_the_budget(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +271,7 @@ def test_the_trace_is_summed_over_single_logits_where_all_at_once_do_not_fit() -
     assert many == [1, 6]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["densenet121", "inception", "resnet18"])
 def test_colour_images_of_ten_classes_fit_the_default_budget(architecture: str) -> None:
     """Few of 200 inputs pass more often than four times, though one budget does not hold all."""
@@ -522,6 +526,7 @@ print(max(memory("VmHWM") - before, 0) >> 20)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(("method", "budget"), [("structured", 60), ("jacobian", 400)])
 def test_memory_stays_under_the_budget(method: str, budget: int) -> None:

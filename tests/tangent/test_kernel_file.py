@@ -86,6 +86,7 @@ assert np.array_equal(computed, empirical_ntk(network, inputs))
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_the_strip_at_hand_alone(tmp_path: Path) -> None:
     path = str(tmp_path / "kernel.npy")
     killed = subprocess.run([sys.executable, "-c", KILLED, path, "kill"], check=False)

@@ -279,6 +279,7 @@ def layer(kind: str, /, **keywords: Any) -> dict[str, Any]:
     return {"layer_name": kind, **keywords}
 
 
+@pytest.mark.slow
 def test_a_vision_transformer_learns_digits(data: tuple[Split, Split], tmp_path: Path) -> None:
     network = {"architecture": "vit", "width": 32, "depth": 2, "heads": 4, "patch": 2}
     recipe = {"optimiser": "adam", "learning_rate": 0.004, "batch_size": 16, "epochs": 20}

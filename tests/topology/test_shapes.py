@@ -149,6 +149,7 @@ print(time.process_time() - start, resident("VmHWM") - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("neurons", [40, 70, pytest.param(100, marks=pytest.mark.slow)])
 def test_h3_of_independent_neurons_takes_no_more_than_its_estimate(neurons: int) -> None:

@@ -248,7 +248,7 @@ def test_batches_adapt_to_the_largest_layer(
     [
         ("jacobian_norm", "gengap.networks.inference.GRAPH_BYTES"),
         ("negative_augmented_margin", "gengap.networks.inference.GRAPH_BYTES"),
-        ("sharpness", "gengap.networks.inference.GRAPH_BYTES"),
+        pytest.param("sharpness", "gengap.networks.inference.GRAPH_BYTES", marks=pytest.mark.slow),
         ("brain", "gengap.measures.pgdl.smoothness.FEATURE_BYTES"),
         ("label_variation", "gengap.measures.pgdl.smoothness.FEATURE_BYTES"),
         ("interpex", "gengap.networks.inference.LAYER_BYTES"),

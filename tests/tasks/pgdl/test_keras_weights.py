@@ -183,6 +183,7 @@ def test_keras_reads_what_we_write(keras_model: Make, tmp_path: Path, name: str)
     assert_same(weights_of(other), weights_of(network))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(cases.CASES)))
 def test_keras_reads_each_layer_that_we_write(tmp_path: Path, number: int) -> None:
     layers, shape = cases.CASES[number]
