@@ -375,6 +375,7 @@ DEGENERATE: dict[str, tuple[Callable[[], nn.Module], Split]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", DEGENERATE)
 @pytest.mark.parametrize("family", [*NUMERIC, "information"])
 def test_degenerate_networks_and_data_cost_single_measures_at_most(kind: str, family: str) -> None:

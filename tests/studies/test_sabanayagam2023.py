@@ -148,6 +148,7 @@ def test_boundary_of_every_dataset(dataset: dict[str, Any]) -> None:
     assert plot("boundary", found) == ["boundary", "reconstruction"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "network",
     [
