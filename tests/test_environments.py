@@ -101,6 +101,7 @@ def test_scripts_import_what_their_environment_has(rules: list[Any]) -> None:
         assert third <= pins, f"{script} imports {sorted(third - pins)}"
 
 
+@pytest.mark.slow
 def test_a_script_whose_environment_has_no_torch_loads_none(rules: list[Any]) -> None:
     without = [script for script, pins in scripts(rules).items() if "torch" not in pins]
     assert len(without) >= 10

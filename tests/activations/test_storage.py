@@ -91,6 +91,7 @@ def test_reading_a_sample_does_not_load_torch(tmp_path: Path) -> None:
     assert found.stdout.strip() == "False"
 
 
+@pytest.mark.slow
 def test_the_front_door_that_needs_torch_is_there() -> None:
     code = (
         "import gengap.activations as a; from gengap.activations import sample;"

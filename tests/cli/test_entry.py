@@ -58,6 +58,7 @@ assert not loaded, loaded
     assert ran.returncode == 0, ran.stderr
 
 
+@pytest.mark.slow
 def test_packages_are_loaded_when_they_are_named() -> None:
     code = """
 import sys

@@ -60,6 +60,7 @@ def test_a_reference_is_written_and_predicts(
     assert "does not end in .safetensors" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_refusal_has_a_status_of_its_own(
     make_task: MakeTask,
     hand: tuple[str, ...],
@@ -86,6 +87,7 @@ def test_a_refusal_has_a_status_of_its_own(
     assert "training data are not the reference's" in printed.err
 
 
+@pytest.mark.slow
 def test_too_small_a_reference_is_a_refusal(
     make_task: MakeTask,
     hand: tuple[str, ...],

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import termios
 
+import pytest
+
 CODE = """
 import time
 from gengap.cli.progress import each, working
@@ -22,6 +24,7 @@ with working("predicting"):
 """
 
 
+@pytest.mark.slow
 def test_there_is_a_bar_on_a_terminal_alone() -> None:
     quiet = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True)
     assert quiet.stdout == "norms\nmargins\n"

@@ -133,7 +133,13 @@ def cross_entropy(data: Split) -> Losses:
     return lambda outputs: functional.cross_entropy(outputs, torch.from_numpy(data.labels))
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "transformer" else name
+        for name in MODULES
+    ],
+)
 def test_hessians_of_any_module_equal_those_by_rows(name: str) -> None:
     network, data = made(name), data_for(name)
     expected = dense_hessian(network, cross_entropy(data), data.inputs)

@@ -17,6 +17,7 @@ from gengap.dashboard.content import MOST_LISTED
 from gengap.figures import measure_label
 
 
+@pytest.mark.slow
 def test_static_page_is_the_same_each_time(
     task_folder: Path, static_file: Path, tmp_path: Path
 ) -> None:

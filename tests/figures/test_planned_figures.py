@@ -42,6 +42,7 @@ def test_every_figure_has_a_caption(root: Path) -> None:
     assert {name for figures in FIGURES.values() for name in figures} <= captions
 
 
+@pytest.mark.slow
 def test_figures_load_no_torch() -> None:
     # The environment of their rule has none.
     modules = {figure.plot.partition(":")[0] for of in FIGURES.values() for figure in of.values()}

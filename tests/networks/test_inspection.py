@@ -165,7 +165,9 @@ def test_a_foreign_module_has_no_known_layers_to_observe() -> None:
     "name",
     [
         pytest.param(name, marks=pytest.mark.slow)
-        if name.startswith(("densenet", "inception", "resnet101", "resnet152", "resnet50", "vgg"))
+        if name.startswith(
+            ("densenet", "inception", "resnet101", "resnet152", "resnet50", "vgg", "preact")
+        )
         else name
         for name in SPECS
     ],

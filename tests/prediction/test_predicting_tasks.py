@@ -174,6 +174,7 @@ def test_a_known_draw_leaves_out_grid_points(
     assert prediction.high == pytest.approx(float(ends[1][0]), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_predictions_are_exported_for_the_competition(
     make_task: MakeTask, reference: Reference, tmp_path: Path
 ) -> None:

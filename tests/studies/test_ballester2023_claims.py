@@ -211,6 +211,7 @@ def test_draws_are_stable_where_their_noise_is_small() -> None:
     assert title not in judged(made(noise=0.0))
 
 
+@pytest.mark.slow
 def test_fewer_neurons_are_held_against_most() -> None:
     title = "Fewer neurons order networks in the same way"
     assert title not in judged(made())

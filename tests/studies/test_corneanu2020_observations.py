@@ -155,6 +155,7 @@ def test_errors_by_family_are_those_of_a_fit_to_the_others() -> None:
     assert off["b"]["constant gap"] == pytest.approx(constant)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("off", "word"), [(None, "agrees"), ("e", "mixed")])
 def test_each_family_is_judged(off: str | None, word: str) -> None:
     judged = claims({"law": [law_run(seed, off) for seed in range(8)]})

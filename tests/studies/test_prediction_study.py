@@ -50,6 +50,8 @@ from gengap.studies.prediction.summaries import (
     with_outcomes,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def made_up(draws: int = 6, noise: float = 0.002) -> Measured:
     """Networks whose gaps follow one measure and their depth, with a level of each draw."""
@@ -142,7 +144,6 @@ def test_predictions_do_not_depend_on_the_gaps_of_left_out_networks() -> None:
         pd.testing.assert_frame_equal(after[name], table)
 
 
-@pytest.mark.slow
 def test_measures_that_tell_the_gap_are_narrower_and_cover(predicted: pd.DataFrame) -> None:
     table = coverage_table(predicted)
     row = only_row(table, left_out=NETWORK, task=ALL, predictor=MEASURES)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = ("torch", "sklearn", "persim", "ripser", "gudhi", "matplotlib")
 
 
@@ -30,6 +32,7 @@ def test_importing_the_packages_of_diagrams_loads_numpy_alone() -> None:
     assert loaded("import gengap.topology, gengap.activations", names) == "[]"
 
 
+@pytest.mark.slow
 def test_the_packages_that_read_tables_do_not_load_torch() -> None:
     code = (
         "import gengap.datasets, gengap.tasks, gengap.measures, gengap.measures.gathering,"

@@ -81,6 +81,7 @@ def test_without_the_compiler_steps_are_those_of_torch(kind: type[optim.Optimize
     assert torch.equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_training_does_not_load_the_compiler() -> None:
     code = """
 import sys
