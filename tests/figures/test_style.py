@@ -51,7 +51,9 @@ def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
         assert first.read_bytes() == second.read_bytes()
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(
+    "suffix", ["png", *(pytest.param(suffix, marks=pytest.mark.slow) for suffix in ("svg", "pdf"))]
+)
 def test_one_figure_saved_twice_has_the_same_bytes(tmp_path: Path, suffix: str) -> None:
     figure = figures.leaderboard(synthetic.leaderboard(synthetic.OTHERS))
     for name in ("first", "second"):

@@ -77,7 +77,7 @@ def test_exponents_by_the_definition(module: nn.Sequential, train: Split) -> Non
     assert [own[name] for name in names] == pytest.approx(np.mean(expected, axis=0), rel=1e-9)
 
 
-@pytest.mark.parametrize("exponent", [1.8, 2.5, 4.0])
+@pytest.mark.parametrize("exponent", [pytest.param(1.8, marks=pytest.mark.slow), 2.5, 4.0])
 def test_the_exponent_of_a_known_power_law_is_found(exponent: float) -> None:
     rng = np.random.default_rng(0)
     samples = 2.0 * (1 - rng.random(4000)) ** (-1 / (exponent - 1))

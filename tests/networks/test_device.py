@@ -163,7 +163,10 @@ class TestOnADevice:
                 err_msg=measure,
             )
 
-    @pytest.mark.parametrize("family", ["curvature", "tangent", "functional_graph"])
+    @pytest.mark.parametrize(
+        "family",
+        [pytest.param("curvature", marks=pytest.mark.slow), "tangent", "functional_graph"],
+    )
     def test_counts_and_ranks_have_the_same_names(
         self, template: Template, digits: Dataset, cpu_or_gpu: str, family: str
     ) -> None:

@@ -155,6 +155,7 @@ def test_files_that_are_no_reference(reference: Reference, tmp_path: Path) -> No
         Reference.load(path)
 
 
+@pytest.mark.slow
 def test_a_part_has_the_rows_and_draws_of_its_networks(make_task: MakeTask) -> None:
     whole = freeze(make_task(points=12))
     inside = whole.draws != 1

@@ -199,6 +199,7 @@ def test_a_loss_without_a_logarithm_explains_nothing(loss: float) -> None:
     assert list(claim.parts) == [f"made: {fitted} of 24 networks"]
 
 
+@pytest.mark.slow
 def test_draws_are_stable_where_their_noise_is_small() -> None:
     title = "Averages over draws are stable"
     small, large = judged(made(noise=0.1))[title], judged(made(noise=0.9))[title]

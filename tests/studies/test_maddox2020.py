@@ -805,6 +805,7 @@ def test_the_published_hessian_is_that_of_weights_with_batch_statistics() -> Non
     assert all(value.requires_grad for value in solution.network.parameters())
 
 
+@pytest.mark.slow
 def test_the_leading_eigenvalues_alpha_and_the_gap_are_shown() -> None:
     data = load_dataset(context(), DATASETS["digits"])
     solution = solve(context(), data, {"template": "dense", "width": 3, "depth": 1}, TRAINING)

@@ -494,6 +494,7 @@ def test_too_many_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 LABELS = set(figures.SETUP_LABELS.values())
 
 
+@pytest.mark.slow
 def test_dynamics_measures_every_checkpoint() -> None:
     setups = ("normal", "adversarial", "large_norm")
     settings: dict[str, Any] = {
@@ -633,6 +634,7 @@ def test_seeds_without_a_point_of_alignment_1_do_not_enter_the_margin() -> None:
     assert format_interval(estimated) == "unknown"
 
 
+@pytest.mark.slow
 def test_the_margins_mark_seeds_without_a_point_of_alignment_1() -> None:
     runs = []
     for seed, best in enumerate([1.0, 0.96, 0.8]):

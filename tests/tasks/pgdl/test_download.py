@@ -501,6 +501,7 @@ def test_folder_that_cannot_be_made(serving: Any, tmp_path: Path) -> None:
         download(TASK, tmp_path, source=serving.url, retry_policy=QUICK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", [b"\0", b"ab", b"gengap"])
 def test_well_packed_members_of_every_length_are_unpacked(tmp_path: Path, pattern: bytes) -> None:
     """Lengths just above a block: zlib then holds output when all input has been read."""
