@@ -18,7 +18,7 @@ from gengap.planning import kernels, resources
 from gengap.planning.experiments import ExperimentPlan
 
 PEAK = Path("/proc/self/status")
-SIZES = {1500: 40, 2250: 150, 3000: 300}
+SIZES = {1500: 40, 2250: 225}
 """Numbers of eigenfunctions by numbers of points."""
 EXACT = 1000
 """Most points that are decomposed exactly: fewer than in use, so that small kernels do."""
