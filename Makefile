@@ -43,7 +43,7 @@ docs: $(VENV)/.docs  ## the documentation site, docs/build/index.html; it runs t
 bench: $(VENV)/.run  ## short benchmarks against the last tagged version, as ratios of CPU time
 	$(BIN)/python benchmarks/compare.py
 
-test: $(VENV)/.test  ## the tests that a change needs, a run of the workflow among them: six to ten minutes
+test: $(VENV)/.test  ## the tests that a change needs, a run of the workflow among them: some six minutes
 	$(PYTEST) -m "not slow and not slurm"
 
 # Most of these tests wait for processes that they start, for a browser or for a cluster.
