@@ -24,15 +24,12 @@ pytestmark = pytest.mark.slow
 SETTINGS: dict[str, Any] = {
     "seed": 0,
     "activations": {"inputs": 60, "neurons": 80, "draws": 2},
-    "families": ["topology", "baseline", "competition"],
+    "families": ["topology", "baseline", "competition", "curvature", "tangent"],
     "evaluation": {"bootstrap_resamples": 50, "permutations": 50},
 }
 
 DRAWN = "resnet"
 """The task whose figures a job draws; those of the others are drawn by the test."""
-
-DIFFERENTIATED = ("resnet", "lstm", "regressor")
-"""The tasks with measures of derivatives, which :mod:`tests.measures` computes of all kinds."""
 
 WITHOUT = {"regressor": {"tangent"}}
 """Families without any measure: the regressor's targets are numbers."""
@@ -45,19 +42,11 @@ LEFT_OUT = {
 """A measure that a task has not, and words of the reason."""
 
 
-def families(name: str) -> list[str]:
-    """The families of measures of a task."""
-    further = ["curvature", "tangent"] if name in DIFFERENTIATED else []
-    return [*SETTINGS["families"], *further]
-
-
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory, snakemake: Run) -> Path:
     """The results of one run of seven tasks, each of eight networks that were trained before."""
     folder = tmp_path_factory.mktemp("foreign")
-    entries = [
-        {**write_checkpoints(name, folder / "mine"), "families": families(name)} for name in KINDS
-    ]
+    entries = [write_checkpoints(name, folder / "mine") for name in KINDS]
     config = folder / "mine" / "mine.yaml"
     config.write_text(yaml.safe_dump({**SETTINGS, "tasks": entries}))
     # What else is looked at comes before or with them.
@@ -115,8 +104,8 @@ def test_every_family_has_measures_and_the_rest_is_explained(
     folder = results / task.name
     measures = pd.read_csv(folder / "measures.csv")
     left_out = pd.read_csv(folder / "left_out_measures.csv")
-    expected = set(families(task.name)) - WITHOUT.get(task.name, set())
-    assert expected == set(measures["family"])
+    families = set(SETTINGS["families"]) - WITHOUT.get(task.name, set())
+    assert families == set(measures["family"])
     assert measures.groupby("family")["network"].nunique().eq(8).all()
     assert pd.read_csv(folder / "failed.csv").empty
     assert left_out["reason"].str.len().gt(20).all()
