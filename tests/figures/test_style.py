@@ -52,7 +52,8 @@ def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "suffix", ["png", *(pytest.param(suffix, marks=pytest.mark.slow) for suffix in ("svg", "pdf"))]
+    "suffix",
+    [SUFFIXES[0], *(pytest.param(suffix, marks=pytest.mark.slow) for suffix in SUFFIXES[1:])],
 )
 def test_one_figure_saved_twice_has_the_same_bytes(tmp_path: Path, suffix: str) -> None:
     figure = figures.leaderboard(synthetic.leaderboard(synthetic.OTHERS))
