@@ -170,6 +170,7 @@ def test_no_measure_at_all(task: Path, new_subject: NewSubject) -> None:
     declined(predict(subject, freeze(task)), "none of the reference's measures")
 
 
+@pytest.mark.slow
 def test_no_predictor_beats_the_mean(make_task: MakeTask, new_subject: NewSubject) -> None:
     task = make_task(gaps=lambda size, rng: float(0.1 + 0.02 * rng.normal()))
     prediction = predict(new_subject(), freeze(task))

@@ -216,7 +216,7 @@ def hidden_activations(
     ("case", "width"),
     [
         ("true labels", 200),
-        ("random labels", 200),
+        pytest.param("random labels", 200, marks=pytest.mark.slow),
         ("dead neurons", 200),
         pytest.param("true labels", 600, marks=pytest.mark.slow),
     ],
@@ -467,6 +467,7 @@ def test_importing_the_engine_loads_neither_numba_nor_torch() -> None:
     assert loaded.strip() == "set()"
 
 
+@pytest.mark.slow
 def test_warm_leaves_nothing_to_compile() -> None:
     program = """
 import numpy as np
@@ -517,11 +518,13 @@ print(kernels.__file__, kernels.root.stats.cache_path)
 """
 
 
+@pytest.mark.slow
 def test_compiled_code_is_kept_where_numba_is_told(tmp_path: Path) -> None:
     run(SMALL_KERNEL, NUMBA_CACHE_DIR=str(tmp_path))
     assert list(tmp_path.rglob("fast_kernels.root-*.nbi"))
 
 
+@pytest.mark.slow
 def test_works_where_nothing_can_be_written(tmp_path: Path, root: Path) -> None:
     """A file where a folder is needed stops even the superuser."""
     package = tmp_path / "gengap"
@@ -539,6 +542,7 @@ def test_works_where_nothing_can_be_written(tmp_path: Path, root: Path) -> None:
     assert printed.split() == [str(package / "topology" / "engines" / "fast_kernels.py"), "None"]
 
 
+@pytest.mark.slow
 def test_a_cache_without_room_is_said_in_one_sentence(tmp_path: Path) -> None:
     program = """
 import resource

@@ -130,6 +130,7 @@ def test_transient_faults_are_overcome(
     assert written(tmp_path) == task_files
 
 
+@pytest.mark.slow
 def test_a_download_succeeds_though_every_answer_breaks_off_after_a_third(
     serving: Any, task_files: Files, tmp_path: Path
 ) -> None:
