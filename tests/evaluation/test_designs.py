@@ -10,6 +10,7 @@ import pytest
 
 from gengap.errors import GengapError
 from gengap.evaluation.designs import (
+    Designs,
     grid_points,
     hyper_parameter_design,
     levels,
@@ -94,3 +95,35 @@ def test_one_draw_is_none_and_a_network_without_a_draw_is_refused(zoo: Zoo) -> N
     assert prepare(*arguments, draws=pd.Series("a", index=networks)).draws is None
     with pytest.raises(GengapError, match=r"Network 22 has no draw"):
         prepare(*arguments, draws=pd.Series(["a", "b"] * 11, index=networks[:22]))
+
+
+def test_some_of_the_networks_are_as_if_the_others_had_been_left_out(zoo: Zoo) -> None:
+    networks = list(zoo.gaps.index)
+    numbered = pd.Series(np.arange(len(networks), dtype=float), index=networks)
+    errors = zoo.measures.assign(standard_error=zoo.measures["network"].map(numbered))
+
+    def prepared(leave_out: dict[str, str]) -> Designs:
+        return prepare(
+            zoo.measures, zoo.gaps, zoo.grid, zoo.training_accuracy, (), "accuracy",
+            draws=pd.Series(["a", "b"] * 12, index=networks),
+            gap_errors=numbered,
+            standard_errors=errors,
+            leave_out=leave_out,
+        )  # fmt: skip
+
+    whole, gone = prepared({}), ("0", "3", "17")
+    kept = ~np.isin(whole.networks, gone)
+    expected = prepared(dict.fromkeys(gone, "not wanted"))
+    for some in (whole.rows(kept), whole.rows(np.flatnonzero(kept))):
+        assert some.networks == expected.networks
+        assert some.gap_of == expected.gap_of
+        pd.testing.assert_frame_equal(some.grid, expected.grid)
+        assert some.left_out.empty
+        for one, other in zip(some.measures, expected.measures, strict=True):
+            assert (one.name, one.components) == (other.name, other.components)
+            np.testing.assert_array_equal(one.values, other.values)
+        for name in ("gaps", "training", "draws", "gap_errors", "points"):
+            np.testing.assert_array_equal(getattr(some, name), getattr(expected, name))
+        assert set(some.standard_errors) == set(expected.standard_errors)
+        for name, values in some.standard_errors.items():
+            np.testing.assert_array_equal(values, expected.standard_errors[name])

@@ -113,6 +113,21 @@ class Designs:
         """(networks,) int: the grid point of each network (:func:`grid_points`)."""
         return grid_points(self.grid)
 
+    def rows(self, chosen: np.ndarray) -> Designs:
+        """Return the same measures for some of the networks (indices or mask)."""
+        return Designs(
+            tuple(np.array(self.networks)[chosen].tolist()),
+            self.gaps[chosen],
+            self.grid.iloc[chosen],
+            self.training[chosen],
+            self.gap_of,
+            tuple(design.rows(chosen) for design in self.measures),
+            self.left_out,
+            None if self.draws is None else self.draws[chosen],
+            None if self.gap_errors is None else self.gap_errors[chosen],
+            {name: errors[chosen] for name, errors in self.standard_errors.items()},
+        )
+
     def left_out_networks(self) -> list[str]:
         """Return the ids of the networks that are not compared."""
         table = self.left_out

@@ -183,17 +183,13 @@ class MeasuredTask:
         Returns:
             What each of these networks adds to the R2 that they have without the others.
         """
-        rows = np.flatnonzero(self.fitted)
-        designs = replace(
-            self.designs,
-            networks=tuple(np.array(self.designs.networks)[rows]),
-            gaps=self.designs.gaps[rows],
-            grid=self.designs.grid.iloc[rows],
-            training=self.designs.training[rows],
-            measures=(self.by_name[BOTH].rows(rows),),
+        fitted = self.fitted
+        among = replace(
+            self,
+            designs=replace(self.designs, measures=(self.by_name[BOTH],)).rows(fitted),
+            errors=self.errors[fitted],
+            losses=self.losses[fitted],
         )
-        errors, losses = self.errors[rows], self.losses[rows]
-        among = replace(self, designs=designs, errors=errors, losses=losses)
         return among.share(among.of(BOTH))
 
     def information(self, *measures: Floats) -> Callable[[NDArray[np.int_]], Floats]:

@@ -168,13 +168,6 @@ def _of_the_trained_kernel(runs: Sequence[PretrainedRun], variation: str) -> lis
 
         return gain
 
-    def loss_of_accuracy(learner: int) -> Callable[[PretrainedRun], float]:
-        def loss(run: PretrainedRun) -> float:
-            final = run.result.curves[:, -1, TEST_ACCURACY]
-            return float(final[INITIAL] - final[learner])
-
-        return loss
-
     groups = grouped(runs)
     growths = by_group(groups, lambda run: run.result.trace_growth)
     divisors = ", ".join(
@@ -213,7 +206,7 @@ def _of_the_trained_kernel(runs: Sequence[PretrainedRun], variation: str) -> lis
                 f"{at or ' on the eigenfunction'}{variation}",
                 evolves,
                 f"Test accuracy with the initial kernel minus that with {kernel}.{remark}",
-                by_group(groups, loss_of_accuracy(learner), Kind.DIFFERENCE),
+                by_group(groups, partial(_lost, by=learner), Kind.DIFFERENCE),
             )
             for at, (kernel, remark), learner in kernels
         ]
@@ -224,24 +217,26 @@ def _of_the_trained_kernel(runs: Sequence[PretrainedRun], variation: str) -> lis
     )
 
 
+def _lost(run: PretrainedRun, by: int) -> float:
+    """How much of the test accuracy with the initial kernel a learner does not reach."""
+    final = run.result.curves[:, -1, TEST_ACCURACY]
+    return float(final[INITIAL] - final[by])
+
+
 def _of_the_share(
     groups: Mapping[str, Sequence[PretrainedRun]], learner: int, where: str, kernel: str
 ) -> Claim:
     """The claim that the kernel's evolution explains more than half of what the network loses."""
 
-    def lost(run: PretrainedRun, by: int) -> float:
-        final = run.result.curves[:, -1, TEST_ACCURACY]
-        return float(final[INITIAL] - final[by])
-
     def beyond_half(run: PretrainedRun) -> float:
-        return lost(run, learner) - lost(run, NETWORK) / 2
+        return _lost(run, learner) - _lost(run, NETWORK) / 2
 
     beyond = {
         f"{group}: explained less half the loss": estimate
         for group, estimate in by_group(groups, beyond_half).items()
     }
     losses, explained = (
-        by_group(groups, partial(lost, by=by), Kind.DIFFERENCE) for by in (NETWORK, learner)
+        by_group(groups, partial(_lost, by=by), Kind.DIFFERENCE) for by in (NETWORK, learner)
     )
     # A ratio of means: in a seed where the network loses nothing, a share would have no meaning.
     shares = ", ".join(
