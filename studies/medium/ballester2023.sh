@@ -44,8 +44,8 @@ for depth in 1 3; do
         done
     done
 done
-for decay in 0.0 0.3; do
-    for batch in 64 256 16; do
+for decay in 0.0 0.03; do
+    for batch in 108 36 12; do
         part nin "nin_${decay}_$batch" "weight_decay: [$decay], batch_size: [$batch]" "$@"
     done
 done
