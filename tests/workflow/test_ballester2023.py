@@ -49,11 +49,27 @@ PUBLISHED = {
 }  # fmt: skip
 
 
+def keeping(folder: Path) -> Path:
+    """The miniature, whose dense networks may be kept in a folder, which is made."""
+    folder.mkdir()
+    settings = yaml.safe_load(MINIATURE.read_text())
+    settings["studies"]["ballester2023"]["tasks"][2]["pgdl"]["kept"] = str(folder)
+    path = folder.with_suffix(".yaml")
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
 @pytest.fixture(scope="module")
-def study(snakemake: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The miniature, of which no network is kept."""
+    return keeping(tmp_path_factory.mktemp("config") / "kept")
+
+
+@pytest.fixture(scope="module")
+def study(snakemake: Run, config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of the study in miniature; tests read it and do not change it."""
     folder = tmp_path_factory.mktemp("study")
-    result = snakemake(folder, "ballester2023", config=MINIATURE)
+    result = snakemake(folder, "ballester2023", str(STUDY / "digits" / "kept"), config=config)
     assert result.returncode == 0, result.stderr
     return folder / STUDY
 
@@ -282,45 +298,36 @@ def test_figures_compare_the_tasks(study: Path) -> None:
     assert "training" not in names
 
 
-def test_networks_that_are_kept_are_not_made_again(snakemake: Run, tmp_path: Path) -> None:
-    settings = yaml.safe_load(MINIATURE.read_text())
-    study = settings["studies"]["ballester2023"]
-    zoo, digits = study["tasks"][0], study["tasks"][2]
-    zoo["networks_per_job"] = 4
-    kept = tmp_path / "kept"
-    digits["pgdl"]["kept"] = str(kept)
-    study |= {"tasks": [zoo, digits], "figures": {"compared": ["digits"]}}
-    config = tmp_path / "kept.yaml"
-    config.write_text(yaml.safe_dump(settings))
+def test_a_second_run_of_the_study_has_nothing_to_do(
+    study: Path, config: Path, snakemake: Run
+) -> None:
+    result = snakemake(study.parents[1], "ballester2023", config=config)
+    assert "Nothing to be done" in result.stdout + result.stderr
+
+
+def test_networks_that_are_kept_are_not_made_again(
+    study: Path, snakemake: Run, tmp_path: Path
+) -> None:
+    config = keeping(tmp_path / "kept")
     tables = [
         "task.json", "measures.csv", "standard_errors.csv", "left_out_measures.csv", "failed.csv",
         "coverage.csv", "disagreements.txt", "evaluation/five_by_two.csv",
     ]  # fmt: skip
-    targets = [str(STUDY / "digits" / name) for name in tables]
-
-    def run(name: str, *further: str) -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        result = snakemake(folder, *targets, *further, config=config)
-        assert result.returncode == 0, result.stderr
-        return folder / STUDY
-
-    first = run("first", str(STUDY / "digits" / "kept"))
-    files = sorted((first / "digits" / "kept").glob("*.xz"))
+    files = sorted((study / "digits" / "kept").glob("*.xz"))
     assert len(files) == 8
-    kept.mkdir()
     for number in (5, 8):
         for path in files[:number]:
-            shutil.copy(path, kept)
-        later = run(f"with {number}")
+            shutil.copy(path, tmp_path / "kept")
+        folder = tmp_path / f"with {number}"
+        folder.mkdir()
+        result = snakemake(
+            folder, *(str(STUDY / "digits" / name) for name in tables), config=config
+        )
+        assert result.returncode == 0, result.stderr
+        later = folder / STUDY
         assert len(list((later / "zoo").glob("networks/*"))) == 8 - number
         for name in tables:
-            assert (later / "digits" / name).read_bytes() == (first / "digits" / name).read_bytes()
-
-
-def test_a_second_run_of_the_study_has_nothing_to_do(study: Path, snakemake: Run) -> None:
-    result = snakemake(study.parents[1], "ballester2023", config=MINIATURE)
-    assert "Nothing to be done" in result.stdout + result.stderr
+            assert (later / "digits" / name).read_bytes() == (study / "digits" / name).read_bytes()
 
 
 def test_the_organisers_toy_networks_are_imported(
