@@ -62,6 +62,7 @@ def moons_network() -> tuple[Network, np.ndarray]:
     return network, data.inputs
 
 
+@pytest.mark.slow
 def test_a_winding_boundary_is_found_as_near_as_on_a_fine_grid() -> None:
     network, inputs = moons_network()
     side = np.linspace(-2.5, 3.5, 601, dtype=np.float32)

@@ -87,6 +87,7 @@ def test_hessians_equal_those_of_torch_func(
     np.testing.assert_allclose(single, expected, atol=2e-5 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_a_residual_network_in_float32(
     seeded: Builder, random_split: DataMaker, dense_hessian: Oracle
 ) -> None:

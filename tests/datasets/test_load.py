@@ -98,6 +98,7 @@ def test_balanced_all_takes_as_many_as_the_rarest_class_has() -> None:
     assert len(data.train.labels) + len(data.test.labels) == 10 * rarest
 
 
+@pytest.mark.slow
 def test_unbalanced_subsets_are_a_fair_draw() -> None:
     """Over seeds, the share of a class in a small subset has the mean and spread of a draw."""
     share = np.mean(load_digits().target == 0)

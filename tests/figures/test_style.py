@@ -74,6 +74,7 @@ def test_png_has_144_dots_per_inch_of_the_printed_width(tmp_path: Path) -> None:
     assert int.from_bytes(header, "big") == int(style.DOUBLE_COLUMN * 144)
 
 
+@pytest.mark.slow
 def test_png_has_the_smallest_palette_that_keeps_its_colours(tmp_path: Path) -> None:
     """Few colours on paper need few; a scale of many, whose pixels are counted here, needs all."""
     few, scale = Figure(), Figure()
@@ -124,6 +125,7 @@ def test_drawing_leaves_the_readers_settings_alone() -> None:
     assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.slow
 def test_no_text_leaves_the_figure_or_is_too_small_for_print() -> None:
     names = {**synthetic.topological(), **synthetic.OTHERS}
     table = synthetic.leaderboard(names)

@@ -115,6 +115,7 @@ def test_values_of_a_small_network_are_those_of_its_spectrum(
         assert values[f"effective_dimensionality_{name}"] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_estimates_of_a_larger_network_are_close(seeded: Builder, random_split: DataMaker) -> None:
     network, data = seeded(dense((8,), 4, width=20, depth=2)), random_split(60, (8,), 4)
     spectrum = hessian(network, "cross_entropy", data).spectrum()

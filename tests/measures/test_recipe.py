@@ -58,6 +58,7 @@ def test_topology_is_that_of_the_stages(recipe: Recipe, subject: Subject, tmp_pa
     assert values == {key: table.loc[key[1], "value"] for key in wanted}
 
 
+@pytest.mark.slow
 def test_measures_alone_are_those_of_their_family(recipe: Recipe, subject: Subject) -> None:
     families = {"sharpness": "sharpness", "baseline": "baseline"}
     recipe = Recipe(**{**vars(recipe), "families": families})

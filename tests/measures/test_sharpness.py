@@ -118,6 +118,7 @@ def test_the_learning_coefficient_of_a_regular_model_is_half_its_parameters() ->
     assert 0.3 < np.mean(errors) / np.std(values, ddof=1) < 3
 
 
+@pytest.mark.slow
 def test_the_learning_coefficient_of_a_degenerate_model_is_smaller() -> None:
     """Of two inputs that are one and the same, only the sum of the weights matters."""
     subject, _ = regression(count=200, size=2)

@@ -177,6 +177,7 @@ def test_no_predictor_beats_the_mean(make_task: MakeTask, new_subject: NewSubjec
     declined(prediction, "No predictor beats the mean gap")
 
 
+@pytest.mark.slow
 def test_too_few_networks(make_task: MakeTask, new_subject: NewSubject) -> None:
     reference = freeze(make_task(points=6))
     count = len(reference.networks)

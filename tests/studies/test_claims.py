@@ -149,6 +149,7 @@ def rates(draws: Draws) -> Counter[str]:
     )
 
 
+@pytest.mark.slow
 def test_no_verdict_is_reached_too_often_where_nothing_is_true() -> None:
     """Six parts, each at its bound: one interval of six is wrong in 14% of repetitions."""
     repetitions = 400
@@ -165,6 +166,7 @@ def test_no_verdict_is_reached_too_often_where_nothing_is_true() -> None:
     assert found["mixed"] <= 0.025 * repetitions
 
 
+@pytest.mark.slow
 def test_a_single_part_is_wrong_in_at_most_two_and_a_half_percent_of_repetitions() -> None:
     repetitions = 1500
     found = rates(np.random.default_rng(2).standard_normal((repetitions, 6, 1)))

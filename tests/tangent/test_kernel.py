@@ -252,6 +252,7 @@ def test_blocks_give_the_kernel_whatever_the_budget(
         np.testing.assert_allclose(found, cross, rtol=1e-4, atol=1e-5 * np.abs(cross).max())
 
 
+@pytest.mark.slow
 def test_the_trace_is_summed_over_single_logits_where_all_at_once_do_not_fit() -> None:
     network = seeded({**SPECS["resnet18"], "classes": 6}).double()
     inputs = points(network, 9)

@@ -84,6 +84,7 @@ def test_the_damped_criterion_is_that_of_dense_matrices(
     assert takeuchi(network, data, damping) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_without_damping_it_is_that_of_the_pseudo_inverse_and_of_the_function_alone(
     seeded: Builder, random_split: DataMaker
 ) -> None:

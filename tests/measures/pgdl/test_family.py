@@ -139,6 +139,7 @@ def test_one_measure_alone_is_that_of_the_family(seeded: Builder, images: Data) 
         assert alone == {name: values[name]}
 
 
+@pytest.mark.slow
 def test_the_order_of_the_training_data_does_not_matter(seeded: Builder, images: Data) -> None:
     network, train = seeded(convolutional((8, 8, 3), 3, width=4, depth=2)), images(90)
     order = np.random.default_rng(5).permutation(90)
