@@ -84,12 +84,12 @@ def test_a_part_of_cifar10_is_enough_for_medium(
         assert len(loaded.test.labels) == dataset.get("test_size", len(loaded.test.labels))
 
 
-def test_the_kept_networks_are_all_that_the_setting_asks_for(root: Path) -> None:
+def test_all_networks_that_the_setting_asks_for_are_kept(root: Path) -> None:
     config = yaml.safe_load((root / "config.yaml").read_text())
     plan = Plan(root, {**config, "setting": "medium"})
     for zoo, networks in ("vgg", 96), ("nin", 54):
         tasks = [plan.task(f"ballester2023/{zoo}{neurons}") for neurons in ("", "_500", "_1000")]
-        kept = [path for task in tasks for path in task.kept.values()]
-        assert len(set(kept)) == 3 * networks
+        kept = {path.name for task in tasks for path in task.kept.values()}
+        assert len(kept) == 3 * networks
         folder = root / "studies" / "medium" / "ballester2023" / zoo
-        assert {path.name for path in kept} == {path.name for path in folder.iterdir()}
+        assert not kept - {path.name for path in folder.iterdir()}
