@@ -1,7 +1,8 @@
-"""What the tests of the pipeline share: the reduced config, and the results of a run."""
+"""What the tests of the pipeline share: the reduced config, what a run plans, and its results."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -22,3 +23,9 @@ def results_of(folder: Path) -> dict[str, bytes]:
         and not path.name.startswith(".part-")
         and not {"logs", "benchmarks"} & set(path.parts)
     }
+
+
+def planned(output: str) -> dict[str, int]:
+    """Jobs of a dry run, by rule."""
+    table = output.split("Job stats:")[-1].split("\n\n")[0]
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}

@@ -23,7 +23,7 @@ from scipy import stats
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 from statsmodels.stats.multitest import multipletests
-from tests.workflow.runs import Run
+from tests.workflow.runs import Run, planned
 
 from gengap import tasks
 from gengap.evaluation.five_by_two import halves
@@ -374,12 +374,6 @@ def toy_config(folder: Path, source: Path, correlate_within: str) -> Path:
         )
     )
     return path
-
-
-def planned(output: str) -> dict[str, int]:
-    """Jobs of a dry run, by rule."""
-    table = output.split("Job stats:")[-1].split("\n\n")[0]
-    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
 
 
 def test_the_papers_setting_plans_every_published_network(snakemake: Run, tmp_path: Path) -> None:

@@ -16,15 +16,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from tests.workflow.runs import REDUCED, Run, results_of
+from tests.workflow.runs import REDUCED, Run, planned, results_of
 
 pytestmark = pytest.mark.slow
-
-
-def planned(output: str) -> dict[str, int]:
-    """Jobs of a dry run, by rule."""
-    table = output.split("Job stats:")[-1].split("\n\n")[0]
-    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
 
 
 def changed(folder: Path, **sections: dict[str, object]) -> Path:
