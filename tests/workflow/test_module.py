@@ -79,3 +79,17 @@ def test_as_a_module_it_plans_what_it_plans_by_itself(root: Path, tmp_path: Path
     assert result.returncode == 0, result.stderr
     assert "gengap_figures_topology" in result.stdout
     assert "gengap_dashboard" in result.stdout
+
+
+@pytest.mark.parametrize("moved", ['prefix: "inner"', 'replace_prefix: {"results/": "inner/"}'])
+def test_a_prefix_is_refused(moved: str, root: Path, tmp_path: Path) -> None:
+    outer = tmp_path / "workflow.smk"
+    text = OUTER.format(config=REDUCED, snakefile=root / "Snakefile")
+    outer.write_text(text.replace("config: config", f"config: config\n    {moved}"))
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(outer), "--dry-run"]
+    result = subprocess.run(
+        [*command, "--directory", str(tmp_path), ALL], capture_output=True, text=True
+    )
+    assert result.returncode != 0
+    said = result.stdout + result.stderr
+    assert "give its module neither `prefix:` nor `replace_prefix:`" in said

@@ -29,6 +29,13 @@ LAID_OVER = set(workflow.overwrite_configfiles)
 GIVEN = taken_over(workflow.config_settings.config or {}, config)
 CONFIG_FILES = sorted(workflow.configfiles, key=lambda file: file in LAID_OVER)
 
+# Preparing a run and its summary look for results where the rules do without a prefix.
+if workflow.modifier.path_modifier.replace_prefix("results/") != "results/":
+    raise WorkflowError(
+        "The workflow writes to results/ of the working directory: give its module neither "
+        "`prefix:` nor `replace_prefix:`, and name another directory by --directory."
+    )
+
 try:
     plan = Plan(ROOT, paths.resolved(merged(config, typed(GIVEN)), CONFIG_FILES, GIVEN))
 except GengapError as error:
