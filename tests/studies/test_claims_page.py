@@ -7,6 +7,7 @@ import math
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -94,7 +95,7 @@ def test_the_page_has_a_row_a_claim_and_details_below() -> None:
     assert len(rows) == 3
     assert rows[0].startswith("| 1. Rises | It rises. | slope 2 (Table 3; not comparable) | slope:")
     assert "![agrees](claims/study-rises.svg)" in rows[0]
-    assert RULE in page
+    assert RULE.format("seed") in page
     assert "| slope | > 0 | 4 | 1.1 | 0.97 to 1.23 |" in details
     assert "| accuracy | premise: < 0 | 3 |" in details
     assert "| b | > 0 | 2 | 1 | all 2 equal |" in details
@@ -104,6 +105,17 @@ def test_the_page_has_a_row_a_claim_and_details_below() -> None:
     assert "nan" not in claims_page("s", "t", [Claim("", "", "", {"a": Estimate([math.nan])})])
     beside = claims_page("study", "small", CLAIMS, judging="medium")
     assert "The setting `medium` judges, on seeds of its own." in beside
+
+
+def test_a_page_of_networks_speaks_of_no_seeds() -> None:
+    fragile = Claim("Rests on one", "", "", {"a": Estimate([1.0, 1.1, 2.0, 0.9])})
+    claims = [replace(claim, unit="network", measured="R2.") for claim in (*CLAIMS[1:], fragile)]
+    page = claims_page("study", "small", claims, judging="medium")
+    assert "seed" not in page
+    assert "| estimate | expected | networks | mean | 95% interval |" in page
+    assert "(networks that would decide: " in page
+    assert "agrees, but not if one network is left out" in page
+    assert "on networks of its own" in page
 
 
 def test_what_holds_together_stands_beside_what_holds_alone() -> None:

@@ -74,6 +74,9 @@ POSITIVE = Bound()
 
 NEGATIVE = Bound(side="below")
 
+Unit = Literal["seed", "network"]
+"""What one value of an estimate belongs to."""
+
 Bounds = Mapping[str, Bound]
 """Bounds by the names of the estimates that they judge."""
 
@@ -124,6 +127,7 @@ class Claim:
         bounds: of the estimates that decide: one for all of them, or by their names.
         premises: bounds of the estimates without which the claim says nothing.
         published: the number to set beside it, if one is known.
+        unit: what one value of its estimates belongs to.
     """
 
     title: str
@@ -133,6 +137,7 @@ class Claim:
     bounds: Bound | Bounds = POSITIVE
     premises: Bounds = field(default_factory=dict)
     published: Published | None = None
+    unit: Unit = "seed"
 
     @property
     def parts(self) -> Bounds:
@@ -148,16 +153,19 @@ class Claim:
     @cached_property
     def verdict(self) -> Verdict:
         """The verdict by the rule of this module."""
-        return judge(self.estimates, self.parts, self.premises)
+        return judge(self.estimates, self.parts, self.premises, self.unit)
 
 
-def judge(estimates: Estimates, parts: Bounds, premises: Bounds | None = None) -> Verdict:
+def judge(
+    estimates: Estimates, parts: Bounds, premises: Bounds | None = None, unit: Unit = "seed"
+) -> Verdict:
     """Return the verdict on a claim, see this module.
 
     Args:
         estimates: the numbers behind the claim.
         parts: bounds of the estimates that decide.
         premises: bounds of the estimates that must be on their sides for the claim to say anything.
+        unit: what one value belongs to, as the verdict calls it.
     """
     premises = premises or {}
     deciding = {name: estimates[name] for name in (*parts, *premises)}
@@ -181,8 +189,8 @@ def judge(estimates: Estimates, parts: Bounds, premises: Bounds | None = None) -
     seeds = evidence.seeds_needed()
     if seeds is not None:
         seeds = max(seeds, len(places) + 1)
-    reason = [f"{word}, but not if one seed is left out"] * (word != UNDECIDED)
-    reason += ["seeds that would decide: " + (str(seeds) if seeds else "unknown, or too many")]
+    reason = [f"{word}, but not if one {unit} is left out"] * (word != UNDECIDED)
+    reason += [f"{unit}s that would decide: {seeds or 'unknown, or too many'}"]
     return Verdict(UNDECIDED, f"undecided ({'; '.join(reason)})", evidence.p, seeds)
 
 

@@ -33,21 +33,21 @@ STRIPS = "claims"
 """The folder of the small plots, beside the page that shows them."""
 
 RULE = """\
-A claim has parts. Each part is a number with one value per seed, and a bound. The claim expects the
+A claim has parts. Each part is a number with one value per {0}, and a bound. The claim expects the
 mean on one side of the bound.
 
 - **agrees**: the 95% intervals of all parts lie on the expected side.
 - **disagrees**: the 95% intervals of all parts lie on the other side.
 - **mixed**: some parts lie on the expected side and some on the other. These intervals are wider,
   so that all hold together at 95%.
-- **undecided**: none of these, or the verdict changes when any one seed is left out. The page gives
-  the number of seeds that would decide at the observed effect.
+- **undecided**: none of these, or the verdict changes when any one {0} is left out. The page gives
+  the number of {0}s that would decide at the observed effect.
 - **none seen**: nothing is decided, and all values are zero.
 - **premise fails**: the claim presupposes something that an interval does not show. A claim on how
   solutions generalise presupposes that they do so differently.
 
-Intervals are Student's t over seeds. Those of correlations use Fisher's z. Those of numbers of
-seeds are exact. All stay inside their bounds. One seed alone has none, and neither have equal
+Intervals are Student's t over {0}s. Those of correlations use Fisher's z. Those of numbers of
+{0}s are exact. All stay inside their bounds. One {0} alone has none, and neither have equal
 values. Equal values decide by the sign test.
 
 The column "together" has the verdict that remains when all claims of the study are tested together
@@ -56,7 +56,7 @@ The column "together" has the verdict that remains when all claims of the study 
 
 PLOTS = """\
 In each plot a row is a part. The line is its bound, and the expected side is shaded. Dots are
-seeds, and the bar is the 95% interval. Blue is on the expected side, orange on the other. A square
+{0}s, and the bar is the 95% interval. Blue is on the expected side, orange on the other. A square
 marks a premise.
 """
 
@@ -130,17 +130,18 @@ def claims_page(
     Args:
         study: its name.
         setting: the setting that was run.
-        claims: in the order of the page.
+        claims: in the order of the page, all of one unit.
         unjudged: the experiments on which no claim bears.
         judging: the setting whose verdicts count, if it is another one.
         note: what the reader must know beforehand.
     """
+    unit = claims[0].unit if claims else "seed"
     command = f"`snakemake {study} --config setting={setting}`"
     judged = (
-        f"The setting `{judging}` judges, on seeds of its own. This page shows what `{setting}` "
+        f"The setting `{judging}` judges, on {unit}s of its own. This page shows what `{setting}` "
         "gives beside it."
         if judging and judging != setting
-        else f"The setting `{setting}` judges, on its seeds alone."
+        else f"The setting `{setting}` judges, on its {unit}s alone."
     )
     lines = [f"# {study}: the paper's claims, and what was measured", ""]
     lines += [f"Written by {command}. {judged}", ""]
@@ -160,7 +161,8 @@ def claims_page(
             _together(claim.verdict.word, word_after_correction(claim.verdict, p)),
             f"![{claim.verdict.word}]({STRIPS}/{strip_name(study, claim)})",
         )
-    lines += ["", PLOTS, "## The rule of the verdicts", "", RULE]
+    rule = ["", PLOTS, "## The rule of the verdicts", "", RULE]
+    lines += [text.format(unit) for text in rule]
     for number, (claim, p) in enumerate(zip(claims, adjusted, strict=True), start=1):
         lines += _details(number, claim, p)
     if unjudged:
@@ -228,7 +230,8 @@ def _details(number: int, claim: Claim, p: float) -> list[str]:
     lines = [f"## {number}. {claim.title}", "", f"*Paper:* {claim.paper}", ""]
     lines += [f"*Measured:* {claim.measured}", ""]
     lines += [f"**{verdict.explained}** (p = {verdict.p:.2g}; {p:.2g} with all claims)", ""]
-    lines += ["| estimate | expected | seeds | mean | 95% interval |", "|---|---|---|---|---|"]
+    lines += _row("estimate", "expected", f"{claim.unit}s", "mean", "95% interval")
+    lines += ["|---" * 5 + "|"]
     for name, estimate in claim.estimates.items():
         mean, spread = mean_and_interval(estimate)
         role, bound = _role(claim, name)
@@ -245,7 +248,11 @@ def overview(tables: Mapping[str, pd.DataFrame]) -> str:
     """
     lines = ["# The claims of all papers", ""]
     lines += ["Written by `make claims-tables` from the tables in `claims/`.", ""]
-    lines += [counts(tables), "", PLOTS]
+    lines += [counts(tables), "", PLOTS.format("seed")]
+    lines += [
+        "Where a verdict speaks of networks, each value belongs to a network, not to a seed.",
+        "",
+    ]
     lines += _row("study", "claim", "published", "measured", "verdict", "together", "plot")
     lines += ["|---" * 7 + "|"]
     for study, table in tables.items():
@@ -261,7 +268,7 @@ def overview(tables: Mapping[str, pd.DataFrame]) -> str:
                 _together(row["verdict"], row["together"]),
                 f"![{row['verdict']}]({STRIPS}/{row['strip']})",
             )
-    lines += ["", "## The rule of the verdicts", "", RULE]
+    lines += ["", "## The rule of the verdicts", "", RULE.format("seed")]
     return "\n".join(lines)
 
 

@@ -54,9 +54,8 @@ NETWORKS_PER_COLUMN = 4
 RANK_TOLERANCE = 1e-10
 
 OVER_NETWORKS = (
-    "Each value belongs to one network here. Where the page speaks of seeds, read networks. The "
-    "networks of a task were trained once, so the intervals hold for other networks of such a grid "
-    "on the same data."
+    "Each value belongs to one network. The networks of a task were trained once, so the intervals "
+    "hold for other networks of such a grid on the same data."
 )
 
 
@@ -244,7 +243,7 @@ def claims(tasks: Sequence[MeasuredTask]) -> list[Claim]:
     judged += [_beside_hyper_parameters(main)]
     if rivalled:
         judged += [_information(rivalled)]
-    return judged
+    return [replace(claim, unit="network") for claim in judged]
 
 
 def _predicts(tasks: Sequence[MeasuredTask]) -> Claim:
