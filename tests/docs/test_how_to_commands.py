@@ -10,7 +10,8 @@ from tests.docs.blocks import blocks_of, commands_of
 
 from gengap.cli.entry import COMMANDS, command_parser
 
-PAGES = sorted((Path(__file__).parents[2] / "docs" / "how-to").glob("*.md"))
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted((DOCS / "how-to").glob("*.md"))
 
 
 def arguments_of(page: Path) -> list[list[str]]:
@@ -28,6 +29,18 @@ def test_every_command_of_a_page_is_parsed(page: Path) -> None:
     for arguments in arguments_of(page):
         if "--help" not in arguments:
             assert parser.parse_args(arguments).parser.prog == f"gengap {arguments[0]}"
+
+
+PAGES_OF_SNAKEMAKE = [*PAGES, DOCS / "getting-started.md", DOCS / "studies" / "index.md"]
+PLANNED_ALONE = {"-n", "--dry-run", "--rulegraph", "--dag", "--unlock"}
+"""Options with which Snakemake runs no job."""
+
+
+@pytest.mark.parametrize("page", PAGES_OF_SNAKEMAKE, ids=lambda page: page.stem)
+def test_every_run_says_on_how_many_cores(page: Path) -> None:
+    for words in commands_of(blocks_of(page)):
+        if words[0] == "snakemake" and not PLANNED_ALONE & set(words):
+            assert {"--cores", "-c", "--workflow-profile"} & set(words), words
 
 
 def test_every_command_is_on_some_page() -> None:

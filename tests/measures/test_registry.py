@@ -297,7 +297,7 @@ def test_slow_measures_are_left_out_by_name_and_change_no_other(
     assert list(whole) == ["long", "short"]
     assert part == {"short": whole["short"]}
     assert part.left_out == {
-        "long": "The measure 'long' takes over half a CPU second for a small network: ask for slow "
+        "long": "The measure 'long' takes over a quarter of a CPU second for a small network: ask for slow "
         "measures, or do without this measure."
     }
     assert set(to_frame(part)["need"]) == {"", "slow"}

@@ -37,6 +37,13 @@ def test_a_second_run_has_nothing_to_do(finished: Path, snakemake: Run) -> None:
     assert "Nothing to be done" in result.stdout + result.stderr
 
 
+def test_all_cores_are_the_default(finished: Path, root: Path) -> None:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
+    command += ["--directory", str(finished), "--configfile", str(REDUCED)]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=finished)
+    assert result.returncode == 0, result.stderr
+
+
 def test_the_summary_is_printed_where_nothing_is_to_be_done(finished: Path, snakemake: Run) -> None:
     # As `make run` calls it.
     result = snakemake(finished, "--forcerun", "all")

@@ -78,7 +78,7 @@ LISTED_LAYERS = 5
 
 _MARK = "gengap_measure"
 _SLOW = (
-    "The measure '{measure}' takes over half a CPU second for a small network: ask for slow "
+    "The measure '{measure}' takes over a quarter of a CPU second for a small network: ask for slow "
     "measures, or do without this measure."
 )
 
@@ -110,7 +110,7 @@ class Declaration:
         needs: names of what it needs of a subject, in :data:`gengap.names.NEEDS`.
         sees: what it sees of a network: ``all``, or the ``kernels`` alone.
         signs: the sign of each measure.
-        slow: whether it takes over half a CPU second for a network of the default run.
+        slow: whether it takes over a quarter of a CPU second for a network of the default run.
         estimates_gap: whether its values estimate the gap itself, in the gap's own units.
         draws: how many times it is computed where it is stochastic.
     """
@@ -152,7 +152,7 @@ def measure(
         sign: ``+`` where larger predicts a larger gap, ``?`` where that is not known. A function of
             several measures may give a mapping from names to signs; names that are not in it have
             ``+``. Where larger predicts a smaller gap, return the negative.
-        slow: whether the function takes over half a CPU second for a network of the default run.
+        slow: whether the function takes over a quarter of a CPU second for a network of the default run.
             ``families: all`` computes it only with ``slow: true``.
         estimates_gap: whether the values estimate the gap itself, in the gap's own units.
         draws: how many times a stochastic function is computed, with independent random streams.

@@ -11,7 +11,7 @@ the paper is right. One rule judges all claims:
   of 1 - 0.05 / (number of parts), so that all hold together at 95%.
 - **none seen**: no verdict of these, and what the claim is about did not occur once: all values of
   all parts are 0, where that decides nothing.
-- **undecided**: none of these, or a verdict that changes when any one seed is left out. The number
+- **undecided**: none of these, or a verdict that changes when a single seed is left out. The number
   of seeds is given that would decide at the observed effect and spread.
 
 So however many parts there are, a claim that is right is contradicted in at most 2.5% of

@@ -40,7 +40,7 @@ mean on one side of the bound.
 - **disagrees**: the 95% intervals of all parts lie on the other side.
 - **mixed**: some parts lie on the expected side and some on the other. These intervals are wider,
   so that all hold together at 95%.
-- **undecided**: none of these, or the verdict changes when any one {0} is left out. The page gives
+- **undecided**: none of these, or the verdict changes when a single {0} is left out. The page gives
   the number of {0}s that would decide at the observed effect.
 - **none seen**: nothing is decided, and all values are zero.
 - **premise fails**: the claim presupposes something that an interval does not show. A claim on how
