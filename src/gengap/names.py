@@ -32,6 +32,9 @@ COMPARING_FAMILIES = ("response", "unlabelled")
 """Families that compare a network with its siblings, or see unlabelled inputs; those of a user's
 own may do so too."""
 
+RESERVED_FAMILIES = ("all", "all_and_hyper_parameters", "best_single", "combination", "reference")
+"""Names that no family has, since rows of the leaderboard have them."""
+
 STAGED_FAMILY = "topology"
 """The family whose stages (activations, diagrams) have rules and files of their own."""
 

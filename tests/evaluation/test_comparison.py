@@ -89,6 +89,8 @@ def test_groups_are_formed_from_the_best_row_down() -> None:
         "best": 1, "near": 1, "wild": 1, "second": 2, "third": 2, "last": 3,
     }  # fmt: skip
     assert groups({}, 1 / 7) == {}
+    unknown = np.full((20, 8), np.nan)
+    assert groups({"first": unknown, "second": unknown}, 1 / 7) == {"first": 1, "second": 2}
 
 
 def test_a_difference_within_the_region_of_equivalence_separates_nothing() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +15,7 @@ from gengap.evaluation.designs import (
     Designs,
     grid_points,
     hyper_parameter_design,
+    level_like,
     levels,
     natural_key,
     prepare,
@@ -25,6 +28,30 @@ if TYPE_CHECKING:
 def test_numbers_in_names_count_as_numbers() -> None:
     names = ["10", "9", "model_10", "model_2", "a", "2b", "2"]
     assert sorted(names, key=natural_key) == ["2", "2b", "9", "10", "a", "model_2", "model_10"]
+    assert sorted(["norm_2²", "norm_2"], key=natural_key) == ["norm_2", "norm_2²"]
+
+
+def test_the_order_of_levels_is_that_of_no_set() -> None:
+    """0.1, 0.01 and 0.001 have the same numbers in their texts."""
+    decays = [0.1, 0.01, 0.001, None]
+    for order in itertools.permutations(decays):
+        assert levels(pd.Series(order, dtype=object))[0] == ["0.001", "0.01", "0.1", "None"]
+
+
+def test_a_missing_value_is_one_level_and_changes_no_other() -> None:
+    as_objects = levels(pd.Series([8, None, 16], dtype=object))
+    as_floats = levels(pd.Series([8, None, 16]))
+    assert as_objects[0] == as_floats[0] == ["8", "16", "None"]
+    np.testing.assert_array_equal(as_objects[1], as_floats[1])
+
+
+def test_a_value_is_found_among_the_levels_as_it_is_given() -> None:
+    numbers, texts = [0.01, 8.0], ["0.01", "8", "None"]
+    for value, place in (0.01, 0), ("0.01", 0), (8, 1), (8.0, 1), ("8", 1), (np.float64(8), 1):
+        assert level_like(numbers, value) == level_like(texts, value) == place
+    assert level_like(texts, None) == level_like(texts, math.nan) == 2
+    assert level_like(numbers, None) is None
+    assert level_like(numbers, 0.02) is None
 
 
 def test_levels_are_in_order_and_keep_missing_values_and_lists() -> None:

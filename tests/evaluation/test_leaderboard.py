@@ -477,9 +477,20 @@ def test_a_measure_is_compared_on_the_networks_that_did_not_fail(zoo: Zoo) -> No
 def test_bad_input_is_refused_in_one_sentence(zoo: Zoo) -> None:
     few = zoo.measures[zoo.measures["network"].isin(list("0123456"))]
     table = zoo.measures
+    halves = pd.Series(np.arange(24) // 12, index=zoo.gaps.index)
     cases: list[tuple[Zoo, dict[str, Any], str]] = [
         (zoo.with_measures(few), {}, r"Only 7 networks .*17 left out.* at least 8: use more"),
         (replace(zoo, gaps=0 * zoo.gaps), {}, r"gap is 0 for all 24 networks.*vary"),
+        (
+            replace(zoo, gaps=0.0 * zoo.gaps + halves.astype(float)),
+            {"draws": halves},
+            r"gaps of the 24 networks differ only between draws.*vary",
+        ),
+        (
+            zoo,
+            {"draws": pd.Series(1 * (np.arange(24) == 3), index=zoo.gaps.index)},
+            r"too few .*\(23 on 0, 1 on 1\): train",
+        ),
         (zoo, {"correlate_within": "depth"}, r"Unknown hyper-parameter 'depth'.*width, corruption"),
         (zoo, {"rank_within": "depth"}, r"Unknown hyper-parameter 'depth'"),
         (zoo, {"resamples": 0}, r"resamples is 0"),

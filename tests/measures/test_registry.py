@@ -297,8 +297,8 @@ def test_slow_measures_are_left_out_by_name_and_change_no_other(
     assert list(whole) == ["long", "short"]
     assert part == {"short": whole["short"]}
     assert part.left_out == {
-        "long": "The measure 'long' takes over a quarter of a CPU second for a small network: ask for slow "
-        "measures, or do without this measure."
+        "long": "The measure 'long' takes over a quarter of a CPU second for a small network: ask "
+        "for slow measures, or do without this measure."
     }
     assert set(to_frame(part)["need"]) == {"", "slow"}
     with pytest.raises(NothingComputedError) as nothing:
@@ -309,6 +309,11 @@ def test_slow_measures_are_left_out_by_name_and_change_no_other(
 def test_an_unknown_need_is_refused_when_it_is_declared() -> None:
     with pytest.raises(GengapError, match=r"unknown need 'test_data': .*initial, classes"):
         measure(needs={"initial", "test_data"})
+
+
+def test_a_name_with_white_space_is_refused_when_it_is_declared() -> None:
+    with pytest.raises(GengapError, match=r"named 'my norm': give it a name without white space"):
+        measure("my_norm", "my norm")
 
 
 def test_a_subject_is_frozen_and_has_no_test_data(network: nn.Module, train: Split) -> None:

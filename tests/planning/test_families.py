@@ -8,7 +8,9 @@ import pytest
 from tests.planning.conftest import Config, PlanMaker
 
 from gengap.errors import GengapError
-from gengap.names import FAMILIES
+from gengap.evaluation.combination import ALL, ALL_AND_HYPER_PARAMETERS, BEST_SINGLE
+from gengap.evaluation.designs import COMBINATION, REFERENCE
+from gengap.names import FAMILIES, RESERVED_FAMILIES
 from gengap.planning.families import families, family_source
 
 
@@ -28,6 +30,16 @@ def test_families_of_the_library_and_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "my-measures.py").write_text("")
     with pytest.raises(GengapError, match=r"names the file .*my-measures\.py, whose name becomes"):
         families([str(tmp_path / "my-measures.py")])
+    # Rows of the leaderboard would be taken for combinations of these.
+    own = {ALL, ALL_AND_HYPER_PARAMETERS, BEST_SINGLE}
+    assert set(RESERVED_FAMILIES) == {
+        *(name.removeprefix(f"{COMBINATION}.") for name in own),
+        *(COMBINATION, REFERENCE),
+    }
+    for name in RESERVED_FAMILIES:
+        (tmp_path / f"{name}.py").write_text("")
+        with pytest.raises(GengapError, match=rf"'{name}' is a row of the leaderboard"):
+            families([str(tmp_path / f"{name}.py")])
 
 
 def test_measures_marked_slow_are_computed_where_they_are_asked_for(

@@ -104,6 +104,14 @@ def change_recipe(study: Settings) -> None:
     study["tasks"][0]["zoo"]["training"] = {"learning_rate": 0.01}
 
 
+def train_together(study: Settings) -> None:
+    study["tasks"][0]["zoo"]["training"] = {"together": True}
+
+
+def corrupt_test_labels(study: Settings) -> None:
+    study["tasks"][0]["zoo"]["test_labels"] = "corrupted"
+
+
 def change_network(study: Settings) -> None:
     study["tasks"][0]["zoo"]["network"]["width"] = 5
 
@@ -121,6 +129,8 @@ def change_neurons(study: Settings) -> None:
         change_threshold,
         change_data,
         change_recipe,
+        train_together,
+        corrupt_test_labels,
         change_network,
         change_neurons,
     ],

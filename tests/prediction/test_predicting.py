@@ -15,7 +15,7 @@ from tests.prediction.conftest import DRAW, MakeTask, gap_of_size, pool
 from gengap.datasets import Split
 from gengap.measures import Subject
 from gengap.prediction import Prediction, Reference, freeze, predict
-from gengap.prediction.predicting import measured_values
+from gengap.prediction.predicting import measured_values, own_folds
 from gengap.tasks import load
 
 NewSubject = Callable[..., Subject]
@@ -81,6 +81,18 @@ def test_a_network_of_the_reference_is_predicted_from_the_others(
     gaps = reference.gaps.copy()
     gaps[reference.networks.index("small/4")] = 0.7
     assert predict(subject, replace(reference, gaps=gaps)).gap == prediction.gap
+
+
+def test_what_all_folds_have_tells_no_network(reference: Reference) -> None:
+    """Of a network with equal measures alone, all of the reference is not left out."""
+    values = reference.values.copy()
+    values[:, 0] = 100.0
+    alike = replace(reference, values=values)
+    measured = np.full(values.shape[1], np.nan)
+    measured[0] = 100.0
+    assert own_folds(alike, measured).size == 0
+    for place in 0, 7:
+        assert own_folds(alike, values[place]).tolist() == [alike.folds[place]]
 
 
 def test_a_change_of_the_code_is_said(reference: Reference, new_subject: NewSubject) -> None:

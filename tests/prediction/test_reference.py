@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from tests.prediction.conftest import MakeTask, pool
 from gengap.datasets import Split, write_split
 from gengap.errors import GengapError
 from gengap.prediction import Reference, freeze, join
+from gengap.prediction.predicting import familiar
 from gengap.tasks import load
 
 
@@ -47,6 +48,30 @@ def test_a_file_holds_all_of_a_reference(reference: Reference, tmp_path: Path) -
     read.save(tmp_path / "two.safetensors")
     first, second = ((tmp_path / f"{name}.safetensors").read_bytes() for name in ("one", "two"))
     assert first == second
+
+
+def test_a_hyper_parameter_is_the_same_as_text_and_where_it_is_missing(
+    reference: Reference, tmp_path: Path
+) -> None:
+    rates = [0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001] * 4
+    widths = [8, 16, None] * 9
+    table = {"rate": rates[: len(reference.gaps)], "width": widths[: len(reference.gaps)]}
+    grid = pd.DataFrame(table, index=reference.grid.index)
+    varied = replace(reference, grid=grid)
+    varied.save(tmp_path / "varied.safetensors")
+    for one in varied, Reference.load(tmp_path / "varied.safetensors"):
+        expected = one.hyper_parameter_columns([{"rate": 0.01, "width": 8}])
+        np.testing.assert_array_equal(expected[:-1], one.hyper_parameter_columns())
+        np.testing.assert_array_equal(
+            one.hyper_parameter_columns([{"rate": "0.01", "width": "8"}]), expected
+        )
+        for missing in None, float("nan"):
+            given = {"rate": 0.01, "width": missing}
+            assert familiar(one, given) == (["rate", "width"], [])
+            columns = one.hyper_parameter_columns([given])
+            np.testing.assert_array_equal(columns[-1], columns[2] * [0, 1, 1] + [0.01, 0, 0])
+        with pytest.raises(ValueError, match="rate has no level"):
+            one.hyper_parameter_columns([{"rate": 0.5, "width": 8}])
 
 
 def test_a_reference_has_what_its_task_says(task: Path, reference: Reference) -> None:

@@ -132,6 +132,19 @@ def test_the_seeds_that_would_decide_have_the_observed_mean_and_spread() -> None
     assert Estimate([0.0, 0.0], Kind.SEEDS).seeds_needed(0.5, 0.025) == 7
 
 
+@pytest.mark.parametrize("seeds", range(3, 12))
+def test_counts_of_seeds_decide_at_the_number_that_is_given_and_with_one_fewer(seeds: int) -> None:
+    """Shares are rounded to whole seeds, so that 10 of 13 may not decide where 9 of 11 do."""
+    for shown in range(seeds + 1):
+        observed = Estimate([1.0] * shown + [0.0] * (seeds - shown), Kind.SEEDS)
+        needed = observed.seeds_needed(0.5, 0.025)
+        if needed is None:
+            continue
+        for count in needed, needed - 1:
+            times = round(shown / seeds * count)
+            assert stats.binomtest(times, count, 0.5).pvalue <= 0.05
+
+
 def test_intervals_as_text() -> None:
     assert format_interval(Estimate([])) == "unknown"
     assert format_interval(Estimate([1.0, 2.0, 3.0])) == "2 (-0.484 to 4.48)"
@@ -139,6 +152,8 @@ def test_intervals_as_text() -> None:
     assert format_interval(Estimate([math.nan, 1.0, 2.0])) == "unknown in 1 of 3 seeds"
     assert format_interval(Estimate([1.0, 1.0])) == "1 (all 2 equal)"
     assert format_interval(Estimate([2.0])) == "2 (one seed)"
+    assert format_interval(Estimate([2.0]), "network") == "2 (one network)"
+    assert format_interval(Estimate([math.nan, 1.0]), "network") == "unknown in 1 of 2 networks"
 
 
 def test_runs_of_a_seed_are_averaged_in_the_order_of_the_seeds() -> None:

@@ -179,6 +179,7 @@ def groups(scores: Mapping[str, np.ndarray], held_out_ratio: float) -> dict[str,
         group += 1
         rows = {name: scores[name] for name in remaining}
         worse = compare_all(rows, scores[remaining[0]], held_out_ratio)["probability_worse"]
-        numbers |= dict.fromkeys(worse.index[worse <= CONFIDENCE], group)
+        alike = worse.index[worse <= CONFIDENCE]
+        numbers |= dict.fromkeys([remaining[0], *alike], group)
         remaining = [name for name in remaining if name not in numbers]
     return numbers

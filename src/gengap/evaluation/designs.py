@@ -155,9 +155,13 @@ def most_principal_components(training: int) -> int:
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a sort key that compares digits as numbers: ``model_2`` before ``model_10``."""
-    parts = re.split(r"([0-9]+)", name)
-    return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts)
+    """Return a sort key that compares digits as numbers: ``model_2`` before ``model_10``.
+
+    Names that differ only in zeros, such as 0.1 and 0.01, have their texts at the end of the key.
+    """
+    parts = re.split(r"([0-9]+)", name)  # digits are at odd places
+    key = [(1, int(part), "") if place % 2 else (0, 0, part) for place, part in enumerate(parts)]
+    return (*key, (0, 0, name))
 
 
 def by_network(table: pd.Series, name: str) -> dict[str, float]:
@@ -504,8 +508,8 @@ def over_networks(
 def levels(column: pd.Series) -> tuple[list[Hashable], np.ndarray]:
     """Order the distinct values of a hyper-parameter.
 
-    Numbers are ordered by size, everything else by its text. A missing value and a list count as
-    values like any other.
+    Numbers are ordered by size, everything else by its text. A missing value (None or NaN) and a
+    list count as values like any other.
 
     Args:
         column: (networks,) values.
@@ -521,10 +525,35 @@ def levels(column: pd.Series) -> tuple[list[Hashable], np.ndarray]:
     if all(isinstance(value, (int, float)) and not math.isnan(value) for value in values):
         distinct = sorted(set(values))
     else:
-        values = [str(value) for value in values]
-        distinct = sorted(set(values), key=lambda value: natural_key(str(value)))
+        values = [_text(value) for value in values]
+        distinct = [*sorted(set(values), key=natural_key)]
     index = {value: position for position, value in enumerate(distinct)}
     return distinct, np.array([index[value] for value in values], dtype=np.int64)
+
+
+def _text(value: object) -> str:
+    """A level as text, the same one whether or not a missing value makes a column one of floats."""
+    if isinstance(value, float) and math.isnan(value):
+        return str(None)
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def level_like(distinct: Sequence[Hashable], value: object) -> int | None:
+    """Return the place of a value among the levels of a hyper-parameter.
+
+    Args:
+        distinct: what :func:`levels` returned.
+        value: as a user gives it, a number perhaps as text.
+
+    Returns:
+        The place of the level that is equal or has the same text, None and NaN being the same; None
+        if there is no such level.
+    """
+    same = {str(value), _text(value)}
+    for place, level in enumerate(distinct):
+        if level == value or _text(level) in same or str(level) in same:
+            return place
+    return None
 
 
 def hyper_parameter_design(grid: pd.DataFrame) -> Design:

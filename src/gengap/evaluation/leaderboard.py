@@ -27,12 +27,13 @@ from gengap.evaluation.designs import (
     MODEL,
     REFERENCE,
     Designs,
+    draw_indices,
     natural_key,
     prepare,
 )
 from gengap.evaluation.duplicates import merged
 from gengap.evaluation.environments import partial_tau, robustness
-from gengap.evaluation.folds import repeated_folds
+from gengap.evaluation.folds import Folds, repeated_folds
 from gengap.evaluation.linear_model import ordinary_least_squares
 from gengap.evaluation.questions import (
     ADDS_TO_ADDITIVE,
@@ -271,7 +272,8 @@ def require_enough(designs: Designs) -> None:
     """Refuse networks that cross-validation cannot work with.
 
     Raises:
-        GengapError: there are too few networks, or all gaps are equal.
+        GengapError: there are too few networks, or all gaps are equal, or all those of each draw of
+            the training data.
     """
     count, dropped = len(designs.networks), len(designs.left_out_networks())
     if count < LEAST_NETWORKS:
@@ -289,6 +291,29 @@ def require_enough(designs: Designs) -> None:
             f"The gap is {designs.gaps[0]:g} for all {count} networks, so there is nothing to "
             "predict: vary the hyper-parameters more."
         )
+    draws = draw_indices(designs.draws, count)
+    if not any(np.ptp(designs.gaps[draws == draw]) for draw in np.unique(draws)):
+        raise GengapError(
+            f"The gaps of the {count} networks differ only between draws of the training data, so "
+            "there is nothing to predict within a draw: vary the hyper-parameters more."
+        )
+
+
+def require_training(designs: Designs, folds: Folds) -> None:
+    """Refuse draws of the training data of which one has nearly all networks.
+
+    Raises:
+        GengapError: some fold holds out all networks of the other draws.
+    """
+    if designs.draws is None or all(train.any() for _, train, _ in folds.cells()):
+        return
+    labels, counts = np.unique(np.asarray(designs.draws, dtype=str), return_counts=True)
+    listed = ", ".join(f"{count} on {label}" for label, count in zip(labels, counts, strict=True))
+    raise GengapError(
+        "The networks of one draw of the training data are predicted from those of the others, "
+        f"which are too few to be held out in turn ({listed}): train more networks on each draw, "
+        "or leave out a draw of few."
+    )
 
 
 class Sampling(NamedTuple):
@@ -321,6 +346,7 @@ def tables(
         The evaluation.
     """
     folds = repeated_folds(designs.grid, designs.draws, sampling.generator("folds"))
+    require_training(designs, folds)
     together = combine(designs, folds.nested, sampling.generator("combination"))
     rows = [*score(designs, folds, sampling.generator("references")), *combination_rows(together)]
     r2 = {row.name: pooled_r2(row.predictions, designs.gaps, designs.draws) for row in rows}

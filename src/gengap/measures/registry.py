@@ -78,8 +78,8 @@ LISTED_LAYERS = 5
 
 _MARK = "gengap_measure"
 _SLOW = (
-    "The measure '{measure}' takes over a quarter of a CPU second for a small network: ask for slow "
-    "measures, or do without this measure."
+    "The measure '{measure}' takes over a quarter of a CPU second for a small network: ask for "
+    "slow measures, or do without this measure."
 )
 
 
@@ -152,8 +152,8 @@ def measure(
         sign: ``+`` where larger predicts a larger gap, ``?`` where that is not known. A function of
             several measures may give a mapping from names to signs; names that are not in it have
             ``+``. Where larger predicts a smaller gap, return the negative.
-        slow: whether the function takes over a quarter of a CPU second for a network of the default run.
-            ``families: all`` computes it only with ``slow: true``.
+        slow: whether the function takes over a quarter of a CPU second for a network of the default
+            run. ``families: all`` computes it only with ``slow: true``.
         estimates_gap: whether the values estimate the gap itself, in the gap's own units.
         draws: how many times a stochastic function is computed, with independent random streams.
             Each measure is then the mean over the draws, on the scale that the function returns
@@ -167,8 +167,8 @@ def measure(
         A decorator that leaves the function as it is.
 
     Raises:
-        GengapError: a need or a sign is unknown, a sign is that of another measure, or there is no
-            draw.
+        GengapError: a need or a sign is unknown, a sign is that of another measure, a name has
+            white space, or there is no draw.
     """
     draws = whole_number(draws, "draws", 1)
     unknown = sorted(set(needs) - set(NEEDS))
@@ -176,6 +176,13 @@ def measure(
         raise GengapError(
             f"A measure declares the unknown need '{unknown[0]}': "
             f"give 'needs' a set out of {', '.join(NEEDS)}."
+        )
+
+    spaced = [name for name in names if name != "".join(name.split())]
+    if spaced:
+        raise GengapError(
+            f"A measure is named {spaced[0]!r}: give it a name without white space, which "
+            "parts the names of measures in tables."
         )
 
     def mark(function: AnyMeasure) -> AnyMeasure:

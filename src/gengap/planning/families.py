@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gengap.errors import GengapError
-from gengap.names import COMPARING_FAMILIES, FAMILIES
+from gengap.names import COMPARING_FAMILIES, FAMILIES, RESERVED_FAMILIES
 from gengap.planning.sources import code_version
 
 
@@ -23,7 +23,8 @@ def families(named: Sequence[str] | str) -> dict[str, str]:
 
     Raises:
         GengapError: an entry is neither a family of the library nor a file that exists, two
-            entries have one name, or a file's name is no name of a family.
+            entries have one name, or a file's name is no name of a family or one of the
+            evaluation's own (:data:`gengap.names.RESERVED_FAMILIES`).
     """
     chosen: dict[str, str] = {}
     for entry in FAMILIES if named == "all" else named:
@@ -35,6 +36,11 @@ def families(named: Sequence[str] | str) -> dict[str, str]:
             raise GengapError(
                 f"'families' names the file {entry}, whose name becomes that of a folder: give it "
                 "a name of letters, digits and underscores."
+            )
+        if name in RESERVED_FAMILIES:
+            raise GengapError(
+                f"'families' names the file {entry}, but '{name}' is a row of the leaderboard by "
+                "itself: rename the file."
             )
         chosen[name] = entry
     return chosen

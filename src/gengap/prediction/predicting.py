@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from gengap.datasets import Split
-from gengap.evaluation.designs import levels
+from gengap.evaluation.designs import level_like, levels
 from gengap.limits import LEAST_REFERENCE
 from gengap.measures.recipe import RECIPE_FILE, Recipe
 from gengap.measures.subject import Subject
@@ -539,10 +539,15 @@ def task_values(task: Task, reference: Reference) -> dict[str, np.ndarray]:
 
 
 def own_folds(reference: Reference, measured: np.ndarray) -> np.ndarray:
-    """Return the folds of the reference's networks whose measures are those of a network."""
+    """Return the folds of the reference's networks whose measures are those of a network.
+
+    There are none where networks of all folds, or of all but one, have its measures: those that it
+    has (only its number of parameters, say) are too few to know it by.
+    """
     has = np.isfinite(measured)
     near = np.isclose(reference.values[:, has], measured[has], rtol=1e-6, atol=0.0)
-    return np.unique(reference.folds[near.all(axis=1)])
+    own = np.unique(reference.folds[near.all(axis=1)])
+    return own if len(np.unique(reference.folds)) - len(own) > 1 else own[:0]
 
 
 def helps(reference: Reference, hyper_parameters: Mapping[str, Any]) -> bool:
@@ -577,9 +582,7 @@ def familiar(
             if len(distinct) == 1:
                 known.append(str(name))
             continue
-        value = given[name]
-        same = value in distinct or str(value) in [str(level) for level in distinct]
-        (known if same else new).append(str(name))
+        (new if level_like(distinct, given[name]) is None else known).append(str(name))
     return known, new
 
 

@@ -16,7 +16,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from gengap.errors import GengapError
-from gengap.evaluation.designs import Designs, hyper_parameter_design, prepare
+from gengap.evaluation.designs import (
+    Designs,
+    hyper_parameter_design,
+    level_like,
+    levels,
+    prepare,
+)
 from gengap.evaluation.duplicates import merged
 from gengap.files import writing
 from gengap.limits import LEAST_REFERENCE
@@ -245,10 +251,28 @@ class Reference(Measured):
         """
         grid = self.grid
         if given:
-            names = list(grid.columns)
-            rows = pd.DataFrame([[one[name] for name in names] for one in given], columns=names)
-            grid = pd.concat([grid.astype(object), rows.astype(object)], ignore_index=True)
+            # Values as the reference has them: a number that is given as a text would make texts of
+            # the whole column.
+            rows = {name: [self._like(name, one[name]) for one in given] for name in grid}
+            grid = pd.concat(
+                [grid.astype(object), pd.DataFrame(rows, dtype=object)], ignore_index=True
+            )
         return hyper_parameter_design(grid).values
+
+    def _like(self, name: str, value: object) -> object:
+        """Find the level of a given value.
+
+        Returns:
+            The value of the reference's networks that have it.
+
+        Raises:
+            ValueError: the reference has no such level.
+        """
+        distinct, index = levels(self.grid[name])
+        place = level_like(distinct, value)
+        if place is None:
+            raise ValueError(f"{name} has no level {value!r}")
+        return self.grid[name].tolist()[int(np.argmax(index == place))]
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file: arrays, and everything else as JSON in its metadata."""

@@ -31,7 +31,7 @@ from typing import Literal
 import numpy as np
 
 from gengap.names import AGREES, DISAGREES, MIXED, NONE_SEEN, PREMISE_FAILS, UNDECIDED
-from gengap.studies.estimates import CONFIDENCE, Estimate, Estimates, Kind
+from gengap.studies.estimates import CONFIDENCE, Estimate, Estimates, Kind, Unit
 
 LEVEL = (1 - CONFIDENCE) / 2
 """Of the one-sided tests: an interval of 95% lies on one side of a bound if its p-value is below
@@ -73,9 +73,6 @@ POSITIVE = Bound()
 """The bound of most claims: the mean is above 0."""
 
 NEGATIVE = Bound(side="below")
-
-Unit = Literal["seed", "network"]
-"""What one value of an estimate belongs to."""
 
 Bounds = Mapping[str, Bound]
 """Bounds by the names of the estimates that they judge."""

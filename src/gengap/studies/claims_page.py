@@ -155,7 +155,8 @@ def claims_page(
             claim.paper,
             _published(claim),
             "<br>".join(
-                f"{name}: {format_interval(claim.estimates[name])}" for name in claim.parts
+                f"{name}: {format_interval(claim.estimates[name], claim.unit)}"
+                for name in claim.parts
             ),
             claim.verdict.explained,
             _together(claim.verdict.word, word_after_correction(claim.verdict, p)),
@@ -195,7 +196,7 @@ def claims_table(study: str, setting: str, claims: Sequence[Claim]) -> pd.DataFr
         for name, estimate in claim.estimates.items():
             ends = [end if math.isfinite(end) else math.nan for end in estimate.interval()]
             own = (name, *_role(claim, name), estimate.kind.value, len(estimate.values), *ends)
-            rows.append((*shared, *own, format_interval(estimate)))
+            rows.append((*shared, *own, format_interval(estimate, claim.unit)))
     return pd.DataFrame(rows, columns=COLUMNS).astype({"seeds_to_decide": "Int64"})
 
 
@@ -233,7 +234,7 @@ def _details(number: int, claim: Claim, p: float) -> list[str]:
     lines += _row("estimate", "expected", f"{claim.unit}s", "mean", "95% interval")
     lines += ["|---" * 5 + "|"]
     for name, estimate in claim.estimates.items():
-        mean, spread = mean_and_interval(estimate)
+        mean, spread = mean_and_interval(estimate, claim.unit)
         role, bound = _role(claim, name)
         expected = f"premise: {bound}" if role == "premise" else bound
         lines += _row(name, expected, str(len(estimate.values)), mean, spread)

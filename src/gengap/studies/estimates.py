@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,10 @@ SHRUNK = 0.99
 
 MOST_SEEDS = 1000
 """An effect that takes more seeds than this is not counted further."""
+
+
+Unit = Literal["seed", "network"]
+"""What one value of an estimate belongs to."""
 
 
 class Kind(Enum):
@@ -159,8 +163,10 @@ class Estimate:
         if not self.known:
             return None
         seeds = np.arange(2, MOST_SEEDS)
-        enough = np.flatnonzero(self._expected_evidence(values, limit, seeds) <= level)
-        return int(seeds[enough[0]]) + 1 if len(enough) else None
+        enough = self._expected_evidence(values, limit, seeds) <= level
+        # Of counts of seeds, a number may be enough where the next one is not.
+        both = np.flatnonzero(enough[:-1] & enough[1:])
+        return int(seeds[both[0] + 1]) if len(both) else None
 
     def _expected_evidence(self, values: Floats, limit: float, seeds: NDArray[np.int_]) -> Floats:
         """The p-values of numbers of seeds with the mean and the spread of these values."""
@@ -194,28 +200,37 @@ def interval(values: Sequence[float] | Floats) -> Interval:
     return Estimate(list(values)).interval()
 
 
-def format_interval(estimate: Estimate) -> str:
+def format_interval(estimate: Estimate, unit: Unit = "seed") -> str:
     """Return mean and interval as text, such as ``0.52 (0.41 to 0.63)``.
 
     Without an interval the text says why: ``0.52 (one seed)``, ``1 (all 3 equal)``, ``unknown`` or
     ``unknown in 1 of 3 seeds``.
+
+    Args:
+        estimate: one value per seed or network.
+        unit: what they belong to.
     """
-    mean, spread = mean_and_interval(estimate)
+    mean, spread = mean_and_interval(estimate, unit)
     return f"{mean} ({spread})" if mean else spread
 
 
-def mean_and_interval(estimate: Estimate) -> tuple[str, str]:
-    """Return the mean and its interval as texts, or no mean and why there is none."""
+def mean_and_interval(estimate: Estimate, unit: Unit = "seed") -> tuple[str, str]:
+    """Return the mean and its interval as texts, or no mean and why there is none.
+
+    Args:
+        estimate: one value per seed or network.
+        unit: what they belong to.
+    """
     values = np.asarray(estimate.values, dtype=float)
     unknown = int((~np.isfinite(values)).sum())
     if unknown == len(values):
         return "", "unknown"
     if unknown:
-        return "", f"unknown in {unknown} of {len(values)} seeds"
+        return "", f"unknown in {unknown} of {len(values)} {unit}s"
     mean, low, high = estimate.interval()
     if math.isfinite(low):
         return f"{mean:.3g}", f"{low:.3g} to {high:.3g}"
-    return f"{mean:.3g}", f"all {len(values)} equal" if len(values) > 1 else "one seed"
+    return f"{mean:.3g}", f"all {len(values)} equal" if len(values) > 1 else f"one {unit}"
 
 
 def of_kind(numbers: Mapping[str, Sequence[float]], kind: Kind) -> Estimates:
