@@ -211,6 +211,18 @@ def test_bad_input_is_refused_by_name() -> None:
             r"Network 5 has width = 9, .*\[4, 8\]",
         ),
         (predictions, changed("5", "hparams", {}), r"Network 5 has no hyper-parameter depth"),
+        (predictions, reference | {"3": 7}, r"Network 3 has 7 in the reference: give it 'hparams'"),
+        (predictions, changed("5", "hparams", 7), r"Network 5 has no 'possible_values'"),
+        (
+            predictions,
+            changed("5", "hparams", "width", {"current_value": 4}),
+            r"Network 5 has no 'possible_values' or no 'current_value' .*'width'",
+        ),
+        (
+            predictions,
+            changed("0", "hparams", "c", {"possible_values": [0, 1]}),
+            r"Network 0 has no 'possible_values' or no 'current_value' .*'c'",
+        ),
         (lonely, alone, r"depth and width held fixed no two networks differ.*replicates"),
         (single, one, r"has 1 hyper-parameters.*at least two"),
         ({}, {}, r"names no network"),

@@ -164,6 +164,11 @@ def test_nothing_that_varies(task: Path) -> None:
         freeze(task)
 
 
+def test_no_reference_is_joined_of_none() -> None:
+    with pytest.raises(GengapError, match="no reference to join"):
+        join([])
+
+
 def test_files_that_are_no_reference(reference: Reference, tmp_path: Path) -> None:
     path = tmp_path / "r.safetensors"
     with pytest.raises(GengapError, match="does not exist: correct the path, or write it"):

@@ -48,10 +48,15 @@ def test_a_damaged_outcome_is_named(tmp_path: Path) -> None:
         read_outcome(path)
     with pytest.raises(GengapError, match=r"b\.npz does not exist"):
         read_outcome(tmp_path / "b.npz")
+    for names, values in (["a", "b"], [1.0]), (["a"], ["text"]):
+        np.savez(path, values_names=np.array(names), values=np.array(values))
+        with pytest.raises(GengapError, match=r"a\.npz is not a readable outcome"):
+            read_outcome(path)
 
 
 @pytest.mark.parametrize(
-    "arrays", [{"values": np.ones(2)}, {"mixed": np.array([{}, None], dtype=object)}]
+    "arrays",
+    [{"values": np.ones(2)}, {"file": np.ones(2)}, {"mixed": np.array([{}, None], dtype=object)}],
 )
 def test_an_array_that_cannot_be_written_is_refused(
     arrays: dict[str, NDArray[Any]], tmp_path: Path

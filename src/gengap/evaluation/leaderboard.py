@@ -50,6 +50,7 @@ from gengap.evaluation.scoring import Row, interval_width, score
 from gengap.evaluation.verdict import verdict
 from gengap.files import writing
 from gengap.limits import LEAST_NETWORKS
+from gengap.names import GAPS
 from gengap.seeding import generator
 
 REDUCED = (
@@ -244,9 +245,17 @@ def evaluate(
         The leaderboard, and the tables that it is based on.
 
     Raises:
-        GengapError: the tables contradict each other, a hyper-parameter is unknown, there are too
-            few networks, or all gaps are equal.
+        GengapError: the tables contradict each other, a hyper-parameter is unknown or has no name
+            of its own, ``gap_of`` is unknown, there are too few networks, or all gaps are equal.
     """
+    if gap_of not in GAPS:
+        raise GengapError(f"gap_of is {gap_of!r}: choose one of {', '.join(GAPS)}.")
+    for name in grid.columns:
+        if not isinstance(name, str) or name == "all" or list(grid.columns).count(name) > 1:
+            raise GengapError(
+                f"A hyper-parameter is named {name!r}: give each a name of its own, as text and "
+                "other than 'all', which stands for all of them."
+            )
     for name in (correlate_within, rank_within):
         if name is not None and name not in grid.columns:
             raise GengapError(

@@ -83,6 +83,8 @@ def mutual_information_table(
     if len(models) < len(reference):
         raise GengapError("The reference names a network twice, with and without 'model_'.")
     networks = sorted(models, key=natural_key)
+    for network in networks:
+        require_known(network, models[network])
     measure = dense_ranks(predicted(predictions, networks))
     gaps = dense_ranks(np.array([gap(network, models[network]) for network in networks]))
     values = possible_values(networks, models)
@@ -242,6 +244,32 @@ def gap(network: str, model: Mapping[str, Any]) -> float:
         for key in ("train_acc", "test_acc")
     )
     return train - test
+
+
+def require_known(network: str, model: object) -> None:
+    """Refuse an entry of the reference that does not say what the score needs.
+
+    Raises:
+        GengapError: it is no mapping, or a hyper-parameter of it lacks a list of possible values or
+            its own value.
+    """
+    if not isinstance(model, Mapping) or not isinstance(model.get("metrics", {}), Mapping):
+        raise GengapError(
+            f"Network {network} has {model!r} in the reference: give it 'hparams' and 'metrics', "
+            "as model_configs.json does."
+        )
+    hyper_parameters = model.get("hparams", {})
+    entries = hyper_parameters.items() if isinstance(hyper_parameters, Mapping) else [("", None)]
+    for name, entry in entries:
+        if not (
+            isinstance(entry, Mapping)
+            and isinstance(entry.get("possible_values"), Sequence)
+            and "current_value" in entry
+        ):
+            raise GengapError(
+                f"Network {network} has no 'possible_values' or no 'current_value' of the "
+                f"hyper-parameter '{name}' in the reference: state both."
+            )
 
 
 def possible_values(

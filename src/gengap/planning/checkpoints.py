@@ -25,7 +25,7 @@ OUTCOMES = tuple(f"{part}_{gap}" for gap in GAPS for part in ("train", "test"))
 REPLICATION = ("seed", "replicate")
 """Columns that tell equal networks apart, and say nothing about their training."""
 
-TAKEN = ("gap", "cluster")
+TAKEN = ("gap", "cluster", "all")
 """Names that no column may have, since the tables of results use them."""
 
 _MISSING = ("", "nan")

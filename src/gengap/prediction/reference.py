@@ -382,6 +382,8 @@ def join(references: Sequence[Reference]) -> Reference:
     Raises:
         GengapError: the tasks do not belong together, or share no measure.
     """
+    if not references:
+        raise GengapError("There is no reference to join: name at least one.")
     first = references[0]
     if len(references) == 1:
         return first

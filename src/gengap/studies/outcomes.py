@@ -24,6 +24,8 @@ Integers = NDArray[np.int64]
 
 _VALUES = "values"
 _NAMES = "values_names"
+_TAKEN = (_VALUES, _NAMES, "file")
+"""Names that no array has; the last one is that of a parameter of ``np.savez``."""
 
 SettingsT_co = TypeVar("SettingsT_co", covariant=True)
 ResultT_co = TypeVar("ResultT_co", covariant=True)
@@ -105,10 +107,10 @@ def write_outcome(path: str | Path, outcome: Outcome) -> None:
     """
     arrays = {name: np.asarray(array) for name, array in outcome.arrays.items()}
     for name, array in arrays.items():
-        if array.dtype.hasobject or name in (_VALUES, _NAMES):
+        if array.dtype.hasobject or name in _TAKEN:
             raise GengapError(
                 f"The array '{name}' of an outcome cannot be written: give it numbers or texts, "
-                f"and another name than {_VALUES} and {_NAMES}."
+                f"and another name than {', '.join(_TAKEN)}."
             )
     arrays[_NAMES] = np.array(list(outcome.values), dtype=np.str_)
     arrays[_VALUES] = np.array(list(outcome.values.values()), dtype=np.float64)
@@ -128,15 +130,15 @@ def read_outcome(path: str | Path) -> Outcome:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
-        names, values = arrays.pop(_NAMES), arrays.pop(_VALUES)
+        names, values = arrays.pop(_NAMES).tolist(), arrays.pop(_VALUES).tolist()
+        numbers = dict(zip(names, map(float, values), strict=True))
     except FileNotFoundError:
         raise GengapError(f"{path} does not exist: run the experiment first.") from None
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise GengapError(
             f"{path} is not a readable outcome: delete it and run the experiment again."
         ) from error
-    numbers = [float(value) for value in values]
-    return Outcome(dict(zip(names.tolist(), numbers, strict=True)), arrays)
+    return Outcome(numbers, arrays)
 
 
 def group_runs(runs: Sequence[RunT], key: Callable[[RunT], GroupT]) -> dict[GroupT, list[RunT]]:
