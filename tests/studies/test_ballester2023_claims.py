@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -219,6 +220,9 @@ def test_fewer_neurons_are_held_against_most() -> None:
     like = judged(made(), made(500, moved=0.05))[title]
     other = judged(made(), made(500, moved=2.0))[title]
     assert (like.verdict.word, other.verdict.word) == ("agrees", "disagrees")
+    bare = replace(made(), designs=replace(made().designs, measures=()))
+    without_most = judged(bare, made(1000), made(500))[title]
+    assert list(without_most.estimates) == ["made: 500 neurons"]
     fewer, most = made(500, moved=2.0), made()
     whole = np.mean(
         [

@@ -219,14 +219,15 @@ class MeasuredTask:
 
 
 def claims(tasks: Sequence[MeasuredTask]) -> list[Claim]:
-    """Judge the claims on the tasks of the study, in the order of the paper."""
+    """Judge the claims on the tasks of the study that have summaries, in the order of the paper."""
+    tasks = [task for task in tasks if BOTH in task.by_name]
     largest = {
         networks: max(
             (task for task in tasks if task.networks == networks), key=lambda task: task.neurons
         )
         for networks in dict.fromkeys(task.networks for task in tasks)
     }
-    main = [task for task in largest.values() if BOTH in task.by_name]
+    main = [*largest.values()]
     judged = [_predicts(main), _accurately(main)]
     if any(_enough(task) and not task.fitted.all() for task in main):
         judged += [_among_fitted(main)]
@@ -234,10 +235,10 @@ def claims(tasks: Sequence[MeasuredTask]) -> list[Claim]:
     rivalled = [task for task in main if set(RIVALS.values()) <= set(task.by_name)]
     if rivalled:
         judged += [_competes(rivalled)]
-    drawn = [task for task in tasks if BOTH in task.by_name and np.any(task.errors > 0)]
+    drawn = [task for task in tasks if np.any(task.errors > 0)]
     if drawn:
         judged += [_draws(drawn)]
-    fewer = [task for task in tasks if task not in main and BOTH in task.by_name]
+    fewer = [task for task in tasks if task not in main]
     if fewer:
         judged += [_neurons(fewer, largest)]
     judged += [_beside_hyper_parameters(main)]
