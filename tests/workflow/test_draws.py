@@ -13,8 +13,8 @@ import pytest
 import yaml
 from safetensors import safe_open
 from sklearn.datasets import load_digits
-from tests.workflow.runs import REDUCED, Run
-from tests.workflow.test_reruns import planned, weights_by_network
+from tests.workflow.runs import REDUCED, Run, planned
+from tests.workflow.test_reruns import weights_by_network
 
 from gengap import tasks
 from gengap.activations import choose_inputs, sample

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 from sklearn.datasets import load_digits
-from tests.workflow.runs import REDUCED, Run
-from tests.workflow.test_reruns import planned
+from tests.workflow.runs import REDUCED, Run, planned
 
 from gengap.datasets import read_split
 

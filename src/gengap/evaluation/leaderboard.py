@@ -250,10 +250,10 @@ def evaluate(
     """
     if gap_of not in GAPS:
         raise GengapError(f"gap_of is {gap_of!r}: choose one of {', '.join(GAPS)}.")
-    for name in grid.columns:
-        if not isinstance(name, str) or name == "all" or list(grid.columns).count(name) > 1:
+    for column in grid.columns:
+        if not isinstance(column, str) or column == "all" or list(grid.columns).count(column) > 1:
             raise GengapError(
-                f"A hyper-parameter is named {name!r}: give each a name of its own, as text and "
+                f"A hyper-parameter is named {column!r}: give each a name of its own, as text and "
                 "other than 'all', which stands for all of them."
             )
     for name in (correlate_within, rank_within):

@@ -253,7 +253,8 @@ class Reference(Measured):
         if given:
             # Values as the reference has them: a number that is given as a text would make texts of
             # the whole column.
-            rows = {name: [self._like(name, one[name]) for one in given] for name in grid}
+            names = list(map(str, grid.columns))
+            rows = {name: [self._like(name, one[name]) for one in given] for name in names}
             grid = pd.concat(
                 [grid.astype(object), pd.DataFrame(rows, dtype=object)], ignore_index=True
             )
