@@ -38,7 +38,7 @@ END
 
 for depth in 1 3; do
     for width in 16 32; do
-        for batch in 32 128 8; do
+        for batch in 64 256 16; do
             part vgg "vgg_${depth}_${width}_$batch" \
                 "depth: [$depth], width: [$width], batch_size: [$batch]" "$@"
         done

@@ -92,4 +92,4 @@ def test_all_networks_that_the_setting_asks_for_are_kept(root: Path) -> None:
         kept = {path.name for task in tasks for path in task.kept.values()}
         assert len(kept) == 3 * networks
         folder = root / "studies" / "medium" / "ballester2023" / zoo
-        assert not kept - {path.name for path in folder.iterdir()}
+        assert kept == {path.name for path in folder.iterdir()}
