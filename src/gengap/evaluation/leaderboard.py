@@ -314,7 +314,7 @@ def require_training(designs: Designs, folds: Folds) -> None:
     Raises:
         GengapError: some fold holds out all networks of the other draws.
     """
-    if designs.draws is None or all(train.any() for _, train, _ in folds.cells()):
+    if designs.draws is None or all(train.any(axis=1).all() for train, _ in folds.masks):
         return
     labels, counts = np.unique(np.asarray(designs.draws, dtype=str), return_counts=True)
     listed = ", ".join(f"{count} on {label}" for label, count in zip(labels, counts, strict=True))

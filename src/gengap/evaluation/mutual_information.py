@@ -259,8 +259,12 @@ def require_known(network: str, model: object) -> None:
             "as model_configs.json does."
         )
     hyper_parameters = model.get("hparams", {})
-    entries = hyper_parameters.items() if isinstance(hyper_parameters, Mapping) else [("", None)]
-    for name, entry in entries:
+    if not isinstance(hyper_parameters, Mapping):
+        raise GengapError(
+            f"Network {network} has no 'possible_values' of its hyper-parameters in the reference "
+            f"({hyper_parameters!r}): list them by name in 'hparams'."
+        )
+    for name, entry in hyper_parameters.items():
         if not (
             isinstance(entry, Mapping)
             and isinstance(entry.get("possible_values"), Sequence)

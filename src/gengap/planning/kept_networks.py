@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gengap.errors import GengapError
-from gengap.names import FAMILIES, TOGETHER
+from gengap.names import FAMILIES
 from gengap.planning.datasets import data_version
 from gengap.planning.grid import canonical_point
 from gengap.planning.settings import Settings
@@ -40,11 +40,8 @@ def measured_from(zoo: TaskPlan, task: TaskPlan, network: int) -> Settings:
         task: the import that measures it.
         network: its position in both.
     """
-    entry = zoo.entries[network]
-    # Of these, only what is no default, so that files have the names that they had before.
+    entry = zoo.marked(zoo.entries[network])
     labels = zoo.own["zoo"]["test_labels"]
-    if zoo.together:
-        entry = {**entry, "training": {**entry["training"], TOGETHER: True}}
     return {
         "format": FORMAT,
         "task": task.stream,
@@ -56,6 +53,7 @@ def measured_from(zoo: TaskPlan, task: TaskPlan, network: int) -> Settings:
         "topology": {name: task.run["topology"][name] for name in ("max_dim", "threshold")},
         "families": sorted(task.families),
         "recompute": task.own["pgdl"]["recompute"],
+        # Only what is no default, so that files have the names that they had before.
         **({} if labels == "clean" else {"test_labels": labels}),
     }
 

@@ -222,9 +222,16 @@ class TaskPlan:
         ]
 
     def _identity(self, entry: Settings) -> str:
-        # What is trained together is equal up to rounding alone, so it is another network.
-        marked = {**entry["training"], TOGETHER: True} if self.together else entry["training"]
-        return identity({**entry, "training": marked}, self.run["seed"])
+        return identity(self.marked(entry), self.run["seed"])
+
+    def marked(self, entry: Settings) -> Settings:
+        """Return an entry of a zoo whose recipe says if the network is trained with others.
+
+        What is trained together is equal up to rounding alone, so it is another network.
+        """
+        if not self.together:
+            return entry
+        return {**entry, "training": {**entry["training"], TOGETHER: True}}
 
     @property
     def together(self) -> bool:

@@ -254,26 +254,30 @@ class Reference(Measured):
             # Values as the reference has them: a number that is given as a text would make texts of
             # the whole column.
             names = list(map(str, grid.columns))
-            rows = {name: [self._like(name, one[name]) for one in given] for name in names}
+            rows = {name: self._like(name, [one[name] for one in given]) for name in names}
             grid = pd.concat(
                 [grid.astype(object), pd.DataFrame(rows, dtype=object)], ignore_index=True
             )
         return hyper_parameter_design(grid).values
 
-    def _like(self, name: str, value: object) -> object:
-        """Find the level of a given value.
+    def _like(self, name: str, given: Sequence[object]) -> list[object]:
+        """Find the levels of given values of a hyper-parameter.
 
         Returns:
-            The value of the reference's networks that have it.
+            For each of them, the value that the reference's networks of this level have.
 
         Raises:
             ValueError: the reference has no such level.
         """
         distinct, index = levels(self.grid[name])
-        place = level_like(distinct, value)
-        if place is None:
-            raise ValueError(f"{name} has no level {value!r}")
-        return self.grid[name].tolist()[int(np.argmax(index == place))]
+        own = self.grid[name].tolist()
+        values = []
+        for value in given:
+            place = level_like(distinct, value)
+            if place is None:
+                raise ValueError(f"{name} has no level {value!r}")
+            values.append(own[int(np.argmax(index == place))])
+        return values
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file: arrays, and everything else as JSON in its metadata."""
