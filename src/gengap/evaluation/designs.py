@@ -157,7 +157,7 @@ def most_principal_components(training: int) -> int:
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """Return a sort key that compares digits as numbers: ``model_2`` before ``model_10``.
 
-    Names that differ only in zeros, such as 0.1 and 0.01, have their texts at the end of the key.
+    The name itself comes last. It orders names whose numbers are the same, such as 0.1 and 0.01.
     """
     parts = re.split(r"([0-9]+)", name)  # digits are at odd places
     key = [(1, int(part), "") if place % 2 else (0, 0, part) for place, part in enumerate(parts)]
@@ -532,7 +532,7 @@ def levels(column: pd.Series) -> tuple[list[Hashable], np.ndarray]:
 
 
 def _text(value: object) -> str:
-    """A level as text, the same one whether or not a missing value makes a column one of floats."""
+    """A level as text; 8 and 8.0 are one, since a missing value makes a column one of floats."""
     if isinstance(value, float) and math.isnan(value):
         return str(None)
     return str(int(value) if isinstance(value, float) and value.is_integer() else value)

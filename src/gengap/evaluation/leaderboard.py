@@ -281,8 +281,8 @@ def require_enough(designs: Designs) -> None:
     """Refuse networks that cross-validation cannot work with.
 
     Raises:
-        GengapError: there are too few networks, or all gaps are equal, or all those of each draw of
-            the training data.
+        GengapError: there are too few networks, or gaps are equal: all of them, or those within
+            each draw of the training data.
     """
     count, dropped = len(designs.networks), len(designs.left_out_networks())
     if count < LEAST_NETWORKS:
@@ -309,7 +309,7 @@ def require_enough(designs: Designs) -> None:
 
 
 def require_training(designs: Designs, folds: Folds) -> None:
-    """Refuse draws of the training data of which one has nearly all networks.
+    """Refuse networks of which nearly all saw one draw of the training data.
 
     Raises:
         GengapError: some fold holds out all networks of the other draws.

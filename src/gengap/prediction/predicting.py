@@ -541,8 +541,8 @@ def task_values(task: Task, reference: Reference) -> dict[str, np.ndarray]:
 def own_folds(reference: Reference, measured: np.ndarray) -> np.ndarray:
     """Return the folds of the reference's networks whose measures are those of a network.
 
-    There are none where networks of all folds, or of all but one, have its measures: those that it
-    has (only its number of parameters, say) are too few to know it by.
+    There are none where networks of all folds, or of all but one, share its measures. Then these
+    (its number of parameters alone, say) are too few to recognise it.
     """
     has = np.isfinite(measured)
     near = np.isclose(reference.values[:, has], measured[has], rtol=1e-6, atol=0.0)
